@@ -1,0 +1,78 @@
+package mirror
+
+// Reasons under which a conversation itself counts octets as lost. Those of a
+// sink are listed at [LossReason].
+const (
+	ReasonNoReader = "no-reader" // the sink was idle
+	ReasonEnded    = "ended"     // handed over after the direction had ended
+)
+
+// Account is what became of a conversation's octets. For each direction the
+// octets given to Data and Skip equal Octets plus the sum over Lost, exactly.
+type Account struct {
+	Frames     uint64               // frames delivered to the sink
+	FramesLost uint64               // frames that the sink refused, with or without payload
+	Octets     [2]uint64            // payload delivered, by Direction
+	Lost       map[string][2]uint64 // payload lost, by reason and Direction; nil if none
+}
+
+// LostOctets returns the octets lost in one direction, for any reason.
+func (a Account) LostOctets(dir Direction) uint64 {
+	var sum uint64
+	for _, octets := range a.Lost {
+		sum += octets[dir&1]
+	}
+	return sum
+}
+
+// maxReasons bounds the distinct reasons that a conversation keeps; later ones
+// are counted as "other".
+const maxReasons = 16
+
+// ledger counts octets and frames for one conversation.
+type ledger struct {
+	frames, framesLost uint64
+	octets             [2]uint64
+	losses             []loss // few: a slice is smaller than a map
+}
+
+type loss struct {
+	reason string
+	octets [2]uint64
+}
+
+// lose counts n octets as lost. It allocates when a reason is new.
+func (l *ledger) lose(dir Direction, n uint64, reason string) {
+	if n == 0 {
+		return
+	}
+	if reason == "" || len(l.losses) >= maxReasons && l.find(reason) == nil {
+		reason = LossReason(nil)
+	}
+	entry := l.find(reason)
+	if entry == nil {
+		l.losses = append(l.losses, loss{reason: reason})
+		entry = &l.losses[len(l.losses)-1]
+	}
+	entry.octets[dir] += n
+}
+
+func (l *ledger) find(reason string) *loss {
+	for i := range l.losses {
+		if l.losses[i].reason == reason {
+			return &l.losses[i]
+		}
+	}
+	return nil
+}
+
+func (l *ledger) account() Account {
+	a := Account{Frames: l.frames, FramesLost: l.framesLost, Octets: l.octets}
+	if len(l.losses) > 0 {
+		a.Lost = make(map[string][2]uint64, len(l.losses))
+		for _, entry := range l.losses {
+			a.Lost[entry.reason] = entry.octets
+		}
+	}
+	return a
+}

@@ -1,0 +1,224 @@
+package afpacket
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/clearspan/clearspan/mirror"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Names of the two ends; they live in a namespace of their own.
+const (
+	nearEnd = "mirror0"
+	farEnd  = "recorder0"
+)
+
+// enterNamespace puts the test into a new, nameless network namespace, which
+// the kernel removes when the test's thread ends. It skips the test where
+// namespaces are not allowed, unless CI is set.
+func enterNamespace(t testing.TB) {
+	t.Helper()
+	runtime.LockOSThread() // never unlocked: the thread dies with the test's goroutine
+	ns, err := netns.New()
+	if err != nil {
+		if os.Getenv("CI") == "" && errors.Is(err, unix.EPERM) {
+			t.Skip("needs CAP_SYS_ADMIN and CAP_NET_ADMIN")
+		}
+		t.Fatalf("create network namespace: %v", err)
+	}
+	t.Cleanup(func() { ns.Close() })
+}
+
+// addVeth creates the pair of ends, both up.
+func addVeth(t testing.TB) {
+	t.Helper()
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = nearEnd
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: farEnd}); err != nil {
+		t.Fatalf("add veth pair: %v", err)
+	}
+	for _, name := range []string{farEnd, nearEnd} {
+		if err := netlink.LinkSetUp(linkNamed(t, name)); err != nil {
+			t.Fatalf("set %s up: %v", name, err)
+		}
+	}
+}
+
+func linkNamed(t testing.TB, name string) netlink.Link {
+	t.Helper()
+	l, err := netlink.LinkByName(name)
+	if err != nil {
+		t.Fatalf("find %s: %v", name, err)
+	}
+	return l
+}
+
+// limitRate makes the near end send slowly: rate and burst in octets (a
+// second), and at most limit octets queued.
+func limitRate(t testing.TB, rate uint64, limit uint32) {
+	t.Helper()
+	err := netlink.QdiscReplace(&netlink.Tbf{
+		QdiscAttrs: netlink.QdiscAttrs{
+			LinkIndex: linkNamed(t, nearEnd).Attrs().Index,
+			Handle:    netlink.MakeHandle(1, 0),
+			Parent:    netlink.HANDLE_ROOT,
+		},
+		Rate: rate, Limit: limit, Buffer: netlink.Xmittime(rate, 4096),
+	})
+	if err != nil {
+		t.Fatalf("limit rate of %s: %v", nearEnd, err)
+	}
+}
+
+// openSink opens a sink on the near end and closes it with the test.
+func openSink(t testing.TB, cfg Config) *Sink {
+	t.Helper()
+	cfg.Interface = nearEnd
+	s, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// recorder receives what arrives on the far end from our source address.
+type recorder struct{ fd int }
+
+func newRecorder(t testing.TB) *recorder {
+	t.Helper()
+	const all = unix.ETH_P_ALL>>8 | unix.ETH_P_ALL&0xff<<8 // in network order
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, all)
+	if err != nil {
+		t.Fatalf("open recorder's socket: %v", err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	err = errors.Join(
+		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: linkNamed(t, farEnd).Attrs().Index}),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20))
+	if err != nil {
+		t.Fatalf("bind recorder: %v", err)
+	}
+	return &recorder{fd: fd}
+}
+
+// frames receives want frames, then makes sure that no further one comes
+// within the given quiet time.
+func (r *recorder) frames(t testing.TB, want int, quiet time.Duration) [][]byte {
+	t.Helper()
+	var got [][]byte
+	buf := make([]byte, 1<<17)
+	for {
+		timeout := 5 * time.Second
+		if len(got) >= want {
+			timeout = quiet
+		}
+		tv := unix.NsecToTimeval(timeout.Nanoseconds())
+		if err := unix.SetsockoptTimeval(r.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+			t.Fatal(err)
+		}
+		n, _, err := unix.Recvfrom(r.fd, buf, 0)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil { // quiet
+			break
+		}
+		if n >= 12 && bytes.Equal(buf[6:12], sourceMAC) {
+			got = append(got, bytes.Clone(buf[:n]))
+		}
+	}
+	if len(got) != want {
+		t.Fatalf("%d frames arrived, want %d", len(got), want)
+	}
+	return got
+}
+
+var sourceMAC = net.HardwareAddr{0x06, 0, 0, 0, 0, 1}
+
+// frame returns a TCP frame from sender number sender, with sequence number
+// seq and a payload of the given length.
+func frame(t testing.TB, sender uint16, seq uint32, payload int) mirror.Frame {
+	t.Helper()
+	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP,
+		SrcIP: net.IP{192, 0, 2, 1}, DstIP: net.IP{192, 0, 2, 2}}
+	tcp := &layers.TCP{SrcPort: layers.TCPPort(sender), DstPort: 80, Seq: seq, ACK: true, Window: 65000}
+	if err := tcp.SetNetworkLayerForChecksum(ip); err != nil {
+		t.Fatal(err)
+	}
+	data := bytes.Repeat([]byte{byte(seq), byte(sender)}, payload/2+1)[:payload]
+	buf := gopacket.NewSerializeBuffer()
+	err := gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
+		&layers.Ethernet{SrcMAC: sourceMAC, DstMAC: net.HardwareAddr{0x06, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4},
+		ip, tcp, gopacket.Payload(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const cut = 14 + 20 + 20
+	octets := buf.Bytes()[:cut+payload] // without the padding that gopacket adds
+	return mirror.Frame{Header: octets[:cut:cut], Payload: octets[cut:]}
+}
+
+// frames returns n frames of 14+20+20+payload octets with ascending sequence
+// numbers.
+func frames(t testing.TB, sender uint16, n, payload int) []mirror.Frame {
+	t.Helper()
+	fs := make([]mirror.Frame, n)
+	for i := range fs {
+		fs[i] = frame(t, sender, uint32(i), payload)
+	}
+	return fs
+}
+
+// portAndSeq reads back what frame wrote.
+func portAndSeq(octets []byte) (sender uint16, seq uint32) {
+	return binary.BigEndian.Uint16(octets[34:]), binary.BigEndian.Uint32(octets[38:])
+}
+
+// eventually waits up to 5 s for a condition.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within 5 s: %s", what)
+		}
+	}
+}
+
+// logLines is a logger's output for a test to read.
+type logLines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logLines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logLines) count(substring string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.buf.String(), substring)
+}
+
+func (l *logLines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }

@@ -1,0 +1,204 @@
+package pcapip
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clearspan/clearspan/mirror"
+)
+
+const (
+	closeTimeout   = time.Second            // for readers to take what is queued at Close
+	acceptInterval = 100 * time.Millisecond // after accept failed (no file descriptors)
+)
+
+// Sink serves frames to readers. Its methods are safe for concurrent use; the
+// frames of one Send stay together in every reader's stream.
+type Sink struct {
+	cfg      Config
+	log      *slog.Logger
+	listener net.Listener
+	count    counters
+
+	readers atomic.Pointer[[]*reader] // never nil; the slice is not changed once published
+	mu      sync.Mutex                // held while readers is replaced
+	closed  atomic.Bool               // set with mu held
+	group   sync.WaitGroup            // the accepting goroutine and one for every reader
+}
+
+var _ mirror.Sink = (*Sink)(nil)
+
+// Listen starts to serve readers on cfg.Addr. The caller must Close the sink.
+func Listen(cfg Config) (*Sink, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for pcap readers: %w", err)
+	}
+	s := &Sink{cfg: cfg, log: cfg.Logger, listener: listener}
+	s.readers.Store(new([]*reader))
+	s.group.Go(s.accept)
+	return s, nil
+}
+
+// Addr is the address that readers connect to.
+func (s *Sink) Addr() net.Addr { return s.listener.Addr() }
+
+// Send implements [mirror.Sink]: n is how many frames are queued for every
+// reader connected now. It never waits for a reader. Errors: mirror.ErrTooLong
+// (a frame longer than the MTU and 18 octets), mirror.ErrFull (some reader
+// missed frames), mirror.ErrNoReader, mirror.ErrClosed.
+func (s *Sink) Send(frames []mirror.Frame) (int, error) {
+	if len(frames) == 0 {
+		return 0, nil
+	}
+	n, err := s.fit(frames)
+	if queued, qerr := s.offer(frames[:n]); qerr != nil {
+		n, err = queued, qerr
+	}
+	var octets int
+	for i := range frames[:n] {
+		octets += frames[i].Len()
+	}
+	s.count.frames.Add(uint64(n))
+	s.count.octets.Add(uint64(octets))
+	if err != nil {
+		s.count.lose(err, len(frames)-n)
+	}
+	return n, err
+}
+
+// fit returns how many frames come before the first that is too long.
+func (s *Sink) fit(frames []mirror.Frame) (int, error) {
+	for i := range frames {
+		if frames[i].Len() > s.cfg.MTU+14+4 { // Ethernet header, VLAN tag
+			return i, mirror.ErrTooLong
+		}
+	}
+	return len(frames), nil
+}
+
+// offer queues frames for all readers and returns how many the best of them took.
+// What another one missed is its own gap: told again, the frames would come twice
+// to those that have them.
+func (s *Sink) offer(frames []mirror.Frame) (int, error) {
+	if s.closed.Load() {
+		return 0, mirror.ErrClosed
+	}
+	now := time.Now()
+	best, served := 0, false
+	for _, r := range *s.readers.Load() {
+		n, left := r.offer(frames, now)
+		switch {
+		case left:
+		case n == len(frames):
+			best, served = n, true
+		case s.cfg.Slow == Disconnect:
+			if r.leave() {
+				r.log.Warn("reader too slow, disconnected")
+			}
+		default:
+			best, served = max(best, n), true
+			s.count.missed.Add(uint64(len(frames) - n))
+		}
+	}
+	switch {
+	case !served && s.closed.Load():
+		return 0, mirror.ErrClosed
+	case !served:
+		return 0, mirror.ErrNoReader
+	case best < len(frames):
+		return best, mirror.ErrFull
+	}
+	return best, nil
+}
+
+// MTU implements [mirror.Sink]: the one configured.
+func (s *Sink) MTU() int { return s.cfg.MTU }
+
+// Idle implements [mirror.Sink]: no reader is connected.
+func (s *Sink) Idle() bool { return len(*s.readers.Load()) == 0 }
+
+// Close makes later Sends fail with mirror.ErrClosed, stops listening, gives
+// readers up to a second to take what is queued and disconnects them. It
+// returns nil; calling it again only waits for the first call.
+func (s *Sink) Close() error {
+	s.mu.Lock()
+	if s.closed.CompareAndSwap(false, true) {
+		s.listener.Close()
+		for _, r := range *s.readers.Load() {
+			r.drain()
+		}
+	}
+	s.mu.Unlock()
+	s.group.Wait()
+	return nil
+}
+
+// accept takes readers until the listener is closed.
+func (s *Sink) accept() {
+	failing := false
+	for {
+		conn, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			if !failing {
+				s.log.Error("readers not accepted", "err", err)
+			}
+			failing = true
+			time.Sleep(acceptInterval)
+			continue
+		}
+		failing = false
+		s.join(conn)
+	}
+}
+
+// join serves conn, or closes it if there are too many readers.
+func (s *Sink) join(conn net.Conn) {
+	r := newReader(conn, &s.cfg)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	readers := slices.Clone(*s.readers.Load())
+	if len(readers) >= s.cfg.MaxReaders {
+		// One that closed its sending side is perhaps gone altogether; only
+		// writing to it would tell.
+		i := slices.IndexFunc(readers, func(r *reader) bool { return r.halfClosed.Load() })
+		if i < 0 {
+			r.log.Warn("reader refused, too many")
+			conn.Close()
+			return
+		}
+		readers[i].leave()
+		readers = slices.Delete(readers, i, i+1)
+	}
+	if s.closed.Load() {
+		conn.Close()
+		return
+	}
+	readers = append(readers, r)
+	s.readers.Store(&readers)
+	r.log.Info("reader joined")
+	s.group.Go(func() {
+		r.run()
+		s.remove(r)
+	})
+}
+
+func (s *Sink) remove(r *reader) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	readers := slices.DeleteFunc(slices.Clone(*s.readers.Load()), func(other *reader) bool { return other == r })
+	s.readers.Store(&readers)
+}

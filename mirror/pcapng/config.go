@@ -1,0 +1,88 @@
+package pcapng
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Full says what Send does while all buffers wait for the disk.
+type Full uint8
+
+const (
+	Block Full = iota // wait until one is free, the storage fails or the sink is closed
+	Drop              // lose the rest of the frames with mirror.ErrFull
+)
+
+// Config describes a sink. Only Directory is required; zero values of the
+// others mean what their comments say.
+type Config struct {
+	Directory string // created with mode 0700 if missing
+	Prefix    string // of file names, default "clearspan"; no path separator, no leading dot
+	Interface string // name in the files' interface header, default "clearspan"
+
+	RotateSize  int64         // longest file in octets, 0 or at least 256 KiB; 0 = no limit
+	RotateEvery time.Duration // longest time that a file is written, 0 = no limit
+	Keep        int           // complete files that stay, 0 = all
+
+	Full Full
+	// Buffer is how many octets may wait for the disk; default 8 MiB, at least
+	// 2 MiB. The memory is taken when it is first needed, and kept.
+	Buffer int
+	MTU    int          // octets of the longest IP packet, 68 to 65535, default 1500
+	Logger *slog.Logger // nil discards
+}
+
+const (
+	defaultName   = "clearspan"
+	defaultMTU    = 1500
+	defaultBuffer = 8 << 20
+	bufferSize    = 1 << 20   // octets, the most that one write takes to the disk
+	minRotateSize = 256 << 10 // octets; room for a head and the longest block
+	maxHead       = 2 << 10   // octets; headers with the longest interface name
+)
+
+// withDefaults returns cfg with its zero values replaced, or what is wrong.
+func (cfg Config) withDefaults() (Config, error) {
+	if cfg.Prefix == "" {
+		cfg.Prefix = defaultName
+	}
+	if cfg.Interface == "" {
+		cfg.Interface = defaultName
+	}
+	if cfg.Buffer == 0 {
+		cfg.Buffer = defaultBuffer
+	}
+	if cfg.MTU == 0 {
+		cfg.MTU = defaultMTU
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case cfg.Directory == "":
+		return cfg, errors.New("no capture directory")
+	case cfg.Prefix != filepath.Base(cfg.Prefix) || strings.HasPrefix(cfg.Prefix, "."):
+		return cfg, fmt.Errorf("prefix %q does not begin a file name", cfg.Prefix)
+	case len(cfg.Prefix) > 100:
+		return cfg, fmt.Errorf("prefix of %d octets is longer than 100", len(cfg.Prefix))
+	case len(cfg.Interface) > 1000:
+		return cfg, fmt.Errorf("interface name of %d octets is longer than 1000", len(cfg.Interface))
+	case cfg.RotateSize != 0 && cfg.RotateSize < minRotateSize:
+		return cfg, fmt.Errorf("rotation at %d octets is below %d", cfg.RotateSize, minRotateSize)
+	case cfg.RotateEvery < 0:
+		return cfg, fmt.Errorf("rotation every %v is negative", cfg.RotateEvery)
+	case cfg.Keep < 0:
+		return cfg, fmt.Errorf("%d files to keep is negative", cfg.Keep)
+	case cfg.Full > Drop:
+		return cfg, fmt.Errorf("unknown full policy %d", cfg.Full)
+	case cfg.Buffer < 2*bufferSize || cfg.Buffer > 1<<30:
+		return cfg, fmt.Errorf("buffer of %d octets is not in %d to %d", cfg.Buffer, 2*bufferSize, 1<<30)
+	case cfg.MTU < 68 || cfg.MTU > 65535:
+		return cfg, fmt.Errorf("MTU %d is not in 68 to 65535", cfg.MTU)
+	}
+	return cfg, nil
+}

@@ -1,0 +1,213 @@
+package pcapng
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/clearspan/clearspan/mirror"
+)
+
+const (
+	flushInterval = 500 * time.Millisecond // how often a partly filled buffer is written
+	retryInterval = 3 * time.Second        // after the storage failed
+)
+
+// buffer holds complete packet blocks for one write.
+type buffer struct {
+	blocks []byte
+	frames uint64
+	octets uint64 // of the frames
+}
+
+// Sink writes frames to rotating pcapng files. Its methods are safe for
+// concurrent use. The frames of one Send have the same timestamp, unless it
+// waited.
+type Sink struct {
+	full       Full
+	mtu        int
+	bufferSize int // octets
+	log        *slog.Logger
+	retry      time.Duration
+
+	mu      sync.Mutex
+	room    sync.Cond // a buffer became free, or closed or failed was set
+	current *buffer   // takes frames; nil if none was free
+	pending []*buffer // for the writer, oldest first
+	free    []*buffer
+	unmade  int  // buffers that were never needed yet
+	failed  bool // storage; set and reset by the writer
+	closed  bool
+	stats   Stats
+
+	store storage       // the writer's
+	wake  chan struct{} // capacity 1: there is something in pending, or closed
+	done  chan struct{} // closed by the writer
+}
+
+var _ mirror.Sink = (*Sink)(nil)
+
+// storage is where the writer puts blocks; see store. One goroutine uses it.
+type storage interface {
+	write(blocks []byte, now time.Time) error
+	expire(now time.Time)
+	finish()
+}
+
+// Open starts a sink. It creates the directory, deals with what a crashed run
+// left there, and fails if that cannot be done or cfg is wrong. The caller
+// must Close the sink.
+func Open(cfg Config) (*Sink, error) { return open(cfg, flushInterval, retryInterval) }
+
+func open(cfg Config, flush, retry time.Duration) (*Sink, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	st, err := newStore(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	return start(cfg, st, flush, retry), nil
+}
+
+// start starts a sink that writes to st; cfg has its defaults.
+func start(cfg Config, st storage, flush, retry time.Duration) *Sink {
+	s := &Sink{
+		full:       cfg.Full,
+		mtu:        cfg.MTU,
+		bufferSize: bufferSize,
+		log:        cfg.Logger.With("directory", cfg.Directory),
+		retry:      retry,
+		unmade:     cfg.Buffer / bufferSize,
+		stats:      Stats{Lost: make(map[string]uint64)},
+		store:      st,
+		wake:       make(chan struct{}, 1),
+		done:       make(chan struct{}),
+	}
+	if cfg.RotateSize > 0 { // one buffer and the head always fit in a file
+		s.bufferSize = int(min(bufferSize, cfg.RotateSize-maxHead))
+	}
+	s.room.L = &s.mu
+	go s.run(flush)
+	return s
+}
+
+// Send implements [mirror.Sink]. A frame is delivered when it is in a buffer;
+// its note becomes the packet's comment, cut at 65,535 octets. Errors:
+// mirror.ErrTooLong (a frame longer than the MTU and 18 octets), mirror.ErrFull
+// (only with Drop), mirror.ErrStorage, mirror.ErrClosed. It allocates nothing
+// once the buffers exist.
+func (s *Sink) Send(frames []mirror.Frame) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now().UnixNano()
+	for i := range frames {
+		f := &frames[i]
+		note := comment(f.Note)
+		waited, err := s.reserve(f.Len(), packetSize(f.Len(), len(note)))
+		if err != nil {
+			s.stats.Lost[mirror.LossReason(err)] += uint64(len(frames) - i)
+			return i, err
+		}
+		if waited {
+			now = time.Now().UnixNano()
+		}
+		s.current.blocks = appendPacket(s.current.blocks, f, stamp(f, now), note)
+		s.current.frames++
+		s.current.octets += uint64(f.Len())
+		s.stats.Frames++
+		s.stats.Octets += uint64(f.Len())
+	}
+	return len(frames), nil
+}
+
+// reserve makes sure that current has room for a block of size octets with a
+// frame of length octets. It reports whether it had to wait, with s.mu
+// released.
+func (s *Sink) reserve(length, size int) (waited bool, err error) {
+	if length > s.mtu+14+4 { // Ethernet header, VLAN tag
+		return false, mirror.ErrTooLong
+	}
+	for {
+		switch {
+		case s.closed:
+			return waited, mirror.ErrClosed
+		case s.failed:
+			return waited, mirror.ErrStorage
+		case s.current != nil && len(s.current.blocks)+size <= s.bufferSize:
+			return waited, nil
+		}
+		s.hand()
+		if s.take() {
+			continue
+		}
+		if s.full == Drop {
+			return waited, mirror.ErrFull
+		}
+		s.room.Wait()
+		waited = true
+	}
+}
+
+// hand gives current to the writer if it holds anything. s.mu is held.
+func (s *Sink) hand() {
+	if s.current == nil || len(s.current.blocks) == 0 {
+		return
+	}
+	s.pending = append(s.pending, s.current)
+	s.current = nil
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take makes current an empty buffer if there is one. s.mu is held.
+func (s *Sink) take() bool {
+	switch {
+	case s.current != nil:
+	case len(s.free) > 0:
+		last := len(s.free) - 1
+		s.current = s.free[last]
+		s.free = s.free[:last]
+	case s.unmade > 0:
+		s.unmade--
+		s.current = &buffer{blocks: make([]byte, 0, s.bufferSize)}
+	}
+	return s.current != nil
+}
+
+// MTU implements [mirror.Sink]: the one configured.
+func (s *Sink) MTU() int { return s.mtu }
+
+// Idle implements [mirror.Sink]. It is always false.
+func (s *Sink) Idle() bool { return false }
+
+// Close makes later and waiting Sends fail with mirror.ErrClosed, writes the
+// buffers, completes the file and ends the writer. Frames that the storage
+// does not take now are counted as lost. It returns nil; calling it again
+// does nothing but wait for the first call.
+func (s *Sink) Close() error {
+	s.mu.Lock()
+	if !s.closed {
+		s.hand()
+		s.closed = true
+		s.room.Broadcast()
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+	s.mu.Unlock()
+	<-s.done
+	return nil
+}
+
+// stamp returns a frame's own time, or else now, in nanoseconds since 1970.
+func stamp(f *mirror.Frame, now int64) int64 {
+	if f.Time.IsZero() {
+		return now
+	}
+	return f.Time.UnixNano()
+}

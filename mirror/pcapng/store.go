@@ -1,0 +1,213 @@
+package pcapng
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	suffix     = ".pcapng"
+	partial    = ".partial"
+	timeLayout = "20060102T150405.000Z" // UTC
+)
+
+// store is the files of one sink: at most one open, the others complete. It is
+// not safe for concurrent use.
+type store struct {
+	directory string
+	prefix    string
+	size      int64         // octets, a file's longest; 0 means no limit
+	every     time.Duration // a file's longest time; 0 means no limit
+	keep      int           // complete files; 0 means all
+	head      []byte        // what every file begins with
+	log       *slog.Logger
+
+	names   *regexp.Regexp // of complete files
+	created int            // files created, the number in their names
+
+	file   *os.File // nil while none is open
+	path   string   // of the complete file; the open one has partial appended
+	offset int64    // octets written completely
+	opened time.Time
+}
+
+// newStore makes the directory if there is none, and deals with files that an
+// earlier run left.
+func newStore(cfg *Config) (*store, error) {
+	head, err := fileHead(cfg.Interface)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Directory, 0o700); err != nil {
+		return nil, fmt.Errorf("create capture directory: %w", err)
+	}
+	st := &store{
+		directory: cfg.Directory,
+		prefix:    cfg.Prefix,
+		size:      cfg.RotateSize,
+		every:     cfg.RotateEvery,
+		keep:      cfg.Keep,
+		head:      head,
+		log:       cfg.Logger,
+		names:     regexp.MustCompile(`^` + regexp.QuoteMeta(cfg.Prefix) + `-\d{8}T\d{6}\.\d{3}Z-\d{4,}` + regexp.QuoteMeta(suffix) + `$`),
+	}
+	if err := st.recover(); err != nil {
+		return nil, err
+	}
+	st.prune()
+	return st, nil
+}
+
+// write appends complete blocks to the open file, after completing it if it
+// would grow too long and creating one if none is open. When it fails, nothing
+// of blocks is in a file: the file was cut back, completed, and closed.
+func (st *store) write(blocks []byte, now time.Time) error {
+	if st.file != nil && st.size > 0 && st.offset+int64(len(blocks)) > st.size {
+		st.finish()
+	}
+	if st.file == nil {
+		if err := st.create(now); err != nil {
+			return err
+		}
+	}
+	if _, err := st.file.Write(blocks); err != nil {
+		st.finish()
+		return fmt.Errorf("write capture file: %w", err)
+	}
+	st.offset += int64(len(blocks))
+	return nil
+}
+
+// expire completes the open file if it is old enough.
+func (st *store) expire(now time.Time) {
+	if st.every > 0 && now.Sub(st.opened) >= st.every {
+		st.finish()
+	}
+}
+
+// create opens a new file and writes its head.
+func (st *store) create(now time.Time) error {
+	file, path, err := st.claim(now)
+	if err != nil {
+		return fmt.Errorf("create capture file: %w", err)
+	}
+	st.file, st.path, st.offset, st.opened = file, path, 0, now
+	if _, err := file.Write(st.head); err != nil {
+		st.finish()
+		return fmt.Errorf("write capture file: %w", err)
+	}
+	st.offset = int64(len(st.head))
+	return nil
+}
+
+// claim creates and locks a partial file whose complete name is free too. It
+// passes over names that another sink took in the same millisecond.
+func (st *store) claim(now time.Time) (file *os.File, path string, err error) {
+	for range 100 {
+		st.created++
+		path = filepath.Join(st.directory, fmt.Sprintf("%s-%s-%04d%s",
+			st.prefix, now.UTC().Format(timeLayout), st.created, suffix))
+		if _, err := os.Lstat(path); err == nil {
+			continue
+		}
+		file, err = os.OpenFile(path+partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		if owned(file, path+partial) {
+			return file, path, nil
+		}
+		file.Close()
+	}
+	return nil, "", fmt.Errorf("no free name after %s: %w", path, fs.ErrExist)
+}
+
+// owned locks a file just created, which tells another sink's recover that it
+// is in use, and reports whether none had found the file before, unlocked and
+// empty. Where there are no locks, recover touches nothing.
+func owned(file *os.File, path string) bool {
+	if errors.Is(lock(file), unix.EWOULDBLOCK) {
+		return false
+	}
+	opened, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(path)
+	return err == nil && os.SameFile(opened, named)
+}
+
+// finish closes the open file, if any: it cuts off what was not written
+// completely and gives the file its final name, or removes it if it holds no
+// packet. A file for which that does not work is logged and keeps its partial
+// name; frames already in it are not counted as lost.
+func (st *store) finish() {
+	if st.file == nil {
+		return
+	}
+	var err error
+	if st.offset <= int64(len(st.head)) {
+		err = os.Remove(st.path + partial)
+	} else if err = st.file.Truncate(st.offset); err == nil {
+		err = rename(st.path)
+	}
+	if err = errors.Join(err, st.file.Close()); err != nil {
+		st.log.Error("capture file not completed", "file", st.path+partial, "err", err)
+	}
+	st.file = nil
+	st.prune()
+}
+
+// rename gives the partial file of path its final name, unless a file has that
+// name already.
+func rename(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("rename %s: %w", path+partial, fs.ErrExist)
+	}
+	return os.Rename(path+partial, path)
+}
+
+// prune removes the oldest complete files beyond the number to keep. Names
+// sort by time.
+func (st *store) prune() {
+	if st.keep == 0 {
+		return
+	}
+	names, err := st.list("")
+	for _, name := range names[:max(0, len(names)-st.keep)] {
+		err = errors.Join(err, os.Remove(filepath.Join(st.directory, name)))
+	}
+	if err != nil {
+		st.log.Warn("old capture files not removed", "directory", st.directory, "err", err)
+	}
+}
+
+// list returns the names of the store's files with the given ending after
+// their complete names, oldest first, without the ending.
+func (st *store) list(ending string) ([]string, error) {
+	entries, err := os.ReadDir(st.directory)
+	var names []string
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ending)
+		if ok && e.Type().IsRegular() && st.names.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+func lock(file *os.File) error { return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
