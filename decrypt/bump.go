@@ -1,0 +1,197 @@
+package decrypt
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/clienthello"
+)
+
+// greenSuites are the TLS 1.2 cipher suites offered and accepted: forward
+// secrecy with authenticated encryption. Those of TLS 1.3 all qualify.
+var greenSuites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+var errCertificateRequested = errors.New("origin asks for a client certificate")
+
+// bump terminates TLS on both legs: first the origin's handshake, then, with
+// what it taught, the client's.
+func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
+	upgraded := j.progress.Load() > 0 // a STARTTLS dialogue cannot be started over
+	if err := j.dial(ctx); err != nil {
+		return err
+	}
+	err := j.originHandshake(hello)
+	trusted := true
+	switch reason := j.s.OriginTLS.Verdict; {
+	case errors.Is(err, errCertificateRequested):
+		if j.e.cfg.CertificateRequest == BlockRequest || upgraded {
+			return fail(reasonClientCert, err, alertHandshakeFailure)
+		}
+		return j.startOver(ctx)
+	case err != nil && reason == "":
+		return fail(reasonOriginTLS, err, alertHandshakeFailure)
+	case err == nil:
+		reason, err = j.judge(ctx)
+		if reason == "ok" {
+			break
+		}
+		fallthrough
+	default:
+		reason = j.s.OriginTLS.Verdict
+		switch how := j.e.cfg.OnInvalid(reason); {
+		case how == PassOn && !upgraded:
+			return j.startOver(ctx)
+		case how != Untrusted || j.originTLS == nil:
+			return fail(reason, err, alertBadCertificate)
+		}
+		trusted = false
+	}
+	if err := j.clientHandshake(ctx, hello, trusted); err != nil {
+		return err
+	}
+	j.s.Outcome = Bumped
+	j.open()
+	return j.relay()
+}
+
+// startOver gives up the origin leg, on which a handshake was begun, and tunnels
+// over a new one.
+func (j *joint) startOver(ctx context.Context) error {
+	j.hangUp()
+	j.originTLS = nil
+	return j.tunnel(ctx)
+}
+
+// serverName is the name the origin is asked for, "" if none is known.
+func (j *joint) serverName() string {
+	switch {
+	case j.s.SNI != "":
+		return j.s.SNI
+	case j.in.SNI != "":
+		return j.in.SNI
+	}
+	return ""
+}
+
+// identity is what the origin's certificate must be valid for.
+func (j *joint) identity() string {
+	if name := j.serverName(); name != "" {
+		return name
+	}
+	if j.s.Name != "" {
+		return j.s.Name
+	}
+	return j.s.Origin.Addr().Unmap().WithZone("").String()
+}
+
+// originHandshake completes the handshake with the origin, whatever its
+// certificate says. On failure Verdict is set if the reason is one of trust.
+func (j *joint) originHandshake(hello *clienthello.Hello) error {
+	start := time.Now()
+	conn := tls.Client(j.origin, &tls.Config{
+		ServerName:                  j.serverName(),
+		NextProtos:                  hello.ALPN,
+		InsecureSkipVerify:          true, // judged below, by the Verifier
+		MinVersion:                  j.e.cfg.OriginMinVersion,
+		CipherSuites:                greenSuites,
+		DynamicRecordSizingDisabled: true,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			if j.e.cfg.CertificateRequest == AnswerNone {
+				return new(tls.Certificate), nil
+			}
+			return nil, errCertificateRequested
+		},
+	})
+	j.origin.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
+	err := conn.Handshake()
+	j.s.OriginTLS.Handshake = time.Since(start)
+	if err != nil {
+		j.s.OriginTLS.Verdict = j.e.cfg.HandshakeReason(err)
+		return err
+	}
+	j.origin.SetDeadline(time.Time{})
+	state := conn.ConnectionState()
+	j.originTLS = conn
+	j.s.ALPN = state.NegotiatedProtocol
+	j.s.OriginTLS.Version, j.s.OriginTLS.Cipher = state.Version, state.CipherSuite
+	j.s.OriginTLS.ChainSHA256 = chainHash(state.PeerCertificates)
+	return nil
+}
+
+// judge asks the verifier and notes its verdict, "ok" or a reason.
+func (j *joint) judge(ctx context.Context) (string, error) {
+	state := j.originTLS.ConnectionState()
+	err := j.e.cfg.Verifier.Verify(ctx, j.identity(), &state)
+	verdict := "ok"
+	if err != nil {
+		verdict = "unknown"
+		var r interface{ Reason() string }
+		if errors.As(err, &r) {
+			verdict = r.Reason()
+		}
+	}
+	j.s.OriginTLS.Verdict = verdict
+	return verdict, err
+}
+
+func chainHash(chain []*x509.Certificate) string {
+	h := sha256.New()
+	for _, c := range chain {
+		h.Write(c.Raw)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// clientHandshake completes the handshake with the client: no version above the
+// origin's, and exactly the application protocol that the origin chose.
+func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, trusted bool) error {
+	leaf := j.in.Certificate
+	if leaf == nil {
+		var err error
+		chain := j.originTLS.ConnectionState().PeerCertificates
+		leaf, err = j.e.cfg.Forger.Forge(ctx, chain, j.serverName(), trusted, hello.SupportsECDSA())
+		if err != nil {
+			return fail(reasonForge, err, alertInternalError)
+		}
+		j.s.Untrusted = !trusted
+		if leaf.Leaf != nil {
+			j.s.ForgedSerial = leaf.Leaf.SerialNumber.Text(16)
+		}
+	}
+	cfg := &tls.Config{
+		Certificates:                []tls.Certificate{*leaf},
+		MinVersion:                  j.e.cfg.ClientMinVersion,
+		MaxVersion:                  max(j.s.OriginTLS.Version, j.e.cfg.ClientMinVersion),
+		CipherSuites:                greenSuites,
+		SessionTicketsDisabled:      true,
+		DynamicRecordSizingDisabled: true,
+	}
+	if j.s.ALPN != "" {
+		cfg.NextProtos = []string{j.s.ALPN}
+	}
+	start := time.Now()
+	conn := tls.Server(j.client, cfg)
+	j.client.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
+	err := conn.Handshake()
+	j.s.ClientTLS.Handshake = time.Since(start)
+	if err != nil {
+		return fail(reasonClientTLS, err, 0)
+	}
+	j.client.SetDeadline(time.Time{})
+	state := conn.ConnectionState()
+	j.clientTLS = conn
+	j.s.ClientTLS.Version, j.s.ClientTLS.Cipher = state.Version, state.CipherSuite
+	return nil
+}

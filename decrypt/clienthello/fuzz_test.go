@@ -1,0 +1,53 @@
+package clienthello
+
+import (
+	"crypto/tls"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func FuzzParse(f *testing.F) {
+	raw := captureGo(f, &tls.Config{ServerName: "www.example.test", NextProtos: []string{"h2"}})
+	f.Add(raw, 10)
+	f.Add(refragment(raw, 1), 500)
+	f.Add(refragment(raw, 300), 700)
+	f.Add(raw[:len(raw)-7], 100)
+	f.Add(builder{version: 0x0300, suites: []uint16{0x0a0a, 0x0005}}.record(), 20)
+	f.Add(builder{version: 0x0303, extensions: []extension{
+		{0, sni("a\x00b")}, {10, list16(0x2a2a)}, {16, alpn("\x0a\x0a")}, {43, versions8(0x0a0a)}, {0xfe0d, []byte{0}},
+	}}.record(), 60)
+	f.Add([]byte{0x80, 0x2e, 1, 3, 1}, 3)
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), 1)
+	f.Fuzz(func(t *testing.T, b []byte, cut int) {
+		h, n, err := Parse(b)
+		if n < 0 || n > len(b) || n > MaxSize || (h == nil) != (err != nil) || (n == 0) != (err != nil) {
+			t.Fatalf("Parse of %d octets: %v, %d, %v", len(b), h, n, err)
+		}
+		if err != nil && !errors.Is(err, ErrShort) && !errors.Is(err, ErrNotTLS) && !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLong) {
+			t.Fatalf("undocumented error %v", err)
+		}
+		if err == nil && !ja4Form.MatchString(h.JA4()) {
+			t.Fatalf("JA4 %q", h.JA4())
+		}
+		if err == nil && (h.Name == NameUsable) != (h.ServerName != "") {
+			t.Fatalf("ServerName %q, %v", h.ServerName, h.Name)
+		}
+
+		// A prefix is short or has the same answer.
+		cut = max(0, min(cut, len(b)))
+		h2, n2, err2 := Parse(b[:cut])
+		if err2 != ErrShort && (err2 != err || n2 != n || !cmp.Equal(h, h2)) {
+			t.Fatalf("prefix of %d: %v, %d, %v; whole: %v, %d, %v", cut, h2, n2, err2, h, n, err)
+		}
+
+		// Scanning in two steps is scanning at once.
+		var s Scanner
+		s.Scan(b[:cut])
+		n3, err3 := s.Scan(b)
+		if n4, err4 := Complete(b); n3 != n4 || err3 != err4 {
+			t.Fatalf("scanned in two steps: %d, %v; at once: %d, %v", n3, err3, n4, err4)
+		}
+	})
+}

@@ -1,0 +1,259 @@
+package decrypt
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
+	"github.com/clearspan/clearspan/decrypt/sniff"
+	"github.com/clearspan/clearspan/decrypt/starttls"
+)
+
+// dialogue is the plain beginning of a session whose client does not speak
+// first. It passes octets as they come, until the protocol is known to stay
+// plain or the dialogue turns to TLS.
+type dialogue struct {
+	j *joint
+
+	spoken [2]bool // each direction's own: its first octets were looked at
+
+	mu       sync.Mutex // guards the rest, and the order in which taps see octets
+	heard    [2]bool
+	proto    sniff.Protocol
+	follower *starttls.Dialogue // nil: nothing to follow (yet)
+	decided  bool               // the policy was asked with the protocol known
+	upgraded bool
+	held     bool // the client's octets wait for an answer of the origin
+	spans    []starttls.Span
+}
+
+// silent takes a session whose client waits for the origin to speak.
+func (j *joint) silent(ctx context.Context) error {
+	if j.decide(j.facts()) != policy.Terminate {
+		return j.converse(ctx)
+	}
+	// A name may still change that; nothing goes to the origin before.
+	j.client.SetReadDeadline(time.Now().Add(j.e.cfg.HandshakeTimeout))
+	err := j.client.await()
+	j.client.SetReadDeadline(time.Time{})
+	switch {
+	case err == nil:
+		return j.begin(ctx)
+	case isTimeout(err):
+		j.s.Outcome = Terminated
+		return fail(reasonPolicy, nil, 0)
+	}
+	return helloFailure(err)
+}
+
+// converse passes a plain dialogue, and goes on with TLS if it turns to that.
+func (j *joint) converse(ctx context.Context) error {
+	switch j.decide(j.facts()) {
+	case policy.Terminate:
+		j.s.Outcome = Terminated
+		return fail(reasonPolicy, nil, 0)
+	case policy.Bump:
+		j.s.Outcome = Passed
+	default: // to be asked again when TLS begins
+		j.s.Outcome = Tunneling
+	}
+	if err := j.dial(ctx); err != nil {
+		j.s.Outcome = Failed
+		return err
+	}
+	j.client.stall, j.origin.stall = j.e.cfg.IdleTimeout, j.e.cfg.IdleTimeout
+	d := &dialogue{j: j}
+	d.greeted(j.in.Greeting)
+	err := j.both(
+		func() error { return d.pump(ClientToOrigin, j.client, j.origin) },
+		func() error { return d.pump(OriginToClient, j.origin, j.client) },
+	)
+	if err != nil || !d.upgraded {
+		return err
+	}
+	for _, l := range []*leg{j.client, j.origin} {
+		l.poked.Store(false)
+		l.SetDeadline(time.Time{})
+	}
+	j.s.Outcome = Failed
+	return j.secure(ctx)
+}
+
+// greeted takes note of what the origin had said before the session began here.
+func (d *dialogue) greeted(greeting []byte) {
+	if len(greeting) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.j.s.Decision.Action == policy.Bump {
+		d.j.open()
+	}
+	d.spoken[OriginToClient], d.heard[OriginToClient] = true, true
+	d.proto, _ = sniff.Origin(greeting)
+	if d.follower = starttls.New(d.proto); d.follower != nil {
+		d.spans, _, _ = d.follower.Origin(greeting, d.spans[:0])
+	}
+}
+
+// pump passes one direction until the dialogue is over.
+func (d *dialogue) pump(dir Direction, from, to *leg) error {
+	have := 0
+	for {
+		err := d.j.await(from, have)
+		if err != nil && err != errPoked {
+			return err
+		}
+		p := from.unread()
+		ended := err == nil && len(p) <= have
+		if len(p) > 0 && !d.spoken[dir] {
+			d.first(dir, from)
+			p = from.unread()
+		}
+		n, state, err := d.step(dir, p, ended)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			if err := to.send(p[:n]); err != nil {
+				return d.j.undeliverable(dir, from, err)
+			}
+			from.consume(n)
+		}
+		switch {
+		case state == starttls.Upgraded:
+			return nil
+		case state == starttls.Done:
+			from.large = true
+			return d.j.pumpRaw(dir, Plain, from, to)
+		case ended:
+			return d.j.sourceEnded(dir, from, to)
+		}
+		have = len(from.unread())
+	}
+}
+
+// first tells the protocol from the first octets of either side. Only the
+// direction's own goroutine touches spoken[dir] and calls this.
+func (d *dialogue) first(dir Direction, from *leg) {
+	d.spoken[dir] = true
+	if dir == OriginToClient {
+		proto := d.j.sniff(from, sniff.Origin, d.j.e.cfg.Silence)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.proto == sniff.Unknown {
+			d.proto = proto
+		}
+		return
+	}
+	proto := d.j.sniff(from, sniff.Client, crumbs*d.j.e.cfg.Silence)
+	var host string
+	if proto == sniff.HTTP {
+		host = d.j.httpHost()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.j.s.Host = host
+	switch {
+	case proto == sniff.TLS:
+		d.upgraded = true
+		d.j.origin.poke()
+	case d.proto == sniff.Unknown:
+		d.proto = proto
+	}
+}
+
+// step examines p, the unread octets of one direction, and shows the taps the n
+// octets of it that can be passed. With ended, no more will come.
+func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state starttls.State, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.upgraded {
+		return 0, starttls.Upgraded, nil
+	}
+	d.heard[dir] = d.heard[dir] || len(p) > 0
+	if d.follower == nil {
+		d.follower = starttls.New(d.proto)
+	}
+	d.spans, n, state = d.spans[:0], len(p), starttls.Following
+	switch {
+	case d.follower == nil:
+		if d.heard[0] && d.heard[1] {
+			state = starttls.Done // both spoke, and it is nothing we follow
+		}
+		d.spans = append(d.spans, starttls.Span{N: n})
+	case dir == ClientToOrigin:
+		d.spans, n, state = d.follower.Client(p, d.spans)
+	default:
+		d.spans, n, state = d.follower.Origin(p, d.spans)
+	}
+	if err := d.recognize(); err != nil {
+		return 0, 0, err
+	}
+	if state == starttls.Violation {
+		return 0, state, fail(reasonPipelined, nil, 0)
+	}
+	if rest := len(p) - n; ended && rest > 0 {
+		d.spans = append(d.spans, starttls.Span{N: rest})
+		n = len(p)
+	}
+	if n > 0 && d.j.s.Decision.Action == policy.Bump {
+		d.j.open()
+	}
+	at := 0
+	for _, span := range d.spans {
+		content := Plain
+		if span.Upgrade {
+			content = Upgrade
+		}
+		if span.N > 0 {
+			d.j.relayed(dir, content, p[at:at+span.N])
+		}
+		at += span.N
+	}
+	d.upgraded = d.upgraded || state == starttls.Upgraded
+	if d.held && state != starttls.Requested {
+		d.j.client.poke()
+	}
+	d.held = state == starttls.Requested
+	return n, state, nil
+}
+
+// recognize asks the policy again as soon as the protocol is known.
+func (d *dialogue) recognize() error {
+	proto := d.proto
+	if d.follower != nil {
+		proto = d.follower.Protocol()
+	}
+	if d.decided || proto == sniff.Unknown || proto == sniff.Greeting220 {
+		return nil
+	}
+	d.decided = true
+	d.j.s.Protocol = proto.String()
+	switch d.j.decide(d.j.facts()) {
+	case policy.Terminate:
+		d.j.s.Outcome = Terminated
+		return fail(reasonPolicy, nil, 0)
+	case policy.Bump:
+		d.j.s.Outcome = Passed
+	default:
+		d.j.s.Outcome = Tunneling
+	}
+	return nil
+}
+
+// httpHost reads the client's first request as far as its Host.
+func (j *joint) httpHost() string {
+	j.client.SetReadDeadline(time.Now().Add(j.e.cfg.HandshakeTimeout))
+	defer j.client.SetReadDeadline(time.Time{})
+	for {
+		host, ok, more := sniff.Host(j.client.unread())
+		if ok || !more {
+			return host
+		}
+		if j.client.fill(true) != nil {
+			return ""
+		}
+	}
+}

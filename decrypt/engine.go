@@ -1,0 +1,142 @@
+package decrypt
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Response is what follows when an origin is found not trustworthy.
+type Response uint8
+
+const (
+	// Untrusted forges under the untrusted authority: the client's own warning
+	// appears.
+	Untrusted Response = iota
+	// Block ends the session.
+	Block
+	// PassOn tunnels: the client judges the origin's certificate itself.
+	PassOn
+)
+
+// CertificateRequest is what follows when an origin asks for a client
+// certificate, which a bumped session cannot give.
+type CertificateRequest uint8
+
+const (
+	// TunnelRequest starts over and tunnels.
+	TunnelRequest CertificateRequest = iota
+	// BlockRequest ends the session.
+	BlockRequest
+	// AnswerNone sends an empty list; the origin may go on without.
+	AnswerNone
+)
+
+// Resolver finds the addresses of a name. *net.Resolver is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// Config configures an [Engine]. Policy, Forger and Verifier are required; the
+// zero value of everything else means its documented default.
+type Config struct {
+	Policy   Policy
+	Forger   Forger
+	Verifier Verifier
+
+	Tap      Tap                        // nil: no taps
+	Resolver Resolver                   // for tunnel-check; nil: the origin's certificate alone decides
+	Ended    func(s *Session, t Stream) // called when a session has ended, after the stream's Close
+	Logger   *slog.Logger               // nil discards
+
+	// OnInvalid says what follows a verdict other than "ok"; nil: Block.
+	OnInvalid func(reason string) Response
+	// HandshakeReason gives the verdict behind an origin handshake that failed,
+	// "" if it failed for another reason than trust; nil: always "".
+	HandshakeReason    func(err error) string
+	CertificateRequest CertificateRequest
+
+	ClientMinVersion uint16        // default TLS 1.2
+	OriginMinVersion uint16        // default TLS 1.2
+	Silence          time.Duration // how long a client may be silent before the origin is dialed; default 100 ms
+	HandshakeTimeout time.Duration // for each handshake and for the first flight; default 10 s
+	ConnectTimeout   time.Duration // for dialing the origin; default 10 s
+	IdleTimeout      time.Duration // default 1 h
+}
+
+// Engine carries sessions. It is safe for concurrent use.
+type Engine struct {
+	cfg    Config
+	log    *slog.Logger
+	checks checkCache
+}
+
+// New returns an engine.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Policy == nil || cfg.Forger == nil || cfg.Verifier == nil {
+		return nil, errors.New("configure engine: policy, forger and verifier are required")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.OnInvalid == nil {
+		cfg.OnInvalid = func(string) Response { return Block }
+	}
+	if cfg.HandshakeReason == nil {
+		cfg.HandshakeReason = func(error) string { return "" }
+	}
+	setDefault(&cfg.ClientMinVersion, tls.VersionTLS12)
+	setDefault(&cfg.OriginMinVersion, tls.VersionTLS12)
+	setDefault(&cfg.Silence, 100*time.Millisecond)
+	setDefault(&cfg.HandshakeTimeout, 10*time.Second)
+	setDefault(&cfg.ConnectTimeout, 10*time.Second)
+	setDefault(&cfg.IdleTimeout, time.Hour)
+	return &Engine{cfg: cfg, log: cfg.Logger}, nil
+}
+
+func setDefault[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
+// Serve carries one session and returns when both legs are closed. It takes
+// in.Conn. When ctx ends, both legs are reset.
+func (e *Engine) Serve(ctx context.Context, in *Incoming) {
+	s := newSession(in)
+	j := &joint{e: e, s: s, in: in, client: newLeg(in.Conn)}
+	stop := context.AfterFunc(ctx, j.cancel)
+	err := j.carry(ctx)
+	stop()
+	j.finish(err)
+	s.End = time.Now()
+	e.log.Debug("session ended", "session", s.ID, "client", s.Client, "origin", s.Origin, "sni", s.SNI,
+		"action", s.Decision.Action.String(), "rule", s.Decision.Rule, "outcome", s.Outcome.String(), "reason", s.Reason, "err", s.Err)
+	if e.cfg.Ended != nil {
+		e.cfg.Ended(s, j.stream)
+	}
+}
+
+func newSession(in *Incoming) *Session {
+	return &Session{
+		ID:     newID(),
+		Intake: in.Intake,
+		Client: in.Client,
+		Origin: in.Origin,
+		Name:   in.Name,
+		Link:   in.Link,
+		Start:  time.Now(),
+	}
+}
+
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,100 @@
+package decrypt
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/clearspan/clearspan/decrypt/clienthello"
+)
+
+// Reasons for which a session ends other than in order. The same words stand in
+// audit entries and metrics; reasons of a [Verifier] join them.
+const (
+	reasonPolicy       = "policy"              // the rule says terminate
+	reasonNameCheck    = "name-mismatch-check" // tunnel-check: the name does not belong to the destination
+	reasonNoFlight     = "client-silent"       // no octets, or no whole hello, in time
+	reasonMalformed    = "malformed-hello"
+	reasonHelloTooLong = "hello-too-long"
+	reasonDial         = "origin-unreachable"
+	reasonRefused      = "origin-refused"
+	reasonOriginTLS    = "origin-handshake"
+	reasonClientTLS    = "client-handshake"
+	reasonClientCert   = "client-certificate" // the origin asks for one
+	reasonForge        = "forge"
+	reasonPipelined    = "pipelined-upgrade" // octets smuggled around STARTTLS
+	reasonClientReset  = "client-reset"
+	reasonOriginReset  = "origin-reset"
+	reasonClientGone   = "client-closed" // before anything was decided
+	reasonIdle         = "idle-timeout"
+	reasonShutdown     = "shutdown"
+)
+
+// failure is an error with its reason.
+type failure struct {
+	reason string
+	err    error
+	alert  alert // to be sent to the client if its handshake has not begun, 0 for none
+}
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return f.reason
+	}
+	return f.reason + ": " + f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+func fail(reason string, err error, a alert) error { return &failure{reason, err, a} }
+
+// alert is the description of a fatal TLS alert (RFC 8446, Section 6.2).
+type alert uint8
+
+const (
+	alertHandshakeFailure alert = 40
+	alertBadCertificate   alert = 42
+	alertAccessDenied     alert = 49
+	alertDecodeError      alert = 50
+	alertInternalError    alert = 80
+)
+
+// record returns the alert as a plaintext record, as a server sends it in answer
+// to a ClientHello.
+func (a alert) record() []byte {
+	return []byte{21, 3, 3, 0, 2, 2, byte(a)}
+}
+
+// isReset tells whether a transport was torn down by its peer.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+}
+
+func isTimeout(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// dialFailure distinguishes an origin that refuses from one that is silent.
+func dialFailure(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fail(reasonRefused, err, 0)
+	}
+	return fail(reasonDial, err, 0)
+}
+
+// helloFailure gives the reason for a first flight that is no usable hello.
+func helloFailure(err error) error {
+	switch {
+	case errors.Is(err, clienthello.ErrTooLong), errors.Is(err, errTooMuch):
+		return fail(reasonHelloTooLong, err, alertDecodeError)
+	case isTimeout(err):
+		return fail(reasonNoFlight, err, 0)
+	case errors.Is(err, io.EOF):
+		return fail(reasonClientGone, err, 0)
+	case isReset(err):
+		return fail(reasonClientReset, err, 0)
+	}
+	return fail(reasonMalformed, err, alertDecodeError)
+}

@@ -1,0 +1,54 @@
+package decrypt
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Incoming is a client connection as an intake hands it over.
+type Incoming struct {
+	Intake string         // name of the intake
+	Conn   net.Conn       // client leg; the engine takes and closes it
+	Client netip.AddrPort // client's address
+	Origin netip.AddrPort // original destination, before any redirection
+	Name   string         // name the client asked for by CONNECT or SOCKS; may be empty
+	SNI    string         // server name for the origin leg when the hello has none; may be empty
+	Link   Link           // what is known of the client's link
+
+	// Greeting is what the origin sent the client before the connection was taken
+	// over; the client has it already.
+	Greeting []byte
+
+	// Dial opens the origin leg, at most once at a time. It keeps the client's
+	// address where the intake is transparent.
+	Dial func(ctx context.Context) (net.Conn, error)
+
+	// Certificate, if set, is shown to the client in place of a forged one: the
+	// origin's own, for inbound inspection.
+	Certificate *tls.Certificate
+}
+
+// Link holds the facts of layer 2. Zero values mean unknown.
+type Link struct {
+	ClientMAC, OriginMAC [6]byte
+	VLAN                 uint16 // VLAN identifier, 1 to 4094
+
+	Handshake *Handshake // of client and origin themselves; nil if they had none
+}
+
+// Handshake is a TCP handshake that client and origin completed with each other,
+// before their connection was taken over (RFC 9293, Section 3.5). Not to be
+// changed.
+type Handshake struct{ Client, Origin HandshakeSide }
+
+// HandshakeSide is what one end said: the client's SYN, the origin's SYN-ACK.
+type HandshakeSide struct {
+	ISN     uint32
+	Window  uint16    // of that segment, where it is not scaled
+	Options []byte    // of the TCP header, as they were, at most 40 octets
+	TTL     uint8     // TTL or hop limit where we saw it
+	Time    time.Time // when the segment went by
+}

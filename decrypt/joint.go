@@ -1,0 +1,216 @@
+package decrypt
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
+	"github.com/clearspan/clearspan/decrypt/sniff"
+)
+
+// joint holds the two legs of one session while the engine carries it.
+type joint struct {
+	e      *Engine
+	s      *Session
+	in     *Incoming
+	client *leg
+	opened bool   // the tap was asked for a stream
+	stream Stream // nil until cleartext is at hand, or for good
+
+	clientTLS, originTLS *tls.Conn // set once their handshakes are done
+
+	mu       sync.Mutex
+	origin   *leg // nil until dialed
+	canceled bool
+
+	finished [2]atomic.Bool // by direction: its source has ended in order
+	progress atomic.Int64   // octets relayed in both directions, to tell idle from one-way
+}
+
+// carry takes the session from its first octet to its end.
+func (j *joint) carry(ctx context.Context) error {
+	j.client.SetReadDeadline(time.Now().Add(j.e.cfg.Silence))
+	err := j.client.await()
+	j.client.SetReadDeadline(time.Time{})
+	switch {
+	case err == nil:
+		return j.begin(ctx)
+	case isTimeout(err):
+		return j.silent(ctx)
+	}
+	return helloFailure(err)
+}
+
+// begin takes a session whose client has spoken first.
+func (j *joint) begin(ctx context.Context) error {
+	switch proto := j.sniff(j.client, sniff.Client, crumbs*j.e.cfg.Silence); proto {
+	case sniff.TLS:
+		return j.secure(ctx)
+	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3:
+		// A dialogue that may turn to TLS, whoever began it.
+		j.s.Protocol = proto.String()
+		return j.converse(ctx)
+	default:
+		j.s.Protocol = proto.String()
+		return j.clientFirst(ctx, proto)
+	}
+}
+
+// recordHandshake is the type of the records of a hello (RFC 8446, Section 5.1).
+const recordHandshake = 22
+
+// crumbs times Silence is how long a client may take over octets that do not
+// tell its protocol: a host rule is not evaded by sending slowly, and a protocol
+// nobody knows does not wait for long.
+const crumbs = 5
+
+// sniff tells the protocol of a leg's unread octets, reading more for at most
+// that long where they do not decide. A client that has sent no more than the
+// first octet of a hello is taken for one of TLS: in crumbs, a hello must not pass
+// unopened.
+func (j *joint) sniff(l *leg, tell func([]byte) (sniff.Protocol, bool), wait time.Duration) sniff.Protocol {
+	l.SetReadDeadline(time.Now().Add(wait))
+	defer l.SetReadDeadline(time.Time{})
+	for {
+		p, more := tell(l.unread())
+		if !more {
+			return p
+		}
+		if l.fill(true) != nil { // an end is met again by who reads next
+			if l == j.client && l.unread()[0] == recordHandshake {
+				return sniff.TLS
+			}
+			return p
+		}
+	}
+}
+
+// facts gathers what the policy may ask for.
+func (j *joint) facts() *policy.Facts {
+	s := j.s
+	host := s.Name
+	if s.Host != "" {
+		host = s.Host
+	}
+	return &policy.Facts{
+		Intake:   s.Intake,
+		Client:   s.Client,
+		Origin:   s.Origin,
+		Protocol: s.Protocol,
+		Host:     host,
+		SNI:      s.SNI,
+	}
+}
+
+// decide asks the policy and notes its answer.
+func (j *joint) decide(f *policy.Facts) policy.Action {
+	j.s.Decision = j.e.cfg.Policy.Decide(f)
+	return j.s.Decision.Action
+}
+
+// dial opens the origin leg unless it is open.
+func (j *joint) dial(ctx context.Context) error {
+	if j.origin != nil {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, j.e.cfg.ConnectTimeout)
+	defer stop()
+	conn, err := j.in.Dial(ctx)
+	if err != nil {
+		return dialFailure(err)
+	}
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && (!j.s.Origin.IsValid() || j.s.Name != "") {
+		j.s.Origin = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
+	}
+	l := newLeg(conn)
+	j.mu.Lock()
+	j.origin = l
+	canceled := j.canceled
+	j.mu.Unlock()
+	if canceled {
+		l.abort()
+		return fail(reasonShutdown, nil, 0)
+	}
+	return nil
+}
+
+// hangUp closes the origin leg, so that dial opens another.
+func (j *joint) hangUp() {
+	j.mu.Lock()
+	l := j.origin
+	j.origin = nil
+	j.mu.Unlock()
+	l.abort()
+	l.recycle()
+}
+
+// cancel resets both legs; every wait on them ends.
+func (j *joint) cancel() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.canceled = true
+	j.client.abort()
+	if j.origin != nil {
+		j.origin.abort()
+	}
+}
+
+// open starts the session's stream if there is a tap.
+func (j *joint) open() {
+	if !j.opened && j.e.cfg.Tap != nil {
+		j.opened = true
+		j.stream = j.e.cfg.Tap.Open(j.s)
+		if greeting := j.in.Greeting; len(greeting) > 0 {
+			j.relayed(OriginToClient, Plain, greeting)
+		}
+	}
+}
+
+// finish notes how the session ended and closes what is open.
+func (j *joint) finish(err error) {
+	var f *failure
+	switch {
+	case err == nil:
+	case errors.As(err, &f):
+		j.s.Reason, j.s.Err = f.reason, f.err
+		if f.alert != 0 {
+			j.client.SetWriteDeadline(time.Now().Add(time.Second))
+			j.client.conn.Write(f.alert.record()) // the leg is closed next, whatever comes of it
+		}
+	default:
+		j.s.Reason, j.s.Err = reasonMalformed, err
+	}
+	j.mu.Lock()
+	if j.canceled {
+		j.s.Reason, j.s.Err = reasonShutdown, nil
+	}
+	origin := j.origin
+	j.mu.Unlock()
+
+	if j.stream != nil {
+		if err != nil {
+			j.stream.End(ClientToOrigin, Reset)
+		}
+		j.stream.Close()
+	}
+	if err == nil || f != nil && f.alert != 0 {
+		j.client.close()
+	} else {
+		j.client.abort()
+	}
+	j.client.recycle()
+	if origin != nil {
+		if err == nil {
+			origin.close()
+		} else {
+			origin.abort()
+		}
+		origin.recycle()
+	}
+}

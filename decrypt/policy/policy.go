@@ -1,0 +1,70 @@
+// Package policy decides what happens to a session: an ordered table of rules,
+// the first that matches wins, else the default. It knows addresses, names and
+// protocols, and neither sockets nor certificates.
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Action is what the engine does with a session.
+type Action uint8
+
+const (
+	// Bump terminates TLS on both legs; cleartext goes to the taps.
+	Bump Action = iota
+	// Tunnel passes the client's octets unchanged, ClientHello included.
+	Tunnel
+	// TunnelCheck tunnels only if the server name belongs to the destination.
+	TunnelCheck
+	// Terminate ends the session; not one octet goes to the origin.
+	Terminate
+)
+
+var actionNames = [...]string{"bump", "tunnel", "tunnel-check", "terminate"}
+
+// String returns the name used in configuration, audit entries and metrics.
+func (a Action) String() string {
+	if int(a) < len(actionNames) {
+		return actionNames[a]
+	}
+	return fmt.Sprintf("action(%d)", uint8(a))
+}
+
+// ParseAction accepts the canonical names and the words of other products:
+// decrypt, splice, bypass, "tunnel with sni check".
+func ParseAction(s string) (Action, error) {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "bump", "decrypt":
+		return Bump, nil
+	case "tunnel", "splice", "bypass":
+		return Tunnel, nil
+	case "tunnel-check", "tunnel with sni check":
+		return TunnelCheck, nil
+	case "terminate":
+		return Terminate, nil
+	}
+	return 0, fmt.Errorf("unknown action %q, want bump, tunnel, tunnel-check or terminate", s)
+}
+
+// Facts are what is known of a session when a decision is asked for. Unknown
+// facts are zero; a rule that asks for an unknown fact does not match.
+type Facts struct {
+	Intake   string         // name of the intake
+	Client   netip.AddrPort // client's address
+	Origin   netip.AddrPort // original destination
+	Protocol string         // "tls", "http", "smtp", "imap", "pop3", "ssh", ...; "" while unknown
+	TLS      bool           // a ClientHello was seen, at once or after STARTTLS
+	Host     string         // CONNECT name or HTTP Host, as the client gave it
+	SNI      string         // server name of the ClientHello
+	ALPN     []string       // protocols the client offered
+	JA4      string
+}
+
+// Decision is the answer to Facts.
+type Decision struct {
+	Rule   string // name of the rule; "default" when none matched
+	Action Action
+}

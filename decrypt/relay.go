@@ -1,0 +1,197 @@
+package decrypt
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// relay joins two established TLS connections until both directions have ended.
+func (j *joint) relay() error {
+	j.client.relaying(j.e.cfg.IdleTimeout)
+	j.origin.relaying(j.e.cfg.IdleTimeout)
+	return j.both(
+		func() error { return j.pumpTLS(ClientToOrigin, j.clientTLS, j.originTLS, j.client, j.origin) },
+		func() error { return j.pumpTLS(OriginToClient, j.originTLS, j.clientTLS, j.origin, j.client) },
+	)
+}
+
+// both runs one function a direction, each in a goroutine of its own: the stack
+// of a handshake is deep, that of a waiting relay must not be. The first error
+// resets both legs, which ends the other direction.
+func (j *joint) both(toOrigin, toClient func() error) error {
+	var wg sync.WaitGroup
+	var once sync.Once
+	var first error
+	run := func(pump func() error) {
+		if err := pump(); err != nil {
+			once.Do(func() {
+				first = err
+				j.client.abort()
+				j.origin.abort()
+			})
+		}
+	}
+	wg.Go(func() { run(toOrigin) })
+	wg.Go(func() { run(toClient) })
+	wg.Wait()
+	return first
+}
+
+// pumpTLS relays one direction. It decrypts what the source socket holds, hands
+// it to the tap, encrypts it, and writes it in one system call when the source
+// holds no complete record any more. While it waits it holds no buffer.
+func (j *joint) pumpTLS(dir Direction, src, dst *tls.Conn, from, to *leg) error {
+	for {
+		chunk := chunkBuffers.Get().(*[chunkBuffer]byte)
+		n, err := readChunk(src, chunk[:])
+		if n > 0 {
+			j.relayed(dir, Decrypted, chunk[:n])
+			if _, werr := dst.Write(chunk[:n]); werr != nil {
+				chunkBuffers.Put(chunk)
+				return j.undeliverable(dir, from, werr)
+			}
+		}
+		chunkBuffers.Put(chunk)
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, errAgain):
+			if err := j.drain(dir, from, to); err != nil {
+				return err
+			}
+		case err == io.EOF:
+			j.end(dir)
+			if from.rerr == nil { // close_notify came, not only a FIN
+				dst.CloseWrite() // a leg that is gone shows in closeWrite
+			}
+			return j.closed(dir, to)
+		case isTimeout(err): // an old deadline; only await decides on idleness
+			from.SetReadDeadline(time.Time{})
+		default:
+			return j.broken(dir, err)
+		}
+	}
+}
+
+// closed carries the end of direction dir to the leg it leads to.
+func (j *joint) closed(dir Direction, to *leg) error {
+	if err := to.closeWrite(); err != nil && !isGone(err) {
+		return j.broken(dir.Opposite(), err)
+	}
+	return nil
+}
+
+// lingering bounds how long octets are read from a leg whose other end takes no
+// more.
+const lingering = time.Second
+
+// undeliverable handles a destination that takes no more octets of direction
+// dir. If it has sent everything it had, what it sent must still arrive: closing
+// the source now, with octets unread, would reset it. So they are discarded for
+// a moment.
+func (j *joint) undeliverable(dir Direction, from *leg, err error) error {
+	if !j.finished[dir.Opposite()].Load() || !isReset(err) {
+		return j.broken(dir.Opposite(), err)
+	}
+	j.end(dir)
+	from.SetReadDeadline(time.Now().Add(lingering))
+	for {
+		from.consume(len(from.unread()))
+		if err := from.fill(true); err != nil {
+			return nil
+		}
+	}
+}
+
+// readChunk fills p with what src has at hand. n may be positive beside an error.
+func readChunk(src *tls.Conn, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = src.Read(p[n:])
+		n += m
+	}
+	return n, err
+}
+
+// drain writes what was collected for the destination, and waits for the source.
+func (j *joint) drain(dir Direction, from, to *leg) error {
+	if err := to.flush(); err != nil {
+		return j.undeliverable(dir, from, err)
+	}
+	// crypto/tls may have answered on the source itself (a key update).
+	if err := from.flush(); err != nil {
+		return j.broken(dir, err)
+	}
+	return j.await(from, 0)
+}
+
+// await waits until more than have octets of from are unread, or its end has
+// come; the next read tells which. It returns errPoked when the leg was poked.
+// The session is idle when neither direction moved for IdleTimeout.
+func (j *joint) await(from *leg, have int) error {
+	for len(from.unread()) <= have {
+		before := j.progress.Load()
+		from.SetReadDeadline(time.Now().Add(j.e.cfg.IdleTimeout))
+		if from.poked.Swap(false) {
+			return errPoked
+		}
+		err := from.fill(true)
+		switch {
+		case err == nil:
+		case !isTimeout(err):
+			return nil
+		case from.poked.Swap(false):
+			return errPoked
+		case j.progress.Load() == before:
+			return fail(reasonIdle, nil, 0)
+		}
+	}
+	return nil
+}
+
+// relayed counts p and hands it to the tap; it is about to be relayed.
+func (j *joint) relayed(dir Direction, content Content, p []byte) {
+	j.s.octets[dir].Add(uint64(len(p)))
+	j.progress.Add(int64(len(p)))
+	if j.stream != nil {
+		j.stream.Data(dir, content, p)
+	}
+}
+
+// end notes, and tells the tap, that a direction ended in order.
+func (j *joint) end(dir Direction) {
+	j.finished[dir].Store(true)
+	if j.stream != nil {
+		j.stream.End(dir, Finished)
+	}
+}
+
+// broken gives the failure for a leg that broke: the source leg of direction
+// dir. The tap learns it at once, so that the reset stands where it happened.
+func (j *joint) broken(dir Direction, err error) error {
+	var f *failure
+	if errors.As(err, &f) {
+		return err
+	}
+	if j.stream != nil {
+		j.stream.End(dir, Reset)
+	}
+	switch {
+	case isTimeout(err):
+		return fail(reasonIdle, err, 0)
+	case dir == ClientToOrigin:
+		return fail(reasonClientReset, err, 0)
+	}
+	return fail(reasonOriginReset, err, 0)
+}
+
+// isGone tells that a leg is closed already, so that no FIN is needed. Linux says
+// ENOTCONN where a RST has come before.
+func isGone(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ENOTCONN) || isReset(err)
+}

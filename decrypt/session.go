@@ -1,0 +1,79 @@
+package decrypt
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// Session is the account of one session. The engine fills it while facts become
+// known; taps read it in [Tap.Open], the observer when the session has ended.
+// Other goroutines may read only the fields that are set at the start (the first
+// block) and the octet counters.
+type Session struct {
+	ID     string // 16 hexadecimal digits, random
+	Intake string
+	Client netip.AddrPort
+	Origin netip.AddrPort
+	Name   string // CONNECT or SOCKS name
+	Link   Link
+	Start  time.Time
+
+	End       time.Time
+	Protocol  string // application protocol or "tls"; "" when never known
+	Host      string // HTTP Host of a plain session
+	SNI       string
+	ALPN      string // protocol the origin chose
+	Decision  policy.Decision
+	Outcome   Outcome
+	Reason    string // fixed word, "" for a session that ended in order
+	Err       error  // detail behind Reason, may be nil
+	ClientTLS LegTLS
+	OriginTLS LegTLS
+
+	ForgedSerial string // hexadecimal, of the leaf shown to the client
+	Untrusted    bool   // the leaf was signed by the untrusted authority
+
+	octets [2]atomic.Uint64
+}
+
+// Octets returns how many octets of application data were taken from one leg to
+// be relayed in direction d so far. What was relayed to taps and what was
+// counted here is the same number. Octets of a tunnel count raw. Safe for
+// concurrent use.
+func (s *Session) Octets(d Direction) uint64 { return s.octets[d].Load() }
+
+// LegTLS describes the TLS of one leg; zero if it has none.
+type LegTLS struct {
+	Version uint16 // tls.VersionTLS12, ...
+	Cipher  uint16
+	JA4     string // client leg: fingerprint of the client's hello
+
+	ChainSHA256 string // origin leg: hash over the DER of the whole chain, hexadecimal
+	Verdict     string // origin leg: "ok" or a reason
+
+	Handshake time.Duration // how long it took; Version is 0 if it failed
+}
+
+// Outcome says how a session was carried.
+type Outcome uint8
+
+const (
+	Failed     Outcome = iota // ended before it was carried
+	Bumped                    // decrypted and encrypted again
+	Tunneling                 // passed unopened
+	Passed                    // plain, passed as it is
+	Terminated                // ended by policy
+)
+
+var outcomeNames = [...]string{"failed", "bumped", "tunneled", "plain", "terminated"}
+
+// String returns the word used in audit entries and metrics.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return "unknown"
+}

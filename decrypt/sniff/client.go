@@ -1,0 +1,142 @@
+package sniff
+
+import "bytes"
+
+// clientLimit is how many of the client's octets are looked at.
+const clientLimit = 64
+
+// Client borrows b, the first octets that the client sent, and tells their
+// protocol. more reports that the octets agree with some protocol as far as they
+// go: ask again with more of them. It is false from 64 octets on; the protocol
+// is [Unknown] while it is true. Client does not allocate.
+func Client(b []byte) (p Protocol, more bool) {
+	p, more = first(b[:min(len(b), clientLimit)], clientProtocols)
+	return p, more && len(b) < clientLimit
+}
+
+var clientProtocols = []candidate{
+	{TLS, isTLS},
+	{HTTP, isHTTP},
+	{HTTP2, func(b []byte) match { return prefix(b, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") }}, // RFC 9113, Section 3.4
+	{SSH, isSSH},
+	{SMTP, func(b []byte) match { return command(b, smtpCommands) }},
+	{POP3, func(b []byte) match { return command(b, pop3Commands) }},
+	{FTP, func(b []byte) match { return command(b, ftpCommands) }},
+	{IMAP, isIMAP},
+	{PostgreSQL, isPostgreSQL},
+	{LDAP, isLDAP},
+	{XMPP, isXMPP},
+	{RDP, isRDP},
+	{SOCKS, isSOCKS},
+}
+
+// isTLS wants a handshake record of version 3.x. What the record holds is for
+// package clienthello to say.
+func isTLS(b []byte) match { return prefix(b, "\x16\x03") }
+
+func isSSH(b []byte) match { return prefix(b, "SSH-") } // RFC 4253, Section 4.2
+
+// methods are the request methods of HTTP, its extensions and WebDAV.
+var methods = []string{
+	"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE ", "CONNECT ",
+	"PROPFIND ", "PROPPATCH ", "MKCOL ", "COPY ", "MOVE ", "LOCK ", "UNLOCK ", "REPORT ", "SEARCH ",
+	"MKCALENDAR ", "ACL ", "BIND ", "UNBIND ", "REBIND ", "LINK ", "UNLINK ", "VERSION-CONTROL ",
+	"CHECKIN ", "CHECKOUT ", "UNCHECKOUT ", "MERGE ", "MKACTIVITY ", "MKWORKSPACE ", "BASELINE-CONTROL ",
+	"LABEL ", "UPDATE ", "ORDERPATCH ", "PURGE ", "QUERY ",
+}
+
+// isHTTP wants a known method and the beginning of a request target in one of
+// its forms (RFC 9112, Section 3.2). RTSP, SIP and ICAP use methods of HTTP with
+// targets of their own.
+func isHTTP(b []byte) match {
+	best := no
+	for _, m := range methods {
+		switch prefix(b, m) {
+		case maybe:
+			best = maybe
+		case yes:
+			return isTarget(b[len(m):], m == "CONNECT ")
+		}
+	}
+	return best
+}
+
+func isTarget(b []byte, authority bool) match {
+	switch {
+	case len(b) == 0:
+		return maybe
+	case b[0] <= ' ' || b[0] >= 0x7f:
+		return no
+	case authority || b[0] == '/' || b[0] == '*':
+		return yes
+	}
+	return max(prefixFold(b, "HTTP://"), prefixFold(b, "HTTPS://"))
+}
+
+// Commands that tell a protocol when they come first. USER is not among them:
+// POP3 and FTP share it.
+var (
+	smtpCommands = []string{"EHLO", "HELO"}
+	pop3Commands = []string{"CAPA", "APOP", "STLS"}
+	ftpCommands  = []string{"AUTH TLS", "AUTH SSL", "FEAT", "SYST"}
+)
+
+// command compares b with commands, each followed by a blank or a line end.
+func command(b []byte, commands []string) match {
+	best := no
+	for _, c := range commands {
+		m := prefixFold(b, c)
+		if m == yes {
+			switch {
+			case len(b) == len(c):
+				m = maybe
+			case !isBlank(b[len(c)]):
+				m = no
+			}
+		}
+		best = max(best, m)
+	}
+	return best
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+const maxTag = 32
+
+// isIMAP wants a tag and a command that is valid before authentication
+// (RFC 9051, Sections 6.1 and 6.2).
+func isIMAP(b []byte) match {
+	space := bytes.IndexByte(b, ' ')
+	tag := b
+	if space >= 0 {
+		tag = b[:space]
+	}
+	if len(tag) > maxTag || space == 0 {
+		return no
+	}
+	for _, c := range tag {
+		if u := upper(c); (u < 'A' || u > 'Z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != '_' {
+			return no
+		}
+	}
+	if space < 0 {
+		return maybe
+	}
+	return command(b[space+1:], imapCommands)
+}
+
+var imapCommands = []string{"CAPABILITY", "STARTTLS", "LOGIN", "AUTHENTICATE", "NOOP", "LOGOUT", "ID", "ENABLE"}
+
+// isXMPP wants a stream header, perhaps after an XML declaration (RFC 6120,
+// Section 4.2).
+func isXMPP(b []byte) match {
+	const header = "<stream:stream"
+	m := prefix(b, "<?xml")
+	if m == yes {
+		if bytes.Contains(b, []byte(header)) {
+			return yes
+		}
+		return maybe
+	}
+	return max(m, prefix(b, header))
+}
