@@ -1,0 +1,249 @@
+package certs
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	judgementLifetime = 5 * time.Minute
+	judgementEntries  = 10_000
+	judgementOctets   = 64 << 20 // DER behind the refusals that are kept
+	acceptedCost      = 512      // octets of an entry that keeps no certificate
+)
+
+// JudgeConfig is what a [Judge] holds origins against.
+type JudgeConfig struct {
+	Roots      *x509.CertPool      // trusted roots; nil means the system's
+	Own        []*x509.Certificate // certificates of all inspection authorities
+	MinVersion uint16              // oldest TLS of the origin leg; default tls.VersionTLS12
+	Now        func() time.Time    // clock, for tests; default time.Now
+}
+
+// Judge decides whether an origin's certificates prove its name. It does what
+// crypto/x509 does, and refuses besides: RSA keys below 2048 bits or of an odd
+// size anywhere in the path; MD5 and SHA-1 signatures under their right name;
+// CA certificates as leaves; leaves whose usages are not a TLS server's;
+// wildcards over public suffixes; a missing staple where the certificate
+// demands one; and whatever an inspection authority of ours has signed.
+//
+// A judgement is kept for a short time under the hash of everything that went
+// into it: all presented certificates, the name, the TLS version and whether
+// there was a staple. It is never kept beyond a certificate's notAfter. A judge
+// is bound to its configuration; a new configuration takes a new judge. Safe
+// for concurrent use.
+type Judge struct {
+	roots      *x509.CertPool
+	own        []*x509.Certificate
+	minVersion uint16
+	now        func() time.Time
+
+	mu    sync.Mutex
+	cache *lru[*OriginError] // nil for an origin that may be trusted
+}
+
+// NewJudge keeps references to the pool and certificates of cfg, which must not
+// be changed afterwards.
+func NewJudge(cfg JudgeConfig) *Judge {
+	j := &Judge{
+		roots:      cfg.Roots,
+		own:        cfg.Own,
+		minVersion: cfg.MinVersion,
+		now:        cfg.Now,
+		cache:      newLRU[*OriginError](judgementEntries, judgementOctets),
+	}
+	if j.minVersion == 0 {
+		j.minVersion = tls.VersionTLS12
+	}
+	if j.now == nil {
+		j.now = time.Now
+	}
+	return j
+}
+
+// Verify returns nil if the origin may be trusted as name, a DNS name or an IP
+// address; a trailing dot is ignored and an empty name never matches. Any error
+// is an [*OriginError]; of several faults it has the one that comes first in
+// [Reasons]. Verify borrows state. It works without the network, so that ctx
+// has nothing to end.
+func (j *Judge) Verify(_ context.Context, name string, state *tls.ConnectionState) error {
+	if state == nil || len(state.PeerCertificates) == 0 {
+		return refuse(Malformed, errors.New("the origin presented no certificate"))
+	}
+	certs := state.PeerCertificates
+	for _, cert := range certs {
+		if cert == nil || len(cert.Raw) == 0 {
+			return refuse(Malformed, errors.New("a certificate was not parsed"))
+		}
+	}
+	name = canonicalName(name)
+	facts := uint32(state.Version)
+	if len(state.OCSPResponse) > 0 {
+		facts |= 1 << 16
+	}
+	key := chainKey(facts, name, certs)
+	now := j.now()
+
+	j.mu.Lock()
+	judgement, ok := j.cache.get(key, now)
+	j.mu.Unlock()
+	if !ok {
+		judgement = j.judge(name, state, now)
+		cost := int64(acceptedCost)
+		if judgement != nil {
+			cost += 2 * derLen(certs)
+		}
+		j.mu.Lock()
+		j.cache.put(key, judgement, cost, keepUntil(certs, now))
+		j.mu.Unlock()
+	}
+	if judgement == nil {
+		return nil
+	}
+	return judgement
+}
+
+// keepUntil ends a judgement at the next date at which it may change.
+func keepUntil(certs []*x509.Certificate, now time.Time) time.Time {
+	until := now.Add(judgementLifetime)
+	for _, cert := range certs {
+		for _, t := range []time.Time{cert.NotBefore, cert.NotAfter} {
+			if t.After(now) {
+				until = earliest(until, t)
+			}
+		}
+	}
+	return until
+}
+
+// judge applies the rules in the order of [Reasons].
+func (j *Judge) judge(name string, state *tls.ConnectionState, now time.Time) *OriginError {
+	certs := state.PeerCertificates
+	leaf := certs[0]
+	presented := presentedPath(certs)
+	if err := j.checkOwn(certs, presented); err != nil {
+		return refuse(OwnAuthority, err)
+	}
+	found := findPaths(certs, j.roots, now)
+	for _, chain := range found.chains {
+		if err := j.checkOwn(chain, chain); err != nil {
+			return refuse(OwnAuthority, err)
+		}
+	}
+	if state.Version < j.minVersion {
+		return refuse(TLSVersion, fmt.Errorf("%s, want %s or later",
+			tls.VersionName(state.Version), tls.VersionName(j.minVersion)))
+	}
+	if found.err != nil {
+		return explain(found.err, presented)
+	}
+	if err := strongPath(found.chains); err != nil {
+		return refuse(WeakKey, err)
+	}
+	if err := checkServerUsage(leaf); err != nil {
+		return refuse(BadUsage, err)
+	}
+	if err := matchName(leaf, name); err != nil {
+		return refuse(NameMismatch, err)
+	}
+	if found.date != nil {
+		return found.date
+	}
+	return refuse(MustStaple, checkStaple(leaf, state.OCSPResponse))
+}
+
+// checkOwn looks for our own authorities: their keys in any certificate, their
+// signatures along a path.
+func (j *Judge) checkOwn(certs, path []*x509.Certificate) error {
+	for _, own := range j.own {
+		for _, cert := range certs {
+			if samePublicKey(own.PublicKey, cert.PublicKey) {
+				return fmt.Errorf("%s has the key of an inspection authority", nameOf(cert))
+			}
+		}
+		for _, cert := range path {
+			if !bytes.Equal(cert.RawIssuer, own.RawSubject) &&
+				(len(own.SubjectKeyId) == 0 || !bytes.Equal(cert.AuthorityKeyId, own.SubjectKeyId)) {
+				continue
+			}
+			if own.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil {
+				return fmt.Errorf("%s is signed by an inspection authority", nameOf(cert))
+			}
+		}
+	}
+	return nil
+}
+
+// strongPath returns nil if at least one chain has strong keys only.
+func strongPath(chains [][]*x509.Certificate) error {
+	var first error
+	for _, chain := range chains {
+		err := checkKeys(chain)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// explain finds the reason why there is no path to a root. presented is what
+// the origin offers as one.
+func explain(err error, presented []*x509.Certificate) *OriginError {
+	reason := reasonOfX509(err)
+	if reason == "" || reason == Malformed {
+		return refuse(Malformed, err)
+	}
+	if err := checkSignatureAlgorithms(presented); err != nil {
+		return refuse(WeakSignature, err)
+	}
+	if selfSigned(presented[0]) {
+		return refuse(SelfSigned, err)
+	}
+	// A signature by a key that is far too small does not verify: that looks
+	// like an unknown issuer.
+	if err := checkKeys(presented); err != nil {
+		return refuse(WeakKey, err)
+	}
+	if err := checkIssuers(presented); err != nil {
+		return refuse(Constraint, err)
+	}
+	return refuse(reason, err)
+}
+
+// reasonOfX509 maps an error of crypto/x509, or returns "" for another one.
+func reasonOfX509(err error) Reason {
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		switch invalid.Reason {
+		case x509.Expired:
+			return Expired
+		case x509.IncompatibleUsage, x509.CANotAuthorizedForExtKeyUsage:
+			return BadUsage
+		}
+		return Constraint
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return NameMismatch
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return UnknownIssuer
+	}
+	if _, ok := errors.AsType[x509.SystemRootsError](err); ok {
+		return UnknownIssuer
+	}
+	if _, ok := errors.AsType[x509.UnhandledCriticalExtension](err); ok {
+		return Malformed
+	}
+	if _, ok := errors.AsType[x509.InsecureAlgorithmError](err); ok {
+		return WeakSignature
+	}
+	return ""
+}
