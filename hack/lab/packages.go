@@ -1,0 +1,58 @@
+package lab
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+)
+
+// Package is a Debian package that the lab runs programs of.
+type Package struct {
+	Name    string
+	Program string // whose presence shows that it is installed
+	For     string // "demo", "test" (needs those of demo too) or "bench"
+}
+
+// Packages are what hack/packages.sh installs.
+var Packages = []Package{
+	{"nginx-light", "nginx", "demo"},
+	{"postfix", "postconf", "demo"},
+	{"swaks", "swaks", "demo"},
+	{"libnet-ssleay-perl", "", "demo"},
+	{"curl", "curl", "demo"},
+	{"tshark", "tshark", "demo"},
+	{"tcpdump", "tcpdump", "demo"},
+	{"tcpflow", "tcpflow", "test"},
+	{"dovecot-imapd", "dovecot", "test"},
+	{"dovecot-pop3d", "", "test"},
+	{"openssl", "openssl", "test"},
+	{"netcat-openbsd", "nc", "test"},
+	{"nftables", "nft", "test"},
+	{"iproute2", "ip", "test"},
+	{"gcc", "gcc", "test"}, // the race detector is built with cgo
+	{"libc6-dev", "", "test"},
+	{"clang-14", "clang-14", "test"}, // generated eBPF objects are compared
+	{"llvm-14", "llvm-strip-14", "test"},
+	{"libbpf-dev", "", "test"},
+	{"haproxy", "haproxy", "bench"},
+	{"sslsplit", "sslsplit", "bench"},
+}
+
+// MissingPrograms returns an error that names the packages for a purpose whose
+// programs are not in PATH, and how to get them.
+func MissingPrograms(purpose string) error {
+	var missing []string
+	for _, p := range Packages {
+		if p.Program == "" || p.For != purpose && (purpose != "test" || p.For != "demo") {
+			continue
+		}
+		if _, err := exec.LookPath(p.Program); err != nil {
+			missing = append(missing, p.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("programs of %s are not installed: run hack/packages.sh %s",
+			strings.Join(missing, ", "), purpose)
+	}
+	return nil
+}
