@@ -1,0 +1,185 @@
+package admin
+
+import (
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// namespace starts the name of every metric of ours.
+const namespace = "clearspan"
+
+// Metrics counts what the appliance does. Label values come from the
+// configuration and from fixed words, never from traffic, and each label is
+// bounded: see [words]. The methods are safe for concurrent use and cost some
+// hundred nanoseconds: they are called per session, not per packet.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	open       *prometheus.GaugeVec     // intake
+	sessions   *prometheus.CounterVec   // action, outcome
+	octets     *prometheus.CounterVec   // direction
+	verdicts   *prometheus.CounterVec   // reason
+	handshakes *prometheus.HistogramVec // leg, result
+	frames     *prometheus.CounterVec   // sink
+	mirrored   *prometheus.CounterVec   // sink
+	lost       *prometheus.CounterVec   // sink, reason
+	refusals   *prometheus.CounterVec   // intake, reason
+
+	intakes, sinks, losses, reasons, refused words
+
+	forging atomic.Pointer[func() (forged, hits uint64)]
+}
+
+// handshakeBuckets are upper bounds in seconds, from a session that is resumed
+// on the same machine to one that a timeout ends.
+var handshakeBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+// NewMetrics returns metrics in a registry of their own, beside those of the Go
+// runtime and the process. version is that of the program.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		open:     gauge("sessions_open", "Sessions that are open.", "intake"),
+		sessions: counter("sessions_total", "Sessions that have ended.", "action", "outcome"),
+		octets:   counter("relayed_octets_total", "Octets of application data relayed by sessions that have ended.", "direction"),
+		verdicts: counter("origin_verdicts_total", "Judgements of origins, ok or why they failed.", "reason"),
+		frames:   counter("mirror_frames_total", "Frames delivered to a sink.", "sink"),
+		mirrored: counter("mirror_octets_total", "Octets of payload delivered to a sink.", "sink"),
+		lost:     counter("mirror_lost_octets_total", "Octets of payload that did not reach a sink.", "sink", "reason"),
+		refusals: counter("intake_refusals_total", "Connections that an intake did not hand on.", "intake", "reason"),
+		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "handshake_duration_seconds", Help: "Duration of TLS handshakes.",
+			Buckets: handshakeBuckets,
+		}, []string{"leg", "result"}),
+	}
+	m.registry.MustRegister(
+		m.open, m.sessions, m.octets, m.verdicts, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
+		buildInfo(version),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	m.registry.MustRegister(
+		counterFunc("forged_leaves_total", "Leaves forged.", func() uint64 { forged, _ := m.forged(); return forged }),
+		counterFunc("leaf_cache_hits_total", "Leaves found in the cache.", func() uint64 { _, hits := m.forged(); return hits }),
+	)
+	// Present from the start, so that a rate has a first value.
+	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
+		m.octets.WithLabelValues(d.String())
+	}
+	return m
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+// buildInfo is a gauge of 1 whose labels say which program runs.
+func buildInfo(version string) prometheus.Collector {
+	revision := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+	}
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "1; the labels say which program runs.",
+		ConstLabels: prometheus.Labels{"version": version, "revision": revision, "goversion": runtime.Version()},
+	}, func() float64 { return 1 })
+}
+
+// SessionOpened counts a session that intake handed on.
+func (m *Metrics) SessionOpened(intake string) {
+	m.open.WithLabelValues(m.intakes.bound(intake)).Inc()
+}
+
+// SessionEnded counts a session that SessionOpened has counted, when it has
+// ended.
+func (m *Metrics) SessionEnded(s *decrypt.Session) {
+	m.open.WithLabelValues(m.intakes.bound(s.Intake)).Dec()
+	action := "none" // policy was not asked
+	if s.Decision.Rule != "" {
+		action = s.Decision.Action.String()
+	}
+	m.sessions.WithLabelValues(action, s.Outcome.String()).Inc()
+	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
+		m.octets.WithLabelValues(d.String()).Add(float64(s.Octets(d)))
+	}
+	if v := s.OriginTLS.Verdict; v != "" {
+		m.verdicts.WithLabelValues(m.reasons.bound(v)).Inc()
+	}
+}
+
+// Handshake counts a TLS handshake of the leg "client" or "origin" that took d
+// and was finished, or not.
+func (m *Metrics) Handshake(leg string, d time.Duration, ok bool) {
+	if leg != "client" && leg != "origin" {
+		leg = other
+	}
+	result := "ok"
+	if !ok {
+		result = "failed"
+	}
+	m.handshakes.WithLabelValues(leg, result).Observe(d.Seconds())
+}
+
+// Mirrored counts frames, and the octets of payload in them, that sink took.
+func (m *Metrics) Mirrored(sink string, frames, octets uint64) {
+	sink = m.sinks.bound(sink)
+	m.frames.WithLabelValues(sink).Add(float64(frames))
+	m.mirrored.WithLabelValues(sink).Add(float64(octets))
+}
+
+// MirrorLost counts octets of payload that did not reach sink, for a reason that
+// is a fixed word.
+func (m *Metrics) MirrorLost(sink, reason string, octets uint64) {
+	m.lost.WithLabelValues(m.sinks.bound(sink), m.losses.bound(reason)).Add(float64(octets))
+}
+
+// Refused counts a connection that intake did not hand on, for a reason that is
+// a fixed word.
+func (m *Metrics) Refused(intake, reason string) {
+	m.refusals.WithLabelValues(m.intakes.bound(intake), m.refused.bound(reason)).Inc()
+}
+
+// Forged sets where the counts of forged leaves and of cache hits are read when
+// metrics are. read is called concurrently, must not block, and must never count
+// backwards.
+func (m *Metrics) Forged(read func() (forged, hits uint64)) { m.forging.Store(&read) }
+
+func (m *Metrics) forged() (forged, hits uint64) {
+	if read := m.forging.Load(); read != nil {
+		return (*read)()
+	}
+	return 0, 0
+}
+
+func counterFunc(name, help string, read func() uint64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help},
+		func() float64 { return float64(read()) })
+}
+
+// Counter adds a counter, such as "audit_lost_entries_total", that is read when
+// metrics are. read is called concurrently and must not block. A name that is
+// taken or malformed is an error.
+func (m *Metrics) Counter(name, help string, read func() uint64) error {
+	return m.registry.Register(counterFunc(name, help, read))
+}
+
+// Gauge adds a gauge that is read when metrics are; otherwise as Counter.
+func (m *Metrics) Gauge(name, help string, read func() float64) error {
+	return m.registry.Register(prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
+}

@@ -1,0 +1,33 @@
+package admin
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// WirePaths adds the counters of a bump in the wire: frames by the path they took
+// through it. read is called when metrics are, concurrently; it returns the
+// counts by fixed words, or an error while there are none.
+func (m *Metrics) WirePaths(intake string, read func() (map[string]uint64, error)) error {
+	return m.registry.Register(&wirePaths{
+		desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "wire_frames_total"),
+			"Frames and flows by the path they took through the wire.", []string{"path"}, prometheus.Labels{"intake": intake}),
+		read: read,
+	})
+}
+
+type wirePaths struct {
+	desc *prometheus.Desc
+	read func() (map[string]uint64, error)
+}
+
+// Describe implements [prometheus.Collector].
+func (w *wirePaths) Describe(to chan<- *prometheus.Desc) { to <- w.desc }
+
+// Collect implements [prometheus.Collector].
+func (w *wirePaths) Collect(to chan<- prometheus.Metric) {
+	counts, err := w.read()
+	if err != nil {
+		return // the wire is closed
+	}
+	for path, n := range counts {
+		to <- prometheus.MustNewConstMetric(w.desc, prometheus.CounterValue, float64(n), path)
+	}
+}

@@ -1,0 +1,127 @@
+// Package admin is the operators' side of the appliance: an HTTP server with
+// health checks and metrics. It decides nothing about sessions and shows no
+// cleartext.
+//
+//	/livez    200 while the process runs
+//	/readyz   200 when sessions are accepted, else 503
+//	/metrics  Prometheus text format, names start with clearspan_
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
+)
+
+const (
+	maxConnections = 128 // open at once; others wait in the listen queue
+	maxScrapes     = 4   // of /metrics at once; others get 503
+	closeTimeout   = 3 * time.Second
+)
+
+// Config is what a server needs.
+type Config struct {
+	Listen  string       // "ADDRESS:PORT", required
+	Metrics *Metrics     // required
+	Ready   func() bool  // called concurrently; nil: always ready
+	Logger  *slog.Logger // may be nil
+}
+
+// Server answers operators. Make one with [New], run it with Serve, end it with
+// Close.
+type Server struct {
+	http     *http.Server
+	listener net.Listener
+	close    sync.Once
+	closeErr error
+}
+
+// New listens on the address of c. Requests wait until Serve is called.
+func New(c Config) (*Server, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Ready == nil {
+		c.Ready = func() bool { return true }
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for admin on %s: %w", c.Listen, err)
+	}
+	errorLog := slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if c.Ready() {
+			answer(w, http.StatusOK, "ready")
+		} else {
+			answer(w, http.StatusServiceUnavailable, "not ready")
+		}
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics.registry, promhttp.HandlerOpts{
+		ErrorLog: errorLog, MaxRequestsInFlight: maxScrapes,
+	}))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, "clearspan: /livez /readyz /metrics")
+	})
+	return &Server{
+		listener: listener,
+		http: &http.Server{
+			Handler:           guardHost(mux),
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       10 * time.Second,
+			WriteTimeout:      30 * time.Second,
+			IdleTimeout:       30 * time.Second,
+			MaxHeaderBytes:    16 << 10,
+			ErrorLog:          errorLog,
+		},
+	}, nil
+}
+
+// answer sends one line of text.
+func answer(w http.ResponseWriter, status int, line string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	fmt.Fprintln(w, line)
+}
+
+// Addr is the address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Serve answers requests until Close is called and then returns nil.
+func (s *Server) Serve() error {
+	err := s.http.Serve(netutil.LimitListener(s.listener, maxConnections))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve admin: %w", err)
+}
+
+// Close ends the server: requests under way have three seconds to finish, then
+// their connections are closed. It may be called more than once, and without
+// Serve.
+func (s *Server) Close() error {
+	s.close.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		if err := s.http.Shutdown(ctx); err != nil {
+			s.closeErr = s.http.Close()
+		}
+		// Serve may not have been called; otherwise this one is closed already.
+		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			s.closeErr = errors.Join(s.closeErr, err)
+		}
+	})
+	return s.closeErr
+}

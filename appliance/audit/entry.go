@@ -1,0 +1,163 @@
+// Package audit writes one entry for every session: who, when, where, how and
+// what became of it. An entry is one JSON object on one line; its keys are a
+// contract with those who read the log, and every key is always present.
+//
+// Entries hold metadata only, never cleartext, keys or credentials.
+package audit
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// Entry is the account of one ended session.
+type Entry struct {
+	Time     Time           `json:"time"` // when the entry was made
+	Start    Time           `json:"start"`
+	End      Time           `json:"end"`
+	Session  string         `json:"session"`
+	Intake   string         `json:"intake"`
+	Client   netip.AddrPort `json:"client"`
+	Origin   netip.AddrPort `json:"origin"` // original destination
+	SNI      string         `json:"sni"`
+	ALPN     string         `json:"alpn"` // protocol the origin chose
+	Protocol string         `json:"protocol"`
+	Rule     string         `json:"rule"`
+	Action   string         `json:"action"` // empty if the session ended before policy was asked
+	Outcome  string         `json:"outcome"`
+	Reason   string         `json:"reason"` // empty for a session that ended in order
+
+	TLSClient    *ClientTLS        `json:"tls_client"` // null for a leg without TLS
+	TLSOrigin    *OriginTLS        `json:"tls_origin"` // null for a leg without TLS
+	ForgedSerial string            `json:"forged_serial"`
+	Octets       Octets            `json:"octets"`
+	Mirror       map[string]Mirror `json:"mirror"` // by name of the sink
+	Flow         Flow              `json:"flow"`
+	CommunityID  string            `json:"community_id"` // of Flow
+}
+
+// ClientTLS describes the client leg.
+type ClientTLS struct {
+	Version string `json:"version"` // "1.2", "1.3"; empty if no handshake was finished
+	Cipher  string `json:"cipher"`  // IANA name
+	JA4     string `json:"ja4"`
+}
+
+// OriginTLS describes the origin leg.
+type OriginTLS struct {
+	Version     string `json:"version"`
+	Cipher      string `json:"cipher"`
+	ChainSHA256 string `json:"chain_sha256"`
+	Verdict     string `json:"verdict"` // "ok" or why the origin failed
+}
+
+// Octets counts application data, taken from one leg for the other.
+type Octets struct {
+	ClientToOrigin uint64 `json:"client_to_origin"`
+	OriginToClient uint64 `json:"origin_to_client"`
+}
+
+// Mirror is what one sink got of a session.
+type Mirror struct {
+	Frames uint64 `json:"frames"`
+	Octets uint64 `json:"octets"` // payload in those frames
+	Lost   uint64 `json:"lost"`   // octets of payload that did not reach the sink
+	Reason string `json:"reason"` // of the loss; empty without one
+}
+
+// Flow is the identity under which recorders see a session. Its port may differ
+// from the true one, because mirrors map ports.
+type Flow struct {
+	Client netip.AddrPort    `json:"client"`
+	Origin netip.AddrPort    `json:"origin"`
+	Ports  map[string]uint16 `json:"ports"` // the origin's port by name of the sink
+}
+
+// Time is a time that is written in UTC with nine digits behind the second (RFC
+// 3339), so that the order of texts is the order of times. Zero is null.
+type Time struct{ time.Time }
+
+// MarshalJSON writes the fixed form.
+func (t Time) MarshalJSON() ([]byte, error) {
+	if t.IsZero() {
+		return []byte("null"), nil
+	}
+	return t.UTC().AppendFormat(make([]byte, 0, 40), `"2006-01-02T15:04:05.000000000Z"`), nil
+}
+
+// NewEntry describes s, which has ended. mirrors holds what each sink got and is
+// kept; it may be nil. flow is what recorders saw, nil if they saw the true
+// addresses or nothing.
+func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
+	e := Entry{
+		Time: Time{time.Now()}, Start: Time{s.Start}, End: Time{s.End},
+		Session: s.ID, Intake: s.Intake,
+		Client: unmap(s.Client), Origin: unmap(s.Origin),
+		SNI: s.SNI, ALPN: s.ALPN, Protocol: s.Protocol,
+		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
+		ForgedSerial: s.ForgedSerial,
+		Octets: Octets{
+			ClientToOrigin: s.Octets(decrypt.ClientToOrigin),
+			OriginToClient: s.Octets(decrypt.OriginToClient),
+		},
+		Mirror: mirrors,
+	}
+	if e.Rule != "" {
+		e.Action = s.Decision.Action.String()
+	}
+	if l := s.ClientTLS; l != (decrypt.LegTLS{}) {
+		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4}
+	}
+	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
+		e.TLSOrigin = &OriginTLS{
+			Version: versionName(l.Version), Cipher: cipherName(l.Cipher),
+			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict,
+		}
+	}
+	e.Flow = Flow{Client: e.Client, Origin: e.Origin}
+	if flow != nil {
+		e.Flow = Flow{Client: unmap(flow.Client), Origin: unmap(flow.Origin), Ports: flow.Ports}
+	}
+	e.CommunityID = CommunityID(e.Flow.Client, e.Flow.Origin)
+	if e.Mirror == nil {
+		e.Mirror = map[string]Mirror{}
+	}
+	if e.Flow.Ports == nil {
+		e.Flow.Ports = map[string]uint16{}
+	}
+	return e
+}
+
+// unmap turns an IPv4 address in IPv6 form into its own.
+func unmap(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// versionName returns "1.3" for tls.VersionTLS13 and so on.
+func versionName(v uint16) string {
+	switch v {
+	case 0:
+		return ""
+	case tls.VersionTLS10:
+		return "1.0"
+	case tls.VersionTLS11:
+		return "1.1"
+	case tls.VersionTLS12:
+		return "1.2"
+	case tls.VersionTLS13:
+		return "1.3"
+	}
+	return fmt.Sprintf("0x%04x", v)
+}
+
+// cipherName returns the IANA name of a cipher suite, or its number.
+func cipherName(id uint16) string {
+	if id == 0 {
+		return ""
+	}
+	return tls.CipherSuiteName(id)
+}

@@ -1,0 +1,141 @@
+package audit
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// setOctets sets the counters that only the engine can advance.
+func setOctets(s *decrypt.Session, up, down uint64) {
+	field := reflect.ValueOf(s).Elem().FieldByName("octets")
+	octets := (*[2]atomic.Uint64)(unsafe.Pointer(field.UnsafeAddr()))
+	octets[decrypt.ClientToOrigin].Store(up)
+	octets[decrypt.OriginToClient].Store(down)
+}
+
+func session() *decrypt.Session {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 1500, time.FixedZone("", 3600))
+	s := &decrypt.Session{
+		ID: "00112233445566ff", Intake: "gateway",
+		Client: netip.MustParseAddrPort("[::ffff:10.0.0.7]:50123"), Origin: netip.MustParseAddrPort("192.0.2.1:465"),
+		Start: start, End: start.Add(2 * time.Second),
+		Protocol: "smtp", SNI: "mail<>&.example.test", ALPN: "h2",
+		Decision: policy.Decision{Rule: "mail", Action: policy.Bump},
+		Outcome:  decrypt.Bumped, Reason: "client-reset", Err: errors.New("detail"),
+		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
+		OriginTLS:    decrypt.LegTLS{Version: tls.VersionTLS12, Cipher: tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, ChainSHA256: "ab12", Verdict: "ok"},
+		ForgedSerial: "0f",
+	}
+	setOctets(s, 100, 2000)
+	return s
+}
+
+func TestEntryOfBumpedSession(t *testing.T) {
+	flow := &Flow{
+		Client: netip.MustParseAddrPort("10.0.0.7:50123"), Origin: netip.MustParseAddrPort("192.0.2.1:25"),
+		Ports: map[string]uint16{"recorder": 25},
+	}
+	e := NewEntry(session(), map[string]Mirror{"recorder": {Frames: 9, Octets: 2000, Lost: 100, Reason: "queue-full"}}, flow)
+	if age := time.Since(e.Time.Time); age < 0 || age > time.Minute {
+		t.Errorf("entry is %v old", age)
+	}
+	e.Time = Time{time.Date(2026, 3, 1, 11, 0, 3, 0, time.UTC)}
+	got, err := json.MarshalIndent(e, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{
+ "time": "2026-03-01T11:00:03.000000000Z",
+ "start": "2026-03-01T11:00:00.000001500Z",
+ "end": "2026-03-01T11:00:02.000001500Z",
+ "session": "00112233445566ff",
+ "intake": "gateway",
+ "client": "10.0.0.7:50123",
+ "origin": "192.0.2.1:465",
+ "sni": "mail\u003c\u003e\u0026.example.test",
+ "alpn": "h2",
+ "protocol": "smtp",
+ "rule": "mail",
+ "action": "bump",
+ "outcome": "bumped",
+ "reason": "client-reset",
+ "tls_client": {
+  "version": "1.3",
+  "cipher": "TLS_AES_128_GCM_SHA256",
+  "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1"
+ },
+ "tls_origin": {
+  "version": "1.2",
+  "cipher": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+  "chain_sha256": "ab12",
+  "verdict": "ok"
+ },
+ "forged_serial": "0f",
+ "octets": {
+  "client_to_origin": 100,
+  "origin_to_client": 2000
+ },
+ "mirror": {
+  "recorder": {
+   "frames": 9,
+   "octets": 2000,
+   "lost": 100,
+   "reason": "queue-full"
+  }
+ },
+ "flow": {
+  "client": "10.0.0.7:50123",
+  "origin": "192.0.2.1:25",
+  "ports": {
+   "recorder": 25
+  }
+ },
+ "community_id": "` + CommunityID(flow.Client, flow.Origin) + `"
+}`
+	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("entry (-want +got):\n%s", diff)
+	}
+}
+
+// Every key is present for a session of which nothing is known.
+func TestEntryOfEmptySession(t *testing.T) {
+	e := NewEntry(&decrypt.Session{}, nil, nil)
+	e.Time = Time{}
+	got, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","sni":"","alpn":"",` +
+		`"protocol":"","rule":"","action":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
+		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
+		`"flow":{"client":"","origin":"","ports":{}},"community_id":""}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("entry (-want +got):\n%s", diff)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for v, want := range map[uint16]string{0: "", 0x0301: "1.0", 0x0302: "1.1", 0x0303: "1.2", 0x0304: "1.3", 0x7f1c: "0x7f1c"} {
+		if got := versionName(v); got != want {
+			t.Errorf("version %#x: %q, want %q", v, got, want)
+		}
+	}
+	for id, want := range map[uint16]string{0: "", 0x1303: "TLS_CHACHA20_POLY1305_SHA256", 0xfefe: "0xFEFE"} {
+		if got := cipherName(id); got != want {
+			t.Errorf("cipher %#x: %q, want %q", id, got, want)
+		}
+	}
+}

@@ -1,0 +1,269 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// sessions returns the identifiers in a log and fails for a line that is no
+// entry.
+func sessions(t *testing.T, data []byte) []string {
+	t.Helper()
+	var ids []string
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		var e Entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			t.Fatalf("line %q: %v", lines.Text(), err)
+		}
+		ids = append(ids, e.Session)
+	}
+	return ids
+}
+
+func readLog(t *testing.T, path string) []string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sessions(t, data)
+}
+
+func TestConcurrentWriters(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "sessions.jsonl")
+	l, err := Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const writers, each = 8, 200
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				l.Write(Entry{Session: fmt.Sprintf("%d-%d", w, i)})
+			}
+		})
+	}
+	wg.Wait()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, id := range readLog(t, path) {
+		seen[id] = true
+	}
+	if len(seen) != writers*each || l.Lost() != 0 {
+		t.Errorf("%d entries, %d lost, want %d", len(seen), l.Lost(), writers*each)
+	}
+	for name, want := range map[string]fs.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: mode %v, error %v, want %v", name, info.Mode(), err, want)
+		}
+	}
+}
+
+func TestFlushWithoutClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	l, err := Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.delay = time.Millisecond
+	l.Write(Entry{Session: "a"})
+	for deadline := time.Now().Add(5 * time.Second); len(readLog(t, path)) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("entry was not written")
+		}
+	}
+}
+
+func TestReopenAfterRotation(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	l, err := Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Write(Entry{Session: "before"})
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	l.Write(Entry{Session: "after"})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := readLog(t, path+".1"); len(got) != 1 || got[0] != "before" {
+		t.Errorf("old file holds %v", got)
+	}
+	if got := readLog(t, path); len(got) != 1 || got[0] != "after" {
+		t.Errorf("new file holds %v", got)
+	}
+	if err := l.Reopen(); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("reopen after close: %v", err)
+	}
+}
+
+func TestUnfinishedLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, []byte(`{"session":"torn`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Write(Entry{Session: "next", SNI: "<a&b>"})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(data, []byte("\n"))
+	if got := sessions(t, rest); len(got) != 1 || got[0] != "next" || !bytes.Contains(rest, []byte("<a&b>")) {
+		t.Errorf("log is %q", data)
+	}
+}
+
+func TestPathThatCannotBeOpened(t *testing.T) {
+	if _, err := Open(t.TempDir(), nil); err == nil || !strings.HasPrefix(err.Error(), "open audit log: ") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// disk is a file with room for some octets.
+type disk struct {
+	bytes.Buffer
+	room int
+}
+
+func (d *disk) Write(p []byte) (int, error) {
+	n := min(len(p), d.room)
+	d.room -= n
+	d.Buffer.Write(p[:n])
+	if n < len(p) {
+		return n, syscall.ENOSPC
+	}
+	return n, nil
+}
+
+func (d *disk) Close() error { return nil }
+
+// fullLog returns a log on d that is flushed by the test alone.
+func fullLog(d *disk, messages io.Writer) *Log {
+	return &Log{
+		path: "log", out: d, delay: time.Hour, logger: slog.New(slog.NewTextHandler(messages, nil)),
+		open: func(string) (io.WriteCloser, error) { return d, nil },
+	}
+}
+
+func flush(l *Log) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flush()
+}
+
+// Whatever the octet at which the disk is full, no line is torn or lost once
+// there is room again.
+func TestDiskFullForAWhile(t *testing.T) {
+	for room := 0; room < 1500; room += 7 { // three entries
+		var messages bytes.Buffer
+		d := &disk{room: room}
+		l := fullLog(d, &messages)
+		for _, id := range []string{"a", "b", "c"} {
+			l.Write(Entry{Session: id})
+			flush(l)
+		}
+		d.room = 1 << 20
+		l.Write(Entry{Session: "d"})
+		flush(l)
+		if got := strings.Join(sessions(t, d.Bytes()), ""); got != "abcd" {
+			t.Fatalf("room for %d octets: log holds %q", room, got)
+		}
+		errs := strings.Count(messages.String(), "level=ERROR")
+		if again := strings.Count(messages.String(), "written again"); errs > 1 || again != errs {
+			t.Fatalf("room for %d octets: messages %q", room, messages.String())
+		}
+		if err := l.Close(); err != nil || l.Lost() != 0 {
+			t.Fatalf("%d entries lost, error %v", l.Lost(), err)
+		}
+	}
+}
+
+// A cut line is written whole to the file that follows.
+func TestReopenOnFullDisk(t *testing.T) {
+	old, next := &disk{room: 10}, &disk{room: 1 << 20}
+	l := fullLog(old, io.Discard)
+	l.open = func(string) (io.WriteCloser, error) { return next, nil }
+	l.Write(Entry{Session: "a"})
+	flush(l)
+	if err := l.Reopen(); err != nil {
+		t.Fatal(err)
+	}
+	if got := sessions(t, next.Bytes()); len(got) != 1 || got[0] != "a" {
+		t.Errorf("new file holds %q", next.String())
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDiskFullForGood(t *testing.T) {
+	l := fullLog(&disk{}, io.Discard)
+	big := Entry{Session: "x", SNI: strings.Repeat("n", 1<<20)}
+	for range 10 {
+		l.Write(big)
+	}
+	if len(l.pending) > maxPending {
+		t.Errorf("%d octets pending", len(l.pending))
+	}
+	kept := uint64(maxPending >> 20)
+	if lost := l.Lost(); lost < 10-kept || lost > 10-kept+1 {
+		t.Errorf("%d of 10 entries lost", lost)
+	}
+	if err := l.Close(); err == nil || l.Lost() != 10 {
+		t.Errorf("after close %d of 10 entries lost, error %v", l.Lost(), err)
+	}
+	if err := l.Close(); err != nil {
+		t.Errorf("second close: %v", err)
+	}
+	l.Write(Entry{})
+	if l.Lost() != 11 {
+		t.Error("an entry after close is not counted")
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	l, err := Open(filepath.Join(b.TempDir(), "log"), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	s := session()
+	b.ReportAllocs()
+	for b.Loop() {
+		l.Write(NewEntry(s, map[string]Mirror{"files": {Frames: 9}}, nil))
+	}
+}

@@ -1,0 +1,130 @@
+// Package config reads the appliance's configuration: one YAML file, checked as
+// a whole. Every fault has a place, and all faults are reported at once:
+//
+//	clearspan.yaml:7:13: unknown key "listn", did you mean "listen"?
+//	clearspan.yaml:9:26: min_tls: TLS 1.1 is deprecated (RFC 8996) and never negotiated, want 1.2 or 1.3
+//
+// The package opens nothing, listens nowhere and creates no file; it only looks
+// whether the files that a configuration names exist. Durations are written
+// "30s" or "1h", sizes "1GiB" or as octets, ports as numbers or "8000-8100". In
+// place of a list, a single value stands for a list of one. Relative paths are
+// relative to the configuration file, but those of what the appliance writes
+// (captures, audit entries) to the state directory. The annotated file
+// example.yaml beside this package shows every key.
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// Config is a whole configuration, complete with defaults. It is plain data:
+// whoever holds it may change it before the appliance starts.
+type Config struct {
+	// State is the directory of everything the appliance writes. Default:
+	// /var/lib/clearspan, or ~/.local/state/clearspan when not root.
+	State string
+	// Intakes are the ways into the appliance, at least one.
+	Intakes []Intake
+	// Authority signs what clients are shown.
+	Authority Authority
+	Leaf      Leaf
+	Client    Client
+	Origin    Origin
+	Policy    Policy
+	// Mirrors are where cleartext goes. There may be none: sessions are then
+	// inspected and audited only.
+	Mirrors []Mirror
+	Audit   Audit
+	Admin   Admin
+	Limits  Limits
+}
+
+// AuthorityDir is where an authority is created that the configuration does not
+// name: ca.crt, ca.key, untrusted.crt and untrusted.key.
+func (c *Config) AuthorityDir() string { return filepath.Join(c.State, "authority") }
+
+// Load reads the file at path. The error is of type [Errors] if the file could
+// be read.
+func Load(path string) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, data, filepath.Dir(path))
+}
+
+// Parse reads a configuration from data. name is the file's name in errors, dir
+// the directory that relative paths are relative to. The error is nil or of
+// type [Errors].
+func Parse(name string, data []byte, dir string) (*Config, error) {
+	r := &reader{file: name, dir: dir}
+	root, at, err := parseTree(data)
+	if err != nil {
+		r.fail(at, "%v", err)
+		return nil, r.errs
+	}
+	c := r.config(root)
+	if len(r.errs) > 0 {
+		return nil, r.errs.sorted()
+	}
+	return c, nil
+}
+
+// Default is the configuration of a start without a file: an explicit proxy on
+// 127.0.0.1:8080 that bumps everything, captures in STATE/pcap, pcap-over-IP on
+// 127.0.0.1:57012 and the console on 127.0.0.1:8090. euid and getenv choose the
+// state directory.
+func Default(euid int, getenv func(string) string) *Config {
+	return builtIn(defaultState(euid, getenv))
+}
+
+func builtIn(state string) *Config {
+	c := defaults(state)
+	c.Intakes = []Intake{{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"}}
+	files := DefaultMirror("files", PCAPNG)
+	files.Directory = filepath.Join(c.State, "pcap")
+	live := DefaultMirror("live", PCAPOverIP)
+	live.Listen = "127.0.0.1:57012"
+	c.Mirrors = []Mirror{files, live}
+	return c
+}
+
+// defaults returns what holds for keys that a file does not set.
+func defaults(state string) *Config {
+	return &Config{
+		State:  state,
+		Leaf:   defaultLeaf,
+		Client: defaultClient,
+		Origin: defaultOrigin(),
+		Policy: Policy{Default: policy.Bump},
+		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl")},
+		Admin:  Admin{Listen: "127.0.0.1:8090"},
+		Limits: Limits{Sessions: 100_000},
+	}
+}
+
+// config reads the whole file.
+func (r *reader) config(root *node) *Config {
+	t := r.table(root, "configuration")
+	state := value(t, "state", defaultState(os.Geteuid(), os.Getenv), parsePath(r.dir))
+	c := defaults(state)
+	c.Intakes = r.intakes(t)
+	c.Authority = r.authority(t.get("authority"))
+	c.Leaf = r.leaf(t.get("leaf"), c.Leaf)
+	c.Client = r.client(t.get("client"), c.Client)
+	c.Origin = r.origin(t.get("origin"), c.Origin)
+	c.Policy = r.policy(t.get("policy"), c.Policy)
+	c.Mirrors = r.mirrors(t.get("mirror"), state)
+	if n := t.get("services"); n != nil && (n.kind != list || len(n.items) > 0) {
+		t.unavailable("services")
+	}
+	c.Audit = r.audit(t.get("audit"), c.Audit, state)
+	c.Admin = r.admin(t.get("admin"), c.Admin)
+	c.Limits = r.limits(t.get("limits"), c.Limits)
+	t.close()
+	return c
+}

@@ -1,0 +1,204 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var comparePlain = cmpopts.EquateComparable(netip.Prefix{})
+
+// The golden files hold every error of a faulty file, in order.
+func TestFaultyFiles(t *testing.T) {
+	t.Setenv("HOME", "/home/operator")
+	files, err := filepath.Glob("testdata/bad-*.yaml")
+	if err != nil || len(files) < 9 {
+		t.Fatalf("found %d faulty files, error %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			c, err := Load(file)
+			if c != nil {
+				t.Error("a faulty file gave a configuration")
+			}
+			if _, ok := errors.AsType[Errors](err); !ok {
+				t.Fatalf("error is %T, want Errors: %v", err, err)
+			}
+			got := err.Error() + "\n"
+			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+				t.Errorf("errors (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMissingFile(t *testing.T) {
+	_, err := Load(filepath.Join(t.TempDir(), "absent.yaml"))
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("error is %v, want one that matches fs.ErrNotExist", err)
+	}
+}
+
+func TestFullFile(t *testing.T) {
+	got, err := Load("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{
+		State: "testdata/state",
+		Intakes: []Intake{
+			{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"},
+			{Name: "fixed", Mode: Static, Listen: "[::1]:10443", Origin: "origin.example.test:443", SNI: "www.example.test"},
+			{Name: "inbound", Mode: Static, Listen: ":8443", Origin: "192.0.2.20:443",
+				Certificate: "testdata/site.crt", Key: "testdata/site.key"},
+			{Name: "gateway", Mode: TProxy, Listen: ":8099", From: []string{"lan0", "lan1.7"},
+				Ports: []PortRange{{443, 443}, {8000, 8100}}},
+			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []PortRange{{443, 443}}},
+			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []PortRange{{443, 443}, {465, 465}},
+				Takeover: AcceptTakeover, Down: DownBlock, QUIC: PassQUIC},
+		},
+		Authority: Authority{
+			Certificate: "testdata/ca.crt", Key: "testdata/ca.key",
+			UntrustedCertificate: "testdata/untrusted.crt", UntrustedKey: "testdata/untrusted.key",
+		},
+		Leaf:   Leaf{Lifetime: 12 * time.Hour, Cache: 500},
+		Client: Client{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, IdleTimeout: 10 * time.Minute},
+		Origin: Origin{
+			Roots: []string{"system", "testdata/extra.pem"}, MinTLS: 0x0304, ConnectTimeout: 3 * time.Second,
+			OnInvalid: OnInvalid{Default: BlockInvalid, ByReason: map[string]InvalidAction{
+				"expired": TunnelInvalid, "revoked": UntrustedInvalid, "weak-signature": BlockInvalid,
+				"malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
+			}},
+			ClientCertificate: NoCertificate,
+		},
+		Policy: Policy{Default: policy.Terminate, Rules: []Rule{
+			{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel},
+			{Name: "clinic",
+				Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},
+				Origin:   []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+				Port:     []PortRange{{443, 443}, {8000, 8100}},
+				Protocol: []string{"tls"}, ALPN: []string{"h2", "http/1.1"}, Action: policy.TunnelCheck},
+		}},
+		Mirrors: []Mirror{
+			{Name: "recorder", Kind: Interface, Interface: "mirror0", MTU: 9000, Full: Block, Ports: MapPorts,
+				PortMap: map[uint16]uint16{443: 80, 465: 25}, STARTTLS: KeepSTARTTLS,
+				Mark: Mark{VLAN: 7, MAC: MAC{0x0a, 0, 0, 0, 0, 1}, DSCP: 63}, Content: []Content{Decrypted, Plain, Tunneled}},
+			{Name: "files", Kind: PCAPNG, Directory: "testdata/state/captures",
+				Rotate: Rotate{Size: 64 << 20, Every: 10 * time.Minute, Keep: 3}, Full: Drop, Ports: KeepPorts,
+				STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted, Plain}},
+			{Name: "live", Kind: PCAPOverIP, Listen: "127.0.0.1:57012", Full: Drop, Ports: DefaultPorts,
+				STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted}},
+		},
+		Audit:  Audit{File: "stdout"},
+		Limits: Limits{Sessions: 10, Memory: 512 << 20},
+	}
+	if diff := cmp.Diff(want, got, comparePlain); diff != "" {
+		t.Errorf("configuration (-want +got):\n%s", diff)
+	}
+}
+
+func TestMinimalFile(t *testing.T) {
+	got, err := Load("testdata/minimal.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaults("/srv/clearspan")
+	want.Intakes = []Intake{{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"}}
+	files := DefaultMirror("files", PCAPNG)
+	files.Directory = "/srv/clearspan/pcap"
+	want.Mirrors = []Mirror{files}
+	if diff := cmp.Diff(want, got, comparePlain); diff != "" {
+		t.Errorf("configuration (-want +got):\n%s", diff)
+	}
+	if got.Audit.File != "/srv/clearspan/sessions.jsonl" {
+		t.Errorf("audit file is %s", got.Audit.File)
+	}
+	if got.AuthorityDir() != "/srv/clearspan/authority" {
+		t.Errorf("authority is in %s", got.AuthorityDir())
+	}
+}
+
+// The example shows defaults where it can: what it sets must match them.
+func TestExampleFile(t *testing.T) {
+	c, err := Load("example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := defaults("/var/lib/clearspan")
+	for _, row := range []struct {
+		name      string
+		want, got any
+	}{
+		{"leaf", d.Leaf, c.Leaf}, {"client", d.Client, c.Client}, {"origin", d.Origin, c.Origin},
+		{"audit", d.Audit, c.Audit}, {"admin", d.Admin, c.Admin}, {"limits", d.Limits, c.Limits},
+		{"rotate", DefaultMirror("", PCAPNG).Rotate, c.Mirrors[1].Rotate},
+	} {
+		if diff := cmp.Diff(row.want, row.got); diff != "" {
+			t.Errorf("%s (-default +example):\n%s", row.name, diff)
+		}
+	}
+	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 3 || len(c.Mirrors) != 3 {
+		t.Errorf("%d intakes, %d rules, %d mirrors", len(c.Intakes), len(c.Policy.Rules), len(c.Mirrors))
+	}
+}
+
+func TestDefault(t *testing.T) {
+	for _, row := range []struct {
+		name, home, state string
+		euid              int
+	}{
+		{"root", "/root", "/var/lib/clearspan", 0},
+		{"user", "/home/u", "/home/u/.local/state/clearspan", 1000},
+		{"user without home", "", "/var/lib/clearspan", 1000},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := Default(row.euid, func(key string) string {
+				if key == "HOME" {
+					return row.home
+				}
+				return ""
+			})
+			if c.State != row.state {
+				t.Errorf("state is %s, want %s", c.State, row.state)
+			}
+			if c.Intakes[0].Listen != "127.0.0.1:8080" || c.Admin.Listen != "127.0.0.1:8090" ||
+				c.Mirrors[0].Directory != row.state+"/pcap" || c.Mirrors[1].Listen != "127.0.0.1:57012" {
+				t.Errorf("unexpected default %+v", c)
+			}
+		})
+	}
+}
+
+func TestOnInvalidAction(t *testing.T) {
+	o := defaultOrigin().OnInvalid
+	for reason, want := range map[string]InvalidAction{
+		"expired": UntrustedInvalid, "tls-version": BlockInvalid, "own-authority": BlockInvalid, "unheard-of": UntrustedInvalid,
+	} {
+		if got := o.Action(reason); got != want {
+			t.Errorf("%s: %s, want %s", reason, got, want)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package config
+
+// Mode is how client connections reach an intake.
+type Mode string
+
+const (
+	// Explicit is a proxy that clients are configured to use: HTTP CONNECT,
+	// absolute-form HTTP and SOCKS5 on one port.
+	Explicit Mode = "explicit"
+	// Static sends every connection to one origin.
+	Static Mode = "static"
+	// TProxy takes connections that are routed through this machine; the origin
+	// sees the client's address.
+	TProxy Mode = "tproxy"
+	// Redirect takes connections that are routed through this machine by address
+	// translation; the origin sees this machine's address.
+	Redirect Mode = "redirect"
+	// Wire is a bump in the wire: two interfaces without addresses, between which
+	// everything passes that is not selected.
+	Wire Mode = "wire"
+)
+
+// Takeover is when a wire takes a connection.
+type Takeover string
+
+const (
+	LateTakeover   Takeover = "late"   // at the client's first payload, after the real handshake
+	AcceptTakeover Takeover = "accept" // at the SYN
+)
+
+// Down is what becomes of selected connections while the appliance is not
+// there to take them.
+type Down string
+
+const (
+	DownWire  Down = "wire"  // they pass
+	DownBlock Down = "block" // their frames are dropped
+)
+
+// QUIC is what becomes of QUIC, which is never decrypted.
+type QUIC string
+
+const (
+	BlockQUIC QUIC = "block" // answered with ICMP, so that clients turn to TCP at once
+	PassQUIC  QUIC = "pass"
+)
+
+// Intake is one way into the appliance.
+type Intake struct {
+	Name string // unique among intakes
+	Mode Mode
+	// Listen is "ADDRESS:PORT"; an empty address means every address. Not for
+	// Wire.
+	Listen string
+
+	// Origin is "HOST:PORT" of the only origin. Static only, required.
+	Origin string
+	// SNI is the server name for the origin when a client's hello has none.
+	// Static only; may be empty.
+	SNI string
+	// Certificate and Key are PEM files of the origin's own certificate, shown
+	// in place of a forged one: inbound inspection. Static only; both or none.
+	Certificate, Key string
+
+	// From are the interfaces on which connections are taken. TProxy and Redirect
+	// only, at least one.
+	From []string
+	// Ports are the destination ports that are taken; nil means every port.
+	// TProxy, Redirect and Wire only.
+	Ports []PortRange
+
+	// Legs are the two interfaces of a wire, the clients' first. Wire only,
+	// required, as are the next three.
+	Legs     [2]string
+	Takeover Takeover // default late
+	Down     Down     // default wire
+	QUIC     QUIC     // default block
+}
+
+// intakes reads the list of intakes, of which there must be at least one.
+func (r *reader) intakes(t *table) []Intake {
+	n := t.get("intake")
+	if n == nil {
+		t.missing("intake", ": no connection could reach the appliance")
+		return nil
+	}
+	items := r.list(n, "intake")
+	if n.kind == list && len(items) == 0 {
+		r.fail(n.place, "intake: list is empty: no connection could reach the appliance")
+	}
+	names := make(map[string]int, len(items))
+	intakes := make([]Intake, 0, len(items))
+	for _, item := range items {
+		intakes = append(intakes, r.intake(item, names))
+	}
+	return intakes
+}
+
+func (r *reader) intake(n *node, names map[string]int) (in Intake) {
+	t := r.table(n, "intake")
+	in.Name = unique(t, "intake", names)
+	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire))
+	// The keys of all modes, so that a key in the wrong place is named as such.
+	t.accept("listen", "origin", "sni", "certificate", "key", "from", "ports", "legs", "takeover", "down", "quic")
+	if in.Mode == "" {
+		t.close()
+		return in
+	}
+
+	mode := "mode " + string(in.Mode)
+	if in.Mode == Wire {
+		r.wire(t, &in)
+		t.foreign(mode, "listen")
+	} else {
+		in.Listen = required(t, "listen", parseListen)
+		r.listens(t, "intake "+in.Name, in.Listen)
+		t.foreign(mode, "legs", "takeover", "down", "quic")
+	}
+	if in.Mode == Static {
+		in.Origin = required(t, "origin", parseHostPort)
+		in.SNI = value(t, "sni", "", parseHost)
+		in.Certificate, in.Key = r.keyPair(t, "certificate", "key")
+	} else {
+		t.foreign(mode, "origin", "sni", "certificate", "key")
+	}
+	switch in.Mode {
+	case TProxy, Redirect:
+		in.From = values(t, "from", nil, parseInterface)
+		if !t.has("from") {
+			t.missing("from", "")
+		}
+		in.Ports = values(t, "ports", nil, parsePorts)
+	case Wire:
+		in.Ports = values(t, "ports", nil, parsePorts)
+		t.foreign(mode, "from")
+	default:
+		t.foreign(mode, "from", "ports")
+	}
+	t.close()
+	return in
+}
+
+// wire reads what only a wire has.
+func (r *reader) wire(t *table, in *Intake) {
+	legs := values(t, "legs", nil, parseInterface)
+	switch {
+	case !t.has("legs"):
+		t.missing("legs", "")
+	case len(legs) != 2:
+		r.fail(t.place("legs"), "legs: want two interfaces, the clients' first, not %d", len(legs))
+	case legs[0] == legs[1]:
+		r.fail(t.place("legs"), "legs: want two different interfaces")
+	default:
+		in.Legs = [2]string(legs)
+	}
+	in.Takeover = value(t, "takeover", LateTakeover, oneOf(LateTakeover, AcceptTakeover))
+	in.Down = value(t, "down", DownWire, oneOf(DownWire, DownBlock))
+	in.QUIC = value(t, "quic", BlockQUIC, oneOf(BlockQUIC, PassQUIC))
+}

@@ -1,0 +1,238 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Kind is the sort of a mirror.
+type Kind string
+
+const (
+	Interface  Kind = "interface"    // Ethernet frames on a network interface
+	PCAPNG     Kind = "pcapng"       // rotating files
+	PCAPOverIP Kind = "pcap-over-ip" // a TCP server that recorders connect to
+)
+
+// Full is what happens when a mirror cannot take more.
+type Full string
+
+const (
+	Drop  Full = "drop"  // frames are lost and counted, sessions go on
+	Block Full = "block" // sessions wait
+)
+
+// PortMode is how the origin's port appears on a mirror.
+type PortMode string
+
+const (
+	// DefaultPorts shows cleartext on the port where recorders expect it.
+	DefaultPorts PortMode = "default"
+	// KeepPorts shows the true port.
+	KeepPorts PortMode = "keep"
+	// MapPorts uses the map of the mirror and nothing else.
+	MapPorts PortMode = "map"
+)
+
+// STARTTLS is whether the upgrade dialogue appears on a mirror.
+type STARTTLS string
+
+const (
+	ConcealSTARTTLS STARTTLS = "conceal" // recorders follow the mail behind it
+	KeepSTARTTLS    STARTTLS = "keep"    // the dialogue as it was
+)
+
+// Content is a class of octets.
+type Content string
+
+const (
+	Decrypted Content = "decrypted" // cleartext of bumped sessions
+	Plain     Content = "plain"     // what never was encrypted
+	Tunneled  Content = "tunneled"  // TLS that was passed unopened
+)
+
+// Mark tells mirrored frames from those that a SPAN port delivers. Zero fields
+// leave no mark.
+type Mark struct {
+	VLAN uint16 // identifier, 1 to 4094
+	MAC  MAC    // source address of every frame
+	DSCP uint8  // differentiated services code point, 1 to 63
+}
+
+// Rotate is when a capture file ends and how many are kept. Zero means never,
+// no limit, and all.
+type Rotate struct {
+	Size  uint64        // octets; default 1 GiB
+	Every time.Duration // default 1h
+	Keep  int           // finished files; default 168
+}
+
+// Mirror is one place that cleartext goes to.
+type Mirror struct {
+	Name string // unique among mirrors
+	Kind Kind
+	// Interface is the interface to send on. Kind interface only. How frames
+	// are sent (method) is always chosen by the appliance.
+	Interface string
+	// Directory holds the files; a relative one is relative to the state
+	// directory. Kind pcapng only. Default STATE/pcap.
+	Directory string
+	Rotate    Rotate // kind pcapng only
+	// Listen is "ADDRESS:PORT". Kind pcap-over-ip only, required.
+	Listen string
+	// MTU is the largest IP packet in octets, 576 to 65535. Default 0: the
+	// interface's own, 1500 elsewhere.
+	MTU int
+	// Full defaults to drop, for pcapng to block. A pcap-over-ip mirror only
+	// drops, so that no reader can delay a session.
+	Full Full
+	// Ports is the port map. Default: default.
+	Ports PortMode
+	// PortMap is the map for Ports == MapPorts, from true port to shown port.
+	PortMap  map[uint16]uint16
+	STARTTLS STARTTLS // default conceal
+	Mark     Mark
+	// Content are the classes that are mirrored. Default decrypted and plain.
+	Content []Content
+}
+
+// DefaultMirror returns a mirror with the defaults of its kind.
+func DefaultMirror(name string, kind Kind) Mirror {
+	m := Mirror{
+		Name: name, Kind: kind, Full: Drop, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS,
+		Content: []Content{Decrypted, Plain},
+	}
+	if kind == PCAPNG {
+		m.Full = Block
+		m.Rotate = Rotate{Size: 1 << 30, Every: time.Hour, Keep: 168}
+	}
+	return m
+}
+
+func (r *reader) mirrors(n *node, state string) []Mirror {
+	items := r.list(n, "mirror")
+	names := make(map[string]int, len(items))
+	var mirrors []Mirror
+	directories := make(map[string]string)
+	for _, item := range items {
+		m := r.mirror(item, names, state)
+		if other, ok := directories[m.Directory]; ok && m.Directory != "" {
+			r.fail(item.place, "mirrors %s and %s write to the same directory", other, m.Name)
+		}
+		directories[m.Directory] = m.Name
+		mirrors = append(mirrors, m)
+	}
+	return mirrors
+}
+
+func (r *reader) mirror(n *node, names map[string]int, state string) Mirror {
+	t := r.table(n, "mirror")
+	name := unique(t, "mirror", names)
+	kind := required(t, "kind", oneOf(Interface, PCAPNG, PCAPOverIP))
+	m := DefaultMirror(name, kind)
+	if kind == "" {
+		// What the other keys may hold depends on the kind.
+		t.accept("interface", "method", "directory", "rotate", "listen", "mtu", "full",
+			"ports", "starttls", "http2", "mark", "content")
+		t.close()
+		return m
+	}
+	r.medium(t, &m, state)
+	m.MTU = value(t, "mtu", 0, intNumber(576, 65535))
+	r.ports(t, &m)
+	m.STARTTLS = value(t, "starttls", m.STARTTLS, oneOf(ConcealSTARTTLS, KeepSTARTTLS))
+	value(t, "http2", "keep", later(oneOf("keep"), "transcode"))
+	m.Mark = r.mark(t.get("mark"))
+	m.Content = values(t, "content", m.Content, oneOf(Decrypted, Plain, Tunneled))
+	t.close()
+	return m
+}
+
+// medium reads the keys that belong to one kind of mirror.
+func (r *reader) medium(t *table, m *Mirror, state string) {
+	kind := "kind " + string(m.Kind)
+	full := oneOf(Drop, Block)
+	if m.Kind == Interface {
+		m.Interface = required(t, "interface", parseInterface)
+		value(t, "method", "auto", func(s string) (string, error) {
+			if s != "auto" {
+				return "", fmt.Errorf("%q is not available in this version, want auto", s)
+			}
+			return s, nil
+		})
+	} else {
+		t.foreign(kind, "interface", "method")
+	}
+	if m.Kind == PCAPNG {
+		resolve := parsePath(state)
+		pcap, _ := resolve("pcap")
+		m.Directory = value(t, "directory", pcap, resolve)
+		m.Rotate = r.rotate(t.get("rotate"), m.Rotate)
+	} else {
+		t.foreign(kind, "directory", "rotate")
+	}
+	if m.Kind == PCAPOverIP {
+		m.Listen = required(t, "listen", parseListen)
+		r.listens(t, "mirror "+m.Name, m.Listen)
+		full = oneOf(Drop)
+	} else {
+		t.foreign(kind, "listen")
+	}
+	m.Full = value(t, "full", m.Full, full)
+}
+
+func (r *reader) rotate(n *node, rot Rotate) Rotate {
+	t := r.table(n, "rotate")
+	rot.Size = value(t, "size", rot.Size, parseSize)
+	if rot.Size > 0 && rot.Size < 256<<10 {
+		r.fail(t.place("size"), "size: want at least 256KiB, or 0 for no limit")
+	}
+	rot.Every = value(t, "every", rot.Every, duration(0, 366*24*time.Hour))
+	if rot.Every > 0 && rot.Every < time.Second {
+		r.fail(t.place("every"), "every: want at least 1s, or 0 for never")
+	}
+	rot.Keep = value(t, "keep", rot.Keep, intNumber(0, 1_000_000))
+	t.close()
+	return rot
+}
+
+// ports reads either a word or a table from true port to shown port.
+func (r *reader) ports(t *table, m *Mirror) {
+	n := t.get("ports")
+	if n == nil || n.kind != dict {
+		m.Ports = value(t, "ports", m.Ports, func(s string) (PortMode, error) {
+			mode, err := oneOf(DefaultPorts, KeepPorts)(s)
+			if err != nil {
+				return "", fmt.Errorf("unknown value %q, want default, keep or a table such as {465: 25}", s)
+			}
+			return mode, nil
+		})
+		return
+	}
+	entries := r.table(n, "ports")
+	m.Ports, m.PortMap = MapPorts, make(map[uint16]uint16, len(entries.pairs))
+	for _, p := range entries.pairs {
+		from, err := parsePort(p.key)
+		if err != nil {
+			r.fail(p.place, "ports: %v", err)
+			continue
+		}
+		m.PortMap[from] = required(entries, p.key, parsePort)
+	}
+}
+
+func (r *reader) mark(n *node) (m Mark) {
+	t := r.table(n, "mark")
+	m.VLAN = value(t, "vlan", 0, func(s string) (uint16, error) {
+		v, err := strconv.ParseUint(s, 10, 16)
+		if err != nil || v > 4094 {
+			return 0, fmt.Errorf("want a VLAN identifier from 1 to 4094, or 0 for no tag, not %q", s)
+		}
+		return uint16(v), nil
+	})
+	m.MAC = value(t, "mac", MAC{}, parseMAC)
+	m.DSCP = uint8(value(t, "dscp", 0, intNumber(0, 63)))
+	t.close()
+	return m
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// parseName accepts what names of intakes, mirrors and rules are made of: they
+// become metric labels, table names and keys of the audit entry.
+func parseName(s string) (string, error) {
+	if s == "" || len(s) > 63 {
+		return "", errors.New("want 1 to 63 characters")
+	}
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return "", fmt.Errorf("%q holds other characters than a-z, 0-9 and -", s)
+		}
+	}
+	return s, nil
+}
+
+// oneOf accepts the given words.
+func oneOf[T ~string](words ...T) func(string) (T, error) {
+	return func(s string) (T, error) {
+		for _, w := range words {
+			if s == string(w) {
+				return w, nil
+			}
+		}
+		texts := make([]string, len(words))
+		for i, w := range words {
+			texts[i] = string(w)
+		}
+		want := texts[0]
+		if last := len(texts) - 1; last > 0 {
+			want = strings.Join(texts[:last], ", ") + " or " + texts[last]
+		}
+		return "", fmt.Errorf("unknown value %q, want %s", s, want)
+	}
+}
+
+// later refuses words that belong to later versions before parse is asked.
+func later[T ~string](parse func(string) (T, error), words ...string) func(string) (T, error) {
+	return func(s string) (T, error) {
+		for _, w := range words {
+			if s == w {
+				return "", fmt.Errorf("%q is not available in this version", s)
+			}
+		}
+		return parse(s)
+	}
+}
+
+// number accepts a decimal number from low to high.
+func number(low, high uint64) func(string) (uint64, error) {
+	return func(s string) (uint64, error) {
+		v, err := strconv.ParseUint(s, 10, 64)
+		if err != nil || v < low || v > high {
+			return 0, fmt.Errorf("want a number from %d to %d, not %q", low, high, s)
+		}
+		return v, nil
+	}
+}
+
+// intNumber is number for fields of type int.
+func intNumber(low, high int) func(string) (int, error) {
+	parse := number(uint64(low), uint64(high))
+	return func(s string) (int, error) {
+		v, err := parse(s)
+		return int(v), err
+	}
+}
+
+// duration accepts "1m30s" and the like, from low to high.
+func duration(low, high time.Duration) func(string) (time.Duration, error) {
+	return func(s string) (time.Duration, error) {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return 0, fmt.Errorf("want a duration such as 30s or 1h, not %q", s)
+		}
+		if d < low || d > high {
+			return 0, fmt.Errorf("want a duration from %v to %v, not %v", low, high, d)
+		}
+		return d, nil
+	}
+}
+
+// parseSize accepts octets, or a number with the unit KiB, MiB, GiB or TiB.
+func parseSize(s string) (uint64, error) {
+	digits, shift := s, 0
+	for i, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if d, ok := strings.CutSuffix(s, unit); ok {
+			digits, shift = strings.TrimSpace(d), 10*(i+1)
+		}
+	}
+	v, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("want a size such as 512MiB or a number of octets, not %q", s)
+	}
+	if v > math.MaxInt64>>shift {
+		return 0, fmt.Errorf("size %q is too large", s)
+	}
+	return v << shift, nil
+}
+
+// parseTLSVersion accepts the versions that may be negotiated at all.
+func parseTLSVersion(s string) (uint16, error) {
+	switch s {
+	case "1.2":
+		return tls.VersionTLS12, nil
+	case "1.3":
+		return tls.VersionTLS13, nil
+	case "1.0", "1.1":
+		return 0, fmt.Errorf("TLS %s is deprecated (RFC 8996) and never negotiated, want 1.2 or 1.3", s)
+	}
+	return 0, fmt.Errorf("unknown TLS version %q, want 1.2 or 1.3", s)
+}
+
+// parseInterface accepts a name that Linux accepts for a network interface.
+func parseInterface(s string) (string, error) {
+	if s == "" || len(s) > 15 || s == "." || s == ".." || strings.ContainsFunc(s, func(c rune) bool {
+		return c <= ' ' || c == '/' || c == ':' || c > '~'
+	}) {
+		return "", fmt.Errorf("%q is no interface name", s)
+	}
+	return s, nil
+}
+
+// MAC is an Ethernet address; zero means none.
+type MAC [6]byte
+
+// String returns the colon form.
+func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
+
+// parseMAC accepts a unicast Ethernet address other than zero.
+func parseMAC(s string) (m MAC, err error) {
+	hw, err := net.ParseMAC(s)
+	if err != nil || len(hw) != len(m) {
+		return m, fmt.Errorf("want an Ethernet address such as 0a:00:00:00:00:01, not %q", s)
+	}
+	copy(m[:], hw)
+	if m == (MAC{}) || m[0]&1 != 0 {
+		return MAC{}, fmt.Errorf("%q cannot be a sender's address", s)
+	}
+	return m, nil
+}

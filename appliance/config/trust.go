@@ -1,0 +1,193 @@
+package config
+
+import (
+	"crypto/tls"
+	"fmt"
+	"time"
+)
+
+// Authority names the files of the two inspection authorities. A pair that is
+// not named is created in [Config.AuthorityDir].
+type Authority struct {
+	// Certificate and Key are PEM files of the authority that clients trust.
+	Certificate, Key string
+	// UntrustedCertificate and UntrustedKey are those of the authority that
+	// nobody trusts: it signs for origins that fail verification.
+	UntrustedCertificate, UntrustedKey string
+}
+
+// Leaf is how leaves are forged.
+type Leaf struct {
+	// Lifetime bounds a leaf's validity. Default 24h; 1h to 4320h (180 days),
+	// as clients refuse leaves that live longer.
+	Lifetime time.Duration
+	// Cache is how many leaves are kept. Default 100000.
+	Cache int
+}
+
+var defaultLeaf = Leaf{Lifetime: 24 * time.Hour, Cache: 100_000}
+
+// Client is how the client leg is run.
+type Client struct {
+	// MinTLS is the lowest version offered to clients: tls.VersionTLS12, the
+	// default, or tls.VersionTLS13.
+	MinTLS uint16
+	// HandshakeTimeout bounds the client's handshake, first octet included.
+	// Default 10s.
+	HandshakeTimeout time.Duration
+	// IdleTimeout ends a session in which nothing moves. Default 1h.
+	IdleTimeout time.Duration
+}
+
+var defaultClient = Client{MinTLS: tls.VersionTLS12, HandshakeTimeout: 10 * time.Second, IdleTimeout: time.Hour}
+
+// InvalidAction is what happens to a session whose origin fails verification.
+type InvalidAction string
+
+const (
+	// BlockInvalid ends the session.
+	BlockInvalid InvalidAction = "block"
+	// UntrustedInvalid bumps under the authority that nobody trusts, so that the
+	// client shows its own warning.
+	UntrustedInvalid InvalidAction = "untrusted"
+	// TunnelInvalid passes the session unopened: the client judges by itself.
+	TunnelInvalid InvalidAction = "tunnel"
+)
+
+// OnInvalid chooses an action by the reason why an origin failed.
+type OnInvalid struct {
+	// Default is for reasons without an action of their own. Default untrusted.
+	Default InvalidAction
+	// ByReason holds the exceptions. Unless the file says otherwise: block for
+	// revoked, weak-signature, malformed, tls-version and own-authority.
+	ByReason map[string]InvalidAction
+}
+
+// Action returns the action for reason.
+func (o OnInvalid) Action(reason string) InvalidAction {
+	if a, ok := o.ByReason[reason]; ok {
+		return a
+	}
+	return o.Default
+}
+
+// reasons are why an origin can fail verification.
+var reasons = []string{
+	"expired", "not-yet-valid", "name-mismatch", "unknown-issuer", "self-signed", "revoked", "revocation-unknown",
+	"weak-key", "weak-signature", "bad-usage", "must-staple", "constraint", "malformed", "tls-version", "own-authority",
+}
+
+// CertificateRequest is what happens when an origin asks for a certificate of
+// the client's.
+type CertificateRequest string
+
+const (
+	TunnelRequest CertificateRequest = "tunnel" // the session is passed unopened
+	BlockRequest  CertificateRequest = "block"  // the session ends
+	NoCertificate CertificateRequest = "none"   // the origin gets none and decides
+)
+
+// Origin is how origins are reached and judged.
+type Origin struct {
+	// Roots are PEM files of trusted roots; "system" stands for the system's
+	// own. Default: system.
+	Roots []string
+	// MinTLS is the lowest version accepted of an origin: tls.VersionTLS12, the
+	// default, or tls.VersionTLS13.
+	MinTLS uint16
+	// ConnectTimeout bounds the TCP handshake. Default 10s.
+	ConnectTimeout time.Duration
+	OnInvalid      OnInvalid
+	// ClientCertificate is the answer to a certificate request. Default tunnel.
+	ClientCertificate CertificateRequest
+}
+
+func defaultOrigin() Origin {
+	return Origin{
+		Roots:          []string{"system"},
+		MinTLS:         tls.VersionTLS12,
+		ConnectTimeout: 10 * time.Second,
+		OnInvalid: OnInvalid{Default: UntrustedInvalid, ByReason: map[string]InvalidAction{
+			"revoked": BlockInvalid, "weak-signature": BlockInvalid, "malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
+		}},
+		ClientCertificate: TunnelRequest,
+	}
+}
+
+func (r *reader) authority(n *node) (a Authority) {
+	t := r.table(n, "authority")
+	a.Certificate, a.Key = r.keyPair(t, "certificate", "key")
+	a.UntrustedCertificate, a.UntrustedKey = r.keyPair(t, "untrusted_certificate", "untrusted_key")
+	if a.Certificate != "" && a.Certificate == a.UntrustedCertificate {
+		r.fail(t.place("untrusted_certificate"), "untrusted_certificate: the two authorities must differ")
+	}
+	t.unavailable("publish")
+	t.close()
+	return a
+}
+
+func (r *reader) leaf(n *node, l Leaf) Leaf {
+	t := r.table(n, "leaf")
+	l.Lifetime = value(t, "lifetime", l.Lifetime, duration(time.Hour, 180*24*time.Hour))
+	l.Cache = value(t, "cache", l.Cache, intNumber(1, 10_000_000))
+	t.close()
+	return l
+}
+
+func (r *reader) client(n *node, c Client) Client {
+	t := r.table(n, "client")
+	c.MinTLS = value(t, "min_tls", c.MinTLS, parseTLSVersion)
+	c.HandshakeTimeout = value(t, "handshake_timeout", c.HandshakeTimeout, duration(time.Second, 10*time.Minute))
+	c.IdleTimeout = value(t, "idle_timeout", c.IdleTimeout, duration(time.Second, 30*24*time.Hour))
+	t.close()
+	return c
+}
+
+func (r *reader) origin(n *node, o Origin) Origin {
+	t := r.table(n, "origin")
+	file := parseFile(r.dir)
+	o.Roots = values(t, "roots", o.Roots, func(s string) (string, error) {
+		if s == "system" {
+			return s, nil
+		}
+		return file(s)
+	})
+	o.MinTLS = value(t, "min_tls", o.MinTLS, parseTLSVersion)
+	o.ConnectTimeout = value(t, "connect_timeout", o.ConnectTimeout, duration(100*time.Millisecond, 10*time.Minute))
+	o.ClientCertificate = value(t, "client_certificate", o.ClientCertificate, oneOf(TunnelRequest, BlockRequest, NoCertificate))
+
+	revocation := r.table(t.get("revocation"), "revocation")
+	value(revocation, "mode", "off", later(oneOf("off"), "soft", "hard"))
+	revocation.close()
+
+	r.onInvalid(t.get("on_invalid"), &o.OnInvalid)
+	t.close()
+	return o
+}
+
+// onInvalid changes o, whose map it owns, by the table n.
+func (r *reader) onInvalid(n *node, o *OnInvalid) {
+	t := r.table(n, "on_invalid")
+	action := oneOf(BlockInvalid, UntrustedInvalid, TunnelInvalid)
+	o.Default = value(t, "default", o.Default, action)
+	for _, reason := range reasons {
+		if !t.has(reason) {
+			continue
+		}
+		parse := action
+		if reason == "own-authority" {
+			parse = alwaysBlocked
+		}
+		o.ByReason[reason] = value(t, reason, BlockInvalid, parse)
+	}
+	t.close()
+}
+
+// alwaysBlocked guards the reason that leaves no choice: an origin that holds a
+// certificate of our own authority may be an attacker who has its key.
+func alwaysBlocked(s string) (InvalidAction, error) {
+	if s != string(BlockInvalid) {
+		return "", fmt.Errorf("an origin that holds a certificate of our own is always blocked, not %q", s)
+	}
+	return BlockInvalid, nil
+}
