@@ -1,0 +1,103 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+const (
+	resolveTimeout = 5 * time.Second
+	maxAddresses   = 16 // of one name that are tried
+	minAttempt     = 2 * time.Second
+)
+
+var (
+	errUnresolved = errors.New("resolve destination: no address")
+	errForbidden  = errors.New("open destination: forbidden")
+)
+
+// resolve returns the addresses of dst that may be reached, at least one and at
+// most maxAddresses. The error is errUnresolved or errForbidden, and counted.
+func (s *server) resolve(ctx context.Context, dst destination) ([]netip.AddrPort, error) {
+	addrs := []netip.Addr{dst.addr}
+	if dst.name != "" {
+		ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+		defer cancel()
+		var err error
+		addrs, err = s.Resolver.LookupNetIP(ctx, "ip", dst.name)
+		if err != nil || len(addrs) == 0 {
+			s.Count(Unresolved)
+			s.Logger.Debug("destination not resolved", "origin", dst.String(), "err", err)
+			return nil, errUnresolved
+		}
+	}
+	var open []netip.AddrPort
+	for _, addr := range addrs[:min(len(addrs), maxAddresses)] {
+		to := netip.AddrPortFrom(addr.Unmap(), dst.port)
+		if err := s.permit(to); err != nil {
+			s.Logger.Debug("destination refused", "origin", to, "err", err)
+			continue
+		}
+		open = append(open, to)
+	}
+	if len(open) == 0 {
+		s.Count(Forbidden)
+		return nil, errForbidden
+	}
+	return open, nil
+}
+
+// permit refuses what the guard refuses, and addresses that are no single host:
+// the kernel takes the unspecified one for this box.
+func (s *server) permit(to netip.AddrPort) error {
+	if !to.Addr().IsValid() || to.Addr().IsUnspecified() || to.Addr().IsMulticast() {
+		return errForbidden
+	}
+	if s.Guard == nil {
+		return nil
+	}
+	return s.Guard(to)
+}
+
+// dialer returns a function that tries addrs in turn within the connect timeout.
+func (s *server) dialer(addrs []netip.AddrPort) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		return dialAny(ctx, addrs, s.ConnectTimeout)
+	}
+}
+
+// dialAny connects to the first of addrs that answers. Each is given its share of
+// the time that is left, so that one that does not answer leaves some for the
+// others. The error is that of the first.
+func dialAny(ctx context.Context, addrs []netip.AddrPort, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	d := net.Dialer{KeepAliveConfig: keepAlive}
+	d.SetMultipathTCP(false)
+	var first error
+	for i, addr := range addrs {
+		d.Timeout = share(time.Until(deadline), len(addrs)-i)
+		conn, err := d.DialContext(ctx, "tcp", addr.String())
+		if err == nil {
+			return conn, nil
+		}
+		if first == nil {
+			first = err
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("open origin leg: %w", first)
+}
+
+// share is what one of n attempts may take of the time that is left: an equal
+// part, but at least minAttempt if there is as much.
+func share(left time.Duration, n int) time.Duration {
+	return max(left/time.Duration(n), min(minAttempt, left))
+}

@@ -1,0 +1,173 @@
+package intake
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// explicit is the intake that clients know as their proxy.
+type explicit struct {
+	*server
+	readers sync.Pool // of *bufio.Reader holding maxHead octets
+}
+
+// NewExplicit opens a proxy at address, host:port or :port. The first octet that
+// a client sends tells SOCKS5 from HTTP. Clients have ten seconds for a request
+// head of at most 16 KiB. The name in a request is resolved here, and the client
+// is told that it is connected before the origin leg is opened: the handler
+// wants to see first what the client sends.
+//
+// A request for http://... becomes a session of its own, a connection of origin
+// form inside the process. It is kept for further requests of the same client
+// connection, as between client and origin, and counts for the session limit
+// next to its client connection.
+func NewExplicit(address string, o Options) (Intake, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	l, err := listen("tcp", address, net.ListenConfig{})
+	if err != nil {
+		return nil, fmt.Errorf("create explicit intake: %w", err)
+	}
+	e := &explicit{server: newServer(o, l)}
+	e.readers.New = func() any { return bufio.NewReaderSize(nil, maxHead) }
+	e.server.session = e.handle
+	return e, nil
+}
+
+func (e *explicit) handle(ctx context.Context, conn *net.TCPConn) {
+	conn.SetDeadline(time.Now().Add(headTimeout))
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	r := e.readers.Get().(*bufio.Reader)
+	r.Reset(conn)
+	serve := e.negotiate(ctx, conn, r)
+	r.Reset(nil)
+	e.readers.Put(r)
+	if !stop() || serve == nil {
+		return
+	}
+	conn.SetDeadline(time.Time{})
+	serve()
+}
+
+// negotiate reads from r, which reads from conn, what the client wants. It
+// returns what serves the client, to be called without deadline and without r,
+// or nil if the client was refused.
+func (e *explicit) negotiate(ctx context.Context, conn *net.TCPConn, r *bufio.Reader) func() {
+	first, err := r.Peek(1)
+	switch {
+	case err != nil: // nothing was asked for
+		return nil
+	case first[0] == socksVersion:
+		return e.socks(ctx, conn, r)
+	case !isToken(first[0]):
+		e.Count(BadRequest)
+		e.Logger.Debug("request refused", "client", conn.RemoteAddr(), "reason", "neither http nor socks5")
+		return nil
+	}
+	if start, _ := r.Peek(len(connectPrefix)); string(start) == connectPrefix {
+		return e.connect(ctx, conn, r)
+	}
+	client := unread(conn, r)
+	return func() { e.forward(ctx, conn, client) }
+}
+
+// unread returns conn with what r has read ahead of the parser put back.
+func unread(conn *net.TCPConn, r *bufio.Reader) net.Conn {
+	ahead, _ := r.Peek(r.Buffered())
+	if len(ahead) == 0 {
+		return conn
+	}
+	return NewPrefixed(conn, append([]byte(nil), ahead...))
+}
+
+// connect serves HTTP CONNECT.
+func (e *explicit) connect(ctx context.Context, conn *net.TCPConn, r *bufio.Reader) func() {
+	dst, err := readConnect(r)
+	if err != nil {
+		e.refused(conn, err)
+		var refused *httpError
+		switch {
+		case errors.As(err, &refused):
+			writeRefusal(conn, refused)
+		case errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil:
+			conn.SetDeadline(time.Now().Add(time.Second))
+			writeRefusal(conn, &httpError{http.StatusRequestTimeout, "the request took too long"})
+		}
+		return nil
+	}
+	addrs, err := e.resolve(ctx, dst)
+	if err != nil {
+		writeRefusal(conn, refusal(err))
+		return nil
+	}
+	if _, err := conn.Write([]byte(established)); err != nil {
+		return nil
+	}
+	return e.session(ctx, conn, unread(conn, r), dst, addrs)
+}
+
+// socks serves SOCKS5.
+func (e *explicit) socks(ctx context.Context, conn *net.TCPConn, r *bufio.Reader) func() {
+	dst, err := negotiateSOCKS(r, conn)
+	if err != nil {
+		e.refused(conn, err)
+		var refused *socksError
+		switch {
+		case errors.As(err, &refused):
+			conn.Write(refused.reply.message())
+			linger(conn)
+		case errors.Is(err, errSOCKSMethod):
+			linger(conn)
+		}
+		return nil
+	}
+	addrs, err := e.resolve(ctx, dst)
+	if err != nil {
+		reply := socksUnreachable
+		if errors.Is(err, errForbidden) {
+			reply = socksForbidden
+		}
+		conn.Write(reply.message())
+		linger(conn)
+		return nil
+	}
+	if _, err := conn.Write(socksSucceeded.message()); err != nil {
+		return nil
+	}
+	return e.session(ctx, conn, unread(conn, r), dst, addrs)
+}
+
+// refused accounts for a request that could not be read.
+func (e *explicit) refused(conn *net.TCPConn, err error) {
+	e.Count(BadRequest)
+	e.Logger.Debug("request refused", "client", conn.RemoteAddr(), "err", err)
+}
+
+// session returns what hands the client over to the handler.
+func (e *explicit) session(ctx context.Context, conn *net.TCPConn, client net.Conn, dst destination, addrs []netip.AddrPort) func() {
+	in := e.incoming(addrPort(conn.RemoteAddr()), client, dst, addrs)
+	return func() { e.Handler(ctx, in) }
+}
+
+func (e *explicit) incoming(client netip.AddrPort, conn net.Conn, dst destination, addrs []netip.AddrPort) *decrypt.Incoming {
+	return &decrypt.Incoming{
+		Intake: e.Name,
+		Conn:   conn,
+		Client: client,
+		Origin: addrs[0],
+		Name:   dst.name,
+		Dial:   e.dialer(addrs),
+	}
+}

@@ -1,0 +1,124 @@
+// Package intake is where client connections come in. An intake accepts them,
+// finds out where each one was going, and hands it to a [Handler] with that
+// destination and a way to open the origin leg. There are four kinds:
+//
+//   - static: one listener, one origin ([NewStatic]);
+//   - explicit: a proxy for HTTP CONNECT, absolute-form HTTP/1.1 and SOCKS5 on
+//     one port ([NewExplicit]);
+//   - tproxy: routed traffic is diverted by the kernel, neither end sees an
+//     address of this box ([NewTProxy], Linux);
+//   - redirect: the kernel translates the destination of routed traffic to this
+//     box, origins see the box's address ([NewRedirect], Linux).
+//
+// The package does not look into what the client sends after that: TLS,
+// protocols and policy are the handler's.
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// Handler runs one session and returns when it has ended. It owns in.Conn, which
+// is closed in any case once Handler has returned. ctx is the one given to
+// [Intake.Serve]; when it ends, so must the session. A panic in a handler ends
+// its own session only. Called concurrently.
+type Handler func(ctx context.Context, in *decrypt.Incoming)
+
+// Intake accepts client connections. Its listeners are open, and what it sets up
+// in the kernel is in place, from construction on; connections wait until Serve
+// runs. All methods are safe for concurrent use.
+type Intake interface {
+	// Serve accepts connections and hands each to the handler in a goroutine of
+	// its own, until Close is called or ctx ends; then it returns nil. A failure
+	// to accept is counted and tried again, it never ends Serve. Sessions go on
+	// after Close, until ctx ends: that is how an intake drains. Call it once.
+	Serve(ctx context.Context) error
+	// Addr is the address of the (first) listener.
+	Addr() net.Addr
+	// Close stops accepting. What the intake set up in the kernel is undone as
+	// soon as no session is left, which may be before Close returns.
+	Close() error
+	// Wait blocks until Close was called, the last session has ended and
+	// everything is undone.
+	Wait()
+}
+
+// Resolver finds the addresses of a name. [net.Resolver] is one.
+type Resolver interface {
+	// LookupNetIP returns addresses of host in the order in which they are to be
+	// tried. network is always "ip".
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// Options are common to all intakes.
+type Options struct {
+	Name    string   // in entries and logs
+	Handler Handler  // required
+	Limiter *Limiter // shared by several intakes; nil does not limit
+
+	// Guard is asked for every destination before the client is told that it
+	// may go there. An error refuses the destination. It keeps clients from
+	// reaching the appliance's own listeners through the appliance, and loops
+	// from forming. nil permits all. Called concurrently.
+	Guard func(netip.AddrPort) error
+
+	Resolver       Resolver      // nil: net.DefaultResolver
+	ConnectTimeout time.Duration // to open an origin leg, all addresses together; 0: 10 s
+
+	Count  func(Event)  // called for every event, concurrently; must not block; may be nil
+	Logger *slog.Logger // nil discards
+}
+
+// complete fills in defaults and reports what is missing.
+func (o Options) complete() (Options, error) {
+	if o.Handler == nil {
+		return o, errors.New("create intake: no handler")
+	}
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
+	if o.ConnectTimeout <= 0 {
+		o.ConnectTimeout = 10 * time.Second
+	}
+	if o.Count == nil {
+		o.Count = func(Event) {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Logger = o.Logger.With("intake", o.Name)
+	return o, nil
+}
+
+// Event is something to be counted. Except for PortChanged, the connection or
+// request at hand was refused.
+type Event uint8
+
+const (
+	AcceptFailed Event = iota // accept(2) failed, as for want of descriptors
+	LimitReached              // over the session limit; the connection was reset
+	BadRequest                // not a proxy request we understand
+	Unresolved                // the destination's name has no address
+	Forbidden                 // the guard, or the intake itself, refused the destination
+	Panicked                  // the handler panicked
+	PortChanged               // an origin leg keeps the client's address but not its port
+)
+
+var eventNames = [...]string{
+	"accept-failed", "limit-reached", "bad-request", "unresolved", "forbidden", "panicked", "port-changed",
+}
+
+// String returns the word used in metrics.
+func (e Event) String() string {
+	if int(e) < len(eventNames) {
+		return eventNames[e]
+	}
+	return "unknown"
+}

@@ -1,0 +1,130 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// Redirect describes an address translation of routed traffic to this box.
+type Redirect struct {
+	// Listen is ":port"; port 0 takes a free one. The sockets listen on every
+	// address, for the kernel redirects to that of the interface a connection
+	// came in on.
+	Listen string
+	From   []string // names of the interfaces that clients are behind, at least one
+	Ports  []uint16 // destination ports to redirect; none: every port
+}
+
+// errDirect is a connection to the listener that nobody redirected.
+var errDirect = errors.New("connection to the listener itself")
+
+// redirect is the intake for translated traffic.
+type redirect struct {
+	*server
+	neighbours neighbours
+}
+
+// NewRedirect starts to redirect new TCP connections over IPv4 and IPv6 that
+// arrive on the interfaces given and go to other hosts. The client's connection
+// is accepted in the origin's name; the origin leg is opened from the box's own
+// address. Connections that exist already stay as they are, and so do those to
+// the box itself. Who connects to the listener itself is refused.
+//
+// It needs CAP_NET_ADMIN, Linux 5.12, connection tracking, and on each interface
+// an address of each family that comes in there, of the scope of the origins. It
+// adds an nftables table clearspan_NAME (family inet) that belongs to the
+// process: nobody else can change it, a flush of the ruleset spares it, and when
+// the process dies the kernel removes it at once, so that traffic is routed as
+// usual; sessions are lost then. A process that is stopped but alive goes on to
+// attract connections. A firewall with a restrictive input chain has to accept
+// packets to the port of Listen, best those of translated connections (ct status
+// dnat).
+//
+// Close lets new connections be routed. The translation of open sessions is
+// removed when the last one has ended.
+func NewRedirect(config Redirect, o Options) (_ Intake, err error) {
+	o, err = o.complete()
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRedirection(o.Name, config)
+	if err != nil {
+		return nil, fmt.Errorf("create redirect intake: %w", err)
+	}
+	claims, err := r.claim()
+	if err != nil {
+		return nil, fmt.Errorf("create redirect intake: %w", err)
+	}
+	var listeners []acceptor
+	undo := func() error { return errors.Join(r.remove(), claims.Close()) }
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("create redirect intake: %w", err), undo())
+			closeAll(listeners)
+		}
+	}()
+
+	i := new(redirect)
+	if i.neighbours, err = newNeighbours(r.from); err != nil {
+		return nil, err
+	}
+	warnForwarding(o.Logger)
+	wildcard := func(f family) netip.Addr { return f.wildcard }
+	if listeners, err = r.open(wildcard, net.ListenConfig{}, o.Logger); err != nil {
+		return nil, err
+	}
+	if err := r.add(); err != nil {
+		return nil, err
+	}
+	listeners[0] = redirected{listeners[0], r.pass}
+	i.server = newServer(o, listeners...)
+	i.server.session = i.handle
+	i.server.undo = func() error {
+		ports := []uint16{r.listen4.Port(), r.listen6.Port()}
+		lingerLegs(func(a netip.AddrPort) bool { return slices.Contains(ports, a.Port()) })
+		return undo()
+	}
+	o.Logger.Info("traffic is redirected", "iface", strings.Join(r.from, " "), "listen", i.Addr().String())
+	return i, nil
+}
+
+// redirected is a listener that new connections stop being led to before it is
+// closed, lest they be refused.
+type redirected struct {
+	acceptor
+	pass func() error
+}
+
+func (l redirected) Close() error { return errors.Join(l.pass(), l.acceptor.Close()) }
+
+func (r *redirect) handle(ctx context.Context, conn *net.TCPConn) {
+	client := addrPort(conn.RemoteAddr())
+	origin, err := originalDestination(conn)
+	if err == nil && origin == addrPort(conn.LocalAddr()) {
+		err = errDirect
+	}
+	if err == nil {
+		err = r.permit(origin)
+	}
+	if err != nil {
+		r.Logger.Debug("destination refused", "client", client, "origin", origin, "err", err)
+		r.Count(Forbidden)
+		reset(conn)
+		return
+	}
+	r.Handler(ctx, &decrypt.Incoming{
+		Intake: r.Name,
+		Conn:   conn,
+		Client: client,
+		Origin: origin,
+		Link:   decrypt.Link{ClientMAC: r.neighbours.mac(client.Addr())},
+		Dial:   r.dialer([]netip.AddrPort{origin}),
+	})
+}

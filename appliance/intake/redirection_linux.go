@@ -1,0 +1,117 @@
+package intake
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+)
+
+// redirection is what the kernel is told for one redirect intake: a table of
+// address translation that goes when the process goes.
+type redirection struct {
+	selection
+	table *ownedTable // nil until add
+	chain *nftables.Chain
+}
+
+func newRedirection(name string, config Redirect) (*redirection, error) {
+	s, err := newSelection(name, config.From, config.Ports)
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := parseListen(config.Listen)
+	if err != nil {
+		return nil, err
+	}
+	if !host.IsUnspecified() {
+		return nil, fmt.Errorf("listen %q: the kernel redirects to the interface's own address, give :port", config.Listen)
+	}
+	s.port = port
+	return &redirection{selection: s}, nil
+}
+
+// claim reserves the name for this process and removes what dead processes left
+// behind. The claims are held until they are closed.
+func (r *redirection) claim() (claims, error) {
+	var held claims
+	if err := held.add(tableClaim(r.name)); err != nil {
+		return nil, fmt.Errorf("name %q: %w", r.name, err)
+	}
+	setup.Lock()
+	defer setup.Unlock()
+	if err := errors.Join(sweepTables(r.name), sweepRoutes(0), removeTable(r.name)); err != nil {
+		return nil, errors.Join(err, held.Close())
+	}
+	return held, nil
+}
+
+// add writes the rules. In nft's words:
+//
+//	chain redirect { type nat hook prerouting priority dstnat
+//	  fib daddr type local accept
+//	  meta nfproto ipv4 iifname @from tcp flags syn / fin,syn,rst,ack tcp dport @ports redirect to :PORT
+//	  ... the same for ipv6
+//	}
+//
+// Connection tracking picks up connections in the middle; without the flags they
+// would be redirected, too. After an error, remove cleans up.
+func (r *redirection) add() error {
+	setup.Lock()
+	defer setup.Unlock()
+	table, err := newOwnedTable(tablePrefix + r.name)
+	if err != nil {
+		return err
+	}
+	r.table = table
+	c := table.conn
+	sets, err := r.addSets(c, table.Table)
+	if err != nil {
+		return err
+	}
+	r.chain = c.AddChain(&nftables.Chain{
+		Table: table.Table, Name: "redirect", Type: nftables.ChainTypeNAT,
+		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityNATDest,
+	})
+	c.AddRule(&nftables.Rule{Table: table.Table, Chain: r.chain, Exprs: toThisBox()})
+	for _, f := range families() {
+		if at := r.listening(f); at.IsValid() {
+			c.AddRule(&nftables.Rule{Table: table.Table, Chain: r.chain, Exprs: append(r.opening(f, sets),
+				&expr.Immediate{Register: 1, Data: binaryutil.BigEndian.PutUint16(at.Port())},
+				&expr.Redir{RegisterProtoMin: 1},
+			)})
+		}
+	}
+	if err := c.Flush(); err != nil {
+		return fmt.Errorf("write nftables table %s: %w", table.Name, err)
+	}
+	return nil
+}
+
+// pass lets new connections be routed, by an accept in front. The rules behind it
+// stay: with the last one, the kernel would stop to track connections and to
+// translate those that there are.
+func (r *redirection) pass() error {
+	c := r.table.conn
+	c.InsertRule(&nftables.Rule{Table: r.table.Table, Chain: r.chain, Exprs: []expr.Any{
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}})
+	if err := c.Flush(); err != nil {
+		return fmt.Errorf("write nftables table %s: %w", r.table.Name, err)
+	}
+	return nil
+}
+
+// remove takes the redirection back. It is not an error if there is nothing to
+// remove.
+func (r *redirection) remove() error {
+	if r.table == nil {
+		return nil
+	}
+	if err := r.table.Close(); err != nil {
+		return fmt.Errorf("remove nftables table %s: %w", r.table.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package intake
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	tcpFlagsAt = 13   // offset in the TCP header, RFC 9293, Section 3.1
+	tcpPortAt  = 2    // destination port
+	tcpSYN     = 0x02 // flags
+	tcpOpening = 0x17 // FIN, SYN, RST, ACK
+
+	addressLocal = 2 // type of an address of this box, RTN_LOCAL
+)
+
+// maxPortKeys keeps the set of ports within one netlink attribute of 64 KiB.
+const maxPortKeys = 2000
+
+// selection says which routed connections an intake takes, and where to.
+type selection struct {
+	name  string
+	from  []string
+	ports []uint16 // none: every port
+
+	port             uint16         // to listen on; 0: any
+	listen4, listen6 netip.AddrPort // invalid: the family is not taken
+}
+
+// newSelection judges what all intakes for routed traffic have in common.
+func newSelection(name string, from []string, ports []uint16) (selection, error) {
+	if !validTable(name) {
+		return selection{}, fmt.Errorf("name %q: not 1 to 64 letters, digits, hyphens, underscores and dots", name)
+	}
+	if len(from) == 0 {
+		return selection{}, errors.New("no interface to take traffic from")
+	}
+	if slices.Contains(from, "lo") {
+		return selection{}, errors.New("take traffic from lo: the box's own traffic cannot be diverted")
+	}
+	if slices.Contains(ports, 0) {
+		return selection{}, errors.New("port 0 does not exist")
+	}
+	s := selection{name: name, from: distinct(from), ports: distinct(ports)}
+	if n := len(portKeys(s.ports)); n > maxPortKeys {
+		return selection{}, fmt.Errorf("more than %d ranges of ports", maxPortKeys/2)
+	}
+	return s, nil
+}
+
+// distinct returns the values of s in order, each once.
+func distinct[T string | uint16](s []T) []T {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return slices.Compact(s)
+}
+
+// validTable reports whether an nftables table may be called clearspan_name.
+func validTable(name string) bool {
+	return 0 < len(name) && len(name) <= 64 &&
+		strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == ""
+}
+
+// parseListen reads ":port" or "address:port"; without an address host is an
+// unspecified one.
+func parseListen(s string) (host netip.Addr, port uint16, err error) {
+	bad := fmt.Errorf("listen %q: not :port", s)
+	address, digits, err := net.SplitHostPort(s)
+	if err != nil {
+		return netip.Addr{}, 0, bad
+	}
+	host = netip.IPv6Unspecified()
+	if address != "" {
+		if host, err = netip.ParseAddr(address); err != nil {
+			return netip.Addr{}, 0, bad
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return netip.Addr{}, 0, bad
+	}
+	return host, uint16(n), nil
+}
+
+// family is one of the two versions of IP.
+type family struct {
+	network  string // as net.Listen takes it
+	number   int    // AF_INET, AF_INET6; NFPROTO_IPV4, NFPROTO_IPV6 are the same numbers
+	loopback netip.Addr
+	wildcard netip.Addr
+}
+
+// families returns both, IPv4 first.
+func families() []family {
+	return []family{
+		{"tcp4", unix.AF_INET, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv4Unspecified()},
+		{"tcp6", unix.AF_INET6, netip.IPv6Loopback(), netip.IPv6Unspecified()},
+	}
+}
+
+// open listens in each family on the address that at chooses, and notes where.
+// It does without IPv6 if the system does. The listeners are the caller's.
+func (s *selection) open(at func(family) netip.Addr, config net.ListenConfig, log *slog.Logger) ([]acceptor, error) {
+	var listeners []acceptor
+	for _, f := range families() {
+		l, err := listen(f.network, netip.AddrPortFrom(at(f), s.port).String(), config)
+		if f.number == unix.AF_INET6 && (errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT)) {
+			log.Warn("IPv6 is disabled, only IPv4 is diverted")
+			continue
+		}
+		if err != nil {
+			return nil, errors.Join(err, closeAll(listeners))
+		}
+		listeners = append(listeners, l)
+		s.listens(addrPort(l.Addr()))
+	}
+	return listeners, nil
+}
+
+func closeAll(listeners []acceptor) error {
+	var errs []error
+	for _, l := range listeners {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// listens notes where the connections of one family are taken.
+func (s *selection) listens(at netip.AddrPort) {
+	if at.Addr().Is4() {
+		s.listen4 = at
+	} else {
+		s.listen6 = at
+	}
+}
+
+// listening returns what was noted.
+func (s *selection) listening(f family) netip.AddrPort {
+	if f.number == unix.AF_INET {
+		return s.listen4
+	}
+	return s.listen6
+}
+
+// selectionSets are the sets that the rules of a selection look into.
+type selectionSets struct{ from, ports *nftables.Set }
+
+// addSets adds them to table.
+func (s *selection) addSets(c *nftables.Conn, table *nftables.Table) (selectionSets, error) {
+	sets := selectionSets{
+		from:  &nftables.Set{Table: table, Name: "from", Constant: true, KeyType: nftables.TypeIFName},
+		ports: &nftables.Set{Table: table, Name: "ports", Constant: true, Interval: true, KeyType: nftables.TypeInetService},
+	}
+	err := c.AddSet(sets.from, interfaceKeys(s.from))
+	if len(s.ports) > 0 {
+		err = errors.Join(err, c.AddSet(sets.ports, portKeys(s.ports)))
+	}
+	if err != nil {
+		return selectionSets{}, fmt.Errorf("write nftables sets: %w", err)
+	}
+	return sets, nil
+}
+
+// opening begins a rule for new connections of one family. In nft's words:
+//
+//	meta nfproto ipv4 iifname @from tcp flags syn / fin,syn,rst,ack tcp dport @ports
+//
+// Only an opening SYN matches: other packets of a connection that is not ours
+// belong to one that began before us.
+func (s *selection) opening(f family, sets selectionSets) []expr.Any {
+	rule := []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
+		equal(byte(f.number)),
+		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
+		lookup(sets.from),
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		equal(unix.IPPROTO_TCP),
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: tcpFlagsAt, Len: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{tcpOpening}, Xor: []byte{0}},
+		equal(tcpSYN),
+	}
+	if len(s.ports) > 0 {
+		rule = append(rule,
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: tcpPortAt, Len: 2},
+			lookup(sets.ports))
+	}
+	return rule
+}
+
+// toThisBox is the rule "fib daddr type local accept".
+func toThisBox() []expr.Any {
+	return []expr.Any{
+		&expr.Fib{Register: 1, FlagDADDR: true, ResultADDRTYPE: true},
+		equal(binaryutil.NativeEndian.PutUint32(addressLocal)...),
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}
+}
+
+func equal(data ...byte) *expr.Cmp {
+	return &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: data}
+}
+
+func lookup(set *nftables.Set) *expr.Lookup {
+	return &expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID}
+}
+
+func interfaceKeys(names []string) []nftables.SetElement {
+	var keys []nftables.SetElement
+	for _, name := range names {
+		key := make([]byte, unix.IFNAMSIZ)
+		copy(key, name)
+		keys = append(keys, nftables.SetElement{Key: key})
+	}
+	return keys
+}
+
+// portKeys turns sorted ports into intervals as the kernel has them: the first
+// port of each, and the first one behind it unless there is none.
+func portKeys(ports []uint16) []nftables.SetElement {
+	keys := []nftables.SetElement{{Key: []byte{0, 0}, IntervalEnd: true}}
+	for i, port := range ports {
+		if i == 0 || ports[i-1]+1 != port {
+			keys = append(keys, nftables.SetElement{Key: binaryutil.BigEndian.PutUint16(port)})
+		}
+		if port != 65535 && (i == len(ports)-1 || ports[i+1] != port+1) {
+			keys = append(keys, nftables.SetElement{Key: binaryutil.BigEndian.PutUint16(port + 1), IntervalEnd: true})
+		}
+	}
+	return keys
+}

@@ -1,0 +1,187 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"github.com/clearspan/clearspan/decrypt"
+	"golang.org/x/sys/unix"
+)
+
+// TProxy describes a diversion of routed traffic.
+type TProxy struct {
+	// Listen is ":port"; port 0 takes a free one. The sockets listen on loopback
+	// addresses only: what is diverted reaches them there, and nothing else can.
+	Listen string
+	From   []string // names of the interfaces that clients are behind, at least one
+	Ports  []uint16 // destination ports to divert; none: every port
+
+	// Mark is the firewall mark of diverted packets; Mark+1 is that of the
+	// intake's own sockets. Table is the number of the routing table, Priority
+	// that of the rule that leads there. All zero chooses numbers that no other
+	// tproxy intake of this network namespace uses.
+	Mark     uint32
+	Table    int
+	Priority int
+}
+
+// tproxy is the intake for diverted traffic.
+type tproxy struct {
+	*server
+	mark       uint32 // of our sockets
+	own        []netip.AddrPort
+	neighbours neighbours
+}
+
+// NewTProxy starts to divert new TCP connections over IPv4 and IPv6 that arrive
+// on the interfaces given and go to other hosts. The client's connection is
+// accepted in the origin's name, the origin leg is opened from the client's
+// address and port. Connections that exist already stay as they are, and so do
+// connections to the box itself.
+//
+// It needs CAP_NET_ADMIN, and adds an nftables table clearspan_NAME (family
+// inet) and for each family a routing rule and a local default route in a table
+// of its own. All are removed when the intake has closed and its last session
+// has ended, or if construction fails; a later start removes what a killed
+// process left behind. Without a listener the kernel passes over the diversion,
+// so that traffic is routed as usual when the process dies.
+//
+// Diverted packets are kept out of connection tracking, so that the mode does
+// not go together with NAT of the same clients. A firewall with a restrictive
+// input chain has to accept packets that bear the mark. No sysctl is changed:
+// a setting that makes diversion impossible is an error, one that keeps
+// undiverted traffic from being routed is a warning.
+func NewTProxy(config TProxy, o Options) (_ Intake, err error) {
+	o, err = o.complete()
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDiversion(o.Name, config)
+	if err != nil {
+		return nil, fmt.Errorf("create tproxy intake: %w", err)
+	}
+	claims, err := d.claim(config)
+	if err != nil {
+		return nil, fmt.Errorf("create tproxy intake: %w", err)
+	}
+	t := &tproxy{mark: d.mark + 1}
+	var listeners []acceptor
+	undo := func() error { return errors.Join(d.remove(), claims.Close()) }
+	defer func() {
+		if err == nil {
+			return
+		}
+		closeAll(listeners)
+		err = errors.Join(fmt.Errorf("create tproxy intake: %w", err), undo())
+	}()
+
+	if err := checkSysctls(d.from); err != nil {
+		return nil, err
+	}
+	warnForwarding(o.Logger)
+	if t.neighbours, err = newNeighbours(d.from); err != nil {
+		return nil, err
+	}
+	loopback := func(f family) netip.Addr { return f.loopback }
+	if listeners, err = d.open(loopback, net.ListenConfig{Control: transparent(t.mark)}, o.Logger); err != nil {
+		return nil, err
+	}
+	for _, l := range listeners {
+		t.own = append(t.own, addrPort(l.Addr()))
+	}
+	if err := d.add(); err != nil {
+		return nil, err
+	}
+	t.server = newServer(o, listeners...)
+	t.server.session = t.handle
+	t.server.undo = func() error {
+		lingerLegs(foreign())
+		return undo()
+	}
+	o.Logger.Info("traffic is diverted", "iface", strings.Join(d.from, " "), "mark", fmt.Sprintf("%#x", d.mark), "table", d.table, "priority", d.priority)
+	return t, nil
+}
+
+func (t *tproxy) handle(ctx context.Context, conn *net.TCPConn) {
+	client, origin := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
+	for _, own := range t.own {
+		if origin == own { // a local process came without diversion
+			t.Count(Forbidden)
+			reset(conn)
+			return
+		}
+	}
+	if err := t.permit(origin); err != nil {
+		t.Logger.Debug("destination refused", "client", client, "origin", origin, "err", err)
+		t.Count(Forbidden)
+		reset(conn)
+		return
+	}
+	t.Handler(ctx, &decrypt.Incoming{
+		Intake: t.Name,
+		Conn:   conn,
+		Client: client,
+		Origin: origin,
+		Link:   decrypt.Link{ClientMAC: t.neighbours.mac(client.Addr())},
+		Dial:   func(ctx context.Context) (net.Conn, error) { return t.dial(ctx, client, origin) },
+	})
+}
+
+// dial opens an origin leg from the client's address and port. If that port is
+// taken, another one has to do.
+func (t *tproxy) dial(ctx context.Context, client, origin netip.AddrPort) (net.Conn, error) {
+	conn, err := t.dialFrom(ctx, client, origin)
+	if errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EADDRNOTAVAIL) {
+		t.Count(PortChanged)
+		conn, err = t.dialFrom(ctx, netip.AddrPortFrom(client.Addr(), 0), origin)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open origin leg: %w", err)
+	}
+	return conn, nil
+}
+
+func (t *tproxy) dialFrom(ctx context.Context, from, to netip.AddrPort) (net.Conn, error) {
+	d := net.Dialer{
+		Timeout:         t.ConnectTimeout,
+		LocalAddr:       net.TCPAddrFromAddrPort(from),
+		KeepAliveConfig: keepAlive,
+		Control:         transparent(t.mark),
+	}
+	d.SetMultipathTCP(false)
+	return d.DialContext(ctx, "tcp", to.String())
+}
+
+// transparent returns a function that lets a socket bear addresses of others and
+// marks its packets as ours.
+func transparent(mark uint32) func(network, address string, c syscall.RawConn) error {
+	return func(network, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(descriptor uintptr) {
+			fd := int(descriptor)
+			level, option := unix.SOL_IP, unix.IP_TRANSPARENT
+			if network == "tcp6" {
+				level, option = unix.SOL_IPV6, unix.IPV6_TRANSPARENT
+			}
+			failed = errors.Join(
+				optionErr("SO_REUSEADDR", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)),
+				optionErr("SO_MARK", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(mark))),
+				optionErr("IP_TRANSPARENT", unix.SetsockoptInt(fd, level, option, 1)),
+			)
+		})
+		return errors.Join(err, failed)
+	}
+}
+
+// optionErr names the socket option that could not be set.
+func optionErr(option string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("set %s: %w", option, err)
+}
