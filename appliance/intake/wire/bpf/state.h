@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What is known besides the frame itself: settings, the process, its sockets. */
+#pragma once
+
+#include "frame.h"
+#include "maps.h"
+
+static __always_inline bool selected_port(__u16 port)
+{
+	__u32 i = bpf_ntohs(port), word = i >> 6;
+	__u64 *bits = bpf_map_lookup_elem(&ports, &word);
+
+	return bits && *bits >> (i & 63) & 1;
+}
+
+static __always_inline bool is_exempt(const struct tuple *t)
+{
+	struct prefix p = { .length = 128 };
+
+	__builtin_memcpy(p.address, t->client, 16);
+	if (bpf_map_lookup_elem(&exempt, &p))
+		return true;
+	__builtin_memcpy(p.address, t->origin, 16);
+	return bpf_map_lookup_elem(&exempt, &p);
+}
+
+/* Reports whether somebody is there to take connections. */
+static __always_inline bool alive(__u32 v6)
+{
+	__u64 *beat = bpf_map_lookup_elem(&heartbeat, &v6);
+	struct bpf_sock *sk;
+
+	if (!beat || (__s64)(bpf_ktime_get_ns() - *beat) > (__s64)beat_limit)
+		return false;
+	sk = bpf_map_lookup_elem(&listeners, &v6);
+	if (!sk)
+		return false;
+	bpf_sk_release(sk);
+	return true;
+}
+
+/* State of the socket that the frame is for; 0 for none, or a listener. */
+static __always_inline __u32 socket_state(struct __sk_buff *skb, struct frame *f)
+{
+	struct bpf_sock_tuple t = {};
+	struct bpf_sock *sk;
+	__u32 state;
+
+	if (f->v6) {
+		__builtin_memcpy(t.ipv6.saddr, f->tuple.client, 16);
+		__builtin_memcpy(t.ipv6.daddr, f->tuple.origin, 16);
+		t.ipv6.sport = f->tuple.client_port;
+		t.ipv6.dport = f->tuple.origin_port;
+		sk = bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv6), BPF_F_CURRENT_NETNS, 0);
+	} else {
+		t.ipv4.saddr = f->tuple.client[3];
+		t.ipv4.daddr = f->tuple.origin[3];
+		t.ipv4.sport = f->tuple.client_port;
+		t.ipv4.dport = f->tuple.origin_port;
+		sk = bpf_skc_lookup_tcp(skb, &t, sizeof(t.ipv4), BPF_F_CURRENT_NETNS, 0);
+	}
+	if (!sk)
+		return 0;
+	state = sk->state;
+	bpf_sk_release(sk);
+	return state == BPF_TCP_LISTEN ? 0 : state;
+}

@@ -1,0 +1,151 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// Takeover says when a connection is taken.
+type Takeover uint8
+
+const (
+	Late   Takeover = iota // at the client's first payload, after the real handshake
+	Accept                 // at the SYN
+)
+
+// String returns the word used in configurations.
+func (t Takeover) String() string { return [...]string{"late", "accept"}[t&1] }
+
+// Down says what becomes of selected connections while nobody takes them.
+type Down uint8
+
+const (
+	Wire  Down = iota // they pass
+	Block             // their frames are dropped
+)
+
+// String returns the word used in configurations.
+func (d Down) String() string { return [...]string{"wire", "block"}[d&1] }
+
+// QUIC says what becomes of QUIC, UDP to port 443, which cannot be taken.
+type QUIC uint8
+
+const (
+	Ignore QUIC = iota // it passes
+	Refuse             // it is answered with ICMP port unreachable, so that clients turn to TCP
+)
+
+// String returns the word used in configurations.
+func (q QUIC) String() string { return [...]string{"pass", "block"}[q&1] }
+
+// Verdict is what to do with a connection whose first payload is held.
+type Verdict uint8
+
+const (
+	Take Verdict = iota // make sockets of it
+	Pass                // it goes on end to end, unseen
+	More                // more octets are needed to tell
+)
+
+// Range is a range of ports, both ends included.
+type Range struct{ First, Last uint16 }
+
+// Config describes a wire.
+type Config struct {
+	// Legs are the names of the two interfaces, clients usually behind the first.
+	// They bear no addresses and belong to no bridge. The network namespace of
+	// the process loses them to the wire's.
+	Legs     [2]string
+	Takeover Takeover
+	Down     Down
+	QUIC     QUIC // it passes while nobody takes connections and Down is Wire
+	// Ports are the destination ports of connections that are taken, whichever
+	// leg they come from; none: every port.
+	Ports []Range
+	// Exempt are addresses of clients and origins whose connections are never
+	// taken; see also [Intake.SetExempt].
+	Exempt []netip.Prefix
+
+	// Decide is asked about a connection from the client's first octets on: at
+	// least one, and all that it sent so far. It borrows both until it returns.
+	// in has neither Conn nor Dial. It is called by one goroutine, which holds up
+	// all other connections meanwhile: it must not block. When no more octets
+	// come, what is undecided is taken. nil takes everything. Late only.
+	Decide func(in *decrypt.Incoming, flight []byte) Verdict
+
+	// Copy has frames copied that are not taken.
+	Copy Copy
+
+	// Stall is how long the loop that takes connections may stand still before
+	// the wire counts as down; 0: 100 ms.
+	Stall time.Duration
+	// Recover is how long it must run again after that, or after a restart over
+	// a wire that exists, before connections are taken; 0: 500 ms.
+	Recover time.Duration
+}
+
+// Copy selects frames of which a copy leaves by another port, at most as long as
+// the legs' MTU and with all checksums complete, tagged as they were. They are
+// copied whether or not a process runs the wire. A connection is copied from
+// where it is decided that it passes, with [Late] the client's first payload.
+type Copy struct {
+	To    string // interface in the network namespace of the process; empty: no copies
+	TCP   bool   // connections that pass
+	Other bool   // everything that is not TCP, or a part of it that is not looked into
+}
+
+// Limits that are not worth a setting.
+const (
+	undecidedLimit = 200 * time.Millisecond // a flight that says too little is taken then
+	holdLimit      = 3 * time.Second        // the kernel lets go of a held flow that nobody decides on
+	flightLimit    = 72 << 10               // octets of frames held of one flow
+	pendingFlows   = 16384                  // flows held at once; more are taken undecided
+	pendingOctets  = 64 << 20               // of their frames, likewise
+)
+
+// maxName keeps names of namespaces and files short.
+const maxName = 64
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
+// checkName refuses names that are no plain file names.
+func checkName(name string) error {
+	if !nameForm.MatchString(name) || len(name) > maxName {
+		return fmt.Errorf("name %q: not 1 to %d letters, digits, dots, dashes", name, maxName)
+	}
+	return nil
+}
+
+// complete fills in defaults and reports what is wrong.
+func (c Config) complete() (Config, error) {
+	if c.Legs[0] == "" || c.Legs[1] == "" || c.Legs[0] == c.Legs[1] {
+		return c, errors.New("not two legs")
+	}
+	for _, r := range c.Ports {
+		if r.First == 0 || r.Last < r.First {
+			return c, fmt.Errorf("ports %d-%d: not a range", r.First, r.Last)
+		}
+	}
+	if c.Stall <= 0 {
+		c.Stall = 100 * time.Millisecond
+	}
+	if c.Recover <= 0 {
+		c.Recover = 500 * time.Millisecond
+	}
+	return c, nil
+}
+
+// portBits returns the ports as the kernel's bitmap of 64-bit words.
+func portBits(ranges []Range) (words [1024]uint64) {
+	for _, r := range ranges {
+		for p := int(r.First); p <= int(r.Last); p++ {
+			words[p/64] |= 1 << (p % 64)
+		}
+	}
+	return words
+}

@@ -1,0 +1,173 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// copies is the way of copied frames: out of the room by a link of two virtual
+// interfaces, from whose far end a program passes them on to the port. The link
+// finishes them: it has none of the offloads that let frames be longer than the
+// MTU and lack sums.
+type copies struct {
+	near int // index in the room, 0: there are none
+	far  int // index in the process's namespace
+	port int // index there of the port where they leave
+}
+
+// nearCopies is the name of the end in the room.
+const nearCopies = "copies"
+
+// farCopies is the name of the end outside, one for each wire.
+func farCopies(name string) string {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return fmt.Sprintf("cswire%08x", h.Sum32())
+}
+
+// linkCopies makes the link anew, or takes it away where no copies are wanted.
+func (r *room) linkCopies(name string, c Config) (copies, error) {
+	var none copies
+	if err := r.do(r.unlink); err != nil {
+		return none, fmt.Errorf("remove link for copies: %w", err)
+	}
+	if c.Copy.To == "" || !c.Copy.TCP && !c.Copy.Other {
+		return none, nil
+	}
+	home, err := homeLinks()
+	if err != nil {
+		return none, err
+	}
+	defer home.Close()
+	port, err := home.LinkByName(c.Copy.To)
+	if err != nil {
+		return none, fmt.Errorf("find port for copies %s: %w", c.Copy.To, err)
+	}
+	there, err := homeNamespace()
+	if err != nil {
+		return none, err
+	}
+	defer there.Close()
+
+	made := copies{port: port.Attrs().Index}
+	err = r.do(func() error {
+		mtu := 0
+		for _, name := range c.Legs {
+			leg, err := r.links.LinkByName(name)
+			if err != nil {
+				return err
+			}
+			mtu = max(mtu, leg.Attrs().MTU)
+		}
+		if mtu > port.Attrs().MTU {
+			return fmt.Errorf("MTU of %s is %d, that of the legs %d", c.Copy.To, port.Attrs().MTU, mtu)
+		}
+		attrs := netlink.NewLinkAttrs()
+		attrs.Name, attrs.MTU = nearCopies, mtu
+		veth := netlink.NewVeth(attrs)
+		veth.PeerName, veth.PeerMTU, veth.PeerNamespace = farCopies(name), uint32(mtu), netlink.NsFd(there)
+		if err := r.links.LinkAdd(veth); err != nil {
+			return err
+		}
+		near, err := r.links.LinkByName(nearCopies)
+		if err != nil {
+			return err
+		}
+		made.near = near.Attrs().Index
+		return errors.Join(finishFrames(nearCopies), raiseSilently(r.links, near))
+	})
+	if err != nil {
+		return none, fmt.Errorf("make link for copies: %w", err)
+	}
+	far, err := home.LinkByName(farCopies(name))
+	if err != nil {
+		return none, fmt.Errorf("find link for copies: %w", err)
+	}
+	made.far = far.Attrs().Index
+	if err := raiseSilently(home, far); err != nil {
+		return none, fmt.Errorf("set up link for copies: %w", err)
+	}
+	return made, nil
+}
+
+// raiseSilently sets an interface up that says nothing of its own.
+func raiseSilently(links *netlink.Handle, l netlink.Link) error {
+	return errors.Join(
+		writeSysctl("ipv6/conf/"+l.Attrs().Name+"/disable_ipv6", "1"),
+		links.LinkSetARPOff(l),
+		links.LinkSetUp(l))
+}
+
+// unlink removes the link if there is one; both ends go.
+func (r *room) unlink() error {
+	l, err := r.links.LinkByName(nearCopies)
+	if _, missing := err.(netlink.LinkNotFoundError); missing {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.links.LinkDel(l)
+}
+
+// removeCopies takes the link away.
+func (r *room) removeCopies() error {
+	if err := r.do(r.unlink); err != nil {
+		return fmt.Errorf("remove link for copies: %w", err)
+	}
+	return nil
+}
+
+// finishFrames has the kernel complete checksums, and with that cut frames to
+// the MTU, before it gives them to the interface. It runs in the room.
+func finishFrames(name string) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for _, command := range []uint32{unix.ETHTOOL_STXCSUM, unix.ETHTOOL_STSO, unix.ETHTOOL_SGSO} {
+		value := struct{ command, value uint32 }{command: command} // struct ethtool_value, 0 is off
+		request := struct {                                        // struct ifreq
+			name [unix.IFNAMSIZ]byte
+			data unsafe.Pointer
+			_    [24 - unsafe.Sizeof(uintptr(0))]byte
+		}{data: unsafe.Pointer(&value)}
+		copy(request.name[:], name)
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&request))); errno != 0 {
+			return fmt.Errorf("switch off offload: %w", errno)
+		}
+	}
+	return nil
+}
+
+// attachCopies puts the program at the far end of the link to work. The
+// directory of pins exists.
+func (p *program) attachCopies(name string, c copies) error {
+	pin := filepath.Join(pinDir(name), "copies")
+	if err := os.Remove(pin); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove pin of an earlier process: %w", err)
+	}
+	if c.near == 0 {
+		return nil
+	}
+	l, err := link.AttachTCX(link.TCXOptions{Interface: c.far, Program: p.WireCopy, Attach: ebpf.AttachTCXIngress})
+	if err != nil {
+		return fmt.Errorf("attach program for copies: %w", err)
+	}
+	p.links = append(p.links, l)
+	if err := l.Pin(pin); err != nil {
+		return fmt.Errorf("pin link: %w", err)
+	}
+	return nil
+}

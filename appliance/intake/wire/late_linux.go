@@ -1,0 +1,416 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// late is a listener whose connections have begun without us. One goroutine
+// runs Accept, and with it everything here: frames that are held come in through
+// the ring, decisions are made, sockets built, frames put back.
+type late struct {
+	beater
+	name    string
+	room    *room
+	program *program
+	ring    *ringbuf.Reader
+	replay  *replayer
+	decide  func(in *decrypt.Incoming, flight []byte) Verdict
+	block   bool
+	log     *slog.Logger
+	tally   *tally
+	addr    net.Addr
+	record  ringbuf.Record
+	pending map[kernelTuple]*pending
+	octets  int // of all pending frames
+	swept   time.Time
+
+	greetings greetings
+	ready     []*net.TCPConn
+
+	mu      sync.Mutex
+	origins map[*net.TCPConn]*taken // of connections that Accept returned
+}
+
+// taken is what belongs to a connection that Accept returned.
+type taken struct {
+	origin   *net.TCPConn
+	link     decrypt.Link
+	greeting []byte // what the origin said before, if all of it was seen
+}
+
+// tally counts what user space decides.
+type tally struct{ taken, passed, undecided, failed atomic.Uint64 }
+
+// held is a frame that was held.
+type held struct {
+	frame     frame
+	segment   uint16
+	tci       uint16
+	tagged    bool
+	leg       uint8
+	direction uint8
+	passed    bool // the frame went on, this is a copy
+}
+
+// pending is a flow whose client's payload is held.
+type pending struct {
+	flow    *kernelFlow
+	isn     uint32
+	since   time.Time
+	frames  []*held
+	octets  int
+	decided bool // to be taken as soon as its octets are settled
+}
+
+// eventHeader is the length of kernelEvent.
+const eventHeader = 64
+
+// Accept returns the next connection that was taken over.
+func (l *late) Accept() (net.Conn, error) {
+	l.running.Lock()
+	defer l.running.Unlock()
+	for !l.closed {
+		if len(l.ready) > 0 {
+			conn := l.ready[0]
+			l.ready = l.ready[1:]
+			return conn, nil
+		}
+		l.beat()
+		l.ring.SetDeadline(time.Now().Add(l.wait()))
+		err := l.ring.ReadInto(&l.record)
+		switch {
+		case err == nil:
+			l.event(l.record.RawSample)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+		case errors.Is(err, ringbuf.ErrClosed):
+			return nil, net.ErrClosed
+		default:
+			return nil, err
+		}
+		l.sweep()
+	}
+	return nil, net.ErrClosed
+}
+
+// wait is how long to wait for the next frame.
+func (l *late) wait() time.Duration {
+	if len(l.pending) > 0 {
+		return min(time.Millisecond, l.interval())
+	}
+	return l.interval()
+}
+
+// Close ends Accept and lets go of what is held. What Accept returned goes on.
+// When it has returned, neither pulse nor programs are used any more.
+func (l *late) Close() (err error) {
+	l.ending.Do(func() {
+		err = l.ring.Close()
+		l.stop()
+		l.abandon()
+		err = errors.Join(err, l.replay.close())
+	})
+	return err
+}
+
+// Addr is that of the socket that stands for us in the kernel.
+func (l *late) Addr() net.Addr { return l.addr }
+
+// event takes one frame from the ring.
+func (l *late) event(b []byte) {
+	t, isn, h, ok := readEvent(b)
+	if !ok {
+		l.tally.failed.Add(1)
+		return
+	}
+	if h.passed {
+		l.greetings.add(t, isn, &h.frame)
+		return
+	}
+	p := l.pending[t]
+	if p != nil && p.isn != isn { // the client began anew
+		l.drop(t, p)
+		p = nil
+	}
+	if p == nil {
+		flow, err := l.program.lookup(t)
+		if err != nil || flow.State != kernelStateSTATE_HELD || flow.Sides[toOrigin].Isn != isn {
+			l.putBack([]*held{h}) // decided meanwhile; the frame goes where its flow does
+			return
+		}
+		p = &pending{flow: flow, isn: isn, since: time.Now(), decided: len(l.pending) >= pendingFlows || l.octets >= pendingOctets}
+		l.pending[t] = p
+	}
+	p.frames = append(p.frames, h)
+	p.octets += len(h.frame.octets)
+	l.octets += len(h.frame.octets)
+	l.consider(t, p)
+}
+
+// readEvent reads a record of the ring; the frame is a copy.
+func readEvent(b []byte) (t kernelTuple, isn uint32, h *held, ok bool) {
+	if len(b) < eventHeader {
+		return t, 0, nil, false
+	}
+	order := binary.NativeEndian
+	for i := range 4 {
+		t.Client[i] = order.Uint32(b[8+4*i:])
+		t.Origin[i] = order.Uint32(b[24+4*i:])
+	}
+	t.ClientPort, t.OriginPort = order.Uint16(b[40:]), order.Uint16(b[42:])
+	isn = order.Uint32(b[44:])
+	length := int(order.Uint32(b[48:]))
+	if length > len(b)-eventHeader {
+		return t, 0, nil, false
+	}
+	h = &held{
+		segment: order.Uint16(b[52:]), tci: order.Uint16(b[54:]),
+		tagged: b[56] != 0, leg: b[57], direction: b[58], passed: b[59] != 0,
+	}
+	var err error
+	h.frame, err = parseFrame(append([]byte(nil), b[eventHeader:eventHeader+length]...))
+	return t, isn, h, err == nil
+}
+
+// consider decides on a flow if what is held of it suffices.
+func (l *late) consider(t kernelTuple, p *pending) {
+	if !p.decided && l.decide != nil {
+		flight := p.flight()
+		if len(flight) == 0 {
+			return
+		}
+		in := &decrypt.Incoming{Intake: l.name, Client: t.client(), Origin: t.origin(), Link: p.flow.link()}
+		switch l.ask(in, flight) {
+		case More:
+			if p.octets < flightLimit {
+				return
+			}
+			l.tally.undecided.Add(1)
+		case Pass:
+			l.tally.passed.Add(1)
+			l.letGo(t, p)
+			return
+		}
+	}
+	p.decided = true
+	l.take(t, p)
+}
+
+// ask calls the hook. A panic there concerns one flow, which is taken: whatever
+// was wrong with it is found within a session.
+func (l *late) ask(in *decrypt.Incoming, flight []byte) (v Verdict) {
+	defer func() {
+		if r := recover(); r != nil {
+			l.log.Error("decision panicked", "client", in.Client, "origin", in.Origin, "err", fmt.Sprint(r), "stack", string(debug.Stack()))
+			v = Take
+		}
+	}()
+	return l.decide(in, flight)
+}
+
+// drop ends the wait for a flow. It is not to be called twice.
+func (l *late) drop(t kernelTuple, p *pending) {
+	delete(l.pending, t)
+	l.octets -= p.octets
+}
+
+// flight returns the client's octets from the first on, as far as they are
+// without a gap.
+func (p *pending) flight() (b []byte) {
+	next := p.isn + 1
+	for more := true; more; {
+		more = false
+		for _, h := range p.frames {
+			body := h.frame.payload()
+			skip := int32(next - h.frame.seq)
+			if h.direction != toOrigin || skip < 0 || int(skip) >= len(body) {
+				continue
+			}
+			b = append(b, body[skip:]...)
+			next += uint32(len(body)) - uint32(skip)
+			more = true
+		}
+	}
+	return b
+}
+
+// letGo has a flow pass for good.
+func (l *late) letGo(t kernelTuple, p *pending) {
+	l.drop(t, p)
+	l.program.forget(t)
+	l.putBack(p.frames)
+}
+
+// giveUp ends the wait for a flow that cannot be taken: it passes, or, where the
+// wire is to be blocked then, is tried again when the client repeats itself.
+func (l *late) giveUp(t kernelTuple, p *pending, err error) {
+	l.tally.failed.Add(1)
+	l.log.Debug("flow not taken", "client", t.client(), "origin", t.origin(), "err", err)
+	if l.block {
+		l.drop(t, p)
+		return
+	}
+	l.letGo(t, p)
+}
+
+// putBack returns frames to where they came in.
+func (l *late) putBack(frames []*held) {
+	for _, h := range frames {
+		if err := l.replay.send(h); err != nil {
+			l.tally.failed.Add(1) // its sender sends it again
+			l.log.Debug("frame not put back", "err", err)
+		}
+	}
+}
+
+// sweep, once a millisecond, takes flows that wait for their octets to settle or
+// for a client that says no more.
+func (l *late) sweep() {
+	now := time.Now()
+	if len(l.pending) == 0 || now.Sub(l.swept) < time.Millisecond {
+		return
+	}
+	l.swept = now
+	for t, p := range l.pending {
+		if now.Sub(p.since) > undecidedLimit {
+			if p.decided {
+				l.giveUp(t, p, errUnsettled)
+				continue
+			}
+			l.tally.undecided.Add(1)
+			p.decided, p.since = true, now
+		}
+		if p.decided {
+			l.take(t, p)
+		}
+	}
+}
+
+// abandon lets go of everything when the listener is closed.
+func (l *late) abandon() {
+	for t, p := range l.pending {
+		if l.block {
+			l.drop(t, p)
+		} else {
+			l.letGo(t, p)
+		}
+	}
+	for _, conn := range l.ready {
+		if k := l.claim(conn); k != nil {
+			k.origin.Close()
+		}
+		conn.Close()
+	}
+	l.ready = nil
+}
+
+// take makes two sockets of a flow. If octets of the origin are under way it
+// leaves the flow as it is, to be tried again.
+func (l *late) take(t kernelTuple, p *pending) {
+	flow, err := l.program.lookup(t)
+	if err != nil || flow.State != kernelStateSTATE_HELD {
+		l.drop(t, p) // reset by an end, or let go by the kernel
+		l.putBack(p.frames)
+		return
+	}
+	if _, _, err := endpoints(t, flow, &p.frames[0].frame); err != nil {
+		if !errors.Is(err, errUnsettled) {
+			l.giveUp(t, p, err)
+		}
+		return
+	}
+	if ok, err := l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_TAKING); !ok {
+		l.giveUp(t, p, err)
+		return
+	}
+	client, origin, err := l.build(t, p)
+	if err == nil {
+		_, err = l.program.transition(t, kernelStateSTATE_TAKING, kernelStateSTATE_TAKEN)
+	}
+	if err != nil {
+		for _, c := range []*net.TCPConn{client, origin} {
+			if c != nil {
+				c.SetLinger(0)
+				c.Close()
+			}
+		}
+		_, _ = l.program.transition(t, kernelStateSTATE_TAKING, kernelStateSTATE_HELD)
+		if !errors.Is(err, errUnsettled) {
+			l.giveUp(t, p, err)
+		}
+		return
+	}
+	l.drop(t, p)
+	l.tally.taken.Add(1)
+	l.mu.Lock()
+	l.origins[client] = &taken{origin: origin, link: flow.link(), greeting: l.greetings.take(t, flow)}
+	l.mu.Unlock()
+	l.ready = append(l.ready, client)
+	l.putBack(p.frames)
+}
+
+// build makes the sockets of a flow in state TAKING, which holds all octets of
+// both ends.
+func (l *late) build(t kernelTuple, p *pending) (client, origin *net.TCPConn, err error) {
+	flow, err := l.program.lookup(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	ends := [2]endpoint{}
+	if ends[0], ends[1], err = endpoints(t, flow, &p.frames[0].frame); err != nil {
+		return nil, nil, err
+	}
+	fds := make([]int, 0, 2)
+	defer func() {
+		for _, fd := range fds {
+			closeSilently(fd)
+		}
+	}()
+	for i := range ends {
+		fd, err := l.room.restore(&ends[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		fds = append(fds, fd)
+	}
+	// A frame that was on its way past the programs when the state changed.
+	after, err := l.program.lookup(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	if after.Sides[toClient].Next != flow.Sides[toClient].Next {
+		return nil, nil, errUnsettled
+	}
+	for _, fd := range fds {
+		if err := release(fd); err != nil {
+			return nil, nil, err
+		}
+	}
+	client, err = tcpConn(fds[0])
+	if err == nil {
+		origin, err = tcpConn(fds[1])
+	}
+	fds = nil
+	return client, origin, err
+}
+
+// claim hands over what belongs to a connection, once.
+func (l *late) claim(conn *net.TCPConn) *taken {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.origins[conn]
+	delete(l.origins, conn)
+	return k
+}

@@ -1,0 +1,123 @@
+package wire
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// pulse is the memory in which the programs see that somebody is there: one slot
+// for each listener.
+type pulse struct{ memory []byte }
+
+func openPulse(m *ebpf.Map) (*pulse, error) {
+	memory, err := unix.Mmap(m.FD(), 0, unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map heartbeat: %w", err)
+	}
+	return &pulse{memory}, nil
+}
+
+// slot returns the word of a listener, to be used atomically until close.
+func (p *pulse) slot(i int) *uint64 { return (*uint64)(unsafe.Pointer(&p.memory[8*i])) }
+
+func (p *pulse) close() error { return unix.Munmap(p.memory) }
+
+// beater writes the pulse of one loop. It belongs to the loop's goroutine: the
+// pulse proves that the loop runs, and nothing less.
+type beater struct {
+	running sync.Mutex // held by Accept, so that stop knows when it has returned
+	closed  bool
+	ending  sync.Once // of Close
+
+	slots   []*uint64
+	limit   time.Duration // a pause longer than that was seen as death
+	recover time.Duration // to run after one before beating again
+	last    time.Time
+	from    time.Time // no beat before
+}
+
+// beat is to be called at least every interval.
+func (b *beater) beat() {
+	now := time.Now()
+	if !b.last.IsZero() && now.Sub(b.last) > b.limit {
+		b.from = now.Add(b.recover)
+	}
+	b.last = now
+	if now.Before(b.from) {
+		return
+	}
+	t := monotonic()
+	for _, s := range b.slots {
+		atomic.StoreUint64(s, t)
+	}
+}
+
+// interval is how long the loop may wait between two beats.
+func (b *beater) interval() time.Duration { return b.limit / 5 }
+
+// stop waits for Accept to return, and has the programs see nobody.
+func (b *beater) stop() {
+	b.running.Lock()
+	defer b.running.Unlock()
+	b.closed = true
+	for _, s := range b.slots {
+		atomic.StoreUint64(s, 0)
+	}
+}
+
+// monotonic returns CLOCK_MONOTONIC in nanoseconds, the time of the programs.
+func monotonic() uint64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return 0
+	}
+	return uint64(t.Nano())
+}
+
+// wallClock turns a time of the programs into one of the calendar.
+func wallClock(t uint64) time.Time {
+	if t == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(-time.Duration(monotonic() - t))
+}
+
+// beating is a listener whose Accept keeps the pulse.
+type beating struct {
+	*net.TCPListener
+	beater
+}
+
+// Accept waits for a connection. It is called by one goroutine.
+func (l *beating) Accept() (net.Conn, error) {
+	l.running.Lock()
+	defer l.running.Unlock()
+	for !l.closed {
+		l.beat()
+		if err := l.SetDeadline(time.Now().Add(l.interval())); err != nil {
+			return nil, err
+		}
+		conn, err := l.TCPListener.Accept()
+		if e, ok := err.(net.Error); ok && e.Timeout() {
+			continue
+		}
+		return conn, err
+	}
+	return nil, net.ErrClosed
+}
+
+// Close ends Accept. When it has returned, the pulse is not used any more.
+func (l *beating) Close() (err error) {
+	l.ending.Do(func() {
+		err = l.TCPListener.Close()
+		l.stop()
+	})
+	return err
+}

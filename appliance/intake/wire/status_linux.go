@@ -1,0 +1,198 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cilium/ebpf"
+)
+
+// Status is how a wire stands.
+type Status struct {
+	Name     string
+	Legs     [2]string
+	Takeover string
+	Down     string
+	Attached bool // programs are at work on both legs
+	Running  bool // a process runs it
+	Taking   bool // and takes connections now
+	Flows    int  // that the programs know
+	Paths    map[string]uint64
+}
+
+// List returns the names of the wires of this machine, sorted.
+func List() ([]string, error) {
+	entries, err := os.ReadDir(stateDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list wires: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".json"); ok {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// Inspect tells how a wire stands, whoever runs it. It returns fs.ErrNotExist if
+// there is none of that name.
+func Inspect(name string) (*Status, error) {
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	all, err := lockAll() // or a start would find the wire in use, by us
+	if err != nil {
+		return nil, err
+	}
+	defer all.close()
+	record, err := readRecord(name)
+	if err != nil {
+		return nil, err
+	}
+	s := &Status{
+		Name: name, Legs: [2]string{record.Legs[0].Name, record.Legs[1].Name},
+		Takeover: record.Takeover, Down: record.Down,
+	}
+	l, err := lockOne(name)
+	switch {
+	case err == nil:
+		l.close()
+	case errors.Is(err, ErrInUse):
+		s.Running = true
+	default:
+		return nil, err
+	}
+	s.Attached = true
+	for _, hook := range []string{"leg0-ingress", "leg0-egress", "leg1-ingress", "leg1-egress"} {
+		if _, err := os.Stat(filepath.Join(pinDir(name), hook)); err != nil {
+			s.Attached = false
+		}
+	}
+	if !s.Attached {
+		return s, nil
+	}
+	return s, s.readMaps(time.Duration(record.Stall))
+}
+
+// readMaps reads what the programs share.
+func (s *Status) readMaps(stall time.Duration) error {
+	open := func(name string) (*ebpf.Map, error) {
+		return ebpf.LoadPinnedMap(filepath.Join(pinDir(s.Name), name), &ebpf.LoadPinOptions{ReadOnly: true})
+	}
+	paths, err := open(kernelMapPaths)
+	if err != nil {
+		return fmt.Errorf("read counters of wire: %w", err)
+	}
+	defer paths.Close()
+	if s.Paths, err = readPaths(paths); err != nil {
+		return err
+	}
+	beats, err := open(kernelMapHeartbeat)
+	if err != nil {
+		return fmt.Errorf("read heartbeat of wire: %w", err)
+	}
+	defer beats.Close()
+	var beat uint64
+	if err := beats.Lookup(uint32(0), &beat); err != nil {
+		return fmt.Errorf("read heartbeat of wire: %w", err)
+	}
+	s.Taking = s.Running && beat != 0 && monotonic()-beat < uint64(stall)
+	flows, err := open(kernelMapFlows)
+	if err != nil {
+		return fmt.Errorf("count flows of wire: %w", err)
+	}
+	defer flows.Close()
+	var t kernelTuple
+	var f kernelFlow
+	for all := flows.Iterate(); all.Next(&t, &f); {
+		s.Flows++
+	}
+	return nil
+}
+
+// pathNames are the words of [Status.Paths], in the order of the programs.
+var pathNames = [...]string{
+	"not-ip", "tag", "not-tcp", "fragment", "extension", "malformed", "unselected", "exempt",
+	"untracked", "handshake", "down", "no-socket", "other-tag", "overrun", "expired",
+	"accepted", "diverted",
+	"held", "held-excess", "blocked", "syn-payload", "quic-blocked",
+	"sent", "replayed", "own", "no-flow", "wrong-leg",
+	"copied", "copy-failed",
+}
+
+// readPaths sums the counters over all processors.
+func readPaths(m *ebpf.Map) (map[string]uint64, error) {
+	all := make(map[string]uint64, len(pathNames))
+	var each []uint64
+	for i, name := range pathNames {
+		if err := m.Lookup(uint32(i), &each); err != nil {
+			if errors.Is(err, ebpf.ErrKeyNotExist) {
+				continue // programs of an older version
+			}
+			return nil, fmt.Errorf("read counters of wire: %w", err)
+		}
+		for _, n := range each {
+			all[name] += n
+		}
+	}
+	return all, nil
+}
+
+// Remove undoes a wire: the programs are detached, the legs are back in the
+// network namespace of the process, as they were. It returns ErrInUse while a
+// process runs the wire, and fs.ErrNotExist if there is none of that name.
+func Remove(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	all, err := lockAll()
+	if err != nil {
+		return err
+	}
+	defer all.close()
+	record, err := readRecord(name)
+	if err != nil {
+		return err
+	}
+	one, err := lockOne(name)
+	if err != nil {
+		return err
+	}
+	defer one.close()
+	return dismantle(name, record)
+}
+
+// dismantle does what Remove says; the caller holds the locks.
+func dismantle(name string, record *record) error {
+	var errs []error
+	r, err := enterRoom(name, false)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		errs = append(errs, err)
+	default:
+		for _, l := range record.Legs {
+			errs = append(errs, r.releaseLeg(l))
+		}
+		errs = append(errs, r.removeCopies())
+		r.close()
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove wire %s: %w", name, err)
+	}
+	errs = append(errs, removePins(name), removeRoom(name))
+	for _, l := range record.Legs {
+		errs = append(errs, restoreLeg(l))
+	}
+	errs = append(errs, os.Remove(recordFile(name)), os.Remove(lockFile(name)))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove wire %s: %w", name, err)
+	}
+	return nil
+}
