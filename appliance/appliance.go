@@ -1,0 +1,204 @@
+// Package appliance is a configured box: configuration in; intakes, engine,
+// feed, audit trail and administration running. It owns the life of every
+// goroutine, listener, kernel rule and file of theirs.
+package appliance
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/admin"
+	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// Appliance is a box that is ready to run. Its methods may be called from any
+// goroutine.
+type Appliance struct {
+	log     *slog.Logger
+	version string
+
+	trusted, untrusted *certs.Authority
+	feed               *feed
+	audit              *audit.Log
+	metrics            *admin.Metrics
+	admin              *admin.Server
+	limiter            *intake.Limiter
+	intakes            []intake.Intake
+	own                guard
+
+	engine atomic.Pointer[generation]
+	past   struct{ forged, hits atomic.Uint64 } // counts of earlier generations
+	ready  atomic.Bool
+
+	reload sync.Mutex     // one reload at a time; guards cfg
+	cfg    *config.Config // the running one
+
+	kill   context.CancelFunc // ends all sessions
+	killed context.Context
+	once   sync.Once
+}
+
+// New opens everything that cfg asks for: authorities (created where there are
+// none), sinks, audit trail, listeners, kernel rules. On error nothing is left
+// open. version is shown in metrics and logs. A nil logger discards.
+func New(cfg *config.Config, version string, log *slog.Logger) (_ *Appliance, err error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	a := &Appliance{log: log, version: version, cfg: cfg}
+	a.killed, a.kill = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if err := makeState(cfg.State); err != nil {
+		return nil, err
+	}
+	if err := a.openAuthorities(); err != nil {
+		return nil, err
+	}
+	a.metrics = admin.NewMetrics(version)
+	if a.audit, err = audit.Open(cfg.Audit.File, log); err != nil {
+		return nil, err
+	}
+	if a.feed, err = openFeed(cfg.Mirrors, a.metrics, log); err != nil {
+		return nil, err
+	}
+	g, err := a.newGeneration(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.engine.Store(g)
+	if err := a.observe(); err != nil {
+		return nil, err
+	}
+	a.limiter = intake.NewLimiter(cfg.Limits.Sessions)
+	a.own.add(cfg)
+	if err := a.openIntakes(); err != nil {
+		return nil, err
+	}
+	if cfg.Admin.Listen != "" {
+		a.admin, err = admin.New(admin.Config{
+			Listen: cfg.Admin.Listen, Ready: a.ready.Load, Metrics: a.metrics, Logger: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// Run accepts sessions until ctx ends, then lets those that are open go on for
+// at most drain, and closes the appliance. Call it once.
+func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
+	var serving sync.WaitGroup
+	for _, in := range a.intakes {
+		serving.Go(func() {
+			// a.killed, not ctx: sessions outlive the end of accepting.
+			if err := in.Serve(a.killed); err != nil {
+				a.log.Error("intake ended", "err", err)
+			}
+		})
+	}
+	if a.admin != nil {
+		serving.Go(func() {
+			if err := a.admin.Serve(); err != nil {
+				a.log.Error("administration ended", "err", err)
+			}
+		})
+	}
+	a.ready.Store(true)
+	a.log.Info("ready", a.addresses()...)
+	select {
+	case <-ctx.Done():
+	case <-a.killed.Done():
+	}
+	a.ready.Store(false)
+	a.closeIntakes()
+	if n := a.limiter.Open(); n > 0 {
+		a.log.Info("draining", "sessions", n, "for", drain.String())
+	}
+	timer := time.AfterFunc(drain, a.Kill)
+	for _, in := range a.intakes {
+		in.Wait()
+	}
+	timer.Stop()
+	err := a.Close()
+	serving.Wait()
+	return err
+}
+
+// Kill resets every session and ends draining.
+func (a *Appliance) Kill() { a.kill() }
+
+// Close ends everything at once and removes what New set up. Later calls do
+// nothing.
+func (a *Appliance) Close() error {
+	var errs []error
+	a.once.Do(func() {
+		a.kill()
+		a.closeIntakes()
+		if a.admin != nil {
+			errs = append(errs, a.admin.Close())
+		}
+		if a.feed != nil {
+			errs = append(errs, a.feed.close())
+		}
+		if a.audit != nil {
+			errs = append(errs, a.audit.Close())
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// serve is the handler of every intake.
+func (a *Appliance) serve(ctx context.Context, in *decrypt.Incoming) {
+	a.metrics.SessionOpened(in.Intake)
+	a.engine.Load().Serve(ctx, in)
+}
+
+// ended is the engine's observer.
+func (a *Appliance) ended(s *decrypt.Session, t decrypt.Stream) {
+	a.metrics.SessionEnded(s)
+	for leg, l := range map[string]decrypt.LegTLS{"client": s.ClientTLS, "origin": s.OriginTLS} {
+		if l.Handshake > 0 {
+			a.metrics.Handshake(leg, l.Handshake, l.Version != 0)
+		}
+	}
+	var mirrors map[string]audit.Mirror
+	var flow *audit.Flow
+	if st, ok := t.(*stream); ok {
+		mirrors, flow = st.report()
+	}
+	a.audit.Write(audit.NewEntry(s, mirrors, flow))
+}
+
+// AdminAddr is where the administration listens, nil if it does not.
+func (a *Appliance) AdminAddr() net.Addr {
+	if a.admin == nil {
+		return nil
+	}
+	return a.admin.Addr()
+}
+
+// addresses lists the listeners for the log.
+func (a *Appliance) addresses() []any {
+	var args []any
+	for i, in := range a.intakes {
+		args = append(args, "intake_"+a.cfg.Intakes[i].Name, in.Addr().String())
+	}
+	if a.admin != nil {
+		args = append(args, "admin", a.admin.Addr().String())
+	}
+	return append(args, "ca", a.trusted.Fingerprint(), "version", a.version)
+}

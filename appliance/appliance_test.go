@@ -1,0 +1,207 @@
+package appliance
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/clearspan/clearspan/appliance/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// parse reads a configuration whose directory is dir.
+func parse(t *testing.T, dir, yaml string) *config.Config {
+	t.Helper()
+	c, err := config.Parse("test.yaml", []byte(yaml), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// start runs an appliance until the test ends.
+func start(t *testing.T, c *config.Config) *Appliance {
+	t.Helper()
+	a, err := New(c, "test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx, 5*time.Second) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+const box = `state: state
+intake: [{name: fixed, mode: static, listen: "127.0.0.1:0", origin: %q, sni: example.com}]
+origin: {on_invalid: {default: untrusted}}
+policy: {default: %s}
+mirror: [{name: files, kind: pcapng, directory: pcap}]
+admin: {listen: "127.0.0.1:0"}
+`
+
+func TestSessionEndToEnd(t *testing.T) {
+	origin := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }))
+	defer origin.Close()
+	dir := t.TempDir()
+	a := start(t, parse(t, dir, fmt.Sprintf(box, origin.Listener.Addr(), "bump")))
+
+	// httptest's certificate is nobody's: the leaf comes from the untrusted authority.
+	roots := x509.NewCertPool()
+	roots.AddCert(a.untrusted.Certificate())
+	get := func(roots *x509.CertPool) (string, error) {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "example.com"}, DisableKeepAlives: true}
+		r, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Get("https://" + a.intakes[0].Addr().String())
+		if err != nil {
+			return "", err
+		}
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		return string(b), err
+	}
+	if body, err := get(roots); err != nil || body != "hello" {
+		t.Fatalf("got %q, %v", body, err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AddCert(a.trusted.Certificate())
+	if _, err := get(trusted); err == nil {
+		t.Error("a bad origin got a leaf that clients trust")
+	}
+
+	// A reload changes the policy, and only that.
+	bad := parse(t, dir, fmt.Sprintf(box, origin.Listener.Addr(), "bump"))
+	bad.Origin.Roots = []string{filepath.Join(dir, "missing.pem")}
+	if err := a.Reload(bad); err == nil {
+		t.Error("a configuration that cannot work was taken")
+	}
+	if body, err := get(roots); err != nil || body != "hello" {
+		t.Errorf("after a bad reload: %q, %v", body, err)
+	}
+	if err := a.Reload(parse(t, dir, fmt.Sprintf(box, origin.Listener.Addr(), "terminate"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := get(roots); err == nil || !strings.Contains(err.Error(), "access denied") {
+		t.Errorf("after a reload to terminate: %v", err)
+	}
+
+	metrics, err := http.Get("http://" + a.AdminAddr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(metrics.Body)
+	metrics.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	for _, want := range []string{`clearspan_sessions_total{action="bump",outcome="bumped"}`, "clearspan_audit_lost_entries_total 0"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+}
+
+func TestStateIsPrivate(t *testing.T) {
+	dir := t.TempDir()
+	start(t, parse(t, dir, fmt.Sprintf(box, "192.0.2.1:443", "bump")))
+	for _, key := range []string{"ca.key", "untrusted.key"} {
+		info, err := os.Stat(filepath.Join(dir, "state", "authority", key))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", key, info.Mode(), err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, "state")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("state directory: %v, %v", info.Mode(), err)
+	}
+}
+
+// TestNewFails leaves nothing open when a part cannot be had.
+func TestNewFails(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	c := parse(t, t.TempDir(), fmt.Sprintf(box, "192.0.2.1:443", "bump"))
+	c.Admin.Listen = taken.Addr().String()
+	if _, err := New(c, "test", nil); err == nil {
+		t.Error("started on a port that is taken")
+	}
+}
+
+func TestGuard(t *testing.T) {
+	var g guard
+	g.add(&config.Config{
+		Admin:   config.Admin{Listen: "127.0.0.1:8090"},
+		Intakes: []config.Intake{{Listen: ":8080"}},
+		Mirrors: []config.Mirror{{Listen: "127.0.0.1:57012"}},
+	})
+	for to, permitted := range map[string]bool{
+		"127.0.0.1:8090":          false,
+		"127.0.0.2:8090":          false,
+		"[::1]:8080":              false,
+		"[::ffff:127.0.0.1]:8080": false,
+		"127.0.0.1:57012":         false,
+		"127.0.0.1:443":           true,
+		"192.0.2.1:8080":          true,
+	} {
+		if err := g.permit(netip.MustParseAddrPort(to)); (err == nil) != permitted {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+}
+
+func TestAuditOfEndToEnd(t *testing.T) {
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "plain") }))
+	defer origin.Close()
+	dir := t.TempDir()
+	a := start(t, parse(t, dir, fmt.Sprintf(box, origin.Listener.Addr(), "bump")))
+	transport := &http.Transport{DisableKeepAlives: true}
+	r, err := (&http.Client{Transport: transport}).Get("http://" + a.intakes[0].Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, r.Body)
+	r.Body.Close()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		b, _ := os.ReadFile(filepath.Join(dir, "state", "sessions.jsonl"))
+		if len(b) > 0 {
+			var e struct {
+				Outcome, Protocol string
+				Octets            map[string]uint64
+				Mirror            map[string]struct{ Octets, Lost uint64 }
+			}
+			if err := json.Unmarshal(b, &e); err != nil {
+				t.Fatal(err)
+			}
+			sum := e.Octets["client_to_origin"] + e.Octets["origin_to_client"]
+			if e.Outcome != "plain" || e.Protocol != "http" || sum == 0 || e.Mirror["files"].Octets != sum {
+				t.Errorf("entry %s", b)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no entry")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

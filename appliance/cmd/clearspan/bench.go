@@ -1,0 +1,40 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clearspan/clearspan/bench"
+)
+
+func benchCommand() *cobra.Command {
+	var o bench.Options
+	var size int64
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure the relay's cost against HAProxy and SSLsplit (needs root)",
+		Long: `Measure CPU time per GiB relayed, with and without mirrors, in a network of
+namespaces with nginx as origin and curl as client. HAProxy and SSLsplit take
+part if they are installed. Rounds are interleaved; compare ratios, not times.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			var err error
+			if o.Binary, err = os.Executable(); err != nil {
+				return err
+			}
+			o.Out, o.Size = cmd.OutOrStdout(), size<<20
+			return bench.Run(ctx, o)
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.Rounds, "rounds", 5, "interleaved rounds")
+	f.IntVar(&o.Clients, "clients", 4, "parallel downloads")
+	f.Int64Var(&size, "size", 256, "MiB a download")
+	f.StringVar(&o.Results, "results", "", "`DIR` for the figures as JSON")
+	return cmd
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clearspan/clearspan/appliance/intake/wire"
+)
+
+func wireCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "wire", Short: "Bumps in the wire of this machine"}
+	var asJSON bool
+	status := &cobra.Command{
+		Use:   "status [NAME]",
+		Short: "Show wires: legs, whether a process runs them, frames by path",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			names, err := wires(names)
+			if err != nil {
+				return err
+			}
+			for _, name := range names {
+				s, err := wire.Inspect(name)
+				if err != nil {
+					return wireError(name, err)
+				}
+				if err := showWire(cmd.OutOrStdout(), s, asJSON); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	status.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	cmd.AddCommand(status, &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Take a wire apart: programs detached, interfaces given back",
+		Long: `Take a wire apart. Programs are detached and its interfaces come back to this
+network namespace, as they were. Traffic stops passing between them. The process
+that runs the wire must have ended.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if err := wire.Remove(names[0]); err != nil {
+				return wireError(names[0], err)
+			}
+			return nil
+		},
+	})
+	return cmd
+}
+
+// wires returns the names given, or all.
+func wires(names []string) ([]string, error) {
+	if len(names) > 0 {
+		return names, nil
+	}
+	return wire.List()
+}
+
+func wireError(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no wire %s on this machine", name)
+	}
+	return fmt.Errorf("wire %s: %w", name, err)
+}
+
+func showWire(w io.Writer, s *wire.Status, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(s)
+	}
+	state := "no process: selected connections pass"
+	switch {
+	case s.Taking:
+		state = "taking connections"
+	case s.Running:
+		state = "process runs, does not take connections now"
+	case s.Down == "block":
+		state = "no process: selected connections are blocked"
+	}
+	fmt.Fprintf(w, "%s  %s -- %s  takeover %s, down %s\n  attached  %v\n  state     %s\n  flows     %d\n",
+		s.Name, s.Legs[0], s.Legs[1], s.Takeover, s.Down, s.Attached, state, s.Flows)
+	for _, path := range slices.Sorted(maps.Keys(s.Paths)) {
+		if n := s.Paths[path]; n > 0 {
+			fmt.Fprintf(w, "  %-16s %d\n", path, n)
+		}
+	}
+	return nil
+}

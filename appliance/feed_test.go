@@ -1,0 +1,134 @@
+package appliance
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/mirrortest"
+)
+
+// recording returns an outlet onto a recording sink.
+func recording(name string, content ...decrypt.Content) (*outlet, *mirrortest.Recorder) {
+	r := &mirrortest.Recorder{}
+	o := &outlet{name: name, sink: r, close: func() error { return nil }}
+	for _, c := range content {
+		o.content[c] = true
+	}
+	return o, r
+}
+
+func session(outcome decrypt.Outcome) *decrypt.Session {
+	return &decrypt.Session{
+		ID: "0123456789abcdef", Outcome: outcome, SNI: "mail.example.test",
+		Client: netip.MustParseAddrPort("198.51.100.2:50000"),
+		Origin: netip.MustParseAddrPort("192.0.2.10:993"),
+	}
+}
+
+// play sends a dialogue that turns to TLS through a feed.
+func play(f *feed, s *decrypt.Session) *stream {
+	t := f.Open(s)
+	if t == nil {
+		return nil
+	}
+	t.Data(decrypt.OriginToClient, decrypt.Plain, []byte("* OK hello\r\n"))
+	t.Data(decrypt.ClientToOrigin, decrypt.Upgrade, []byte("a STARTTLS\r\n"))
+	t.Data(decrypt.OriginToClient, decrypt.Upgrade, []byte("a OK go\r\n"))
+	t.Data(decrypt.ClientToOrigin, decrypt.Decrypted, []byte("b LOGOUT\r\n"))
+	t.Data(decrypt.OriginToClient, decrypt.Decrypted, []byte("b OK\r\n"))
+	t.End(decrypt.ClientToOrigin, decrypt.Finished)
+	t.End(decrypt.OriginToClient, decrypt.Finished)
+	t.Close()
+	return t.(*stream)
+}
+
+func TestFeedContent(t *testing.T) {
+	const relayed = 12 + 12 + 9 + 10 + 6
+	for _, tt := range []struct {
+		name     string
+		content  []decrypt.Content
+		up, down string
+		lost     uint64
+		reason   string
+	}{
+		{"concealed", []decrypt.Content{decrypt.Decrypted, decrypt.Plain}, "b LOGOUT\r\n", "* OK hello\r\nb OK\r\n", 21, "concealed"},
+		{"kept", []decrypt.Content{decrypt.Decrypted, decrypt.Plain, decrypt.Upgrade}, "a STARTTLS\r\nb LOGOUT\r\n", "* OK hello\r\na OK go\r\nb OK\r\n", 0, ""},
+		{"decrypted only", []decrypt.Content{decrypt.Decrypted}, "b LOGOUT\r\n", "b OK\r\n", 33, "concealed,unselected"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o, r := recording("recorder", tt.content...)
+			st := play(&feed{outlets: []*outlet{o}}, session(decrypt.Passed))
+			streams, err := mirrortest.Streams(r.Frames())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(streams[0]) != tt.up || string(streams[1]) != tt.down {
+				t.Errorf("recorded %q and %q", streams[0], streams[1])
+			}
+			mirrors, flow := st.report()
+			m := mirrors["recorder"]
+			if m.Octets+m.Lost != relayed || m.Lost != tt.lost || m.Reason != tt.reason {
+				t.Errorf("account %+v of %d octets", m, relayed)
+			}
+			if flow == nil || flow.Ports["recorder"] != 143 || flow.Origin.Port() != 143 {
+				t.Errorf("flow %+v, want port 143", flow)
+			}
+			notes := strings.Join(r.Notes(), "\n")
+			if !strings.Contains(notes, "session=0123456789abcdef") || !strings.Contains(notes, "content=decrypted") {
+				t.Errorf("notes %q", notes)
+			}
+		})
+	}
+}
+
+// TestFeedIsolation has one sink that fails: the other gets everything.
+func TestFeedIsolation(t *testing.T) {
+	bad, failing := recording("bad", decrypt.Decrypted, decrypt.Plain)
+	failing.Fail = func([]mirror.Frame) (int, error) { return 0, mirror.ErrFull }
+	good, r := recording("good", decrypt.Decrypted, decrypt.Plain)
+	counted := map[string]uint64{}
+	bad.lost = func(reason string, octets uint64) { counted[reason] += octets }
+	st := play(&feed{outlets: []*outlet{bad, good}}, session(decrypt.Passed))
+	if _, err := mirrortest.Streams(r.Frames()); err != nil {
+		t.Error(err)
+	}
+	mirrors, _ := st.report()
+	if m := mirrors["bad"]; m.Octets != 0 || m.Lost != 49 || m.Reason != "concealed,queue-full" {
+		t.Errorf("failing sink: %+v", m)
+	}
+	if counted["queue-full"] != 28 || counted["concealed"] != 21 {
+		t.Errorf("metrics counted %v", counted)
+	}
+}
+
+// TestFeedTunnel: a tunnel that nobody listens to has no stream, so that the
+// engine may splice it.
+func TestFeedTunnel(t *testing.T) {
+	deaf, _ := recording("deaf", decrypt.Decrypted, decrypt.Plain)
+	if s := (&feed{outlets: []*outlet{deaf}}).Open(session(decrypt.Tunneling)); s != nil {
+		t.Error("a stream for a tunnel that no outlet takes")
+	}
+	raw, r := recording("raw", decrypt.Tunneled)
+	s := (&feed{outlets: []*outlet{deaf, raw}}).Open(session(decrypt.Tunneling))
+	s.Data(decrypt.ClientToOrigin, decrypt.Tunneled, []byte{22, 3, 1})
+	s.End(decrypt.ClientToOrigin, decrypt.Reset)
+	s.Close()
+	if streams, err := mirrortest.Streams(r.Frames()); err != nil || len(streams[0]) != 3 {
+		t.Errorf("recorded %q, %v", streams, err)
+	}
+	if _, ok := s.(*stream).report(); ok == nil {
+		t.Error("no flow reported")
+	}
+}
+
+func TestFeedClose(t *testing.T) {
+	o, _ := recording("x")
+	o.close = func() error { return errors.New("disk") }
+	if err := (&feed{outlets: []*outlet{o}}).close(); err == nil {
+		t.Error("error of a sink is lost")
+	}
+}

@@ -1,0 +1,161 @@
+package appliance
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// generation is the part of the appliance that a reload replaces: an engine with
+// its policy, judge and forger. Sessions end in the generation they began in.
+type generation struct {
+	*decrypt.Engine
+	forger *certs.Forger
+}
+
+// observe adds the metrics that are read from elsewhere.
+func (a *Appliance) observe() error {
+	a.metrics.Forged(func() (forged, hits uint64) {
+		s := a.engine.Load().forger.Stats()
+		return a.past.forged.Load() + s.Forged, a.past.hits.Load() + s.Hits
+	})
+	return errors.Join(
+		a.metrics.Counter("audit_lost_entries_total", "Audit entries that could not be written.", a.audit.Lost),
+		a.metrics.Gauge("leaf_cache_entries", "Forged leaves at hand.", func() float64 {
+			return float64(a.engine.Load().forger.Stats().Entries)
+		}),
+	)
+}
+
+func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
+	table, err := NewPolicy(cfg)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := certs.LoadRoots(cfg.Origin.Roots)
+	if err != nil {
+		return nil, err
+	}
+	forger, err := certs.NewForger(certs.ForgerConfig{
+		Trusted: a.trusted, Untrusted: a.untrusted, Lifetime: cfg.Leaf.Lifetime, Cache: cfg.Leaf.Cache,
+	})
+	if err != nil {
+		return nil, err
+	}
+	judge := certs.NewJudge(certs.JudgeConfig{
+		Roots:      roots,
+		Own:        []*x509.Certificate{a.trusted.Certificate(), a.untrusted.Certificate()},
+		MinVersion: cfg.Origin.MinTLS,
+	})
+	engine, err := decrypt.New(decrypt.Config{
+		Policy:             table,
+		Forger:             forger,
+		Verifier:           judge,
+		Tap:                a.feed,
+		Resolver:           resolver,
+		Ended:              a.ended,
+		Logger:             a.log,
+		OnInvalid:          onInvalid(cfg.Origin.OnInvalid),
+		HandshakeReason:    func(err error) string { return string(certs.ReasonOf(err)) },
+		CertificateRequest: certificateRequest(cfg.Origin.ClientCertificate),
+		ClientMinVersion:   cfg.Client.MinTLS,
+		OriginMinVersion:   cfg.Origin.MinTLS,
+		HandshakeTimeout:   cfg.Client.HandshakeTimeout,
+		ConnectTimeout:     cfg.Origin.ConnectTimeout,
+		IdleTimeout:        cfg.Client.IdleTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &generation{engine, forger}, nil
+}
+
+// NewPolicy builds the rule table that cfg describes.
+func NewPolicy(cfg *config.Config) (*policy.Table, error) {
+	var rules []policy.Rule
+	for _, r := range cfg.Policy.Rules {
+		rules = append(rules, policy.Rule{
+			Name: r.Name, Host: r.Host, Client: r.Client, Origin: r.Origin, Port: portRanges(r.Port),
+			Protocol: r.Protocol, ALPN: r.ALPN, Action: r.Action,
+		})
+	}
+	table, err := policy.New(rules, cfg.Policy.Default)
+	if err != nil {
+		return nil, fmt.Errorf("build policy: %w", err)
+	}
+	return table, nil
+}
+
+func portRanges(in []config.PortRange) []policy.PortRange {
+	var out []policy.PortRange
+	for _, p := range in {
+		out = append(out, policy.PortRange{First: p.First, Last: p.Last})
+	}
+	return out
+}
+
+func onInvalid(o config.OnInvalid) func(string) decrypt.Response {
+	return func(reason string) decrypt.Response {
+		switch o.Action(reason) {
+		case config.UntrustedInvalid:
+			return decrypt.Untrusted
+		case config.TunnelInvalid:
+			return decrypt.PassOn
+		}
+		return decrypt.Block
+	}
+}
+
+func certificateRequest(c config.CertificateRequest) decrypt.CertificateRequest {
+	switch c {
+	case config.BlockRequest:
+		return decrypt.BlockRequest
+	case config.NoCertificate:
+		return decrypt.AnswerNone
+	}
+	return decrypt.TunnelRequest
+}
+
+// Reload puts policy, leaf, client, origin and the session limit of cfg in force
+// for sessions that begin from now on. Changes elsewhere need a restart and are
+// listed in the log. On error the running configuration stays.
+func (a *Appliance) Reload(cfg *config.Config) error {
+	a.reload.Lock()
+	defer a.reload.Unlock()
+	g, err := a.newGeneration(cfg)
+	if err != nil {
+		return fmt.Errorf("reload: %w", err)
+	}
+	s := a.engine.Swap(g).forger.Stats()
+	a.past.forged.Add(s.Forged)
+	a.past.hits.Add(s.Hits)
+	a.limiter.SetMax(cfg.Limits.Sessions)
+	if err := a.audit.Reopen(); err != nil {
+		a.log.Error("audit trail not reopened", "err", err)
+	}
+	for key, same := range map[string]bool{
+		"state":     a.cfg.State == cfg.State,
+		"intake":    reflect.DeepEqual(a.cfg.Intakes, cfg.Intakes),
+		"authority": a.cfg.Authority == cfg.Authority,
+		"mirror":    reflect.DeepEqual(a.cfg.Mirrors, cfg.Mirrors),
+		"audit":     a.cfg.Audit == cfg.Audit,
+		"admin":     a.cfg.Admin == cfg.Admin,
+	} {
+		if !same {
+			a.log.Warn("change needs a restart", "key", key)
+		}
+	}
+	// The sections that need a restart stay what they are.
+	merged := *cfg
+	merged.State, merged.Intakes, merged.Authority = a.cfg.State, a.cfg.Intakes, a.cfg.Authority
+	merged.Mirrors, merged.Audit, merged.Admin = a.cfg.Mirrors, a.cfg.Audit, a.cfg.Admin
+	a.cfg = &merged
+	a.log.Info("reloaded", "rules", len(cfg.Policy.Rules))
+	return nil
+}

@@ -1,0 +1,132 @@
+package appliance
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/intake"
+)
+
+// resolver is the system's.
+var resolver = net.DefaultResolver
+
+// openIntakes opens every configured intake, in order.
+func (a *Appliance) openIntakes() error {
+	for _, c := range a.cfg.Intakes {
+		in, err := a.openIntake(c)
+		if err != nil {
+			return fmt.Errorf("open intake %s: %w", c.Name, err)
+		}
+		a.intakes = append(a.intakes, in)
+	}
+	return nil
+}
+
+func (a *Appliance) openIntake(c config.Intake) (intake.Intake, error) {
+	o := intake.Options{
+		Name:           c.Name,
+		Handler:        a.serve,
+		Limiter:        a.limiter,
+		Guard:          a.own.permit,
+		Resolver:       resolver,
+		ConnectTimeout: a.cfg.Origin.ConnectTimeout,
+		Count:          func(e intake.Event) { a.metrics.Refused(c.Name, e.String()) },
+		Logger:         a.log,
+	}
+	switch c.Mode {
+	case config.Explicit:
+		return intake.NewExplicit(c.Listen, o)
+	case config.Static:
+		s := intake.Static{Listen: c.Listen, Origin: c.Origin, SNI: c.SNI}
+		if c.Certificate != "" {
+			pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
+			if err != nil {
+				return nil, fmt.Errorf("load certificate: %w", err)
+			}
+			s.Certificate = &pair
+		}
+		return intake.NewStatic(s, o)
+	case config.TProxy:
+		return openTProxy(c, o)
+	case config.Redirect:
+		return openRedirect(c, o)
+	case config.Wire:
+		return a.openWire(c, o)
+	}
+	return nil, fmt.Errorf("mode %s is not available in this version", c.Mode)
+}
+
+// closeIntakes stops accepting.
+func (a *Appliance) closeIntakes() {
+	for i, in := range a.intakes {
+		if err := in.Close(); err != nil {
+			a.log.Error("close intake", "intake", a.cfg.Intakes[i].Name, "err", err)
+		}
+	}
+}
+
+// guard keeps sessions from reaching the appliance's own listeners through the
+// appliance: the administration is not for clients, and a proxy that connects to
+// itself never ends.
+type guard struct {
+	mu    sync.Mutex
+	ports map[uint16]bool
+}
+
+func (g *guard) add(cfg *config.Config) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ports = make(map[uint16]bool)
+	for _, l := range listeners(cfg) {
+		if _, port, err := net.SplitHostPort(l); err == nil {
+			if n, err := net.LookupPort("tcp", port); err == nil && n != 0 {
+				g.ports[uint16(n)] = true
+			}
+		}
+	}
+}
+
+func listeners(cfg *config.Config) []string {
+	all := []string{cfg.Admin.Listen}
+	for _, in := range cfg.Intakes {
+		all = append(all, in.Listen)
+	}
+	for _, m := range cfg.Mirrors {
+		all = append(all, m.Listen)
+	}
+	return all
+}
+
+// permit is called for every destination.
+func (g *guard) permit(to netip.AddrPort) error {
+	g.mu.Lock()
+	own := g.ports[to.Port()]
+	g.mu.Unlock()
+	if !own || !isLocal(to.Addr()) {
+		return nil
+	}
+	return fmt.Errorf("destination %s is a listener of the appliance itself", to)
+}
+
+// isLocal reports whether addr is one of this host's.
+func isLocal(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	if addr.IsLoopback() || addr.IsUnspecified() {
+		return true
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return true // better refuse a destination than open the administration
+	}
+	for _, a := range addrs {
+		if s, _, _ := strings.Cut(a.String(), "/"); s == addr.String() {
+			return true
+		}
+	}
+	return false
+}
