@@ -1,0 +1,95 @@
+package bench
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/netlab"
+)
+
+func TestCPUTime(t *testing.T) {
+	before, err := cpuTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	burn := exec.Command("sh", "-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; read x")
+	hold, err := burn.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := burn.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer burn.Wait()
+	defer hold.Close()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		after, err := cpuTime(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after-before > 20*time.Millisecond {
+			break // the child's time is in it
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a busy child costs %v", after-before)
+		}
+	}
+	if _, err := cpuTime(1 << 30); err == nil {
+		t.Error("no error for a process that does not exist")
+	}
+}
+
+func TestReport(t *testing.T) {
+	o := Options{Out: new(bytes.Buffer), Results: t.TempDir(), Clients: 1, Size: 1 << 20}
+	r := newReport(o)
+	for _, v := range []float64{1, 9, 2} {
+		r.add(ours, measurement{perGiB: v})
+		r.add(haproxy, measurement{perGiB: 2 * v})
+	}
+	if got := r.ratio(ours, haproxy); got != 0.5 {
+		t.Errorf("ratio %v, want 0.5", got)
+	}
+	if got := median([]float64{1, 9, 2, 4}); got != 3 {
+		t.Errorf("median %v, want 3", got)
+	}
+	if err := r.write(o); err != nil {
+		t.Fatal(err)
+	}
+	if table := o.Out.(*bytes.Buffer).String(); !strings.Contains(table, "| clearspan | 2.00 | 1.00 to 9.00 | 0.50x | - |") {
+		t.Errorf("table:\n%s", table)
+	}
+	if files, _ := filepath.Glob(filepath.Join(o.Results, "*.json")); len(files) != 1 {
+		t.Errorf("files %v", files)
+	}
+}
+
+// TestRun is a small run of everything that is installed: it works, whatever it
+// measures.
+func TestRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and runs servers")
+	}
+	netlab.ForTest(t) // skips or fails without the capabilities
+	if err := lab.MissingPrograms("demo"); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(t.TempDir(), "clearspan")
+	if out, err := exec.Command("go", "build", "-o", binary, "../appliance/cmd/clearspan").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var out bytes.Buffer
+	if err := Run(t.Context(), Options{Binary: binary, Out: &out, Rounds: 1, Size: 8 << 20, Clients: 2}); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	for _, name := range []string{ours, oursMirror, oursFiles} {
+		if !strings.Contains(out.String(), "| "+name+" |") {
+			t.Errorf("no row for %s:\n%s", name, &out)
+		}
+	}
+}
