@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
+)
+
+// limited returns the appliance's program, or one that runs it with so many
+// descriptors at most.
+func (c *scene) limited(nofile int) string {
+	c.Helper()
+	if nofile == 0 {
+		return binary
+	}
+	script := filepath.Join(c.dir, "limited")
+	text := fmt.Sprintf("#!/bin/sh\nexec prlimit --nofile=%d -- %s \"$@\"\n", nofile, binary)
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		c.Fatal(err)
+	}
+	return script
+}
+
+// gapFilter matches what a feed from which octets were lost never holds: all but
+// the two marks that tshark puts on a gap.
+const gapFilter = "tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.spurious_retransmission" +
+	" || tcp.analysis.out_of_order || tcp.analysis.reused_ports || tcp.analysis.keep_alive || tcp.analysis.keep_alive_ack" +
+	" || tcp.analysis.duplicate_ack || tcp.analysis.window_full || tcp.analysis.zero_window || tcp.analysis.zero_window_probe" +
+	" || tcp.analysis.zero_window_probe_ack || _ws.malformed || tcp.checksum.status==0 || ip.checksum.status==0"
+
+// problems returns what tshark objects to in a capture. Where octets are lost on
+// purpose it may miss them, and nothing else.
+func (c *scene) problems(file string) ([]string, error) {
+	if !c.gaps {
+		return lab.Problems(c.ctx, file)
+	}
+	rows, err := lab.Fields(c.ctx, file, gapFilter, "frame.number", "_ws.col.Info")
+	var list []string
+	for _, row := range rows {
+		list = append(list, strings.Join(row, " "))
+	}
+	return list, err
+}
+
+// awaitLog waits until so many lines of the appliance's log have all the parts.
+func (c *scene) awaitLog(times int, parts ...string) {
+	c.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		n := 0
+	lines:
+		for line := range strings.Lines(c.appliance.Log()) {
+			for _, part := range parts {
+				if !strings.Contains(line, part) {
+					continue lines
+				}
+			}
+			n++
+		}
+		if n >= times {
+			return
+		}
+	}
+	c.Fatalf("the log has not %d lines with %q:\n%s", times, parts, c.appliance.Log())
+}

@@ -1,0 +1,163 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
+)
+
+// TestReload changes the configuration under load: a bad file changes nothing, a
+// good one concerns sessions that begin later, and no session is lost.
+func TestReload(t *testing.T) {
+	const closing = "default: bump\n"
+	c := newScene(t, settings{policy: "\n  " + closing})
+	web := c.nginx()
+	load := &load{page: c.page(web, "page.bin", 20_000), roots: c.pool(c.ca)}
+	stop := load.start(c)
+	lasting, err := c.secret(lab.HTTP1Port, &tls.Config{RootCAs: load.roots, ServerName: "late.bank.test", InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer := func() string {
+		conn := c.dial(lab.TLSPort)
+		defer conn.Close()
+		leaf, err := peer(c.ctx, conn, "late.bank.test")
+		if err != nil {
+			return err.Error()
+		}
+		return leaf.Issuer.CommonName
+	}
+	before := issuer()
+	load.more(t, 20)
+
+	c.reconfigure(closing, "default: [\n", "configuration unchanged")
+	if !strings.Contains(c.appliance.Log(), "clearspan.yaml:") {
+		t.Errorf("the log does not say where the fault is:\n%s", c.appliance.Log())
+	}
+	if got := issuer(); got != before {
+		t.Errorf("after a bad file: %s, before: %s", got, before)
+	}
+	load.more(t, 20)
+
+	const rule = "default: bump\n  rules: [{name: late, host: [\"*.bank.test\"], action: tunnel}]\n"
+	c.reconfigure("default: [\n", rule, "reloaded")
+	if got := issuer(); got != c.pki.Root.Subject.CommonName {
+		t.Errorf("after a good file: %s", got)
+	}
+	load.more(t, 20)
+
+	// The command does what the signal does.
+	text := strings.Replace(string(c.readFile(c.appliance.ConfigFile)), "action: tunnel", "action: terminate", 1)
+	c.write(c.appliance.ConfigFile, []byte(text))
+	count := func() int { return strings.Count(c.appliance.Log(), `"msg":"reloaded"`) }
+	times := count()
+	if _, err := lab.Run(c.ctx, c.Box, "", binary, "reload", "-c", c.appliance.ConfigFile); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "reloaded by command", func() bool { return count() > times })
+	if got := issuer(); !strings.Contains(got, "access denied") {
+		t.Errorf("after the second file: %s", got)
+	}
+	load.more(t, 20)
+
+	// A session goes on as it began.
+	fmt.Fprintf(lasting, "GET /page.bin HTTP/1.1\r\nHost: late.bank.test\r\nConnection: close\r\n\r\n")
+	if answer, err := io.ReadAll(lasting); err != nil || !strings.HasSuffix(string(answer), string(load.page)) {
+		t.Errorf("session that began before: %d octets, %v", len(answer), err)
+	}
+	lasting.Close()
+	stop()
+	if n := load.failed.Load(); n > 0 {
+		t.Errorf("%d of %d sessions failed, first: %v", n, load.done.Load(), load.first)
+	}
+	c.stop()
+	lost := 0
+	for _, e := range c.entries() {
+		if e.SNI == webName && (e.Outcome != "bumped" || e.Reason != "") {
+			lost++
+			t.Logf("%+v", e)
+		}
+	}
+	if lost > 0 {
+		t.Errorf("%d sessions lost by the entries", lost)
+	}
+	if e := c.entryOf(c.entries(), localPort(lasting)); e.Outcome != "bumped" || e.Rule != "default" || e.Reason != "" {
+		t.Errorf("session that began before: %+v", e)
+	}
+}
+
+// load fetches a page over and over, each time by a session of its own.
+type load struct {
+	page  []byte
+	roots *x509.CertPool
+
+	done, failed atomic.Int64
+	once         sync.Once
+	first        error // why a session failed
+}
+
+// start begins, with two clients. The function ends it and waits.
+func (l *load) start(c *scene) (stop func()) {
+	web := http.Client{
+		Timeout: 10 * time.Second,
+		Transport: &http.Transport{
+			DialContext:       c.Client.DialContext,
+			TLSClientConfig:   &tls.Config{RootCAs: l.roots, ServerName: webName},
+			DisableKeepAlives: true,
+		},
+	}
+	end := make(chan struct{})
+	var running sync.WaitGroup
+	for range 2 {
+		running.Go(func() {
+			for {
+				select {
+				case <-end:
+					return
+				default:
+				}
+				if err := l.fetch(&web); err != nil {
+					l.once.Do(func() { l.first = err })
+					l.failed.Add(1)
+				}
+				l.done.Add(1)
+			}
+		})
+	}
+	var once sync.Once
+	stop = func() {
+		once.Do(func() { close(end) })
+		running.Wait()
+	}
+	c.Cleanup(stop)
+	return stop
+}
+
+func (l *load) fetch(web *http.Client) error {
+	r, err := web.Get("https://" + lab.OriginV4 + "/page.bin")
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	page, err := io.ReadAll(r.Body)
+	if err == nil && string(page) != string(l.page) {
+		err = fmt.Errorf("status %s, %d octets", r.Status, len(page))
+	}
+	return err
+}
+
+// more waits for n further sessions.
+func (l *load) more(t *testing.T, n int64) {
+	t.Helper()
+	n += l.done.Load()
+	eventually(t, "more sessions", func() bool { return l.done.Load() >= n })
+}

@@ -1,0 +1,255 @@
+package e2e
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/netlab"
+)
+
+// nobody is the user and group without any rights.
+const nobody = 65534
+
+// transcript is what a process wrote. Safe for concurrent use.
+type transcript struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.text) < 1<<20 {
+		t.text = append(t.text, p...)
+	}
+	return len(p), nil
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
+}
+
+// eventually waits until ok returns true, ten seconds at most.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within ten seconds: %s", what)
+		}
+	}
+}
+
+// rootless is a scene without configuration, recorder and privileges: the
+// built-in defaults for an ordinary user. Client and appliance share the box.
+type rootless struct {
+	*scene
+	state string
+	env   []string
+}
+
+func newRootless(t *testing.T) *rootless {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	c := &rootless{scene: &scene{T: t, ctx: ctx}}
+	var err error
+	if c.Gateway, err = lab.NewGateway(netlab.ForTest(t)); err != nil {
+		t.Fatal(err)
+	}
+	if c.pki, err = lab.NewPKI(c.directory("pki")); err != nil {
+		t.Fatal(err)
+	}
+	if c.cert, err = c.pki.Issue(webName, lab.OriginV4); err != nil {
+		t.Fatal(err)
+	}
+	c.Client = c.Box
+	c.dir = c.directory("home")
+	if err := os.Chown(c.dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	c.state = filepath.Join(c.dir, ".local", "state", "clearspan")
+	c.ca = filepath.Join(c.state, "authority", "ca.crt")
+	c.env = []string{"HOME=" + c.dir, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SSL_CERT_FILE=" + c.pki.RootFile, "GORACE=atexit_sleep_ms=0"}
+	return c
+}
+
+// command prepares a run of the appliance's program by nobody.
+func (c *rootless) command(args ...string) *netlab.Cmd {
+	cmd := c.Box.Command(c.ctx, "setpriv", append([]string{
+		"--reuid", fmt.Sprint(nobody), "--regid", fmt.Sprint(nobody), "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", binary,
+	}, args...)...)
+	cmd.Env, cmd.Dir = c.env, c.dir
+	return cmd
+}
+
+// output runs the program; it must succeed.
+func (c *rootless) output(args ...string) string {
+	c.Helper()
+	var said, errs transcript
+	cmd := c.command(args...)
+	cmd.Stdout, cmd.Stderr = &said, &errs
+	if err := cmd.Run(); err != nil {
+		c.Fatalf("clearspan %s: %v\n%s", strings.Join(args, " "), err, errs.String())
+	}
+	return said.String()
+}
+
+// get asks the console and returns the status and the answer.
+func (c *rootless) get(path string) (int, string) {
+	web := http.Client{Transport: &http.Transport{DialContext: c.Box.DialContext, DisableKeepAlives: true}}
+	r, err := web.Get("http://127.0.0.1:8090" + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer r.Body.Close()
+	text, _ := io.ReadAll(r.Body)
+	return r.StatusCode, string(text)
+}
+
+// TestRunWithoutConfiguration is the first minute of a new user: run, trust the
+// authority, send a request through the proxy, and watch it live.
+func TestRunWithoutConfiguration(t *testing.T) {
+	c := newRootless(t)
+	web := c.nginx()
+	c.page(web, "page.bin", 100_000)
+	log := &transcript{}
+	run := c.command("run")
+	run.Stdout, run.Stderr = log, log
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "ready", func() bool { status, _ := c.get("/readyz"); return status == http.StatusOK })
+	if !strings.Contains(log.String(), `"msg":"ready"`) {
+		t.Errorf("no line says ready:\n%s", log)
+	}
+	c.authority()
+
+	live := &transcript{}
+	watch := c.Box.Command(c.ctx, "sh", "-c", "nc 127.0.0.1 57012 | tcpdump -nlA -r -")
+	watch.Env, watch.Stdout, watch.Stderr = c.env, live, live
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "tcpdump reads", func() bool { return strings.Contains(live.String(), "reading from file -") })
+	proxy := []string{"-x", "http://127.0.0.1:8080", "--http1.1"}
+	slow := make(chan error, 1)
+	go func() { // 100 kB in about eight seconds
+		_, err := lab.Curl(c.ctx, c.Box, c.ca, append(append(proxy, lab.Resolve(webName, lab.OriginV4)...),
+			"--limit-rate", "12k", "--output", "/dev/null", "https://"+webName+"/page.bin?slow")...)
+		slow <- err
+	}()
+	eventually(t, "the request is seen live", func() bool {
+		seen := live.String()
+		return strings.Contains(seen, "GET /page.bin?slow HTTP/1.1") && strings.Contains(seen, "HTTP/1.1 200 OK") &&
+			strings.Contains(seen, "127.0.0.1.") && strings.Contains(seen, "> "+lab.OriginV4+".443: Flags [S]")
+	})
+	select {
+	case err := <-slow:
+		t.Fatalf("the session was over before it was seen: %v", err)
+	default:
+	}
+	plain := c.fetch("-x", "http://127.0.0.1:8080", "http://"+lab.OriginV4+"/page.bin")
+	if err := <-slow; err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the end is seen", func() bool { return strings.Count(live.String(), "Flags [F.]") >= 2 })
+
+	if status, text := c.get("/metrics"); status != http.StatusOK || !strings.Contains(text, `clearspan_sessions_total{action="bump",outcome="bumped"} 1`) {
+		t.Errorf("metrics, status %d:\n%s", status, text)
+	}
+	if err := run.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v\n%s", err, log)
+	}
+	watch.Stop(time.Second)
+	if strings.Contains(log.String(), "DATA RACE") || strings.Contains(log.String(), `"level":"ERROR"`) {
+		t.Errorf("log:\n%s", log)
+	}
+	c.judge(plain.port)
+}
+
+// authority looks at the keys' files and at what the ca commands say.
+func (c *rootless) authority() {
+	c.Helper()
+	for name, mode := range map[string]fs.FileMode{
+		"": 0o700, "authority": 0o700, "authority/ca.key": 0o600, "authority/untrusted.key": 0o600,
+	} {
+		info, err := os.Stat(filepath.Join(c.state, name))
+		if err != nil {
+			c.Fatal(err)
+		}
+		if owner := info.Sys().(*syscall.Stat_t).Uid; info.Mode().Perm() != mode || owner != nobody {
+			c.Errorf("STATE/%s: mode %v, owner %d", name, info.Mode(), owner)
+		}
+	}
+	block, _ := pem.Decode(c.readFile(c.ca))
+	if block == nil {
+		c.Fatal("no PEM in ca.crt")
+	}
+	same(c, "ca export --format der", []byte(c.output("ca", "export", "--format", "der")), block.Bytes)
+	exported, rest := pem.Decode([]byte(c.output("ca", "export")))
+	if exported == nil || exported.Type != "CERTIFICATE" || len(rest) != 0 {
+		c.Fatal("ca export writes something else than one certificate")
+	}
+	same(c, "ca export", exported.Bytes, block.Bytes)
+	ca, err := x509.ParseCertificate(block.Bytes)
+	if err != nil || !ca.IsCA {
+		c.Fatalf("ca.crt: %v", err)
+	}
+	shown := c.output("ca", "show")
+	for _, part := range []string{ca.Subject.CommonName, c.ca, filepath.Join(c.state, "authority", "untrusted.crt"), ca.NotAfter.Format(time.DateOnly)} {
+		if !strings.Contains(shown, part) {
+			c.Errorf("%q is not in\n%s", part, shown)
+		}
+	}
+	if strings.Contains(shown, "PRIVATE") {
+		c.Errorf("a key in\n%s", shown)
+	}
+}
+
+// judge holds captures and audit trail against each other, as [scene.stop] does.
+func (c *rootless) judge(plain uint16) {
+	c.Helper()
+	// Where a scene expects the state directory.
+	if err := os.Symlink(c.state, filepath.Join(c.dir, "state")); err != nil {
+		c.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(c.state, "pcap", "*"))
+	if err != nil || len(files) != 1 || filepath.Ext(files[0]) != ".pcapng" {
+		c.Fatalf("captures %v, %v", files, err)
+	}
+	problems, err := lab.Problems(c.ctx, files[0])
+	if err != nil || len(problems) > 0 {
+		c.Errorf("tshark objects: %q, %v", problems, err)
+	}
+	written := c.read(files[0])
+	c.account("files", written)
+	if len(written) != 2 || len(c.entries()) != 2 {
+		c.Errorf("%d conversations, entries %+v", len(written), c.entries())
+	}
+	for _, e := range c.entries() {
+		if e.Mirror["files"].Lost != 0 || e.Mirror["live"].Lost != 0 || e.Reason != "" {
+			c.Errorf("%+v", e)
+		}
+	}
+	if e := c.entryOf(c.entries(), plain); e.Outcome != "plain" {
+		c.Errorf("plain request: %+v", e)
+	}
+}

@@ -1,0 +1,331 @@
+// Package e2e runs the appliance among real programs: nginx, Postfix and Dovecot
+// as origins, curl, swaks and openssl as clients, tcpdump on the mirror port as
+// the recorder, each in a network namespace of its own. Every test ends with the
+// same questions: does tshark find fault with any frame, and is every octet that
+// was relayed on the mirror or counted as lost?
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/mirror/mirrortest"
+)
+
+// binary is the appliance, built with the race detector.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "clearspan-e2e")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		os.Chmod(dir, 0o755)
+		binary = filepath.Join(dir, "clearspan")
+		build := exec.Command("go", "build", "-race", "-o", binary, "../cmd/clearspan")
+		build.Env = append(os.Environ(), "CGO_ENABLED=1")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build appliance: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+const (
+	webName  = "www.example.test"
+	mailName = "mail.example.test"
+	domain   = "example.test"
+	user     = "bob"
+	password = "secret"
+)
+
+// scene is a gateway with the appliance on it and a recorder at its mirror port.
+// Origins are started by the tests that want them.
+type scene struct {
+	*testing.T
+	*lab.Gateway
+	ctx       context.Context
+	pki       *lab.PKI
+	cert      lab.KeyPair // for webName, mailName and the origin's addresses
+	appliance *lab.Appliance
+	capture   *lab.Capture
+	dir       string // the appliance's
+	ca        string // PEM file that clients trust
+	stopped   bool
+	finish    func(*scene)
+	gaps      bool   // as in settings
+	kernel    string // what the appliance may change in the box, before it started
+}
+
+// settings of a scene; the zero value is the usual appliance.
+type settings struct {
+	intake string // YAML list item; default: tproxy on every port
+	policy string // YAML value of policy
+	origin string // more members of origin, such as `on_invalid: {default: block}`
+	mirror string // more YAML list items
+	more   string // more top-level YAML
+	nofile int    // how many descriptors the appliance may have; 0: as many as the test
+	gaps   bool   // octets are lost on the mirror port on purpose: gaps are no fault
+
+	network func(*netlab.Lab) (*lab.Gateway, error) // nil: lab.NewGateway
+	prepare func(*scene)                            // called before the appliance starts; may be nil
+	finish  func(*scene)                            // called when it has ended; may be nil
+}
+
+const everyPort = `{name: gateway, mode: tproxy, listen: ":8099", from: [` + lab.LANInterface + `]}`
+
+// newScene builds the network and starts recorder and appliance. When the test
+// ends, everything is stopped and what was recorded is judged, see [scene.stop].
+func newScene(t *testing.T, s settings) *scene {
+	t.Helper()
+	network := netlab.ForTest(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	t.Cleanup(cancel)
+	c := &scene{T: t, ctx: ctx, gaps: s.gaps, finish: s.finish}
+	var err error
+	if s.network == nil {
+		s.network = lab.NewGateway
+	}
+	if c.Gateway, err = s.network(network); err != nil {
+		t.Fatal(err)
+	}
+	if c.pki, err = lab.NewPKI(c.directory("pki")); err != nil {
+		t.Fatal(err)
+	}
+	if c.cert, err = c.pki.Issue(webName, mailName, lab.OriginV4, lab.OriginV6); err != nil {
+		t.Fatal(err)
+	}
+	c.dir = c.directory("box")
+	c.ca = filepath.Join(c.dir, "state", "authority", "ca.crt")
+	if c.capture, err = lab.StartCapture(c.Recorder, lab.RecorderInterface, filepath.Join(c.directory("recorder"), "mirror.pcap")); err != nil {
+		t.Fatal(err)
+	}
+	if s.intake == "" {
+		s.intake = everyPort
+	}
+	if s.policy == "" {
+		s.policy = "{default: bump}"
+	}
+	yaml := fmt.Sprintf(`state: state
+intake:
+  - %s
+origin: {roots: [%q]%s}
+policy: %s
+mirror:
+  - {name: recorder, kind: interface, interface: %s, full: block, content: [decrypted, plain]}
+  - {name: files, kind: pcapng, directory: pcap}
+%s
+audit: {file: sessions.jsonl}
+admin: {listen: 127.0.0.1:8090}
+%s
+`, s.intake, c.pki.RootFile, prefixed(", ", s.origin), s.policy, lab.MirrorInterface, s.mirror, s.more)
+	if s.prepare != nil {
+		s.prepare(c)
+	}
+	c.kernel = c.kernelState()
+	if c.appliance, err = lab.StartAppliance(c.Box, c.dir, c.limited(s.nofile), yaml); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.stop()
+		c.keep()
+	})
+	return c
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+// directory makes one of the lab's directories.
+func (c *scene) directory(name string) string {
+	c.Helper()
+	dir, err := c.Lab.Dir(name)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return dir
+}
+
+// nginx starts the usual sites on the origin.
+func (c *scene) nginx() *lab.Web {
+	c.Helper()
+	web, err := lab.StartNginx(c.Origin, c.directory("nginx"), lab.Sites(c.cert))
+	if err != nil {
+		c.Fatal(err)
+	}
+	return web
+}
+
+// curl runs curl on the client, which trusts the appliance's authority and knows
+// webName; it must succeed.
+func (c *scene) curl(args ...string) string {
+	c.Helper()
+	r, err := lab.Curl(c.ctx, c.Client, c.ca, append(lab.Resolve(webName, lab.OriginV4), args...)...)
+	if err != nil {
+		c.Fatalf("curl %s: %v", strings.Join(args, " "), err)
+	}
+	return r.Stdout
+}
+
+// entry is the part of an audit entry that tests ask for.
+type entry struct {
+	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Outcome, Reason string
+
+	Client, Origin netip.AddrPort
+	TLSClient      *struct{ Version, JA4 string }     `json:"tls_client"`
+	TLSOrigin      *struct{ Version, Verdict string } `json:"tls_origin"`
+	ForgedSerial   string                             `json:"forged_serial"`
+	Octets         map[string]uint64                  // client_to_origin, origin_to_client
+	Mirror         map[string]struct {
+		Frames, Octets, Lost uint64
+		Reason               string
+	} // by sink
+	Flow struct {
+		Client, Origin netip.AddrPort
+		Ports          map[string]uint16
+	}
+}
+
+// entries reads the audit trail. The appliance must have been stopped.
+func (c *scene) entries() []entry {
+	c.Helper()
+	f, err := os.Open(filepath.Join(c.dir, "state", "sessions.jsonl"))
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer f.Close()
+	var list []entry
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			c.Fatalf("audit entry %q: %v", lines.Text(), err)
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// stop ends appliance and recorder and judges the recording: no frame that
+// tshark objects to, and for every session and sink, octets relayed are octets
+// framed plus octets lost, and octets framed are the octets in the recording.
+func (c *scene) stop() []mirrortest.Conversation {
+	c.Helper()
+	if c.stopped {
+		return nil
+	}
+	c.stopped = true
+	if err := c.appliance.Stop(); err != nil {
+		c.Error(err)
+	}
+	if c.finish != nil {
+		c.finish(c)
+	}
+	if after := c.kernelState(); after != c.kernel {
+		c.Errorf("rules and routes of the box before:\n%s\nand after:\n%s", c.kernel, after)
+	}
+	if _, err := c.capture.Stop(); err != nil {
+		c.Error(err)
+	}
+	if log := c.appliance.Log(); strings.Contains(log, "DATA RACE") || strings.Contains(log, "panic") {
+		c.Errorf("appliance's log:\n%s", log)
+	}
+	problems, err := c.problems(c.capture.File)
+	if err != nil {
+		c.Error(err)
+	}
+	for _, p := range problems {
+		c.Errorf("tshark objects: %s", p)
+	}
+	recorded := c.read(c.capture.File)
+	c.account("recorder", recorded)
+	var written []mirrortest.Conversation
+	files, _ := filepath.Glob(filepath.Join(c.dir, "state", "pcap", "*"))
+	for _, file := range files {
+		if !strings.HasSuffix(file, ".pcapng") {
+			c.Errorf("unfinished capture %s", file)
+		}
+		written = append(written, c.read(file)...)
+	}
+	c.account("files", written)
+	return recorded
+}
+
+// read takes a capture apart; our own checker must find nothing.
+func (c *scene) read(file string) []mirrortest.Conversation {
+	c.Helper()
+	list, err := mirrortest.Conversations(file)
+	if err != nil {
+		c.Fatal(err)
+	}
+	for _, v := range list {
+		for _, f := range v.Findings {
+			c.Errorf("%s: %s to %s: %v", filepath.Base(file), v.Client, v.Origin, f)
+		}
+	}
+	return list
+}
+
+// account holds the audit trail against what a sink took.
+func (c *scene) account(sink string, seen []mirrortest.Conversation) {
+	c.Helper()
+	inFrames := make(map[netip.AddrPort]uint64)
+	for _, v := range seen {
+		inFrames[unmapped(v.Client)] += v.Octets[0] + v.Octets[1]
+	}
+	claimed := make(map[netip.AddrPort]uint64)
+	for _, e := range c.entries() {
+		m, ok := e.Mirror[sink]
+		if !ok {
+			continue // nothing of it was to be mirrored
+		}
+		relayed := e.Octets["client_to_origin"] + e.Octets["origin_to_client"]
+		if relayed != m.Octets+m.Lost {
+			c.Errorf("session %s on %s: %d octets relayed, %d framed and %d lost (%s)", e.Session, sink, relayed, m.Octets, m.Lost, m.Reason)
+		}
+		claimed[e.Client] += m.Octets
+	}
+	for client, n := range claimed {
+		if inFrames[client] != n {
+			c.Errorf("client %s on %s: audit says %d octets framed, recorded are %d", client, sink, n, inFrames[client])
+		}
+	}
+	for client, n := range inFrames {
+		if _, ok := claimed[client]; !ok {
+			c.Errorf("client %s on %s: %d octets recorded of a session without an entry", client, sink, n)
+		}
+	}
+}
+
+// keep leaves the evidence of a failed test.
+func (c *scene) keep() {
+	if !c.Failed() {
+		return
+	}
+	dir := c.ArtifactDir()
+	for _, file := range []string{c.capture.File, filepath.Join(c.dir, "log"), filepath.Join(c.dir, "state", "sessions.jsonl")} {
+		if b, err := os.ReadFile(file); err == nil {
+			os.WriteFile(filepath.Join(dir, filepath.Base(file)), b, 0o644)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+// Package layering holds the direction of dependencies: which folder may import
+// which, and why not.
+package layering
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/clearspan/clearspan"
+
+// A ban says that packages below from must not import packages below any of to.
+// Test files are free unless tests says otherwise.
+type ban struct {
+	from   string
+	to     []string
+	except []string // packages below from that are free
+	reason string
+}
+
+var bans = []ban{
+	{
+		from:   "decrypt",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance", module + "/bench"},
+		reason: "the engine takes what it needs as interfaces; it is usable without our certificates, frames and box",
+	},
+	{
+		from:   "mirror",
+		to:     []string{module + "/decrypt", module + "/certs", module + "/appliance", module + "/bench"},
+		reason: "the synthesizer knows octets, not TLS",
+	},
+	{
+		from:   "certs",
+		to:     []string{module + "/decrypt", module + "/mirror", module + "/appliance", module + "/bench"},
+		reason: "certificates are signed and judged without a session at hand",
+	},
+	{
+		from:   "decrypt",
+		to:     []string{"github.com/vishvananda", "github.com/cilium", "github.com/gopacket", "github.com/google/gopacket"},
+		reason: "no netlink, no frames in the engine",
+	},
+	{
+		from:   "mirror",
+		to:     []string{"."}, // anything with a dot in its first element: not the standard library
+		except: []string{"mirror/afpacket", "mirror/pcapng", "mirror/pcapip", "mirror/mirrortest"},
+		reason: "the synthesizer is standard library only; each sink brings its own dependency",
+	},
+	{
+		from:   "appliance",
+		to:     []string{module + "/hack"},
+		except: []string{"appliance/cmd/clearspan"},
+		reason: "hack is for tests, benchmarks and the demo",
+	},
+	{
+		from:   "appliance/intake",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/config"},
+		reason: "an intake hands connections over; it knows neither the configuration file nor what becomes of them",
+	},
+	{
+		from:   "appliance/config",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/intake"},
+		reason: "configuration is data; appliance puts it to use",
+	},
+	{
+		from:   "decrypt/clienthello",
+		to:     []string{module},
+		reason: "leaf package",
+	},
+	{
+		from:   "decrypt/sniff",
+		to:     []string{module},
+		reason: "leaf package",
+	},
+	{
+		from:   "decrypt/policy",
+		to:     []string{module},
+		reason: "leaf package",
+	},
+}
+
+// translators may import both decrypt and mirror.
+var translators = []string{"appliance/feed.go", "appliance/outlets.go"}
+
+func TestImports(t *testing.T) {
+	root := filepath.Join("..", "..")
+	files := 0
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(root, file)
+		rel = filepath.ToSlash(rel)
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && rel != "." || rel == "hack/tools" || rel == "bin") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		files++
+		checkFile(t, file, rel)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 20 {
+		t.Fatalf("only %d files found below %s: the walk is broken", files, root)
+	}
+}
+
+func checkFile(t *testing.T, file, rel string) {
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	dir := path.Dir(rel)
+	var decrypt, mirror bool
+	for _, spec := range f.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value)
+		decrypt = decrypt || imported == module+"/decrypt"
+		mirror = mirror || imported == module+"/mirror"
+		for _, b := range bans {
+			if b.forbids(dir, imported) {
+				t.Errorf("%s imports %s: %s", rel, imported, b.reason)
+			}
+		}
+	}
+	if decrypt && mirror && !slices.Contains(translators, rel) {
+		t.Errorf("%s imports both decrypt and mirror: only %s translate between them", rel, translators)
+	}
+}
+
+func (b ban) forbids(dir, imported string) bool {
+	if !below(dir, b.from) {
+		return false
+	}
+	for _, e := range b.except {
+		if below(dir, e) {
+			return false
+		}
+	}
+	for _, to := range b.to {
+		if to == "." {
+			first, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(first, ".") && !below(imported, module+"/"+b.from) {
+				return true
+			}
+		} else if below(imported, to) {
+			return true
+		}
+	}
+	return false
+}
+
+// below reports whether p is dir or lies below it.
+func below(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }
+
+func TestBansBite(t *testing.T) {
+	for _, tt := range []struct {
+		dir, imported string
+		want          bool
+	}{
+		{"mirror", "golang.org/x/sys/unix", true},
+		{"mirror/afpacket", "golang.org/x/sys/unix", false},
+		{"mirror/internal/checksum", "encoding/binary", false},
+		{"mirror", module + "/mirror/internal/checksum", false},
+		{"decrypt/policy", module + "/decrypt", true},
+		{"decrypt", module + "/decrypt/policy", false},
+		{"certs", module + "/decrypt", true},
+		{"appliance/intake", module + "/decrypt", false},
+	} {
+		got := false
+		for _, b := range bans {
+			got = got || b.forbids(tt.dir, tt.imported)
+		}
+		if got != tt.want {
+			t.Errorf("%s importing %s: forbidden = %v, want %v", tt.dir, tt.imported, got, tt.want)
+		}
+	}
+}
