@@ -1,0 +1,59 @@
+# The two commands that matter: `make demo` shows the main job on real traffic,
+# `make test` is the gate. Both install the Debian packages they need and say so.
+
+GO    ?= go
+BIN   := bin/clearspan
+export CGO_ENABLED ?= 0
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GENERATED := appliance/intake/wire/kernel_bpfel.go appliance/intake/wire/kernel_bpfel.o
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: help build demo demo-wire test unit race lint generate drift bench packages packages-demo packages-bench fuzz clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+build: ## build bin/clearspan, one static binary
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
+
+demo: packages-demo build ## HTTPS and mail through clearspan, read by a recorder, in network namespaces
+	$(BIN) demo
+
+demo-wire: packages-demo build ## the same by a bump in the wire
+	$(BIN) demo --wire
+
+test: packages lint race ## everything the gate asks for
+
+generate: ## build the eBPF objects again (clang-14)
+	$(GO) generate ./...
+
+# The committed objects must be what clang-14 makes of the sources.
+drift:
+	@before=$$(sha256sum $(GENERATED)); $(MAKE) -s generate; \
+	[ "$$before" = "$$(sha256sum $(GENERATED))" ] || { echo "generated eBPF objects differ from their sources: commit what make generate made"; exit 1; }
+
+lint: drift ## gofmt, vet, staticcheck, generated files
+	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) build -C hack/tools -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck ./...
+
+race: ## all tests, with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 14m ./...
+
+unit: ## tests that need neither root nor packages
+	$(GO) test -short ./...
+
+bench: packages-bench build ## relay cost against HAProxy and SSLsplit, one interleaved run
+	$(BIN) bench --results bench/results
+
+fuzz: ## every fuzz target for 20 s
+	hack/fuzz.sh 20s
+
+packages: ; @hack/packages.sh test
+packages-demo: ; @hack/packages.sh demo
+packages-bench: ; @hack/packages.sh bench
+
+clean: ## remove what was built
+	rm -rf bin demo-out
