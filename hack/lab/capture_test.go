@@ -138,6 +138,42 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestProblemsOfLargeFile downloads octets that look like broken messages wherever
+// a segment begins, in a file too large for tshark to join its segments.
+func TestProblemsOfLargeFile(t *testing.T) {
+	ctx, g := gateway(t)
+	web, err := StartNginx(g.Origin, dir(t, g, "nginx"), []Site{{Port: PlainPort}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const line = "\r\n\x01: "
+	if err := os.WriteFile(filepath.Join(web.Root, "large.bin"), bytes.Repeat([]byte(line), reassembled/len(line)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for ns, ifname := range map[*netlab.Namespace]string{g.Origin: OriginInterface, g.Client: ClientInterface} {
+		if err := ns.SetOffload(ifname, false, netlab.TXChecksum, netlab.TSO, netlab.GSO, netlab.GRO); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir(t, g, "work"), "cap.pcap")
+	capture, err := StartCapture(g.Origin, OriginInterface, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Curl(ctx, g.Client, "", "--output", "/dev/null", "http://"+OriginV4+"/large.bin"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := capture.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	problems, err := Problems(ctx, file)
+	// The real connection here may have its own, such as a full window.
+	problems = slices.DeleteFunc(problems, func(p string) bool { return !strings.Contains(p, "HTTP") })
+	if err != nil || len(problems) != 0 {
+		t.Errorf("%d problems in a sound file, %v, %.300q", len(problems), err, strings.Join(problems, "\n"))
+	}
+}
+
 func TestCaptureRefuses(t *testing.T) {
 	_, g := gateway(t)
 	work := dir(t, g, "work")
