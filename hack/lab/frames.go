@@ -38,35 +38,6 @@ func Tag(l *netlab.Lab, ns *netlab.Namespace, ifname string, id uint16) error {
 		attach(l, ns, ifname, ebpf.AttachTCXIngress, pop))
 }
 
-// Impair has an interface lose and repeat frames that it sends, each with the
-// given probability, 0 to 1. It ends with the lab.
-func Impair(l *netlab.Lab, ns *netlab.Namespace, ifname string, loss, repetition float64) error {
-	const again = 0x7777 // mark of a repeated frame
-	const offsetMark, offsetIndex = 8, 40
-	share := func(p float64) int32 { return int32(p * (1 << 30)) }
-	return attach(l, ns, ifname, ebpf.AttachTCXEgress, asm.Instructions{
-		asm.Mov.Reg(asm.R6, asm.R1),
-		asm.LoadMem(asm.R2, asm.R6, offsetMark, asm.Word),
-		asm.JEq.Imm(asm.R2, again, "pass"),
-		asm.FnGetPrandomU32.Call(),
-		asm.And.Imm(asm.R0, 1<<30-1),
-		asm.JLT.Imm(asm.R0, share(loss), "drop"),
-		asm.FnGetPrandomU32.Call(),
-		asm.And.Imm(asm.R0, 1<<30-1),
-		asm.JGE.Imm(asm.R0, share(repetition), "pass"),
-		asm.Mov.Imm(asm.R2, again),
-		asm.StoreMem(asm.R6, offsetMark, asm.R2, asm.Word),
-		asm.Mov.Reg(asm.R1, asm.R6),
-		asm.LoadMem(asm.R2, asm.R6, offsetIndex, asm.Word),
-		asm.Mov.Imm(asm.R3, 0),
-		asm.FnCloneRedirect.Call(),
-		asm.Mov.Imm(asm.R0, framePasses).WithSymbol("pass"),
-		asm.Return(),
-		asm.Mov.Imm(asm.R0, frameDrops).WithSymbol("drop"),
-		asm.Return(),
-	})
-}
-
 // attach loads a program and runs it for frames of an interface, until the lab
 // is closed.
 func attach(l *netlab.Lab, ns *netlab.Namespace, ifname string, at ebpf.AttachType, code asm.Instructions) error {

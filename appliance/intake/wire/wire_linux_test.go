@@ -48,12 +48,15 @@ func (b *bench) echo(network, address string) {
 
 // exchange sends octets to an echo and compares what comes back.
 func (b *bench) exchange(network, address string, octets []byte) error {
-	conn, err := b.Client.Dial(network, address)
+	limit := time.Minute + time.Duration(len(octets))*5*time.Microsecond // for bad lines
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	conn, err := b.Client.DialContext(ctx, network, address)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(limit))
 	sent := make(chan error, 1)
 	go func() {
 		_, err := conn.Write(octets)

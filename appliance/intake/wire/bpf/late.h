@@ -115,6 +115,27 @@ static __always_inline int on_greeting(struct __sk_buff *skb, struct frame *f, s
 	return forward(skb, PATH_HANDSHAKE);
 }
 
+/* Reports whether a frame of the origin is the SYN-ACK to the flow's SYN. */
+static __always_inline bool answers(struct frame *f, struct flow *flow)
+{
+	return (f->flags & (SYN | ACK)) == (SYN | ACK) && f->ack == flow->sides[TO_ORIGIN].isn + 1;
+}
+
+/* Notes what the SYN-ACK says. */
+static __always_inline void open_flow(struct __sk_buff *skb, struct frame *f, struct flow *flow)
+{
+	struct side *s = &flow->sides[TO_CLIENT];
+
+	learn(f, s);
+	s->isn = f->seq;
+	s->next = f->seq + 1;
+	s->acked = f->ack;
+	s->window = s->first_window = f->window;
+	s->time = bpf_ktime_get_ns();
+	note_options(skb, f, s);
+	flow->sides[TO_ORIGIN].acked = s->next;
+}
+
 /* A frame, not a SYN, of a flow in late mode that is not taken yet. */
 static __always_inline int on_late(struct __sk_buff *skb, struct frame *f, struct tuple *t,
 				   struct flow *flow, __u32 direction)
@@ -127,23 +148,21 @@ static __always_inline int on_late(struct __sk_buff *skb, struct frame *f, struc
 	}
 	switch (flow->state) {
 	case STATE_OPENING:
-		if (direction == TO_CLIENT && (f->flags & (SYN | ACK)) == (SYN | ACK) &&
-		    f->ack == flow->sides[TO_ORIGIN].isn + 1) {
-			learn(f, s);
-			s->isn = f->seq;
-			s->next = f->seq + 1;
-			s->acked = f->ack;
-			s->window = s->first_window = f->window;
-			s->time = bpf_ktime_get_ns();
-			note_options(skb, f, s);
-			flow->sides[TO_ORIGIN].acked = s->next;
+		if (direction == TO_CLIENT && answers(f, flow)) {
+			open_flow(skb, f, flow);
 			flow->state = STATE_OPEN;
 		}
 		return forward(skb, PATH_HANDSHAKE);
 	case STATE_OPEN:
-		if (f->flags & SYN)
+		if (f->flags & SYN) {
+			/* An origin that began anew, such as one with SYN cookies. */
+			if (direction == TO_CLIENT && answers(f, flow) &&
+			    !flow->sides[TO_ORIGIN].scaled)
+				open_flow(skb, f, flow);
 			return forward(skb, PATH_HANDSHAKE);
-		if (direction == TO_ORIGIN && f->payload)
+		}
+		/* A FIN ahead of its turn follows payload that is still to come. */
+		if (direction == TO_ORIGIN && (f->payload || (f->flags & FIN && f->seq != s->next)))
 			return on_payload(skb, f, t, flow, direction);
 		if (f->flags & FIN) {
 			bpf_map_delete_elem(&flows, t); /* ends before the client said anything */

@@ -32,6 +32,9 @@ static __always_inline int on_syn(struct __sk_buff *skb, struct frame *f, struct
 	}
 	if (late && f->payload)
 		return drop(PATH_SYN_PAYLOAD); /* RFC 7413, Section 4.1.3: sent again without */
+	/* Sent again, or twice: what was learned since the first one holds. */
+	if (late && old && old->sides[TO_ORIGIN].isn == f->seq)
+		return forward(skb, PATH_HANDSHAKE);
 	flow.state = late ? STATE_OPENING : STATE_TAKEN;
 	flow.tagged = skb->vlan_present;
 	flow.tci = skb->vlan_tci;
