@@ -16,6 +16,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 )
@@ -33,6 +34,7 @@ type Appliance struct {
 	admin              *admin.Server
 	limiter            *intake.Limiter
 	intakes            []intake.Intake
+	wires              []*wire.Intake // of these
 	own                guard
 
 	engine atomic.Pointer[generation]

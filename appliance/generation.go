@@ -16,6 +16,7 @@ import (
 // its policy, judge and forger. Sessions end in the generation they began in.
 type generation struct {
 	*decrypt.Engine
+	policy *policy.Table
 	forger *certs.Forger
 }
 
@@ -73,7 +74,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generation{engine, forger}, nil
+	return &generation{engine, table, forger}, nil
 }
 
 // NewPolicy builds the rule table that cfg describes.
@@ -133,6 +134,11 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 		return fmt.Errorf("reload: %w", err)
 	}
 	s := a.engine.Swap(g).forger.Stats()
+	for _, w := range a.wires {
+		if err := w.SetExempt(a.exempt(g)); err != nil { // what it exempts is asked about as before
+			a.log.Error("addresses that a wire leaves alone not replaced", "err", err)
+		}
+	}
 	a.past.forged.Add(s.Forged)
 	a.past.hits.Add(s.Hits)
 	a.limiter.SetMax(cfg.Limits.Sessions)

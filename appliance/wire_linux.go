@@ -1,6 +1,8 @@
 package appliance
 
 import (
+	"slices"
+
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
@@ -11,7 +13,9 @@ import (
 // openWire opens a bump in the wire.
 func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, error) {
 	w := wire.Config{
-		Legs: c.Legs,
+		Legs:   c.Legs,
+		Exempt: a.exempt(a.engine.Load()),
+		Copy:   a.copies(c),
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Verdict {
 			in.Intake = c.Name
 			return a.foresee(in, flight)
@@ -37,7 +41,45 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 		in.Close()
 		return nil, err
 	}
+	a.wires = append(a.wires, in)
 	return in, nil
+}
+
+// exempt returns what wires need not ask the policy about. They ask about what
+// exceeds their bound.
+func (a *Appliance) exempt(g *generation) wire.Exempt {
+	clients, origins := g.policy.TunnelByAddress()
+	if n := len(clients) + len(origins); n > wire.MaxExempt {
+		a.log.Warn("more addresses than a wire can leave alone by itself", "addresses", n, "limit", wire.MaxExempt)
+		clients = clients[:min(len(clients), wire.MaxExempt)]
+		origins = origins[:min(len(origins), wire.MaxExempt-len(clients))]
+	}
+	return wire.Exempt{Clients: clients, Origins: origins}
+}
+
+// copies returns which frames that a wire passes go to a mirror port. Only one
+// port gets them: the first that takes any.
+func (a *Appliance) copies(c config.Intake) wire.Copy {
+	var to wire.Copy
+	for _, m := range a.cfg.Mirrors {
+		if m.Kind != config.Interface {
+			continue
+		}
+		wants := wire.Copy{
+			To:       m.Interface,
+			Plain:    slices.Contains(m.Content, config.Plain) && len(c.Ports) > 0, // else every port is selected
+			Tunneled: slices.Contains(m.Content, config.Tunneled),
+			Other:    slices.Contains(m.Content, config.Other),
+		}
+		switch {
+		case !wants.Plain && !wants.Tunneled && !wants.Other:
+		case to.To == "":
+			to = wants
+		default:
+			a.log.Warn("frames that a wire passes are copied to one mirror port only", "intake", c.Name, "mirror", m.Name, "iface", to.To)
+		}
+	}
+	return to
 }
 
 // foresee decides for a wire whether a connection is left alone. One that is, is

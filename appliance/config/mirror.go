@@ -50,6 +50,7 @@ const (
 	Decrypted Content = "decrypted" // cleartext of bumped sessions
 	Plain     Content = "plain"     // what never was encrypted
 	Tunneled  Content = "tunneled"  // TLS that was passed unopened
+	Other     Content = "other"     // frames that a wire passes and that are not TCP; kind interface only
 )
 
 // Mark tells mirrored frames from those that a SPAN port delivers. Zero fields
@@ -144,7 +145,11 @@ func (r *reader) mirror(n *node, names map[string]int, state string) Mirror {
 	m.STARTTLS = value(t, "starttls", m.STARTTLS, oneOf(ConcealSTARTTLS, KeepSTARTTLS))
 	value(t, "http2", "keep", later(oneOf("keep"), "transcode"))
 	m.Mark = r.mark(t.get("mark"))
-	m.Content = values(t, "content", m.Content, oneOf(Decrypted, Plain, Tunneled))
+	content := []Content{Decrypted, Plain, Tunneled}
+	if kind == Interface {
+		content = append(content, Other)
+	}
+	m.Content = values(t, "content", m.Content, oneOf(content...))
 	t.close()
 	return m
 }

@@ -72,7 +72,7 @@ func newFailing(t *testing.T, program string) *failing {
 		t.Fatal(err)
 	}
 	c := &failing{T: t, Gateway: network, name: fmt.Sprintf("fail-%d", os.Getpid())}
-	s := &scene{T: t, Gateway: network} // for its helpers
+	s := &scene{T: t, Gateway: network, ctx: t.Context()} // for its helpers
 	if c.pki, err = lab.NewPKI(s.directory("pki")); err != nil {
 		t.Fatal(err)
 	}
@@ -110,20 +110,8 @@ admin: {listen: "off"}
 		t.Fatal("no root of the origin", err)
 	}
 	c.trust = &tls.Config{RootCAs: pool, ServerName: webName}
-	c.awaitTaking(program)
+	s.awaitTaking(c.name)
 	return c
-}
-
-// awaitTaking waits until the wire takes connections.
-func (c *failing) awaitTaking(program string) {
-	c.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		r, err := lab.Run(c.Context(), c.Box, "", program, "wire", "status", c.name)
-		if err == nil && strings.Contains(r.Stdout, "taking connections") {
-			return
-		}
-	}
-	c.Fatal("the wire takes no connections")
 }
 
 // attempt is one connection of the flood.

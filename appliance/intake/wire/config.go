@@ -67,9 +67,9 @@ type Config struct {
 	// Ports are the destination ports of connections that are taken, whichever
 	// leg they come from; none: every port.
 	Ports []Range
-	// Exempt are addresses of clients and origins whose connections are never
-	// taken; see also [Intake.SetExempt].
-	Exempt []netip.Prefix
+	// Exempt are connections that are never taken, by address; see also
+	// [Intake.SetExempt].
+	Exempt Exempt
 
 	// Decide is asked about a connection from the client's first octets on: at
 	// least one, and all that it sent so far. It borrows both until it returns.
@@ -89,14 +89,22 @@ type Config struct {
 	Recover time.Duration
 }
 
+// Exempt are addresses of one end, at most [MaxExempt] in all: one of them
+// suffices.
+type Exempt struct{ Clients, Origins []netip.Prefix }
+
+// MaxExempt is how many prefixes an [Exempt] may hold.
+const MaxExempt = 65_000
+
 // Copy selects frames of which a copy leaves by another port, at most as long as
 // the legs' MTU and with all checksums complete, tagged as they were. They are
 // copied whether or not a process runs the wire. A connection is copied from
 // where it is decided that it passes, with [Late] the client's first payload.
 type Copy struct {
-	To    string // interface in the network namespace of the process; empty: no copies
-	TCP   bool   // connections that pass
-	Other bool   // everything that is not TCP, or a part of it that is not looked into
+	To       string // interface in the network namespace of the process; empty: no copies
+	Plain    bool   // connections to ports that are not selected
+	Tunneled bool   // other connections that pass
+	Other    bool   // everything that is not TCP, or a part of it that is not looked into
 }
 
 // Limits that are not worth a setting.

@@ -41,7 +41,7 @@ func (r *room) linkCopies(name string, c Config) (copies, error) {
 	if err := r.do(r.unlink); err != nil {
 		return none, fmt.Errorf("remove link for copies: %w", err)
 	}
-	if c.Copy.To == "" || !c.Copy.TCP && !c.Copy.Other {
+	if c.Copy.To == "" || !c.Copy.Plain && !c.Copy.Tunneled && !c.Copy.Other {
 		return none, nil
 	}
 	home, err := homeLinks()

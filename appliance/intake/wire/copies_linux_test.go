@@ -37,7 +37,7 @@ func TestCopies(t *testing.T) {
 	}
 	b.echo("tcp", ":80")
 	b.echo("tcp", ":443")
-	s := settings{Ports: []wire.Range{{443, 443}}, Copy: wire.Copy{To: lab.MirrorInterface, TCP: true, Other: true}}
+	s := settings{Ports: []wire.Range{{443, 443}}, Copy: wire.Copy{To: lab.MirrorInterface, Plain: true, Other: true}}
 	p := b.start(s)
 	b.await(true)
 	c, err := lab.StartCapture(recorder, lab.RecorderInterface, filepath.Join(b.dir, "mirror.pcap"))

@@ -11,7 +11,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"os/signal"
 	"sync"
@@ -52,7 +51,7 @@ type settings struct {
 	QUIC     wire.QUIC
 	Copy     wire.Copy
 	Ports    []wire.Range
-	Exempt   []netip.Prefix
+	Exempt   wire.Exempt
 	Stall    time.Duration
 	Recover  time.Duration
 	Remove   bool // remove the wire instead of running it

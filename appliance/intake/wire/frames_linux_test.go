@@ -130,6 +130,8 @@ var passing = []struct {
 	{"TCP to another port", []string{there, "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35000160000000100000000", "5002ffff00000000", "aabb"}, "unselected"},
 	{"TCP amid a connection", []string{there, "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb0000000100000009", "5010ffff00000000"}, "untracked"},
 	{"SYN from an exempt address", []string{there, "0800", "45000028", "00010000", "4006", "0000", "c0000263" + "c000020a", "c35001bb00000001000000005002ffff00000000"}, "exempt"},
+	{"SYN to an exempt address", []string{there, "0800", "45000028", "00010000", "4006", "0000", "c0000202" + "c0000262", "c35001bb00000001000000005002ffff00000000"}, "exempt"},
+	{"SYN to what is exempt as a client", []string{there, "0800", "45000028", "00010000", "4006", "0000", "c0000202" + "c0000263", "c35001bb00000001000000005002ffff00000000"}, "handshake"},
 	{"QinQ", []string{there, "88a8", "0064", "8100", "0065", "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000005002ffff00000000"}, "tag"},
 	{"two 802.1Q tags", []string{there, "8100", "0064", "8100", "0065", "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000005002ffff00000000"}, "not-ip"},
 	{"tagged UDP with priority", []string{there, "8100", "604d", "0800", "45000024", "00010000", "4011", "0000", ipv4, "d43101bb", "0010", "0000", repeat(1, 8)}, "not-tcp"},
@@ -145,7 +147,7 @@ func TestFramesPass(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := b.start(settings{Ports: []wire.Range{{443, 443}}, Exempt: prefixes("192.0.2.99/32")})
+	p := b.start(settings{Ports: []wire.Range{{443, 443}}, Exempt: wire.Exempt{Clients: prefixes("192.0.2.99/32"), Origins: prefixes("192.0.2.98/32")}})
 	b.await(true)
 	client, origin := openTap(t, b.Client), openTap(t, b.Origin)
 	for client.receive(50*time.Millisecond) != nil || origin.receive(50*time.Millisecond) != nil {

@@ -43,6 +43,7 @@ type kernelFlow struct {
 type kernelPrefix struct {
 	_       structs.HostLayout
 	Length  uint32
+	End     uint32
 	Address [4]uint32
 }
 
@@ -145,8 +146,9 @@ const (
 	kernelVarBlock           = "block"
 	kernelVarCopyOther       = "copy_other"
 	kernelVarCopyOut         = "copy_out"
-	kernelVarCopyTcp         = "copy_tcp"
+	kernelVarCopyPlain       = "copy_plain"
 	kernelVarCopyTo          = "copy_to"
+	kernelVarCopyTunneled    = "copy_tunneled"
 	kernelVarEveryPort       = "every_port"
 	kernelVarHoldLimit       = "hold_limit"
 	kernelVarHoldOctets      = "hold_octets"
@@ -221,18 +223,19 @@ type kernelMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kernelVariableSpecs struct {
-	BeatLimit  *ebpf.VariableSpec `ebpf:"beat_limit"`
-	Block      *ebpf.VariableSpec `ebpf:"block"`
-	CopyOther  *ebpf.VariableSpec `ebpf:"copy_other"`
-	CopyOut    *ebpf.VariableSpec `ebpf:"copy_out"`
-	CopyTcp    *ebpf.VariableSpec `ebpf:"copy_tcp"`
-	CopyTo     *ebpf.VariableSpec `ebpf:"copy_to"`
-	EveryPort  *ebpf.VariableSpec `ebpf:"every_port"`
-	HoldLimit  *ebpf.VariableSpec `ebpf:"hold_limit"`
-	HoldOctets *ebpf.VariableSpec `ebpf:"hold_octets"`
-	Late       *ebpf.VariableSpec `ebpf:"late"`
-	Legs       *ebpf.VariableSpec `ebpf:"legs"`
-	Refuse     *ebpf.VariableSpec `ebpf:"refuse"`
+	BeatLimit    *ebpf.VariableSpec `ebpf:"beat_limit"`
+	Block        *ebpf.VariableSpec `ebpf:"block"`
+	CopyOther    *ebpf.VariableSpec `ebpf:"copy_other"`
+	CopyOut      *ebpf.VariableSpec `ebpf:"copy_out"`
+	CopyPlain    *ebpf.VariableSpec `ebpf:"copy_plain"`
+	CopyTo       *ebpf.VariableSpec `ebpf:"copy_to"`
+	CopyTunneled *ebpf.VariableSpec `ebpf:"copy_tunneled"`
+	EveryPort    *ebpf.VariableSpec `ebpf:"every_port"`
+	HoldLimit    *ebpf.VariableSpec `ebpf:"hold_limit"`
+	HoldOctets   *ebpf.VariableSpec `ebpf:"hold_octets"`
+	Late         *ebpf.VariableSpec `ebpf:"late"`
+	Legs         *ebpf.VariableSpec `ebpf:"legs"`
+	Refuse       *ebpf.VariableSpec `ebpf:"refuse"`
 }
 
 // kernelObjects contains all objects after they have been loaded into the kernel.
@@ -280,18 +283,19 @@ func (m *kernelMaps) Close() error {
 //
 // It can be passed to loadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kernelVariables struct {
-	BeatLimit  *ebpf.Variable `ebpf:"beat_limit"`
-	Block      *ebpf.Variable `ebpf:"block"`
-	CopyOther  *ebpf.Variable `ebpf:"copy_other"`
-	CopyOut    *ebpf.Variable `ebpf:"copy_out"`
-	CopyTcp    *ebpf.Variable `ebpf:"copy_tcp"`
-	CopyTo     *ebpf.Variable `ebpf:"copy_to"`
-	EveryPort  *ebpf.Variable `ebpf:"every_port"`
-	HoldLimit  *ebpf.Variable `ebpf:"hold_limit"`
-	HoldOctets *ebpf.Variable `ebpf:"hold_octets"`
-	Late       *ebpf.Variable `ebpf:"late"`
-	Legs       *ebpf.Variable `ebpf:"legs"`
-	Refuse     *ebpf.Variable `ebpf:"refuse"`
+	BeatLimit    *ebpf.Variable `ebpf:"beat_limit"`
+	Block        *ebpf.Variable `ebpf:"block"`
+	CopyOther    *ebpf.Variable `ebpf:"copy_other"`
+	CopyOut      *ebpf.Variable `ebpf:"copy_out"`
+	CopyPlain    *ebpf.Variable `ebpf:"copy_plain"`
+	CopyTo       *ebpf.Variable `ebpf:"copy_to"`
+	CopyTunneled *ebpf.Variable `ebpf:"copy_tunneled"`
+	EveryPort    *ebpf.Variable `ebpf:"every_port"`
+	HoldLimit    *ebpf.Variable `ebpf:"hold_limit"`
+	HoldOctets   *ebpf.Variable `ebpf:"hold_octets"`
+	Late         *ebpf.Variable `ebpf:"late"`
+	Legs         *ebpf.Variable `ebpf:"legs"`
+	Refuse       *ebpf.Variable `ebpf:"refuse"`
 }
 
 // kernelPrograms contains all programs after they have been loaded into the kernel.

@@ -42,18 +42,19 @@ func loadProgram(c Config, indexes [2]int, copies copies) (*program, error) {
 		return nil, err
 	}
 	for name, value := range map[string]any{
-		kernelVarLegs:       [2]uint32{uint32(indexes[0]), uint32(indexes[1])},
-		kernelVarLate:       b2u(c.Takeover == Late),
-		kernelVarBlock:      b2u(c.Down == Block),
-		kernelVarCopyTo:     uint32(copies.near),
-		kernelVarCopyOut:    uint32(copies.port),
-		kernelVarCopyTcp:    b2u(c.Copy.TCP),
-		kernelVarCopyOther:  b2u(c.Copy.Other),
-		kernelVarRefuse:     b2u(c.QUIC == Refuse),
-		kernelVarEveryPort:  b2u(len(c.Ports) == 0),
-		kernelVarBeatLimit:  uint64(c.Stall),
-		kernelVarHoldLimit:  uint64(holdLimit),
-		kernelVarHoldOctets: uint32(flightLimit),
+		kernelVarLegs:         [2]uint32{uint32(indexes[0]), uint32(indexes[1])},
+		kernelVarLate:         b2u(c.Takeover == Late),
+		kernelVarBlock:        b2u(c.Down == Block),
+		kernelVarCopyTo:       uint32(copies.near),
+		kernelVarCopyOut:      uint32(copies.port),
+		kernelVarCopyPlain:    b2u(c.Copy.Plain),
+		kernelVarCopyTunneled: b2u(c.Copy.Tunneled),
+		kernelVarCopyOther:    b2u(c.Copy.Other),
+		kernelVarRefuse:       b2u(c.QUIC == Refuse),
+		kernelVarEveryPort:    b2u(len(c.Ports) == 0),
+		kernelVarBeatLimit:    uint64(c.Stall),
+		kernelVarHoldLimit:    uint64(holdLimit),
+		kernelVarHoldOctets:   uint32(flightLimit),
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return nil, fmt.Errorf("set %s of wire program: %w", name, err)
@@ -241,17 +242,22 @@ var always = []netip.Prefix{
 }
 
 // setExempt makes the set of exempt addresses what is given.
-func (p *program) setExempt(prefixes []netip.Prefix) error {
+func (p *program) setExempt(exempt Exempt) error {
+	if n := len(exempt.Clients) + len(exempt.Origins); n > MaxExempt {
+		return fmt.Errorf("set exempt addresses: %d prefixes, at most %d", n, MaxExempt)
+	}
 	want := make(map[kernelPrefix]bool)
-	for _, x := range append(prefixes[:len(prefixes):len(prefixes)], always...) {
-		if !x.IsValid() {
-			return fmt.Errorf("set exempt addresses: %s is no prefix", x)
+	for end, prefixes := range [][]netip.Prefix{exempt.Clients, exempt.Origins} {
+		for _, x := range append(prefixes[:len(prefixes):len(prefixes)], always...) {
+			if !x.IsValid() {
+				return fmt.Errorf("set exempt addresses: %s is no prefix", x)
+			}
+			k := kernelPrefix{Length: uint32(32 + x.Bits()), End: uint32(end), Address: words(x.Masked().Addr())}
+			if x.Addr().Is4() {
+				k.Length += 96
+			}
+			want[k] = true
 		}
-		k := kernelPrefix{Length: uint32(x.Bits()), Address: words(x.Masked().Addr())}
-		if x.Addr().Is4() {
-			k.Length += 96
-		}
-		want[k] = true
 	}
 	var stale []kernelPrefix
 	var k kernelPrefix

@@ -110,7 +110,7 @@ func ExampleNew() {
 		Legs:   [2]string{lab.LANInterface, lab.WANInterface},
 		Ports:  []wire.Range{{First: 443, Last: 443}},
 		QUIC:   wire.Refuse,
-		Exempt: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")},
+		Exempt: wire.Exempt{Origins: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}},
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Verdict {
 			if in.Client.Addr() == netip.MustParseAddr("192.0.2.7") {
 				return wire.Pass

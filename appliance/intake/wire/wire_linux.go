@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -263,15 +262,15 @@ func (w *wire) close() error {
 	return errors.Join(errs...)
 }
 
-// SetExempt replaces the addresses of clients and origins whose connections are
-// never taken. Connections that were taken already go on.
-func (w *wire) SetExempt(prefixes []netip.Prefix) error {
+// SetExempt replaces what is never taken. Connections that were taken already go
+// on.
+func (w *wire) SetExempt(exempt Exempt) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
 		return errClosed
 	}
-	return w.program.setExempt(prefixes)
+	return w.program.setExempt(exempt)
 }
 
 var errClosed = errors.New("wire intake is closed")

@@ -32,8 +32,11 @@ static __always_inline void copy(struct __sk_buff *skb, __u32 path)
 	case PATH_HANDSHAKE:
 		wanted = false;
 		break;
+	case PATH_UNSELECTED:
+		wanted = copy_plain;
+		break;
 	default:
-		wanted = copy_tcp;
+		wanted = copy_tunneled;
 	}
 	if (!wanted)
 		return;

@@ -8,7 +8,8 @@ volatile const __u32 legs[2];	     /* indexes of the interfaces */
 volatile const __u8 late;	     /* take over at the first payload, not at the SYN */
 volatile const __u8 block;	     /* nobody there: drop what would be taken */
 volatile const __u32 copy_to;	     /* index of the interface for copies, 0: none */
-volatile const __u8 copy_tcp;	     /* TCP that passes */
+volatile const __u8 copy_plain;	     /* TCP to ports that are not selected */
+volatile const __u8 copy_tunneled;   /* other TCP that passes */
 volatile const __u8 copy_other;	     /* everything else that passes */
 volatile const __u32 copy_out;	     /* index of the port where copies leave the box */
 volatile const __u8 refuse;	     /* QUIC, so that clients turn to TCP */
@@ -32,7 +33,7 @@ struct {
 	__type(value, __u64);
 } ports SEC(".maps");
 
-/* Addresses, of client or origin, that are never taken. */
+/* Addresses of clients and of origins that are never taken. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -15,11 +15,12 @@ static __always_inline bool selected_port(__u16 port)
 
 static __always_inline bool is_exempt(const struct tuple *t)
 {
-	struct prefix p = { .length = 128 };
+	struct prefix p = { .length = 32 + 128 };
 
 	__builtin_memcpy(p.address, t->client, 16);
 	if (bpf_map_lookup_elem(&exempt, &p))
 		return true;
+	p.end = 1;
 	__builtin_memcpy(p.address, t->origin, 16);
 	return bpf_map_lookup_elem(&exempt, &p);
 }

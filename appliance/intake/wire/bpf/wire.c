@@ -84,7 +84,7 @@ int wire_ingress(struct __sk_buff *skb)
 		reverse(&back, &f.tuple);
 		flow = bpf_map_lookup_elem(&flows, &back);
 		if (!flow) {
-			if (block && !is_exempt(&f.tuple) && !alive(f.v6))
+			if (block && !is_exempt(&f.tuple) && !is_exempt(&back) && !alive(f.v6))
 				return drop(PATH_BLOCKED); /* down: block */
 			return forward(skb, PATH_UNTRACKED);
 		}

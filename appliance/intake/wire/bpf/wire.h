@@ -147,7 +147,9 @@ struct transition {
 	__u32 pad;
 };
 
+/* Addresses of one end of a flow; length counts the bits of both fields. */
 struct prefix {
 	__u32 length;
+	__u32 end; /* 0 client, 1 origin */
 	__u32 address[4];
 };
