@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -10,13 +11,25 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/netlab"
 )
 
 // wireScene is a scene whose appliance is a cable between client and origin.
-func wireScene(t *testing.T, takeover, policy string) *scene {
-	name := fmt.Sprintf("e2e-%d-%s", os.Getpid(), takeover)
+// Frames between client and origin bear the tag vlan, unless it is 0.
+func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
+	name := fmt.Sprintf("e2e-%d-%s-%d", os.Getpid(), takeover, vlan)
 	return newScene(t, settings{
 		network: lab.NewInline,
+		prepare: func(c *scene) {
+			for _, end := range []*netlab.Namespace{c.Client, c.Origin} {
+				if vlan == 0 {
+					return
+				}
+				if err := lab.Tag(c.Lab, end, lab.ClientInterface, vlan); err != nil {
+					c.Fatal(err)
+				}
+			}
+		},
 		intake: fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], takeover: %s}`,
 			name, lab.LANInterface, lab.WANInterface, takeover),
 		policy: policy,
@@ -56,9 +69,12 @@ func (c *scene) upAgain() {
 // TestWire decrypts, tunnels and passes through a bump in the wire, by both kinds
 // of take-over.
 func TestWire(t *testing.T) {
-	for _, takeover := range []string{"late", "accept"} {
-		t.Run(takeover, func(t *testing.T) {
-			c := wireScene(t, takeover, "{default: bump, rules: [{name: bank, host: [bank.example.test], action: tunnel}]}")
+	for _, tt := range []struct {
+		name, takeover string
+		vlan           uint16
+	}{{"late", "late", 0}, {"accept", "accept", 0}, {"VLAN", "late", 77}} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := wireScene(t, tt.takeover, "{default: bump, rules: [{name: bank, host: [bank.example.test], action: tunnel}]}", tt.vlan)
 			web := c.nginx()
 			page := c.page(web, "page.bin", 300_000)
 			mailboxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
@@ -76,13 +92,20 @@ func TestWire(t *testing.T) {
 					t.Errorf("%s: got %d octets of %d, %v", address, len(r.Stdout), len(page), err)
 				}
 			}
-			for _, port := range []int{lab.SMTPSPort, lab.SubmissionPort} {
+			for _, to := range []struct {
+				server string
+				port   int
+			}{{lab.OriginV4, lab.SMTPSPort}, {lab.OriginV4, lab.SubmissionPort}, {lab.OriginV6, lab.SubmissionPort}} {
 				mail := lab.Mail{
-					Server: lab.OriginV4, Port: port, From: "alice@" + domain, To: user + "@" + domain, Name: mailName, CA: c.ca,
-					Data: fmt.Sprintf("Subject: by wire\n\nport %d\n", port),
+					Server: to.server, Port: to.port, From: "alice@" + domain, To: user + "@" + domain, Name: mailName, CA: c.ca,
+					Data: fmt.Sprintf("Subject: by wire\n\n%s port %d\n", to.server, to.port),
 				}
 				if r, err := lab.Swaks(c.ctx, c.Client, mail); err != nil {
-					t.Errorf("mail to port %d: %v\n%s", port, err, r.Stdout)
+					t.Errorf("mail to %s port %d: %v\n%s", to.server, to.port, err, r.Stdout)
+				}
+				if r, err := lab.OpenSSL(c.ctx, c.Client, "GET /page.bin HTTP/1.0\n\n", "-connect", net.JoinHostPort(to.server, "9443"),
+					"-servername", webName, "-CAfile", c.ca, "-verify_hostname", webName, "-verify_return_error", "-quiet"); err != nil || len(r.Stdout) < len(page) {
+					t.Errorf("openssl to %s: %v, %d octets\n%.500s", to.server, err, len(r.Stdout), r.Stderr)
 				}
 			}
 			if _, err := lab.StartDovecot(c.Origin, c.directory("dovecot"), c.cert, mailboxes); err != nil {
@@ -113,7 +136,7 @@ func TestWire(t *testing.T) {
 			}
 
 			objects, err := lab.ExportObjects(c.ctx, c.capture.File, "http", c.directory("objects"))
-			if err != nil || len(objects) != 2 {
+			if err != nil || len(objects) != 5 {
 				t.Fatalf("exported %v, %v", objects, err)
 			}
 			for _, o := range objects {
@@ -128,7 +151,7 @@ func TestWire(t *testing.T) {
 					sent++
 				}
 			}
-			if err != nil || sent != 2 {
+			if err != nil || sent != 3 {
 				t.Errorf("exported mails %v, %v", mails, err)
 			}
 			outcomes := map[string]int{}
@@ -138,7 +161,11 @@ func TestWire(t *testing.T) {
 					t.Errorf("client %s", a)
 				}
 			}
-			if outcomes["bumped"] != 6 || outcomes["tunneled"] != 1 {
+			tags, err := lab.Fields(c.ctx, c.capture.File, "tcp && vlan.id == 77", "frame.number")
+			if err != nil || len(tags) > 0 != (tt.vlan == 77) {
+				t.Errorf("%d tagged frames on the mirror, %v", len(tags), err)
+			}
+			if outcomes["bumped"] != 10 || outcomes["tunneled"] != 1 {
 				t.Errorf("outcomes %v", outcomes)
 			}
 		})

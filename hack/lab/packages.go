@@ -26,6 +26,8 @@ var Packages = []Package{
 	{"dovecot-imapd", "dovecot", "test"},
 	{"dovecot-pop3d", "", "test"},
 	{"openssl", "openssl", "test"},
+	{"libio-socket-inet6-perl", "", "test"}, // swaks over IPv6
+	{"bpftool", "bpftool", "test"},
 	{"netcat-openbsd", "nc", "test"},
 	{"nftables", "nft", "test"},
 	{"iproute2", "ip", "test"},

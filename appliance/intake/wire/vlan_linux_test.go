@@ -158,7 +158,7 @@ func TestRemove(t *testing.T) {
 	look := func() string {
 		out, err := b.Box.Command(t.Context(), "sh", "-c",
 			`ip -d link show dev lan0; ip -d link show dev wan0; ip addr show dev lan0 | grep -c inet6; ip rule; ip -6 rule; ip route show table all | grep -c .
-			bpftool net show | grep -A99 tc: ; ls /run/clearspan/bpf 2>/dev/null | grep `+b.name+`; ls /run/clearspan/wire | grep `+b.name+`; ls /run/netns | grep `+b.name).Output()
+			bpftool net show; ls /run/clearspan/bpf 2>/dev/null | grep `+b.name+`; ls /run/clearspan/wire | grep `+b.name+`; ls /run/netns | grep `+b.name).Output()
 		if err != nil && len(out) == 0 {
 			t.Fatal(err)
 		}
