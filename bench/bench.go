@@ -64,6 +64,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	wired, remove, err := b.wire()
+	if err != nil {
+		return fmt.Errorf("start %s: %w", oursWire, err)
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	contenders = append(contenders, wired)
 	for _, s := range skipped {
 		fmt.Fprintf(o.Out, "skipped: %s\n", s)
 	}
@@ -140,7 +146,7 @@ func (b *bed) measure(ctx context.Context, c *contender) (measurement, error) {
 		return measurement{}, err
 	}
 	start := time.Now()
-	if err := b.load(ctx, c.port); err != nil {
+	if err := b.load(ctx, c); err != nil {
 		return measurement{}, err
 	}
 	elapsed := time.Since(start)

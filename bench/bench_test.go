@@ -87,7 +87,7 @@ func TestRun(t *testing.T) {
 	if err := Run(t.Context(), Options{Binary: binary, Out: &out, Rounds: 1, Size: 8 << 20, Clients: 2}); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
-	for _, name := range []string{ours, oursMirror, oursFiles} {
+	for _, name := range []string{ours, oursMirror, oursFiles, oursWire} {
 		if !strings.Contains(out.String(), "| "+name+" |") {
 			t.Errorf("no row for %s:\n%s", name, &out)
 		}

@@ -18,9 +18,11 @@ import (
 
 // contender is a running program under test.
 type contender struct {
-	name string
-	port int // on the box's client side; leads to the origin
-	pid  int
+	name    string
+	clients *netlab.Namespace
+	address string // where clients connect to, and get to the origin
+	port    int
+	pid     int
 }
 
 // Names in the report. Ratios refer to them.
@@ -28,6 +30,7 @@ const (
 	ours         = "clearspan"
 	oursMirror   = "clearspan + mirror port"
 	oursFiles    = "clearspan + pcapng"
+	oursWire     = "clearspan, wire"
 	haproxy      = "HAProxy"
 	split        = "SSLsplit"
 	splitMirror  = "SSLsplit -I"
@@ -60,7 +63,7 @@ func (b *bed) contenders() (list []*contender, skipped []string, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("start %s: %w", p.name, err)
 		}
-		list = append(list, &contender{p.name, port, pid})
+		list = append(list, &contender{p.name, b.gateway.Client, lab.BoxLANV4, port, pid})
 	}
 	return list, skipped, nil
 }

@@ -12,22 +12,22 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
-// load downloads the object with every client at once through port of the box,
-// and checks that each got all of it.
-func (b *bed) load(ctx context.Context, port int) error {
+// load downloads the object with every client at once through a contender, and
+// checks that each got all of it.
+func (b *bed) load(ctx context.Context, c *contender) error {
 	var wg sync.WaitGroup
 	errs := make([]error, b.Clients)
 	for i := range errs {
-		wg.Go(func() { errs[i] = b.download(ctx, port) })
+		wg.Go(func() { errs[i] = b.download(ctx, c) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-func (b *bed) download(ctx context.Context, port int) error {
+func (b *bed) download(ctx context.Context, c *contender) error {
 	args := append([]string{"-sS", "-k", "--http1.1", "-o", "/dev/null", "-w", "%{size_download} %{ssl_verify_result}"},
-		lab.Resolve(name, lab.BoxLANV4)...)
-	cmd := b.gateway.Client.Command(ctx, "curl", append(args, fmt.Sprintf("https://%s:%d/object", name, port))...)
+		lab.Resolve(name, c.address)...)
+	cmd := c.clients.Command(ctx, "curl", append(args, fmt.Sprintf("https://%s:%d/object", name, c.port))...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
