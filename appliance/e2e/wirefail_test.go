@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,9 +28,9 @@ const floodPort = 6443
 // the figures so many times, of a build without the race detector and at 500
 // connections a second.
 func TestWireFailsOpen(t *testing.T) {
-	rounds, pace, program := 1, 10*time.Millisecond, binary
-	if n, err := strconv.Atoi(os.Getenv("CLEARSPAN_ROUNDS")); err == nil && n > 1 {
-		rounds, pace, program = n, 2*time.Millisecond, filepath.Join(t.TempDir(), "clearspan")
+	pace, program := 10*time.Millisecond, binary
+	if rounds() > 1 {
+		pace, program = 2*time.Millisecond, filepath.Join(t.TempDir(), "clearspan")
 		if out, err := exec.Command("go", "build", "-o", program, "../cmd/clearspan").CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -44,7 +43,7 @@ func TestWireFailsOpen(t *testing.T) {
 		{"kill", syscall.SIGKILL, 10 * time.Millisecond},
 		{"stop", syscall.SIGSTOP, 150 * time.Millisecond},
 	} {
-		for round := range rounds {
+		for round := range rounds() {
 			t.Run(fmt.Sprintf("%s/%d", tt.name, round), func(t *testing.T) {
 				c := newFailing(t, program)
 				c.fail(tt.sig, pace, tt.limit)

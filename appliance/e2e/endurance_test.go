@@ -1,0 +1,216 @@
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
+)
+
+// rounds is how thoroughly tests that can be thorough are: CLEARSPAN_ROUNDS,
+// usually once.
+func rounds() int {
+	n, err := strconv.Atoi(os.Getenv("CLEARSPAN_ROUNDS"))
+	if err != nil {
+		return 1
+	}
+	return n
+}
+
+// downloads fetches size octets in each of so many sessions, eight at a time.
+func (c *scene) downloads(sessions int, size int64) {
+	c.Helper()
+	web := c.nginx()
+	c.page(web, "large.bin", int(size))
+	client := http.Client{Transport: &http.Transport{
+		DialContext:       c.Client.DialContext,
+		TLSClientConfig:   &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
+		DisableKeepAlives: true,
+	}}
+	var all sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for range sessions {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			r, err := client.Get("https://" + lab.OriginV4 + "/large.bin")
+			if err != nil {
+				c.Error(err)
+				return
+			}
+			defer r.Body.Close()
+			if n, err := io.Copy(io.Discard, r.Body); err != nil || n != size {
+				c.Errorf("%d octets of %d, %v", n, size, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// delays exchanges a few octets on one session, again and again until ctx ends,
+// and returns how long each took, sorted.
+func (c *scene) delays(ctx context.Context) (times []time.Duration) {
+	c.Helper()
+	c.listenTLS(floodPort, func(conn *tls.Conn, _ net.Conn) { io.Copy(conn, conn) })
+	conn, err := c.secret(floodPort, &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName})
+	if err != nil {
+		c.Error(err)
+		return nil
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Minute))
+	for ctx.Err() == nil {
+		start := time.Now()
+		if _, err := io.WriteString(conn, "to and fro\n"); err != nil {
+			c.Error(err)
+			return nil
+		}
+		if _, err := io.ReadFull(conn, make([]byte, len("to and fro\n"))); err != nil {
+			c.Error(err)
+			return nil
+		}
+		times = append(times, time.Since(start))
+		time.Sleep(2 * time.Millisecond)
+	}
+	slices.Sort(times)
+	return times
+}
+
+// TestRecorderMishaps has the recorder die and stand still, and the mirror port
+// lose its link and change its MTU, under load. The accounts balance for every
+// session, no session notices, and nothing is lost but by the link. With
+// CLEARSPAN_ROUNDS above 1 it takes 10 GB in 200 sessions, and tells how users fare
+// beside an undisturbed run.
+func TestRecorderMishaps(t *testing.T) {
+	sessions, size := 24, int64(4<<20)
+	if rounds() > 1 {
+		sessions, size = 200, 50<<20
+	}
+	for _, full := range []string{"drop", "block"} {
+		for _, disturbed := range []bool{false, true} {
+			if !disturbed && rounds() == 1 {
+				continue // to compare with, on a quiet machine
+			}
+			t.Run(fmt.Sprintf("%s, disturbed %t", full, disturbed), func(t *testing.T) {
+				c := newScene(t, settings{blind: true, full: full})
+				ctx, cancel := context.WithCancel(c.ctx)
+				var all sync.WaitGroup
+				if disturbed {
+					all.Go(func() { c.mishaps(ctx) })
+				}
+				var times []time.Duration
+				all.Go(func() { times = c.delays(ctx) })
+				c.downloads(sessions, size)
+				cancel()
+				all.Wait()
+				c.stop()
+				var octets, lost uint64
+				reasons := make(map[string]int)
+				for _, e := range c.entries() {
+					m := e.Mirror["recorder"]
+					octets, lost = octets+m.Octets, lost+m.Lost
+					if m.Reason != "" {
+						reasons[m.Reason]++
+					}
+					if strings.Contains(m.Reason, "full") && full == "block" || !disturbed && m.Lost > 0 {
+						t.Errorf("session %s lost %d octets (%s)", e.Session, m.Lost, m.Reason)
+					}
+				}
+				if octets+lost < uint64(sessions)*uint64(size) || octets == 0 || len(times) == 0 {
+					t.Fatalf("%d octets framed, %d lost, %d exchanges", octets, lost, len(times))
+				}
+				t.Logf("%d octets framed, %d lost %v; exchanges p50 %v, p99 %v of %d", octets, lost, reasons,
+					times[len(times)/2], times[len(times)*99/100], len(times))
+			})
+		}
+	}
+}
+
+// mishaps befall recorder and mirror port, one after the other, until ctx ends.
+func (c *scene) mishaps(ctx context.Context) {
+	c.Helper()
+	pause := func() { time.Sleep(150 * time.Millisecond) }
+	port := func(args ...string) {
+		args = append([]string{"link", "set", "dev", lab.MirrorInterface}, args...)
+		if out, err := c.Box.Command(context.Background(), "ip", args...).CombinedOutput(); err != nil {
+			c.Errorf("ip %v: %v\n%s", args, err, out)
+		}
+	}
+	defer port("up", "mtu", "1500")
+	for ctx.Err() == nil {
+		recorder := c.Recorder.Command(context.Background(), "tcpdump", "-i", lab.RecorderInterface, "-n", "-w", "/dev/null")
+		if err := recorder.Start(); err != nil {
+			c.Error(err)
+			return
+		}
+		pause()
+		recorder.Signal(syscall.SIGSTOP)
+		pause()
+		recorder.Signal(syscall.SIGCONT)
+		port("mtu", "1280")
+		pause()
+		recorder.Signal(syscall.SIGKILL)
+		<-recorder.Done()
+		port("mtu", "1500")
+		pause()
+		port("down")
+		pause()
+		port("up")
+		pause()
+	}
+}
+
+// TestRecorderGetsEverything has a recorder count what it gets: octets and frames
+// are what the audit trail says. With CLEARSPAN_ROUNDS above 1 it takes 5 GB.
+func TestRecorderGetsEverything(t *testing.T) {
+	sessions, size := 8, int64(8<<20)
+	if rounds() > 1 {
+		sessions, size = 100, 50<<20
+	}
+	c := newScene(t, settings{blind: true})
+	before, err := c.Recorder.Interface(lab.RecorderInterface)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder := c.Recorder.Command(context.Background(), "dumpcap", "-q", "-i", lab.RecorderInterface, "-B", "512", "-w", "/dev/null")
+	var said strings.Builder
+	recorder.Stderr = &said
+	if err := recorder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second) // until it records
+	c.downloads(sessions, size)
+	c.stop()
+	after, err := c.Recorder.Interface(lab.RecorderInterface)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second) // until its buffer is empty
+	recorder.Signal(syscall.SIGINT)
+	<-recorder.Done()
+	var frames, octets, lost uint64
+	for _, e := range c.entries() {
+		m := e.Mirror["recorder"]
+		frames, octets, lost = frames+m.Frames, octets+m.Octets, lost+m.Lost
+	}
+	arrived := after.Statistics.RxPackets - before.Statistics.RxPackets
+	t.Logf("%d frames with %d octets sent, %d lost; %d arrived; dumpcap: %q", frames, octets, lost, arrived, said.String())
+	if lost > 0 || arrived != frames || octets < uint64(sessions)*uint64(size) {
+		t.Errorf("%d frames with %d octets sent, %d octets lost, %d frames arrived", frames, octets, lost, arrived)
+	}
+	if want := fmt.Sprintf("received/dropped on interface '%s': %d/0", lab.RecorderInterface, frames); !strings.Contains(said.String(), want) {
+		t.Errorf("dumpcap says %q, want %q", said.String(), want)
+	}
+}
