@@ -28,7 +28,7 @@ func (c *scene) in(t *testing.T) *scene {
 
 // exchange is one request as curl saw it.
 type exchange struct {
-	port    uint16 // the client's, by which the session is found
+	port    ends
 	version string // of HTTP: 1.1, 2
 	status  string
 	content []byte
@@ -38,7 +38,7 @@ type exchange struct {
 func (c *scene) fetch(args ...string) exchange {
 	c.Helper()
 	file := filepath.Join(c.TempDir(), "content")
-	said := c.curl(append([]string{"--output", file, "--write-out", "%{local_port} %{http_version} %{response_code}"}, args...)...)
+	said := c.curl(append([]string{"--output", file, "--write-out", "%{local_port} %{remote_port} %{http_version} %{response_code}"}, args...)...)
 	x, err := parseExchange(said)
 	if err != nil {
 		c.Fatal(err)
@@ -49,11 +49,37 @@ func (c *scene) fetch(args ...string) exchange {
 
 func parseExchange(said string) (x exchange, err error) {
 	f := strings.Fields(said)
-	if len(f) != 3 {
+	if len(f) != 4 {
 		return x, fmt.Errorf("curl wrote %q", said)
 	}
-	port, err := strconv.ParseUint(f[0], 10, 16)
-	return exchange{port: uint16(port), version: f[1], status: f[2]}, err
+	client, err := strconv.ParseUint(f[0], 10, 16)
+	if err != nil {
+		return x, err
+	}
+	origin, err := strconv.ParseUint(f[1], 10, 16)
+	return exchange{port: ends{uint16(client), uint16(origin)}, version: f[2], status: f[3]}, err
+}
+
+// ends are the ports of a client's connection, by which its session is found. The
+// client's alone does not tell: the kernel gives it to connections to different
+// ports at the same time.
+type ends struct{ client, origin uint16 }
+
+// find returns which of several flows has these ends, -1 if none. The origin's port
+// decides between flows of the same client's port; where a proxy is in between, or
+// the port is mapped, it says nothing.
+func (p ends) find(n int, flow func(int) (client, origin uint16)) int {
+	found := -1
+	for i := range n {
+		switch client, origin := flow(i); {
+		case client != p.client:
+		case origin == p.origin:
+			return i
+		case found < 0:
+			found = i
+		}
+	}
+	return found
 }
 
 // refused runs curl with a CA file; it must fail. The exit status and what curl
@@ -67,28 +93,39 @@ func (c *scene) refused(ca string, args ...string) lab.Result {
 	return r
 }
 
-// entryOf returns the entry of the session from a client's port.
-func (c *scene) entryOf(entries []entry, port uint16) entry {
+// entryOf returns the entry of a session.
+func (c *scene) entryOf(entries []entry, port ends) entry {
 	c.Helper()
-	for _, e := range entries {
-		if e.Client.Port() == port {
-			return e
-		}
+	i := port.find(len(entries), func(i int) (uint16, uint16) {
+		return entries[i].Client.Port(), entries[i].Origin.Port()
+	})
+	if i < 0 {
+		c.Fatalf("no entry for ports %v", port)
 	}
-	c.Fatalf("no entry for client port %d", port)
-	return entry{}
+	return entries[i]
 }
 
-// conversationOf returns what was recorded of the session from a client's port.
-func (c *scene) conversationOf(recorded []mirrortest.Conversation, port uint16) mirrortest.Conversation {
+// conversationOf returns what was recorded of a session.
+func (c *scene) conversationOf(recorded []mirrortest.Conversation, port ends) mirrortest.Conversation {
 	c.Helper()
-	for _, v := range recorded {
-		if v.Client.Port() == port {
-			return v
+	i := port.find(len(recorded), func(i int) (uint16, uint16) {
+		return recorded[i].Client.Port(), recorded[i].Origin.Port()
+	})
+	if i < 0 {
+		c.Fatalf("nothing recorded for ports %v", port)
+	}
+	return recorded[i]
+}
+
+// findConversation returns what was recorded between exactly these ends, nil for
+// nothing.
+func findConversation(recorded []mirrortest.Conversation, port ends) *mirrortest.Conversation {
+	for i := range recorded {
+		if recorded[i].Client.Port() == port.client && recorded[i].Origin.Port() == port.origin {
+			return &recorded[i]
 		}
 	}
-	c.Fatalf("nothing recorded for client port %d", port)
-	return mirrortest.Conversation{}
+	return nil
 }
 
 // page puts a file of random octets onto the web server.
@@ -174,13 +211,25 @@ func (c *scene) listen(port int, serve func(net.Conn)) {
 	}()
 }
 
-// localPort is the client's end of a connection.
-func localPort(conn net.Conn) uint16 {
-	a, err := netip.ParseAddrPort(conn.LocalAddr().String())
-	if err != nil {
-		return 0
+// localPort returns the ports of a client's connection, none if it has none.
+func localPort(conn net.Conn) ends {
+	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	remote, err2 := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil || err2 != nil {
+		return ends{}
 	}
-	return a.Port()
+	return ends{local.Port(), remote.Port()}
+}
+
+// ends returns the ports that a session is found by.
+func (e *entry) ends() ends { return ends{e.Client.Port(), e.Origin.Port()} }
+
+// shown returns the ports under which a session is on a mirror.
+func (e *entry) shown(mirror string) ends {
+	if port, ok := e.Flow.Ports[mirror]; ok {
+		return ends{e.Client.Port(), port}
+	}
+	return e.ends()
 }
 
 // same fails the test if two contents differ, without printing them.

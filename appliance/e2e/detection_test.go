@@ -39,7 +39,7 @@ func TestDetection(t *testing.T) {
 		{"plain over IPv6", "http://[" + lab.OriginV6 + "]:8081", nil, false, 8081},
 		{"plain on the port of SMTPS", "http://" + webName + ":465", nil, false, 25},
 	}
-	ports := make([]uint16, len(rows))
+	ports := make([]ends, len(rows))
 	for i, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			x := c.in(t).fetch(append(row.args, row.url+"/page.bin")...)

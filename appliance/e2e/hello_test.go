@@ -76,7 +76,7 @@ var carvings = []struct {
 func TestHello(t *testing.T) {
 	c := newScene(t, settings{})
 	c.listen(6443, c.echo(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}))
-	want := make(map[uint16]string)
+	want := make(map[ends]string)
 	for _, row := range carvings {
 		t.Run(row.name, func(t *testing.T) {
 			c := c.in(t)

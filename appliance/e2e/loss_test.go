@@ -118,7 +118,7 @@ func TestMirrorDown(t *testing.T) {
 
 	const round = 2 * 16 << 10 // octets of one exchange
 	for _, s := range []struct {
-		port uint16
+		port ends
 		lost uint64
 	}{{localPort(session.conn), 10 * round}, {localPort(after.conn), 0}} {
 		e, v := c.entryOf(entries, s.port), c.conversationOf(recorded, s.port)
@@ -195,7 +195,7 @@ func TestMirrorMissing(t *testing.T) {
 	const round = 2 * 16 << 10
 	for _, s := range []struct {
 		name string
-		port uint16
+		port ends
 		lost uint64
 		seen bool
 	}{
@@ -209,7 +209,7 @@ func TestMirrorMissing(t *testing.T) {
 		}
 		seen := false
 		for _, v := range recorded {
-			if v.Client.Port() == s.port {
+			if v.Client.Port() == s.port.client {
 				seen = true
 				if missing(v) != s.lost {
 					t.Errorf("%s: gaps of %d octets, want %d", s.name, missing(v), s.lost)

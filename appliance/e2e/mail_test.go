@@ -90,7 +90,7 @@ func TestMail(t *testing.T) {
 		}
 	})
 
-	fetched := make(map[uint16]string) // by the client's port
+	fetched := make(map[ends]string)
 	for _, url := range []string{"imaps", "imap", "pop3s", "pop3"} {
 		t.Run(url, func(t *testing.T) {
 			path := "/1"

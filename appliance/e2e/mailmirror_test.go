@@ -46,7 +46,7 @@ func stuffed(text string) string { return strings.ReplaceAll(text, "\r\n.", "\r\
 
 // dialogues judges what the two mirrors show of every session: the port, the
 // words of STARTTLS, and what was fetched.
-func (c *scene) dialogues(recorded []mirrortest.Conversation, fetched map[uint16]string) {
+func (c *scene) dialogues(recorded []mirrortest.Conversation, fetched map[ends]string) {
 	c.Helper()
 	var truth []mirrortest.Conversation
 	files, _ := filepath.Glob(filepath.Join(c.dir, "state", "truth", "*.pcapng"))
@@ -68,11 +68,11 @@ func (c *scene) dialogues(recorded []mirrortest.Conversation, fetched map[uint16
 	for _, e := range c.entries() {
 		port := e.Origin.Port()
 		kinds[fmt.Sprintf("%d %s %s", port, e.Protocol, e.Outcome)]++
-		v := c.conversationOf(recorded, e.Client.Port())
+		v := c.conversationOf(recorded, e.shown("recorder"))
 		if v.Origin.Port() != shown[port] || e.Flow.Ports["recorder"] != shown[port] || v.Gaps[0] != nil || v.Gaps[1] != nil {
 			c.Errorf("session to %d is shown on %d (%d in the entry), gaps %v", port, v.Origin.Port(), e.Flow.Ports["recorder"], v.Gaps)
 		}
-		text, ok := fetched[e.Client.Port()]
+		text, ok := fetched[e.ends()]
 		if shown[port] == lab.POP3Port {
 			text = stuffed(text)
 		}
@@ -91,7 +91,7 @@ func (c *scene) dialogues(recorded []mirrortest.Conversation, fetched map[uint16
 			}
 		}
 		// Beside what is concealed, both mirrors show the same.
-		full, m := c.conversationOf(truth, e.Client.Port()), e.Mirror["recorder"]
+		full, m := c.conversationOf(truth, e.ends()), e.Mirror["recorder"]
 		more := full.Octets[0] + full.Octets[1] - v.Octets[0] - v.Octets[1]
 		w, offers := words[port]
 		if m.Lost != more || offers != (more > 0) || offers != (m.Reason == "concealed") {

@@ -42,7 +42,7 @@ const firstPort = 41001
 func (c *scene) play(parts []part) {
 	c.Helper()
 	before := c.metrics()
-	clients := make([]uint16, len(parts)) // 0 where a part failed, or was not selected
+	clients := make([]ends, len(parts)) // none where a part failed, or was not selected
 	var acting sync.WaitGroup
 	for i, p := range parts {
 		acting.Go(func() {
@@ -57,39 +57,36 @@ func (c *scene) play(parts []part) {
 	entries := c.entries()
 	resets := c.resets()
 	for i, p := range parts {
-		if clients[i] == 0 || p.seen == nil {
+		if clients[i] == (ends{}) || p.seen == nil {
 			continue
 		}
 		c.Run(p.name+", recorded", func(t *testing.T) {
 			s := sight{entry: c.in(t).entryOf(entries, clients[i]), resetBy: resets[clients[i]]}
-			for k := range recorded {
-				if recorded[k].Client.Port() == clients[i] {
-					s.conversation = &recorded[k]
-				}
-			}
+			s.conversation = findConversation(recorded, clients[i])
 			p.seen(c.in(t), s)
 		})
 	}
 }
 
-// resets tells who sent the RST in the recording, by the client's port.
-func (c *scene) resets() map[uint16]string {
+// resets tells who sent the RST of each session in the recording.
+func (c *scene) resets() map[ends]string {
 	c.Helper()
 	rows, err := lab.Fields(c.ctx, c.capture.File, "tcp.flags.reset==1", "tcp.srcport", "tcp.dstport", "ip.src")
 	if err != nil {
 		c.Fatal(err)
 	}
-	by := make(map[uint16]string)
+	by := make(map[ends]string)
 	for _, row := range rows {
-		who, port := "client", row[0]
-		if row[2] == lab.OriginV4 {
-			who, port = "origin", row[1]
-		}
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil {
+		source, err := strconv.ParseUint(row[0], 10, 16)
+		destination, err2 := strconv.ParseUint(row[1], 10, 16)
+		if err != nil || err2 != nil {
 			c.Fatalf("RST in the recording: %q", row)
 		}
-		by[uint16(n)] += who // twice, if there are two
+		who, port := "client", ends{uint16(source), uint16(destination)}
+		if row[2] == lab.OriginV4 {
+			who, port = "origin", ends{uint16(destination), uint16(source)}
+		}
+		by[port] += who // twice, if there are two
 	}
 	return by
 }

@@ -49,7 +49,7 @@ func TestProxy(t *testing.T) {
 		{"SOCKS5, plain", []string{"--socks5", proxy, "http://" + v4 + ":8081/page.bin"}, "1.1", false, v4 + ":8081"},
 		{"absolute form", []string{"-x", "http://" + proxy, "http://" + v4 + "/page.bin"}, "1.1", false, v4 + ":80"},
 	}
-	ports := make([]uint16, len(rows))
+	ports := make([]ends, len(rows))
 	for i, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			x := c.in(t).fetch(row.args...)
@@ -60,7 +60,7 @@ func TestProxy(t *testing.T) {
 			}
 		})
 	}
-	var several uint16
+	var several ends
 	t.Run("several origins on one connection", func(t *testing.T) { several = c.in(t).several("http://"+proxy, page) })
 	t.Run("own listeners", func(t *testing.T) { c.in(t).forbidden(proxy) })
 	if t.Failed() {
@@ -90,7 +90,7 @@ func TestProxy(t *testing.T) {
 	// One conversation for each origin, as if the client had gone there itself.
 	got := make(map[string]int)
 	for _, v := range recorded {
-		if v.Client.Port() == several {
+		if v.Client.Port() == several.client {
 			got[unmapped(v.Origin).String()] += requests(v)
 		}
 	}
@@ -108,7 +108,7 @@ func requests(v mirrortest.Conversation) int { return strings.Count(string(v.Str
 
 // several asks four times, three origins, over one connection to the proxy, and
 // returns its port.
-func (c *scene) several(proxy string, page []byte) uint16 {
+func (c *scene) several(proxy string, page []byte) ends {
 	c.Helper()
 	dir := c.TempDir()
 	args := []string{"-x", proxy, "--write-out", "%{local_port} %{num_connects} "}
@@ -119,9 +119,9 @@ func (c *scene) several(proxy string, page []byte) uint16 {
 	if err != nil {
 		c.Fatal(err)
 	}
-	var port uint16
+	var port ends
 	var fresh [4]int
-	fmt.Sscan(r.Stdout, &port, &fresh[0], &port, &fresh[1], &port, &fresh[2], &port, &fresh[3])
+	fmt.Sscan(r.Stdout, &port.client, &fresh[0], &port.client, &fresh[1], &port.client, &fresh[2], &port.client, &fresh[3])
 	if fresh != [4]int{1, 0, 0, 0} {
 		c.Errorf("not on one connection: %q", r.Stdout)
 	}

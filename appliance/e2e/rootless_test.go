@@ -225,7 +225,7 @@ func (c *rootless) authority() {
 }
 
 // judge holds captures and audit trail against each other, as [scene.stop] does.
-func (c *rootless) judge(plain uint16) {
+func (c *rootless) judge(plain ends) {
 	c.Helper()
 	// Where a scene expects the state directory.
 	if err := os.Symlink(c.state, filepath.Join(c.dir, "state")); err != nil {

@@ -22,7 +22,7 @@ func TestManySessions(t *testing.T) {
 	config := &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName}
 
 	type result struct {
-		port uint16
+		port ends
 		err  error
 	}
 	var open sync.WaitGroup // until all are

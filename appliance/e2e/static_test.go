@@ -36,7 +36,7 @@ func TestStatic(t *testing.T) {
 	}
 	page := c.page(web, "page.bin", 50_000)
 
-	var fixed, own, inbound uint16
+	var fixed, own, inbound ends
 	t.Run("client names no server", func(t *testing.T) {
 		x := c.in(t).fetch("--http1.1", "https://"+lab.BoxLANV4+":10443/page.bin")
 		same(t, "client", x.content, page)
@@ -70,7 +70,7 @@ func TestStatic(t *testing.T) {
 	recorded := c.stop()
 	entries := c.entries()
 	for _, row := range []struct {
-		port        uint16
+		port        ends
 		intake, sni string
 		forged      bool
 	}{

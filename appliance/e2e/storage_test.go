@@ -86,7 +86,7 @@ func TestStorageFull(t *testing.T) {
 		for _, f := range v.Findings {
 			t.Errorf("%s: %v", v.Client, f)
 		}
-		if m := c.entryOf(entries, v.Client.Port()).Mirror["small"]; missing(v) != m.Lost {
+		if m := c.entryOf(entries, ends{v.Client.Port(), v.Origin.Port()}).Mirror["small"]; missing(v) != m.Lost {
 			t.Errorf("%s: gaps of %d octets, %d lost", v.Client, missing(v), m.Lost)
 		}
 	}
@@ -102,7 +102,7 @@ func TestStalledReader(t *testing.T) {
 	c := newScene(t, settings{mirror: `  - {name: live, kind: pcap-over-ip, listen: "` + feed + `"}`})
 	web := c.nginx()
 	page := c.page(web, "page", 24<<20)
-	load := func() (uint16, time.Duration) {
+	load := func() (ends, time.Duration) {
 		start := time.Now()
 		x := c.fetch("--http1.1", "https://"+webName+"/page")
 		same(t, "page", x.content, page)

@@ -88,7 +88,7 @@ func TestTransfers(t *testing.T) {
 	c.write(filepath.Join(web.Root, "page.txt"), text)
 	large := c.page(web, "large.bin", 10<<20) // what tshark joins in no time
 	const base = "https://" + webName
-	send := func(t *testing.T, stored string, args ...string) uint16 {
+	send := func(t *testing.T, stored string, args ...string) ends {
 		x := c.in(t).fetch(append(args, "--upload-file", filepath.Join(web.Root, "upload.bin"), base+"/upload/"+stored)...)
 		if x.status != "201" {
 			t.Errorf("status %s", x.status)
@@ -100,7 +100,7 @@ func TestTransfers(t *testing.T) {
 		same(t, "origin", got, upload)
 		return x.port
 	}
-	var plain, chunked, compressed uint16
+	var plain, chunked, compressed ends
 	t.Run("download", func(t *testing.T) {
 		x := c.in(t).fetch("--http1.1", base+"/large.bin")
 		same(t, "client", x.content, large)
@@ -115,7 +115,7 @@ func TestTransfers(t *testing.T) {
 		same(t, "client", x.content, text)
 		compressed = x.port
 	})
-	var unencrypted uint16
+	var unencrypted ends
 	t.Run("plain", func(t *testing.T) {
 		x := c.in(t).fetch("http://" + webName + "/upload.bin")
 		same(t, "client", x.content, upload)
@@ -148,7 +148,7 @@ func TestTransfers(t *testing.T) {
 	}
 	for _, row := range []struct {
 		name     string
-		port     uint16
+		port     ends
 		encoding []string
 	}{{"upload", plain, nil}, {"chunked upload", chunked, []string{"chunked"}}} {
 		stream := c.conversationOf(recorded, row.port).Streams[0]

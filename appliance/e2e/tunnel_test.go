@@ -39,7 +39,7 @@ func TestUntouched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules := make(map[uint16][]string) // what the entry must say, by client port
+	rules := make(map[ends][]string) // what the entry must say
 
 	for _, row := range carvings {
 		t.Run("tunnel, hello "+row.name, func(t *testing.T) {

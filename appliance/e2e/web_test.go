@@ -41,7 +41,7 @@ func TestHTTPS(t *testing.T) {
 		{"HTTP/2 by address", []string{"--http2", byV4 + "/page.bin"}, "2", "1.3", "1.3", "", 80},
 		{"HTTP/2 over IPv6", []string{"--http2", byV6 + "/page.bin"}, "2", "1.3", "1.3", "", 80},
 	}
-	ports := make([]uint16, len(rows))
+	ports := make([]ends, len(rows))
 	for i, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			x := c.in(t).fetch(row.args...)
@@ -57,7 +57,7 @@ func TestHTTPS(t *testing.T) {
 	h1, h2 := 0, 0
 	entries := c.entries()
 	for i, row := range rows {
-		if ports[i] == 0 {
+		if ports[i] == (ends{}) {
 			continue // failed above
 		}
 		if row.version == "2" {
