@@ -18,7 +18,8 @@ type Site struct {
 	Protocols   string   // of TLS, as nginx spells them; empty: "TLSv1.2 TLSv1.3"
 	HTTP1       bool     // do not offer HTTP/2
 
-	PriorKnowledge bool // HTTP/2 without TLS, and nothing else
+	PriorKnowledge bool   // HTTP/2 without TLS, and nothing else
+	AltSvc         string // alternative services that are announced (RFC 7838), such as h3=":443"
 }
 
 // Ports of [Sites].
@@ -95,6 +96,9 @@ func (s Site) config() string {
 		}
 		fmt.Fprintf(&b, "    ssl_certificate %s;\n    ssl_certificate_key %s;\n    ssl_protocols %s;\n",
 			s.Certificate.CertFile, s.Certificate.KeyFile, protocols)
+	}
+	if s.AltSvc != "" {
+		fmt.Fprintf(&b, "    add_header Alt-Svc '%s';\n", s.AltSvc)
 	}
 	b.WriteString("    location /upload/ { dav_methods PUT DELETE; create_full_put_path on; }\n  }\n")
 	return b.String()
