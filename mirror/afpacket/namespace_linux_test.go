@@ -113,6 +113,7 @@ func newRecorder(t testing.TB) *recorder {
 	t.Cleanup(func() { unix.Close(fd) })
 	err = errors.Join(
 		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: linkNamed(t, farEnd).Attrs().Index}),
+		unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20))
 	if err != nil {
 		t.Fatalf("bind recorder: %v", err)
@@ -125,7 +126,7 @@ func newRecorder(t testing.TB) *recorder {
 func (r *recorder) frames(t testing.TB, want int, quiet time.Duration) [][]byte {
 	t.Helper()
 	var got [][]byte
-	buf := make([]byte, 1<<17)
+	buf, control := make([]byte, 1<<17), make([]byte, 64)
 	for {
 		timeout := 5 * time.Second
 		if len(got) >= want {
@@ -135,7 +136,7 @@ func (r *recorder) frames(t testing.TB, want int, quiet time.Duration) [][]byte 
 		if err := unix.SetsockoptTimeval(r.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 			t.Fatal(err)
 		}
-		n, _, err := unix.Recvfrom(r.fd, buf, 0)
+		n, controlLen, _, _, err := unix.Recvmsg(r.fd, buf, control, 0)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -143,13 +144,30 @@ func (r *recorder) frames(t testing.TB, want int, quiet time.Duration) [][]byte 
 			break
 		}
 		if n >= 12 && bytes.Equal(buf[6:12], sourceMAC) {
-			got = append(got, bytes.Clone(buf[:n]))
+			got = append(got, withTag(t, bytes.Clone(buf[:n]), control[:controlLen]))
 		}
 	}
 	if len(got) != want {
 		t.Fatalf("%d frames arrived, want %d", len(got), want)
 	}
 	return got
+}
+
+// withTag puts the VLAN tag back that the kernel takes off received frames and
+// delivers beside them, in struct tpacket_auxdata.
+func withTag(t testing.TB, frame, control []byte) []byte {
+	t.Helper()
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("auxiliary data of frame: %d messages, %v", len(messages), err)
+	}
+	aux := messages[0].Data
+	if binary.NativeEndian.Uint32(aux)&unix.TP_STATUS_VLAN_VALID == 0 {
+		return frame
+	}
+	tagged := append(bytes.Clone(frame[:12]), 0x81, 0)
+	tagged = binary.BigEndian.AppendUint16(tagged, binary.NativeEndian.Uint16(aux[16:]))
+	return append(tagged, frame[12:]...)
 }
 
 var sourceMAC = net.HardwareAddr{0x06, 0, 0, 0, 0, 1}

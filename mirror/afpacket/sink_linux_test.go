@@ -32,11 +32,19 @@ func TestOpenRejectsConfig(t *testing.T) {
 	}
 }
 
-func TestFramesArriveIdentical(t *testing.T) {
+// eachMethod runs a test on a sink of either method.
+func eachMethod(t *testing.T, f func(t *testing.T, gso bool)) {
+	t.Run("sendmmsg", func(t *testing.T) { f(t, false) })
+	t.Run("gso", func(t *testing.T) { f(t, true) })
+}
+
+func TestFramesArriveIdentical(t *testing.T) { eachMethod(t, framesArriveIdentical) }
+
+func framesArriveIdentical(t *testing.T, gso bool) {
 	enterNamespace(t)
 	addVeth(t)
 	rec := newRecorder(t)
-	s := openSink(t, Config{})
+	s := openSink(t, Config{GSO: gso})
 	if s.MTU() != 1500 || s.Idle() {
 		t.Errorf("MTU, Idle = %d, %t; want 1500, false", s.MTU(), s.Idle())
 	}
@@ -69,16 +77,26 @@ func TestFramesArriveIdentical(t *testing.T) {
 			want.Frames += uint64(tt.n)
 		})
 	}
-	if diff := cmp.Diff(want, s.Stats()); diff != "" {
+	if diff := cmp.Diff(want, ours(s)); diff != "" {
 		t.Errorf("Stats (-want +got):\n%s", diff)
 	}
 }
 
-func TestTooLongLosesTheRest(t *testing.T) {
+// ours returns the statistics without what the device says, to which the kernel's
+// own frames add.
+func ours(s *Sink) Stats {
+	st := s.Stats()
+	st.DevicePackets, st.DeviceDropped = 0, 0
+	return st
+}
+
+func TestTooLongLosesTheRest(t *testing.T) { eachMethod(t, tooLongLosesTheRest) }
+
+func tooLongLosesTheRest(t *testing.T, gso bool) {
 	enterNamespace(t)
 	addVeth(t)
 	rec := newRecorder(t)
-	s := openSink(t, Config{Full: Block})
+	s := openSink(t, Config{Full: Block, GSO: gso})
 	batch := frames(t, 7, 70, 1460)
 	for _, tt := range []struct {
 		name    string
@@ -120,11 +138,13 @@ func TestTooLongLosesTheRest(t *testing.T) {
 	}
 }
 
-func TestConcurrentSenders(t *testing.T) {
+func TestConcurrentSenders(t *testing.T) { eachMethod(t, concurrentSenders) }
+
+func concurrentSenders(t *testing.T, gso bool) {
 	enterNamespace(t)
 	addVeth(t)
 	rec := newRecorder(t)
-	s := openSink(t, Config{Full: Block})
+	s := openSink(t, Config{Full: Block, GSO: gso})
 	const senders, calls, perCall = 8, 10, 20
 	var wg sync.WaitGroup
 	for sender := range uint16(senders) {
@@ -148,7 +168,9 @@ func TestConcurrentSenders(t *testing.T) {
 	}
 }
 
-func TestFull(t *testing.T) {
+func TestFull(t *testing.T) { eachMethod(t, full) }
+
+func full(t *testing.T, gso bool) {
 	for _, tt := range []struct {
 		name   string
 		cfg    Config
@@ -166,6 +188,7 @@ func TestFull(t *testing.T) {
 			addVeth(t)
 			limitRate(t, 500_000, tt.limit) // 100 frames take 0.2 s
 			rec := newRecorder(t)
+			tt.cfg.GSO = gso
 			s := openSink(t, tt.cfg)
 			var delivered, lost int
 			for i := range 10 {
@@ -185,14 +208,16 @@ func TestFull(t *testing.T) {
 			if lost > 0 {
 				want.Lost["queue-full"] = uint64(lost)
 			}
-			if diff := cmp.Diff(want, s.Stats()); diff != "" {
+			if diff := cmp.Diff(want, ours(s)); diff != "" {
 				t.Errorf("Stats (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestBlockedSendEnds(t *testing.T) {
+func TestBlockedSendEnds(t *testing.T) { eachMethod(t, blockedSendEnds) }
+
+func blockedSendEnds(t *testing.T, gso bool) {
 	for _, tt := range []struct {
 		name string
 		end  func(*testing.T, *Sink)
@@ -210,7 +235,7 @@ func TestBlockedSendEnds(t *testing.T) {
 			enterNamespace(t)
 			addVeth(t)
 			limitRate(t, 2000, 10_000) // nothing more for seconds
-			s := openSink(t, Config{Full: Block})
+			s := openSink(t, Config{Full: Block, GSO: gso})
 			if errors.Is(tt.want, mirror.ErrFull) {
 				s.patience = 100 * time.Millisecond
 			}
@@ -242,11 +267,13 @@ func TestBlockedSendEnds(t *testing.T) {
 	}
 }
 
-func TestCloseUnderLoad(t *testing.T) {
+func TestCloseUnderLoad(t *testing.T) { eachMethod(t, closeUnderLoad) }
+
+func closeUnderLoad(t *testing.T, gso bool) {
 	enterNamespace(t)
 	addVeth(t)
 	rec := newRecorder(t)
-	s := openSink(t, Config{Full: Block})
+	s := openSink(t, Config{Full: Block, GSO: gso})
 	const senders = 4
 	delivered := make(chan int, senders)
 	for sender := range uint16(senders) {
@@ -286,10 +313,12 @@ func TestCloseUnderLoad(t *testing.T) {
 	}
 }
 
-func TestSendAllocatesNothing(t *testing.T) {
+func TestSendAllocatesNothing(t *testing.T) { eachMethod(t, sendAllocatesNothing) }
+
+func sendAllocatesNothing(t *testing.T, gso bool) {
 	enterNamespace(t)
 	addVeth(t)
-	s := openSink(t, Config{Full: Block})
+	s := openSink(t, Config{Full: Block, GSO: gso})
 	batch := frames(t, 1, 8, 1460)
 	// Enough runs to make the watcher's allocations, five times a second, vanish.
 	const runs = 2000
@@ -303,24 +332,5 @@ func TestSendAllocatesNothing(t *testing.T) {
 	s.Close()
 	if allocs := testing.AllocsPerRun(runs, func() { s.Send(batch) }); allocs != 0 {
 		t.Errorf("%v allocations per refused Send", allocs)
-	}
-}
-
-// BenchmarkSend sends full-size frames to a far end without a recorder, 64 a
-// call; one iteration is one frame.
-func BenchmarkSend(b *testing.B) {
-	enterNamespace(b)
-	addVeth(b)
-	s := openSink(b, Config{Full: Block})
-	batch := frames(b, 1, batchSize, 1460)
-	b.SetBytes(1460)
-	b.ReportAllocs()
-	b.ResetTimer()
-	for sent := 0; sent < b.N; {
-		n, err := s.Send(batch[:min(len(batch), b.N-sent)])
-		if err != nil {
-			b.Fatal(err)
-		}
-		sent += n
 	}
 }

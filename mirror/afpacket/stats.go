@@ -13,19 +13,20 @@ type Stats struct {
 	Frames uint64            // frames the interface took
 	Octets uint64            // octets in them, without FCS
 	Lost   map[string]uint64 // frames lost, by the word of mirror.LossReason; no zero entries
-	// DeviceDropped counts frames that the device itself dropped (tx_dropped),
-	// whoever sent them, since the sink first saw it; up to 200 ms old. Drivers
-	// that tell the sender (recent veth) drop nothing silently: such a
-	// frame is in Lost too.
-	DeviceDropped uint64
-	Up            bool // frames can be sent now
+	// DevicePackets and DeviceDropped count frames that the device itself sent
+	// and dropped (tx_packets, tx_dropped), whoever offered them, since the sink
+	// first saw it; up to 200 ms old. While nobody else sends on the interface
+	// and it stays up, Frames is at most their sum. Drivers that tell the sender
+	// (recent veth) drop nothing silently: such a frame is offered again, or in
+	// Lost too.
+	DevicePackets, DeviceDropped uint64
+	Up                           bool // frames can be sent now
 }
 
 // counters holds a sink's totals. It is safe for concurrent use.
 type counters struct {
 	frames, octets                       atomic.Uint64
 	full, noLink, tooLong, closed, other atomic.Uint64
-	deviceDropped                        atomic.Uint64
 }
 
 // lose counts n frames lost because of err.
@@ -46,10 +47,9 @@ func (c *counters) lose(err error, n int) {
 
 func (c *counters) snapshot() Stats {
 	st := Stats{
-		Frames:        c.frames.Load(),
-		Octets:        c.octets.Load(),
-		Lost:          make(map[string]uint64),
-		DeviceDropped: c.deviceDropped.Load(),
+		Frames: c.frames.Load(),
+		Octets: c.octets.Load(),
+		Lost:   make(map[string]uint64),
 	}
 	for reason, n := range map[string]uint64{
 		mirror.LossReason(mirror.ErrFull):    c.full.Load(),
