@@ -15,6 +15,7 @@ import (
 
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/internal/link"
+	"github.com/clearspan/clearspan/mirror/internal/linktest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -33,7 +34,7 @@ var flows = []struct {
 
 // options makes renderings of the same session comparable.
 func options(mark mirror.Mark) mirror.Options {
-	mark.SourceMAC = [6]byte(sourceMAC)
+	mark.SourceMAC = [6]byte(linktest.SourceMAC)
 	return mirror.Options{
 		Mark: mark,
 		ISN:  func() uint32 { return 1<<32 - 100_000 }, // wraps on the way
@@ -64,10 +65,10 @@ func session(c *mirror.Conversation, n int) (sent [2][]byte) {
 func TestConversationArrives(t *testing.T) { eachMethod(t, conversationArrives) }
 
 func conversationArrives(t *testing.T, gso bool) {
-	enterNamespace(t)
-	addVeth(t)
-	quiet(t)
-	rec := newRecorder(t)
+	linktest.Enter(t)
+	linktest.AddVeth(t)
+	linktest.Quiet(t)
+	rec := linktest.NewRecorder(t)
 	s := openSink(t, Config{Full: Block, GSO: gso})
 	if limit := s.SegmentLimit(); (limit == maxSuper) != gso {
 		t.Fatalf("SegmentLimit = %d with GSO %t", limit, gso)
@@ -87,7 +88,7 @@ func conversationArrives(t *testing.T, gso bool) {
 		if account.Lost != nil || account.Frames != uint64(len(want)) {
 			t.Errorf("%s: account %+v, want %d frames and no loss", tt.name, account, len(want))
 		}
-		got := rec.frames(t, len(want), 20*time.Millisecond)
+		got := rec.Frames(t, len(want), 20*time.Millisecond)
 		for i := range want {
 			if !bytes.Equal(got[i], want[i]) {
 				t.Fatalf("%s: frame %d of %d octets arrived as %d:\n%x\n%x", tt.name, i+1, len(want[i]), len(got[i]), want[i][:66], got[i][:66])
@@ -96,7 +97,7 @@ func conversationArrives(t *testing.T, gso bool) {
 		all, arrived = append(all, want...), append(arrived, got...)
 	}
 	st := s.Stats()
-	eventually(t, "device counts what was sent", func() bool {
+	linktest.Eventually(t, "device counts what was sent", func() bool {
 		st = s.Stats()
 		return st.DevicePackets == uint64(len(all))
 	})
@@ -137,44 +138,34 @@ func read(t *testing.T, frames [][]byte, sent map[netip.AddrPort][2][]byte) {
 	}
 }
 
-// quiet keeps the kernel's own frames off the near end, so that counters are
-// ours alone.
-func quiet(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{nearEnd, farEnd} {
-		must(t, os.WriteFile("/proc/thread-self/root/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0))
-		must(t, netlink.LinkSetARPOff(linkNamed(t, name)))
-	}
-}
-
 func TestChecksumOffloadIsPutBack(t *testing.T) {
-	enterNamespace(t)
-	addVeth(t)
+	linktest.Enter(t)
+	linktest.AddVeth(t)
 	offloads, err := link.OpenOffloads()
-	must(t, err)
+	linktest.Must(t, err)
 	defer offloads.Close()
 	check := func(when string, want bool) {
 		t.Helper()
-		eventually(t, fmt.Sprintf("offload %s is %t", when, want), func() bool {
-			on, err := offloads.TXChecksum(nearEnd)
+		linktest.Eventually(t, fmt.Sprintf("offload %s is %t", when, want), func() bool {
+			on, err := offloads.TXChecksum(linktest.Near)
 			return err == nil && on == want
 		})
 	}
 	for _, before := range []bool{true, false} {
-		must(t, offloads.SetTXChecksum(nearEnd, before))
+		linktest.Must(t, offloads.SetTXChecksum(linktest.Near, before))
 		s := openSink(t, Config{GSO: true})
 		check("while open", false)
-		must(t, offloads.SetTXChecksum(nearEnd, true)) // somebody else does
+		linktest.Must(t, offloads.SetTXChecksum(linktest.Near, true)) // somebody else does
 		check("when noticed", false)
-		must(t, netlink.LinkDel(linkNamed(t, nearEnd)))
-		eventually(t, "missing", func() bool { return s.SegmentLimit() == 0 })
-		addVeth(t)
+		linktest.Must(t, netlink.LinkDel(linktest.Named(t, linktest.Near)))
+		linktest.Eventually(t, "missing", func() bool { return s.SegmentLimit() == 0 })
+		linktest.AddVeth(t)
 		check("of the new interface", false)
-		eventually(t, "usable", func() bool { return s.SegmentLimit() == maxSuper })
+		linktest.Eventually(t, "usable", func() bool { return s.SegmentLimit() == maxSuper })
 		s.Close()
 		check("after Close", true)
 
-		must(t, offloads.SetTXChecksum(nearEnd, before))
+		linktest.Must(t, offloads.SetTXChecksum(linktest.Near, before))
 		s = openSink(t, Config{GSO: true})
 		s.Close()
 		check("after Close", before)
@@ -182,12 +173,12 @@ func TestChecksumOffloadIsPutBack(t *testing.T) {
 }
 
 func TestOpenRefusesUnfinishedChecksums(t *testing.T) {
-	enterNamespace(t)
-	addVeth(t)
+	linktest.Enter(t)
+	linktest.AddVeth(t)
 	// Without CAP_NET_ADMIN the offload cannot be switched.
 	dropped := make(chan error)
 	without(t, unix.CAP_NET_ADMIN, func() {
-		s, err := Open(Config{Interface: nearEnd, GSO: true})
+		s, err := Open(Config{Interface: linktest.Near, GSO: true})
 		if err == nil {
 			s.Close()
 		}
@@ -203,11 +194,11 @@ func without(t *testing.T, capability uint, f func()) {
 	t.Helper()
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
-	must(t, unix.Capget(&header, &data[0]))
+	linktest.Must(t, unix.Capget(&header, &data[0]))
 	whole := data
 	data[capability/32].Effective &^= 1 << (capability % 32)
-	must(t, unix.Capset(&header, &data[0]))
-	defer func() { must(t, unix.Capset(&header, &whole[0])) }()
+	linktest.Must(t, unix.Capset(&header, &data[0]))
+	defer func() { linktest.Must(t, unix.Capset(&header, &whole[0])) }()
 	f()
 }
 
@@ -216,20 +207,20 @@ func without(t *testing.T, capability uint, f func()) {
 func TestSuperSegmentTooLong(t *testing.T) { eachMethod(t, superSegmentTooLong) }
 
 func superSegmentTooLong(t *testing.T, gso bool) {
-	enterNamespace(t)
-	addVeth(t)
-	rec := newRecorder(t)
+	linktest.Enter(t)
+	linktest.AddVeth(t)
+	rec := linktest.NewRecorder(t)
 	s := openSink(t, Config{GSO: gso})
-	f := frame(t, 1, 0, 20_000)
+	f := linktest.Frame(t, 1, 0, 20_000)
 	f.Segment = 1500
 	if gso {
 		f.Segment = 1465
 	}
-	n, err := s.Send([]mirror.Frame{frame(t, 1, 0, 100), f})
+	n, err := s.Send([]mirror.Frame{linktest.Frame(t, 1, 0, 100), f})
 	if n != 1 || !errors.Is(err, mirror.ErrTooLong) {
 		t.Errorf("Send = %d, %v; want 1, %v", n, err, mirror.ErrTooLong)
 	}
-	rec.frames(t, 1, 20*time.Millisecond)
+	rec.Frames(t, 1, 20*time.Millisecond)
 	if lost := s.Stats().Lost["too-long"]; lost != 14 {
 		t.Errorf("%d frames lost, want 14", lost)
 	}
@@ -237,8 +228,8 @@ func superSegmentTooLong(t *testing.T, gso bool) {
 
 // TestSuperSegmentsAllocateNothing is the budget of the hot path.
 func TestSuperSegmentsAllocateNothing(t *testing.T) {
-	enterNamespace(t)
-	addVeth(t)
+	linktest.Enter(t)
+	linktest.AddVeth(t)
 	s := openSink(t, Config{Full: Block, GSO: true})
 	c := mirror.Open(s, flows[0].flow, options(mirror.Mark{}))
 	p := make([]byte, 64<<10)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/internal/link"
+	"github.com/clearspan/clearspan/mirror/internal/linktest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -37,10 +38,10 @@ func superSegment(t *testing.T, n int) (mirror.Frame, [][]byte) {
 // a device does that drops the others, and has the sink find out.
 func TestPartlyRefused(t *testing.T) {
 	for _, taken := range []int{0, 1, 29, 40} {
-		enterNamespace(t)
-		addVeth(t)
-		quiet(t)
-		rec := newRecorder(t)
+		linktest.Enter(t)
+		linktest.AddVeth(t)
+		linktest.Quiet(t)
+		rec := linktest.NewRecorder(t)
 		s := openSink(t, Config{GSO: true})
 		other := openSink(t, Config{Full: Block})
 		f, want := superSegment(t, 41)
@@ -50,7 +51,7 @@ func TestPartlyRefused(t *testing.T) {
 			}
 		}
 		// Two more that this sink did send must not count.
-		if _, err := s.Send(frames(t, 1, 2, 100)); err != nil {
+		if _, err := s.Send(linktest.Frames(t, 1, 2, 100)); err != nil {
 			t.Fatal(err)
 		}
 		b := newBatch(true)
@@ -63,7 +64,7 @@ func TestPartlyRefused(t *testing.T) {
 		if n, err := s.Send([]mirror.Frame{f}); n != 1 || err != nil {
 			t.Fatalf("Send of the rest = %d, %v", n, err)
 		}
-		arrived := rec.frames(t, 43, 20*time.Millisecond)
+		arrived := rec.Frames(t, 43, 20*time.Millisecond)
 		arrived = append(arrived[:taken:taken], arrived[taken+2:]...)
 		for i := range want {
 			if !bytes.Equal(arrived[i], want[i]) {
@@ -132,28 +133,28 @@ func TestTally(t *testing.T) {
 // super-segment only. Nobody is told, but the counters show it, and from then on
 // each segment is sent, and lost, by itself.
 func TestSilentDrops(t *testing.T) {
-	enterNamespace(t)
-	addVeth(t)
-	quiet(t)
-	must(t, netlink.LinkSetMTU(linkNamed(t, farEnd), 1400))
-	lines := new(logLines)
-	s := openSink(t, Config{GSO: true, Logger: lines.logger()})
+	linktest.Enter(t)
+	linktest.AddVeth(t)
+	linktest.Quiet(t)
+	linktest.Must(t, netlink.LinkSetMTU(linktest.Named(t, linktest.Far), 1400))
+	lines := new(linktest.LogLines)
+	s := openSink(t, Config{GSO: true, Logger: lines.Logger()})
 	f, _ := superSegment(t, 41)
 	if n, err := s.Send([]mirror.Frame{f}); n != 1 || err != nil {
 		t.Fatalf("Send = %d, %v", n, err)
 	}
-	eventually(t, "super-segments are given up", func() bool { return s.SegmentLimit() == 0 })
+	linktest.Eventually(t, "super-segments are given up", func() bool { return s.SegmentLimit() == 0 })
 	c := mirror.Open(s, flows[0].flow, options(mirror.Mark{}))
 	c.Data(mirror.OriginToClient, make([]byte, 60_000))
 	if a := c.Close(); a.Lost["queue-full"][mirror.OriginToClient] != 60_000 {
 		t.Errorf("account %+v, want 60000 octets lost", a)
 	}
-	must(t, netlink.LinkSetMTU(linkNamed(t, farEnd), 1500))
-	must(t, netlink.LinkSetDown(linkNamed(t, nearEnd)))
-	eventually(t, "down", func() bool { return s.watch.Link().State == link.Down })
-	must(t, netlink.LinkSetUp(linkNamed(t, nearEnd)))
-	eventually(t, "super-segments are tried again", func() bool { return s.SegmentLimit() == maxSuper && s.Stats().Up })
-	if n := lines.count("silently"); n != 1 {
+	linktest.Must(t, netlink.LinkSetMTU(linktest.Named(t, linktest.Far), 1500))
+	linktest.Must(t, netlink.LinkSetDown(linktest.Named(t, linktest.Near)))
+	linktest.Eventually(t, "down", func() bool { return s.watch.Link().State == link.Down })
+	linktest.Must(t, netlink.LinkSetUp(linktest.Named(t, linktest.Near)))
+	linktest.Eventually(t, "super-segments are tried again", func() bool { return s.SegmentLimit() == maxSuper && s.Stats().Up })
+	if n := lines.Count("silently"); n != 1 {
 		t.Errorf("%d warnings, want 1", n)
 	}
 }

@@ -62,7 +62,7 @@ type Sink struct {
 	fd       int
 	watch    *link.Watcher
 	batches  sync.Pool // of *batch
-	count    counters
+	count    link.Totals
 	base     link.Counters // of the device when the sink was opened
 
 	log    *slog.Logger
@@ -212,14 +212,14 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 		segments += frames[i].Segments()
 		octets += frames[i].WireLen()
 	}
-	s.count.frames.Add(uint64(segments))
-	s.count.octets.Add(uint64(octets))
+	s.count.Frames.Add(uint64(segments))
+	s.count.Octets.Add(uint64(octets))
 	if err != nil {
 		lost := 0
 		for i := range frames[n:] {
 			lost += frames[n+i].Segments()
 		}
-		s.count.lose(err, lost)
+		s.count.Lose(err, lost)
 	}
 	return n, err
 }
@@ -311,8 +311,8 @@ func (s *Sink) refused(b *batch, i int, f *mirror.Frame) bool {
 	f.Advance(taken)
 	octets -= len(f.Payload)
 	b.point(i, f)
-	s.count.frames.Add(uint64(taken))
-	s.count.octets.Add(uint64(taken*len(f.Header) + octets))
+	s.count.Frames.Add(uint64(taken))
+	s.count.Octets.Add(uint64(taken*len(f.Header) + octets))
 	return true
 }
 
@@ -341,11 +341,15 @@ func (s *Sink) Idle() bool { return false }
 
 // Stats returns the totals so far. It may be called after Close.
 func (s *Sink) Stats() Stats {
-	st := s.count.snapshot()
 	c := s.watch.Counters()
-	st.DevicePackets, st.DeviceDropped = c.Packets-s.base.Packets, c.Dropped-s.base.Dropped
-	st.Up = s.usable(s.watch.Link()) == nil
-	return st
+	return Stats{
+		Frames:        s.count.Frames.Load(),
+		Octets:        s.count.Octets.Load(),
+		Lost:          s.count.Lost(),
+		DevicePackets: c.Packets - s.base.Packets,
+		DeviceDropped: c.Dropped - s.base.Dropped,
+		Up:            s.usable(s.watch.Link()) == nil,
+	}
 }
 
 // Close makes later and waiting Sends fail with mirror.ErrClosed, waits for

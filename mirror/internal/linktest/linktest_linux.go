@@ -1,4 +1,6 @@
-package afpacket
+// Package linktest gives the tests of sinks on network interfaces a veth pair in a
+// namespace of their own, a recorder at its far end, and frames to send.
+package linktest
 
 import (
 	"bytes"
@@ -17,24 +19,21 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/mirror"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// Names of the two ends; they live in a namespace of their own.
+// Names of the two ends.
 const (
-	nearEnd = "mirror0"
-	farEnd  = "recorder0"
+	Near = "mirror0"
+	Far  = "recorder0"
 )
 
-// enterNamespace puts the test into a new, nameless network namespace, which
+// Enter puts the test into a new, nameless network namespace, which
 // the kernel removes when the test's thread ends. It skips the test where
 // namespaces are not allowed, unless CI is set.
-func enterNamespace(t testing.TB) {
+func Enter(t testing.TB) {
 	t.Helper()
 	runtime.LockOSThread() // never unlocked: the thread dies with the test's goroutine
 	ns, err := netns.New()
@@ -47,22 +46,23 @@ func enterNamespace(t testing.TB) {
 	t.Cleanup(func() { ns.Close() })
 }
 
-// addVeth creates the pair of ends, both up.
-func addVeth(t testing.TB) {
+// AddVeth creates the pair of ends, both up.
+func AddVeth(t testing.TB) {
 	t.Helper()
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = nearEnd
-	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: farEnd}); err != nil {
+	attrs.Name = Near
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: Far}); err != nil {
 		t.Fatalf("add veth pair: %v", err)
 	}
-	for _, name := range []string{farEnd, nearEnd} {
-		if err := netlink.LinkSetUp(linkNamed(t, name)); err != nil {
+	for _, name := range []string{Far, Near} {
+		if err := netlink.LinkSetUp(Named(t, name)); err != nil {
 			t.Fatalf("set %s up: %v", name, err)
 		}
 	}
 }
 
-func linkNamed(t testing.TB, name string) netlink.Link {
+// Named returns an interface that must exist.
+func Named(t testing.TB, name string) netlink.Link {
 	t.Helper()
 	l, err := netlink.LinkByName(name)
 	if err != nil {
@@ -71,39 +71,28 @@ func linkNamed(t testing.TB, name string) netlink.Link {
 	return l
 }
 
-// limitRate makes the near end send slowly: rate and burst in octets (a
+// LimitRate makes the near end send slowly: rate and burst in octets (a
 // second), and at most limit octets queued.
-func limitRate(t testing.TB, rate uint64, limit uint32) {
+func LimitRate(t testing.TB, rate uint64, limit uint32) {
 	t.Helper()
 	err := netlink.QdiscReplace(&netlink.Tbf{
 		QdiscAttrs: netlink.QdiscAttrs{
-			LinkIndex: linkNamed(t, nearEnd).Attrs().Index,
+			LinkIndex: Named(t, Near).Attrs().Index,
 			Handle:    netlink.MakeHandle(1, 0),
 			Parent:    netlink.HANDLE_ROOT,
 		},
 		Rate: rate, Limit: limit, Buffer: netlink.Xmittime(rate, 4096),
 	})
 	if err != nil {
-		t.Fatalf("limit rate of %s: %v", nearEnd, err)
+		t.Fatalf("limit rate of %s: %v", Near, err)
 	}
 }
 
-// openSink opens a sink on the near end and closes it with the test.
-func openSink(t testing.TB, cfg Config) *Sink {
-	t.Helper()
-	cfg.Interface = nearEnd
-	s, err := Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
+// Recorder receives what arrives on the far end from our source address.
+type Recorder struct{ fd int }
 
-// recorder receives what arrives on the far end from our source address.
-type recorder struct{ fd int }
-
-func newRecorder(t testing.TB) *recorder {
+// NewRecorder listens on the far end until the test ends.
+func NewRecorder(t testing.TB) *Recorder {
 	t.Helper()
 	const all = unix.ETH_P_ALL>>8 | unix.ETH_P_ALL&0xff<<8 // in network order
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, all)
@@ -112,18 +101,18 @@ func newRecorder(t testing.TB) *recorder {
 	}
 	t.Cleanup(func() { unix.Close(fd) })
 	err = errors.Join(
-		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: linkNamed(t, farEnd).Attrs().Index}),
+		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: Named(t, Far).Attrs().Index}),
 		unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_AUXDATA, 1),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20))
 	if err != nil {
 		t.Fatalf("bind recorder: %v", err)
 	}
-	return &recorder{fd: fd}
+	return &Recorder{fd: fd}
 }
 
-// frames receives want frames, then makes sure that no further one comes
+// Frames receives want frames, then makes sure that no further one comes
 // within the given quiet time.
-func (r *recorder) frames(t testing.TB, want int, quiet time.Duration) [][]byte {
+func (r *Recorder) Frames(t testing.TB, want int, quiet time.Duration) [][]byte {
 	t.Helper()
 	var got [][]byte
 	buf, control := make([]byte, 1<<17), make([]byte, 64)
@@ -143,7 +132,7 @@ func (r *recorder) frames(t testing.TB, want int, quiet time.Duration) [][]byte 
 		if err != nil { // quiet
 			break
 		}
-		if n >= 12 && bytes.Equal(buf[6:12], sourceMAC) {
+		if n >= 12 && bytes.Equal(buf[6:12], SourceMAC) {
 			got = append(got, withTag(t, bytes.Clone(buf[:n]), control[:controlLen]))
 		}
 	}
@@ -170,11 +159,12 @@ func withTag(t testing.TB, frame, control []byte) []byte {
 	return append(tagged, frame[12:]...)
 }
 
-var sourceMAC = net.HardwareAddr{0x06, 0, 0, 0, 0, 1}
+// SourceMAC is that of every frame that a Recorder takes.
+var SourceMAC = net.HardwareAddr{0x06, 0, 0, 0, 0, 1}
 
-// frame returns a TCP frame from sender number sender, with sequence number
+// Frame returns a TCP frame from sender number sender, with sequence number
 // seq and a payload of the given length.
-func frame(t testing.TB, sender uint16, seq uint32, payload int) mirror.Frame {
+func Frame(t testing.TB, sender uint16, seq uint32, payload int) mirror.Frame {
 	t.Helper()
 	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolTCP,
 		SrcIP: net.IP{192, 0, 2, 1}, DstIP: net.IP{192, 0, 2, 2}}
@@ -185,7 +175,7 @@ func frame(t testing.TB, sender uint16, seq uint32, payload int) mirror.Frame {
 	data := bytes.Repeat([]byte{byte(seq), byte(sender)}, payload/2+1)[:payload]
 	buf := gopacket.NewSerializeBuffer()
 	err := gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
-		&layers.Ethernet{SrcMAC: sourceMAC, DstMAC: net.HardwareAddr{0x06, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4},
+		&layers.Ethernet{SrcMAC: SourceMAC, DstMAC: net.HardwareAddr{0x06, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4},
 		ip, tcp, gopacket.Payload(data))
 	if err != nil {
 		t.Fatal(err)
@@ -195,24 +185,24 @@ func frame(t testing.TB, sender uint16, seq uint32, payload int) mirror.Frame {
 	return mirror.Frame{Header: octets[:cut:cut], Payload: octets[cut:]}
 }
 
-// frames returns n frames of 14+20+20+payload octets with ascending sequence
+// Frames returns n frames of 14+20+20+payload octets with ascending sequence
 // numbers.
-func frames(t testing.TB, sender uint16, n, payload int) []mirror.Frame {
+func Frames(t testing.TB, sender uint16, n, payload int) []mirror.Frame {
 	t.Helper()
 	fs := make([]mirror.Frame, n)
 	for i := range fs {
-		fs[i] = frame(t, sender, uint32(i), payload)
+		fs[i] = Frame(t, sender, uint32(i), payload)
 	}
 	return fs
 }
 
-// portAndSeq reads back what frame wrote.
-func portAndSeq(octets []byte) (sender uint16, seq uint32) {
+// PortAndSeq reads back what Frame wrote.
+func PortAndSeq(octets []byte) (sender uint16, seq uint32) {
 	return binary.BigEndian.Uint16(octets[34:]), binary.BigEndian.Uint32(octets[38:])
 }
 
-// eventually waits up to 5 s for a condition.
-func eventually(t testing.TB, what string, ok func() bool) {
+// Eventually waits up to 5 s for a condition.
+func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -221,22 +211,43 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// logLines is a logger's output for a test to read.
-type logLines struct {
+// LogLines is a logger's output for a test to read.
+type LogLines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (l *logLines) Write(p []byte) (int, error) {
+// Write implements io.Writer.
+func (l *LogLines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(p)
 }
 
-func (l *logLines) count(substring string) int {
+// Count returns how often the output contains a string.
+func (l *LogLines) Count(substring string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Count(l.buf.String(), substring)
 }
 
-func (l *logLines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+// Logger returns a logger that writes text to l.
+func (l *LogLines) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// Quiet keeps the kernel's own frames off both ends, so that counters count
+// those of the test alone.
+func Quiet(t testing.TB) {
+	t.Helper()
+	for _, name := range []string{Near, Far} {
+		Must(t, os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/disable_ipv6", []byte("1"), 0))
+		Must(t, netlink.LinkSetARPOff(Named(t, name)))
+	}
+}
+
+// Must fails the test if there is an error.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
