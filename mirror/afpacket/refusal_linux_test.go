@@ -26,7 +26,7 @@ func superSegment(t *testing.T, n int) (mirror.Frame, [][]byte) {
 		f = mirror.Frame{Header: bytes.Clone(last.Header), Payload: bytes.Clone(last.Payload), Segment: last.Segment}
 		return len(frames), nil
 	}
-	c := mirror.Open(r, flows[0].flow, options(mirror.Mark{}))
+	c := mirror.Open(r, linktest.Flows[0].Flow, linktest.Options(mirror.Mark{}))
 	c.Data(mirror.OriginToClient, make([]byte, n*1448-100))
 	if f.Segments() != n {
 		t.Fatalf("%d segments, want %d", f.Segments(), n)
@@ -144,7 +144,7 @@ func TestSilentDrops(t *testing.T) {
 		t.Fatalf("Send = %d, %v", n, err)
 	}
 	linktest.Eventually(t, "super-segments are given up", func() bool { return s.SegmentLimit() == 0 })
-	c := mirror.Open(s, flows[0].flow, options(mirror.Mark{}))
+	c := mirror.Open(s, linktest.Flows[0].Flow, linktest.Options(mirror.Mark{}))
 	c.Data(mirror.OriginToClient, make([]byte, 60_000))
 	if a := c.Close(); a.Lost["queue-full"][mirror.OriginToClient] != 60_000 {
 		t.Errorf("account %+v, want 60000 octets lost", a)

@@ -158,10 +158,22 @@ func (s *socket) cancel() bool {
 		s.memory.give(d.Addr)
 		*d = unix.XDPDesc{Addr: nowhere, Len: 1}
 	}
-	// The kernel skips what is invalid, and takes nothing.
-	_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
+	// The kernel passes by what is invalid: recent versions one at each call,
+	// others all at once, and they do not say so.
+	last := s.tx.consumer.Load()
+	for range s.produced - s.taken {
+		_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
+		if errno != 0 && errno != unix.EINTR {
+			return false
+		}
+		now := s.tx.consumer.Load()
+		if now == s.produced || now == last && errno == 0 {
+			break
+		}
+		last = now
+	}
 	s.taken = s.produced
-	return errno == 0
+	return true
 }
 
 // close releases the socket and its memory.

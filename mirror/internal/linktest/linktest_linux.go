@@ -114,7 +114,22 @@ func NewRecorder(t testing.TB) *Recorder {
 // within the given quiet time.
 func (r *Recorder) Frames(t testing.TB, want int, quiet time.Duration) [][]byte {
 	t.Helper()
-	var got [][]byte
+	got := r.receive(t, want, quiet)
+	if len(got) != want {
+		t.Fatalf("%d frames arrived, want %d", len(got), want)
+	}
+	return got
+}
+
+// Some receives frames until none has come for the given time.
+func (r *Recorder) Some(t testing.TB, quiet time.Duration) [][]byte {
+	t.Helper()
+	return r.receive(t, 0, quiet)
+}
+
+// receive waits long for the first want frames, and for a quiet time after them.
+func (r *Recorder) receive(t testing.TB, want int, quiet time.Duration) (got [][]byte) {
+	t.Helper()
 	buf, control := make([]byte, 1<<17), make([]byte, 64)
 	for {
 		timeout := 5 * time.Second
@@ -126,20 +141,16 @@ func (r *Recorder) Frames(t testing.TB, want int, quiet time.Duration) [][]byte 
 			t.Fatal(err)
 		}
 		n, controlLen, _, _, err := unix.Recvmsg(r.fd, buf, control, 0)
-		if errors.Is(err, unix.EINTR) {
+		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENETDOWN) { // its interface went down
 			continue
 		}
 		if err != nil { // quiet
-			break
+			return got
 		}
 		if n >= 12 && bytes.Equal(buf[6:12], SourceMAC) {
 			got = append(got, withTag(t, bytes.Clone(buf[:n]), control[:controlLen]))
 		}
 	}
-	if len(got) != want {
-		t.Fatalf("%d frames arrived, want %d", len(got), want)
-	}
-	return got
 }
 
 // withTag puts the VLAN tag back that the kernel takes off received frames and
@@ -250,4 +261,14 @@ func Must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Without takes a capability from the test's thread, which ends with the test.
+func Without(t testing.TB, capability uint) {
+	t.Helper()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	Must(t, unix.Capget(&header, &data[0]))
+	data[capability/32].Effective &^= 1 << (capability % 32)
+	Must(t, unix.Capset(&header, &data[0]))
 }
