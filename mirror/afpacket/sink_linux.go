@@ -27,6 +27,7 @@ const (
 type Config struct {
 	Interface string // name of the interface, 1 to 15 octets; it need not exist
 	Full      Full
+	MTU       int // longest IP packet, in octets, if less than the interface's; 0: that
 	// GSO has the kernel, or the adapter, cut super-segments of up to 64 KiB:
 	// the sink is a mirror.Segmenter. A software device is kept from leaving
 	// checksums unfinished (transmit checksum offload is switched off until
@@ -58,6 +59,7 @@ const (
 // use; the frames of concurrent calls may interleave.
 type Sink struct {
 	full     Full
+	mtu      int           // the longest packet wanted; 0: the interface's MTU
 	patience time.Duration // how long a blocked Send waits for one frame
 	fd       int
 	watch    *link.Watcher
@@ -92,7 +94,7 @@ func Open(cfg Config) (*Sink, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Sink{full: cfg.Full, patience: patience, log: log}
+	s := &Sink{full: cfg.Full, mtu: cfg.MTU, patience: patience, log: log}
 	s.batches.New = func() any { return newBatch(cfg.GSO) }
 	var err error
 	if s.fd, err = openSocket(cfg); err != nil {
@@ -328,8 +330,13 @@ func (s *Sink) usable(l *link.Link) error {
 }
 
 // MTU implements [mirror.Sink]: the interface's MTU as last seen, 1500 before
-// that.
-func (s *Sink) MTU() int { return s.watch.Link().MTU }
+// that, at most the one configured.
+func (s *Sink) MTU() int {
+	if mtu := s.watch.Link().MTU; s.mtu == 0 || mtu < s.mtu {
+		return mtu
+	}
+	return s.mtu
+}
 
 // SegmentLimit implements [mirror.Segmenter]: 65535 with GSO while checksums are
 // complete, else 0.

@@ -18,6 +18,7 @@ import (
 type Config struct {
 	Interface string // name of the interface, 1 to 15 octets; it need not exist
 	Full      afpacket.Full
+	MTU       int          // longest IP packet, in octets, if less than the interface's; 0: that
 	Logger    *slog.Logger // nil discards
 }
 
@@ -43,6 +44,7 @@ const (
 // use; Sends take turns.
 type Sink struct {
 	full      afpacket.Full
+	mtu       int           // the longest packet wanted
 	patience  time.Duration // how long a blocked Send waits for one frame
 	log       *slog.Logger
 	name      string
@@ -70,9 +72,12 @@ func Open(cfg Config) (*Sink, error) {
 	case cfg.Full > afpacket.Block:
 		return nil, fmt.Errorf("unknown full policy %d", cfg.Full)
 	}
-	s := &Sink{full: cfg.Full, patience: patience, log: cfg.Logger, name: cfg.Interface}
+	s := &Sink{full: cfg.Full, mtu: MaxMTU, patience: patience, log: cfg.Logger, name: cfg.Interface}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MTU > 0 {
+		s.mtu = min(s.mtu, cfg.MTU)
 	}
 	var err error
 	if s.namespace, err = currentNamespace(); err != nil {
@@ -254,8 +259,8 @@ func (s *Sink) usable(l *link.Link) error {
 }
 
 // MTU implements [mirror.Sink]: the interface's MTU as last seen, 1500 before
-// that, MaxMTU at most.
-func (s *Sink) MTU() int { return min(s.watch.Link().MTU, MaxMTU) }
+// that, at most MaxMTU and the one configured.
+func (s *Sink) MTU() int { return min(s.watch.Link().MTU, s.mtu) }
 
 // Idle implements [mirror.Sink]. It is always false.
 func (s *Sink) Idle() bool { return false }
