@@ -369,6 +369,7 @@ func (s *Sink) Close() error {
 		unix.Close(s.fd)
 		s.fd = -1
 		s.mu.Unlock()
+		s.watch.Reconcile(s.count.Frames.Load(), s.base)
 		s.watch.Close()
 		if s.sums != nil {
 			s.sums.close()

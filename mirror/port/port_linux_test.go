@@ -233,3 +233,35 @@ func TestCloseUnderLoad(t *testing.T) {
 		}
 	})
 }
+
+// TestCountersAreReconciled: at Close a sink says so if the device did not send
+// what it took.
+func TestCountersAreReconciled(t *testing.T) {
+	methods(t, func(t *testing.T, m Method) {
+		lines := new(linktest.LogLines)
+		s := openSink(t, Config{Method: m, Logger: lines.Logger()})
+		if n, err := s.Send(linktest.Frames(t, 1, 100, 10)); n != 100 || err != nil {
+			t.Fatalf("Send = %d, %v", n, err)
+		}
+		s.Close()
+		if lines.Count("did not send") != 0 {
+			t.Error("frames are said to be missing")
+		}
+	})
+	t.Run("missing", func(t *testing.T) {
+		linktest.Enter(t)
+		linktest.AddVeth(t)
+		linktest.Quiet(t)
+		// A queue that takes everything and lets nothing out.
+		linktest.LimitRate(t, 1000, 1<<20)
+		lines := new(linktest.LogLines)
+		s := openSink(t, Config{Method: SendMMsg, Logger: lines.Logger()})
+		if n, err := s.Send(linktest.Frames(t, 1, 100, 1000)); n != 100 || err != nil {
+			t.Fatalf("Send = %d, %v", n, err)
+		}
+		s.Close()
+		if lines.Count("did not send") != 1 {
+			t.Error("nothing is said of frames that were not sent")
+		}
+	})
+}

@@ -287,10 +287,11 @@ func (s *Sink) Stats() afpacket.Stats {
 func (s *Sink) Close() error {
 	s.close.Do(func() {
 		s.closing.Store(true)
-		s.watch.Close()
 		s.mu.Lock()
-		s.unbind()
+		s.unbind() // for good: prepare sees that the sink is closing
 		s.mu.Unlock()
+		s.watch.Reconcile(s.count.Frames.Load(), s.base)
+		s.watch.Close()
 		s.namespace.close()
 	})
 	return nil

@@ -46,6 +46,7 @@ pair), by every method, without and with tcpdump at the far end.`,
 	f.IntVar(&o.Rounds, "rounds", 5, "interleaved rounds")
 	f.IntVar(&o.Clients, "clients", 4, "parallel downloads")
 	f.Int64Var(&size, "size", 256, "MiB a download; with --emission MiB a measurement, default 1024")
+	f.StringSliceVar(&o.Only, "only", nil, "`NAMES` of the programs that take part, as in the table, by comma")
 	f.BoolVar(&emission, "emission", false, "measure the methods of mirror ports instead")
 	f.StringVar(&o.Results, "results", "", "`DIR` for the figures as JSON")
 	return cmd

@@ -62,6 +62,7 @@ type Watcher struct {
 	counters Counters
 	last     Counters // of the present device when last read
 	index    int      // of the device that last belongs to
+	devices  int      // how many there were under the name
 
 	events   *nl.NetlinkSocket
 	requests *netlink.Handle
@@ -132,6 +133,28 @@ func (w *Watcher) Read() (Counters, error) {
 		return Counters{}, err
 	}
 	return w.count(found.Attrs()), nil
+}
+
+// Reconcile compares what a sink has counted as taken, since the counters were
+// base, with what the device sent: at the end a frame is one or the other. It
+// waits a moment for frames that are queued, and logs what is missing. Where the
+// interface was re-created nothing can be said.
+func (w *Watcher) Reconcile(taken uint64, base Counters) {
+	var missing uint64
+	for range 20 {
+		now, err := w.Read()
+		w.mu.Lock()
+		steady := w.devices == 1
+		w.mu.Unlock()
+		if err != nil || !steady {
+			return
+		}
+		if missing = advance(now.Packets-base.Packets, taken); missing == 0 {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	w.log.Warn("mirror interface took frames that it did not send", "iface", w.name, "frames", missing)
 }
 
 // Queued reports whether frames wait in a queue of the kernel before they reach
@@ -216,6 +239,9 @@ func (w *Watcher) count(attrs *netlink.LinkAttrs) Counters {
 	if attrs.Index == w.index {
 		w.counters.Packets += advance(w.last.Packets, now.Packets)
 		w.counters.Dropped += advance(w.last.Dropped, now.Dropped)
+	}
+	if attrs.Index != w.index {
+		w.devices++
 	}
 	w.last, w.index = now, attrs.Index
 	return w.counters
