@@ -25,10 +25,11 @@ type feed struct {
 	outlets []*outlet
 }
 
-// outlet is one configured mirror: a sink, and what is to be shown there.
+// outlet is one configured mirror: its sinks, of which a session has one, and
+// what is to be shown there.
 type outlet struct {
 	name    string
-	sink    mirror.Sink
+	sinks   mirror.Balance
 	close   func() error
 	content [4]bool // by decrypt.Content
 	options mirror.Options
@@ -121,13 +122,14 @@ func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 	opts.Note = note(s, content)
 	opts.Handshake = handshake(s.Link.Handshake)
 	b.noted = content
-	b.conversation = mirror.Open(b.outlet.sink, mirror.Flow{
+	flow := mirror.Flow{
 		Client:    s.Client,
 		Origin:    s.Origin,
 		ClientMAC: s.Link.ClientMAC,
 		OriginMAC: s.Link.OriginMAC,
 		VLAN:      s.Link.VLAN,
-	}, opts)
+	}
+	b.conversation = mirror.Open(b.outlet.sinks.For(flow), flow, opts)
 }
 
 // handshake translates what an intake saw of client and origin themselves.

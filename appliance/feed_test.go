@@ -14,7 +14,7 @@ import (
 // recording returns an outlet onto a recording sink.
 func recording(name string, content ...decrypt.Content) (*outlet, *mirrortest.Recorder) {
 	r := &mirrortest.Recorder{}
-	o := &outlet{name: name, sink: r, close: func() error { return nil }}
+	o := &outlet{name: name, sinks: mirror.Balance{r}, close: func() error { return nil }}
 	for _, c := range content {
 		o.content[c] = true
 	}

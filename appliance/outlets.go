@@ -12,6 +12,7 @@ import (
 	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/pcapip"
 	"github.com/clearspan/clearspan/mirror/pcapng"
+	"github.com/clearspan/clearspan/mirror/port"
 )
 
 // openFeed opens every configured mirror.
@@ -57,15 +58,9 @@ func openOutlet(m config.Mirror, log *slog.Logger) (*outlet, error) {
 	o.content[decrypt.Upgrade] = m.STARTTLS == config.KeepSTARTTLS
 	switch m.Kind {
 	case config.Interface:
-		full := afpacket.Drop
-		if m.Full == config.Block {
-			full = afpacket.Block
-		}
-		s, err := afpacket.Open(afpacket.Config{Interface: m.Interface, Full: full, Logger: log})
-		if err != nil {
+		if err := o.openPorts(m, log); err != nil {
 			return nil, err
 		}
-		o.sink, o.close = s, s.Close
 	case config.PCAPNG:
 		full := pcapng.Block
 		if m.Full == config.Drop {
@@ -79,17 +74,41 @@ func openOutlet(m config.Mirror, log *slog.Logger) (*outlet, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.sink, o.close = s, s.Close
+		o.sinks, o.close = mirror.Balance{s}, s.Close
 	case config.PCAPOverIP:
 		s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, MTU: m.MTU, Logger: log})
 		if err != nil {
 			return nil, err
 		}
-		o.sink, o.close = s, s.Close
+		o.sinks, o.close = mirror.Balance{s}, s.Close
 	default:
 		return nil, fmt.Errorf("kind %s is not available in this version", m.Kind)
 	}
 	return o, nil
+}
+
+// openPorts opens the sinks of a mirror of kind interface.
+func (o *outlet) openPorts(m config.Mirror, log *slog.Logger) error {
+	full := afpacket.Drop
+	if m.Full == config.Block {
+		full = afpacket.Block
+	}
+	var ports []port.Sink
+	o.close = func() error {
+		var errs []error
+		for _, p := range ports {
+			errs = append(errs, p.Close())
+		}
+		return errors.Join(errs...)
+	}
+	for _, name := range m.Interfaces {
+		p, _, err := port.Open(port.Config{Interface: name, Method: port.Method(m.Method), Full: full, MTU: m.MTU, Logger: log})
+		if err != nil {
+			return errors.Join(err, o.close())
+		}
+		ports, o.sinks = append(ports, p), append(o.sinks, p)
+	}
+	return nil
 }
 
 func portMap(m config.Mirror) mirror.PortMap {

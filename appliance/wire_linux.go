@@ -66,7 +66,7 @@ func (a *Appliance) copies(c config.Intake) wire.Copy {
 			continue
 		}
 		wants := wire.Copy{
-			To:       m.Interface,
+			To:       m.Interfaces[0],
 			Plain:    slices.Contains(m.Content, config.Plain) && len(c.Ports) > 0, // else every port is selected
 			Tunneled: slices.Contains(m.Content, config.Tunneled),
 			Other:    slices.Contains(m.Content, config.Other),

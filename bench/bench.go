@@ -29,6 +29,7 @@ type Options struct {
 	Rounds  int       // default 5
 	Size    int64     // octets a download, default 256 MiB
 	Clients int       // parallel downloads, default 4
+	Only    []string  // names of the programs that take part; nil: all
 }
 
 const (

@@ -93,3 +93,27 @@ func TestRun(t *testing.T) {
 		}
 	}
 }
+
+// TestEmission is a small run: every method is measured, whatever it costs.
+func TestEmission(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a network")
+	}
+	netlab.ForTest(t) // skips or fails without the capabilities
+	if err := lab.MissingPrograms("demo"); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	o := EmissionOptions{Out: &out, Results: t.TempDir(), Rounds: 1, Size: 8 << 20}
+	if err := Emission(t.Context(), o); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	for _, row := range []string{"| sendmmsg | no |", "| sendmmsg | yes |", "| gso | no |", "| gso | yes |", "| xdp | no |", "| xdp | yes |"} {
+		if !strings.Contains(out.String(), row) {
+			t.Errorf("no row %q:\n%s", row, &out)
+		}
+	}
+	if files, _ := filepath.Glob(filepath.Join(o.Results, "*-emission.json")); len(files) != 1 {
+		t.Errorf("files %v", files)
+	}
+}

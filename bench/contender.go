@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -50,6 +51,9 @@ func (b *bed) contenders() (list []*contender, skipped []string, err error) {
 		{oursFiles, b.Binary, b.clearspan("mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
 		{split, "sslsplit", b.sslsplit(false)},
 	} {
+		if len(b.Only) > 0 && !slices.Contains(b.Only, p.name) {
+			continue
+		}
 		if _, err := exec.LookPath(p.program); err != nil {
 			skipped = append(skipped, fmt.Sprintf("%s: %s is not installed", p.name, p.program))
 			continue

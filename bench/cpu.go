@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -20,19 +23,32 @@ func cpuTime(pid int) (time.Duration, error) {
 			return 0, fmt.Errorf("read CPU time of process %d: it is gone", p)
 		}
 		for _, task := range tasks {
-			b, err := os.ReadFile(task)
-			if err != nil {
+			d, err := scheduled(filepath.Dir(task))
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 				continue // a thread that has just ended
 			}
-			first, _, _ := strings.Cut(string(b), " ")
-			ns, err := strconv.ParseInt(first, 10, 64)
 			if err != nil {
-				return 0, fmt.Errorf("parse %s: %w", task, err)
+				return 0, err
 			}
-			total += time.Duration(ns)
+			total += d
 		}
 	}
 	return total, nil
+}
+
+// scheduled returns the CPU time of one process or thread, given by its
+// directory under /proc.
+func scheduled(dir string) (time.Duration, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "schedstat"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	ns, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("parse CPU time in %s: %w", dir, err)
+	}
+	return time.Duration(ns), nil
 }
 
 // descendants returns the processes below pid.

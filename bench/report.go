@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -88,15 +89,20 @@ func (r *report) write(o Options) error {
 	if o.Results == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(r, "", "  ")
+	return keep(o.Out, o.Results, r.Time, "", r)
+}
+
+// keep writes figures as JSON to a file in dir named after their time.
+func keep(out io.Writer, dir string, at time.Time, suffix string, figures any) error {
+	b, err := json.MarshalIndent(figures, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.Results, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	file := filepath.Join(o.Results, r.Time.Format("20060102T150405Z")+".json")
-	fmt.Fprintf(o.Out, "\nfigures: %s\n", file)
+	file := filepath.Join(dir, at.Format("20060102T150405Z")+suffix+".json")
+	fmt.Fprintf(out, "\nfigures: %s\n", file)
 	return os.WriteFile(file, append(b, '\n'), 0o644)
 }
 

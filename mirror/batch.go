@@ -9,11 +9,15 @@ import (
 // batchFrames is how many frames go to the sink in one Send at most.
 const batchFrames = 64
 
+// maxSegments is how many segments a super-segment has at most.
+const maxSegments = 1 << 8
+
 // batch is the working memory of one call. Conversations hold one only while
 // they build frames, so that an idle conversation costs no buffer.
 type batch struct {
 	n       int // frames built and not sent
 	size    int // payload octets that a segment may carry now
+	super   int // payload octets that a super-segment may carry now; not above size: none are built
 	tsval   uint32
 	acked   [2]uint32 // Conversation.acked as the sink knows it
 	frames  [batchFrames]Frame
@@ -25,6 +29,8 @@ type batch struct {
 type sent struct {
 	dir   Direction
 	flags uint8
+	count uint8  // frames on the medium
+	n     uint16 // payload octets
 	end   uint32 // sequence number after the segment
 	ack   uint32
 }
@@ -52,6 +58,10 @@ func (c *Conversation) start(b *batch) {
 		c.putDue(b, mss)
 	}
 	b.size = min(mss, int(c.mss)) - (c.layout.tcpLength() - tcpHeader)
+	b.super = 0
+	if c.segmenter != nil {
+		b.super = min(c.segmenter.SegmentLimit(), maxMTU) - int(c.layout.end-c.layout.ip)
+	}
 }
 
 // finish sends the rest of b and gives it back.
@@ -81,7 +91,40 @@ func (c *Conversation) put(b *batch, dir Direction, flags uint8, payload []byte)
 	}
 	c.next[dir], c.acked[dir^1] = end, ack
 	header := c.templates[dir].put(&b.headers[b.n], c.layout, seq, ack, flags, b.tsval+c.skew[dir], c.echo[dir^1], len(payload), checksum.Sum(payload))
-	c.append(b, header, payload, sent{dir, flags, end, ack})
+	c.append(b, header, payload, sent{dir: dir, flags: flags, end: end, ack: ack})
+}
+
+// putSuper appends a super-segment to b: count segments of b.size octets, the
+// last one perhaps shorter. It stands for as many calls of put.
+func (c *Conversation) putSuper(b *batch, dir Direction, flags uint8, payload []byte, count int) {
+	seq, ack := c.next[dir], c.next[dir^1]
+	end := seq + uint32(len(payload))
+	c.next[dir], c.acked[dir^1] = end, ack
+	header := c.templates[dir].putSuper(&b.headers[b.n], c.layout, seq, ack, flags, b.tsval+c.skew[dir], c.echo[dir^1], len(payload), count)
+	b.frames[b.n].Segment = b.size
+	c.append(b, header, payload, sent{dir: dir, flags: flags, count: uint8(count - 1), end: end, ack: ack})
+}
+
+// together returns how many of the first octets of p, which is not empty, go
+// into one frame, and how many segments they make. What separate segments
+// would show is what a super-segment shows: it ends where an acknowledgement
+// has to come in between.
+func (c *Conversation) together(b *batch, dir Direction, p []byte) (octets, segments int) {
+	room := min(b.super, maxUnacked-int(c.next[dir]-c.acked[dir]))
+	octets = min(len(p), b.size)
+	if room <= b.size || len(p) <= b.size {
+		return octets, 1
+	}
+	if len(p) <= room {
+		octets = len(p)
+	} else {
+		octets = room - room%b.size
+	}
+	segments = (octets + b.size - 1) / b.size
+	if segments > maxSegments {
+		octets, segments = maxSegments*b.size, maxSegments
+	}
+	return octets, segments
 }
 
 // putACK appends the receiver's acknowledgement of direction dir to b, if n more
@@ -95,6 +138,7 @@ func (c *Conversation) putACK(b *batch, dir Direction, n int) {
 func (c *Conversation) append(b *batch, header, payload []byte, s sent) {
 	frame := &b.frames[b.n]
 	frame.Header, frame.Payload = header, payload
+	s.n = uint16(len(payload))
 	if b.n == 0 {
 		frame.Note = c.note
 	}
@@ -103,28 +147,29 @@ func (c *Conversation) append(b *batch, header, payload []byte, s sent) {
 	c.echo[s.dir] = b.tsval + c.skew[s.dir]
 }
 
-// settle books a batch of which the sink took the first n frames, and takes
-// back what the others would have told.
+// settle books a batch of which the sink took the first n frames, and perhaps
+// part of the next, and takes back what the others would have told.
 func (c *Conversation) settle(b *batch, n int, err error) {
 	c.acked = b.acked
 	for i := range n {
 		s := &b.sent[i]
 		c.shown[s.dir] = s.end
 		c.acked[s.dir^1] = s.ack
-		c.ledger.octets[s.dir] += uint64(len(b.frames[i].Payload))
+		c.ledger.octets[s.dir] += uint64(s.n)
+		c.ledger.frames += uint64(s.count) + 1
 	}
-	c.ledger.frames += uint64(n)
 	if n > 0 {
 		c.note = ""
 	}
 	if n == b.n {
 		return
 	}
-	c.ledger.framesLost += uint64(b.n - n)
+	c.settlePart(&b.frames[n], &b.sent[n])
 	reason := LossReason(err)
 	for i := n; i < b.n; i++ {
 		s := &b.sent[i]
-		c.ledger.lose(s.dir, uint64(len(b.frames[i].Payload)), reason)
+		c.ledger.framesLost += uint64(s.count) + 1
+		c.ledger.lose(s.dir, uint64(s.n), reason)
 		switch {
 		case s.flags == flagSYN:
 			c.opened, c.due = false, true
@@ -142,4 +187,21 @@ func (c *Conversation) settle(b *batch, n int, err error) {
 			c.next[dir] = c.shown[dir] + maxGap
 		}
 	}
+}
+
+// settlePart books what the sink took of the first frame that it refused, and
+// leaves the rest in s.
+func (c *Conversation) settlePart(f *Frame, s *sent) {
+	taken := int(s.n) - len(f.Payload)
+	if f.Segment <= 0 || taken <= 0 {
+		return
+	}
+	count := taken / f.Segment
+	s.n -= uint16(taken)
+	s.count -= uint8(count)
+	c.shown[s.dir] = s.end - uint32(s.n)
+	c.acked[s.dir^1] = s.ack
+	c.note = ""
+	c.ledger.octets[s.dir] += uint64(taken)
+	c.ledger.frames += uint64(count)
 }

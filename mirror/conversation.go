@@ -51,6 +51,7 @@ const (
 // sink took nothing is tried again with the next frames.
 type Conversation struct {
 	sink      Sink
+	segmenter Segmenter // sink, if it is one
 	now       func() time.Time
 	note      string
 	templates [2]template
@@ -94,6 +95,7 @@ func Open(sink Sink, flow Flow, opts Options) *Conversation {
 		flow.VLAN = opts.Mark.VLAN
 	}
 	c := &Conversation{sink: sink, now: opts.Now, due: true}
+	c.segmenter, _ = sink.(Segmenter)
 	c.clock = uint32(c.now().UnixMilli())
 	real, offers := opts.Handshake.usable()
 	stamped := real == nil || offers[0].timestamps && offers[1].timestamps
@@ -140,13 +142,17 @@ func (c *Conversation) Data(dir Direction, p []byte) {
 			c.flush(b)
 			c.start(b)
 		}
-		n := min(len(p), b.size)
-		c.putACK(b, dir, n)
+		c.putACK(b, dir, min(len(p), b.size))
+		n, count := c.together(b, dir, p)
 		flags := uint8(flagACK)
 		if n == len(p) {
 			flags |= flagPSH
 		}
-		c.put(b, dir, flags, p[:n])
+		if count > 1 {
+			c.putSuper(b, dir, flags, p[:n], count)
+		} else {
+			c.put(b, dir, flags, p[:n])
+		}
 		p = p[n:]
 	}
 	c.finish(b)
@@ -280,13 +286,13 @@ func (c *Conversation) putHandshake(b *batch, mss uint16) {
 		synACK.Options = inventOptions(options[1][:0], mss, b.tsval, b.tsval)
 	}
 	h := c.templates[ClientToOrigin].putSYN(&b.headers[b.n], c.layout, client, 0, flagSYN, syn.Window, syn.Options)
-	c.append(b, h, nil, sent{ClientToOrigin, flagSYN, client + 1, origin + 1})
+	c.append(b, h, nil, sent{dir: ClientToOrigin, flags: flagSYN, end: client + 1, ack: origin + 1})
 	b.frames[b.n-1].Time = syn.Time
 	h = c.templates[OriginToClient].putSYN(&b.headers[b.n], c.layout, origin, client+1, flagSYN|flagACK, synACK.Window, synACK.Options)
-	c.append(b, h, nil, sent{OriginToClient, flagSYN | flagACK, origin + 1, client + 1})
+	c.append(b, h, nil, sent{dir: OriginToClient, flags: flagSYN | flagACK, end: origin + 1, ack: client + 1})
 	b.frames[b.n-1].Time = synACK.Time
 	tsval := b.tsval + c.skew[ClientToOrigin]
 	h = c.templates[ClientToOrigin].put(&b.headers[b.n], c.layout, client+1, origin+1, flagACK, tsval, b.tsval+c.skew[OriginToClient], 0, 0)
-	c.append(b, h, nil, sent{ClientToOrigin, flagACK, client + 1, origin + 1})
+	c.append(b, h, nil, sent{dir: ClientToOrigin, flags: flagACK, end: client + 1, ack: origin + 1})
 	b.frames[b.n-1].Time = synACK.Time
 }

@@ -48,6 +48,7 @@ type template struct {
 	id     uint16 // next IPv4 identification
 	ipSum  uint32 // IPv4 header without length, identification and checksum
 	tcpSum uint32 // pseudo-header without length, TCP header without what changes
+	pseudo uint32 // pseudo-header without length
 }
 
 // layout says where headers start in a frame.
@@ -134,7 +135,8 @@ func newTemplate(dir Direction, flow Flow, mark Mark, ttl uint8, l layout) templ
 	if l.timestamps {
 		copy(tcp[20:], []byte{1, 1, 8, 10}) // RFC 7323, Appendix A
 	}
-	t.tcpSum = 6 + uint32(checksum.Sum(addresses)) + uint32(checksum.Sum(tcp))
+	t.pseudo = 6 + uint32(checksum.Sum(addresses))
+	t.tcpSum = t.pseudo + uint32(checksum.Sum(tcp))
 	return t
 }
 
@@ -157,6 +159,16 @@ func (t *template) put(slot *[synHeader]byte, l layout, seq, ack uint32, flags u
 	total := uint64(t.tcpSum) + uint64(size) + uint64(flags) + uint64(seq) + uint64(ack) + uint64(tsval) + uint64(tsecr) + uint64(sum)
 	binary.BigEndian.PutUint16(tcp[16:], ^checksum.Fold(total))
 	return slot[:l.end]
+}
+
+// putSuper is put for a super-segment that becomes count segments: the checksum
+// is left to who cuts it.
+func (t *template) putSuper(slot *[synHeader]byte, l layout, seq, ack uint32, flags uint8, tsval, tsecr uint32, n, count int) []byte {
+	header := t.put(slot, l, seq, ack, flags, tsval, tsecr, n, 0)
+	sum := uint64(t.pseudo) + uint64(l.tcpLength()+n)
+	binary.BigEndian.PutUint16(slot[l.tcp+16:], checksum.Fold(sum))
+	t.id += uint16(count - 1)
+	return header
 }
 
 // putIP writes the fields of the IP header that depend on size, the octets of

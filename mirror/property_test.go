@@ -33,11 +33,17 @@ func run(next func(bound int) int, lossy bool) error {
 			if !failing || s.next(3) == 0 {
 				return len(frames), nil
 			}
-			return s.next(len(frames)), lossErrors[s.next(len(lossErrors))]
+			n := s.next(len(frames))
+			if segments := frames[n].Segments(); segments > 1 {
+				frames[n].Advance(s.next(segments))
+			}
+			return n, lossErrors[s.next(len(lossErrors))]
 		}
 	}
 	mtus := []int{1500, 576, 9000, 1499, 0, 65535, 100}
 	s.recorder.SetMTU(mtus[s.next(len(mtus))])
+	limits := []int{0, 65535, 16384, 3000, 700}
+	s.recorder.SetSegmentLimit(limits[s.next(len(limits))])
 	flow := flow4
 	if s.next(2) == 1 {
 		flow = flow6
@@ -53,7 +59,7 @@ func run(next func(bound int) int, lossy bool) error {
 		dir := mirror.Direction(s.next(2))
 		operations := 6
 		if lossy {
-			operations = 12
+			operations = 13
 		}
 		switch s.next(operations) {
 		case 0, 1:
@@ -82,6 +88,8 @@ func run(next func(bound int) int, lossy bool) error {
 		case 10:
 			s.recorder.SetMTU(mtus[s.next(len(mtus))])
 		case 11:
+			s.recorder.SetSegmentLimit(limits[s.next(len(limits))])
+		case 12:
 			if s.next(8) == 0 {
 				c.Reset(dir)
 			}

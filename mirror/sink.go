@@ -12,11 +12,21 @@ type Frame struct {
 	Payload []byte // TCP payload, may be empty
 	Note    string // comment for formats that can hold one, mostly empty
 
+	// Segment, if not 0, makes the frame a super-segment, which only a
+	// [Segmenter] is given: TCP data that go out in frames with Segment octets of
+	// Payload each, the last with what remains. Header is that of the whole;
+	// each frame has a copy in which lengths are its own, the sequence number and
+	// the IPv4 identification count on, PSH is set in the last only, and sums are
+	// complete. In Header the TCP checksum is the sum of the pseudo-header alone,
+	// folded and not inverted, as network adapters expect it.
+	Segment int
+
 	// Time is when the frame was sent, for formats that hold a time; zero: now.
 	Time time.Time
 }
 
-// Len returns the frame's length in octets, without FCS.
+// Len returns the frame's length in octets, without FCS; that of a
+// super-segment before it is cut.
 func (f *Frame) Len() int { return len(f.Header) + len(f.Payload) }
 
 // Sink takes frames to where recorders read them. Implementations are safe for

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -43,6 +44,16 @@ const (
 	KeepSTARTTLS    STARTTLS = "keep"    // the dialogue as it was
 )
 
+// Method is how frames reach a network interface.
+type Method string
+
+const (
+	AutoMethod Method = "auto"     // the cheapest that works
+	SendMMsg   Method = "sendmmsg" // frame by frame
+	GSO        Method = "gso"      // the kernel or the adapter cuts segments
+	XDP        Method = "xdp"      // AF_XDP
+)
+
 // Content is a class of octets.
 type Content string
 
@@ -73,9 +84,10 @@ type Rotate struct {
 type Mirror struct {
 	Name string // unique among mirrors
 	Kind Kind
-	// Interface is the interface to send on. Kind interface only. How frames
-	// are sent (method) is always chosen by the appliance.
-	Interface string
+	// Interfaces are the interfaces to send on, each session on one of them. Kind
+	// interface only, required.
+	Interfaces []string
+	Method     Method // kind interface only; default auto
 	// Directory holds the files; a relative one is relative to the state
 	// directory. Kind pcapng only. Default STATE/pcap.
 	Directory string
@@ -104,7 +116,10 @@ func DefaultMirror(name string, kind Kind) Mirror {
 		Name: name, Kind: kind, Full: Drop, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS,
 		Content: []Content{Decrypted, Plain},
 	}
-	if kind == PCAPNG {
+	switch kind {
+	case Interface:
+		m.Method = AutoMethod
+	case PCAPNG:
 		m.Full = Block
 		m.Rotate = Rotate{Size: 1 << 30, Every: time.Hour, Keep: 168}
 	}
@@ -159,13 +174,16 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 	kind := "kind " + string(m.Kind)
 	full := oneOf(Drop, Block)
 	if m.Kind == Interface {
-		m.Interface = required(t, "interface", parseInterface)
-		value(t, "method", "auto", func(s string) (string, error) {
-			if s != "auto" {
-				return "", fmt.Errorf("%q is not available in this version, want auto", s)
+		m.Interfaces = values(t, "interface", nil, parseInterface)
+		if !t.has("interface") {
+			t.missing("interface", "")
+		}
+		for i, name := range m.Interfaces {
+			if slices.Contains(m.Interfaces[:i], name) {
+				r.fail(t.place("interface"), "interface: %s stands there twice", name)
 			}
-			return s, nil
-		})
+		}
+		m.Method = value(t, "method", m.Method, oneOf(AutoMethod, SendMMsg, GSO, XDP))
 	} else {
 		t.foreign(kind, "interface", "method")
 	}

@@ -82,9 +82,11 @@ func (q Quick) mirrors() (mirrors []Mirror, err error) {
 	}
 	if q.Interface != "" {
 		m := DefaultMirror("recorder", Interface)
-		if m.Interface, err = parseInterface(q.Interface); err != nil {
+		name, err := parseInterface(q.Interface)
+		if err != nil {
 			return nil, fmt.Errorf("--interface: %w", err)
 		}
+		m.Interfaces = []string{name}
 		mirrors = append(mirrors, m)
 	}
 	if q.PCAPOverIP != "" {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/internal/link"
 )
 
 // Full says what Send does while the interface's transmit queue is full.
@@ -26,18 +27,23 @@ const (
 type Config struct {
 	Interface string // name of the interface, 1 to 15 octets; it need not exist
 	Full      Full
+	MTU       int // longest IP packet, in octets, if less than the interface's; 0: that
+	// GSO has the kernel, or the adapter, cut super-segments of up to 64 KiB:
+	// the sink is a mirror.Segmenter. A software device is kept from leaving
+	// checksums unfinished (transmit checksum offload is switched off until
+	// Close), which needs CAP_NET_ADMIN.
+	GSO bool
 	// SendBuffer is the socket's send buffer in octets of kernel memory: how
 	// much may wait in the interface's transmit queue (a full-size frame costs
-	// about 2.3 KiB). Zero means 8 MiB with Drop and the system's default with
-	// Block. Without CAP_NET_ADMIN the system caps it at net.core.wmem_max.
+	// about 2.3 KiB). Zero means 8 MiB with Drop or GSO, else the system's default. Without CAP_NET_ADMIN the system caps it at net.core.wmem_max.
 	SendBuffer int
 	Logger     *slog.Logger // nil discards
 }
 
 const (
-	defaultMTU        = 1500    // octets, until the interface was seen
-	defaultSendBuffer = 8 << 20 // octets, with Drop
+	defaultSendBuffer = 8 << 20 // octets, with Drop or GSO
 	maxSendBuffer     = 1 << 30 // octets
+	maxSuper          = 65535   // octets, longest IP packet that is cut
 	frameOverhead     = 14 + 4  // octets of Ethernet header and one VLAN tag, which an MTU does not count
 
 	// A blocked Send looks again after minBackoff, then after twice that, up to
@@ -53,22 +59,33 @@ const (
 // use; the frames of concurrent calls may interleave.
 type Sink struct {
 	full     Full
+	mtu      int           // the longest packet wanted; 0: the interface's MTU
 	patience time.Duration // how long a blocked Send waits for one frame
 	fd       int
-	watch    *watcher
+	watch    *link.Watcher
 	batches  sync.Pool // of *batch
-	count    counters
+	count    link.Totals
+	base     link.Counters // of the device when the sink was opened
 
-	mu      sync.RWMutex // held for reading by every Send, for writing while fd is closed
+	log    *slog.Logger
+	sums   *checksums   // nil without GSO; the watcher's, until Close
+	seen   link.Link    // the watcher's: what silent belongs to
+	silent uint64       // the watcher's: segments that the device dropped without a word
+	limit  atomic.Int32 // of super-segments, octets; 0: none are taken
+	queued atomic.Bool  // the kernel has a queue in front of the device
+	tally  tally        // with GSO
+
+	mu      sync.RWMutex // held for reading by every call of the kernel, for writing while none may be
 	closing atomic.Bool
 	close   sync.Once
 }
 
-var _ mirror.Sink = (*Sink)(nil)
+var _ mirror.Segmenter = (*Sink)(nil)
 
 // Open returns a sink for cfg.Interface. It fails if cfg is wrong or sockets
-// are refused (CAP_NET_RAW is needed), not because of the interface's state.
-// The caller must Close the sink.
+// are refused (CAP_NET_RAW is needed), not because of the interface's state;
+// with GSO also if the interface exists and its checksums cannot be had
+// complete. The caller must Close the sink.
 func Open(cfg Config) (*Sink, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -77,22 +94,72 @@ func Open(cfg Config) (*Sink, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	s := &Sink{full: cfg.Full, mtu: cfg.MTU, patience: patience, log: log}
+	s.batches.New = func() any { return newBatch(cfg.GSO) }
+	var err error
+	if s.fd, err = openSocket(cfg); err != nil {
+		return nil, err
+	}
+	if cfg.GSO {
+		if s.sums, err = openChecksums(cfg.Interface, log); err != nil {
+			unix.Close(s.fd)
+			return nil, err
+		}
+	}
+	if s.watch, err = link.Watch(cfg.Interface, log, s.prepare); err != nil {
+		unix.Close(s.fd)
+		if s.sums != nil {
+			s.sums.close()
+		}
+		return nil, fmt.Errorf("watch interface %s: %w", cfg.Interface, err)
+	}
+	s.base = s.watch.Counters()
+	return s, nil
+}
+
+func openSocket(cfg Config) (int, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open packet socket for %s: %w", cfg.Interface, err)
+		return -1, fmt.Errorf("open packet socket for %s: %w", cfg.Interface, err)
 	}
 	if err := setSendBuffer(fd, cfg); err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("set send buffer for %s: %w", cfg.Interface, err)
+		return -1, fmt.Errorf("set send buffer for %s: %w", cfg.Interface, err)
 	}
-	s := &Sink{full: cfg.Full, patience: patience, fd: fd}
-	s.batches.New = func() any { return newBatch() }
-	s.watch, err = watch(cfg.Interface, log, &s.count.deviceDropped)
-	if err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("watch interface %s: %w", cfg.Interface, err)
+	if cfg.GSO {
+		if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1); err != nil {
+			unix.Close(fd)
+			return -1, fmt.Errorf("switch segmentation on for %s: %w", cfg.Interface, err)
+		}
 	}
-	return s, nil
+	return fd, nil
+}
+
+// prepare readies the sink for what the watcher is about to publish, and at
+// each poll.
+func (s *Sink) prepare(w *link.Watcher, l link.Link) {
+	if s.sums == nil {
+		return
+	}
+	if l != s.seen {
+		s.seen, s.silent = l, 0
+	}
+	queued := w.Queued()
+	s.queued.Store(queued)
+	s.mu.Lock()
+	dropped := s.tally.restart(w)
+	s.mu.Unlock()
+	if dropped > 0 && !queued {
+		if s.silent == 0 {
+			s.log.Warn("mirror interface drops parts of super-segments silently, single segments are sent", "iface", s.sums.name, "frames", dropped)
+		}
+		s.silent += dropped
+	}
+	limit := int32(0)
+	if s.sums.check(l) == nil && s.silent == 0 {
+		limit = maxSuper
+	}
+	s.limit.Store(limit)
 }
 
 func (cfg *Config) check() error {
@@ -110,7 +177,7 @@ func (cfg *Config) check() error {
 func setSendBuffer(fd int, cfg Config) error {
 	size := cfg.SendBuffer
 	if size == 0 {
-		if cfg.Full == Block {
+		if cfg.Full == Block && !cfg.GSO {
 			return nil
 		}
 		size = defaultSendBuffer
@@ -142,26 +209,31 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 	s.batches.Put(b)
 	s.mu.RUnlock()
 
-	var octets int
+	var segments, octets int
 	for i := range frames[:n] {
-		octets += frames[i].Len()
+		segments += frames[i].Segments()
+		octets += frames[i].WireLen()
 	}
-	s.count.frames.Add(uint64(n))
-	s.count.octets.Add(uint64(octets))
+	s.count.Frames.Add(uint64(segments))
+	s.count.Octets.Add(uint64(octets))
 	if err != nil {
-		s.count.lose(err, len(frames)-n)
+		lost := 0
+		for i := range frames[n:] {
+			lost += frames[n+i].Segments()
+		}
+		s.count.Lose(err, lost)
 	}
 	return n, err
 }
 
 // sendBatch sends the first frames, as many as fit in b. It returns fewer than
-// these only with an error.
+// these only with an error. s.mu is held for reading, except while it waits.
 func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
-	l := s.watch.link.Load()
+	l := s.watch.Link()
 	if err := s.usable(l); err != nil {
 		return 0, err
 	}
-	filled, tooLong := b.fill(frames, l.mtu+frameOverhead)
+	filled, tooLong := b.fill(frames, l.MTU+frameOverhead, s.limit.Load() > 0)
 	defer b.release(filled)
 
 	var backoff, waited time.Duration
@@ -169,22 +241,28 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 		if sent == filled {
 			return sent, tooLong
 		}
-		n, errno := b.send(s.fd, l.index, sent, filled)
-		if errno == 0 {
+		asked := filled - sent
+		n, errno := b.send(s.fd, l.Index, sent, filled)
+		if n > 0 {
+			s.claim(frames[sent : sent+n])
 			sent += n
 			backoff, waited = 0, 0
-			continue
+		}
+		if n < asked && errno != unix.EAGAIN && s.refused(b, sent, &frames[sent]) {
+			backoff, waited = 0, 0
 		}
 		switch errno {
-		case unix.EINTR:
+		case 0, unix.EINTR:
 		case unix.EAGAIN, unix.ENOBUFS, unix.ENOMEM: // send buffer, transmit queue, memory
 			if s.full == Drop || waited >= s.patience {
 				return sent, mirror.ErrFull
 			}
 			backoff = min(max(2*backoff, minBackoff), maxBackoff)
 			waited += backoff
+			s.mu.RUnlock()
 			time.Sleep(backoff)
-			l = s.watch.link.Load()
+			s.mu.RLock()
+			l = s.watch.Link()
 			if err := s.usable(l); err != nil {
 				return sent, err
 			}
@@ -198,20 +276,71 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 	}
 }
 
+// claim counts frames that the kernel took.
+func (s *Sink) claim(frames []mirror.Frame) {
+	if s.sums == nil {
+		return
+	}
+	n := 0
+	for i := range frames {
+		n += frames[i].Segments()
+	}
+	s.tally.claimed.Add(uint64(n))
+}
+
+// refused books that the kernel did not take f, message i of b. What went out of
+// a super-segment all the same it takes away from it; it reports whether
+// anything did. s.mu is held for reading, and released meanwhile.
+func (s *Sink) refused(b *batch, i int, f *mirror.Frame) bool {
+	segments := f.Segments()
+	if s.sums == nil || segments == 1 || s.queued.Load() {
+		s.tally.refused.Add(uint64(segments))
+		return false
+	}
+	s.tally.add(&b.refusal, segments)
+	s.mu.RUnlock()
+	s.mu.Lock()
+	if !b.refusal.resolved {
+		s.tally.resolve(s.watch)
+	}
+	s.mu.Unlock()
+	s.mu.RLock()
+	taken := b.refusal.taken
+	if taken == 0 {
+		return false
+	}
+	octets := len(f.Payload)
+	f.Advance(taken)
+	octets -= len(f.Payload)
+	b.point(i, f)
+	s.count.Frames.Add(uint64(taken))
+	s.count.Octets.Add(uint64(taken*len(f.Header) + octets))
+	return true
+}
+
 // usable returns why frames cannot be sent, or nil.
-func (s *Sink) usable(l *link) error {
+func (s *Sink) usable(l *link.Link) error {
 	if s.closing.Load() {
 		return mirror.ErrClosed
 	}
-	if l.state != up {
+	if l.State != link.Up {
 		return mirror.ErrNoLink
 	}
 	return nil
 }
 
 // MTU implements [mirror.Sink]: the interface's MTU as last seen, 1500 before
-// that.
-func (s *Sink) MTU() int { return s.watch.link.Load().mtu }
+// that, at most the one configured.
+func (s *Sink) MTU() int {
+	if mtu := s.watch.Link().MTU; s.mtu == 0 || mtu < s.mtu {
+		return mtu
+	}
+	return s.mtu
+}
+
+// SegmentLimit implements [mirror.Segmenter]: 65535 with GSO while checksums are
+// complete, else 0.
+func (s *Sink) SegmentLimit() int { return int(s.limit.Load()) }
 
 // Idle implements [mirror.Sink]. It is always false: who listens at the far end
 // of a cable is not known.
@@ -219,14 +348,20 @@ func (s *Sink) Idle() bool { return false }
 
 // Stats returns the totals so far. It may be called after Close.
 func (s *Sink) Stats() Stats {
-	st := s.count.snapshot()
-	st.Up = s.usable(s.watch.link.Load()) == nil
-	return st
+	c := s.watch.Counters()
+	return Stats{
+		Frames:        s.count.Frames.Load(),
+		Octets:        s.count.Octets.Load(),
+		Lost:          s.count.Lost(),
+		DevicePackets: c.Packets - s.base.Packets,
+		DeviceDropped: c.Dropped - s.base.Dropped,
+		Up:            s.usable(s.watch.Link()) == nil,
+	}
 }
 
 // Close makes later and waiting Sends fail with mirror.ErrClosed, waits for
-// those in flight, and releases the sockets. It returns nil; calling it again
-// does nothing.
+// those in flight, puts the checksum offload back to what it was, and releases
+// the sockets. It returns nil; calling it again does nothing.
 func (s *Sink) Close() error {
 	s.close.Do(func() {
 		s.closing.Store(true)
@@ -234,7 +369,11 @@ func (s *Sink) Close() error {
 		unix.Close(s.fd)
 		s.fd = -1
 		s.mu.Unlock()
-		s.watch.close()
+		s.watch.Reconcile(s.count.Frames.Load(), s.base)
+		s.watch.Close()
+		if s.sums != nil {
+			s.sums.close()
+		}
 	})
 	return nil
 }

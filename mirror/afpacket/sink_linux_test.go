@@ -9,9 +9,25 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
+	"go.uber.org/goleak"
 
 	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/internal/linktest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// openSink opens a sink on the near end and closes it with the test.
+func openSink(t testing.TB, cfg Config) *Sink {
+	t.Helper()
+	cfg.Interface = linktest.Near
+	s, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
 
 func TestOpenRejectsConfig(t *testing.T) {
 	for _, tt := range []struct {
@@ -32,11 +48,19 @@ func TestOpenRejectsConfig(t *testing.T) {
 	}
 }
 
-func TestFramesArriveIdentical(t *testing.T) {
-	enterNamespace(t)
-	addVeth(t)
-	rec := newRecorder(t)
-	s := openSink(t, Config{})
+// eachMethod runs a test on a sink of either method.
+func eachMethod(t *testing.T, f func(t *testing.T, gso bool)) {
+	t.Run("sendmmsg", func(t *testing.T) { f(t, false) })
+	t.Run("gso", func(t *testing.T) { f(t, true) })
+}
+
+func TestFramesArriveIdentical(t *testing.T) { eachMethod(t, framesArriveIdentical) }
+
+func framesArriveIdentical(t *testing.T, gso bool) {
+	linktest.Enter(t)
+	linktest.AddVeth(t)
+	rec := linktest.NewRecorder(t)
+	s := openSink(t, Config{GSO: gso})
 	if s.MTU() != 1500 || s.Idle() {
 		t.Errorf("MTU, Idle = %d, %t; want 1500, false", s.MTU(), s.Idle())
 	}
@@ -55,12 +79,12 @@ func TestFramesArriveIdentical(t *testing.T) {
 		{"several batches", 3*batchSize + 7, 1460},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			sent := frames(t, 7, tt.n, tt.payload)
+			sent := linktest.Frames(t, 7, tt.n, tt.payload)
 			n, err := s.Send(sent)
 			if n != tt.n || err != nil {
 				t.Fatalf("Send = %d, %v; want %d, nil", n, err, tt.n)
 			}
-			for i, got := range rec.frames(t, tt.n, 20*time.Millisecond) {
+			for i, got := range rec.Frames(t, tt.n, 20*time.Millisecond) {
 				if diff := cmp.Diff(append(bytes.Clone(sent[i].Header), sent[i].Payload...), got); diff != "" {
 					t.Fatalf("frame %d (-sent +arrived):\n%s", i, diff)
 				}
@@ -69,17 +93,27 @@ func TestFramesArriveIdentical(t *testing.T) {
 			want.Frames += uint64(tt.n)
 		})
 	}
-	if diff := cmp.Diff(want, s.Stats()); diff != "" {
+	if diff := cmp.Diff(want, ours(s)); diff != "" {
 		t.Errorf("Stats (-want +got):\n%s", diff)
 	}
 }
 
-func TestTooLongLosesTheRest(t *testing.T) {
-	enterNamespace(t)
-	addVeth(t)
-	rec := newRecorder(t)
-	s := openSink(t, Config{Full: Block})
-	batch := frames(t, 7, 70, 1460)
+// ours returns the statistics without what the device says, to which the kernel's
+// own frames add.
+func ours(s *Sink) Stats {
+	st := s.Stats()
+	st.DevicePackets, st.DeviceDropped = 0, 0
+	return st
+}
+
+func TestTooLongLosesTheRest(t *testing.T) { eachMethod(t, tooLongLosesTheRest) }
+
+func tooLongLosesTheRest(t *testing.T, gso bool) {
+	linktest.Enter(t)
+	linktest.AddVeth(t)
+	rec := linktest.NewRecorder(t)
+	s := openSink(t, Config{Full: Block, GSO: gso})
+	batch := linktest.Frames(t, 7, 70, 1460)
 	for _, tt := range []struct {
 		name    string
 		at      int
@@ -91,12 +125,12 @@ func TestTooLongLosesTheRest(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			batch := append([]mirror.Frame(nil), batch...)
-			batch[tt.at] = frame(t, 7, 0, tt.payload)
+			batch[tt.at] = linktest.Frame(t, 7, 0, tt.payload)
 			n, err := s.Send(batch)
 			if n != tt.at || !errors.Is(err, mirror.ErrTooLong) {
 				t.Fatalf("Send = %d, %v; want %d, %v", n, err, tt.at, mirror.ErrTooLong)
 			}
-			rec.frames(t, tt.at, 20*time.Millisecond)
+			rec.Frames(t, tt.at, 20*time.Millisecond)
 		})
 	}
 	t.Run("with a VLAN tag", func(t *testing.T) {
@@ -106,7 +140,7 @@ func TestTooLongLosesTheRest(t *testing.T) {
 		if n, err := s.Send([]mirror.Frame{f}); n != 1 || err != nil {
 			t.Fatalf("Send = %d, %v; want 1, nil", n, err)
 		}
-		rec.frames(t, 1, 20*time.Millisecond)
+		rec.Frames(t, 1, 20*time.Millisecond)
 	})
 	t.Run("too short for Ethernet", func(t *testing.T) {
 		n, err := s.Send([]mirror.Frame{{Header: make([]byte, 10)}})
@@ -120,15 +154,17 @@ func TestTooLongLosesTheRest(t *testing.T) {
 	}
 }
 
-func TestConcurrentSenders(t *testing.T) {
-	enterNamespace(t)
-	addVeth(t)
-	rec := newRecorder(t)
-	s := openSink(t, Config{Full: Block})
+func TestConcurrentSenders(t *testing.T) { eachMethod(t, concurrentSenders) }
+
+func concurrentSenders(t *testing.T, gso bool) {
+	linktest.Enter(t)
+	linktest.AddVeth(t)
+	rec := linktest.NewRecorder(t)
+	s := openSink(t, Config{Full: Block, GSO: gso})
 	const senders, calls, perCall = 8, 10, 20
 	var wg sync.WaitGroup
 	for sender := range uint16(senders) {
-		all := frames(t, sender, calls*perCall, 100)
+		all := linktest.Frames(t, sender, calls*perCall, 100)
 		wg.Go(func() {
 			for call := range calls {
 				if n, err := s.Send(all[call*perCall:][:perCall]); n != perCall || err != nil {
@@ -139,8 +175,8 @@ func TestConcurrentSenders(t *testing.T) {
 	}
 	wg.Wait()
 	next := make(map[uint16]uint32)
-	for _, octets := range rec.frames(t, senders*calls*perCall, 20*time.Millisecond) {
-		sender, seq := portAndSeq(octets)
+	for _, octets := range rec.Frames(t, senders*calls*perCall, 20*time.Millisecond) {
+		sender, seq := linktest.PortAndSeq(octets)
 		if seq != next[sender] {
 			t.Fatalf("sender %d: frame %d arrived, want %d", sender, seq, next[sender])
 		}
@@ -148,7 +184,9 @@ func TestConcurrentSenders(t *testing.T) {
 	}
 }
 
-func TestFull(t *testing.T) {
+func TestFull(t *testing.T) { eachMethod(t, full) }
+
+func full(t *testing.T, gso bool) {
 	for _, tt := range []struct {
 		name   string
 		cfg    Config
@@ -162,14 +200,15 @@ func TestFull(t *testing.T) {
 		{"block, send buffer full", Config{Full: Block, SendBuffer: 64 << 10}, 10 << 20, 100, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			enterNamespace(t)
-			addVeth(t)
-			limitRate(t, 500_000, tt.limit) // 100 frames take 0.2 s
-			rec := newRecorder(t)
+			linktest.Enter(t)
+			linktest.AddVeth(t)
+			linktest.LimitRate(t, 500_000, tt.limit) // 100 frames take 0.2 s
+			rec := linktest.NewRecorder(t)
+			tt.cfg.GSO = gso
 			s := openSink(t, tt.cfg)
 			var delivered, lost int
 			for i := range 10 {
-				batch := frames(t, uint16(i), tt.frames/10, 946)
+				batch := linktest.Frames(t, uint16(i), tt.frames/10, 946)
 				n, err := s.Send(batch)
 				if (n < len(batch)) != (err != nil) || err != nil && !errors.Is(err, mirror.ErrFull) {
 					t.Fatalf("Send = %d of %d, %v", n, len(batch), err)
@@ -180,19 +219,21 @@ func TestFull(t *testing.T) {
 			if (lost > 0) != tt.lossy || delivered == 0 {
 				t.Errorf("delivered %d, lost %d; want loss: %t", delivered, lost, tt.lossy)
 			}
-			rec.frames(t, delivered, 50*time.Millisecond)
+			rec.Frames(t, delivered, 50*time.Millisecond)
 			want := Stats{Frames: uint64(delivered), Octets: uint64(delivered) * 1000, Lost: map[string]uint64{}, Up: true}
 			if lost > 0 {
 				want.Lost["queue-full"] = uint64(lost)
 			}
-			if diff := cmp.Diff(want, s.Stats()); diff != "" {
+			if diff := cmp.Diff(want, ours(s)); diff != "" {
 				t.Errorf("Stats (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestBlockedSendEnds(t *testing.T) {
+func TestBlockedSendEnds(t *testing.T) { eachMethod(t, blockedSendEnds) }
+
+func blockedSendEnds(t *testing.T, gso bool) {
 	for _, tt := range []struct {
 		name string
 		end  func(*testing.T, *Sink)
@@ -200,21 +241,21 @@ func TestBlockedSendEnds(t *testing.T) {
 	}{
 		{"at Close", func(_ *testing.T, s *Sink) { s.Close() }, mirror.ErrClosed},
 		{"when the link goes down", func(t *testing.T, _ *Sink) {
-			if err := netlink.LinkSetDown(linkNamed(t, nearEnd)); err != nil {
+			if err := netlink.LinkSetDown(linktest.Named(t, linktest.Near)); err != nil {
 				t.Error(err)
 			}
 		}, mirror.ErrNoLink},
 		{"when patience ends", func(*testing.T, *Sink) {}, mirror.ErrFull},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			enterNamespace(t)
-			addVeth(t)
-			limitRate(t, 2000, 10_000) // nothing more for seconds
-			s := openSink(t, Config{Full: Block})
+			linktest.Enter(t)
+			linktest.AddVeth(t)
+			linktest.LimitRate(t, 2000, 10_000) // nothing more for seconds
+			s := openSink(t, Config{Full: Block, GSO: gso})
 			if errors.Is(tt.want, mirror.ErrFull) {
 				s.patience = 100 * time.Millisecond
 			}
-			batch := frames(t, 1, 100, 946)
+			batch := linktest.Frames(t, 1, 100, 946)
 			result := make(chan error)
 			go func() {
 				// An interface that goes down swallows frames for some milliseconds.
@@ -242,15 +283,17 @@ func TestBlockedSendEnds(t *testing.T) {
 	}
 }
 
-func TestCloseUnderLoad(t *testing.T) {
-	enterNamespace(t)
-	addVeth(t)
-	rec := newRecorder(t)
-	s := openSink(t, Config{Full: Block})
+func TestCloseUnderLoad(t *testing.T) { eachMethod(t, closeUnderLoad) }
+
+func closeUnderLoad(t *testing.T, gso bool) {
+	linktest.Enter(t)
+	linktest.AddVeth(t)
+	rec := linktest.NewRecorder(t)
+	s := openSink(t, Config{Full: Block, GSO: gso})
 	const senders = 4
 	delivered := make(chan int, senders)
 	for sender := range uint16(senders) {
-		batch := frames(t, sender, 10, 100)
+		batch := linktest.Frames(t, sender, 10, 100)
 		go func() {
 			total := 0
 			for {
@@ -277,7 +320,7 @@ func TestCloseUnderLoad(t *testing.T) {
 	for range senders {
 		total += <-delivered
 	}
-	rec.frames(t, total, 20*time.Millisecond)
+	rec.Frames(t, total, 20*time.Millisecond)
 	if st := s.Stats(); st.Frames != uint64(total) || st.Up {
 		t.Errorf("Stats = %+v, want %d frames, not up", st, total)
 	}
@@ -286,11 +329,13 @@ func TestCloseUnderLoad(t *testing.T) {
 	}
 }
 
-func TestSendAllocatesNothing(t *testing.T) {
-	enterNamespace(t)
-	addVeth(t)
-	s := openSink(t, Config{Full: Block})
-	batch := frames(t, 1, 8, 1460)
+func TestSendAllocatesNothing(t *testing.T) { eachMethod(t, sendAllocatesNothing) }
+
+func sendAllocatesNothing(t *testing.T, gso bool) {
+	linktest.Enter(t)
+	linktest.AddVeth(t)
+	s := openSink(t, Config{Full: Block, GSO: gso})
+	batch := linktest.Frames(t, 1, 8, 1460)
 	// Enough runs to make the watcher's allocations, five times a second, vanish.
 	const runs = 2000
 	if allocs := testing.AllocsPerRun(runs, func() {
@@ -303,24 +348,5 @@ func TestSendAllocatesNothing(t *testing.T) {
 	s.Close()
 	if allocs := testing.AllocsPerRun(runs, func() { s.Send(batch) }); allocs != 0 {
 		t.Errorf("%v allocations per refused Send", allocs)
-	}
-}
-
-// BenchmarkSend sends full-size frames to a far end without a recorder, 64 a
-// call; one iteration is one frame.
-func BenchmarkSend(b *testing.B) {
-	enterNamespace(b)
-	addVeth(b)
-	s := openSink(b, Config{Full: Block})
-	batch := frames(b, 1, batchSize, 1460)
-	b.SetBytes(1460)
-	b.ReportAllocs()
-	b.ResetTimer()
-	for sent := 0; sent < b.N; {
-		n, err := s.Send(batch[:min(len(batch), b.N-sent)])
-		if err != nil {
-			b.Fatal(err)
-		}
-		sent += n
 	}
 }

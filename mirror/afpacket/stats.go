@@ -1,69 +1,17 @@
 package afpacket
 
-import (
-	"errors"
-	"sync/atomic"
-
-	"github.com/clearspan/clearspan/mirror"
-)
-
 // Stats is what a sink did since it was opened. Frames delivered plus frames
 // lost is the number of frames offered to Send.
 type Stats struct {
 	Frames uint64            // frames the interface took
 	Octets uint64            // octets in them, without FCS
 	Lost   map[string]uint64 // frames lost, by the word of mirror.LossReason; no zero entries
-	// DeviceDropped counts frames that the device itself dropped (tx_dropped),
-	// whoever sent them, since the sink first saw it; up to 200 ms old. Drivers
-	// that tell the sender (recent veth) drop nothing silently: such a
-	// frame is in Lost too.
-	DeviceDropped uint64
-	Up            bool // frames can be sent now
+	// DevicePackets and DeviceDropped count frames that the device itself sent
+	// and dropped (tx_packets, tx_dropped), whoever offered them, since the sink
+	// first saw it; up to 200 ms old. While nobody else sends on the interface
+	// and it stays up, Frames is at most their sum. Drivers that tell the sender
+	// (recent veth) drop nothing silently: such a frame is offered again, or in
+	// Lost too.
+	DevicePackets, DeviceDropped uint64
+	Up                           bool // frames can be sent now
 }
-
-// counters holds a sink's totals. It is safe for concurrent use.
-type counters struct {
-	frames, octets                       atomic.Uint64
-	full, noLink, tooLong, closed, other atomic.Uint64
-	deviceDropped                        atomic.Uint64
-}
-
-// lose counts n frames lost because of err.
-func (c *counters) lose(err error, n int) {
-	counter := &c.other
-	switch {
-	case errors.Is(err, mirror.ErrFull):
-		counter = &c.full
-	case errors.Is(err, mirror.ErrNoLink):
-		counter = &c.noLink
-	case errors.Is(err, mirror.ErrTooLong):
-		counter = &c.tooLong
-	case errors.Is(err, mirror.ErrClosed):
-		counter = &c.closed
-	}
-	counter.Add(uint64(n))
-}
-
-func (c *counters) snapshot() Stats {
-	st := Stats{
-		Frames:        c.frames.Load(),
-		Octets:        c.octets.Load(),
-		Lost:          make(map[string]uint64),
-		DeviceDropped: c.deviceDropped.Load(),
-	}
-	for reason, n := range map[string]uint64{
-		mirror.LossReason(mirror.ErrFull):    c.full.Load(),
-		mirror.LossReason(mirror.ErrNoLink):  c.noLink.Load(),
-		mirror.LossReason(mirror.ErrTooLong): c.tooLong.Load(),
-		mirror.LossReason(mirror.ErrClosed):  c.closed.Load(),
-		mirror.LossReason(errOther):          c.other.Load(),
-	} {
-		if n > 0 {
-			st.Lost[reason] = n
-		}
-	}
-	return st
-}
-
-// errOther stands for every error that has no loss reason of its own.
-var errOther = errors.New("send frames")

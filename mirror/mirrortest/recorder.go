@@ -1,21 +1,25 @@
 package mirrortest
 
 import (
+	"bytes"
 	"sync"
 
 	"github.com/clearspan/clearspan/mirror"
 )
 
 // Recorder is a mirror.Sink that keeps a copy of every frame it takes. Its zero
-// value has an MTU of 1500 and a reader. It is safe for concurrent use.
+// value has an MTU of 1500 and a reader; super-segments it takes only after
+// [Recorder.SetSegmentLimit], and cuts them with [Cut]. It is safe for concurrent use.
 type Recorder struct {
 	// Fail, if set before the first Send, decides how many frames a Send takes
 	// and why it refuses the rest. It is called with the recorder locked and
-	// must keep to the contract of mirror.Sink.
+	// must keep to the contract of mirror.Sink, and of mirror.Segmenter: it may
+	// advance the first frame that it refuses.
 	Fail func(frames []mirror.Frame) (n int, err error)
 
 	mu      sync.Mutex
 	mtu     int
+	limit   int
 	idle    bool
 	frames  [][]byte
 	notes   []string
@@ -28,18 +32,47 @@ func (r *Recorder) Send(frames []mirror.Frame) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n, err := len(frames), error(nil)
+	offered, segments := make([]mirror.Frame, len(frames)), 0
+	for i, f := range frames {
+		offered[i], offered[i].Header = f, bytes.Clone(f.Header)
+		segments += f.Segments()
+	}
 	if r.Fail != nil {
 		n, err = r.Fail(frames)
 	}
-	for i := range frames[:n] {
-		frame := make([]byte, 0, frames[i].Len())
-		frame = append(append(frame, frames[i].Header...), frames[i].Payload...)
-		r.frames = append(r.frames, frame)
-		r.notes = append(r.notes, frames[i].Note)
+	for i := range offered[:min(n+1, len(offered))] {
+		cut := Cut(&offered[i])
+		if i == n { // Fail may have advanced it
+			cut = cut[:len(cut)-frames[i].Segments()]
+		}
+		for k, frame := range cut {
+			note := ""
+			if k == 0 {
+				note = offered[i].Note
+			}
+			r.frames = append(r.frames, frame)
+			r.notes = append(r.notes, note)
+		}
+		segments -= len(cut)
 	}
 	r.batches = append(r.batches, len(frames))
-	r.refused += len(frames) - n
+	r.refused += segments
 	return n, err
+}
+
+// SegmentLimit implements mirror.Segmenter.
+func (r *Recorder) SegmentLimit() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.limit
+}
+
+// SetSegmentLimit changes the length of the longest super-segment, in octets
+// of an IP packet; 0: none are taken.
+func (r *Recorder) SetSegmentLimit(limit int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limit = limit
 }
 
 // MTU implements mirror.Sink.
