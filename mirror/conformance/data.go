@@ -12,6 +12,9 @@ func (c *Checker) takeData(v *conversation, dir int, p *packet) {
 	}
 	fin := p.flags&flagFIN != 0
 	if seq == end && !fin {
+		if h.synced && before(h.next, seq) { // what it follows did not come
+			c.skip(v, dir, seq)
+		}
 		return
 	}
 	if !h.synced {
