@@ -59,7 +59,6 @@ type half struct {
 	idVaries bool
 
 	holes   holes
-	gaps    bool // octets are missing for good
 	history *history
 	recent  [8]fingerprint
 	content stream

@@ -131,7 +131,7 @@ var texts = [ruleCount]text{
 	Gap: {"gap", Defect, directions, "no octets are missing",
 		"The frames were lost before or at the recorder: Zeek logs a content gap and stops the analyzer of that direction, tshark loses the object."},
 	Order: {"order", Defect, frames, "segments come in sequence",
-		"tshark does not join segments out of order unless told to (tcp.reassemble_out_of_order), and loses the HTTP object."},
+		"tshark loses the HTTP object whose first segment is late (tcp.reassemble_out_of_order is off); others reassemble, within limits."},
 	Retransmission: {"retransmission", Note, frames, "no segment is repeated",
 		"Recorders drop the copy, tshark flags it; a feed made from cleartext has no need of it."},
 	Overlap: {"overlap", Defect, frames, "no segment begins in octets already sent",

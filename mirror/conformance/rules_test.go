@@ -23,13 +23,15 @@ func unacked(c capture) capture {
 	return capture{frames: slices.Concat(handshake, rest)}
 }
 
-// bad holds a minimal capture for each rule, which breaks that rule and no
-// other, and several for some.
-var bad = []struct {
+// breach is a minimal capture that breaks one rule and no other.
+type breach struct {
 	rule conformance.Rule
-	name string
+	name string // where a rule has several
 	make func() []capture
-}{
+}
+
+// bad breaks every rule.
+var bad = []breach{
 	{conformance.Frame, "data offset", changed(func(c *capture) { c.insert(9, 8, func(f []byte) { f[tcp4+12] = 0x10 }) })},
 	{conformance.Frame, "half an IPv4 header", changed(func(c *capture) { c.frames = append(c.frames, c.frames[8][:20]) })},
 	{conformance.Frame, "no Ethernet header", changed(func(c *capture) { c.frames = append(c.frames, []byte{1, 2, 3}) })},
