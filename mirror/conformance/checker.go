@@ -74,16 +74,9 @@ func (c *Checker) Add(frame []byte, wire int, at time.Time) {
 	if c.now.frame == 0 {
 		c.first = at
 	}
-	c.judged[CaptureTime]++
-	if at.Before(c.now.at) && c.now.frame > 0 {
-		before := c.now.at
-		c.now = moment{c.now.frame + 1, at}
-		if o := c.hit(CaptureTime, nil, 0); o != nil {
-			o.Text = fmt.Sprintf("%v before the frame in front of it", before.Sub(at))
-		}
-	} else {
-		c.now = moment{c.now.frame + 1, at}
-	}
+	before := c.now.at
+	c.now = moment{c.now.frame + 1, at}
+	c.judgeClock(before)
 	p := &c.packet
 	kind, why := p.decode(frame, wire)
 	c.judged[Frame]++
@@ -117,6 +110,22 @@ func (c *Checker) Add(frame []byte, wire int, at time.Time) {
 		c.judgeFrame(p)
 		conversation, dir := c.conversation(p)
 		c.take(conversation, dir, p)
+	}
+}
+
+// judgeClock holds the time of the present frame against that of the one before.
+func (c *Checker) judgeClock(before time.Time) {
+	c.judged[CaptureTime]++
+	c.judged[CaptureOrder]++
+	if c.now.frame == 1 || !c.now.at.Before(before) {
+		return
+	}
+	back, rule := before.Sub(c.now.at), CaptureOrder
+	if back >= time.Second {
+		rule = CaptureTime
+	}
+	if o := c.hit(rule, nil, 0); o != nil {
+		o.Text = fmt.Sprintf("%v before the frame in front of it", back)
 	}
 }
 

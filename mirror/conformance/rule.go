@@ -9,6 +9,7 @@ const (
 	Frame Rule = iota
 	Snap
 	CaptureTime
+	CaptureOrder
 	Duplicate
 	MTU
 	Runt
@@ -85,8 +86,10 @@ var texts = [ruleCount]text{
 		"A header that runs past its frame or contradicts itself: tshark calls the frame malformed, Zeek and Suricata drop it."},
 	Snap: {"snap", Defect, frames, "every frame was captured whole",
 		"The capture cut frames short (snap length): recorders lose the octets behind the cut, and cannot verify checksums."},
-	CaptureTime: {"capture-time", Defect, frames, "capture times do not run backwards",
+	CaptureTime: {"capture-time", Defect, frames, "capture times do not run back by a second",
 		"Zeek and Suricata take their clock from the capture: timers fire wrongly; tshark shows negative times."},
+	CaptureOrder: {"capture-order", Note, frames, "capture times do not run back at all",
+		"By less than a second: several writers, or frames shown late with their true time; tshark shows negative times (reordercap mends a file)."},
 	Duplicate: {"duplicate", Defect, frames, "no frame is there twice",
 		"The feed reaches the recorder on two ways: every counter doubles, tshark reports retransmissions all over."},
 	MTU: {"mtu", Defect, frames, "packets fit the MTU",

@@ -40,7 +40,8 @@ var bad = []breach{
 		c.wire = map[int]int{4: len(c.frames[4])}
 		c.frames[4] = c.frames[4][:96]
 	})},
-	{conformance.CaptureTime, "", changed(func(c *capture) { c.late = map[int]time.Duration{4: -time.Second} })},
+	{conformance.CaptureTime, "", changed(func(c *capture) { c.late = map[int]time.Duration{4: -2 * time.Second} })},
+	{conformance.CaptureOrder, "", changed(func(c *capture) { c.late = map[int]time.Duration{4: -time.Second / 2} })},
 	{conformance.Duplicate, "data", changed(func(c *capture) { c.frames = slices.Insert(c.frames, 5, c.frames[4]) })},
 	{conformance.Duplicate, "everything", func() []capture {
 		c, twice := session(flow4), capture{}
