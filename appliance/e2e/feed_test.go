@@ -172,3 +172,26 @@ func (c *scene) check(files ...string) *conformance.Report {
 	}
 	return r
 }
+
+// conforms holds a capture against the rules that every feed must keep, those
+// allowed to be broken aside.
+func (c *scene) conforms(file string, allowed []conformance.Rule) {
+	c.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer f.Close()
+	checker := conformance.New(conformance.Options{})
+	if err := checker.ReadFrom(c.ctx, f, nil); err != nil {
+		c.Errorf("%s: %v", filepath.Base(file), err)
+	}
+	if c.gaps {
+		allowed = append(allowed, conformance.Gap)
+	}
+	for rule, result := range checker.Report().Results {
+		if result.Status == conformance.Fail && !slices.Contains(allowed, conformance.Rule(rule)) {
+			c.Errorf("%s: broken %d times: %s: %+v", filepath.Base(file), result.Count, result.Title, result.First[0])
+		}
+	}
+}
