@@ -14,7 +14,7 @@ type Options struct {
 	// counted and no defect, unless none at all began in it.
 	Cut bool
 	// Conversations is how many are followed at a time. 0: 65,536, which takes
-	// at most 160 MB.
+	// at most 190 MB, and what the collector adds.
 	Conversations int
 }
 

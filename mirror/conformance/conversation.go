@@ -23,7 +23,7 @@ type conversation struct {
 
 	client, origin place
 	halves         [2]half
-	start, last    moment
+	last           moment
 
 	stage     stage
 	badStart  bool // the handshake was found broken
@@ -82,10 +82,6 @@ type isnRun struct {
 // constantISN is how many conversations in a row make a number constant.
 const constantISN = 3
 
-// aloneFrames is how many frames without an answer make a running conversation
-// one-sided.
-const aloneFrames = 8
-
 // constantID is how many packets in a row make an identification constant.
 const constantID = 8
 
@@ -135,8 +131,11 @@ func (v *conversation) direction(p *packet) int {
 
 // open begins a conversation with its first frame.
 func (c *Checker) open(k key, p *packet) *conversation {
-	if len(c.table.byKey) >= c.table.limit {
-		v := c.table.oldest()
+	var v *conversation
+	if len(c.table.byKey) < c.table.limit {
+		v = new(conversation)
+	} else {
+		v = c.table.oldest() // its memory is used again
 		if !v.over() {
 			c.report.GivenUp++
 			c.table.forget(v.key)
@@ -144,7 +143,7 @@ func (c *Checker) open(k key, p *packet) *conversation {
 		c.settle(v, v.over(), v.over())
 		c.table.remove(v)
 	}
-	v := &conversation{key: k, client: p.source, origin: p.dest, start: c.now}
+	*v = conversation{key: k, client: p.source, origin: p.dest}
 	toClient := p.flags&(flagSYN|flagACK) == flagSYN|flagACK || p.flags&flagSYN == 0 && p.source.port < p.dest.port
 	if toClient {
 		v.client, v.origin = v.origin, v.client
@@ -199,88 +198,4 @@ func (h *half) copied(p *packet) bool {
 	}
 	h.recent[h.frames%uint32(len(h.recent))] = f
 	return false
-}
-
-// settle judges what can be told when a conversation is left. closing says that
-// no frame of it can follow, ended that it is over or was to be.
-func (c *Checker) settle(v *conversation, ended, closing bool) {
-	for dir := range v.halves {
-		h := &v.halves[dir]
-		c.table.recycle(h.history)
-		h.history = nil
-		for i := range h.holes.n {
-			c.gap(v, dir, h.holes.list[i])
-		}
-		h.holes.n = 0
-		if h.ackSeen && h.synced && before(h.next, h.acked) && (h.fin || h.acked-h.next > 1) { // 1: a FIN that is missing
-			c.gap(v, dir, hole{h.next, h.acked, v.last})
-		}
-		if !v.reset && closing && h.answered {
-			c.judged[NoAck]++
-			if !h.ackSeen || !before(h.first, h.acked) {
-				if o := c.hitAt(NoAck, v, dir, v.last); o != nil {
-					o.Text = "no octet of this direction was acknowledged"
-				}
-			}
-		}
-		if h.octets > 0 {
-			c.judged[Gap]++
-		}
-	}
-	c.settleContent(v)
-	if !closing || v.midstream && c.options.Cut {
-		return
-	}
-	c.settleEnd(v, ended)
-}
-
-func (c *Checker) settleEnd(v *conversation, ended bool) {
-	c.judged[OneSided]++
-	client, origin := &v.halves[fromClient], &v.halves[fromOrigin]
-	running := c.options.Cut && !ended
-	alone := client.frames == 0 || origin.frames == 0
-	if alone && client.octets+origin.octets > 0 && (!running || client.frames+origin.frames >= aloneFrames) {
-		dir := fromClient
-		if client.frames == 0 {
-			dir = fromOrigin
-		}
-		if o := c.hitAt(OneSided, v, dir, v.last); o != nil {
-			o.Text = "nothing from the other side"
-		}
-		return
-	}
-	if running {
-		c.report.Open++
-		return
-	}
-	if v.stage != complete && !v.midstream && !v.reset && !v.badStart {
-		v.badStart = true
-		if o := c.hitAt(Handshake, v, fromClient, v.last); o != nil {
-			o.Text = "incomplete"
-		}
-		return
-	}
-	c.judged[End]++
-	if ended {
-		return
-	}
-	if o := c.hitAt(End, v, fromClient, v.last); o != nil {
-		switch {
-		case client.fin:
-			o.Text = "FIN of the client only"
-		case origin.fin:
-			o.Text = "FIN of the origin only"
-		default:
-			o.Text = "neither FIN nor RST"
-		}
-	}
-}
-
-// gap reports octets that are missing for good.
-func (c *Checker) gap(v *conversation, dir int, g hole) {
-	n := g.to - g.from
-	c.report.Missing += uint64(n)
-	if o := c.hitAt(Gap, v, dir, g.at); o != nil {
-		o.Text = octetsMissing(n, g.from-v.halves[dir].first)
-	}
 }

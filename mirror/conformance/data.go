@@ -12,7 +12,8 @@ func (c *Checker) takeData(v *conversation, dir int, p *packet) {
 	}
 	fin := p.flags&flagFIN != 0
 	if seq == end && !fin {
-		if h.synced && before(h.next, seq) { // what it follows did not come
+		// What it follows did not come. If that is one octet it may be a FIN.
+		if h.synced && before(h.next+1, seq) {
 			c.skip(v, dir, seq)
 		}
 		return
@@ -171,8 +172,4 @@ func (c *Checker) takeAfterFIN(v *conversation, dir int, p *packet, seq, end uin
 	} else if o := c.hit(Retransmission, v, dir); o != nil {
 		o.Text = "FIN"
 	}
-}
-
-func octetsMissing(n, offset uint32) string {
-	return fmt.Sprintf("%d octets missing, %d into the stream", n, offset)
 }

@@ -288,3 +288,14 @@ func TestEachRuleIsFound(t *testing.T) {
 		}
 	}
 }
+
+// TestSeveralRules: a breach of one does not hide that of another.
+func TestSeveralRules(t *testing.T) {
+	breaks(t, judge(conformance.Options{}, said(443, word{toOrigin, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"})()...), conformance.TLSPort, conformance.HTTP2)
+	c := session(flow4)
+	c.frames[3][ip+10] ^= 1
+	c.frames[4][len(c.frames[4])-1] ^= 1
+	c.frames[8] = bare(c.frames[8])
+	c.drop(6, 7)
+	breaks(t, judge(conformance.Options{}, c), conformance.Runt, conformance.IPSum, conformance.TCPSum, conformance.End)
+}

@@ -232,7 +232,9 @@ func TestReadFromShowsProgress(t *testing.T) {
 func FuzzSource(f *testing.F) {
 	for _, tt := range bad {
 		for _, c := range tt.make() {
-			f.Add(pcapOf(c.frames, 1<<16, false))
+			if len(c.frames) < 15 { // longer ones slow the fuzzer down
+				f.Add(pcapOf(c.frames, 1<<16, false))
+			}
 		}
 	}
 	f.Add(pcapngOf(session(flow6).frames))
