@@ -23,6 +23,7 @@ type Source struct {
 	fd   int
 	ring []byte
 	next int    // block to be read
+	loop bool   // the loopback interface, which shows each frame as sent and as received
 	back []byte // a frame with its tag put back
 }
 
@@ -37,7 +38,7 @@ func Open(name string) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open packet socket: %w", err)
 	}
-	s := &Source{fd: fd}
+	s := &Source{fd: fd, loop: ifi.Flags&net.FlagLoopback != 0}
 	if err := s.setUp(ifi.Index); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("read interface %s: %w", name, err)
@@ -102,6 +103,11 @@ func (s *Source) block(block []byte, v1 *unix.TpacketHdrV1, f func([]byte, int, 
 	at := v1.Offset_to_first_pkt
 	for range v1.Num_pkts {
 		h := (*unix.Tpacket3Hdr)(unsafe.Pointer(&block[at]))
+		from := (*unix.RawSockaddrLinklayer)(unsafe.Pointer(&block[at+unix.SizeofTpacket3Hdr])) // a multiple of TPACKET_ALIGNMENT
+		if s.loop && from.Pkttype == unix.PACKET_OUTGOING {
+			at += h.Next_offset
+			continue
+		}
 		start := at + uint32(h.Mac)
 		frame := block[start : start+h.Snaplen]
 		wire := int(h.Len)

@@ -3,6 +3,7 @@ package port
 import (
 	"bytes"
 	"context"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -134,6 +135,38 @@ func TestDroppedIsCounted(t *testing.T) {
 	}
 	if n, err := source.Dropped(); n == 0 || err != nil {
 		t.Errorf("%d dropped, %v", n, err)
+	}
+}
+
+// TestLoopback: a frame that comes back is there once.
+func TestLoopback(t *testing.T) {
+	near, _ := pair(t)
+	var source *Source
+	err := near.Do(func() (err error) {
+		if source, err = Open("lo"); err != nil {
+			return err
+		}
+		conn, err := net.Dial("udp", "127.0.0.1:9")
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_, err = conn.Write([]byte("once"))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	n := 0
+	if err := source.Run(ctx, func(frame []byte, _ int, _ time.Time) {
+		if bytes.HasSuffix(frame, []byte("once")) && frame[23] == 17 { // UDP, not ICMP about it
+			n++
+		}
+	}); err != nil || n != 1 {
+		t.Errorf("%d frames, %v", n, err)
 	}
 }
 
