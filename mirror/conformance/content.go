@@ -134,19 +134,8 @@ func (c *Checker) settleContent(v *conversation) {
 	if says == silent || answers != silent && origin.at.frame < client.at.frame {
 		at, dir = origin.at, fromOrigin
 	}
-	switch {
-	case says == tls && client.broken.frame != 0:
-		if o := c.hitAt(TLSHello, v, fromClient, client.broken); o != nil {
-			o.Text = "cleartext follows the client's TLS records"
-		}
-	case says == tls && answers != tls && answers != silent:
-		if o := c.hitAt(TLSHello, v, fromClient, client.at); o != nil {
-			o.Text = "the origin answers in clear"
-		}
-	case says == tls || answers == tls:
-		if o := c.hitAt(TLS, v, dir, at); o != nil {
-			o.Text = "TLS from the first octet"
-		}
+	if says == tls || answers == tls {
+		c.settleTLS(v, at, dir)
 		return
 	}
 	if says == http2 {
@@ -158,7 +147,7 @@ func (c *Checker) settleContent(v *conversation) {
 		return
 	}
 	c.judged[TLSPort]++
-	if says == http1 || answers == http1 || says == tls {
+	if says == http1 || answers == http1 {
 		return
 	}
 	if o := c.hitAt(TLSPort, v, dir, at); o != nil {
@@ -167,6 +156,30 @@ func (c *Checker) settleContent(v *conversation) {
 			said = answers
 		}
 		o.Text = fmt.Sprintf("%s in clear on port %d", said, v.origin.port)
+	}
+}
+
+// settleTLS judges a conversation in which a direction begins with TLS; dir began
+// it, at at.
+func (c *Checker) settleTLS(v *conversation, at moment, dir int) {
+	for broken := range v.halves {
+		if s := &v.halves[broken].content; s.broken.frame != 0 {
+			if o := c.hitAt(TLSHello, v, broken, s.broken); o != nil {
+				o.Text = "cleartext follows TLS records"
+			}
+			return
+		}
+	}
+	for plain := range v.halves {
+		if s := &v.halves[plain].content; s.n > 0 && !s.record.seen {
+			if o := c.hitAt(TLSHello, v, plain, s.at); o != nil {
+				o.Text = "cleartext here, TLS in the other direction"
+			}
+			return
+		}
+	}
+	if o := c.hitAt(TLS, v, dir, at); o != nil {
+		o.Text = "TLS from the first octet"
 	}
 }
 

@@ -208,6 +208,8 @@ var bad = []breach{
 
 	{conformance.TLSHello, "in front of a request", said(8080, word{toOrigin, record(22, 517)}, word{toOrigin, "GET / HTTP/1.1\r\n\r\n"}, word{toClient, "HTTP/1.1 204 No Content\r\n\r\n"})},
 	{conformance.TLSHello, "answered in clear", said(443, word{toOrigin, record(22, 517)}, word{toClient, "HTTP/1.1 204 No Content\r\n\r\n"})},
+	{conformance.TLSHello, "of the origin too", said(443, word{toOrigin, record(22, 517)}, word{toClient, record(22, 90)}, word{toClient, "HTTP/1.1 204 No Content\r\n\r\n"})},
+	{conformance.TLSHello, "asked in clear", said(443, word{toOrigin, "GET / HTTP/1.1\r\n\r\n"}, word{toClient, record(21, 2)})},
 	{conformance.TLSPort, "IMAP on 993", said(993, word{toClient, "* OK ready\r\n"}, word{toOrigin, "a logout\r\n"})},
 	{conformance.TLSPort, "no HTTP on 443", said(443, word{toOrigin, "octets of some protocol"})},
 	{conformance.STARTTLS, "SMTP", said(25, word{toClient, "220 mail ESMTP\r\n"}, word{toOrigin, "EHLO a\r\n"}, word{toClient, "250-mail\r\n250 STARTTLS\r\n"},
