@@ -118,8 +118,9 @@ listen relay
 	return b.start(dir, port, "haproxy", "-db", "-f", file)
 }
 
-// sslsplit forges and encrypts again, and verifies nothing.
-func (b *bed) sslsplit(mirror bool) func(string, int) (int, error) {
+// sslsplit forges and encrypts again, and verifies nothing. more are further
+// proxy specifications.
+func (b *bed) sslsplit(mirror bool, more ...string) func(string, int) (int, error) {
 	return func(dir string, port int) (int, error) {
 		ca, key, err := authority(dir)
 		if err != nil {
@@ -133,6 +134,7 @@ func (b *bed) sslsplit(mirror bool) func(string, int) (int, error) {
 			args = append(args, "-I", sslsplitPort, "-T", "203.0.113.2")
 		}
 		args = append(args, "ssl", lab.BoxLANV4, strconv.Itoa(port), lab.OriginV4, "443")
+		args = append(args, more...)
 		return b.start(dir, port, "sslsplit", args...)
 	}
 }

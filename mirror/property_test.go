@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/conformance"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 	"pgregory.net/rapid"
 )
@@ -125,6 +127,9 @@ func (s *script) judge(account mirror.Account) error {
 		}
 		return fmt.Errorf("%s (of %d frames)", finding, len(frames))
 	}
+	if err := s.conform(frames, conversations); err != nil {
+		return err
+	}
 	if len(conversations) > 1 || !s.lossy && len(conversations) != 1 {
 		return fmt.Errorf("%d conversations", len(conversations))
 	}
@@ -145,6 +150,33 @@ func (s *script) judge(account mirror.Account) error {
 		if !s.lossy && !bytes.Equal(seen, s.streams[dir]) {
 			return fmt.Errorf("direction %d: stream of %d octets differs from the %d given", dir, len(seen), len(s.streams[dir]))
 		}
+	}
+	return nil
+}
+
+// conform holds package conformance's judgement against that of mirrortest, which
+// has another parser and another reassembly.
+func (s *script) conform(frames [][]byte, conversations []mirrortest.Conversation) error {
+	r := mirrortest.Conform(frames)
+	var gaps uint64
+	for _, c := range conversations {
+		for _, direction := range c.Gaps {
+			for _, gap := range direction {
+				gaps += gap.Length
+			}
+		}
+	}
+	for _, rule := range r.Broken(conformance.Fail) {
+		declared := rule == conformance.Gap.String() && gaps > 0
+		// Lost frames may belong to the handshake or the end, or be all of one side.
+		lost := s.lossy && slices.Contains([]string{"handshake", "end", "one-sided", "no-ack"}, rule)
+		if !declared && !lost {
+			return fmt.Errorf("not conforming: %s (of %d frames)", rule, len(frames))
+		}
+	}
+	// One octet that was acknowledged and never came may have been a FIN.
+	if r.Missing > gaps || gaps-r.Missing > 2*uint64(len(conversations)) {
+		return fmt.Errorf("%d octets missing, %d in gaps", r.Missing, gaps)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package mirror_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"os"
@@ -143,4 +144,61 @@ func tcpflowName(ap netip.AddrPort) string {
 	}
 	ip := ap.Addr().As4()
 	return fmt.Sprintf("%03d.%03d.%03d.%03d.%05d", ip[0], ip[1], ip[2], ip[3], ap.Port())
+}
+
+// TestTsharkFollowsTheStreams has tshark write out the octets of each stream.
+func TestTsharkFollowsTheStreams(t *testing.T) {
+	frames, _, sent := webCapture(t)
+	path := mirrortest.WritePcap(t, frames)
+	for i, tt := range media {
+		client := netip.AddrPortFrom(tt.flow.Client.Addr(), uint16(50000+i))
+		out := mirrortest.Tool(t, "", "tshark", "-n", "-q", "-r", path, "-z", fmt.Sprintf("follow,tcp,raw,%d", i))
+		var got [2][]byte
+		for line := range strings.Lines(out) {
+			dir := 0 // an answer is indented
+			if strings.HasPrefix(line, "\t") {
+				dir = 1
+			}
+			octets, err := hex.DecodeString(strings.TrimSpace(line))
+			if err != nil {
+				continue // the frame around it
+			}
+			got[dir] = append(got[dir], octets...)
+		}
+		for dir, want := range sent[client] {
+			if !bytes.Equal(got[dir], want) {
+				t.Errorf("%s, direction %d: %d octets differ from the %d sent", tt.name, dir, len(got[dir]), len(want))
+			}
+		}
+	}
+}
+
+// TestChaosreaderFindsTheSessions has chaosreader write out the octets of each
+// direction.
+func TestChaosreaderFindsTheSessions(t *testing.T) {
+	recorder := &mirrortest.Recorder{}
+	sent := map[int][2][]byte{}
+	for i, shape := range shapes {
+		flow := shape.flow
+		flow.Client = netip.AddrPortFrom(flow.Client.Addr(), uint16(50000+i))
+		c := mirror.Open(recorder, flow, mirror.Options{Mark: mirror.Mark{VLAN: shape.vlan}})
+		sent[50000+i] = exchange(c)
+		c.Close()
+	}
+	dir := t.TempDir()
+	mirrortest.Tool(t, dir, "chaosreader", "-q", "-r", "-D", dir, mirrortest.WritePcap(t, recorder.Frames()))
+	for dirNumber, suffix := range []string{"raw2", "raw1"} { // 1 is the origin
+		files, err := filepath.Glob(filepath.Join(dir, "session_*."+suffix))
+		if err != nil || len(files) != len(shapes) {
+			entries, _ := os.ReadDir(dir)
+			t.Fatalf("%d files of %s, want %d: %v %v", len(files), suffix, len(shapes), entries, err)
+		}
+		for i, file := range files {
+			got, err := os.ReadFile(file)
+			want := sent[50000+i][dirNumber]
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s: %d octets differ from the %d sent (%v)", filepath.Base(file), len(got), len(want), err)
+			}
+		}
+	}
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
 // clearspan runs the program, which needs no network for this.
@@ -130,5 +134,39 @@ func TestNoAuthority(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("made %v, %v", left, err)
+	}
+}
+
+func TestFeedCheck(t *testing.T) {
+	dir := t.TempDir()
+	recorder := &mirrortest.Recorder{}
+	conversation := mirror.Open(recorder, mirror.Flow{
+		Client: netip.MustParseAddrPort("192.0.2.1:50000"), Origin: netip.MustParseAddrPort("198.51.100.2:80")}, mirror.Options{})
+	conversation.Data(mirror.ClientToOrigin, []byte("GET / HTTP/1.1\r\n\r\n"))
+	conversation.Close()
+	frames := recorder.Frames()
+	good, half := mirrortest.WritePcap(t, frames), mirrortest.WritePcap(t, frames[:4])
+	for _, row := range []struct {
+		name   string
+		args   []string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{"ready", []string{good}, 0, "\nREADY: ", ""},
+		{"not ready", []string{half}, 1, "\nNOT READY: 1 of ", "the feed is not ready for recorders\n"},
+		{"of running traffic", []string{half, "--cut"}, 0, "\nREADY: ", ""},
+		{"JSON", []string{"--json", half}, 1, `"rule":"end","status":"FAIL"`, "not ready"},
+		{"MTU", []string{"--mtu", "100", good}, 0, "note      syn-options", ""},
+		{"no capture", []string{filepath.Join("..", filepath.Base(os.Args[0]))}, 2, "", "neither a file nor an interface"},
+		{"nothing", nil, 2, "", "requires at least 1 arg"},
+		{"help", []string{"--help"}, 0, "Exit status: 0 ready, 1 not ready, 2 ", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			stdout, stderr, code := clearspan(t, dir, append([]string{"feed", "check"}, row.args...)...)
+			if code != row.code || !strings.Contains(stdout, row.stdout) || !strings.Contains(stderr, row.stderr) || code == 0 && stderr != "" {
+				t.Errorf("status %d, want %d\nstdout %s\nstderr %s", code, row.code, stdout, stderr)
+			}
+		})
 	}
 }

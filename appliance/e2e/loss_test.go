@@ -184,9 +184,9 @@ func TestMirrorMissing(t *testing.T) {
 	if _, err := capture.Stop(); err != nil {
 		t.Fatal(err)
 	}
+	c.gaps = true // what is recorded of the spanning session begins with one
 	recorded, entries := c.read(capture.File), c.entries()
 	c.account("late", recorded)
-	c.gaps = true // what is recorded of the spanning session begins with one
 	problems, err := c.problems(capture.File)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("tshark objects: %q, %v", problems, err)

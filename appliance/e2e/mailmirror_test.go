@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/mirror/conformance"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -51,7 +52,7 @@ func (c *scene) dialogues(recorded []mirrortest.Conversation, fetched map[ends]s
 	var truth []mirrortest.Conversation
 	files, _ := filepath.Glob(filepath.Join(c.dir, "state", "truth", "*.pcapng"))
 	for _, file := range files {
-		truth = append(truth, c.read(file)...)
+		truth = append(truth, c.read(file, conformance.STARTTLS)...)
 	}
 	c.account("truth", truth)
 	shown := map[uint16]uint16{lab.SMTPSPort: lab.SMTPPort, lab.SubmissionPort: lab.SubmissionPort, lab.SMTPPort: lab.SMTPPort,

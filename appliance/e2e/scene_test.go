@@ -20,6 +20,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/mirror/conformance"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -284,8 +285,9 @@ func (c *scene) stop() []mirrortest.Conversation {
 	return recorded
 }
 
-// read takes a capture apart; our own checker must find nothing.
-func (c *scene) read(file string) []mirrortest.Conversation {
+// read takes a capture apart; our own checkers must find nothing but breaches of
+// the rules that are allowed.
+func (c *scene) read(file string, allowed ...conformance.Rule) []mirrortest.Conversation {
 	c.Helper()
 	list, err := mirrortest.Conversations(file)
 	if err != nil {
@@ -296,6 +298,7 @@ func (c *scene) read(file string) []mirrortest.Conversation {
 			c.Errorf("%s: %s to %s: %v", filepath.Base(file), v.Client, v.Origin, f)
 		}
 	}
+	c.conforms(file, allowed)
 	return list
 }
 

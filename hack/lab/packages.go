@@ -23,6 +23,7 @@ var Packages = []Package{
 	{"tshark", "tshark", "demo"},
 	{"tcpdump", "tcpdump", "demo"},
 	{"tcpflow", "tcpflow", "test"},
+	{"chaosreader", "chaosreader", "test"},
 	{"dovecot-imapd", "dovecot", "test"},
 	{"dovecot-pop3d", "", "test"},
 	{"openssl", "openssl", "test"},

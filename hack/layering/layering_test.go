@@ -49,8 +49,13 @@ var bans = []ban{
 	{
 		from:   "mirror",
 		to:     []string{"."}, // anything with a dot in its first element: not the standard library
-		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/mirrortest"},
+		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/capture", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/mirrortest"},
 		reason: "the synthesizer is standard library only; each sink brings its own dependency",
+	},
+	{
+		from:   "mirror/conformance",
+		to:     []string{module},
+		reason: "it judges our frames as it does a peer's, with code of its own",
 	},
 	{
 		from:   "appliance",
@@ -171,6 +176,9 @@ func TestBansBite(t *testing.T) {
 		{"mirror", "golang.org/x/sys/unix", true},
 		{"mirror/afpacket", "golang.org/x/sys/unix", false},
 		{"mirror/internal/checksum", "encoding/binary", false},
+		{"mirror/conformance", module + "/mirror", true},
+		{"mirror/conformance", "github.com/gopacket/gopacket", true},
+		{"mirror/conformance", "net/netip", false},
 		{"mirror", module + "/mirror/internal/checksum", false},
 		{"decrypt/policy", module + "/decrypt", true},
 		{"decrypt", module + "/decrypt/policy", false},

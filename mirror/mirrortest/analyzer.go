@@ -139,8 +139,9 @@ func (c *Conversation) gap(dir int, n uint64) {
 
 func (c *Conversation) finishStream(dir int) { c.hashes[dir].Sum(c.SHA256[dir][:0]) }
 
-// Check returns every rule that frames break, in all their conversations. A
-// capture without a conversation breaks one, too.
+// Check returns every rule that frames break, in all their conversations, and
+// every one of package conformance: first offence only, notes and gaps left out.
+// A capture without a conversation breaks one, too.
 func Check(frames [][]byte) []Finding {
 	conversations, findings := analyze(frames)
 	if len(conversations) == 0 {
@@ -149,7 +150,7 @@ func Check(frames [][]byte) []Finding {
 	for i := range conversations {
 		findings = append(findings, conversations[i].Findings...)
 	}
-	return findings
+	return append(findings, nonconforming(frames)...)
 }
 
 // Streams returns the octets of both directions of the only conversation in

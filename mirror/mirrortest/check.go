@@ -26,6 +26,7 @@ const (
 	NoEnd          Kind = "end"              // neither FIN both ways, acknowledged, nor RST
 	AfterEnd       Kind = "after-end"        // data after FIN, frames after RST
 	TooMany        Kind = "further-findings" // list cut
+	Nonconforming  Kind = "conformance"      // a rule of package conformance
 )
 
 // Finding is one broken rule.

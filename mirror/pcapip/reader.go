@@ -36,10 +36,11 @@ func newReader(conn net.Conn, cfg *Config) *reader {
 // offer queues frames, from the first on, until one finds no room, and returns
 // how many. Left is true, and n without meaning, if the reader is leaving. It
 // never waits for the reader.
-func (r *reader) offer(frames []mirror.Frame, at time.Time) (n int, left bool) {
+func (r *reader) offer(frames []mirror.Frame) (n int, left bool) {
 	q := r.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	at := time.Now() // with the lock held: in the stream, times do not run backwards
 	if q.closed {
 		return 0, true
 	}

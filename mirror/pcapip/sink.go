@@ -94,10 +94,9 @@ func (s *Sink) offer(frames []mirror.Frame) (int, error) {
 	if s.closed.Load() {
 		return 0, mirror.ErrClosed
 	}
-	now := time.Now()
 	best, served := 0, false
 	for _, r := range *s.readers.Load() {
-		n, left := r.offer(frames, now)
+		n, left := r.offer(frames)
 		switch {
 		case left:
 		case n == len(frames):

@@ -273,3 +273,30 @@ func BenchmarkSend(b *testing.B) {
 		sent += n
 	}
 }
+
+// TestTimesDoNotRunBackwards has many senders feed one reader.
+func TestTimesDoNotRunBackwards(t *testing.T) {
+	s := listen(t, Config{})
+	got := inBackground(dial(t, s))
+	var senders sync.WaitGroup
+	for range 8 {
+		senders.Go(func() {
+			for range 200 {
+				if n, err := s.Send([]mirror.Frame{frame(t, 1, 100)}); n != 1 || err != nil {
+					t.Errorf("Send: %d, %v", n, err)
+				}
+			}
+		})
+	}
+	senders.Wait()
+	s.Close()
+	r := <-got
+	if r.err != nil || len(r.times) != 1600 {
+		t.Fatalf("%d frames, %v", len(r.times), r.err)
+	}
+	for i := 1; i < len(r.times); i++ {
+		if r.times[i].Before(r.times[i-1]) {
+			t.Fatalf("frame %d at %v, the one before it at %v", i, r.times[i], r.times[i-1])
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package conformance
+
+import "fmt"
+
+// takeData judges the octets of a segment, FIN included, by where they stand in
+// the sequence.
+func (c *Checker) takeData(v *conversation, dir int, p *packet) {
+	h := &v.halves[dir]
+	seq, end := p.seq, p.seq+uint32(p.length)
+	if p.flags&flagSYN != 0 {
+		seq, end = seq+1, end+1
+	}
+	fin := p.flags&flagFIN != 0
+	if seq == end && !fin {
+		// What it follows did not come. If that is one octet it may be a FIN.
+		if h.synced && before(h.next+1, seq) {
+			c.skip(v, dir, seq)
+		}
+		return
+	}
+	if !h.synced {
+		h.synced, h.first, h.next = true, seq, seq
+		if !h.ackSeen {
+			h.acked, h.ackSeen = seq, true
+		}
+	}
+	for _, rule := range []Rule{Order, Retransmission, Overlap, Conflict, AckBeforeData} {
+		c.judged[rule]++
+	}
+	if h.fin {
+		c.takeAfterFIN(v, dir, p, seq, end)
+		return
+	}
+	payload := p.payload
+	if before(seq, h.next) {
+		if seq == end {
+			return // a FIN within the data: told by what follows
+		}
+		c.takeOld(v, dir, payload, seq, earlier(end, h.next), end)
+		if !before(h.next, end) {
+			if fin && end == h.next {
+				h.fin, h.next = true, end+1
+			}
+			return
+		}
+		payload = payload[min(int(h.next-seq), len(payload)):]
+		seq = h.next
+	}
+	if before(h.next, seq) {
+		c.skip(v, dir, seq)
+	}
+	if seq != end {
+		c.takeNew(v, dir, p, payload, seq, end)
+	}
+	if fin {
+		h.fin, h.next = true, end+1
+	} else {
+		h.next = end
+	}
+}
+
+// skip opens a hole in front of seq.
+func (c *Checker) skip(v *conversation, dir int, seq uint32) {
+	h := &v.halves[dir]
+	if lost, full := h.holes.add(hole{h.next, seq, c.now}); full {
+		c.gap(v, dir, lost)
+	}
+	h.next, h.content.lost = seq, true
+	if h.history != nil {
+		h.history.from = seq
+	}
+}
+
+// takeNew judges octets that continue the direction, and the window around them.
+func (c *Checker) takeNew(v *conversation, dir int, p *packet, payload []byte, seq, end uint32) {
+	h, peer := &v.halves[dir], &v.halves[1-dir]
+	if h.ackSeen && before(seq, h.acked) {
+		if o := c.hit(AckBeforeData, v, dir); o != nil {
+			o.Text = fmt.Sprintf("%d octets were acknowledged in an earlier frame", earlier(end, h.acked)-seq)
+		}
+	}
+	h.octets += uint64(end - seq)
+	c.report.Octets += uint64(end - seq)
+	if len(payload) < int(end-seq) {
+		h.content.lost = true // the capture cut it
+	}
+	if !v.midstream {
+		c.read(v, dir, payload)
+	}
+	if h.history == nil {
+		if h.history = c.table.ring(); h.history != nil {
+			h.history.from = seq
+		}
+	}
+	if h.history != nil {
+		h.history.add(seq, payload)
+		if len(payload) < int(end-seq) {
+			h.history.from = end
+		}
+	}
+	if peer.frames > 0 && h.ackSeen {
+		c.judged[Unacked]++
+		if out := end - h.acked; int32(out) > maxUnacked {
+			if o := c.hit(Unacked, v, dir); o != nil {
+				o.Text = fmt.Sprintf("%d octets", out)
+			}
+		}
+	}
+	if h.edgeSeen {
+		c.judged[Window]++
+		c.judged[WindowFull]++
+		if before(h.edge, end) {
+			if o := c.hit(Window, v, dir); o != nil {
+				o.Text = fmt.Sprintf("%d octets beyond it", end-h.edge)
+			}
+		} else if h.edge == end {
+			if o := c.hit(WindowFull, v, dir); o != nil {
+				o.Text = "the last octet is the last one allowed"
+			}
+		}
+	}
+}
+
+// takeOld judges octets from seq to upTo, which lie before the direction's last
+// one; the segment goes to end.
+func (c *Checker) takeOld(v *conversation, dir int, payload []byte, seq, upTo, end uint32) {
+	h := &v.halves[dir]
+	ahead := h.ackSeen && before(seq, h.acked)
+	filled, lost, full := h.holes.fill(seq, upTo)
+	if full {
+		c.gap(v, dir, lost)
+	}
+	if filled > 0 {
+		h.octets += uint64(filled)
+		c.report.Octets += uint64(filled)
+		if o := c.hit(Order, v, dir); o != nil {
+			o.Text = fmt.Sprintf("%d octets of a gap come late", filled)
+		}
+		if ahead {
+			if o := c.hit(AckBeforeData, v, dir); o != nil {
+				o.Text = fmt.Sprintf("%d octets were acknowledged in an earlier frame", filled)
+			}
+		}
+		return
+	}
+	old := payload[:min(int(upTo-seq), len(payload))]
+	rule, why := Retransmission, "octets again"
+	switch {
+	case h.history != nil && h.history.differs(seq, h.next, old):
+		rule, why = Conflict, "octets again, and they differ"
+	case end != upTo:
+		rule = Overlap
+	}
+	if o := c.hit(rule, v, dir); o != nil {
+		o.Text = fmt.Sprintf("%d %s", upTo-seq, why)
+	}
+}
+
+// takeAfterFIN judges a segment of a direction that has said its FIN, at
+// next - 1.
+func (c *Checker) takeAfterFIN(v *conversation, dir int, p *packet, seq, end uint32) {
+	h := &v.halves[dir]
+	last := h.next - 1 // the FIN
+	if before(last, end) {
+		if o := c.hit(AfterEnd, v, dir); o != nil {
+			o.Text = fmt.Sprintf("%d octets after FIN", end-later(seq, last))
+		}
+		return
+	}
+	if seq != end {
+		c.takeOld(v, dir, p.payload, seq, end, end)
+	} else if o := c.hit(Retransmission, v, dir); o != nil {
+		o.Text = "FIN"
+	}
+}
