@@ -45,15 +45,16 @@ race: ## all tests, with the race detector
 unit: ## tests that need neither root nor packages
 	$(GO) test -short ./...
 
-bench: packages-bench build ## relay cost against HAProxy and SSLsplit, one interleaved run
+bench: packages-bench build ## relay cost against HAProxy and SSLsplit, then that of mirror ports; interleaved runs
 	$(BIN) bench --results bench/results
+	$(BIN) bench --emission --results bench/results
 
 fuzz: ## every fuzz target for 20 s
 	hack/fuzz.sh 20s
 
 packages: ; @hack/packages.sh test
 packages-demo: ; @hack/packages.sh demo
-packages-bench: ; @hack/packages.sh bench
+packages-bench: ; @hack/packages.sh demo bench
 
 clean: ## remove what was built
 	rm -rf bin demo-out

@@ -85,6 +85,23 @@ func superSegmentTooLong(t *testing.T, gso bool) {
 	}
 }
 
+// TestKernelKnowsNoSuperSegments: after one that the kernel calls invalid, there
+// are no more.
+func TestKernelKnowsNoSuperSegments(t *testing.T) {
+	linktest.Enter(t)
+	linktest.AddVeth(t)
+	s := openSink(t, Config{GSO: true})
+	f := linktest.Frame(t, 1, 0, 1000)
+	f.Segment = 1 << 16 // 0 in the header for the kernel
+	if n, err := s.Send([]mirror.Frame{f}); n != 0 || mirror.LossReason(err) != "other" {
+		t.Fatalf("Send = %d, %v; want 0 and another error", n, err)
+	}
+	time.Sleep(300 * time.Millisecond) // a poll of the watcher
+	if limit := s.SegmentLimit(); limit != 0 {
+		t.Errorf("SegmentLimit = %d, want 0", limit)
+	}
+}
+
 // TestSuperSegmentsAllocateNothing is the budget of the hot path.
 func TestSuperSegmentsAllocateNothing(t *testing.T) {
 	linktest.Enter(t)

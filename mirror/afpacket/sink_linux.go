@@ -71,6 +71,7 @@ type Sink struct {
 	sums   *checksums   // nil without GSO; the watcher's, until Close
 	seen   link.Link    // the watcher's: what silent belongs to
 	silent uint64       // the watcher's: segments that the device dropped without a word
+	barred atomic.Bool  // the kernel knows no super-segments
 	limit  atomic.Int32 // of super-segments, octets; 0: none are taken
 	queued atomic.Bool  // the kernel has a queue in front of the device
 	tally  tally        // with GSO
@@ -156,7 +157,7 @@ func (s *Sink) prepare(w *link.Watcher, l link.Link) {
 		s.silent += dropped
 	}
 	limit := int32(0)
-	if s.sums.check(l) == nil && s.silent == 0 {
+	if s.sums.check(l) == nil && s.silent == 0 && !s.barred.Load() {
 		limit = maxSuper
 	}
 	s.limit.Store(limit)
@@ -271,6 +272,10 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 		case unix.EMSGSIZE: // MTU lowered a moment ago, or over it by 1 to 4 octets without a tag
 			return sent, mirror.ErrTooLong
 		default:
+			if errno == unix.EINVAL && frames[sent].Segment > 0 { // not with this kernel or driver
+				s.limit.Store(0)
+				s.barred.Store(true)
+			}
 			return sent, os.NewSyscallError("sendmmsg", errno)
 		}
 	}

@@ -43,21 +43,25 @@ func Cut(f *mirror.Frame) [][]byte {
 			tcp[13] &^= 8 | 1 // PSH, FIN
 		}
 		binary.BigEndian.PutUint16(tcp[16:], 0)
-		binary.BigEndian.PutUint16(tcp[16:], internetChecksum(append(pseudo, tcp...)))
+		binary.BigEndian.PutUint16(tcp[16:], internetChecksum(pseudo, tcp))
 		frames = append(frames, frame)
 	}
 	return frames
 }
 
-// internetChecksum is that of RFC 1071.
-func internetChecksum(p []byte) uint16 {
-	var sum uint32
-	for i, octet := range p {
-		if i%2 == 0 {
-			sum += uint32(octet) << 8
-		} else {
-			sum += uint32(octet)
+// internetChecksum is that of RFC 1071 over several parts, of which all but the
+// last have an even length.
+func internetChecksum(parts ...[]byte) uint16 {
+	var sum uint64
+	for _, p := range parts {
+		for ; len(p) >= 2; p = p[2:] {
+			sum += uint64(p[0])<<8 | uint64(p[1])
 		}
+		if len(p) == 1 {
+			sum += uint64(p[0]) << 8
+		}
+	}
+	for sum>>16 != 0 {
 		sum = sum>>16 + sum&0xffff
 	}
 	return ^uint16(sum)

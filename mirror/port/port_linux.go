@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
@@ -48,12 +49,13 @@ func Open(cfg Config) (Sink, Method, error) {
 		s, err := open(cfg, cfg.Method)
 		return s, cfg.Method, err
 	}
-	var reasons []error
+	var reasons []error // against those that cost less
 	for _, m := range []Method{GSO, XDP, SendMMsg} {
 		s, err := open(cfg, m)
 		if err == nil {
-			if err = test(cfg.Interface, s); err == nil || m == SendMMsg {
-				announce(cfg, m, reasons)
+			err = test(cfg.Interface, s)
+			if err == nil || errors.Is(err, errUntested) || m == SendMMsg {
+				announce(cfg, m, append(reasons, err))
 				return s, m, nil
 			}
 			s.Close()
@@ -81,11 +83,11 @@ func open(cfg Config, m Method) (Sink, error) {
 	return nil, fmt.Errorf("unknown method %q", m)
 }
 
-// announce logs the choice.
+// announce logs the choice. reasons may hold nil.
 func announce(cfg Config, m Method, reasons []error) {
-	if len(reasons) == 0 {
-		cfg.Logger.Info("mirror method chosen", "iface", cfg.Interface, "method", string(m), "reason", "cheapest, and works")
-		return
+	reason := "cheapest, and works"
+	if err := errors.Join(reasons...); err != nil {
+		reason = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
-	cfg.Logger.Info("mirror method chosen", "iface", cfg.Interface, "method", string(m), "reason", errors.Join(reasons...).Error())
+	cfg.Logger.Info("mirror method chosen", "iface", cfg.Interface, "method", string(m), "reason", reason)
 }

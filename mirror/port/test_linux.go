@@ -23,8 +23,10 @@ var testFrame = append([]byte{
 	0x88, 0xb5,
 }, "clearspan mirror port, test of the method ...."...)
 
-// test sends a frame through s and has the device say that it went out. An
-// interface that is not up cannot be tested, and passes.
+// errUntested is returned for an interface that is not up.
+var errUntested = errors.New("interface is not up, not tested")
+
+// test sends a frame through s and has the device say that it went out.
 func test(name string, s Sink) error {
 	w, err := link.Watch(name, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
@@ -32,7 +34,7 @@ func test(name string, s Sink) error {
 	}
 	defer w.Close()
 	if w.Link().State != link.Up {
-		return nil
+		return errUntested
 	}
 	before := w.Counters()
 	if _, err := s.Send([]mirror.Frame{{Header: testFrame}}); err != nil {
