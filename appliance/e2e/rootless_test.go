@@ -169,9 +169,10 @@ func TestRunWithoutConfiguration(t *testing.T) {
 	}
 	eventually(t, "the end is seen", func() bool { return strings.Count(live.String(), "Flags [F.]") >= 2 })
 
-	if status, text := c.get("/metrics"); status != http.StatusOK || !strings.Contains(text, `clearspan_sessions_total{action="bump",outcome="bumped"} 1`) {
-		t.Errorf("metrics, status %d:\n%s", status, text)
-	}
+	eventually(t, "the session is counted", func() bool {
+		status, text := c.get("/metrics")
+		return status == http.StatusOK && strings.Contains(text, `clearspan_sessions_total{action="bump",outcome="bumped"} 1`)
+	})
 	if err := run.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
