@@ -10,13 +10,14 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
 )
 
 // Reasons under which the feed itself leaves octets out of a conversation.
 const (
 	lostConcealed  = "concealed"  // negotiated STARTTLS, which would mislead recorders
-	lostUnselected = "unselected" // of a content class that the outlet does not take
+	lostUnselected = "unselected" // of a content class that the outlet does not take, or by choice of the rule
 )
 
 // feed hands the cleartext of every session to the outlets: it translates what
@@ -47,21 +48,46 @@ func (f *feed) Open(s *decrypt.Session) decrypt.Stream {
 	case decrypt.Tunneling:
 		content = decrypt.Tunneled
 	}
+	heard := false
 	for _, o := range f.outlets {
 		if content == decrypt.Tunneled && !o.content[content] {
-			continue // nothing of this session will ever be taken: it may be spliced
+			continue // nothing of this session will ever be taken
 		}
 		b := &branch{outlet: o}
 		for dir := range decrypt.Direction(2) {
 			b.omit(dir, lostUnselected, s.Octets(dir))
 		}
-		if o.content[content] {
+		b.choose(s.Decision.Treatment)
+		if b.content[content] {
 			b.start(s, content)
 		}
+		heard = heard || b.content[content] || content != decrypt.Tunneled
 		st.branches = append(st.branches, b)
 	}
-	if len(st.branches) == 0 {
+	if !heard {
+		return nil // it may be spliced; what the rule kept from a mirror is counted at its end
+	}
+	return st
+}
+
+// unheard returns the stream of a session that had none because its rule kept
+// it from every mirror that would have taken it, closed; nil for others.
+func (f *feed) unheard(s *decrypt.Session) *stream {
+	octets := s.Octets(decrypt.ClientToOrigin) + s.Octets(decrypt.OriginToClient)
+	if s.Outcome != decrypt.Tunneling || octets == 0 {
 		return nil
+	}
+	st := &stream{session: s}
+	for _, o := range f.outlets {
+		if !o.content[decrypt.Tunneled] {
+			continue
+		}
+		b := &branch{outlet: o}
+		for dir := range decrypt.Direction(2) {
+			b.omit(dir, lostUnselected, s.Octets(dir))
+		}
+		b.settle()
+		st.branches = append(st.branches, b)
 	}
 	return st
 }
@@ -78,6 +104,8 @@ type stream struct {
 // branch is one session on its way to one outlet.
 type branch struct {
 	outlet       *outlet
+	treatment    *policy.Treatment    // that content was chosen by
+	content      [4]bool              // by decrypt.Content: what the outlet takes and the rule shows
 	conversation *mirror.Conversation // nil until something is to be shown
 	noted        decrypt.Content
 	omitted      map[string][2]uint64 // octets left out of the conversation, by reason
@@ -93,15 +121,34 @@ func (st *stream) Data(dir decrypt.Direction, content decrypt.Content, p []byte)
 	}
 }
 
+// choose sets what is shown as a rule wants it.
+func (b *branch) choose(t *policy.Treatment) {
+	b.treatment = t
+	for c := range decrypt.Tunneled + 1 {
+		shown := c
+		if c == decrypt.Upgrade {
+			shown = decrypt.Plain // part of the plain dialogue
+		}
+		b.content[c] = b.outlet.content[c] && t.Shows(b.outlet.name, shown.String())
+	}
+}
+
 func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt.Content, p []byte) {
+	if t := s.Decision.Treatment; t != b.treatment {
+		b.choose(t) // another rule decides since more is known of the session
+	}
 	if content == decrypt.Upgrade {
 		if !b.outlet.content[decrypt.Upgrade] {
 			b.omit(dir, lostConcealed, uint64(len(p)))
 			return
 		}
+		if !b.content[decrypt.Upgrade] {
+			b.omit(dir, lostUnselected, uint64(len(p)))
+			return
+		}
 		content = decrypt.Plain
 	}
-	if !b.outlet.content[content] {
+	if !b.content[content] {
 		b.omit(dir, lostUnselected, uint64(len(p)))
 		return
 	}

@@ -34,6 +34,9 @@ func (a *Appliance) observe() error {
 }
 
 func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
+	if err := a.feed.holds(cfg); err != nil {
+		return nil, err
+	}
 	table, err := NewPolicy(cfg)
 	if err != nil {
 		return nil, err
@@ -83,13 +86,22 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 		rules = append(rules, policy.Rule{
 			Name: r.Name, Host: r.Host, Client: r.Client, Origin: r.Origin, Port: portRanges(r.Port),
 			Protocol: r.Protocol, ALPN: r.ALPN, Action: r.Action,
+			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer},
 		})
 	}
 	table, err := policy.New(rules, cfg.Policy.Default)
 	if err != nil {
 		return nil, fmt.Errorf("build policy: %w", err)
 	}
-	return table, nil
+	return table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer}), nil
+}
+
+// words returns the names of content classes, nil for nil.
+func words(in []config.Content) (out []string) {
+	for _, c := range in {
+		out = append(out, string(c))
+	}
+	return out
 }
 
 func portRanges(in []config.PortRange) []policy.PortRange {

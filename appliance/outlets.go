@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/pcapip"
@@ -36,6 +38,31 @@ func (f *feed) close() error {
 		errs = append(errs, o.close())
 	}
 	return errors.Join(errs...)
+}
+
+// holds returns an error if a rule chooses a mirror that is not open: after a
+// reload sessions would be kept from all others and shown nowhere.
+func (f *feed) holds(cfg *config.Config) error {
+	missing := func(m *policy.Mirrors) string {
+		if m == nil {
+			return ""
+		}
+		for _, name := range m.Names {
+			if !slices.ContainsFunc(f.outlets, func(o *outlet) bool { return o.name == name }) {
+				return name
+			}
+		}
+		return ""
+	}
+	if name := missing(cfg.Policy.Mirror); name != "" {
+		return fmt.Errorf("policy shows sessions on mirror %s, which is there after a restart only", name)
+	}
+	for _, r := range cfg.Policy.Rules {
+		if name := missing(r.Mirror); name != "" {
+			return fmt.Errorf("rule %s shows sessions on mirror %s, which is there after a restart only", r.Name, name)
+		}
+	}
+	return nil
 }
 
 // openOutlet opens one mirror's sink.

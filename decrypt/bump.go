@@ -32,7 +32,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	if err := j.dial(ctx); err != nil {
 		return err
 	}
-	err := j.originHandshake(hello)
+	err := j.offerOrigin(ctx, hello)
 	trusted := true
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
@@ -40,6 +40,8 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 			return fail(reasonClientCert, err, alertHandshakeFailure)
 		}
 		return j.startOver(ctx)
+	case errors.As(err, new(*failure)):
+		return err
 	case err != nil && reason == "":
 		return fail(reasonOriginTLS, err, alertHandshakeFailure)
 	case err == nil:
@@ -97,12 +99,13 @@ func (j *joint) identity() string {
 }
 
 // originHandshake completes the handshake with the origin, whatever its
-// certificate says. On failure Verdict is set if the reason is one of trust.
-func (j *joint) originHandshake(hello *clienthello.Hello) error {
+// certificate says, and offers it the given application protocols. On failure
+// Verdict is set if the reason is one of trust.
+func (j *joint) originHandshake(offer []string) error {
 	start := time.Now()
 	conn := tls.Client(j.origin, &tls.Config{
 		ServerName:                  j.serverName(),
-		NextProtos:                  hello.ALPN,
+		NextProtos:                  offer,
 		InsecureSkipVerify:          true, // judged below, by the Verifier
 		MinVersion:                  j.e.cfg.OriginMinVersion,
 		CipherSuites:                greenSuites,

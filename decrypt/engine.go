@@ -71,9 +71,10 @@ type Config struct {
 
 // Engine carries sessions. It is safe for concurrent use.
 type Engine struct {
-	cfg    Config
-	log    *slog.Logger
-	checks checkCache
+	cfg      Config
+	log      *slog.Logger
+	checks   checkCache
+	stubborn stubborn
 }
 
 // New returns an engine.

@@ -93,14 +93,16 @@ func TestFullFile(t *testing.T) {
 				"malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
 			}},
 			ClientCertificate: NoCertificate,
+			ALPNOffer:         []string{"http/1.1"},
 		},
-		Policy: Policy{Default: policy.Terminate, Rules: []Rule{
-			{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel},
+		Policy: Policy{Default: policy.Terminate, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
+			{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
 			{Name: "clinic",
 				Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},
 				Origin:   []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 				Port:     []PortRange{{443, 443}, {8000, 8100}},
-				Protocol: []string{"tls"}, ALPN: []string{"h2", "http/1.1"}, Action: policy.TunnelCheck},
+				Protocol: []string{"tls"}, ALPN: []string{"h2", "http/1.1"}, Action: policy.TunnelCheck,
+				Mirror: &policy.Mirrors{All: true}, Content: []Content{Decrypted}, ALPNOffer: []string{"h2", "http/1.1"}},
 		}},
 		Mirrors: []Mirror{
 			{Name: "recorder", Kind: Interface, Interface: "mirror0", MTU: 9000, Full: Block, Ports: MapPorts,
@@ -160,7 +162,7 @@ func TestExampleFile(t *testing.T) {
 			t.Errorf("%s (-default +example):\n%s", row.name, diff)
 		}
 	}
-	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 3 || len(c.Mirrors) != 3 {
+	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 4 || len(c.Mirrors) != 3 {
 		t.Errorf("%d intakes, %d rules, %d mirrors", len(c.Intakes), len(c.Policy.Rules), len(c.Mirrors))
 	}
 }

@@ -117,6 +117,9 @@ func (r *reader) mirrors(n *node, state string) []Mirror {
 	directories := make(map[string]string)
 	for _, item := range items {
 		m := r.mirror(item, names, state)
+		if m.Name == allMirrors || m.Name == noMirror {
+			r.fail(item.place, "name: %q has a meaning of its own in rules", m.Name)
+		}
 		if other, ok := directories[m.Directory]; ok && m.Directory != "" {
 			r.fail(item.place, "mirrors %s and %s write to the same directory", other, m.Name)
 		}

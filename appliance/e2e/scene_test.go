@@ -194,6 +194,7 @@ type entry struct {
 	TLSClient      *struct{ Version, JA4 string }     `json:"tls_client"`
 	TLSOrigin      *struct{ Version, Verdict string } `json:"tls_origin"`
 	ForgedSerial   string                             `json:"forged_serial"`
+	Offer          string                             `json:"alpn_offer"`
 	Octets         map[string]uint64                  // client_to_origin, origin_to_client
 	Mirror         map[string]struct {
 		Frames, Octets, Lost uint64
