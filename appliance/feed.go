@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ const (
 // package decrypt taps into what package mirror shows.
 type feed struct {
 	outlets []*outlet
+	keys    *keyLog // nil: no outlet keeps secrets
 }
 
 // outlet is one configured mirror: a sink, and what is to be shown there.
@@ -33,6 +35,9 @@ type outlet struct {
 	close   func() error
 	content [4]bool // by decrypt.Content
 	options mirror.Options
+
+	named   func(addr netip.Addr, name string) // tells the sink what an origin is called; may be nil
+	secrets func(lines []byte) error           // gives the sink TLS secrets; may be nil
 
 	shown func(frames, octets uint64)        // counts what a session left; may be nil
 	lost  func(reason string, octets uint64) // likewise
@@ -156,7 +161,8 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 		b.start(s, content)
 	} else if content != b.noted {
 		b.noted = content
-		b.conversation.Note(note(s, content))
+		b.tell(s)
+		b.conversation.Note(note(s, content, b.conversation.Flow()))
 	}
 	b.conversation.Data(mirror.Direction(dir), p)
 }
@@ -165,16 +171,30 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 	opts := b.outlet.options
 	opts.ALPN = s.ALPN
-	opts.Note = note(s, content)
 	opts.Handshake = handshake(s.Link.Handshake)
-	b.noted = content
-	b.conversation = mirror.Open(b.outlet.sink, mirror.Flow{
+	flow := mirror.Flow{
 		Client:    s.Client,
 		Origin:    s.Origin,
 		ClientMAC: s.Link.ClientMAC,
 		OriginMAC: s.Link.OriginMAC,
 		VLAN:      s.Link.VLAN,
-	}, opts)
+	}
+	opts.Note = note(s, content, flow.Seen(opts))
+	b.noted = content
+	b.tell(s)
+	b.conversation = mirror.Open(b.outlet.sink, flow, opts)
+}
+
+// tell gives the sink the names under which the client asked for the origin.
+func (b *branch) tell(s *decrypt.Session) {
+	if b.outlet.named == nil {
+		return
+	}
+	for _, name := range []string{s.SNI, s.Name} {
+		if _, err := netip.ParseAddr(name); name != "" && err != nil {
+			b.outlet.named(s.Origin.Addr(), strings.ToLower(name))
+		}
+	}
 }
 
 // handshake translates what an intake saw of client and origin themselves.
@@ -270,8 +290,9 @@ func (st *stream) report() (mirrors map[string]audit.Mirror, flow *audit.Flow) {
 	return mirrors, flow
 }
 
-// note describes a session in the comment on its first frame.
-func note(s *decrypt.Session, content decrypt.Content) string {
+// note describes a session, which recorders see as flow, in the comment on its
+// first frame.
+func note(s *decrypt.Session, content decrypt.Content, flow mirror.Flow) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "clearspan session=%s content=%s intake=%s rule=%s", s.ID, content, s.Intake, s.Decision.Rule)
 	field := func(key, value string) {
@@ -279,6 +300,7 @@ func note(s *decrypt.Session, content decrypt.Content) string {
 			fmt.Fprintf(&b, " %s=%s", key, value)
 		}
 	}
+	field("community_id", audit.CommunityID(flow.Client, flow.Origin))
 	field("name", s.Name)
 	field("sni", s.SNI)
 	field("alpn", s.ALPN)

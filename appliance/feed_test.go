@@ -79,7 +79,7 @@ func TestFeedContent(t *testing.T) {
 				t.Errorf("flow %+v, want port 143", flow)
 			}
 			notes := strings.Join(r.Notes(), "\n")
-			if !strings.Contains(notes, "session=0123456789abcdef") || !strings.Contains(notes, "content=decrypted") {
+			if !strings.Contains(notes, "community_id=1:") || !strings.Contains(notes, "session=0123456789abcdef") || !strings.Contains(notes, "content=decrypted") {
 				t.Errorf("notes %q", notes)
 			}
 		})

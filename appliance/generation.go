@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 
 	"github.com/clearspan/clearspan/appliance/config"
@@ -56,7 +57,12 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		Own:        []*x509.Certificate{a.trusted.Certificate(), a.untrusted.Certificate()},
 		MinVersion: cfg.Origin.MinTLS,
 	})
+	var keys func(*decrypt.Session) io.Writer
+	if a.feed.keys != nil {
+		keys = a.feed.keys.writer
+	}
 	engine, err := decrypt.New(decrypt.Config{
+		KeyLog:             keys,
 		Policy:             table,
 		Forger:             forger,
 		Verifier:           judge,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 
 	"github.com/clearspan/clearspan/appliance/admin"
@@ -28,6 +29,10 @@ func openFeed(mirrors []config.Mirror, metrics *admin.Metrics, log *slog.Logger)
 		o.lost = func(reason string, octets uint64) { metrics.MirrorLost(m.Name, reason, octets) }
 		f.outlets = append(f.outlets, o)
 	}
+	var err error
+	if f.keys, err = openKeyLog(f.outlets, os.Getenv("SSLKEYLOGFILE"), log); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
 	return f, nil
 }
 
@@ -36,6 +41,9 @@ func (f *feed) close() error {
 	var errs []error
 	for _, o := range f.outlets {
 		errs = append(errs, o.close())
+	}
+	if f.keys != nil {
+		errs = append(errs, f.keys.close())
 	}
 	return errors.Join(errs...)
 }
@@ -106,7 +114,10 @@ func openOutlet(m config.Mirror, log *slog.Logger) (*outlet, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.sink, o.close = s, s.Close
+		o.sink, o.close, o.named = s, s.Close, s.Name
+		if m.Secrets {
+			o.secrets = s.Secrets
+		}
 	case config.PCAPOverIP:
 		s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, MTU: m.MTU, Logger: log})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
@@ -110,6 +111,7 @@ func (j *joint) originHandshake(offer []string) error {
 		MinVersion:                  j.e.cfg.OriginMinVersion,
 		CipherSuites:                greenSuites,
 		DynamicRecordSizingDisabled: true,
+		KeyLogWriter:                j.keyLog(),
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if j.e.cfg.CertificateRequest == AnswerNone {
 				return new(tls.Certificate), nil
@@ -131,6 +133,14 @@ func (j *joint) originHandshake(offer []string) error {
 	j.s.OriginTLS.Version, j.s.OriginTLS.Cipher = state.Version, state.CipherSuite
 	j.s.OriginTLS.ChainSHA256 = chainHash(state.PeerCertificates)
 	return nil
+}
+
+// keyLog is where the secrets of a handshake go, nil for nowhere.
+func (j *joint) keyLog() io.Writer {
+	if j.e.cfg.KeyLog == nil {
+		return nil
+	}
+	return j.e.cfg.KeyLog(j.s)
 }
 
 // judge asks the verifier and notes its verdict, "ok" or a reason.
@@ -180,6 +190,7 @@ func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, t
 		CipherSuites:                greenSuites,
 		SessionTicketsDisabled:      true,
 		DynamicRecordSizingDisabled: true,
+		KeyLogWriter:                j.keyLog(),
 	}
 	if j.s.ALPN != "" {
 		cfg.NextProtos = []string{j.s.ALPN}

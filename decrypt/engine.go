@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -53,6 +54,12 @@ type Config struct {
 	Resolver Resolver                   // for tunnel-check; nil: the origin's certificate alone decides
 	Ended    func(s *Session, t Stream) // called when a session has ended, after the stream's Close
 	Logger   *slog.Logger               // nil discards
+
+	// KeyLog returns where the TLS secrets of both legs go, a line of the NSS key
+	// log format a Write; nil: nowhere. It is called before each handshake, when
+	// the decision of s is known. An error of Write ends the session. With a nil
+	// KeyLog no secret leaves the engine.
+	KeyLog func(s *Session) io.Writer
 
 	// OnInvalid says what follows a verdict other than "ok"; nil: Block.
 	OnInvalid func(reason string) Response

@@ -109,7 +109,7 @@ func TestFullFile(t *testing.T) {
 				PortMap: map[uint16]uint16{443: 80, 465: 25}, STARTTLS: KeepSTARTTLS,
 				Mark: Mark{VLAN: 7, MAC: MAC{0x0a, 0, 0, 0, 0, 1}, DSCP: 63}, Content: []Content{Decrypted, Plain, Tunneled}},
 			{Name: "files", Kind: PCAPNG, Directory: "testdata/state/captures",
-				Rotate: Rotate{Size: 64 << 20, Every: 10 * time.Minute, Keep: 3}, Full: Drop, Ports: KeepPorts,
+				Rotate: Rotate{Size: 64 << 20, Every: 10 * time.Minute, Keep: 3}, Secrets: true, Full: Drop, Ports: KeepPorts,
 				STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted, Plain}},
 			{Name: "live", Kind: PCAPOverIP, Listen: "127.0.0.1:57012", Full: Drop, Ports: DefaultPorts,
 				STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted}},

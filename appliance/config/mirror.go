@@ -79,6 +79,9 @@ type Mirror struct {
 	// directory. Kind pcapng only. Default STATE/pcap.
 	Directory string
 	Rotate    Rotate // kind pcapng only
+	// Secrets has the TLS secrets of decrypted sessions written to the files.
+	// Kind pcapng only. Default false.
+	Secrets bool
 	// Listen is "ADDRESS:PORT". Kind pcap-over-ip only, required.
 	Listen string
 	// MTU is the largest IP packet in octets, 576 to 65535. Default 0: the
@@ -136,7 +139,7 @@ func (r *reader) mirror(n *node, names map[string]int, state string) Mirror {
 	m := DefaultMirror(name, kind)
 	if kind == "" {
 		// What the other keys may hold depends on the kind.
-		t.accept("interface", "method", "directory", "rotate", "listen", "mtu", "full",
+		t.accept("interface", "method", "directory", "rotate", "secrets", "listen", "mtu", "full",
 			"ports", "starttls", "http2", "mark", "content")
 		t.close()
 		return m
@@ -172,8 +175,9 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 		pcap, _ := resolve("pcap")
 		m.Directory = value(t, "directory", pcap, resolve)
 		m.Rotate = r.rotate(t.get("rotate"), m.Rotate)
+		m.Secrets = value(t, "secrets", false, parseBool)
 	} else {
-		t.foreign(kind, "directory", "rotate")
+		t.foreign(kind, "directory", "rotate", "secrets")
 	}
 	if m.Kind == PCAPOverIP {
 		m.Listen = required(t, "listen", parseListen)

@@ -80,6 +80,7 @@ type settings struct {
 	mirror string // more YAML list items
 	more   string // more top-level YAML
 	nofile int    // how many descriptors the appliance may have; 0: as many as the test
+	env    string // of the appliance, NAME=VALUE; empty: nothing more than usual
 	gaps   bool   // octets are lost on the mirror port on purpose: gaps are no fault
 
 	network func(*netlab.Lab) (*lab.Gateway, error) // nil: lab.NewGateway
@@ -138,7 +139,7 @@ admin: {listen: 127.0.0.1:8090}
 		s.prepare(c)
 	}
 	c.kernel = c.kernelState()
-	if c.appliance, err = lab.StartAppliance(c.Box, c.dir, c.limited(s.nofile), yaml); err != nil {
+	if c.appliance, err = lab.StartAppliance(c.Box, c.dir, c.limited(s.nofile, s.env), yaml); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -194,6 +195,7 @@ type entry struct {
 	TLSClient      *struct{ Version, JA4 string }     `json:"tls_client"`
 	TLSOrigin      *struct{ Version, Verdict string } `json:"tls_origin"`
 	ForgedSerial   string                             `json:"forged_serial"`
+	CommunityID    string                             `json:"community_id"`
 	Offer          string                             `json:"alpn_offer"`
 	Octets         map[string]uint64                  // client_to_origin, origin_to_client
 	Mirror         map[string]struct {
