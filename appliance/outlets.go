@@ -15,6 +15,7 @@ import (
 	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/pcapip"
 	"github.com/clearspan/clearspan/mirror/pcapng"
+	"github.com/clearspan/clearspan/mirror/vxlan"
 )
 
 // openFeed opens every configured mirror.
@@ -119,7 +120,23 @@ func openOutlet(m config.Mirror, log *slog.Logger) (*outlet, error) {
 			o.secrets = s.Secrets
 		}
 	case config.PCAPOverIP:
-		s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, MTU: m.MTU, Logger: log})
+		slow := pcapip.Drop
+		if m.Slow == config.DisconnectSlow {
+			slow = pcapip.Disconnect
+		}
+		s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, Slow: slow, MTU: m.MTU, Logger: log})
+		if err != nil {
+			return nil, err
+		}
+		o.sink, o.close = s, s.Close
+	case config.VXLAN:
+		full := vxlan.Drop
+		if m.Full == config.Block {
+			full = vxlan.Block
+		}
+		s, err := vxlan.Open(vxlan.Config{
+			Remote: m.Remote, VNI: m.VNI, Source: m.Source, MTU: m.MTU, Full: full, Logger: log,
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-var comparePlain = cmpopts.EquateComparable(netip.Prefix{})
+var comparePlain = cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{})
 
 // The golden files hold every error of a faulty file, in order.
 func TestFaultyFiles(t *testing.T) {
@@ -111,8 +111,12 @@ func TestFullFile(t *testing.T) {
 			{Name: "files", Kind: PCAPNG, Directory: "testdata/state/captures",
 				Rotate: Rotate{Size: 64 << 20, Every: 10 * time.Minute, Keep: 3}, Secrets: true, Full: Drop, Ports: KeepPorts,
 				STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted, Plain}},
-			{Name: "live", Kind: PCAPOverIP, Listen: "127.0.0.1:57012", Full: Drop, Ports: DefaultPorts,
+			{Name: "live", Kind: PCAPOverIP, Listen: "127.0.0.1:57012", Slow: DisconnectSlow, Full: Drop, Ports: DefaultPorts,
 				STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted}},
+			{Name: "far", Kind: VXLAN, Remote: netip.MustParseAddrPort("[2001:db8::1]:4790"), VNI: 1<<24 - 1, Source: netip.MustParseAddr("2001:db8::2"),
+				MTU: 1400, Full: Block, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted, Plain}},
+			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: Drop,
+				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted, Plain}},
 		},
 		Audit:  Audit{File: "stdout"},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20},
@@ -162,7 +166,7 @@ func TestExampleFile(t *testing.T) {
 			t.Errorf("%s (-default +example):\n%s", row.name, diff)
 		}
 	}
-	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 4 || len(c.Mirrors) != 3 {
+	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 4 || len(c.Mirrors) != 4 {
 		t.Errorf("%d intakes, %d rules, %d mirrors", len(c.Intakes), len(c.Policy.Rules), len(c.Mirrors))
 	}
 }

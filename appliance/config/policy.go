@@ -105,7 +105,7 @@ func choice(t *table, mirrors []Mirror) *policy.Mirrors {
 			}
 			known = append(known, m.Name)
 		}
-		if near := nearest(s, known); near != "" {
+		if near := nearest(s, known); near != "" && s != "" {
 			return "", fmt.Errorf("there is no mirror %q, did you mean %q?", s, near)
 		}
 		return "", fmt.Errorf("there is no mirror %q", s)
