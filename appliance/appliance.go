@@ -179,7 +179,11 @@ func (a *Appliance) ended(s *decrypt.Session, t decrypt.Stream) {
 	}
 	var mirrors map[string]audit.Mirror
 	var flow *audit.Flow
-	if st, ok := t.(*stream); ok {
+	st, ok := t.(*stream)
+	if !ok {
+		st = a.feed.unheard(s)
+	}
+	if st != nil {
 		mirrors, flow = st.report()
 	}
 	a.audit.Write(audit.NewEntry(s, mirrors, flow))

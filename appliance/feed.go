@@ -4,25 +4,28 @@ import (
 	"crypto/tls"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
 )
 
 // Reasons under which the feed itself leaves octets out of a conversation.
 const (
 	lostConcealed  = "concealed"  // negotiated STARTTLS, which would mislead recorders
-	lostUnselected = "unselected" // of a content class that the outlet does not take
+	lostUnselected = "unselected" // of a content class that the outlet does not take, or by choice of the rule
 )
 
 // feed hands the cleartext of every session to the outlets: it translates what
 // package decrypt taps into what package mirror shows.
 type feed struct {
 	outlets []*outlet
+	keys    *keyLog // nil: no outlet keeps secrets
 }
 
 // outlet is one configured mirror: its sinks, of which a session has one, and
@@ -33,6 +36,9 @@ type outlet struct {
 	close   func() error
 	content [4]bool // by decrypt.Content
 	options mirror.Options
+
+	named   func(addr netip.Addr, name string) // tells the sink what an origin is called; may be nil
+	secrets func(lines []byte) error           // gives the sink TLS secrets; may be nil
 
 	shown func(frames, octets uint64)        // counts what a session left; may be nil
 	lost  func(reason string, octets uint64) // likewise
@@ -48,21 +54,46 @@ func (f *feed) Open(s *decrypt.Session) decrypt.Stream {
 	case decrypt.Tunneling:
 		content = decrypt.Tunneled
 	}
+	heard := false
 	for _, o := range f.outlets {
 		if content == decrypt.Tunneled && !o.content[content] {
-			continue // nothing of this session will ever be taken: it may be spliced
+			continue // nothing of this session will ever be taken
 		}
 		b := &branch{outlet: o}
 		for dir := range decrypt.Direction(2) {
 			b.omit(dir, lostUnselected, s.Octets(dir))
 		}
-		if o.content[content] {
+		b.choose(s.Decision.Treatment)
+		if b.content[content] {
 			b.start(s, content)
 		}
+		heard = heard || b.content[content] || content != decrypt.Tunneled
 		st.branches = append(st.branches, b)
 	}
-	if len(st.branches) == 0 {
+	if !heard {
+		return nil // it may be spliced; what the rule kept from a mirror is counted at its end
+	}
+	return st
+}
+
+// unheard returns the stream of a session that had none because its rule kept
+// it from every mirror that would have taken it, closed; nil for others.
+func (f *feed) unheard(s *decrypt.Session) *stream {
+	octets := s.Octets(decrypt.ClientToOrigin) + s.Octets(decrypt.OriginToClient)
+	if s.Outcome != decrypt.Tunneling || octets == 0 {
 		return nil
+	}
+	st := &stream{session: s}
+	for _, o := range f.outlets {
+		if !o.content[decrypt.Tunneled] {
+			continue
+		}
+		b := &branch{outlet: o}
+		for dir := range decrypt.Direction(2) {
+			b.omit(dir, lostUnselected, s.Octets(dir))
+		}
+		b.settle()
+		st.branches = append(st.branches, b)
 	}
 	return st
 }
@@ -79,6 +110,8 @@ type stream struct {
 // branch is one session on its way to one outlet.
 type branch struct {
 	outlet       *outlet
+	treatment    *policy.Treatment    // that content was chosen by
+	content      [4]bool              // by decrypt.Content: what the outlet takes and the rule shows
 	conversation *mirror.Conversation // nil until something is to be shown
 	noted        decrypt.Content
 	omitted      map[string][2]uint64 // octets left out of the conversation, by reason
@@ -94,15 +127,34 @@ func (st *stream) Data(dir decrypt.Direction, content decrypt.Content, p []byte)
 	}
 }
 
+// choose sets what is shown as a rule wants it.
+func (b *branch) choose(t *policy.Treatment) {
+	b.treatment = t
+	for c := range decrypt.Tunneled + 1 {
+		shown := c
+		if c == decrypt.Upgrade {
+			shown = decrypt.Plain // part of the plain dialogue
+		}
+		b.content[c] = b.outlet.content[c] && t.Shows(b.outlet.name, shown.String())
+	}
+}
+
 func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt.Content, p []byte) {
+	if t := s.Decision.Treatment; t != b.treatment {
+		b.choose(t) // another rule decides since more is known of the session
+	}
 	if content == decrypt.Upgrade {
 		if !b.outlet.content[decrypt.Upgrade] {
 			b.omit(dir, lostConcealed, uint64(len(p)))
 			return
 		}
+		if !b.content[decrypt.Upgrade] {
+			b.omit(dir, lostUnselected, uint64(len(p)))
+			return
+		}
 		content = decrypt.Plain
 	}
-	if !b.outlet.content[content] {
+	if !b.content[content] {
 		b.omit(dir, lostUnselected, uint64(len(p)))
 		return
 	}
@@ -110,7 +162,8 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 		b.start(s, content)
 	} else if content != b.noted {
 		b.noted = content
-		b.conversation.Note(note(s, content))
+		b.tell(s)
+		b.conversation.Note(note(s, content, b.conversation.Flow()))
 	}
 	b.conversation.Data(mirror.Direction(dir), p)
 }
@@ -119,9 +172,7 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 	opts := b.outlet.options
 	opts.ALPN = s.ALPN
-	opts.Note = note(s, content)
 	opts.Handshake = handshake(s.Link.Handshake)
-	b.noted = content
 	flow := mirror.Flow{
 		Client:    s.Client,
 		Origin:    s.Origin,
@@ -129,7 +180,22 @@ func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 		OriginMAC: s.Link.OriginMAC,
 		VLAN:      s.Link.VLAN,
 	}
+	opts.Note = note(s, content, flow.Seen(opts))
+	b.noted = content
+	b.tell(s)
 	b.conversation = mirror.Open(b.outlet.sinks.For(flow), flow, opts)
+}
+
+// tell gives the sink the names under which the client asked for the origin.
+func (b *branch) tell(s *decrypt.Session) {
+	if b.outlet.named == nil {
+		return
+	}
+	for _, name := range []string{s.SNI, s.Name} {
+		if _, err := netip.ParseAddr(name); name != "" && err != nil {
+			b.outlet.named(s.Origin.Addr(), strings.ToLower(name))
+		}
+	}
 }
 
 // handshake translates what an intake saw of client and origin themselves.
@@ -225,8 +291,9 @@ func (st *stream) report() (mirrors map[string]audit.Mirror, flow *audit.Flow) {
 	return mirrors, flow
 }
 
-// note describes a session in the comment on its first frame.
-func note(s *decrypt.Session, content decrypt.Content) string {
+// note describes a session, which recorders see as flow, in the comment on its
+// first frame.
+func note(s *decrypt.Session, content decrypt.Content, flow mirror.Flow) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "clearspan session=%s content=%s intake=%s rule=%s", s.ID, content, s.Intake, s.Decision.Rule)
 	field := func(key, value string) {
@@ -234,6 +301,7 @@ func note(s *decrypt.Session, content decrypt.Content) string {
 			fmt.Fprintf(&b, " %s=%s", key, value)
 		}
 	}
+	field("community_id", audit.CommunityID(flow.Client, flow.Origin))
 	field("name", s.Name)
 	field("sni", s.SNI)
 	field("alpn", s.ALPN)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -78,7 +79,7 @@ func TestFeedContent(t *testing.T) {
 				t.Errorf("flow %+v, want port 143", flow)
 			}
 			notes := strings.Join(r.Notes(), "\n")
-			if !strings.Contains(notes, "session=0123456789abcdef") || !strings.Contains(notes, "content=decrypted") {
+			if !strings.Contains(notes, "community_id=1:") || !strings.Contains(notes, "session=0123456789abcdef") || !strings.Contains(notes, "content=decrypted") {
 				t.Errorf("notes %q", notes)
 			}
 		})
@@ -122,6 +123,72 @@ func TestFeedTunnel(t *testing.T) {
 	}
 	if _, ok := s.(*stream).report(); ok == nil {
 		t.Error("no flow reported")
+	}
+}
+
+// TestFeedTreatment: what a rule keeps from an outlet is counted as unselected,
+// also when another rule decides in the middle.
+func TestFeedTreatment(t *testing.T) {
+	const relayed = 12 + 12 + 9 + 10 + 6
+	only := func(names ...string) *policy.Treatment {
+		return &policy.Treatment{Mirrors: &policy.Mirrors{Names: names}}
+	}
+	for _, tt := range []struct {
+		name          string
+		before, after *policy.Treatment // TLS begins between them
+		up, down      string            // on a
+		lost          uint64
+		reason        string
+	}{
+		{"this one", only("a"), only("a"), "a STARTTLS\r\nb LOGOUT\r\n", "* OK hello\r\na OK go\r\nb OK\r\n", 0, ""},
+		{"another one", only("b"), only("b"), "", "", relayed, "unselected"},
+		{"none", only(), only(), "", "", relayed, "unselected"},
+		{"this one, then another", only("a"), only("b"), "a STARTTLS\r\n", "* OK hello\r\na OK go\r\n", 16, "unselected"},
+		{"another, then this one", only("b"), nil, "b LOGOUT\r\n", "b OK\r\n", 33, "unselected"},
+		{"one class", &policy.Treatment{Content: []string{"decrypted"}}, &policy.Treatment{Content: []string{"decrypted"}}, "b LOGOUT\r\n", "b OK\r\n", 33, "unselected"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o, r := recording("a", decrypt.Decrypted, decrypt.Plain, decrypt.Upgrade)
+			s := session(decrypt.Passed)
+			s.Decision.Treatment = tt.before
+			st := (&feed{outlets: []*outlet{o}}).Open(s).(*stream)
+			st.Data(decrypt.OriginToClient, decrypt.Plain, []byte("* OK hello\r\n"))
+			st.Data(decrypt.ClientToOrigin, decrypt.Upgrade, []byte("a STARTTLS\r\n"))
+			st.Data(decrypt.OriginToClient, decrypt.Upgrade, []byte("a OK go\r\n"))
+			s.Decision.Treatment = tt.after
+			st.Data(decrypt.ClientToOrigin, decrypt.Decrypted, []byte("b LOGOUT\r\n"))
+			st.Data(decrypt.OriginToClient, decrypt.Decrypted, []byte("b OK\r\n"))
+			st.Close()
+			if frames := r.Frames(); len(frames) > 0 || tt.up != "" {
+				streams, err := mirrortest.Streams(frames)
+				if err != nil || string(streams[0]) != tt.up || string(streams[1]) != tt.down {
+					t.Errorf("recorded %q, %v", streams, err)
+				}
+			}
+			mirrors, _ := st.report()
+			if m := mirrors["a"]; m.Octets+m.Lost != relayed || m.Lost != tt.lost || m.Reason != tt.reason {
+				t.Errorf("account %+v of %d octets", m, relayed)
+			}
+		})
+	}
+}
+
+// TestFeedHiddenTunnel: a tunnel that its rule keeps from every outlet is spliced,
+// and accounted for when it has ended.
+func TestFeedHiddenTunnel(t *testing.T) {
+	raw, _ := recording("raw", decrypt.Tunneled)
+	deaf, _ := recording("deaf", decrypt.Decrypted)
+	f := &feed{outlets: []*outlet{raw, deaf}}
+	s := session(decrypt.Tunneling)
+	s.Decision.Treatment = &policy.Treatment{Mirrors: &policy.Mirrors{Names: []string{"deaf"}}}
+	if st := f.Open(s); st != nil {
+		t.Error("a stream for a tunnel that is shown nowhere")
+	}
+	if st := f.unheard(s); st != nil {
+		t.Error("an account of no octets")
+	}
+	if st := f.unheard(session(decrypt.Failed)); st != nil {
+		t.Error("an account of a session that failed")
 	}
 }
 

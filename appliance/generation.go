@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 
 	"github.com/clearspan/clearspan/appliance/config"
@@ -35,6 +36,9 @@ func (a *Appliance) observe() error {
 }
 
 func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
+	if err := a.feed.holds(cfg); err != nil {
+		return nil, err
+	}
 	table, err := NewPolicy(cfg)
 	if err != nil {
 		return nil, err
@@ -54,7 +58,12 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		Own:        []*x509.Certificate{a.trusted.Certificate(), a.untrusted.Certificate()},
 		MinVersion: cfg.Origin.MinTLS,
 	})
+	var keys func(*decrypt.Session) io.Writer
+	if a.feed.keys != nil {
+		keys = a.feed.keys.writer
+	}
 	engine, err := decrypt.New(decrypt.Config{
+		KeyLog:             keys,
 		Policy:             table,
 		Forger:             forger,
 		Verifier:           judge,
@@ -84,13 +93,22 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 		rules = append(rules, policy.Rule{
 			Name: r.Name, Host: r.Host, Client: r.Client, Origin: r.Origin, Port: portRanges(r.Port),
 			Protocol: r.Protocol, ALPN: r.ALPN, Action: r.Action,
+			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer},
 		})
 	}
 	table, err := policy.New(rules, cfg.Policy.Default)
 	if err != nil {
 		return nil, fmt.Errorf("build policy: %w", err)
 	}
-	return table, nil
+	return table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer}), nil
+}
+
+// words returns the names of content classes, nil for nil.
+func words(in []config.Content) (out []string) {
+	for _, c := range in {
+		out = append(out, string(c))
+	}
+	return out
 }
 
 func portRanges(in []config.PortRange) []policy.PortRange {

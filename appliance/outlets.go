@@ -4,15 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/pcapip"
 	"github.com/clearspan/clearspan/mirror/pcapng"
 	"github.com/clearspan/clearspan/mirror/port"
+	"github.com/clearspan/clearspan/mirror/vxlan"
 )
 
 // openFeed opens every configured mirror.
@@ -27,6 +31,10 @@ func openFeed(mirrors []config.Mirror, metrics *admin.Metrics, log *slog.Logger)
 		o.lost = func(reason string, octets uint64) { metrics.MirrorLost(m.Name, reason, octets) }
 		f.outlets = append(f.outlets, o)
 	}
+	var err error
+	if f.keys, err = openKeyLog(f.outlets, os.Getenv("SSLKEYLOGFILE"), log); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
 	return f, nil
 }
 
@@ -36,7 +44,35 @@ func (f *feed) close() error {
 	for _, o := range f.outlets {
 		errs = append(errs, o.close())
 	}
+	if f.keys != nil {
+		errs = append(errs, f.keys.close())
+	}
 	return errors.Join(errs...)
+}
+
+// holds returns an error if a rule chooses a mirror that is not open: after a
+// reload sessions would be kept from all others and shown nowhere.
+func (f *feed) holds(cfg *config.Config) error {
+	missing := func(m *policy.Mirrors) string {
+		if m == nil {
+			return ""
+		}
+		for _, name := range m.Names {
+			if !slices.ContainsFunc(f.outlets, func(o *outlet) bool { return o.name == name }) {
+				return name
+			}
+		}
+		return ""
+	}
+	if name := missing(cfg.Policy.Mirror); name != "" {
+		return fmt.Errorf("policy shows sessions on mirror %s, which is there after a restart only", name)
+	}
+	for _, r := range cfg.Policy.Rules {
+		if name := missing(r.Mirror); name != "" {
+			return fmt.Errorf("rule %s shows sessions on mirror %s, which is there after a restart only", r.Name, name)
+		}
+	}
+	return nil
 }
 
 // openOutlet opens one mirror's sink.
@@ -74,9 +110,28 @@ func openOutlet(m config.Mirror, log *slog.Logger) (*outlet, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.sinks, o.close = mirror.Balance{s}, s.Close
+		o.sinks, o.close, o.named = mirror.Balance{s}, s.Close, s.Name
+		if m.Secrets {
+			o.secrets = s.Secrets
+		}
 	case config.PCAPOverIP:
-		s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, MTU: m.MTU, Logger: log})
+		slow := pcapip.Drop
+		if m.Slow == config.DisconnectSlow {
+			slow = pcapip.Disconnect
+		}
+		s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, Slow: slow, MTU: m.MTU, Logger: log})
+		if err != nil {
+			return nil, err
+		}
+		o.sinks, o.close = mirror.Balance{s}, s.Close
+	case config.VXLAN:
+		full := vxlan.Drop
+		if m.Full == config.Block {
+			full = vxlan.Block
+		}
+		s, err := vxlan.Open(vxlan.Config{
+			Remote: m.Remote, VNI: m.VNI, Source: m.Source, MTU: m.MTU, Full: full, Logger: log,
+		})
 		if err != nil {
 			return nil, err
 		}

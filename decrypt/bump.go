@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
@@ -32,7 +33,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	if err := j.dial(ctx); err != nil {
 		return err
 	}
-	err := j.originHandshake(hello)
+	err := j.offerOrigin(ctx, hello)
 	trusted := true
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
@@ -40,6 +41,8 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 			return fail(reasonClientCert, err, alertHandshakeFailure)
 		}
 		return j.startOver(ctx)
+	case errors.As(err, new(*failure)):
+		return err
 	case err != nil && reason == "":
 		return fail(reasonOriginTLS, err, alertHandshakeFailure)
 	case err == nil:
@@ -97,16 +100,18 @@ func (j *joint) identity() string {
 }
 
 // originHandshake completes the handshake with the origin, whatever its
-// certificate says. On failure Verdict is set if the reason is one of trust.
-func (j *joint) originHandshake(hello *clienthello.Hello) error {
+// certificate says, and offers it the given application protocols. On failure
+// Verdict is set if the reason is one of trust.
+func (j *joint) originHandshake(offer []string) error {
 	start := time.Now()
 	conn := tls.Client(j.origin, &tls.Config{
 		ServerName:                  j.serverName(),
-		NextProtos:                  hello.ALPN,
+		NextProtos:                  offer,
 		InsecureSkipVerify:          true, // judged below, by the Verifier
 		MinVersion:                  j.e.cfg.OriginMinVersion,
 		CipherSuites:                greenSuites,
 		DynamicRecordSizingDisabled: true,
+		KeyLogWriter:                j.keyLog(),
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if j.e.cfg.CertificateRequest == AnswerNone {
 				return new(tls.Certificate), nil
@@ -128,6 +133,14 @@ func (j *joint) originHandshake(hello *clienthello.Hello) error {
 	j.s.OriginTLS.Version, j.s.OriginTLS.Cipher = state.Version, state.CipherSuite
 	j.s.OriginTLS.ChainSHA256 = chainHash(state.PeerCertificates)
 	return nil
+}
+
+// keyLog is where the secrets of a handshake go, nil for nowhere.
+func (j *joint) keyLog() io.Writer {
+	if j.e.cfg.KeyLog == nil {
+		return nil
+	}
+	return j.e.cfg.KeyLog(j.s)
 }
 
 // judge asks the verifier and notes its verdict, "ok" or a reason.
@@ -177,6 +190,7 @@ func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, t
 		CipherSuites:                greenSuites,
 		SessionTicketsDisabled:      true,
 		DynamicRecordSizingDisabled: true,
+		KeyLogWriter:                j.keyLog(),
 	}
 	if j.s.ALPN != "" {
 		cfg.NextProtos = []string{j.s.ALPN}

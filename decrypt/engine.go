@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -54,6 +55,12 @@ type Config struct {
 	Ended    func(s *Session, t Stream) // called when a session has ended, after the stream's Close
 	Logger   *slog.Logger               // nil discards
 
+	// KeyLog returns where the TLS secrets of both legs go, a line of the NSS key
+	// log format a Write; nil: nowhere. It is called before each handshake, when
+	// the decision of s is known. An error of Write ends the session. With a nil
+	// KeyLog no secret leaves the engine.
+	KeyLog func(s *Session) io.Writer
+
 	// OnInvalid says what follows a verdict other than "ok"; nil: Block.
 	OnInvalid func(reason string) Response
 	// HandshakeReason gives the verdict behind an origin handshake that failed,
@@ -71,9 +78,10 @@ type Config struct {
 
 // Engine carries sessions. It is safe for concurrent use.
 type Engine struct {
-	cfg    Config
-	log    *slog.Logger
-	checks checkCache
+	cfg      Config
+	log      *slog.Logger
+	checks   checkCache
+	stubborn stubborn
 }
 
 // New returns an engine.

@@ -59,6 +59,8 @@ const (
 	alertAccessDenied     alert = 49
 	alertDecodeError      alert = 50
 	alertInternalError    alert = 80
+
+	alertNoApplicationProtocol alert = 120 // RFC 7301, Section 3.2
 )
 
 // record returns the alert as a plaintext record, as a server sends it in answer

@@ -26,6 +26,7 @@ type Session struct {
 	Host      string // HTTP Host of a plain session
 	SNI       string
 	ALPN      string // protocol the origin chose
+	Offer     Offer  // of application protocols, to the origin
 	Decision  policy.Decision
 	Outcome   Outcome
 	Reason    string // fixed word, "" for a session that ended in order

@@ -81,19 +81,13 @@ type Conversation struct {
 // idle, or refuses them, the handshake comes with the first frames that it
 // takes, and what was missed shows as a gap behind it.
 func Open(sink Sink, flow Flow, opts Options) *Conversation {
-	if opts.Ports == nil {
-		opts.Ports = defaultPorts
-	}
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
 	if opts.ISN == nil {
 		opts.ISN = rand.Uint32
 	}
-	flow = flow.seen(opts.Ports, opts.ALPN)
-	if validTag(opts.Mark.VLAN) {
-		flow.VLAN = opts.Mark.VLAN
-	}
+	flow = flow.Seen(opts)
 	c := &Conversation{sink: sink, now: opts.Now, due: true}
 	c.segmenter, _ = sink.(Segmenter)
 	c.clock = uint32(c.now().UnixMilli())

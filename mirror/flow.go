@@ -26,8 +26,18 @@ type Mark struct {
 	DSCP      uint8   // differentiated services code point, 0 to 63 (RFC 2474, Section 3)
 }
 
-// seen returns the flow as frames show it: addresses of one family, no MAC
-// left zero, origin port mapped.
+// Seen returns the flow as frames show it with opts: addresses of one family, no
+// MAC left zero, origin port mapped, tag set.
+func (f Flow) Seen(opts Options) Flow {
+	if opts.Ports == nil {
+		opts.Ports = defaultPorts
+	}
+	if validTag(opts.Mark.VLAN) {
+		f.VLAN = opts.Mark.VLAN
+	}
+	return f.seen(opts.Ports, opts.ALPN)
+}
+
 func (f Flow) seen(ports PortMap, alpn string) Flow {
 	client, origin := plainAddr(f.Client.Addr()), plainAddr(f.Origin.Addr())
 	if client.Is4() != origin.Is4() {

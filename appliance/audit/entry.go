@@ -24,7 +24,8 @@ type Entry struct {
 	Client   netip.AddrPort `json:"client"`
 	Origin   netip.AddrPort `json:"origin"` // original destination
 	SNI      string         `json:"sni"`
-	ALPN     string         `json:"alpn"` // protocol the origin chose
+	ALPN     string         `json:"alpn"`       // protocol the origin chose
+	Offer    string         `json:"alpn_offer"` // what the origin was offered: "" the client's list, narrowed, retried, remembered
 	Protocol string         `json:"protocol"`
 	Rule     string         `json:"rule"`
 	Action   string         `json:"action"` // empty if the session ended before policy was asked
@@ -97,7 +98,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Time: Time{time.Now()}, Start: Time{s.Start}, End: Time{s.End},
 		Session: s.ID, Intake: s.Intake,
 		Client: unmap(s.Client), Origin: unmap(s.Origin),
-		SNI: s.SNI, ALPN: s.ALPN, Protocol: s.Protocol,
+		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
 		ForgedSerial: s.ForgedSerial,
 		Octets: Octets{

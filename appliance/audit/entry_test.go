@@ -67,6 +67,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "origin": "192.0.2.1:465",
  "sni": "mail\u003c\u003e\u0026.example.test",
  "alpn": "h2",
+ "alpn_offer": "",
  "protocol": "smtp",
  "rule": "mail",
  "action": "bump",
@@ -118,7 +119,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","sni":"","alpn":"",` +
+	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","sni":"","alpn":"","alpn_offer":"",` +
 		`"protocol":"","rule":"","action":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":""}`

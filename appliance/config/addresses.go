@@ -79,6 +79,33 @@ func parseListen(s string) (string, error) {
 	return s, nil
 }
 
+// parseAddress accepts the IP address of one host.
+func parseAddress(s string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(s)
+	if a = a.Unmap(); err != nil || a.Zone() != "" || a.IsUnspecified() || a.IsMulticast() {
+		return netip.Addr{}, fmt.Errorf("want the IP address of a host, not %q", s)
+	}
+	return a, nil
+}
+
+// parseRemote accepts the IP address of one host with or without a port; without,
+// the port is 0.
+func parseRemote(s string) (netip.AddrPort, error) {
+	if a, err := parseAddress(s); err == nil {
+		return netip.AddrPortFrom(a, 0), nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("want an address and port such as 192.0.2.1:4789, not %q", s)
+	}
+	a, err := parseAddress(host)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	p, err := parsePort(port)
+	return netip.AddrPortFrom(a, p), err
+}
+
 // parseHostPort accepts "HOST:PORT" to dial, an IP address or a DNS name.
 func parseHostPort(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)

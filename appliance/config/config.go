@@ -117,8 +117,8 @@ func (r *reader) config(root *node) *Config {
 	c.Leaf = r.leaf(t.get("leaf"), c.Leaf)
 	c.Client = r.client(t.get("client"), c.Client)
 	c.Origin = r.origin(t.get("origin"), c.Origin)
-	c.Policy = r.policy(t.get("policy"), c.Policy)
 	c.Mirrors = r.mirrors(t.get("mirror"), state)
+	c.Policy = r.policy(t.get("policy"), c.Policy, c.Mirrors)
 	if n := t.get("services"); n != nil && (n.kind != list || len(n.items) > 0) {
 		t.unavailable("services")
 	}

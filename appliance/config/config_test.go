@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-var comparePlain = cmpopts.EquateComparable(netip.Prefix{})
+var comparePlain = cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{})
 
 // The golden files hold every error of a faulty file, in order.
 func TestFaultyFiles(t *testing.T) {
@@ -93,24 +93,30 @@ func TestFullFile(t *testing.T) {
 				"malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
 			}},
 			ClientCertificate: NoCertificate,
+			ALPNOffer:         []string{"http/1.1"},
 		},
-		Policy: Policy{Default: policy.Terminate, Rules: []Rule{
-			{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel},
+		Policy: Policy{Default: policy.Terminate, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
+			{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
 			{Name: "clinic",
 				Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},
 				Origin:   []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 				Port:     []PortRange{{443, 443}, {8000, 8100}},
-				Protocol: []string{"tls"}, ALPN: []string{"h2", "http/1.1"}, Action: policy.TunnelCheck},
+				Protocol: []string{"tls"}, ALPN: []string{"h2", "http/1.1"}, Action: policy.TunnelCheck,
+				Mirror: &policy.Mirrors{All: true}, Content: []Content{Decrypted}, ALPNOffer: []string{"h2", "http/1.1"}},
 		}},
 		Mirrors: []Mirror{
 			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Method: GSO, MTU: 9000, Full: Block, Ports: MapPorts,
 				PortMap: map[uint16]uint16{443: 80, 465: 25}, STARTTLS: KeepSTARTTLS,
 				Mark: Mark{VLAN: 7, MAC: MAC{0x0a, 0, 0, 0, 0, 1}, DSCP: 63}, Content: []Content{Decrypted, Plain, Tunneled}},
 			{Name: "files", Kind: PCAPNG, Directory: "testdata/state/captures",
-				Rotate: Rotate{Size: 64 << 20, Every: 10 * time.Minute, Keep: 3}, Full: Drop, Ports: KeepPorts,
+				Rotate: Rotate{Size: 64 << 20, Every: 10 * time.Minute, Keep: 3}, Secrets: true, Full: Drop, Ports: KeepPorts,
 				STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted, Plain}},
-			{Name: "live", Kind: PCAPOverIP, Listen: "127.0.0.1:57012", Full: Drop, Ports: DefaultPorts,
+			{Name: "live", Kind: PCAPOverIP, Listen: "127.0.0.1:57012", Slow: DisconnectSlow, Full: Drop, Ports: DefaultPorts,
 				STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted}},
+			{Name: "far", Kind: VXLAN, Remote: netip.MustParseAddrPort("[2001:db8::1]:4790"), VNI: 1<<24 - 1, Source: netip.MustParseAddr("2001:db8::2"),
+				MTU: 1400, Full: Block, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted, Plain}},
+			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: Drop,
+				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, Content: []Content{Decrypted, Plain}},
 		},
 		Audit:  Audit{File: "stdout"},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20},
@@ -160,7 +166,7 @@ func TestExampleFile(t *testing.T) {
 			t.Errorf("%s (-default +example):\n%s", row.name, diff)
 		}
 	}
-	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 3 || len(c.Mirrors) != 3 {
+	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 4 || len(c.Mirrors) != 4 {
 		t.Errorf("%d intakes, %d rules, %d mirrors", len(c.Intakes), len(c.Policy.Rules), len(c.Mirrors))
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -14,6 +15,15 @@ const (
 	Interface  Kind = "interface"    // Ethernet frames on a network interface
 	PCAPNG     Kind = "pcapng"       // rotating files
 	PCAPOverIP Kind = "pcap-over-ip" // a TCP server that recorders connect to
+	VXLAN      Kind = "vxlan"        // frames in VXLAN to a remote recorder
+)
+
+// Slow is what happens to a reader that does not keep up.
+type Slow string
+
+const (
+	SkipSlow       Slow = "skip"       // it misses frames
+	DisconnectSlow Slow = "disconnect" // it is disconnected
 )
 
 // Full is what happens when a mirror cannot take more.
@@ -92,10 +102,24 @@ type Mirror struct {
 	// directory. Kind pcapng only. Default STATE/pcap.
 	Directory string
 	Rotate    Rotate // kind pcapng only
+	// Secrets has the TLS secrets of decrypted sessions written to the files.
+	// Kind pcapng only. Default false.
+	Secrets bool
 	// Listen is "ADDRESS:PORT". Kind pcap-over-ip only, required.
 	Listen string
+	// Slow is what happens to a reader that does not keep up. Kind pcap-over-ip
+	// only. Default skip.
+	Slow Slow
+	// Remote is the recorder's address. Kind vxlan only, required; the port is
+	// 4789 if none is given.
+	Remote netip.AddrPort
+	// VNI is the VXLAN network identifier. Kind vxlan only, required.
+	VNI uint32
+	// Source is the address to send from. Kind vxlan only. Default: as the route
+	// wants it.
+	Source netip.Addr
 	// MTU is the largest IP packet in octets, 576 to 65535. Default 0: the
-	// interface's own, 1500 elsewhere.
+	// interface's own, for vxlan what the path takes, 1500 elsewhere.
 	MTU int
 	// Full defaults to drop, for pcapng to block. A pcap-over-ip mirror only
 	// drops, so that no reader can delay a session.
@@ -122,6 +146,8 @@ func DefaultMirror(name string, kind Kind) Mirror {
 	case PCAPNG:
 		m.Full = Block
 		m.Rotate = Rotate{Size: 1 << 30, Every: time.Hour, Keep: 168}
+	case PCAPOverIP:
+		m.Slow = SkipSlow
 	}
 	return m
 }
@@ -133,6 +159,9 @@ func (r *reader) mirrors(n *node, state string) []Mirror {
 	directories := make(map[string]string)
 	for _, item := range items {
 		m := r.mirror(item, names, state)
+		if m.Name == allMirrors || m.Name == noMirror {
+			r.fail(item.place, "name: %q has a meaning of its own in rules", m.Name)
+		}
 		if other, ok := directories[m.Directory]; ok && m.Directory != "" {
 			r.fail(item.place, "mirrors %s and %s write to the same directory", other, m.Name)
 		}
@@ -145,11 +174,11 @@ func (r *reader) mirrors(n *node, state string) []Mirror {
 func (r *reader) mirror(n *node, names map[string]int, state string) Mirror {
 	t := r.table(n, "mirror")
 	name := unique(t, "mirror", names)
-	kind := required(t, "kind", oneOf(Interface, PCAPNG, PCAPOverIP))
+	kind := required(t, "kind", oneOf(Interface, PCAPNG, PCAPOverIP, VXLAN))
 	m := DefaultMirror(name, kind)
 	if kind == "" {
 		// What the other keys may hold depends on the kind.
-		t.accept("interface", "method", "directory", "rotate", "listen", "mtu", "full",
+		t.accept("interface", "method", "directory", "rotate", "secrets", "listen", "slow", "remote", "vni", "source", "mtu", "full",
 			"ports", "starttls", "http2", "mark", "content")
 		t.close()
 		return m
@@ -192,17 +221,34 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 		pcap, _ := resolve("pcap")
 		m.Directory = value(t, "directory", pcap, resolve)
 		m.Rotate = r.rotate(t.get("rotate"), m.Rotate)
+		m.Secrets = value(t, "secrets", false, parseBool)
 	} else {
-		t.foreign(kind, "directory", "rotate")
+		t.foreign(kind, "directory", "rotate", "secrets")
 	}
 	if m.Kind == PCAPOverIP {
 		m.Listen = required(t, "listen", parseListen)
 		r.listens(t, "mirror "+m.Name, m.Listen)
+		m.Slow = value(t, "slow", m.Slow, oneOf(SkipSlow, DisconnectSlow))
 		full = oneOf(Drop)
 	} else {
-		t.foreign(kind, "listen")
+		t.foreign(kind, "listen", "slow")
+	}
+	if m.Kind == VXLAN {
+		r.vxlan(t, m)
+	} else {
+		t.foreign(kind, "remote", "vni", "source")
 	}
 	m.Full = value(t, "full", m.Full, full)
+}
+
+// vxlan reads where a mirror of that kind sends to.
+func (r *reader) vxlan(t *table, m *Mirror) {
+	m.Remote = required(t, "remote", parseRemote)
+	m.VNI = uint32(required(t, "vni", number(0, 1<<24-1)))
+	m.Source = value(t, "source", netip.Addr{}, parseAddress)
+	if remote := m.Remote.Addr(); m.Source.IsValid() && remote.IsValid() && m.Source.Is4() != remote.Is4() {
+		r.fail(t.place("source"), "source: %v and the remote are of different families", m.Source)
+	}
 }
 
 func (r *reader) rotate(n *node, rot Rotate) Rotate {

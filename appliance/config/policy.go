@@ -12,6 +12,9 @@ import (
 type Policy struct {
 	// Default is the action when no rule matches. Default bump.
 	Default policy.Action
+	// Mirror are the mirrors that show a session whose rule does not say. Nil:
+	// all.
+	Mirror *policy.Mirrors
 	// Rules are asked in order; the first that matches decides.
 	Rules []Rule
 }
@@ -27,6 +30,10 @@ type Rule struct {
 	Protocol []string       // words of [Protocols]
 	ALPN     []string       // protocols that the client offers
 	Action   policy.Action
+
+	Mirror    *policy.Mirrors // mirrors that show the session; nil: those of the policy
+	Content   []Content       // narrows the classes that these mirrors take; nil: it does not
+	ALPNOffer []string        // what the origin is offered at most; nil: that of [Origin]
 }
 
 // Protocols returns the words that a rule's protocol may hold.
@@ -36,20 +43,22 @@ var protocols = []string{
 	"tls", "http", "http2", "smtp", "imap", "pop3", "ftp", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
 }
 
-func (r *reader) policy(n *node, p Policy) Policy {
+// policy reads the rule table; mirrors are those that rules may choose.
+func (r *reader) policy(n *node, p Policy, mirrors []Mirror) Policy {
 	t := r.table(n, "policy")
 	p.Default = value(t, "default", p.Default, policy.ParseAction)
+	p.Mirror = choice(t, mirrors)
 	items := r.list(t.get("rules"), "rules")
 	names := make(map[string]int, len(items))
 	for _, item := range items {
-		p.Rules = append(p.Rules, r.rule(item, names))
+		p.Rules = append(p.Rules, r.rule(item, names, mirrors))
 	}
 	t.unavailable("lists", "learn")
 	t.close()
 	return p
 }
 
-func (r *reader) rule(n *node, names map[string]int) (rule Rule) {
+func (r *reader) rule(n *node, names map[string]int, mirrors []Mirror) (rule Rule) {
 	t := r.table(n, "rules")
 	rule.Name = unique(t, "rule", names)
 	if rule.Name == "default" {
@@ -62,9 +71,45 @@ func (r *reader) rule(n *node, names map[string]int) (rule Rule) {
 	rule.Protocol = values(t, "protocol", nil, oneOf(protocols...))
 	rule.ALPN = values(t, "alpn", nil, parseALPN)
 	rule.Action = required(t, "action", policy.ParseAction)
+	rule.Mirror = choice(t, mirrors)
+	rule.Content = values(t, "content", nil, oneOf(Decrypted, Plain, Tunneled))
+	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
 	t.unavailable("category", "lists", "services", "time", "ja4", "issuer", "intake")
 	t.close()
 	return rule
+}
+
+// Words that stand for mirrors in place of a list of names.
+const (
+	allMirrors = "all"
+	noMirror   = "none"
+)
+
+// choice reads the key mirror: a list of names, which may be empty, one name,
+// "all" or "none". Nil if it is absent.
+func choice(t *table, mirrors []Mirror) *policy.Mirrors {
+	n := t.get("mirror")
+	switch {
+	case n == nil:
+		return nil
+	case n.kind == list && len(n.items) == 0, n.kind == scalar && n.text == noMirror:
+		return &policy.Mirrors{}
+	case n.kind == scalar && n.text == allMirrors:
+		return &policy.Mirrors{All: true}
+	}
+	return &policy.Mirrors{Names: values(t, "mirror", nil, func(s string) (string, error) {
+		known := make([]string, 0, len(mirrors))
+		for _, m := range mirrors {
+			if m.Name == s && s != "" {
+				return s, nil
+			}
+			known = append(known, m.Name)
+		}
+		if near := nearest(s, known); near != "" && s != "" {
+			return "", fmt.Errorf("there is no mirror %q, did you mean %q?", s, near)
+		}
+		return "", fmt.Errorf("there is no mirror %q", s)
+	})}
 }
 
 // parseALPN accepts a protocol identifier (RFC 7301, Section 3.1).

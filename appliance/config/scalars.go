@@ -57,6 +57,14 @@ func later[T ~string](parse func(string) (T, error), words ...string) func(strin
 	}
 }
 
+// parseBool accepts true and false.
+func parseBool(s string) (bool, error) {
+	if s != "true" && s != "false" {
+		return false, fmt.Errorf("want true or false, not %q", s)
+	}
+	return s == "true", nil
+}
+
 // number accepts a decimal number from low to high.
 func number(low, high uint64) func(string) (uint64, error) {
 	return func(s string) (uint64, error) {

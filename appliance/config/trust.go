@@ -100,6 +100,9 @@ type Origin struct {
 	OnInvalid      OnInvalid
 	// ClientCertificate is the answer to a certificate request. Default tunnel.
 	ClientCertificate CertificateRequest
+	// ALPNOffer are the application protocols that an origin is offered at most,
+	// where no rule says otherwise. Default nil: those of the client.
+	ALPNOffer []string
 }
 
 func defaultOrigin() Origin {
@@ -155,6 +158,8 @@ func (r *reader) origin(n *node, o Origin) Origin {
 	o.MinTLS = value(t, "min_tls", o.MinTLS, parseTLSVersion)
 	o.ConnectTimeout = value(t, "connect_timeout", o.ConnectTimeout, duration(100*time.Millisecond, 10*time.Minute))
 	o.ClientCertificate = value(t, "client_certificate", o.ClientCertificate, oneOf(TunnelRequest, BlockRequest, NoCertificate))
+
+	o.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
 
 	revocation := r.table(t.get("revocation"), "revocation")
 	value(revocation, "mode", "off", later(oneOf("off"), "soft", "hard"))

@@ -38,7 +38,11 @@ policy:
   rules:
     - {name: banks, host: ["*.bank.test"], action: tunnel}
     - {name: mail, port: [25, 465], protocol: [smtp], action: bump}
+    - {name: staff, host: [hr.test], action: bump, mirror: [files], content: decrypted, alpn_offer: [http/1.1]}
+    - {name: nobody, host: [no.test], action: bump, mirror: none}
     - {name: guests, client: [10.9.0.0/16], action: terminate}
+mirror:
+  - {name: files, kind: pcapng}
 `
 
 func TestCheck(t *testing.T) {
@@ -46,7 +50,7 @@ func TestCheck(t *testing.T) {
 	for name, text := range map[string]string{
 		"good.yaml": wellFormed,
 		"bad.yaml":  strings.NewReplacer("listen:", "listn:", "bump}", "bumb}", "10.9.0.0/16", "10.9.0.0/61").Replace(wellFormed),
-		"torn.yaml": wellFormed + "mirror: [\n",
+		"torn.yaml": wellFormed + "audit: [\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -58,8 +62,8 @@ func TestCheck(t *testing.T) {
 		places     []string // FILE:LINE:COL of each line of error
 	}{
 		{"good", "good.yaml", 0, nil},
-		{"a key, an action and a network", "bad.yaml", 1, []string{"bad.yaml:3:5", "bad.yaml:3:35", "bad.yaml:8:63", "bad.yaml:9:31"}},
-		{"no YAML", "torn.yaml", 1, []string{"torn.yaml:10:9"}},
+		{"a key, an action and a network", "bad.yaml", 1, []string{"bad.yaml:3:5", "bad.yaml:3:35", "bad.yaml:8:63", "bad.yaml:11:31"}},
+		{"no YAML", "torn.yaml", 1, []string{"torn.yaml:14:8"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			stdout, stderr, code := clearspan(t, dir, "check", "-c", row.file)
@@ -104,6 +108,9 @@ func TestExplain(t *testing.T) {
 	}{
 		{"first rule", []string{"--client", "10.9.0.1", "--origin", "192.0.2.1:443", "--sni", "www.Bank.test."}, "rule banks: tunnel"},
 		{"by address", []string{"--client", "10.9.0.1", "--origin", "192.0.2.1:443", "--sni", "bank.test"}, "rule guests: terminate"},
+		{"treated", []string{"--client", "10.8.0.1", "--origin", "192.0.2.1:443", "--sni", "hr.test"},
+			"rule staff: bump; mirror files; content decrypted; alpn_offer http/1.1"},
+		{"shown nowhere", []string{"--client", "10.8.0.1", "--origin", "192.0.2.1:443", "--sni", "no.test"}, "rule nobody: bump; mirror none"},
 		{"by protocol and port", []string{"--client", "10.8.0.1", "--origin", "[2001:db8::1]:25", "--protocol", "smtp"}, "rule mail: bump"},
 		{"no rule", []string{"--client", "10.8.0.1", "--origin", "192.0.2.1:443", "--alpn", "h2,http/1.1"}, "rule default: bump"},
 	} {

@@ -115,6 +115,7 @@ func TestMail(t *testing.T) {
 	})
 	recorded := c.stop()
 	c.exportedMail(sent)
+	c.dissected()
 	c.dialogues(recorded, fetched)
 }
 

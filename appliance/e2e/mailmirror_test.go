@@ -115,11 +115,41 @@ func (c *scene) dialogues(recorded []mirrortest.Conversation, fetched map[ends]s
 			}
 		}
 	}
+	c.inOrder(truth)
 	want := map[string]int{
 		"465 tls bumped": 1, "587 smtp bumped": 3, "25 smtp bumped": 1, "25 smtp plain": 1,
 		"993 tls bumped": 1, "143 imap bumped": 2, "995 tls bumped": 1, "110 pop3 bumped": 1,
 	}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		c.Errorf("sessions (-want +got):\n%s", diff)
+	}
+}
+
+// inOrder judges the dialogues that keep STARTTLS: the first capabilities, the
+// word and its answer, the second capabilities.
+func (c *scene) inOrder(truth []mirrortest.Conversation) {
+	c.Helper()
+	orders := map[uint16][2][]string{
+		lab.SMTPPort:       {{"EHLO ", "STARTTLS\r\n", "EHLO ", "MAIL FROM"}, {"250-STARTTLS\r\n", "220 2.0.0 Ready to start TLS\r\n", "250-PIPELINING\r\n"}},
+		lab.SubmissionPort: {{"EHLO ", "STARTTLS\r\n", "EHLO ", "MAIL FROM"}, {"250-STARTTLS\r\n", "220 2.0.0 Ready to start TLS\r\n", "250-PIPELINING\r\n"}},
+		lab.IMAPPort:       {{" STARTTLS\r\n"}, {" STARTTLS ", " OK Begin TLS negotiation now.\r\n", " OK "}},
+		lab.POP3Port:       {{"CAPA\r\n", "STLS\r\n", "CAPA\r\n"}, {"STLS\r\n", "+OK Begin TLS negotiation now.\r\n", "SASL "}},
+	}
+	for _, e := range c.entries() {
+		order, offers := orders[e.Origin.Port()]
+		if !offers || e.Outcome != "bumped" {
+			continue
+		}
+		v := c.conversationOf(truth, e.shown("recorder"))
+		for dir, words := range order {
+			rest := string(v.Streams[dir])
+			for i, word := range words {
+				var found bool
+				if _, rest, found = strings.Cut(rest, word); !found {
+					c.Errorf("session to %d, direction %d: %q is not behind %q", e.Origin.Port(), dir, word, words[:i])
+					break
+				}
+			}
+		}
 	}
 }

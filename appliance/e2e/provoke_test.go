@@ -11,14 +11,18 @@ import (
 )
 
 // limited returns the appliance's program, or one that runs it with so many
-// descriptors at most.
-func (c *scene) limited(nofile int) string {
+// descriptors at most, or with a variable in its environment.
+func (c *scene) limited(nofile int, env string) string {
 	c.Helper()
-	if nofile == 0 {
+	if nofile == 0 && env == "" {
 		return binary
 	}
+	limit := ""
+	if nofile > 0 {
+		limit = fmt.Sprintf("prlimit --nofile=%d -- ", nofile)
+	}
 	script := filepath.Join(c.dir, "limited")
-	text := fmt.Sprintf("#!/bin/sh\nexec prlimit --nofile=%d -- %s \"$@\"\n", nofile, binary)
+	text := fmt.Sprintf("#!/bin/sh\nexec env %s %s%s \"$@\"\n", env, limit, binary)
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		c.Fatal(err)
 	}

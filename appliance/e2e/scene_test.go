@@ -82,6 +82,7 @@ type settings struct {
 	mirror string // more YAML list items
 	more   string // more top-level YAML
 	nofile int    // how many descriptors the appliance may have; 0: as many as the test
+	env    string // of the appliance, NAME=VALUE; empty: nothing more than usual
 	gaps   bool   // octets are lost on the mirror port on purpose: gaps are no fault
 	blind  bool   // nobody keeps what is on the mirror port, and there are no capture files
 	full   string // of the mirror port; default: block
@@ -148,7 +149,7 @@ admin: {listen: 127.0.0.1:8090}
 		s.prepare(c)
 	}
 	c.kernel = c.kernelState()
-	if c.appliance, err = lab.StartAppliance(c.Box, c.dir, c.limited(s.nofile), yaml); err != nil {
+	if c.appliance, err = lab.StartAppliance(c.Box, c.dir, c.limited(s.nofile, s.env), yaml); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -204,6 +205,8 @@ type entry struct {
 	TLSClient      *struct{ Version, JA4 string }     `json:"tls_client"`
 	TLSOrigin      *struct{ Version, Verdict string } `json:"tls_origin"`
 	ForgedSerial   string                             `json:"forged_serial"`
+	CommunityID    string                             `json:"community_id"`
+	Offer          string                             `json:"alpn_offer"`
 	Octets         map[string]uint64                  // client_to_origin, origin_to_client
 	Mirror         map[string]struct {
 		Frames, Octets, Lost uint64

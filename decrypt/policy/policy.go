@@ -65,6 +65,7 @@ type Facts struct {
 
 // Decision is the answer to Facts.
 type Decision struct {
-	Rule   string // name of the rule; "default" when none matched
-	Action Action
+	Rule      string // name of the rule; "default" when none matched
+	Action    Action
+	Treatment *Treatment // beside the action; nil: nothing. Shared, not to be changed
 }

@@ -27,7 +27,8 @@ type Rule struct {
 	Protocol []string       // "tls" is met by every session with a ClientHello
 	ALPN     []string       // any of the protocols that the client offers
 
-	Action Action
+	Action    Action
+	Treatment Treatment // what it leaves open is that of the default, see [Table.WithDefault]
 }
 
 // PortRange is a range of TCP ports, both ends included.
@@ -46,15 +47,17 @@ const Default = "default"
 
 // Table is an ordered list of rules. It is immutable and safe for concurrent use.
 type Table struct {
-	rules []rule
-	hosts bool // some rule has a condition on the host
-	def   Action
+	rules     []rule
+	hosts     bool // some rule has a condition on the host
+	def       Action
+	treatment *Treatment // of the default
 }
 
 // rule is a Rule, checked and prepared.
 type rule struct {
 	Rule
-	hosts hostSet
+	hosts     hostSet
+	treatment *Treatment // with what the default adds; nil: nothing
 }
 
 // New checks the rules and prepares them for [Table.Decide]. It copies what it
@@ -84,6 +87,18 @@ func New(rules []Rule, def Action) (*Table, error) {
 	return t, nil
 }
 
+// WithDefault returns a table with the same rules, in which sessions that no rule
+// matches are treated as tr says, and those of a rule where it leaves it open.
+func (t *Table) WithDefault(tr Treatment) *Table {
+	c := *t
+	c.treatment = tr.orElse(nil)
+	c.rules = slices.Clone(t.rules)
+	for i := range c.rules {
+		c.rules[i].treatment = c.rules[i].Treatment.orElse(c.treatment)
+	}
+	return &c
+}
+
 func prepare(r Rule) (rule, error) {
 	if r.Name == Default {
 		return rule{}, fmt.Errorf("the name stands for the action when no rule matches")
@@ -91,7 +106,10 @@ func prepare(r Rule) (rule, error) {
 	if int(r.Action) >= len(actionNames) {
 		return rule{}, fmt.Errorf("unknown %v", r.Action)
 	}
-	p := rule{Rule: r}
+	p := rule{Rule: r, treatment: r.Treatment.orElse(nil)}
+	if p.treatment != nil {
+		p.Treatment = *p.treatment // a copy
+	}
 	var err error
 	if p.hosts, err = newHostSet(r.Host); err != nil {
 		return rule{}, err
@@ -145,10 +163,10 @@ func (t *Table) Decide(f *Facts) Decision {
 	s.set(f, t.hosts)
 	for i := range t.rules {
 		if r := &t.rules[i]; r.mismatch(&s) == matched {
-			return Decision{Rule: r.Name, Action: r.Action}
+			return Decision{Rule: r.Name, Action: r.Action, Treatment: r.treatment}
 		}
 	}
-	return Decision{Rule: Default, Action: t.def}
+	return Decision{Rule: Default, Action: t.def, Treatment: t.treatment}
 }
 
 // subject is the facts in the form in which rules compare them.

@@ -108,9 +108,9 @@ func TestFirstMatchWins(t *testing.T) {
 		t.Fatal(err)
 	}
 	for sni, want := range map[string]Decision{
-		"x.test":    {"one", Terminate},
-		"y.test":    {"rule-2", Tunnel},
-		"y.example": {"three", TunnelCheck},
+		"x.test":    {Rule: "one", Action: Terminate},
+		"y.test":    {Rule: "rule-2", Action: Tunnel},
+		"y.example": {Rule: "three", Action: TunnelCheck},
 	} {
 		if got := table.Decide(&Facts{SNI: sni}); got != want {
 			t.Errorf("%s: got %v, want %v", sni, got, want)

@@ -49,7 +49,7 @@ var bans = []ban{
 	{
 		from:   "mirror",
 		to:     []string{"."}, // anything with a dot in its first element: not the standard library
-		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/capture", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/mirrortest"},
+		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/capture", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/vxlan", "mirror/mirrortest"},
 		reason: "the synthesizer is standard library only; each sink brings its own dependency",
 	},
 	{

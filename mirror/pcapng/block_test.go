@@ -3,11 +3,13 @@ package pcapng
 import (
 	"bytes"
 	"encoding/binary"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -139,6 +141,9 @@ func FuzzScan(f *testing.F) {
 	whole := appendPacket(appendPacket(head, &fr, 1, "note"), &fr, 2, "")
 	f.Add(whole)
 	f.Add(whole[:len(whole)-3])
+	more := appendSecrets(bytes.Clone(whole), []byte("CLIENT_RANDOM 00 11\n"))
+	more = appendNames(more, []binding{{netip.MustParseAddr("192.0.2.1"), "a.test"}, {netip.MustParseAddr("2001:db8::1"), "b.test"}})
+	f.Add(appendStatistics(more, statistics{time.Unix(1, 0), time.Unix(2, 0), 2, 0}))
 	f.Add(whole[:len(head)])
 	f.Add(append(bytes.Clone(whole), make([]byte, 64)...))
 	f.Add([]byte{})

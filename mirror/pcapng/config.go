@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	Buffer int
 	MTU    int          // octets of the longest IP packet, 68 to 65535, default 1500
 	Logger *slog.Logger // nil discards
+
+	lost *atomic.Uint64 // frames that the sink lost
 }
 
 const (
@@ -42,7 +45,7 @@ const (
 	defaultBuffer = 8 << 20
 	bufferSize    = 1 << 20   // octets, the most that one write takes to the disk
 	minRotateSize = 256 << 10 // octets; room for a head and the longest block
-	maxHead       = 2 << 10   // octets; headers with the longest interface name
+	maxHead       = 2 << 10   // octets; headers with the longest interface name, and what a file ends with
 )
 
 // withDefaults returns cfg with its zero values replaced, or what is wrong.
@@ -59,6 +62,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.MTU == 0 {
 		cfg.MTU = defaultMTU
 	}
+	cfg.lost = new(atomic.Uint64)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

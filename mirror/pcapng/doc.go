@@ -24,12 +24,18 @@
 // [mirror.ErrStorage]; frames already in buffers are kept and come first in the
 // new file. They are lost only if the sink is closed before.
 //
+// Beside packets a file holds names of addresses ([Sink.Name]), each once, in the
+// file that was written when they were said; at its end statistics: how many
+// frames it holds, and how many the sink lost since the file before; and, if asked
+// for, TLS secrets ([Sink.Secrets]), with which a capture of the encrypted
+// connections can be read.
+//
 // A ".partial" file that a crashed run left is dealt with by [Open]: if it holds
 // packets it is cut back to its last complete block and gets its final name;
 // if it is empty or holds only headers it is removed; if it does not begin as a
 // pcapng file, or another process still writes it, it is left alone.
 //
-// Section and interface headers come from gopacket. Packet blocks are written
-// by this package, straight into the buffer: that halves their cost, and
+// Section and interface headers come from gopacket. All other blocks are written
+// by this package, those of packets straight into the buffer: that halves their cost, and
 // gopacket would corrupt the file for a comment over 65,535 octets.
 package pcapng

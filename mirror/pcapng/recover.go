@@ -38,8 +38,8 @@ func (st *store) recover() error {
 	return nil
 }
 
-// recoverFile completes the partial file of path and returns how many packets
-// it holds, or removes it if that is none.
+// recoverFile completes the partial file of path and returns how many blocks of
+// packets or secrets it holds, or removes it if that is none.
 func recoverFile(path string) (packets int, err error) {
 	file, err := os.OpenFile(path+partial, os.O_RDWR, 0)
 	if err != nil {

@@ -4,10 +4,14 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
+	"slices"
 )
 
 // byteOrderMagic is how a section header written here begins its body.
 const byteOrderMagic = 0x1A2B3C4D
+
+// ownBlocks are what follows the section header in files written here.
+var ownBlocks = [...]uint32{blockInterface, blockPacket, blockNames, blockStatistics, blockSecrets}
 
 // scan reads a file as this package writes it, maybe cut off anywhere or with
 // garbage at its end, and returns where its last complete block ends and how
@@ -27,7 +31,7 @@ func scan(r io.Reader) (end int64, packets int, err error) {
 			return end, packets, nil
 		}
 		isSection := kind == blockSection && binary.LittleEndian.Uint32(head[8:]) == byteOrderMagic
-		if isSection != (end == 0) || !isSection && kind != blockInterface && kind != blockPacket {
+		if isSection != (end == 0) || !isSection && !slices.Contains(ownBlocks[:], kind) {
 			return end, packets, nil
 		}
 		block, err := in.Peek(int(size))
@@ -42,6 +46,9 @@ func scan(r io.Reader) (end int64, packets int, err error) {
 				return end, packets, nil
 			}
 			packets++
+		}
+		if kind == blockSecrets {
+			packets++ // as worth keeping
 		}
 		end += int64(size)
 		if _, err := in.Discard(int(size)); err != nil {

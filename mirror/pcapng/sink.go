@@ -3,6 +3,7 @@ package pcapng
 import (
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/clearspan/clearspan/mirror"
@@ -13,9 +14,12 @@ const (
 	retryInterval = 3 * time.Second        // after the storage failed
 )
 
-// buffer holds complete packet blocks for one write.
+// buffer holds complete blocks of packets and secrets for one write, and the
+// names that belong before them.
 type buffer struct {
 	blocks []byte
+	names  []binding
+	named  int // octets that names take at most
 	frames uint64
 	octets uint64 // of the frames
 }
@@ -39,6 +43,7 @@ type Sink struct {
 	failed  bool // storage; set and reset by the writer
 	closed  bool
 	stats   Stats
+	lost    *atomic.Uint64 // frames, for the files to say
 
 	store storage       // the writer's
 	wake  chan struct{} // capacity 1: there is something in pending, or closed
@@ -49,7 +54,7 @@ var _ mirror.Sink = (*Sink)(nil)
 
 // storage is where the writer puts blocks; see store. One goroutine uses it.
 type storage interface {
-	write(blocks []byte, now time.Time) error
+	write(b *buffer, now time.Time) error
 	expire(now time.Time)
 	finish()
 }
@@ -81,6 +86,7 @@ func start(cfg Config, st storage, flush, retry time.Duration) *Sink {
 		retry:      retry,
 		unmade:     cfg.Buffer / bufferSize,
 		stats:      Stats{Lost: make(map[string]uint64)},
+		lost:       cfg.lost,
 		store:      st,
 		wake:       make(chan struct{}, 1),
 		done:       make(chan struct{}),
@@ -108,6 +114,7 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 		waited, err := s.reserve(f.Len(), packetSize(f.Len(), len(note)))
 		if err != nil {
 			s.stats.Lost[mirror.LossReason(err)] += uint64(len(frames) - i)
+			s.lost.Add(uint64(len(frames) - i))
 			return i, err
 		}
 		if waited {
@@ -135,7 +142,7 @@ func (s *Sink) reserve(length, size int) (waited bool, err error) {
 			return waited, mirror.ErrClosed
 		case s.failed:
 			return waited, mirror.ErrStorage
-		case s.current != nil && len(s.current.blocks)+size <= s.bufferSize:
+		case s.current != nil && len(s.current.blocks)+s.current.named+size <= s.bufferSize:
 			return waited, nil
 		}
 		s.hand()

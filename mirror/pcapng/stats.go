@@ -9,6 +9,8 @@ type Stats struct {
 	Octets uint64            // octets in them, without FCS
 	Lost   map[string]uint64 // frames lost, by the word of mirror.LossReason; no zero entries
 	Failed bool              // the storage fails at present
+
+	SecretsLost uint64 // calls of Secrets that failed
 }
 
 // Stats returns the totals so far. It may be called after Close; then every

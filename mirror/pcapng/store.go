@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,6 +40,13 @@ type store struct {
 	path   string   // of the complete file; the open one has partial appended
 	offset int64    // octets written completely
 	opened time.Time
+	frames uint64               // in the open file
+	named  map[binding]struct{} // in the open file
+	fresh  []binding            // scratch: names of a buffer that the open file has not
+	block  []byte               // scratch: their block
+
+	lost     *atomic.Uint64 // frames that the sink lost
+	reported uint64         // of them, in files
 }
 
 // newStore makes the directory if there is none, and deals with files that an
@@ -59,6 +67,7 @@ func newStore(cfg *Config) (*store, error) {
 		keep:      cfg.Keep,
 		head:      head,
 		log:       cfg.Logger,
+		lost:      cfg.lost,
 		names:     regexp.MustCompile(`^` + regexp.QuoteMeta(cfg.Prefix) + `-\d{8}T\d{6}\.\d{3}Z-\d{4,}` + regexp.QuoteMeta(suffix) + `$`),
 	}
 	if err := st.recover(); err != nil {
@@ -68,11 +77,12 @@ func newStore(cfg *Config) (*store, error) {
 	return st, nil
 }
 
-// write appends complete blocks to the open file, after completing it if it
-// would grow too long and creating one if none is open. When it fails, nothing
-// of blocks is in a file: the file was cut back, completed, and closed.
-func (st *store) write(blocks []byte, now time.Time) error {
-	if st.file != nil && st.size > 0 && st.offset+int64(len(blocks)) > st.size {
+// write appends the blocks of b to the open file, and before them the names that
+// it has not yet, after completing it if it would grow too long and creating one
+// if none is open. When it fails, nothing of b is in a file: the file was cut
+// back, completed, and closed.
+func (st *store) write(b *buffer, now time.Time) error {
+	if st.file != nil && st.size > 0 && st.offset+int64(len(b.blocks)+b.named)+statisticsSize > st.size {
 		st.finish()
 	}
 	if st.file == nil {
@@ -80,12 +90,35 @@ func (st *store) write(blocks []byte, now time.Time) error {
 			return err
 		}
 	}
-	if _, err := st.file.Write(blocks); err != nil {
-		st.finish()
-		return fmt.Errorf("write capture file: %w", err)
+	names := st.unnamed(b.names)
+	for _, octets := range [][]byte{names, b.blocks} {
+		if _, err := st.file.Write(octets); err != nil {
+			st.finish()
+			return fmt.Errorf("write capture file: %w", err)
+		}
 	}
-	st.offset += int64(len(blocks))
+	for _, n := range st.fresh {
+		st.named[n] = struct{}{}
+	}
+	st.offset += int64(len(names) + len(b.blocks))
+	st.frames += b.frames
 	return nil
+}
+
+// unnamed returns the block of those names that the open file has not, nil if
+// there are none; they are st.fresh. It is valid until the next call.
+func (st *store) unnamed(names []binding) []byte {
+	st.fresh = st.fresh[:0]
+	for _, n := range names {
+		if _, has := st.named[n]; !has && len(st.named)+len(st.fresh) < maxFileNames && !slices.Contains(st.fresh, n) {
+			st.fresh = append(st.fresh, n)
+		}
+	}
+	if len(st.fresh) == 0 {
+		return nil
+	}
+	st.block = appendNames(st.block[:0], st.fresh)
+	return st.block
 }
 
 // expire completes the open file if it is old enough.
@@ -101,7 +134,8 @@ func (st *store) create(now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("create capture file: %w", err)
 	}
-	st.file, st.path, st.offset, st.opened = file, path, 0, now
+	st.file, st.path, st.offset, st.opened, st.frames = file, path, 0, now, 0
+	st.named = make(map[binding]struct{})
 	if _, err := file.Write(st.head); err != nil {
 		st.finish()
 		return fmt.Errorf("write capture file: %w", err)
@@ -151,8 +185,8 @@ func owned(file *os.File, path string) bool {
 }
 
 // finish closes the open file, if any: it cuts off what was not written
-// completely and gives the file its final name, or removes it if it holds no
-// packet. A file for which that does not work is logged and keeps its partial
+// completely, appends statistics if there is room, and gives the file its final
+// name, or removes it if it holds nothing. A file for which that does not work is logged and keeps its partial
 // name; frames already in it are not counted as lost.
 func (st *store) finish() {
 	if st.file == nil {
@@ -162,13 +196,25 @@ func (st *store) finish() {
 	if st.offset <= int64(len(st.head)) {
 		err = os.Remove(st.path + partial)
 	} else if err = st.file.Truncate(st.offset); err == nil {
-		err = rename(st.path)
+		err = errors.Join(st.conclude(), rename(st.path))
 	}
 	if err = errors.Join(err, st.file.Close()); err != nil {
 		st.log.Error("capture file not completed", "file", st.path+partial, "err", err)
 	}
 	st.file = nil
 	st.prune()
+}
+
+// conclude appends the statistics. A storage that has no room for them keeps
+// the file without.
+func (st *store) conclude() error {
+	lost := st.lost.Load()
+	octets := appendStatistics(nil, statistics{st.opened, time.Now(), st.frames, lost - st.reported})
+	if _, err := st.file.WriteAt(octets, st.offset); err != nil {
+		return st.file.Truncate(st.offset)
+	}
+	st.reported = lost
+	return nil
 }
 
 // rename gives the partial file of path its final name, unless a file has that

@@ -56,7 +56,7 @@ func (s *Sink) drain() error {
 		}
 		b := s.pending[0]
 		s.mu.Unlock()
-		if err := s.store.write(b.blocks, time.Now()); err != nil {
+		if err := s.store.write(b, time.Now()); err != nil {
 			return err
 		}
 		s.release(b)
@@ -70,7 +70,8 @@ func (s *Sink) release(b *buffer) {
 	defer s.mu.Unlock()
 	copy(s.pending, s.pending[1:])
 	s.pending = s.pending[:len(s.pending)-1]
-	*b = buffer{blocks: b.blocks[:0]}
+	clear(b.names)
+	*b = buffer{blocks: b.blocks[:0], names: b.names[:0]}
 	s.free = append(s.free, b)
 	s.room.Broadcast() // all: the buffer has room for many of them
 }

@@ -34,7 +34,7 @@ func main() {
 		Short: "TLS decryption appliance: cleartext for passive recorders",
 		Long: `clearspan sits between clients and the Internet, terminates TLS and encrypts it
 again, and shows every decrypted session as ordinary TCP: on a mirror port, in
-pcapng files, or over TCP to a recorder.
+pcapng files, over TCP or in VXLAN to a recorder.
 
 Start at once, without root:   clearspan run
 See it work on real traffic:   clearspan demo   (needs root)`,

@@ -77,5 +77,9 @@ func explain(w io.Writer, table *policy.Table, facts *policy.Facts) {
 		fmt.Fprintf(w, "  %s\n", step)
 	}
 	d := table.Decide(facts)
-	fmt.Fprintf(w, "rule %s: %s\n", d.Rule, d.Action)
+	fmt.Fprintf(w, "rule %s: %s", d.Rule, d.Action)
+	if d.Treatment != nil {
+		fmt.Fprintf(w, "; %s", d.Treatment)
+	}
+	fmt.Fprintln(w)
 }

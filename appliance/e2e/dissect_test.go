@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/clearspan/clearspan/hack/lab"
+)
+
+// dissected has tshark read the mail sessions of the recording, and wants those
+// that turned to TLS to look as if they never had: greeting, capabilities, and
+// capabilities again, each asked for and answered, with what follows behind.
+func (c *scene) dissected() {
+	c.Helper()
+	words := c.mailWords()
+	want := map[uint16][]string{
+		lab.SMTPPort:       {"220", "EHLO", "250", "EHLO", "250", "MAIL", "250", "RCPT", "250", "DATA", "354"},
+		lab.SubmissionPort: {"220", "EHLO", "250", "EHLO", "250", "MAIL", "250", "RCPT", "250", "DATA", "354"},
+		lab.IMAPPort:       {"CAPABILITY", "OK", "CAPABILITY", "OK"}, // the greeting has no status for tshark
+		lab.POP3Port:       {"+OK", "CAPA", "+OK", "CAPA", "+OK"},
+	}
+	behind := map[uint16][]string{lab.IMAPPort: {"AUTHENTICATE", "LOGIN"}, lab.POP3Port: {"AUTH", "USER", "APOP"}}
+	seen := make(map[uint16]int)
+	for _, e := range c.entries() {
+		begin, upgrades := want[e.Origin.Port()]
+		if !upgrades || e.Outcome != "bumped" {
+			continue
+		}
+		got := words[e.Client.Port()]
+		if e.Origin.Port() == lab.IMAPPort && len(got) > 2 && got[2] == "LOGIN" {
+			begin = begin[:2] // openssl does not ask again behind STARTTLS
+		}
+		if len(got) < len(begin) || !slices.Equal(got[:len(begin)], begin) {
+			c.Errorf("session to %d: tshark reads %q, want it to begin with %q", e.Origin.Port(), got, begin)
+			continue
+		}
+		rest := got[len(begin):]
+		if next := behind[e.Origin.Port()]; next != nil && (len(rest) == 0 || !slices.Contains(next, rest[0])) {
+			c.Errorf("session to %d: %q follows, want one of %q", e.Origin.Port(), rest, next)
+		}
+		seen[e.Origin.Port()]++
+	}
+	for port := range want {
+		if seen[port] == 0 {
+			c.Errorf("no session to %d that turned to TLS", port)
+		}
+	}
+}
+
+// mailWords returns the commands and the codes of answers that tshark reads in
+// the recording, in the order of frames, by the client's port.
+func (c *scene) mailWords() map[uint16][]string {
+	c.Helper()
+	rows, err := lab.Fields(c.ctx, c.capture.File, "smtp || imap || pop", "tcp.srcport", "tcp.dstport",
+		"smtp.req.command", "smtp.response.code", "imap.request.command", "imap.response.status",
+		"pop.request.command", "pop.response.indicator")
+	if err != nil {
+		c.Fatal(err)
+	}
+	words := make(map[uint16][]string)
+	for _, row := range rows {
+		client := row[1]
+		if row[2]+row[4]+row[6] != "" {
+			client = row[0]
+		}
+		port, err := strconv.ParseUint(client, 10, 16)
+		if err != nil {
+			c.Fatalf("ports in %q", row)
+		}
+		for _, field := range row[2:] {
+			for word := range strings.SplitSeq(field, ",") {
+				if word != "" {
+					words[uint16(port)] = append(words[uint16(port)], strings.ToUpper(word))
+				}
+			}
+		}
+	}
+	for port, list := range words {
+		words[port] = slices.Compact(list) // lines of one answer have the same code
+	}
+	return words
+}

@@ -1,0 +1,56 @@
+package appliance
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+func TestKeyLog(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	path := filepath.Join(t.TempDir(), "keys")
+	plain, _ := recording("plain", decrypt.Decrypted)
+	if k, err := openKeyLog([]*outlet{plain}, path, log); k != nil || err != nil {
+		t.Fatalf("without an outlet that keeps secrets: %v, %v", k, err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the file was made all the same")
+	}
+	keeper, _ := recording("keeper", decrypt.Decrypted)
+	var kept string
+	keeper.secrets = func(line []byte) error { kept += string(line); return errors.New("full") }
+	k, err := openKeyLog([]*outlet{plain, keeper}, path, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := session(decrypt.Bumped)
+	hidden.Decision.Treatment = &policy.Treatment{Mirrors: &policy.Mirrors{Names: []string{"plain"}}}
+	if w := k.writer(hidden); w != nil {
+		t.Error("secrets of a session that its rule keeps from the mirror")
+	}
+	if n, err := k.writer(session(decrypt.Bumped)).Write([]byte("line\n")); n != 5 || err != nil {
+		t.Errorf("Write = %d, %v: a session would end", n, err)
+	}
+	if err := k.close(); err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || string(text) != "line\n" || kept != "line\n" {
+		t.Errorf("file has %q, outlet %q, %v", text, kept, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if k, err := openKeyLog([]*outlet{keeper}, path, log); err == nil {
+		k.close()
+		t.Error("a file that others may read is taken")
+	}
+}
