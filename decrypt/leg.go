@@ -292,6 +292,17 @@ func (l *leg) flush() error {
 	return l.flushLocked()
 }
 
+// flushIfFree is flush, unless somebody is writing to the leg just now: who does
+// flushes before it waits for more. It never waits for that writer, who may wait
+// for the far end, which may wait for us to read from it.
+func (l *leg) flushIfFree() error {
+	if !l.mu.TryLock() {
+		return nil
+	}
+	defer l.mu.Unlock()
+	return l.flushLocked()
+}
+
 func (l *leg) flushLocked() error {
 	if len(l.out) == 0 {
 		return nil

@@ -124,7 +124,7 @@ func (j *joint) drain(dir Direction, from, to *leg) error {
 		return j.undeliverable(dir, from, err)
 	}
 	// crypto/tls may have answered on the source itself (a key update).
-	if err := from.flush(); err != nil {
+	if err := from.flushIfFree(); err != nil {
 		return j.broken(dir, err)
 	}
 	return j.await(from, 0)
