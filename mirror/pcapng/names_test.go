@@ -47,7 +47,11 @@ func TestNames(t *testing.T) {
 		for range 3 { // 230 KB: one file
 			send(t, s, frames(t, 50))
 		}
-		eventually(t, "written", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.pending) == 0 })
+		eventually(t, "written", func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return len(s.pending) == 0 && (s.current == nil || len(s.current.blocks) == 0)
+		})
 	}
 	s.Close()
 	names := list(t, dir, suffix)
