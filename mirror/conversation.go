@@ -32,6 +32,9 @@ type Options struct {
 	ISN func() uint32
 	// Handshake, if set and sound, is shown in place of an invented one.
 	Handshake *Handshake
+	// Lost, if set, is told of every loss that the account counts, before the
+	// method that was called for returns. It must not call the conversation.
+	Lost func(dir Direction, octets uint64, reason string)
 }
 
 // state is how far one direction has come.
@@ -80,20 +83,14 @@ type Conversation struct {
 // idle, or refuses them, the handshake comes with the first frames that it
 // takes, and what was missed shows as a gap behind it.
 func Open(sink Sink, flow Flow, opts Options) *Conversation {
-	if opts.Ports == nil {
-		opts.Ports = defaultPorts
-	}
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
 	if opts.ISN == nil {
 		opts.ISN = rand.Uint32
 	}
-	flow = flow.seen(opts.Ports, opts.ALPN)
-	if validTag(opts.Mark.VLAN) {
-		flow.VLAN = opts.Mark.VLAN
-	}
-	c := &Conversation{sink: sink, now: opts.Now, due: true}
+	flow = flow.Shown(opts)
+	c := &Conversation{sink: sink, now: opts.Now, due: true, ledger: ledger{told: opts.Lost}}
 	c.clock = uint32(c.now().UnixMilli())
 	real, offers := opts.Handshake.usable()
 	stamped := real == nil || offers[0].timestamps && offers[1].timestamps
