@@ -11,6 +11,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/http2"
 )
 
 // Reasons under which the feed itself leaves octets out of a conversation.
@@ -32,9 +33,11 @@ type outlet struct {
 	close   func() error
 	content [4]bool // by decrypt.Content
 	options mirror.Options
+	ports   *http2.Ports // of streams; nil: HTTP/2 is shown as it is
 
-	shown func(frames, octets uint64)        // counts what a session left; may be nil
-	lost  func(reason string, octets uint64) // likewise
+	shown      func(frames, octets uint64)        // counts what a session left; may be nil
+	lost       func(reason string, octets uint64) // likewise
+	transcoded func(audit.Transcoded)             // likewise
 }
 
 // Open implements [decrypt.Tap].
@@ -78,10 +81,20 @@ type stream struct {
 // branch is one session on its way to one outlet.
 type branch struct {
 	outlet       *outlet
-	conversation *mirror.Conversation // nil until something is to be shown
+	conversation conversation // nil until something is to be shown
 	noted        decrypt.Content
 	omitted      map[string][2]uint64 // octets left out of the conversation, by reason
 	account      mirror.Account
+}
+
+// conversation is a [mirror.Conversation], or an [http2.Session] that makes
+// several of one session.
+type conversation interface {
+	Data(dir mirror.Direction, p []byte)
+	End(dir mirror.Direction)
+	Reset(dir mirror.Direction)
+	Close() mirror.Account
+	Flow() mirror.Flow
 }
 
 // Data implements [decrypt.Stream].
@@ -109,25 +122,34 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 		b.start(s, content)
 	} else if content != b.noted {
 		b.noted = content
-		b.conversation.Note(note(s, content))
+		if c, ok := b.conversation.(*mirror.Conversation); ok {
+			c.Note(note(s, content))
+		}
 	}
 	b.conversation.Data(mirror.Direction(dir), p)
 }
 
-// start opens the conversation.
+// start opens the conversation. HTTP/2 is recognised by the protocol that both
+// ends agreed on or, where there is no TLS, by the client's first octets.
 func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 	opts := b.outlet.options
 	opts.ALPN = s.ALPN
 	opts.Note = note(s, content)
 	opts.Handshake = handshake(s.Link.Handshake)
 	b.noted = content
-	b.conversation = mirror.Open(b.outlet.sink, mirror.Flow{
+	flow := mirror.Flow{
 		Client:    s.Client,
 		Origin:    s.Origin,
 		ClientMAC: s.Link.ClientMAC,
 		OriginMAC: s.Link.OriginMAC,
 		VLAN:      s.Link.VLAN,
-	}, opts)
+	}
+	isHTTP2 := content == decrypt.Decrypted && s.ALPN == "h2" || content == decrypt.Plain && s.Protocol == "http2"
+	if isHTTP2 && b.outlet.ports != nil {
+		b.conversation = http2.Open(b.outlet.sink, flow, http2.Options{Options: opts, Ports: b.outlet.ports})
+		return
+	}
+	b.conversation = mirror.Open(b.outlet.sink, flow, opts)
 }
 
 // handshake translates what an intake saw of client and origin themselves.
@@ -195,6 +217,9 @@ func (b *branch) settle() {
 			b.outlet.lost(reason, n[0]+n[1])
 		}
 	}
+	if _, t := b.streams(); t != nil && b.outlet.transcoded != nil {
+		b.outlet.transcoded(*t)
+	}
 }
 
 // report tells what each outlet got of the session, which is closed, and the
@@ -210,6 +235,7 @@ func (st *stream) report() (mirrors map[string]audit.Mirror, flow *audit.Flow) {
 			m.Lost += a.Lost[reason][0] + a.Lost[reason][1]
 			m.Reason = strings.TrimPrefix(m.Reason+","+reason, ",")
 		}
+		m.Streams, m.Transcoded = b.streams()
 		mirrors[b.outlet.name] = m
 		if b.conversation == nil {
 			continue

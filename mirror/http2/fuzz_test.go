@@ -15,13 +15,18 @@ import (
 // FuzzFrames renders any octets of both directions: whole and in single octets,
 // with a sink that takes everything and one that fails. The order in which the
 // directions take turns is part of the input: each chunk is a direction, a length
-// and the octets.
+// and the octets. Preface and SETTINGS stand before it, if it is to begin so.
 func FuzzFrames(f *testing.F) {
+	begun := len(newWire().steps)
 	for _, w := range seeds() {
-		f.Add(pack(w.steps))
+		f.Add(pack(w.steps), false)
+		f.Add(pack(w.steps[begun:]), true)
 	}
-	f.Fuzz(func(t *testing.T, input []byte) {
+	f.Fuzz(func(t *testing.T, input []byte, begins bool) {
 		steps := unpack(input)
+		if begins {
+			steps = append(newWire().steps, steps...)
+		}
 		whole := play(steps, &mirrortest.Recorder{}, Options{}, wholly)
 		if err := whole.judge(false); err != nil {
 			t.Fatal(err)
