@@ -13,6 +13,7 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/http2"
 )
 
 // Reasons under which the feed itself leaves octets out of a conversation.
@@ -36,12 +37,14 @@ type outlet struct {
 	close   func() error
 	content [4]bool // by decrypt.Content
 	options mirror.Options
+	ports   *http2.Ports // of streams; nil: HTTP/2 is shown as it is
 
 	named   func(addr netip.Addr, name string) // tells the sink what an origin is called; may be nil
 	secrets func(lines []byte) error           // gives the sink TLS secrets; may be nil
 
-	shown func(frames, octets uint64)        // counts what a session left; may be nil
-	lost  func(reason string, octets uint64) // likewise
+	shown      func(frames, octets uint64)        // counts what a session left; may be nil
+	lost       func(reason string, octets uint64) // likewise
+	transcoded func(audit.Transcoded)             // likewise
 }
 
 // Open implements [decrypt.Tap].
@@ -110,12 +113,22 @@ type stream struct {
 // branch is one session on its way to one outlet.
 type branch struct {
 	outlet       *outlet
-	treatment    *policy.Treatment    // that content was chosen by
-	content      [4]bool              // by decrypt.Content: what the outlet takes and the rule shows
-	conversation *mirror.Conversation // nil until something is to be shown
+	treatment    *policy.Treatment // that content was chosen by
+	content      [4]bool           // by decrypt.Content: what the outlet takes and the rule shows
+	conversation conversation      // nil until something is to be shown
 	noted        decrypt.Content
 	omitted      map[string][2]uint64 // octets left out of the conversation, by reason
 	account      mirror.Account
+}
+
+// conversation is a [mirror.Conversation], or an [http2.Session] that makes
+// several of one session.
+type conversation interface {
+	Data(dir mirror.Direction, p []byte)
+	End(dir mirror.Direction)
+	Reset(dir mirror.Direction)
+	Close() mirror.Account
+	Flow() mirror.Flow
 }
 
 // Data implements [decrypt.Stream].
@@ -162,13 +175,16 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 		b.start(s, content)
 	} else if content != b.noted {
 		b.noted = content
-		b.tell(s)
-		b.conversation.Note(note(s, content, b.conversation.Flow()))
+		if c, ok := b.conversation.(*mirror.Conversation); ok {
+			b.tell(s)
+			c.Note(note(s, content, c.Flow()))
+		}
 	}
 	b.conversation.Data(mirror.Direction(dir), p)
 }
 
-// start opens the conversation.
+// start opens the conversation. HTTP/2 is recognised by the protocol that both
+// ends agreed on or, where there is no TLS, by the client's first octets.
 func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 	opts := b.outlet.options
 	opts.ALPN = s.ALPN
@@ -183,7 +199,13 @@ func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 	opts.Note = note(s, content, flow.Seen(opts))
 	b.noted = content
 	b.tell(s)
-	b.conversation = mirror.Open(b.outlet.sinks.For(flow), flow, opts)
+	sink := b.outlet.sinks.For(flow)
+	isHTTP2 := content == decrypt.Decrypted && s.ALPN == "h2" || content == decrypt.Plain && s.Protocol == "http2"
+	if isHTTP2 && b.outlet.ports != nil {
+		b.conversation = http2.Open(sink, flow, http2.Options{Options: opts, Ports: b.outlet.ports})
+		return
+	}
+	b.conversation = mirror.Open(sink, flow, opts)
 }
 
 // tell gives the sink the names under which the client asked for the origin.
@@ -263,6 +285,9 @@ func (b *branch) settle() {
 			b.outlet.lost(reason, n[0]+n[1])
 		}
 	}
+	if _, t := b.streams(); t != nil && b.outlet.transcoded != nil {
+		b.outlet.transcoded(*t)
+	}
 }
 
 // report tells what each outlet got of the session, which is closed, and the
@@ -278,6 +303,7 @@ func (st *stream) report() (mirrors map[string]audit.Mirror, flow *audit.Flow) {
 			m.Lost += a.Lost[reason][0] + a.Lost[reason][1]
 			m.Reason = strings.TrimPrefix(m.Reason+","+reason, ",")
 		}
+		m.Streams, m.Transcoded = b.streams()
 		mirrors[b.outlet.name] = m
 		if b.conversation == nil {
 			continue

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/http2"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -81,6 +83,72 @@ func TestFeedContent(t *testing.T) {
 			notes := strings.Join(r.Notes(), "\n")
 			if !strings.Contains(notes, "community_id=1:") || !strings.Contains(notes, "session=0123456789abcdef") || !strings.Contains(notes, "content=decrypted") {
 				t.Errorf("notes %q", notes)
+			}
+		})
+	}
+}
+
+// TestFeedHTTP2 shows one session on an outlet as it is and on another as
+// HTTP/1.1.
+func TestFeedHTTP2(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		alpn       string
+		protocol   string
+		outcome    decrypt.Outcome
+		content    decrypt.Content
+		transcoded bool
+	}{
+		{"h2", "h2", "tls", decrypt.Bumped, decrypt.Decrypted, true},
+		{"prior knowledge", "", "http2", decrypt.Passed, decrypt.Plain, true},
+		{"another protocol", "http/1.1", "tls", decrypt.Bumped, decrypt.Decrypted, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			keep, kept := recording("keep", decrypt.Decrypted, decrypt.Plain)
+			zeek, shown := recording("zeek", decrypt.Decrypted, decrypt.Plain)
+			zeek.ports = http2.NewPorts()
+			var counted audit.Transcoded
+			zeek.transcoded = func(n audit.Transcoded) { counted = n }
+			s := session(tt.outcome)
+			s.ALPN, s.Protocol, s.Origin = tt.alpn, tt.protocol, netip.MustParseAddrPort("192.0.2.10:443")
+			st := (&feed{outlets: []*outlet{keep, zeek}}).Open(s)
+			const settings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+			const request = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + "\x00\x00\x03\x01\x05\x00\x00\x00\x01\x82\x84\x87"
+			const answer = settings + "\x00\x00\x01\x01\x04\x00\x00\x00\x01\x88" + "\x00\x00\x02\x00\x01\x00\x00\x00\x01hi"
+			st.Data(decrypt.ClientToOrigin, tt.content, []byte(request))
+			st.Data(decrypt.OriginToClient, tt.content, []byte(answer))
+			st.Close()
+			mirrors, flow := st.(*stream).report()
+			for name, m := range mirrors {
+				if m.Octets != uint64(len(request+answer)) || m.Lost != 0 {
+					t.Errorf("%s: %+v", name, m)
+				}
+			}
+			if streams, err := mirrortest.Streams(kept.Frames()); err != nil || string(streams[0]) != request || string(streams[1]) != answer {
+				t.Errorf("kept %q, %v", streams, err)
+			}
+			streams, err := mirrortest.Streams(shown.Frames())
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := mirrors["zeek"]
+			if !tt.transcoded {
+				if string(streams[0]) != request || m.Transcoded != nil || counted != (audit.Transcoded{}) {
+					t.Errorf("shown %q, %+v", streams, m)
+				}
+				return
+			}
+			if string(streams[0]) != "GET / HTTP/1.1\r\nhost: \r\n\r\n" || !strings.HasSuffix(string(streams[1]), "2\r\nhi\r\n0\r\n\r\n") {
+				t.Errorf("shown %q", streams)
+			}
+			if m.Transcoded == nil || *m.Transcoded != counted || counted.Streams != 1 || counted.Octets != uint64(len(streams[0])+len(streams[1])) {
+				t.Errorf("account %+v, counted %+v", m.Transcoded, counted)
+			}
+			if len(m.Streams) != 1 || m.Streams[0].ID != 1 || m.Streams[0].Port < 20480 || flow.Ports["zeek"] != 443 {
+				t.Errorf("streams %v, flow %+v", m.Streams, flow)
+			}
+			if want := map[string]uint16{"h2": 80}[tt.alpn]; want != 0 && flow.Ports["keep"] != want {
+				t.Errorf("kept on port %d", flow.Ports["keep"])
 			}
 		})
 	}

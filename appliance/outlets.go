@@ -8,11 +8,13 @@ import (
 	"slices"
 
 	"github.com/clearspan/clearspan/appliance/admin"
+	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
+	"github.com/clearspan/clearspan/mirror/http2"
 	"github.com/clearspan/clearspan/mirror/pcapip"
 	"github.com/clearspan/clearspan/mirror/pcapng"
 	"github.com/clearspan/clearspan/mirror/port"
@@ -29,6 +31,9 @@ func openFeed(mirrors []config.Mirror, metrics *admin.Metrics, log *slog.Logger)
 		}
 		o.shown = func(frames, octets uint64) { metrics.Mirrored(m.Name, frames, octets) }
 		o.lost = func(reason string, octets uint64) { metrics.MirrorLost(m.Name, reason, octets) }
+		o.transcoded = func(t audit.Transcoded) {
+			metrics.Transcoded(m.Name, t.Streams, t.Octets, t.Replaced, t.Raw, t.Reason)
+		}
 		f.outlets = append(f.outlets, o)
 	}
 	var err error
@@ -90,6 +95,9 @@ func openOutlet(m config.Mirror, log *slog.Logger) (*outlet, error) {
 		case config.Tunneled:
 			o.content[decrypt.Tunneled] = true
 		}
+	}
+	if m.HTTP2 == config.TranscodeHTTP2 {
+		o.ports = http2.NewPorts()
 	}
 	o.content[decrypt.Upgrade] = m.STARTTLS == config.KeepSTARTTLS
 	switch m.Kind {

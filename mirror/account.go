@@ -34,6 +34,7 @@ type ledger struct {
 	frames, framesLost uint64
 	octets             [2]uint64
 	losses             []loss // few: a slice is smaller than a map
+	told               func(dir Direction, n uint64, reason string)
 }
 
 type loss struct {
@@ -55,6 +56,9 @@ func (l *ledger) lose(dir Direction, n uint64, reason string) {
 		entry = &l.losses[len(l.losses)-1]
 	}
 	entry.octets[dir] += n
+	if l.told != nil {
+		l.told(dir, n, reason)
+	}
 }
 
 func (l *ledger) find(reason string) *loss {

@@ -32,6 +32,9 @@ type Options struct {
 	ISN func() uint32
 	// Handshake, if set and sound, is shown in place of an invented one.
 	Handshake *Handshake
+	// Lost, if set, is told of every loss that the account counts, before the
+	// method that was called for returns. It must not call the conversation.
+	Lost func(dir Direction, octets uint64, reason string)
 }
 
 // state is how far one direction has come.
@@ -88,7 +91,7 @@ func Open(sink Sink, flow Flow, opts Options) *Conversation {
 		opts.ISN = rand.Uint32
 	}
 	flow = flow.Seen(opts)
-	c := &Conversation{sink: sink, now: opts.Now, due: true}
+	c := &Conversation{sink: sink, now: opts.Now, due: true, ledger: ledger{told: opts.Lost}}
 	c.segmenter, _ = sink.(Segmenter)
 	c.clock = uint32(c.now().UnixMilli())
 	real, offers := opts.Handshake.usable()

@@ -26,19 +26,13 @@ type Mark struct {
 	DSCP      uint8   // differentiated services code point, 0 to 63 (RFC 2474, Section 3)
 }
 
-// Seen returns the flow as frames show it with opts: addresses of one family, no
-// MAC left zero, origin port mapped, tag set.
+// Seen returns the flow as recorders see it in a conversation with opts: addresses
+// of one family, no MAC left zero, origin port mapped, tag of the mark set.
 func (f Flow) Seen(opts Options) Flow {
-	if opts.Ports == nil {
-		opts.Ports = defaultPorts
+	ports := opts.Ports
+	if ports == nil {
+		ports = defaultPorts
 	}
-	if validTag(opts.Mark.VLAN) {
-		f.VLAN = opts.Mark.VLAN
-	}
-	return f.seen(opts.Ports, opts.ALPN)
-}
-
-func (f Flow) seen(ports PortMap, alpn string) Flow {
 	client, origin := plainAddr(f.Client.Addr()), plainAddr(f.Origin.Addr())
 	if client.Is4() != origin.Is4() {
 		client, origin = netip.AddrFrom16(client.As16()), netip.AddrFrom16(origin.As16())
@@ -49,11 +43,14 @@ func (f Flow) seen(ports PortMap, alpn string) Flow {
 	if f.OriginMAC == ([6]byte{}) {
 		f.OriginMAC = macFor(origin)
 	}
-	if !validTag(f.VLAN) {
+	switch {
+	case validTag(opts.Mark.VLAN):
+		f.VLAN = opts.Mark.VLAN
+	case !validTag(f.VLAN):
 		f.VLAN = 0
 	}
 	f.Client = netip.AddrPortFrom(client, f.Client.Port())
-	f.Origin = netip.AddrPortFrom(origin, ports.Map(f.Origin.Port(), alpn))
+	f.Origin = netip.AddrPortFrom(origin, ports.Map(f.Origin.Port(), opts.ALPN))
 	return f
 }
 

@@ -30,9 +30,13 @@ type Metrics struct {
 	frames     *prometheus.CounterVec   // sink
 	mirrored   *prometheus.CounterVec   // sink
 	lost       *prometheus.CounterVec   // sink, reason
+	streams    *prometheus.CounterVec   // sink
+	rendered   *prometheus.CounterVec   // sink
+	replaced   *prometheus.CounterVec   // sink
+	raw        *prometheus.CounterVec   // sink, reason
 	refusals   *prometheus.CounterVec   // intake, reason
 
-	intakes, sinks, losses, reasons, refused words
+	intakes, sinks, losses, reasons, refused, raws words
 
 	forging atomic.Pointer[func() (forged, hits uint64)]
 }
@@ -51,8 +55,12 @@ func NewMetrics(version string) *Metrics {
 		octets:   counter("relayed_octets_total", "Octets of application data relayed by sessions that have ended.", "direction"),
 		verdicts: counter("origin_verdicts_total", "Judgements of origins, ok or why they failed.", "reason"),
 		frames:   counter("mirror_frames_total", "Frames delivered to a sink.", "sink"),
-		mirrored: counter("mirror_octets_total", "Octets of payload delivered to a sink.", "sink"),
-		lost:     counter("mirror_lost_octets_total", "Octets of payload that did not reach a sink.", "sink", "reason"),
+		mirrored: counter("mirror_octets_total", "Octets of sessions delivered to a sink.", "sink"),
+		lost:     counter("mirror_lost_octets_total", "Octets of sessions that did not reach a sink.", "sink", "reason"),
+		streams:  counter("mirror_http2_streams_total", "Streams of HTTP/2 shown as HTTP/1.1.", "sink"),
+		rendered: counter("mirror_http2_rendered_octets_total", "Octets of payload delivered to a sink in place of HTTP/2.", "sink"),
+		replaced: counter("mirror_http2_replaced_fields_total", "Fields of HTTP/2 that HTTP/1.1 could not hold as they were.", "sink"),
+		raw:      counter("mirror_http2_raw_octets_total", "Octets of HTTP/2 that could not be shown as HTTP/1.1.", "sink", "reason"),
 		refusals: counter("intake_refusals_total", "Connections that an intake did not hand on.", "intake", "reason"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "handshake_duration_seconds", Help: "Duration of TLS handshakes.",
@@ -61,6 +69,7 @@ func NewMetrics(version string) *Metrics {
 	}
 	m.registry.MustRegister(
 		m.open, m.sessions, m.octets, m.verdicts, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
+		m.streams, m.rendered, m.replaced, m.raw,
 		buildInfo(version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -135,17 +144,31 @@ func (m *Metrics) Handshake(leg string, d time.Duration, ok bool) {
 	m.handshakes.WithLabelValues(leg, result).Observe(d.Seconds())
 }
 
-// Mirrored counts frames, and the octets of payload in them, that sink took.
+// Mirrored counts frames that sink took, and the octets of a session in them.
 func (m *Metrics) Mirrored(sink string, frames, octets uint64) {
 	sink = m.sinks.bound(sink)
 	m.frames.WithLabelValues(sink).Add(float64(frames))
 	m.mirrored.WithLabelValues(sink).Add(float64(octets))
 }
 
-// MirrorLost counts octets of payload that did not reach sink, for a reason that
-// is a fixed word.
+// MirrorLost counts octets of a session that did not reach sink, for a reason
+// that is a fixed word.
 func (m *Metrics) MirrorLost(sink, reason string, octets uint64) {
 	m.lost.WithLabelValues(m.sinks.bound(sink), m.losses.bound(reason)).Add(float64(octets))
+}
+
+// Transcoded counts what sink got of an HTTP/2 session that was shown as
+// HTTP/1.1: streams, octets of payload in place of the session's, fields that
+// were replaced, and octets that were shown as HTTP/2 for a reason that is a fixed
+// word.
+func (m *Metrics) Transcoded(sink string, streams, octets, replaced, raw uint64, reason string) {
+	sink = m.sinks.bound(sink)
+	m.streams.WithLabelValues(sink).Add(float64(streams))
+	m.rendered.WithLabelValues(sink).Add(float64(octets))
+	m.replaced.WithLabelValues(sink).Add(float64(replaced))
+	if reason != "" {
+		m.raw.WithLabelValues(sink, m.raws.bound(reason)).Add(float64(raw))
+	}
 }
 
 // Refused counts a connection that intake did not hand on, for a reason that is

@@ -46,6 +46,8 @@ func TestMetricsOfSessions(t *testing.T) {
 	m.Handshake("origin", 3*time.Second, false)
 	m.Mirrored("recorder", 7, 900)
 	m.MirrorLost("recorder", "queue-full", 100)
+	m.Transcoded("recorder", 3, 1200, 2, 0, "")
+	m.Transcoded("recorder", 1, 300, 0, 55, "hpack")
 	m.Refused("proxy", "limit")
 
 	const want = `
@@ -55,10 +57,22 @@ clearspan_intake_refusals_total{intake="proxy",reason="limit"} 1
 # HELP clearspan_mirror_frames_total Frames delivered to a sink.
 # TYPE clearspan_mirror_frames_total counter
 clearspan_mirror_frames_total{sink="recorder"} 7
-# HELP clearspan_mirror_lost_octets_total Octets of payload that did not reach a sink.
+# HELP clearspan_mirror_http2_raw_octets_total Octets of HTTP/2 that could not be shown as HTTP/1.1.
+# TYPE clearspan_mirror_http2_raw_octets_total counter
+clearspan_mirror_http2_raw_octets_total{reason="hpack",sink="recorder"} 55
+# HELP clearspan_mirror_http2_rendered_octets_total Octets of payload delivered to a sink in place of HTTP/2.
+# TYPE clearspan_mirror_http2_rendered_octets_total counter
+clearspan_mirror_http2_rendered_octets_total{sink="recorder"} 1500
+# HELP clearspan_mirror_http2_replaced_fields_total Fields of HTTP/2 that HTTP/1.1 could not hold as they were.
+# TYPE clearspan_mirror_http2_replaced_fields_total counter
+clearspan_mirror_http2_replaced_fields_total{sink="recorder"} 2
+# HELP clearspan_mirror_http2_streams_total Streams of HTTP/2 shown as HTTP/1.1.
+# TYPE clearspan_mirror_http2_streams_total counter
+clearspan_mirror_http2_streams_total{sink="recorder"} 4
+# HELP clearspan_mirror_lost_octets_total Octets of sessions that did not reach a sink.
 # TYPE clearspan_mirror_lost_octets_total counter
 clearspan_mirror_lost_octets_total{reason="queue-full",sink="recorder"} 100
-# HELP clearspan_mirror_octets_total Octets of payload delivered to a sink.
+# HELP clearspan_mirror_octets_total Octets of sessions delivered to a sink.
 # TYPE clearspan_mirror_octets_total counter
 clearspan_mirror_octets_total{sink="recorder"} 900
 # HELP clearspan_origin_verdicts_total Judgements of origins, ok or why they failed.
@@ -79,7 +93,8 @@ clearspan_sessions_total{action="none",outcome="failed"} 1
 clearspan_sessions_total{action="terminate",outcome="terminated"} 1
 `
 	names := []string{
-		"intake_refusals_total", "mirror_frames_total", "mirror_lost_octets_total", "mirror_octets_total",
+		"intake_refusals_total", "mirror_frames_total", "mirror_http2_raw_octets_total", "mirror_http2_rendered_octets_total",
+		"mirror_http2_replaced_fields_total", "mirror_http2_streams_total", "mirror_lost_octets_total", "mirror_octets_total",
 		"origin_verdicts_total", "relayed_octets_total", "sessions_open", "sessions_total",
 	}
 	for i := range names {
@@ -99,6 +114,7 @@ func TestMetricNames(t *testing.T) {
 	m.Handshake("client", 0, true)
 	m.Mirrored("a", 1, 1)
 	m.MirrorLost("a", "b", 1)
+	m.Transcoded("a", 1, 1, 1, 1, "b")
 	m.Refused("a", "b")
 	m.SessionEnded(&decrypt.Session{OriginTLS: decrypt.LegTLS{Verdict: "ok"}})
 	problems, err := testutil.GatherAndLint(m.registry)
@@ -159,6 +175,7 @@ func TestLabelsAreBounded(t *testing.T) {
 			for i := range 500 {
 				m.Refused(fmt.Sprintf("%d-%d", w, i), "r")
 				m.Refused("a", fmt.Sprintf("%d-%d", w, i))
+				m.Transcoded("sink", 1, 1, 1, 1, fmt.Sprintf("%d-%d", w, i))
 				m.MirrorLost("sink", fmt.Sprintf("%d-%d", w, i), 1)
 			}
 		})
@@ -168,7 +185,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	m.Handshake("leg\xff", time.Second, true)
 	m.SessionEnded(&decrypt.Session{Intake: "\xfe", Outcome: 200, Decision: policy.Decision{Rule: "x", Action: 200}})
 	for name, limit := range map[string]int{
-		"intake_refusals_total": 2*maxWords + 4, "mirror_lost_octets_total": maxWords + 1, "handshake_duration_seconds": 1,
+		"intake_refusals_total": 2*maxWords + 4, "mirror_lost_octets_total": maxWords + 1, "mirror_http2_raw_octets_total": maxWords + 1, "handshake_duration_seconds": 1,
 	} {
 		if n, err := testutil.GatherAndCount(m.registry, namespace+"_"+name); n > limit || n == 0 || err != nil {
 			t.Errorf("%s: %d series, want at most %d, error %v", name, n, limit, err)

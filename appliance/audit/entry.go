@@ -65,9 +65,29 @@ type Octets struct {
 // Mirror is what one sink got of a session.
 type Mirror struct {
 	Frames uint64 `json:"frames"`
-	Octets uint64 `json:"octets"` // payload in those frames
-	Lost   uint64 `json:"lost"`   // octets of payload that did not reach the sink
+	Octets uint64 `json:"octets"` // of the session that are in those frames
+	Lost   uint64 `json:"lost"`   // of the session that did not reach the sink
 	Reason string `json:"reason"` // of the loss; empty without one
+
+	Streams    []Stream    `json:"streams"`    // of HTTP/2 shown as HTTP/1.1, the first 256
+	Transcoded *Transcoded `json:"transcoded"` // null where the payload of the frames is the session's octets
+}
+
+// Stream tells from which port of the client recorders see an HTTP/2 stream.
+type Stream struct {
+	ID   uint32 `json:"id"`
+	Port uint16 `json:"port"`
+}
+
+// Transcoded is what one sink got of an HTTP/2 session that was shown as
+// HTTP/1.1.
+type Transcoded struct {
+	Streams  uint64 `json:"streams"`  // shown
+	Octets   uint64 `json:"octets"`   // payload in the frames
+	Lost     uint64 `json:"lost"`     // payload that did not reach the sink
+	Replaced uint64 `json:"replaced"` // fields that HTTP/1.1 could not hold as they were
+	Raw      uint64 `json:"raw"`      // octets of the session that were shown as HTTP/2
+	Reason   string `json:"reason"`   // why; empty if there are none
 }
 
 // Flow is the identity under which recorders see a session. Its port may differ
@@ -126,6 +146,12 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	e.CommunityID = CommunityID(e.Flow.Client, e.Flow.Origin)
 	if e.Mirror == nil {
 		e.Mirror = map[string]Mirror{}
+	}
+	for name, m := range e.Mirror {
+		if m.Streams == nil {
+			m.Streams = []Stream{}
+			e.Mirror[name] = m
+		}
 	}
 	if e.Flow.Ports == nil {
 		e.Flow.Ports = map[string]uint16{}

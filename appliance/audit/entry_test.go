@@ -48,7 +48,11 @@ func TestEntryOfBumpedSession(t *testing.T) {
 		Client: netip.MustParseAddrPort("10.0.0.7:50123"), Origin: netip.MustParseAddrPort("192.0.2.1:25"),
 		Ports: map[string]uint16{"recorder": 25},
 	}
-	e := NewEntry(session(), map[string]Mirror{"recorder": {Frames: 9, Octets: 2000, Lost: 100, Reason: "queue-full"}}, flow)
+	e := NewEntry(session(), map[string]Mirror{
+		"recorder": {Frames: 9, Octets: 2000, Lost: 100, Reason: "queue-full"},
+		"zeek": {Frames: 9, Octets: 2100, Streams: []Stream{{1, 20480}, {3, 20481}},
+			Transcoded: &Transcoded{Streams: 2, Octets: 3000, Lost: 4, Replaced: 5, Raw: 6, Reason: "hpack"}},
+	}, flow)
 	if age := time.Since(e.Time.Time); age < 0 || age > time.Minute {
 		t.Errorf("entry is %v old", age)
 	}
@@ -94,7 +98,33 @@ func TestEntryOfBumpedSession(t *testing.T) {
    "frames": 9,
    "octets": 2000,
    "lost": 100,
-   "reason": "queue-full"
+   "reason": "queue-full",
+   "streams": [],
+   "transcoded": null
+  },
+  "zeek": {
+   "frames": 9,
+   "octets": 2100,
+   "lost": 0,
+   "reason": "",
+   "streams": [
+    {
+     "id": 1,
+     "port": 20480
+    },
+    {
+     "id": 3,
+     "port": 20481
+    }
+   ],
+   "transcoded": {
+    "streams": 2,
+    "octets": 3000,
+    "lost": 4,
+    "replaced": 5,
+    "raw": 6,
+    "reason": "hpack"
+   }
   }
  },
  "flow": {

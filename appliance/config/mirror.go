@@ -64,6 +64,14 @@ const (
 	XDP        Method = "xdp"      // AF_XDP
 )
 
+// HTTP2 is how HTTP/2 appears on a mirror.
+type HTTP2 string
+
+const (
+	KeepHTTP2      HTTP2 = "keep"      // as it was relayed
+	TranscodeHTTP2 HTTP2 = "transcode" // each stream as an HTTP/1.1 conversation of its own
+)
+
 // Content is a class of octets.
 type Content string
 
@@ -129,6 +137,7 @@ type Mirror struct {
 	// PortMap is the map for Ports == MapPorts, from true port to shown port.
 	PortMap  map[uint16]uint16
 	STARTTLS STARTTLS // default conceal
+	HTTP2    HTTP2    // default keep
 	Mark     Mark
 	// Content are the classes that are mirrored. Default decrypted and plain.
 	Content []Content
@@ -137,7 +146,7 @@ type Mirror struct {
 // DefaultMirror returns a mirror with the defaults of its kind.
 func DefaultMirror(name string, kind Kind) Mirror {
 	m := Mirror{
-		Name: name, Kind: kind, Full: Drop, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS,
+		Name: name, Kind: kind, Full: Drop, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2,
 		Content: []Content{Decrypted, Plain},
 	}
 	switch kind {
@@ -187,7 +196,7 @@ func (r *reader) mirror(n *node, names map[string]int, state string) Mirror {
 	m.MTU = value(t, "mtu", 0, intNumber(576, 65535))
 	r.ports(t, &m)
 	m.STARTTLS = value(t, "starttls", m.STARTTLS, oneOf(ConcealSTARTTLS, KeepSTARTTLS))
-	value(t, "http2", "keep", later(oneOf("keep"), "transcode"))
+	m.HTTP2 = value(t, "http2", m.HTTP2, oneOf(KeepHTTP2, TranscodeHTTP2))
 	m.Mark = r.mark(t.get("mark"))
 	content := []Content{Decrypted, Plain, Tunneled}
 	if kind == Interface {

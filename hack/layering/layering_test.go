@@ -49,8 +49,8 @@ var bans = []ban{
 	{
 		from:   "mirror",
 		to:     []string{"."}, // anything with a dot in its first element: not the standard library
-		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/capture", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/vxlan", "mirror/mirrortest"},
-		reason: "the synthesizer is standard library only; each sink brings its own dependency",
+		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/capture", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/vxlan", "mirror/http2", "mirror/mirrortest"},
+		reason: "the synthesizer is standard library only; each sink and renderer brings its own dependency",
 	},
 	{
 		from:   "mirror/conformance",
@@ -175,6 +175,9 @@ func TestBansBite(t *testing.T) {
 	}{
 		{"mirror", "golang.org/x/sys/unix", true},
 		{"mirror/afpacket", "golang.org/x/sys/unix", false},
+		{"mirror", "golang.org/x/net/http2/hpack", true},
+		{"mirror/http2", "golang.org/x/net/http2/hpack", false},
+		{"mirror/http2", module + "/decrypt", true},
 		{"mirror/internal/checksum", "encoding/binary", false},
 		{"mirror/conformance", module + "/mirror", true},
 		{"mirror/conformance", "github.com/gopacket/gopacket", true},
