@@ -3,6 +3,7 @@ package http2
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -150,6 +151,7 @@ func TestRealSession(t *testing.T) {
 	if t.Failed() {
 		return
 	}
+	fewer(t)
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.SampledFrom([]int{3, 40, 1500, 9000, 70_000}).Draw(t, "size")
 		source := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
@@ -165,6 +167,16 @@ func TestRealSession(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// fewer has rapid make a tenth of its checks where the race detector makes each
+// take ten times as long. It lasts for the test.
+func fewer(t *testing.T) {
+	const name = "rapid.checks"
+	if before := flag.Lookup(name).Value.String(); raceEnabled && before == "100" {
+		flag.Set(name, "10")
+		t.Cleanup(func() { flag.Set(name, before) })
+	}
 }
 
 // exchanges reads all conversations of what converse sent.
