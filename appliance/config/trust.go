@@ -97,6 +97,7 @@ type Origin struct {
 	MinTLS uint16
 	// ConnectTimeout bounds the TCP handshake. Default 10s.
 	ConnectTimeout time.Duration
+	Revocation     Revocation
 	OnInvalid      OnInvalid
 	// ClientCertificate is the answer to a certificate request. Default tunnel.
 	ClientCertificate CertificateRequest
@@ -107,6 +108,7 @@ func defaultOrigin() Origin {
 		Roots:          []string{"system"},
 		MinTLS:         tls.VersionTLS12,
 		ConnectTimeout: 10 * time.Second,
+		Revocation:     defaultRevocation,
 		OnInvalid: OnInvalid{Default: UntrustedInvalid, ByReason: map[string]InvalidAction{
 			"revoked": BlockInvalid, "weak-signature": BlockInvalid, "malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
 		}},
@@ -156,10 +158,7 @@ func (r *reader) origin(n *node, o Origin) Origin {
 	o.ConnectTimeout = value(t, "connect_timeout", o.ConnectTimeout, duration(100*time.Millisecond, 10*time.Minute))
 	o.ClientCertificate = value(t, "client_certificate", o.ClientCertificate, oneOf(TunnelRequest, BlockRequest, NoCertificate))
 
-	revocation := r.table(t.get("revocation"), "revocation")
-	value(revocation, "mode", "off", later(oneOf("off"), "soft", "hard"))
-	revocation.close()
-
+	o.Revocation = r.revocation(t.get("revocation"), o.Revocation)
 	r.onInvalid(t.get("on_invalid"), &o.OnInvalid)
 	t.close()
 	return o
