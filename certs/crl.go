@@ -150,8 +150,8 @@ func (c *CRL) readEntries(list cryptobyte.String) error {
 	c.revoked = make([]serialDigest, 0, n)
 	for !list.Empty() {
 		var entry, serial cryptobyte.String
-		var when time.Time
-		if !list.ReadASN1(&entry, cbasn1.SEQUENCE) || !entry.ReadASN1(&serial, cbasn1.INTEGER) || !readTime(&entry, &when) {
+		if !list.ReadASN1(&entry, cbasn1.SEQUENCE) || !entry.ReadASN1(&serial, cbasn1.INTEGER) ||
+			!entry.SkipASN1(cbasn1.UTCTime) && !entry.SkipASN1(cbasn1.GeneralizedTime) {
 			return errCRL
 		}
 		if !entry.Empty() {

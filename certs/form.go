@@ -58,7 +58,7 @@ func checkConstraints(leaf *x509.Certificate, chains [][]*x509.Certificate) erro
 			return fmt.Errorf("path of %d certificates, want at most %d", len(chain), maxPath)
 		}
 		for _, issuer := range chain[1:] {
-			if hasExtension(issuer, oidKeyUsage) && issuer.KeyUsage&x509.KeyUsageCertSign == 0 {
+			if !usableForCertificates(issuer) {
 				return fmt.Errorf("key usage of %s lacks keyCertSign", nameOf(issuer))
 			}
 			if slices.ContainsFunc(issuer.PermittedDNSDomains, leadingDot) || slices.ContainsFunc(issuer.ExcludedDNSDomains, leadingDot) {

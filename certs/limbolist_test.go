@@ -5,7 +5,7 @@ const (
 	criticality    = "accepted: the extension is obeyed whether or not it is marked critical"
 	rootsForm      = "accepted: a root is a key and a name that the operator chose, its other contents are not asked"
 	noDepth        = "accepted: there is no maximum depth to set; paths are at most 10 certificates long"
-	commonName     = "accepted: common names mean nothing here, unless they look like an IP address"
+	ignoredName    = "accepted: common names mean nothing here, unless they look like an IP address"
 	caLeaf         = "refused: a CA certificate as a leaf"
 	selfIssuedCAs  = "refused: crypto/x509 counts self-issued certificates too"
 	otherNames     = "refused: constraints on names that crypto/x509 does not know, in a critical extension"
@@ -44,9 +44,9 @@ var limboDeviations = map[string]string{
 	"webpki::san::san-critical-with-nonempty-subject":           criticality,
 	"rfc5280::ca-empty-subject":                                 rootsForm,
 	"webpki::eku::root-has-eku":                                 rootsForm,
-	"webpki::cn::punycode-not-in-san":                           commonName,
-	"webpki::cn::utf8-vs-punycode-mismatch":                     commonName,
-	"webpki::cn::not-in-san":                                    commonName,
-	"webpki::cn::case-mismatch":                                 commonName,
+	"webpki::cn::punycode-not-in-san":                           ignoredName,
+	"webpki::cn::utf8-vs-punycode-mismatch":                     ignoredName,
+	"webpki::cn::not-in-san":                                    ignoredName,
+	"webpki::cn::case-mismatch":                                 ignoredName,
 	"webpki::san::public-suffix-private-namespace-wildcard-san": "accepted: a company may hold a wildcard over a suffix of its own, such as *.github.io",
 }

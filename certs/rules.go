@@ -154,14 +154,20 @@ func demandsStaple(leaf *x509.Certificate) (bool, error) {
 func checkIssuers(path []*x509.Certificate) error {
 	for i := 1; i < len(path); i++ {
 		child, issuer := path[i-1], path[i]
-		if issuer.BasicConstraintsValid && issuer.IsCA {
+		if issuer.BasicConstraintsValid && issuer.IsCA && usableForCertificates(issuer) {
 			continue
 		}
 		if issuer.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature) == nil {
-			return fmt.Errorf("%s is signed by %s, which is not a CA", nameOf(child), nameOf(issuer))
+			return fmt.Errorf("%s is signed by %s, which may not sign certificates", nameOf(child), nameOf(issuer))
 		}
 	}
 	return nil
+}
+
+// usableForCertificates reports whether the key usage of cert, if it has one,
+// lets it sign others (RFC 5280, Section 4.2.1.3).
+func usableForCertificates(cert *x509.Certificate) bool {
+	return !hasExtension(cert, oidKeyUsage) || cert.KeyUsage&x509.KeyUsageCertSign != 0
 }
 
 // selfIssued reports whether issuer and subject are the same name.
