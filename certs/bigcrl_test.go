@@ -70,7 +70,7 @@ func TestBigCRL(t *testing.T) {
 		t.Fatalf("list of %d octets", len(fits))
 	}
 	r.set(func() { r.body = fits })
-	judge := p.judgeOf(RevocationSoft, func(c *JudgeConfig) { c.Revocation.Timeout = 30 * time.Second }) // a busy machine
+	judge := p.judgeOf(RevocationSoft)
 	ask := func(j *Judge, n *node) error {
 		return j.Verify(t.Context(), testHost, presenting(n.cert, p.inter.cert))
 	}
@@ -87,7 +87,7 @@ func TestBigCRL(t *testing.T) {
 		t.Errorf("%d octets kept of a list of %d", cost, len(fits))
 	}
 	r.set(func() { r.body = bigCRL(t, p.inter, 50_000_000) })
-	hard := p.judgeOf(RevocationHard, func(c *JudgeConfig) { c.Revocation.Timeout = 30 * time.Second })
+	hard := p.judgeOf(RevocationHard)
 	err := ask(hard, listed)
 	if ReasonOf(err) != RevocationUnknown || !strings.Contains(err.Error(), "too long: ") || !strings.Contains(err.Error(), "at most 33554432") {
 		t.Errorf("50 MB: %v", err)

@@ -25,6 +25,7 @@ const (
 	maxURLs        = 2             // addresses tried of each kind
 	leastTime      = 100 * time.Millisecond
 	maxOCSPGet     = 255 // octets of an URL (RFC 5019, Section 5)
+	listsAtOnce    = 4   // lists in memory while they are fetched
 )
 
 // kinds of cache entries, so that they share no key.
@@ -49,6 +50,7 @@ type sources struct {
 	fetcher Fetcher
 	maxCRL  int64
 	log     *slog.Logger
+	lists   chan struct{} // holds one for each list that is being fetched or read
 
 	mu    sync.Mutex
 	cache *lru[source]
@@ -67,7 +69,7 @@ func newSources(f Fetcher, maxCRL int64, log *slog.Logger) *sources {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &sources{
-		fetcher: f, maxCRL: maxCRL, log: log,
+		fetcher: f, maxCRL: maxCRL, log: log, lists: make(chan struct{}, listsAtOnce),
 		cache: newLRU[source](sourceEntries, sourceOctets), open: make(map[digest]*inquiry),
 	}
 }
@@ -229,6 +231,12 @@ func (s *sources) fetchOCSP(ctx context.Context, address string, l link, now tim
 }
 
 func (s *sources) fetchCRL(ctx context.Context, address string, issuer *x509.Certificate, now time.Time) (source, time.Time, error) {
+	select {
+	case s.lists <- struct{}{}:
+		defer func() { <-s.lists }()
+	case <-ctx.Done():
+		return source{}, time.Time{}, fmt.Errorf("wait for one of %d lists: %w", listsAtOnce, ctx.Err())
+	}
 	der, err := s.fetcher.Fetch(ctx, address, "", nil, s.maxCRL)
 	if err != nil {
 		return source{}, time.Time{}, err

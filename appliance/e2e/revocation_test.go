@@ -13,7 +13,7 @@ import (
 // stapled response, a list over HTTP and a responder; then the responder is down.
 func TestRevocation(t *testing.T) {
 	const port, deadPort = 8888, 8889
-	c := newScene(t, settings{origin: "revocation: {mode: soft}, on_invalid: {default: block}"})
+	c := newScene(t, settings{origin: "revocation: {mode: soft, timeout: 20s}, on_invalid: {default: block}"})
 	responderURL := "http://" + lab.OriginV4 + ":" + strconv.Itoa(port)
 	issue := func(r lab.Request, name string) lab.KeyPair {
 		r.Names = []string{name}
@@ -82,7 +82,7 @@ func TestRevocation(t *testing.T) {
 	meet("soft", map[string]string{
 		"staple": "revoked", "crl": "revoked", "ocsp": "revoked", "fine": "good", "finestaple": "good", "dead": "unknown", "inside": "unknown",
 	})
-	c.reconfigure("{mode: soft}", "{mode: hard}", "reloaded")
+	c.reconfigure("{mode: soft,", "{mode: hard,", "reloaded")
 	meet("hard", map[string]string{
 		"staple": "revoked", "crl": "revoked", "ocsp": "revoked", "fine": "good", "finestaple": "good",
 		"dead": "revocation-unknown", "inside": "revocation-unknown",
@@ -92,9 +92,9 @@ func TestRevocation(t *testing.T) {
 	}
 	c.reload("reloaded")
 	meet("hard, responder down", map[string]string{"ocsp": "revocation-unknown", "fine": "revocation-unknown", "staple": "revoked"})
-	c.reconfigure("{mode: hard}", "{mode: soft}", "reloaded")
+	c.reconfigure("{mode: hard,", "{mode: soft,", "reloaded")
 	meet("soft, responder down", map[string]string{"ocsp": "unknown", "fine": "unknown", "crl": "revoked"})
-	c.reconfigure("{mode: soft}", "{mode: off}", "reloaded")
+	c.reconfigure("{mode: soft,", "{mode: off,", "reloaded")
 	t.Run("off", func(t *testing.T) {
 		x := c.in(t).fetch(append(lab.Resolve("crl.example.test", lab.OriginV4), "--http1.1", "https://crl.example.test/page.bin")...)
 		same(t, "client", x.content, page)
