@@ -335,6 +335,7 @@ func note(s *decrypt.Session, content decrypt.Content, flow mirror.Flow) string 
 	field("tls_origin", versionName(s.OriginTLS.Version))
 	field("ja4", s.ClientTLS.JA4)
 	field("verdict", s.OriginTLS.Verdict)
+	field("revocation", s.OriginTLS.Revocation)
 	field("chain_sha256", s.OriginTLS.ChainSHA256)
 	return b.String()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/certs/fetch"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
@@ -53,10 +54,22 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	lists, err := certs.LoadCRLs(cfg.Origin.Revocation.CRL)
+	if err != nil {
+		return nil, err
+	}
 	judge := certs.NewJudge(certs.JudgeConfig{
 		Roots:      roots,
 		Own:        []*x509.Certificate{a.trusted.Certificate(), a.untrusted.Certificate()},
 		MinVersion: cfg.Origin.MinTLS,
+		Revocation: certs.RevocationConfig{
+			Mode:    certs.RevocationMode(cfg.Origin.Revocation.Mode),
+			Timeout: cfg.Origin.Revocation.Timeout,
+			MaxCRL:  cfg.Origin.Revocation.MaxCRL,
+			CRLs:    lists,
+			Fetcher: fetch.New(fetch.Config{Allow: cfg.Origin.Revocation.Allow}),
+			Logger:  a.log,
+		},
 	})
 	var keys func(*decrypt.Session) io.Writer
 	if a.feed.keys != nil {

@@ -6,8 +6,9 @@
 // [Judge] refuses. Its refusals are [OriginError] values, each with one
 // [Reason].
 //
-// The package opens no sockets, knows no sessions and no policy: whether a
-// refused origin is blocked, tunneled or shown under the untrusted authority
-// is its caller's choice. It signs no certificate requests that come from
-// outside.
+// The package knows no sessions and no policy: whether a refused origin is
+// blocked, tunneled or shown under the untrusted authority is its caller's
+// choice. It opens no sockets; what a judge asks the network for revocation it
+// asks through a [Fetcher], such as that of package fetch. It signs no
+// certificate requests that come from outside.
 package certs

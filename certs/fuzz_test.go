@@ -48,7 +48,7 @@ func FuzzOrigin(f *testing.F) {
 	f.Add(good.cert.Raw, p.inter.cert.Raw, testHost)
 	f.Add([]byte{0x30, 0}, []byte{}, "")
 	issued := map[string]bool{string(good.cert.RawTBSCertificate): true}
-	for _, o := range append(goodOrigins, faultyOrigins...) {
+	for _, o := range allOrigins() {
 		host, state := o.state(f, p)
 		certs := state.PeerCertificates
 		if len(certs) == 0 || certs[0] == nil {

@@ -30,10 +30,11 @@ type hashState struct {
 
 var hashStates = sync.Pool{New: func() any { return &hashState{hash: sha256.New()} }}
 
-// chainKey hashes a fact word, a name and a chain. The name carries its length
-// and a DER value does too, so that different inputs never run into the same
-// octets. It does not allocate in the steady state.
-func chainKey(facts uint32, name string, chain []*x509.Certificate) digest {
+// chainKey hashes a fact word, a name, a chain and what comes with it. The name
+// carries its length and a DER value does too, so that different inputs never
+// run into the same octets, if the facts tell how many certificates there are
+// where more follows. It does not allocate in the steady state.
+func chainKey(facts uint32, name string, chain []*x509.Certificate, more ...[]byte) digest {
 	s := hashStates.Get().(*hashState)
 	defer hashStates.Put(s)
 	s.hash.Reset()
@@ -43,6 +44,9 @@ func chainKey(facts uint32, name string, chain []*x509.Certificate) digest {
 	s.hash.Write(s.buf)
 	for _, cert := range chain {
 		s.hash.Write(cert.Raw)
+	}
+	for _, octets := range more {
+		s.hash.Write(octets)
 	}
 	var d digest
 	s.buf = s.hash.Sum(s.buf[:0])

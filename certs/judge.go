@@ -23,7 +23,8 @@ type JudgeConfig struct {
 	Roots      *x509.CertPool      // trusted roots; nil means the system's
 	Own        []*x509.Certificate // certificates of all inspection authorities
 	MinVersion uint16              // oldest TLS of the origin leg; default tls.VersionTLS12
-	Now        func() time.Time    // clock, for tests; default time.Now
+	Revocation RevocationConfig
+	Now        func() time.Time // clock, for tests; default time.Now
 }
 
 // Judge decides whether an origin's certificates prove its name. It does what
@@ -31,21 +32,29 @@ type JudgeConfig struct {
 // size anywhere in the path; MD5 and SHA-1 signatures under their right name;
 // CA certificates as leaves; leaves whose usages are not a TLS server's;
 // wildcards over public suffixes; a missing staple where the certificate
-// demands one; and whatever an inspection authority of ours has signed.
+// demands one; certificates that were revoked, as configured; and whatever an
+// inspection authority of ours has signed.
 //
 // A judgement is kept for a short time under the hash of everything that went
-// into it: all presented certificates, the name, the TLS version and whether
-// there was a staple. It is never kept beyond a certificate's notAfter. A judge
-// is bound to its configuration; a new configuration takes a new judge. Safe
-// for concurrent use.
+// into it: all presented certificates, the name, the TLS version and the staple.
+// It is never kept beyond a certificate's notAfter, nor beyond what it was told
+// of revocation. A judge is bound to its configuration; a new configuration
+// takes a new judge. Safe for concurrent use.
 type Judge struct {
 	roots      *x509.CertPool
 	own        []*x509.Certificate
 	minVersion uint16
+	revocation *revocation
 	now        func() time.Time
 
 	mu    sync.Mutex
-	cache *lru[*OriginError] // nil for an origin that may be trusted
+	cache *lru[judgement]
+}
+
+// judgement is what is known of an origin.
+type judgement struct {
+	fault      *OriginError // nil for an origin that may be trusted
+	revocation string       // a word of [StatusGood] and so on, "" if nobody was asked
 }
 
 // NewJudge keeps references to the pool and certificates of cfg, which must not
@@ -55,8 +64,9 @@ func NewJudge(cfg JudgeConfig) *Judge {
 		roots:      cfg.Roots,
 		own:        cfg.Own,
 		minVersion: cfg.MinVersion,
+		revocation: newRevocation(cfg.Revocation),
 		now:        cfg.Now,
-		cache:      newLRU[*OriginError](judgementEntries, judgementOctets),
+		cache:      newLRU[judgement](judgementEntries, judgementOctets),
 	}
 	if j.minVersion == 0 {
 		j.minVersion = tls.VersionTLS12
@@ -67,46 +77,60 @@ func NewJudge(cfg JudgeConfig) *Judge {
 	return j
 }
 
-// Verify returns nil if the origin may be trusted as name, a DNS name or an IP
-// address; a trailing dot is ignored and an empty name never matches. Any error
-// is an [*OriginError]; of several faults it has the one that comes first in
-// [Reasons]. Verify borrows state. It works without the network, so that ctx
-// has nothing to end.
-func (j *Judge) Verify(_ context.Context, name string, state *tls.ConnectionState) error {
+// Verify is [Judge.Assess] without a word on revocation.
+func (j *Judge) Verify(ctx context.Context, name string, state *tls.ConnectionState) error {
+	_, err := j.Assess(ctx, name, state)
+	return err
+}
+
+// Assess returns a nil error if the origin may be trusted as name, a DNS name or
+// an IP address; a trailing dot is ignored and an empty name never matches. Any
+// error is an [*OriginError]; of several faults it has the one that comes first
+// in [Reasons]. It also says what was learned of revocation: [StatusGood],
+// [StatusUnknown], [StatusRevoked], or "" if nobody was asked, because the mode
+// is off or there is no path to a root. Assess borrows state. It waits for the
+// network no longer than configured, and not at all once ctx has ended.
+func (j *Judge) Assess(ctx context.Context, name string, state *tls.ConnectionState) (revocation string, err error) {
 	if state == nil || len(state.PeerCertificates) == 0 {
-		return refuse(Malformed, errors.New("the origin presented no certificate"))
+		return "", refuse(Malformed, errors.New("the origin presented no certificate"))
 	}
 	certs := state.PeerCertificates
 	for _, cert := range certs {
 		if cert == nil || len(cert.Raw) == 0 {
-			return refuse(Malformed, errors.New("a certificate was not parsed"))
+			return "", refuse(Malformed, errors.New("a certificate was not parsed"))
 		}
 	}
 	name = canonicalName(name)
-	facts := uint32(state.Version)
-	if len(state.OCSPResponse) > 0 {
-		facts |= 1 << 16
-	}
-	key := chainKey(facts, name, certs)
-	now := j.now()
+	now := j.now().Truncate(time.Second) // validity has no fractions (RFC 5280, Section 4.1.2.5)
+	key := judgementKey(name, state)
 
 	j.mu.Lock()
-	judgement, ok := j.cache.get(key, now)
+	known, ok := j.cache.get(key, now)
 	j.mu.Unlock()
 	if !ok {
-		judgement = j.judge(name, state, now)
+		var until time.Time
+		known, until = j.judge(ctx, name, state, now)
 		cost := int64(acceptedCost)
-		if judgement != nil {
+		if known.fault != nil {
 			cost += 2 * derLen(certs)
 		}
-		j.mu.Lock()
-		j.cache.put(key, judgement, cost, keepUntil(certs, now))
-		j.mu.Unlock()
+		if ctx.Err() == nil { // else it may know less than there is to know
+			j.mu.Lock()
+			j.cache.put(key, known, cost, earliest(keepUntil(certs, now), until))
+			j.mu.Unlock()
+		}
 	}
-	if judgement == nil {
-		return nil
+	if known.fault == nil {
+		return known.revocation, nil
 	}
-	return judgement
+	return known.revocation, known.fault
+}
+
+// judgementKey hashes all that a judgement depends on.
+func judgementKey(name string, state *tls.ConnectionState) digest {
+	// The number of certificates tells where they end and the staple begins.
+	facts := uint32(state.Version) | uint32(len(state.PeerCertificates))<<16
+	return chainKey(facts, name, state.PeerCertificates, state.OCSPResponse)
 }
 
 // keepUntil ends a judgement at the next date at which it may change.
@@ -122,29 +146,60 @@ func keepUntil(certs []*x509.Certificate, now time.Time) time.Time {
 	return until
 }
 
-// judge applies the rules in the order of [Reasons].
-func (j *Judge) judge(name string, state *tls.ConnectionState, now time.Time) *OriginError {
+// judge applies the rules in the order of [Reasons], and says until when what it
+// was told of revocation counts.
+func (j *Judge) judge(ctx context.Context, name string, state *tls.ConnectionState, now time.Time) (judgement, time.Time) {
 	certs := state.PeerCertificates
-	leaf := certs[0]
 	presented := presentedPath(certs)
+	forever := now.Add(judgementLifetime)
 	if err := j.checkOwn(certs, presented); err != nil {
-		return refuse(OwnAuthority, err)
+		return judgement{fault: refuse(OwnAuthority, err)}, forever
+	}
+	if err := checkSize(certs); err != nil {
+		return judgement{fault: refuse(Malformed, err)}, forever
 	}
 	found := findPaths(certs, j.roots, now)
 	for _, chain := range found.chains {
 		if err := j.checkOwn(chain, chain); err != nil {
-			return refuse(OwnAuthority, err)
+			return judgement{fault: refuse(OwnAuthority, err)}, forever
 		}
 	}
 	if state.Version < j.minVersion {
-		return refuse(TLSVersion, fmt.Errorf("%s, want %s or later",
-			tls.VersionName(state.Version), tls.VersionName(j.minVersion)))
+		return judgement{fault: refuse(TLSVersion, fmt.Errorf("%s, want %s or later",
+			tls.VersionName(state.Version), tls.VersionName(j.minVersion)))}, forever
+	}
+	lines := found.chains
+	if len(lines) == 0 {
+		lines = [][]*x509.Certificate{presented}
+	}
+	if err := anyPath(lines, checkSerials); err != nil {
+		return judgement{fault: refuse(Malformed, err)}, forever
 	}
 	if found.err != nil {
-		return explain(found.err, presented)
+		return judgement{fault: explain(found.err, presented)}, forever
 	}
-	if err := strongPath(found.chains); err != nil {
+	fault := j.checkPaths(name, state, found, now)
+	if !found.proven || j.revocation.mode == RevocationOff {
+		return judgement{fault: fault}, forever
+	}
+	status := j.revocation.check(ctx, found.chains, state.OCSPResponse, now)
+	switch {
+	case status.status == statusRevoked:
+		fault = refuse(Revoked, status.err)
+	case status.status == statusUnknown && j.revocation.mode == RevocationHard && fault == nil:
+		fault = refuse(RevocationUnknown, status.err)
+	}
+	return judgement{fault, status.status.word()}, status.until
+}
+
+// checkPaths looks for what crypto/x509 accepts and we do not.
+func (j *Judge) checkPaths(name string, state *tls.ConnectionState, found paths, now time.Time) *OriginError {
+	leaf := state.PeerCertificates[0]
+	if err := anyPath(found.chains, checkKeys); err != nil {
 		return refuse(WeakKey, err)
+	}
+	if err := checkConstraints(leaf, found.chains); err != nil {
+		return refuse(Constraint, err)
 	}
 	if err := checkServerUsage(leaf); err != nil {
 		return refuse(BadUsage, err)
@@ -155,7 +210,7 @@ func (j *Judge) judge(name string, state *tls.ConnectionState, now time.Time) *O
 	if found.date != nil {
 		return found.date
 	}
-	return refuse(MustStaple, checkStaple(leaf, state.OCSPResponse))
+	return checkStaple(leaf, found.chains, state.OCSPResponse, now)
 }
 
 // checkOwn looks for our own authorities: their keys in any certificate, their
@@ -178,21 +233,6 @@ func (j *Judge) checkOwn(certs, path []*x509.Certificate) error {
 		}
 	}
 	return nil
-}
-
-// strongPath returns nil if at least one chain has strong keys only.
-func strongPath(chains [][]*x509.Certificate) error {
-	var first error
-	for _, chain := range chains {
-		err := checkKeys(chain)
-		if err == nil {
-			return nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return first
 }
 
 // explain finds the reason why there is no path to a root. presented is what

@@ -67,7 +67,9 @@ func publicSuffixWildcard(dnsName string) bool {
 }
 
 // matchName returns nil if the leaf's subject alternative names cover name,
-// which is canonical. A wildcard over a public suffix covers nothing.
+// which is canonical. Wildcards over public suffixes and names that are not host
+// names, with an underscore or an empty label, cover nothing (RFC 5280, Section
+// 4.2.1.6).
 func matchName(leaf *x509.Certificate, name string) error {
 	if name == "" {
 		return errors.New("no server name to compare the certificate with")
@@ -75,15 +77,26 @@ func matchName(leaf *x509.Certificate, name string) error {
 	if err := leaf.VerifyHostname(name); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(leaf.DNSNames, publicSuffixWildcard) {
+	if err := checkCommonName(leaf); err != nil {
+		return err
+	}
+	void := func(dnsName string) bool { return publicSuffixWildcard(dnsName) || !hostName(dnsName) }
+	if !slices.ContainsFunc(leaf.DNSNames, void) {
 		return nil
 	}
 	kept := x509.Certificate{
-		DNSNames:    slices.DeleteFunc(slices.Clone(leaf.DNSNames), publicSuffixWildcard),
+		DNSNames:    slices.DeleteFunc(slices.Clone(leaf.DNSNames), void),
 		IPAddresses: leaf.IPAddresses,
 	}
 	if kept.VerifyHostname(name) != nil {
-		return fmt.Errorf("only a wildcard over a public suffix covers %s", name)
+		return fmt.Errorf("only a wildcard over a public suffix, or what is no host name, covers %s", name)
 	}
 	return nil
+}
+
+// hostName reports whether a name of a certificate is in the preferred name
+// syntax, a wildcard in front allowed.
+func hostName(dnsName string) bool {
+	name := strings.TrimPrefix(dnsName, "*.")
+	return !strings.Contains(name, "_") && checkName(strings.ToLower(name)) == nil
 }

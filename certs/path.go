@@ -17,6 +17,7 @@ type paths struct {
 	chains [][]*x509.Certificate // each from leaf to root, none if err is set
 	err    error                 // why there are none, dates apart
 	date   *OriginError          // set if the chains do not hold now
+	proven bool                  // the chains' signatures lead to a root, now or at another date
 }
 
 // findPaths verifies certs[0] without regard to its name. If there is no path
@@ -37,7 +38,7 @@ func findPaths(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) p
 	}
 	chains, err := verify(now)
 	if err == nil {
-		return paths{chains: chains}
+		return paths{chains: chains, proven: true}
 	}
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); !unknown && !dateError(err) {
 		return paths{err: err}
@@ -45,7 +46,7 @@ func findPaths(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) p
 	for _, at := range datesOf(certs) {
 		chains, otherErr := verify(at)
 		if otherErr == nil {
-			return paths{chains: chains, date: outOfDate(chains[0], now)}
+			return paths{chains: chains, date: outOfDate(chains[0], now), proven: true}
 		}
 		if !dateError(otherErr) {
 			err = otherErr

@@ -42,6 +42,17 @@ var testSerial = big.NewInt(1000)
 // issue signs a certificate for key; a nil parent makes it self-signed.
 func issue(t testing.TB, parent *node, key crypto.Signer, edits ...edit) *node {
 	t.Helper()
+	cert := parse(t, issueDER(t, parent, key, edits...))
+	testKeys.Store(string(cert.RawSubjectPublicKeyInfo), key)
+	return &node{cert: cert, key: key}
+}
+
+// testKeys are the keys of certificates that were issued, by their public part.
+var testKeys sync.Map
+
+// issueDER is issue for what cannot be parsed.
+func issueDER(t testing.TB, parent *node, key crypto.Signer, edits ...edit) []byte {
+	t.Helper()
 	testSerial = new(big.Int).Add(testSerial, big.NewInt(1))
 	template := &x509.Certificate{
 		SerialNumber:          testSerial,
@@ -60,7 +71,7 @@ func issue(t testing.TB, parent *node, key crypto.Signer, edits ...edit) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &node{cert: parse(t, der), key: key}
+	return der
 }
 
 func parse(t testing.TB, der []byte) *x509.Certificate {

@@ -11,16 +11,22 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 var (
-	oidKeyUsage   = asn1.ObjectIdentifier{2, 5, 29, 15}
-	oidTLSFeature = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}
+	oidKeyUsage        = asn1.ObjectIdentifier{2, 5, 29, 15}
+	oidNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
+	oidTLSFeature      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 24}
 )
 
 // statusRequest is the TLS feature, and TLS extension, of OCSP stapling
 // (RFC 7633, Section 6).
 const statusRequest = 5
+
+// maxRSA bounds RSA keys as crypto/tls does: a signature by a longer one takes
+// long to verify.
+const maxRSA = 8192
 
 // checkKey says what is wrong with the size or kind of a public key.
 func checkKey(public crypto.PublicKey) error {
@@ -28,6 +34,8 @@ func checkKey(public crypto.PublicKey) error {
 	case *rsa.PublicKey:
 		if bits := k.N.BitLen(); bits < 2048 {
 			return fmt.Errorf("RSA key of %d bits, want 2048 or more", bits)
+		} else if bits > maxRSA {
+			return fmt.Errorf("RSA key of %d bits, want at most %d", bits, maxRSA)
 		} else if bits%8 != 0 {
 			return fmt.Errorf("RSA key of %d bits, want a whole number of octets", bits)
 		}
@@ -82,31 +90,63 @@ func checkServerUsage(leaf *x509.Certificate) error {
 	case hasExtension(leaf, oidKeyUsage) && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		// Every key exchange we offer has the server sign (RFC 8446, Section 4.4.2.2).
 		return errors.New("its key usage lacks digitalSignature")
+	case leaf.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) != 0:
+		return errors.New("its key usage is a CA's")
 	case !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth):
 		return errors.New("its extended key usage lacks serverAuth")
+	case slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny):
+		return errors.New("its extended key usage is any")
 	}
 	return nil
 }
 
-// checkStaple returns an error if the leaf demands a stapled OCSP response
-// (RFC 7633, Section 4.2.3) and there is none.
-func checkStaple(leaf *x509.Certificate, staple []byte) error {
-	if len(staple) > 0 {
+// checkStaple refuses a leaf that demands a stapled OCSP response (RFC 7633,
+// Section 4.2.3) and comes without one that is good, whatever the mode of
+// revocation.
+func checkStaple(leaf *x509.Certificate, chains [][]*x509.Certificate, staple []byte, now time.Time) *OriginError {
+	demanded, err := demandsStaple(leaf)
+	if err != nil {
+		return refuse(MustStaple, err)
+	}
+	if !demanded {
 		return nil
 	}
+	if len(staple) == 0 {
+		return refuse(MustStaple, errors.New("it must come with a stapled OCSP response"))
+	}
+	for _, chain := range chains {
+		if len(chain) < 2 {
+			continue
+		}
+		var a answer
+		if a, err = readOCSP(staple, leaf, chain[1], now); err != nil {
+			continue
+		}
+		if a.status == statusRevoked {
+			return refuse(Revoked, fmt.Errorf("%s has been revoked", nameOf(leaf)))
+		}
+		return nil
+	}
+	if err == nil {
+		err = errors.New("it is its own issuer")
+	}
+	return refuse(MustStaple, fmt.Errorf("its stapled OCSP response is none: %w", err))
+}
+
+func demandsStaple(leaf *x509.Certificate) (bool, error) {
 	for _, ext := range leaf.Extensions {
 		if !ext.Id.Equal(oidTLSFeature) {
 			continue
 		}
 		var features []int
 		if rest, err := asn1.Unmarshal(ext.Value, &features); err != nil || len(rest) > 0 {
-			return errors.New("its TLS feature extension cannot be understood")
+			return false, errors.New("its TLS feature extension cannot be understood")
 		}
 		if slices.Contains(features, statusRequest) {
-			return errors.New("it must come with a stapled OCSP response")
+			return true, nil
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // checkIssuers looks along a path that did not verify for an issuer that made a
@@ -114,14 +154,20 @@ func checkStaple(leaf *x509.Certificate, staple []byte) error {
 func checkIssuers(path []*x509.Certificate) error {
 	for i := 1; i < len(path); i++ {
 		child, issuer := path[i-1], path[i]
-		if issuer.BasicConstraintsValid && issuer.IsCA {
+		if issuer.BasicConstraintsValid && issuer.IsCA && usableForCertificates(issuer) {
 			continue
 		}
 		if issuer.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature) == nil {
-			return fmt.Errorf("%s is signed by %s, which is not a CA", nameOf(child), nameOf(issuer))
+			return fmt.Errorf("%s is signed by %s, which may not sign certificates", nameOf(child), nameOf(issuer))
 		}
 	}
 	return nil
+}
+
+// usableForCertificates reports whether the key usage of cert, if it has one,
+// lets it sign others (RFC 5280, Section 4.2.1.3).
+func usableForCertificates(cert *x509.Certificate) bool {
+	return !hasExtension(cert, oidKeyUsage) || cert.KeyUsage&x509.KeyUsageCertSign != 0
 }
 
 // selfIssued reports whether issuer and subject are the same name.

@@ -143,10 +143,16 @@ func (j *joint) keyLog() io.Writer {
 	return j.e.cfg.KeyLog(j.s)
 }
 
-// judge asks the verifier and notes its verdict, "ok" or a reason.
+// judge asks the verifier and notes its verdict, "ok" or a reason, and what it
+// learned of revocation.
 func (j *joint) judge(ctx context.Context) (string, error) {
 	state := j.originTLS.ConnectionState()
-	err := j.e.cfg.Verifier.Verify(ctx, j.identity(), &state)
+	var err error
+	if a, ok := j.e.cfg.Verifier.(Assessor); ok {
+		j.s.OriginTLS.Revocation, err = a.Assess(ctx, j.identity(), &state)
+	} else {
+		err = j.e.cfg.Verifier.Verify(ctx, j.identity(), &state)
+	}
 	verdict := "ok"
 	if err != nil {
 		verdict = "unknown"

@@ -41,3 +41,10 @@ type Verifier interface {
 	// concurrent use.
 	Verify(ctx context.Context, name string, state *tls.ConnectionState) error
 }
+
+// Assessor is a [Verifier] that also says what it learned of revocation.
+type Assessor interface {
+	// Assess is Verify with a fixed word for the revocation status, "" if nobody
+	// was asked.
+	Assess(ctx context.Context, name string, state *tls.ConnectionState) (revocation string, err error)
+}

@@ -48,7 +48,7 @@ type Resolver interface {
 type Config struct {
 	Policy   Policy
 	Forger   Forger
-	Verifier Verifier
+	Verifier Verifier // asked for more if it is an [Assessor]
 
 	Tap      Tap                        // nil: no taps
 	Resolver Resolver                   // for tunnel-check; nil: the origin's certificate alone decides

@@ -54,6 +54,7 @@ type LegTLS struct {
 
 	ChainSHA256 string // origin leg: hash over the DER of the whole chain, hexadecimal
 	Verdict     string // origin leg: "ok" or a reason
+	Revocation  string // origin leg: the word of an [Assessor]
 
 	Handshake time.Duration // how long it took; Version is 0 if it failed
 }

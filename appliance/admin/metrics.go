@@ -26,6 +26,7 @@ type Metrics struct {
 	sessions   *prometheus.CounterVec   // action, outcome
 	octets     *prometheus.CounterVec   // direction
 	verdicts   *prometheus.CounterVec   // reason
+	revocation *prometheus.CounterVec   // status
 	handshakes *prometheus.HistogramVec // leg, result
 	frames     *prometheus.CounterVec   // sink
 	mirrored   *prometheus.CounterVec   // sink
@@ -36,7 +37,7 @@ type Metrics struct {
 	raw        *prometheus.CounterVec   // sink, reason
 	refusals   *prometheus.CounterVec   // intake, reason
 
-	intakes, sinks, losses, reasons, refused, raws words
+	intakes, sinks, losses, reasons, statuses, refused, raws words
 
 	forging atomic.Pointer[func() (forged, hits uint64)]
 }
@@ -49,26 +50,27 @@ var handshakeBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .
 // runtime and the process. version is that of the program.
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		open:     gauge("sessions_open", "Sessions that are open.", "intake"),
-		sessions: counter("sessions_total", "Sessions that have ended.", "action", "outcome"),
-		octets:   counter("relayed_octets_total", "Octets of application data relayed by sessions that have ended.", "direction"),
-		verdicts: counter("origin_verdicts_total", "Judgements of origins, ok or why they failed.", "reason"),
-		frames:   counter("mirror_frames_total", "Frames delivered to a sink.", "sink"),
-		mirrored: counter("mirror_octets_total", "Octets of sessions delivered to a sink.", "sink"),
-		lost:     counter("mirror_lost_octets_total", "Octets of sessions that did not reach a sink.", "sink", "reason"),
-		streams:  counter("mirror_http2_streams_total", "Streams of HTTP/2 shown as HTTP/1.1.", "sink"),
-		rendered: counter("mirror_http2_rendered_octets_total", "Octets of payload delivered to a sink in place of HTTP/2.", "sink"),
-		replaced: counter("mirror_http2_replaced_fields_total", "Fields of HTTP/2 that HTTP/1.1 could not hold as they were.", "sink"),
-		raw:      counter("mirror_http2_raw_octets_total", "Octets of HTTP/2 that could not be shown as HTTP/1.1.", "sink", "reason"),
-		refusals: counter("intake_refusals_total", "Connections that an intake did not hand on.", "intake", "reason"),
+		registry:   prometheus.NewRegistry(),
+		open:       gauge("sessions_open", "Sessions that are open.", "intake"),
+		sessions:   counter("sessions_total", "Sessions that have ended.", "action", "outcome"),
+		octets:     counter("relayed_octets_total", "Octets of application data relayed by sessions that have ended.", "direction"),
+		verdicts:   counter("origin_verdicts_total", "Judgements of origins, ok or why they failed.", "reason"),
+		revocation: counter("origin_revocation_checks_total", "Judgements of origins by what was learned of revocation.", "status"),
+		frames:     counter("mirror_frames_total", "Frames delivered to a sink.", "sink"),
+		mirrored:   counter("mirror_octets_total", "Octets of sessions delivered to a sink.", "sink"),
+		lost:       counter("mirror_lost_octets_total", "Octets of sessions that did not reach a sink.", "sink", "reason"),
+		streams:    counter("mirror_http2_streams_total", "Streams of HTTP/2 shown as HTTP/1.1.", "sink"),
+		rendered:   counter("mirror_http2_rendered_octets_total", "Octets of payload delivered to a sink in place of HTTP/2.", "sink"),
+		replaced:   counter("mirror_http2_replaced_fields_total", "Fields of HTTP/2 that HTTP/1.1 could not hold as they were.", "sink"),
+		raw:        counter("mirror_http2_raw_octets_total", "Octets of HTTP/2 that could not be shown as HTTP/1.1.", "sink", "reason"),
+		refusals:   counter("intake_refusals_total", "Connections that an intake did not hand on.", "intake", "reason"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "handshake_duration_seconds", Help: "Duration of TLS handshakes.",
 			Buckets: handshakeBuckets,
 		}, []string{"leg", "result"}),
 	}
 	m.registry.MustRegister(
-		m.open, m.sessions, m.octets, m.verdicts, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
+		m.open, m.sessions, m.octets, m.verdicts, m.revocation, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
 		m.streams, m.rendered, m.replaced, m.raw,
 		buildInfo(version),
 		collectors.NewGoCollector(),
@@ -128,6 +130,9 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	}
 	if v := s.OriginTLS.Verdict; v != "" {
 		m.verdicts.WithLabelValues(m.reasons.bound(v)).Inc()
+	}
+	if status := s.OriginTLS.Revocation; status != "" {
+		m.revocation.WithLabelValues(m.statuses.bound(status)).Inc()
 	}
 }
 

@@ -32,7 +32,7 @@ func TestMetricsOfSessions(t *testing.T) {
 	bumped := &decrypt.Session{
 		Intake: "proxy", SNI: "secret.example.test", Outcome: decrypt.Bumped,
 		Decision:  policy.Decision{Rule: "default", Action: policy.Bump},
-		OriginTLS: decrypt.LegTLS{Verdict: "ok"},
+		OriginTLS: decrypt.LegTLS{Verdict: "ok", Revocation: "good"},
 	}
 	setOctets(bumped, 10, 2000)
 	m.SessionEnded(bumped)
@@ -75,6 +75,9 @@ clearspan_mirror_lost_octets_total{reason="queue-full",sink="recorder"} 100
 # HELP clearspan_mirror_octets_total Octets of sessions delivered to a sink.
 # TYPE clearspan_mirror_octets_total counter
 clearspan_mirror_octets_total{sink="recorder"} 900
+# HELP clearspan_origin_revocation_checks_total Judgements of origins by what was learned of revocation.
+# TYPE clearspan_origin_revocation_checks_total counter
+clearspan_origin_revocation_checks_total{status="good"} 1
 # HELP clearspan_origin_verdicts_total Judgements of origins, ok or why they failed.
 # TYPE clearspan_origin_verdicts_total counter
 clearspan_origin_verdicts_total{reason="expired"} 1
@@ -95,7 +98,7 @@ clearspan_sessions_total{action="terminate",outcome="terminated"} 1
 	names := []string{
 		"intake_refusals_total", "mirror_frames_total", "mirror_http2_raw_octets_total", "mirror_http2_rendered_octets_total",
 		"mirror_http2_replaced_fields_total", "mirror_http2_streams_total", "mirror_lost_octets_total", "mirror_octets_total",
-		"origin_verdicts_total", "relayed_octets_total", "sessions_open", "sessions_total",
+		"origin_revocation_checks_total", "origin_verdicts_total", "relayed_octets_total", "sessions_open", "sessions_total",
 	}
 	for i := range names {
 		names[i] = namespace + "_" + names[i]
@@ -116,7 +119,7 @@ func TestMetricNames(t *testing.T) {
 	m.MirrorLost("a", "b", 1)
 	m.Transcoded("a", 1, 1, 1, 1, "b")
 	m.Refused("a", "b")
-	m.SessionEnded(&decrypt.Session{OriginTLS: decrypt.LegTLS{Verdict: "ok"}})
+	m.SessionEnded(&decrypt.Session{OriginTLS: decrypt.LegTLS{Verdict: "ok", Revocation: "good"}})
 	problems, err := testutil.GatherAndLint(m.registry)
 	if err != nil {
 		t.Fatal(err)

@@ -53,7 +53,8 @@ type OriginTLS struct {
 	Version     string `json:"version"`
 	Cipher      string `json:"cipher"`
 	ChainSHA256 string `json:"chain_sha256"`
-	Verdict     string `json:"verdict"` // "ok" or why the origin failed
+	Verdict     string `json:"verdict"`    // "ok" or why the origin failed
+	Revocation  string `json:"revocation"` // "good", "revoked" or "unknown"; empty if nobody was asked
 }
 
 // Octets counts application data, taken from one leg for the other.
@@ -136,7 +137,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
 		e.TLSOrigin = &OriginTLS{
 			Version: versionName(l.Version), Cipher: cipherName(l.Cipher),
-			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict,
+			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict, Revocation: l.Revocation,
 		}
 	}
 	e.Flow = Flow{Client: e.Client, Origin: e.Origin}

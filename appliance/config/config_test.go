@@ -88,6 +88,10 @@ func TestFullFile(t *testing.T) {
 		Client: Client{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, IdleTimeout: 10 * time.Minute},
 		Origin: Origin{
 			Roots: []string{"system", "testdata/extra.pem"}, MinTLS: 0x0304, ConnectTimeout: 3 * time.Second,
+			Revocation: Revocation{
+				Mode: RevocationHard, Timeout: 5 * time.Second, MaxCRL: 64 << 20, CRL: []string{"testdata/extra.pem"},
+				Allow: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("192.0.2.9/32")},
+			},
 			OnInvalid: OnInvalid{Default: BlockInvalid, ByReason: map[string]InvalidAction{
 				"expired": TunnelInvalid, "revoked": UntrustedInvalid, "weak-signature": BlockInvalid,
 				"malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,

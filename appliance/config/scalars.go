@@ -45,18 +45,6 @@ func oneOf[T ~string](words ...T) func(string) (T, error) {
 	}
 }
 
-// later refuses words that belong to later versions before parse is asked.
-func later[T ~string](parse func(string) (T, error), words ...string) func(string) (T, error) {
-	return func(s string) (T, error) {
-		for _, w := range words {
-			if s == w {
-				return "", fmt.Errorf("%q is not available in this version", s)
-			}
-		}
-		return parse(s)
-	}
-}
-
 // parseBool accepts true and false.
 func parseBool(s string) (bool, error) {
 	if s != "true" && s != "false" {

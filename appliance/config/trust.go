@@ -97,6 +97,7 @@ type Origin struct {
 	MinTLS uint16
 	// ConnectTimeout bounds the TCP handshake. Default 10s.
 	ConnectTimeout time.Duration
+	Revocation     Revocation
 	OnInvalid      OnInvalid
 	// ClientCertificate is the answer to a certificate request. Default tunnel.
 	ClientCertificate CertificateRequest
@@ -110,6 +111,7 @@ func defaultOrigin() Origin {
 		Roots:          []string{"system"},
 		MinTLS:         tls.VersionTLS12,
 		ConnectTimeout: 10 * time.Second,
+		Revocation:     defaultRevocation,
 		OnInvalid: OnInvalid{Default: UntrustedInvalid, ByReason: map[string]InvalidAction{
 			"revoked": BlockInvalid, "weak-signature": BlockInvalid, "malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
 		}},
@@ -160,11 +162,7 @@ func (r *reader) origin(n *node, o Origin) Origin {
 	o.ClientCertificate = value(t, "client_certificate", o.ClientCertificate, oneOf(TunnelRequest, BlockRequest, NoCertificate))
 
 	o.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
-
-	revocation := r.table(t.get("revocation"), "revocation")
-	value(revocation, "mode", "off", later(oneOf("off"), "soft", "hard"))
-	revocation.close()
-
+	o.Revocation = r.revocation(t.get("revocation"), o.Revocation)
 	r.onInvalid(t.get("on_invalid"), &o.OnInvalid)
 	t.close()
 	return o

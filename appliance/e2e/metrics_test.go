@@ -113,6 +113,9 @@ func TestMetrics(t *testing.T) {
 		if e.TLSOrigin != nil && e.TLSOrigin.Verdict != "" {
 			want[fmt.Sprintf(`clearspan_origin_verdicts_total{reason=%q}`, e.TLSOrigin.Verdict)]++
 		}
+		if e.TLSOrigin != nil && e.TLSOrigin.Revocation != "" {
+			want[fmt.Sprintf(`clearspan_origin_revocation_checks_total{status=%q}`, e.TLSOrigin.Revocation)]++
+		}
 		for sink, n := range e.Mirror {
 			want[fmt.Sprintf(`clearspan_mirror_frames_total{sink=%q}`, sink)] += float64(n.Frames)
 			want[fmt.Sprintf(`clearspan_mirror_octets_total{sink=%q}`, sink)] += float64(n.Octets)

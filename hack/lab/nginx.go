@@ -17,6 +17,7 @@ type Site struct {
 	Certificate *KeyPair // nil: plain HTTP
 	Protocols   string   // of TLS, as nginx spells them; empty: "TLSv1.2 TLSv1.3"
 	HTTP1       bool     // do not offer HTTP/2
+	Staple      string   // file with the OCSP response to staple; may be empty
 
 	PriorKnowledge bool   // HTTP/2 without TLS, and nothing else
 	AltSvc         string // alternative services that are announced (RFC 7838), such as h3=":443"
@@ -99,6 +100,9 @@ func (s Site) config() string {
 	}
 	if s.AltSvc != "" {
 		fmt.Fprintf(&b, "    add_header Alt-Svc '%s';\n", s.AltSvc)
+	}
+	if s.Staple != "" {
+		fmt.Fprintf(&b, "    ssl_stapling on;\n    ssl_stapling_file %s;\n", s.Staple)
 	}
 	b.WriteString("    location /upload/ { dav_methods PUT DELETE; create_full_put_path on; }\n  }\n")
 	return b.String()

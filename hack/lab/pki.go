@@ -41,6 +41,8 @@ type Request struct {
 	NotBefore, NotAfter time.Time // zero: an hour ago, in 90 days
 	SelfSigned          bool      // signed by its own key, not by the root
 	Client              bool      // for client authentication too
+	Responder           bool      // for signing OCSP responses, and nothing else
+	OCSP, CRL           string    // URLs of its OCSP responder and revocation list; may be empty
 }
 
 // NewPKI makes a root authority that keeps all its files in dir.
@@ -113,6 +115,15 @@ func (p *PKI) Make(r Request) (KeyPair, error) {
 	}
 	if r.Client {
 		template.ExtKeyUsage = append(template.ExtKeyUsage, x509.ExtKeyUsageClientAuth)
+	}
+	if r.Responder {
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
+	}
+	if r.OCSP != "" {
+		template.OCSPServer = []string{r.OCSP}
+	}
+	if r.CRL != "" {
+		template.CRLDistributionPoints = []string{r.CRL}
 	}
 	for _, name := range r.Names {
 		if ip := net.ParseIP(name); ip != nil {

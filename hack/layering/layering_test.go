@@ -42,6 +42,11 @@ var bans = []ban{
 		reason: "certificates are signed and judged without a session at hand",
 	},
 	{
+		from:   "certs/fetch",
+		to:     []string{module},
+		reason: "leaf package; what gets revocation files must not come to judge certificates",
+	},
+	{
 		from:   "decrypt",
 		to:     []string{"github.com/vishvananda", "github.com/cilium", "github.com/gopacket", "github.com/google/gopacket"},
 		reason: "no netlink, no frames in the engine",
