@@ -30,6 +30,7 @@ type joint struct {
 	canceled bool
 
 	finished [2]atomic.Bool // by direction: its source has ended in order
+	failed   atomic.Bool    // a direction has failed, both legs are reset
 	progress atomic.Int64   // octets relayed in both directions, to tell idle from one-way
 }
 

@@ -31,6 +31,7 @@ func (j *joint) both(toOrigin, toClient func() error) error {
 		if err := pump(); err != nil {
 			once.Do(func() {
 				first = err
+				j.failed.Store(true)
 				j.client.abort()
 				j.origin.abort()
 			})
@@ -95,7 +96,7 @@ const lingering = time.Second
 // the source now, with octets unread, would reset it. So they are discarded for
 // a moment.
 func (j *joint) undeliverable(dir Direction, from *leg, err error) error {
-	if !j.finished[dir.Opposite()].Load() || !isReset(err) {
+	if !isReset(err) || !j.finishes(dir.Opposite()) {
 		return j.broken(dir.Opposite(), err)
 	}
 	j.end(dir)
@@ -106,6 +107,18 @@ func (j *joint) undeliverable(dir Direction, from *leg, err error) error {
 			return nil
 		}
 	}
+}
+
+// finishes reports whether direction dir ends in order, whose source is known to
+// be gone: its end may be behind octets that are still being relayed. It waits for
+// a moment.
+func (j *joint) finishes(dir Direction) bool {
+	for deadline := time.Now().Add(lingering); !j.finished[dir].Load(); time.Sleep(time.Millisecond) {
+		if j.failed.Load() || time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 // readChunk fills p with what src has at hand. n may be positive beside an error.
