@@ -5,7 +5,7 @@
 set -eu
 
 demo="nginx-light postfix swaks libnet-ssleay-perl curl tshark tcpdump"
-test="$demo tcpflow dovecot-imapd dovecot-pop3d openssl netcat-openbsd nftables iproute2 gcc libc6-dev clang-14 llvm-14 libbpf-dev"
+test="$demo tcpflow dovecot-imapd dovecot-pop3d openssl netcat-openbsd nftables iproute2 gcc libc6-dev clang-14 llvm-14 libbpf-dev chromium libnss3-tools"
 bench="haproxy sslsplit"
 
 list=no

@@ -34,6 +34,8 @@ var Packages = []Package{
 	{"clang-14", "clang-14", "test"}, // generated eBPF objects are compared
 	{"llvm-14", "llvm-strip-14", "test"},
 	{"libbpf-dev", "", "test"},
+	{"chromium", "chromium", "test"},
+	{"libnss3-tools", "certutil", "test"},
 	{"haproxy", "haproxy", "bench"},
 	{"sslsplit", "sslsplit", "bench"},
 }
