@@ -14,6 +14,7 @@ import (
 func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, error) {
 	w := wire.Config{
 		Legs:   c.Legs,
+		Stall:  c.Stall,
 		Exempt: a.exempt(a.engine.Load()),
 		Copy:   a.copies(c),
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Verdict {

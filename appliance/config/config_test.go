@@ -78,7 +78,7 @@ func TestFullFile(t *testing.T) {
 				Ports: []PortRange{{443, 443}, {8000, 8100}}},
 			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []PortRange{{443, 443}}},
 			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []PortRange{{443, 443}, {465, 465}},
-				Takeover: AcceptTakeover, Down: DownBlock, QUIC: PassQUIC},
+				Takeover: AcceptTakeover, Down: DownBlock, QUIC: PassQUIC, Stall: 2 * time.Second},
 		},
 		Authority: Authority{
 			Certificate: "testdata/ca.crt", Key: "testdata/ca.key",

@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // Mode is how client connections reach an intake.
 type Mode string
 
@@ -70,11 +72,14 @@ type Intake struct {
 	Ports []PortRange
 
 	// Legs are the two interfaces of a wire, the clients' first. Wire only,
-	// required, as are the next three.
+	// required. The next four are for Wire only, too.
 	Legs     [2]string
 	Takeover Takeover // default late
 	Down     Down     // default wire
 	QUIC     QUIC     // default block
+	// Stall is how long the appliance may stand still before the wire counts as
+	// down. Default 100ms.
+	Stall time.Duration
 }
 
 // intakes reads the list of intakes, of which there must be at least one.
@@ -101,7 +106,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	in.Name = unique(t, "intake", names)
 	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire))
 	// The keys of all modes, so that a key in the wrong place is named as such.
-	t.accept("listen", "origin", "sni", "certificate", "key", "from", "ports", "legs", "takeover", "down", "quic")
+	t.accept("listen", "origin", "sni", "certificate", "key", "from", "ports", "legs", "takeover", "down", "quic", "stall")
 	if in.Mode == "" {
 		t.close()
 		return in
@@ -114,7 +119,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	} else {
 		in.Listen = required(t, "listen", parseListen)
 		r.listens(t, "intake "+in.Name, in.Listen)
-		t.foreign(mode, "legs", "takeover", "down", "quic")
+		t.foreign(mode, "legs", "takeover", "down", "quic", "stall")
 	}
 	if in.Mode == Static {
 		in.Origin = required(t, "origin", parseHostPort)
@@ -156,4 +161,5 @@ func (r *reader) wire(t *table, in *Intake) {
 	in.Takeover = value(t, "takeover", LateTakeover, oneOf(LateTakeover, AcceptTakeover))
 	in.Down = value(t, "down", DownWire, oneOf(DownWire, DownBlock))
 	in.QUIC = value(t, "quic", BlockQUIC, oneOf(BlockQUIC, PassQUIC))
+	in.Stall = value(t, "stall", 100*time.Millisecond, duration(10*time.Millisecond, time.Minute))
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -11,8 +10,8 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
-// objects is how many scripts the page of [scene.album] loads.
-const objects = 30
+// scripts is how many scripts the page of [scene.album] loads.
+const scripts = 30
 
 // album puts a page onto the web server whose body names every script that it
 // loaded.
@@ -20,41 +19,12 @@ func (c *scene) album(web *lab.Web) {
 	c.Helper()
 	var page strings.Builder
 	page.WriteString("<!doctype html><title>album</title><body>\n")
-	for i := range objects {
+	for i := range scripts {
 		fmt.Fprintf(&page, "<script src=\"object%d.js\"></script>\n", i)
 		c.write(filepath.Join(web.Root, fmt.Sprintf("object%d.js", i)),
 			fmt.Appendf(nil, "document.body.append('[loaded %d]'); // %s\n", i, strings.Repeat("x", 1000*i)))
 	}
 	c.write(filepath.Join(web.Root, "album.html"), []byte(page.String()))
-}
-
-// browse has Chromium load a page in the client's namespace, by a fresh profile
-// that trusts the authorities of a PEM file, and returns the document as it stands
-// then. Names are all the origin's.
-func (c *scene) browse(ca, url string, flags ...string) (document string, err error) {
-	c.Helper()
-	home := c.TempDir()
-	db := filepath.Join(home, ".pki", "nssdb")
-	for _, command := range [][]string{
-		{"mkdir", "-p", db},
-		{"certutil", "-d", "sql:" + db, "-N", "--empty-password"},
-		{"certutil", "-d", "sql:" + db, "-A", "-t", "C,,", "-n", "authority", "-i", ca},
-	} {
-		if r, err := lab.Run(c.ctx, c.Client, "", command[0], command[1:]...); err != nil {
-			c.Fatalf("%v: %v\n%s", command, err, r.Stderr)
-		}
-	}
-	ctx, cancel := context.WithTimeout(c.ctx, time.Minute)
-	defer cancel()
-	args := append([]string{"HOME=" + home, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-		"--user-data-dir=" + filepath.Join(home, "profile"), "--host-resolver-rules=MAP * " + lab.OriginV4,
-	}, append(flags, "--dump-dom", url)...)
-	r, err := lab.Run(ctx, c.Client, "", "env", args...)
-	if err != nil {
-		err = fmt.Errorf("%w: %.2000s", err, r.Stderr)
-	}
-	return r.Stdout, err
 }
 
 // TestBrowser has Chromium load a page by HTTP/2, and one whose site announces
@@ -74,12 +44,12 @@ func TestBrowser(t *testing.T) {
 	time.Sleep(time.Second) // until the wire takes connections
 	for _, site := range []string{webName, webName + ":9443"} {
 		start := time.Now()
-		document, err := c.browse(c.ca, "https://"+site+"/album.html", "--enable-quic")
+		document, err := lab.Chromium(c.ctx, c.Client, t.TempDir(), c.ca, webName, lab.OriginV4, "https://"+site+"/album.html")
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("%s loaded in %v", site, time.Since(start))
-		for i := range objects {
+		for i := range scripts {
 			if !strings.Contains(document, fmt.Sprintf("[loaded %d]", i)) {
 				t.Errorf("%s: object %d was not loaded", site, i)
 			}
@@ -93,12 +63,12 @@ func TestBrowser(t *testing.T) {
 		t.Errorf("no datagram of QUIC was refused:\n%s", c.clearspan("wire", "status"))
 	}
 	c.stop()
-	exported, err := lab.ExportObjects(c.ctx, c.capture.File, "http", c.directory("objects"))
-	if err != nil || len(exported) < objects+1 {
-		t.Errorf("%d objects over HTTP/1.1 at the recorder, %v", len(exported), err)
+	exported, err := lab.ExportObjects(c.ctx, c.capture.File, "http", c.directory("scripts"))
+	if err != nil || len(exported) < scripts+1 {
+		t.Errorf("%d scripts over HTTP/1.1 at the recorder, %v", len(exported), err)
 	}
 	bodies, err := lab.HTTP2Bodies(c.ctx, c.capture.File)
-	if err != nil || len(bodies) < objects+1 {
-		t.Errorf("%d objects over HTTP/2 at the recorder, %v", len(bodies), err)
+	if err != nil || len(bodies) < scripts+1 {
+		t.Errorf("%d scripts over HTTP/2 at the recorder, %v", len(bodies), err)
 	}
 }

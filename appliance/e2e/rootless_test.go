@@ -127,6 +127,7 @@ func TestRunWithoutConfiguration(t *testing.T) {
 	c := newRootless(t)
 	web := c.nginx()
 	c.page(web, "page.bin", 100_000)
+	c.page(web, "slow.bin", 1<<20) // ten times what curl takes at once, whatever its rate
 	log := &transcript{}
 	run := c.command("run")
 	run.Stdout, run.Stderr = log, log
@@ -148,14 +149,14 @@ func TestRunWithoutConfiguration(t *testing.T) {
 	eventually(t, "tcpdump reads", func() bool { return strings.Contains(live.String(), "reading from file -") })
 	proxy := []string{"-x", "http://127.0.0.1:8080", "--http1.1"}
 	slow := make(chan error, 1)
-	go func() { // 100 kB in about eight seconds
+	go func() { // in about five seconds
 		_, err := lab.Curl(c.ctx, c.Box, c.ca, append(append(proxy, lab.Resolve(webName, lab.OriginV4)...),
-			"--limit-rate", "12k", "--output", "/dev/null", "https://"+webName+"/page.bin?slow")...)
+			"--limit-rate", "200k", "--output", "/dev/null", "https://"+webName+"/slow.bin")...)
 		slow <- err
 	}()
 	eventually(t, "the request is seen live", func() bool {
 		seen := live.String()
-		return strings.Contains(seen, "GET /page.bin?slow HTTP/1.1") && strings.Contains(seen, "HTTP/1.1 200 OK") &&
+		return strings.Contains(seen, "GET /slow.bin HTTP/1.1") && strings.Contains(seen, "HTTP/1.1 200 OK") &&
 			strings.Contains(seen, "127.0.0.1.") && strings.Contains(seen, "> "+lab.OriginV4+".443: Flags [S]")
 	})
 	select {

@@ -7,6 +7,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -80,6 +81,7 @@ type settings struct {
 	policy string // YAML value of policy
 	origin string // more members of origin, such as `on_invalid: {default: block}`
 	mirror string // more YAML list items
+	http2  string // how the recorder gets HTTP/2; default: keep
 	more   string // more top-level YAML
 	nofile int    // how many descriptors the appliance may have; 0: as many as the test
 	env    string // of the appliance, NAME=VALUE; empty: nothing more than usual
@@ -138,13 +140,13 @@ intake:
 origin: {roots: [%q]%s}
 policy: %s
 mirror:
-  - {name: recorder, kind: interface, interface: %s, full: %s, content: [decrypted, plain]}
+  - {name: recorder, kind: interface, interface: %s, full: %s, http2: %s, content: [decrypted, plain]}
 %s
 %s
 audit: {file: sessions.jsonl}
 admin: {listen: 127.0.0.1:8090}
 %s
-`, s.intake, c.pki.RootFile, prefixed(", ", s.origin), s.policy, lab.MirrorInterface, s.full, files, s.mirror, s.more)
+`, s.intake, c.pki.RootFile, prefixed(", ", s.origin), s.policy, lab.MirrorInterface, s.full, cmp.Or(s.http2, "keep"), files, s.mirror, s.more)
 	if s.prepare != nil {
 		s.prepare(c)
 	}
@@ -211,6 +213,15 @@ type entry struct {
 	Mirror         map[string]struct {
 		Frames, Octets, Lost uint64
 		Reason               string
+
+		Streams []struct {
+			ID   uint32
+			Port uint16
+		}
+		Transcoded *struct {
+			Streams, Octets, Lost, Replaced, Raw uint64
+			Reason                               string
+		}
 	} // by sink
 	Flow struct {
 		Client, Origin netip.AddrPort
@@ -241,7 +252,8 @@ func (c *scene) entries() []entry {
 
 // stop ends appliance and recorder and judges the recording: no frame that
 // tshark objects to, and for every session and sink, octets relayed are octets
-// framed plus octets lost, and octets framed are the octets in the recording.
+// framed plus octets lost, and octets framed are the octets in the recording. Where
+// HTTP/2 is shown as HTTP/1.1, those in the recording are counted apart.
 func (c *scene) stop() []mirrortest.Conversation {
 	c.Helper()
 	if c.stopped {
@@ -308,11 +320,21 @@ func (c *scene) read(file string, allowed ...conformance.Rule) []mirrortest.Conv
 // account holds the audit trail against what a sink took.
 func (c *scene) account(sink string, seen []mirrortest.Conversation) {
 	c.Helper()
+	claimed := c.balance(sink)
+	session := make(map[netip.AddrPort]netip.AddrPort) // its client, by that of a stream
+	for _, e := range c.entries() {
+		for _, st := range e.Mirror[sink].Streams {
+			session[netip.AddrPortFrom(e.Client.Addr(), st.Port)] = e.Client
+		}
+	}
 	inFrames := make(map[netip.AddrPort]uint64)
 	for _, v := range seen {
-		inFrames[unmapped(v.Client)] += v.Octets[0] + v.Octets[1]
+		client := unmapped(v.Client)
+		if of, ok := session[client]; ok {
+			client = of
+		}
+		inFrames[client] += v.Octets[0] + v.Octets[1]
 	}
-	claimed := c.balance(sink)
 	for client, n := range claimed {
 		if inFrames[client] != n {
 			c.Errorf("client %s on %s: audit says %d octets framed, recorded are %d", client, sink, n, inFrames[client])
@@ -338,6 +360,10 @@ func (c *scene) balance(sink string) (framed map[netip.AddrPort]uint64) {
 		relayed := e.Octets["client_to_origin"] + e.Octets["origin_to_client"]
 		if relayed != m.Octets+m.Lost {
 			c.Errorf("session %s on %s: %d octets relayed, %d framed and %d lost (%s)", e.Session, sink, relayed, m.Octets, m.Lost, m.Reason)
+		}
+		if t := m.Transcoded; t != nil {
+			framed[e.Client] += t.Octets
+			continue
 		}
 		framed[e.Client] += m.Octets
 	}

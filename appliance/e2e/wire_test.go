@@ -30,7 +30,7 @@ func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
 				}
 			}
 		},
-		intake: fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], takeover: %s}`,
+		intake: fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], takeover: %s, stall: 5s}`,
 			name, lab.LANInterface, lab.WANInterface, takeover),
 		policy: policy,
 		finish: func(c *scene) {

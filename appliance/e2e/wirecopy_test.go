@@ -43,7 +43,7 @@ func TestWirePassesCopies(t *testing.T) {
 	config := func(rules string) string {
 		return fmt.Sprintf(`state: state
 intake:
-  - {name: %s, mode: wire, legs: [%s, %s], ports: [443, %d]}
+  - {name: %s, mode: wire, legs: [%s, %s], ports: [443, %d], stall: 5s}
 origin: {roots: [%q]}
 policy: {default: bump, rules: [%s]}
 mirror:

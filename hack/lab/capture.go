@@ -68,7 +68,7 @@ type Counts struct {
 // ring is in the file, which takes about a second. A frame lost, or an interface
 // that is not quiet within 20 s, is an error; the file is complete up to then.
 func (c *Capture) Stop() (Counts, error) {
-	quietErr := c.settle()
+	quiet, quietErr := c.settle()
 	_ = c.cmd.Signal(syscall.SIGINT)
 	select {
 	case <-c.cmd.Done():
@@ -81,7 +81,7 @@ func (c *Capture) Stop() (Counts, error) {
 	switch {
 	case !ok:
 		return n, fmt.Errorf("stop capture on %s: no counts in %q", c.ifname, c.said)
-	case n.Dropped > 0 || n.Captured != n.Received:
+	case n.Dropped > 0 || n.Captured < quiet.Captured: // what came after the quiet may be counted and not read
 		return n, fmt.Errorf("capture on %s lost frames: %d received, %d captured, %d dropped",
 			c.ifname, n.Received, n.Captured, n.Dropped)
 	}
@@ -89,28 +89,28 @@ func (c *Capture) Stop() (Counts, error) {
 }
 
 // settle waits until the interface's counters stand still and tcpdump has
-// written all that it received.
-func (c *Capture) settle() error {
+// written all that it received, and returns its counts then.
+func (c *Capture) settle() (n Counts, err error) {
 	var before uint64
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
 		attrs, err := c.ns.Interface(c.ifname)
 		if err != nil {
-			return err
+			return n, err
 		}
 		now := attrs.Statistics.RxPackets + attrs.Statistics.TxPackets
 		c.said.forgetCounts()
 		_ = c.cmd.Signal(syscall.SIGUSR1) // print the counts
 		select {
 		case <-c.cmd.Done():
-			return errors.New("tcpdump ended by itself")
+			return n, errors.New("tcpdump ended by itself")
 		case <-time.After(5 * pollEvery):
 		}
 		if n, ok := c.said.counts(); ok && n.Captured == n.Received && now == before {
-			return nil
+			return n, nil
 		}
 		before = now
 	}
-	return fmt.Errorf("interface %s is not quiet", c.ifname)
+	return n, fmt.Errorf("interface %s is not quiet", c.ifname)
 }
 
 // transcript collects what tcpdump says: a few lines, bounded all the same.

@@ -1,0 +1,218 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/mirror/mirrortest"
+)
+
+// objects are pages by their names.
+type objects map[string][]byte
+
+// objects puts n pages of different lengths onto the web server.
+func (c *scene) objects(web *lab.Web, prefix string, n int) objects {
+	c.Helper()
+	list := make(objects)
+	for i := range n {
+		name := fmt.Sprintf("%s-%02d.bin", prefix, i)
+		list[name] = c.page(web, name, []int{1, 900, 20_000, 300_000}[i%4]+i)
+	}
+	return list
+}
+
+// exportedAll wants the objects among the HTTP/1.1 objects that tshark exports
+// from the recorder's file, each octet by octet.
+func (c *scene) exportedAll(want objects) {
+	c.Helper()
+	files, err := lab.ExportObjects(c.ctx, c.capture.File, "http", c.directory("objects"))
+	if err != nil {
+		c.Error(err)
+	}
+	got := make(map[string]string)
+	for _, f := range files {
+		got[filepath.Base(f)] = f
+	}
+	for name, content := range want {
+		file, ok := got[name]
+		if !ok {
+			c.Errorf("%s is not among the %d objects", name, len(files))
+			continue
+		}
+		exported, err := os.ReadFile(file)
+		if err != nil {
+			c.Error(err)
+		}
+		same(c, name, exported, content)
+	}
+}
+
+// transcoded wants the sessions with h2 on the recorder rendered without a rest,
+// and kept as they are in the files beside it, where tshark reads HTTP/2 on the
+// mapped port. It returns how many streams were shown.
+func (c *scene) transcoded(recorded []mirrortest.Conversation) (streams uint64) {
+	c.Helper()
+	for _, e := range c.entries() {
+		if e.ALPN != "h2" {
+			continue
+		}
+		m, files := e.Mirror["recorder"], e.Mirror["files"]
+		t := m.Transcoded
+		if t == nil || t.Reason != "" || t.Raw != 0 || t.Replaced != 0 || t.Lost != 0 || t.Streams != uint64(len(m.Streams)) {
+			c.Errorf("session %s: %+v, %+v", e.Session, m, t)
+			continue
+		}
+		if files.Transcoded != nil || len(files.Streams) > 0 || e.Flow.Ports["files"] != mapped(e.Origin.Port()) || e.Flow.Ports["recorder"] != e.Origin.Port() {
+			c.Errorf("session %s: files %+v, flow %+v", e.Session, files, e.Flow)
+		}
+		for _, v := range recorded {
+			if unmapped(v.Client) == e.Client {
+				c.Errorf("session %s has a conversation of its own", e.Session)
+			}
+		}
+		for _, st := range m.Streams {
+			v := c.conversationOf(recorded, ends{st.Port, e.Origin.Port()})
+			if v.Origin.Port() != e.Origin.Port() || !v.Ended || len(v.Streams[0]) == 0 {
+				c.Errorf("stream %d: %v to %v, ended %t, %d octets of the client", st.ID, v.Client, v.Origin, v.Ended, len(v.Streams[0]))
+			}
+		}
+		streams += t.Streams
+	}
+	h2, err := lab.Fields(c.ctx, c.capture.File, "http2", "frame.number")
+	if err != nil || len(h2) > 0 {
+		c.Errorf("%d frames of HTTP/2 on the recorder, %v", len(h2), err)
+	}
+	return streams
+}
+
+// mapped is where HTTP/2 in the clear appears that is not transcoded.
+func mapped(port uint16) uint16 {
+	if port == 443 {
+		return 80
+	}
+	return port
+}
+
+// files returns the captures that the mirror beside the recorder wrote.
+func (c *scene) files() []string {
+	c.Helper()
+	files, err := filepath.Glob(filepath.Join(c.dir, "state", "pcap", "*.pcapng"))
+	if err != nil || len(files) == 0 {
+		c.Fatalf("captures: %v, %v", files, err)
+	}
+	return files
+}
+
+// TestHTTP2Transcoded has curl fetch many objects at a time over HTTP/2: on the
+// recorder each is an HTTP/1.1 exchange, in the files beside it HTTP/2.
+func TestHTTP2Transcoded(t *testing.T) {
+	c := newScene(t, settings{http2: "transcode"})
+	web, err := lab.StartNginx(c.Origin, c.directory("nginx"), append(lab.Sites(c.cert), lab.Site{Port: 8080, PriorKnowledge: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := c.objects(web, "object", 40)
+	out := c.directory("out")
+	var args []string
+	for name := range want {
+		args = append(args, "--output", filepath.Join(out, name), "https://"+webName+"/"+name)
+	}
+	c.curl(append([]string{"--http2", "--parallel", "--parallel-max", "40"}, args...)...)
+	for name, content := range want {
+		same(t, "curl's "+name, c.readFile(filepath.Join(out, name)), content)
+	}
+	upload := c.page(web, "upload.bin", 200_000)
+	if x := c.fetch("--http2", "--upload-file", filepath.Join(web.Root, "upload.bin"), "https://"+webName+"/upload/sent.bin"); x.status != "201" || x.version != "2" {
+		t.Errorf("upload: HTTP/%s %s", x.version, x.status)
+	}
+	c.curl("--http2", "--head", "https://"+webName+"/upload.bin")
+	if x := c.fetch("--http2", "https://"+webName+"/missing"); x.status != "404" {
+		t.Errorf("status %s", x.status)
+	}
+	plain := c.fetch("--http1.1", "https://"+webName+"/upload.bin")
+	unencrypted := c.fetch("--http2-prior-knowledge", "http://"+webName+":8080/upload.bin")
+	recorded := c.stop()
+
+	if n := c.transcoded(recorded); n != 43 {
+		t.Errorf("%d streams, want 43", n)
+	}
+	c.exportedAll(want)
+	if v := c.conversationOf(recorded, plain.port); !bytes.HasSuffix(v.Streams[1], upload) {
+		t.Error("HTTP/1.1 beside it is not what it was")
+	}
+	sent := false
+	for _, v := range recorded {
+		sent = sent || bytes.HasPrefix(v.Streams[0], []byte("PUT /upload/sent.bin HTTP/1.1\r\nhost: "+webName+"\r\n")) && bytes.HasSuffix(v.Streams[0], upload)
+	}
+	if !sent {
+		t.Error("upload is not on the recorder")
+	}
+	if m := c.entryOf(c.entries(), unencrypted.port).Mirror["recorder"]; len(m.Streams) != 1 || m.Transcoded == nil {
+		t.Errorf("without TLS: %+v", m)
+	} else if v := c.conversationOf(recorded, ends{m.Streams[0].Port, unencrypted.port.origin}); v.Origin.Port() != 8080 || !bytes.HasSuffix(v.Streams[1], upload) {
+		t.Errorf("without TLS: %d octets from %v", len(v.Streams[1]), v.Origin)
+	}
+	rows, err := lab.Fields(c.ctx, c.capture.File, "http.response", "http.response.version", "http.response.code")
+	if err != nil || len(rows) != 45 {
+		t.Errorf("%d answers on the recorder, %v", len(rows), err)
+	}
+
+	bodies := 0
+	for _, file := range c.files() {
+		paths, err := lab.Fields(c.ctx, file, `http2.headers.method == "GET" && tcp.dstport == 80`, "http2.headers.path")
+		if err != nil || len(paths) == 0 {
+			t.Errorf("%d frames with requests of HTTP/2 in the files, %v", len(paths), err)
+		}
+		list, err := lab.HTTP2Bodies(c.ctx, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range list {
+			for _, content := range want {
+				if bytes.Equal(b.Content, content) {
+					bodies++
+				}
+			}
+		}
+	}
+	if bodies != len(want) {
+		t.Errorf("%d objects over HTTP/2 in the files, want %d", bodies, len(want))
+	}
+}
+
+// TestHTTP2Browser has Chromium load a page with thirty objects.
+func TestHTTP2Browser(t *testing.T) {
+	c := newScene(t, settings{http2: "transcode"})
+	web := c.nginx()
+	want := make(objects)
+	var page strings.Builder
+	page.WriteString("<!doctype html><title>parts</title><link rel=icon href=data:,>\n")
+	for i := range 30 { // scripts are read to their end
+		name := fmt.Sprintf("part-%02d.js", i)
+		random := make([]byte, []int{1, 500, 10_000, 150_000}[i%4])
+		rand.Read(random)
+		want[name] = fmt.Appendf(nil, "document.title += \"+\"; // %x", random)
+		c.write(filepath.Join(web.Root, name), want[name])
+		fmt.Fprintf(&page, "<script src=/%s></script>\n", name)
+	}
+	c.write(filepath.Join(web.Root, "parts.html"), []byte(page.String()))
+	document, err := lab.Chromium(c.ctx, c.Client, c.directory("browser"), c.ca, webName, lab.OriginV4, "https://"+webName+"/parts.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(document, "<title>parts"+strings.Repeat("+", len(want))+"</title>") {
+		t.Errorf("document: %.500s", document)
+	}
+	recorded := c.stop()
+	if n := c.transcoded(recorded); n != 31 {
+		t.Errorf("%d streams, want 31", n)
+	}
+	want["parts.html"] = []byte(page.String())
+	c.exportedAll(want)
+}
