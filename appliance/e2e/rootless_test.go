@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +34,7 @@ type transcript struct {
 func (t *transcript) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.text) < 1<<20 {
+	if len(t.text) < 8<<20 {
 		t.text = append(t.text, p...)
 	}
 	return len(p), nil
@@ -127,7 +129,6 @@ func TestRunWithoutConfiguration(t *testing.T) {
 	c := newRootless(t)
 	web := c.nginx()
 	c.page(web, "page.bin", 100_000)
-	c.page(web, "slow.bin", 1<<20) // ten times what curl takes at once, whatever its rate
 	log := &transcript{}
 	run := c.command("run")
 	run.Stdout, run.Stderr = log, log
@@ -147,27 +148,31 @@ func TestRunWithoutConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "tcpdump reads", func() bool { return strings.Contains(live.String(), "reading from file -") })
-	proxy := []string{"-x", "http://127.0.0.1:8080", "--http1.1"}
-	slow := make(chan error, 1)
-	go func() { // in about five seconds
-		_, err := lab.Curl(c.ctx, c.Box, c.ca, append(append(proxy, lab.Resolve(webName, lab.OriginV4)...),
-			"--limit-rate", "200k", "--output", "/dev/null", "https://"+webName+"/slow.bin")...)
-		slow <- err
-	}()
+	client := &http.Transport{
+		DialContext:     c.Box.DialContext,
+		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: "127.0.0.1:8080"}),
+		TLSClientConfig: &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
+	}
+	request, err := http.NewRequestWithContext(c.ctx, http.MethodGet, "https://"+lab.OriginV4+"/page.bin?open", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := client.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The session stays open for as long as the client keeps the connection.
 	eventually(t, "the request is seen live", func() bool {
 		seen := live.String()
-		return strings.Contains(seen, "GET /slow.bin HTTP/1.1") && strings.Contains(seen, "HTTP/1.1 200 OK") &&
+		return strings.Contains(seen, "GET /page.bin?open HTTP/1.1") && strings.Contains(seen, "HTTP/1.1 200 OK") &&
 			strings.Contains(seen, "127.0.0.1.") && strings.Contains(seen, "> "+lab.OriginV4+".443: Flags [S]")
 	})
-	select {
-	case err := <-slow:
-		t.Fatalf("the session was over before it was seen: %v", err)
-	default:
-	}
 	plain := c.fetch("-x", "http://127.0.0.1:8080", "http://"+lab.OriginV4+"/page.bin")
-	if err := <-slow; err != nil {
-		t.Error(err)
+	if n, err := io.Copy(io.Discard, answer.Body); n != 100_000 || err != nil {
+		t.Errorf("%d octets of the page, %v", n, err)
 	}
+	answer.Body.Close()
+	client.CloseIdleConnections()
 	eventually(t, "the end is seen", func() bool { return strings.Count(live.String(), "Flags [F.]") >= 2 })
 
 	eventually(t, "the session is counted", func() bool {
