@@ -52,11 +52,11 @@ func (l listener) Accept() (net.Conn, error) {
 	return tapped{c, l.tap, down}, err
 }
 
-const exchanges = 28
+const exchanges = 21
 
 // contentOf is what exchange i carries: of any length, and nothing for some.
 func contentOf(i int) []byte {
-	p := make([]byte, []int{0, 1, 100, 9999, 16384, 16385, 70_000}[i%7]+i)
+	p := make([]byte, []int{0, 1, 100, 5000, 16384, 16385, 30_000}[i%7]+i)
 	rand.NewChaCha8([32]byte{byte(i)}).Read(p)
 	if i%7 == 0 {
 		return nil
@@ -153,10 +153,10 @@ func TestRealSession(t *testing.T) {
 	}
 	fewer(t)
 	rapid.Check(t, func(t *rapid.T) {
-		size := rapid.SampledFrom([]int{3, 40, 1500, 9000, 70_000}).Draw(t, "size")
+		size := rapid.SampledFrom([]int{30, 200, 1500, 9000, 70_000}).Draw(t, "size")
 		source := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		recorder := &mirrortest.Recorder{}
-		if size == 3 {
+		if size == 30 {
 			recorder.SetMTU(9000)
 		}
 		r := play(steps, recorder, Options{}, func(n int) int { return 1 + source.IntN(min(n, size)) })
