@@ -25,27 +25,31 @@ type Authority struct {
 // Load reads an authority from two PEM files. The certificate file may hold a
 // chain, the authority's own certificate first; the key may be PKCS #8, SEC 1
 // or PKCS #1, and only its owner may access the file. Both may be the same
-// file. Refused are keys that do not belong to the certificate, certificates
-// that may not sign leaves or are not valid now, and keys too weak for that.
+// file. In place of a key file a PKCS #11 URI
+// (RFC 7512) names a key in a token; it stays there. Refused are keys that do
+// not belong to the certificate, certificates that may not sign leaves or are
+// not valid now, and keys too weak for that or known to everybody.
 //
 // Errors name the file, never key material. One for a missing file matches
 // fs.ErrNotExist.
 func Load(certFile, keyFile string) (*Authority, error) {
+	return LoadEncrypted(certFile, keyFile, nil)
+}
+
+// LoadEncrypted is [Load] for keys that [EncryptKey] may have encrypted. With a
+// nil ask they are refused.
+func LoadEncrypted(certFile, keyFile string, ask Passphrase) (*Authority, error) {
 	certPEM, err := readFile(certFile, maxAuthorityFile, false)
 	if err != nil {
 		return nil, fmt.Errorf("load authority certificate: %w", err)
-	}
-	keyPEM, err := readFile(keyFile, maxAuthorityFile, true)
-	if err != nil {
-		return nil, fmt.Errorf("load authority key: %w", err)
 	}
 	chain, err := parseCertificates(certPEM)
 	if err != nil {
 		return nil, fmt.Errorf("load authority certificate: %s: %v", certFile, err)
 	}
-	key, err := parseKey(keyPEM)
+	key, err := openKey(keyFile, ask)
 	if err != nil {
-		return nil, fmt.Errorf("load authority key: %s: %v", keyFile, err)
+		return nil, fmt.Errorf("load authority key: %w", err)
 	}
 	if !samePublicKey(chain[0].PublicKey, key.Public()) {
 		return nil, fmt.Errorf("load authority: key %s does not belong to the first certificate of %s", keyFile, certFile)
@@ -110,7 +114,10 @@ func checkIssuer(cert *x509.Certificate, now time.Time) error {
 func checkAuthorityKey(public crypto.PublicKey) error {
 	switch public.(type) {
 	case *rsa.PublicKey, *ecdsa.PublicKey:
-		return checkKey(public)
+		if err := checkKey(public); err != nil {
+			return err
+		}
+		return checkNotPublic(public)
 	}
 	return fmt.Errorf("key type %T cannot sign leaves, want ECDSA or RSA", public)
 }
