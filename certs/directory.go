@@ -25,6 +25,9 @@ import (
 type Directory struct {
 	Path       string
 	Passphrase Passphrase // opens encrypted keys; nil refuses them
+	// Encrypt has new keys encrypted in any case, not only where the one that
+	// signs is.
+	Encrypt bool
 }
 
 // Held is what a [Directory] holds.
@@ -65,6 +68,12 @@ func (d Directory) CertFile() string { return d.file(certName) }
 // KeyFile names the file of the key that signs.
 func (d Directory) KeyFile() string { return d.file(keyName) }
 
+// NextCertFile and NextKeyFile name those of the successor during a rotation.
+func (d Directory) NextCertFile() string { return d.file(nextCertName) }
+
+// NextKeyFile names the file of the successor's key.
+func (d Directory) NextKeyFile() string { return d.file(nextKeyName) }
+
 // Open loads what the directory holds at now, and creates an authority if there
 // is none and create is set. A rotation whose time has come is carried out.
 func (d Directory) Open(now time.Time, create *CreateOptions) (h *Held, created bool, err error) {
@@ -74,7 +83,9 @@ func (d Directory) Open(now time.Time, create *CreateOptions) (h *Held, created 
 	var a *Authority
 	if create != nil {
 		opts := *create
-		opts.Passphrase = d.Passphrase
+		if found, err := bothExist(d.CertFile(), d.KeyFile()); d.Encrypt || found && err == nil {
+			opts.Passphrase = d.Passphrase
+		}
 		a, created, err = LoadOrCreate(d.CertFile(), d.KeyFile(), opts)
 	} else {
 		a, err = LoadEncrypted(d.CertFile(), d.KeyFile(), d.Passphrase)
@@ -191,15 +202,18 @@ func (d Directory) KeyFiles() ([]string, error) {
 	return files, nil
 }
 
-// Encrypt encrypts every key with one passphrase and returns the files it
+// EncryptKeys encrypts every key with one passphrase and returns the files it
 // changed. Keys that are encrypted already keep their passphrase; they must open
 // with the same one, or a later start could not read them all.
-func (d Directory) Encrypt(ask Passphrase) (changed []string, err error) {
+func (d Directory) EncryptKeys(ask Passphrase) (changed []string, err error) {
 	unlock, err := d.lock()
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	if ask == nil {
+		return nil, fmt.Errorf("encrypt authority keys: %w", ErrPassphrase)
+	}
 	files, err := d.KeyFiles()
 	if err != nil {
 		return nil, fmt.Errorf("encrypt authority keys: %w", err)

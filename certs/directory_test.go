@@ -23,7 +23,7 @@ func openDirectory(t *testing.T, d Directory, now time.Time) *Held {
 
 func newDirectory(t *testing.T, ask Passphrase) (Directory, *Held) {
 	t.Helper()
-	d := Directory{Path: filepath.Join(t.TempDir(), "authority"), Passphrase: ask}
+	d := Directory{Path: filepath.Join(t.TempDir(), "authority"), Passphrase: ask, Encrypt: ask != nil}
 	h, created, err := d.Open(testNow, &CreateOptions{CommonName: "Test Inspection"})
 	if err != nil || !created {
 		t.Fatalf("created %v, %v", created, err)
@@ -106,6 +106,10 @@ func TestRotation(t *testing.T) {
 				}
 				if step.changes == 0 != h.Changes.IsZero() || step.changes != 0 && !h.Changes.Equal(testNow.Add(step.changes)) {
 					t.Errorf("after %v: changes at %v", step.at, h.Changes)
+				}
+				l, err := d.List(testNow.Add(step.at))
+				if err != nil || Fingerprint(l.Signing) != step.exported[0] || !slices.Equal(prints(l.Exported), step.exported) || (l.Next != nil) != (h.Next != nil) {
+					t.Errorf("after %v: listing %+v, %v", step.at, l, err)
 				}
 				if encrypted, err := Encrypted(d.KeyFile()); encrypted != (row.ask != nil) || err != nil {
 					t.Errorf("after %v: encrypted %v, %v", step.at, encrypted, err)
@@ -212,14 +216,14 @@ func TestImport(t *testing.T) {
 	}
 
 	t.Run("encrypt all", func(t *testing.T) {
-		changed, err := d.Encrypt(words("secret"))
+		changed, err := d.EncryptKeys(words("secret"))
 		if err != nil || len(changed) != 2 {
 			t.Errorf("changed %v, %v", changed, err)
 		}
-		if _, err := d.Encrypt(words("other")); !errors.Is(err, ErrPassphrase) {
+		if _, err := d.EncryptKeys(words("other")); !errors.Is(err, ErrPassphrase) {
 			t.Errorf("another passphrase: %v", err)
 		}
-		if changed, err := d.Encrypt(words("secret")); err != nil || len(changed) != 0 {
+		if changed, err := d.EncryptKeys(words("secret")); err != nil || len(changed) != 0 {
 			t.Errorf("again: changed %v, %v", changed, err)
 		}
 		checkModes(t, d)

@@ -19,7 +19,7 @@ var ErrRotating = errors.New("a rotation is under way")
 
 // Import puts b in the place of the authority that signs. One that is there
 // already matches ErrExists, or moves to old/ if force is set. The key is
-// encrypted if the directory has a passphrase.
+// encrypted if d says so, or the one that it replaces is.
 func (d Directory) Import(b *Bundle, force bool, now time.Time) error {
 	if err := os.MkdirAll(d.Path, 0o700); err != nil {
 		return fmt.Errorf("create authority directory: %w", err)
@@ -119,12 +119,15 @@ func (d Directory) writeNext(a *Authority, key []byte, r rotation, first bool) e
 		}
 	}
 	ask := d.Passphrase
-	if !first {
-		// Only a directory whose key is encrypted encrypts more of them.
-		switch encrypted, err := Encrypted(d.KeyFile()); {
-		case err != nil:
-			return err
-		case !encrypted:
+	if !d.Encrypt {
+		encrypted := false
+		if !first {
+			var err error
+			if encrypted, err = Encrypted(d.KeyFile()); err != nil {
+				return err
+			}
+		}
+		if !encrypted {
 			ask = nil
 		}
 	}

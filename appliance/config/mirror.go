@@ -179,7 +179,7 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 	}
 	if m.Kind == PCAPOverIP {
 		m.Listen = required(t, "listen", parseListen)
-		r.listens(t, "mirror "+m.Name, m.Listen)
+		r.listens(t, "listen", "mirror "+m.Name, m.Listen)
 		full = oneOf(Drop)
 	} else {
 		t.foreign(kind, "listen")

@@ -83,7 +83,7 @@ func run(load func() (*config.Config, error), log *slog.Logger, drain time.Durat
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 
-	a, err := appliance.New(cfg, version, log)
+	a, err := appliance.New(cfg, version, log, appliance.WithPrompt(prompt("Passphrase of the authority's key: ")))
 	if err != nil {
 		return err
 	}
