@@ -47,7 +47,7 @@ second one ends at once.`,
 				return badConfig(err)
 			}
 			load := func() (*config.Config, error) { return loadConfig(file, quick) }
-			return run(load, log, drain)
+			return run(load, file, log, drain)
 		},
 	}
 	f := cmd.Flags()
@@ -70,7 +70,7 @@ func loadConfig(file string, quick config.Quick) (*config.Config, error) {
 	return quick.Config(os.Geteuid(), os.Getenv)
 }
 
-func run(load func() (*config.Config, error), log *slog.Logger, drain time.Duration) error {
+func run(load func() (*config.Config, error), file string, log *slog.Logger, drain time.Duration) error {
 	cfg, err := load()
 	if err != nil {
 		return badConfig(err)
@@ -93,6 +93,12 @@ func run(load func() (*config.Config, error), log *slog.Logger, drain time.Durat
 		return err
 	}
 	defer remove()
+	left, err := appliance.Confine(cfg, file)
+	if err != nil {
+		a.Close()
+		return err
+	}
+	log.Info("privileges dropped", "kept", left)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go func() {
