@@ -73,7 +73,10 @@ func needed(cfg *config.Config, file string) (c capabilities) {
 // runs can be reached by root only because root may do everything: they lie in
 // directories of another user.
 func othersFiles(cfg *config.Config, file string) bool {
-	writes := []string{cfg.State, cfg.AuthorityDir(), cfg.Audit.File, filepath.Dir(cfg.Audit.File)}
+	writes := []string{cfg.State, cfg.AuthorityDir()}
+	if cfg.Audit.File != "stdout" {
+		writes = append(writes, cfg.Audit.File, filepath.Dir(cfg.Audit.File))
+	}
 	for _, m := range cfg.Mirrors {
 		writes = append(writes, m.Directory)
 	}
@@ -109,7 +112,7 @@ func isOthers(path string, permission os.FileMode) bool {
 		st, ok := info.Sys().(*syscall.Stat_t)
 		return ok && st.Uid != 0 && info.Mode().Perm()&permission == 0
 	}
-	if path == "" {
+	if _, err := os.Stat(path); err != nil {
 		return false
 	}
 	path, err := filepath.Abs(path)

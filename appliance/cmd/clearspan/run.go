@@ -29,10 +29,15 @@ func runCommand() *cobra.Command {
 Without -c and flags: an explicit proxy on 127.0.0.1:8080 (HTTP CONNECT, plain
 HTTP, SOCKS5), an authority of its own in STATE/authority, captures in STATE/pcap,
 a live feed on 127.0.0.1:57012 (nc 127.0.0.1 57012 | tcpdump -nr -), health and
-metrics on 127.0.0.1:8090. No root needed. STATE is ~/.local/state/clearspan, or
+metrics on 127.0.0.1:8090. No root needed. Through the proxy,
+http://clearspan.internal/ tells clients how to trust the authority. STATE is ~/.local/state/clearspan, or
 /var/lib/clearspan for root.
 
-SIGHUP reloads the file; a bad file changes nothing. SIGTERM and SIGINT drain, a
+Once everything is open, all capabilities that the intakes and mirrors do not need
+are dropped. A key that is encrypted is opened by authority.passphrase_file, the
+systemd credential authority-passphrase, or a passphrase typed on the terminal.
+
+SIGHUP reloads the file and the authorities; a bad file changes nothing. SIGTERM and SIGINT drain, a
 second one ends at once.`,
 		Example: `  clearspan run
   clearspan run -c /etc/clearspan.yaml
