@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
@@ -36,12 +37,17 @@ func Load(certFile, keyFile string) (*Authority, error) {
 	return LoadEncrypted(certFile, keyFile, nil)
 }
 
-// LoadEncrypted is [Load] for keys that [EncryptKey] may have encrypted. With a
-// nil ask they are refused.
+// LoadEncrypted is [Load] for keys that [EncryptKey] may have encrypted, and for
+// PKCS #12: certFile, and keyFile unless it is a token's, may then be one file
+// that holds everything, or DER. With a nil ask what needs a passphrase is
+// refused.
 func LoadEncrypted(certFile, keyFile string, ask Passphrase) (*Authority, error) {
 	certPEM, err := readFile(certFile, maxAuthorityFile, false)
 	if err != nil {
 		return nil, fmt.Errorf("load authority certificate: %w", err)
+	}
+	if !isPEM(certPEM) {
+		return loadBinary(certFile, certPEM, keyFile, ask)
 	}
 	chain, err := parseCertificates(certPEM)
 	if err != nil {
@@ -57,6 +63,39 @@ func LoadEncrypted(certFile, keyFile string, ask Passphrase) (*Authority, error)
 	a, err := newAuthority(chain, key, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("load authority certificate: %s: %v", certFile, err)
+	}
+	return a, nil
+}
+
+// loadBinary is LoadEncrypted for a certificate file that is not in PEM form.
+func loadBinary(certFile string, data []byte, keyFile string, ask Passphrase) (*Authority, error) {
+	var all contents
+	if IsTokenURI(keyFile) {
+		key, err := openKey(keyFile, nil)
+		if err != nil {
+			return nil, fmt.Errorf("load authority key: %w", err)
+		}
+		all.keys = append(all.keys, key)
+	} else {
+		key, err := readFile(keyFile, maxAuthorityFile, true)
+		if err != nil {
+			return nil, fmt.Errorf("load authority key: %w", err)
+		}
+		if err := all.add(key, ask); err != nil {
+			return nil, fmt.Errorf("load authority key: %s: %w", keyFile, err)
+		}
+		if bytes.Equal(key, data) {
+			data = nil // it was one file
+		}
+	}
+	if data != nil {
+		if err := all.add(data, ask); err != nil {
+			return nil, fmt.Errorf("load authority certificate: %s: %w", certFile, err)
+		}
+	}
+	a, err := all.authority(time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("load authority from %s and %s: %v", certFile, keyFile, err)
 	}
 	return a, nil
 }

@@ -1,7 +1,6 @@
 package certs
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
@@ -68,7 +67,7 @@ func (c *contents) add(data []byte, ask Passphrase) error {
 		}
 		data = clear
 	}
-	if bytes.Contains(data, []byte("-----BEGIN ")) {
+	if isPEM(data) {
 		return c.addPEM(data)
 	}
 	if cert, err := x509.ParseCertificate(data); err == nil {
@@ -175,8 +174,21 @@ func (c *contents) addKey(key crypto.Signer) error {
 	return nil
 }
 
-// bundle joins key and certificates to one authority.
+// bundle is authority for a key that is at hand.
 func (c *contents) bundle(now time.Time) (*Bundle, error) {
+	a, err := c.authority(now)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		return nil, errors.New("private key has no PKCS #8 form")
+	}
+	return &Bundle{a, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}, nil
+}
+
+// authority joins key and certificates.
+func (c *contents) authority(now time.Time) (*Authority, error) {
 	switch {
 	case len(c.keys) == 0:
 		return nil, errors.New("there is no private key")
@@ -201,15 +213,7 @@ func (c *contents) bundle(now time.Time) (*Bundle, error) {
 	if len(rest) > 0 {
 		return nil, fmt.Errorf("certificate of %s does not stand above that of %s", rest[0].Subject, chain[0].Subject)
 	}
-	a, err := newAuthority(chain, key, now)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, errors.New("private key has no PKCS #8 form")
-	}
-	return &Bundle{a, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}, nil
+	return newAuthority(chain, key, now)
 }
 
 // split returns the certificate that belongs to a key, the one that lives

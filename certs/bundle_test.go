@@ -133,6 +133,14 @@ func TestReadPKCS12(t *testing.T) {
 		{"no password", "modern.p12", nil, 0, "has a password"},
 		{"no key", "nokey.p12", words("secret"), 0, "no private key"},
 	} {
+		// As authority.certificate and authority.key, and by ca import.
+		file := in(row.file)[0]
+		if a, err := LoadEncrypted(file, file, row.ask); (err == nil) != (row.err == "") || err == nil && len(a.chain) != row.chain {
+			t.Errorf("load, %s: %v, %v", row.name, a, err)
+		}
+		if encrypted, err := Encrypted(file); encrypted != (row.file != "open.p12") || err != nil {
+			t.Errorf("%s: encrypted %v, %v", row.file, encrypted, err)
+		}
 		b, err := ReadBundle(in(row.file), row.ask)
 		switch {
 		case row.err != "":

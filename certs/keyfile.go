@@ -11,6 +11,7 @@ import (
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
+	"software.sslmate.com/src/go-pkcs12"
 )
 
 // Passphrase returns the passphrase that opens encrypted keys. It is called
@@ -113,7 +114,8 @@ func unseal(data []byte, ask Passphrase) ([]byte, error) {
 	return clear, nil
 }
 
-// Encrypted reports whether the key in a file is encrypted. A key in a token is
+// Encrypted reports whether the key in a file is encrypted, by age or as PKCS #12
+// with a password. A key in a token is
 // not in a file, and counts as encrypted.
 func Encrypted(keyFile string) (bool, error) {
 	if IsTokenURI(keyFile) {
@@ -123,7 +125,11 @@ func Encrypted(keyFile string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("look at authority key: %w", err)
 	}
-	return sealed(data), nil
+	if sealed(data) || isPEM(data) {
+		return sealed(data), nil
+	}
+	_, _, _, err = pkcs12.DecodeChain(data, "")
+	return errors.Is(err, pkcs12.ErrIncorrectPassword), nil
 }
 
 // EncryptKey replaces a key file by its encryption, and reports whether it did:

@@ -46,6 +46,9 @@ func readFile(path string, limit int64, private bool) ([]byte, error) {
 	return data, nil
 }
 
+// isPEM reports whether data is text with PEM blocks in it.
+func isPEM(data []byte) bool { return bytes.Contains(data, []byte("-----BEGIN ")) }
+
 // parseCertificates returns the certificates among the PEM blocks of data, in
 // order. Blocks of other kinds are passed over; a certificate that cannot be
 // parsed, or none at all, is an error.

@@ -14,8 +14,9 @@ import (
 // Authority names the files of the two inspection authorities. A pair that is
 // not named is created in [Config.AuthorityDir].
 type Authority struct {
-	// Certificate is a PEM file of the authority that clients trust, Key one or a
-	// PKCS #11 URI ("pkcs11:...") that names its key in a token.
+	// Certificate is a PEM file of the authority that clients trust, or both are
+	// one PKCS #12 file; Key may be a PKCS #11 URI ("pkcs11:...") that names its
+	// key in a token.
 	Certificate, Key string
 	// UntrustedCertificate and UntrustedKey are those of the authority that
 	// nobody trusts: it signs for origins that fail verification.

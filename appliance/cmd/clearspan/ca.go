@@ -63,8 +63,13 @@ func (f *caFlags) listing() (*certs.Listing, error) {
 	}
 	if file := cfg.Authority.Certificate; file != "" {
 		cert, err := certs.LoadCertificate(file)
-		if err != nil {
-			return nil, err
+		if err != nil { // PKCS #12, then
+			ask, _ := appliance.Passphrase(cfg, prompt("Passphrase of the authority's key: "))
+			a, err := certs.LoadEncrypted(file, cfg.Authority.Key, ask)
+			if err != nil {
+				return nil, err
+			}
+			cert = a.Certificate()
 		}
 		return &certs.Listing{Signing: cert, Exported: []*x509.Certificate{cert}}, nil
 	}
