@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 GENERATED := appliance/intake/wire/kernel_bpfel.go appliance/intake/wire/kernel_bpfel.o
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build demo demo-wire test unit race lint generate drift bench packages packages-demo packages-bench fuzz clean
+.PHONY: help build build-pkcs11 demo demo-wire test unit race token lint generate drift bench packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -17,13 +17,16 @@ help: ## list the targets
 build: ## build bin/clearspan, one static binary
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
 
+build-pkcs11: ## build bin/clearspan with keys in PKCS #11 tokens; needs a C compiler, and the C library where it runs
+	CGO_ENABLED=1 $(GO) build -tags pkcs11 -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
+
 demo: packages-demo build ## HTTPS and mail through clearspan, read by a recorder, in network namespaces
 	$(BIN) demo
 
 demo-wire: packages-demo build ## the same by a bump in the wire
 	$(BIN) demo --wire
 
-test: packages lint race ## everything the gate asks for
+test: packages lint race token ## everything the gate asks for
 
 generate: ## build the eBPF objects again (clang-14)
 	$(GO) generate ./...
@@ -41,6 +44,10 @@ lint: drift ## gofmt, vet, staticcheck, generated files
 
 race: ## all tests, with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 14m ./...
+
+token: ## tests of keys in a PKCS #11 token (SoftHSM)
+	CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./certs/...
+	CGO_ENABLED=1 $(GO) test -tags pkcs11 -run Token ./certs/...
 
 unit: ## tests that need neither root nor packages
 	$(GO) test -short ./...

@@ -17,6 +17,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/appliance/publish"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 )
@@ -27,19 +28,22 @@ type Appliance struct {
 	log     *slog.Logger
 	version string
 
-	trusted, untrusted *certs.Authority
-	feed               *feed
-	audit              *audit.Log
-	metrics            *admin.Metrics
-	admin              *admin.Server
-	limiter            *intake.Limiter
-	intakes            []intake.Intake
-	wires              []*wire.Intake // of these
-	own                guard
+	prompt    certs.Passphrase // may be nil
+	directory certs.Directory  // of the authority that clients trust
+	feed      *feed
+	audit     *audit.Log
+	metrics   *admin.Metrics
+	admin     *admin.Server
+	publish   *publish.Server // nil if certificates are not published
+	limiter   *intake.Limiter
+	intakes   []intake.Intake
+	wires     []*wire.Intake // of these
+	own       guard
 
-	engine atomic.Pointer[generation]
-	past   struct{ forged, hits atomic.Uint64 } // counts of earlier generations
-	ready  atomic.Bool
+	engine  atomic.Pointer[generation]
+	renewed chan struct{}                        // something waits in it after a change of generation
+	past    struct{ forged, hits atomic.Uint64 } // counts of earlier generations
+	ready   atomic.Bool
 
 	reload sync.Mutex     // one reload at a time; guards cfg
 	cfg    *config.Config // the running one
@@ -49,14 +53,25 @@ type Appliance struct {
 	once   sync.Once
 }
 
+// Option changes what [New] makes.
+type Option func(*Appliance)
+
+// WithPrompt has ask called if the authority's key is encrypted and nothing else
+// gives the passphrase.
+func WithPrompt(ask certs.Passphrase) Option { return func(a *Appliance) { a.prompt = ask } }
+
 // New opens everything that cfg asks for: authorities (created where there are
 // none), sinks, audit trail, listeners, kernel rules. On error nothing is left
 // open. version is shown in metrics and logs. A nil logger discards.
-func New(cfg *config.Config, version string, log *slog.Logger) (_ *Appliance, err error) {
+func New(cfg *config.Config, version string, log *slog.Logger, options ...Option) (_ *Appliance, err error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	a := &Appliance{log: log, version: version, cfg: cfg}
+	a := &Appliance{log: log, version: version, cfg: cfg, renewed: make(chan struct{}, 1)}
+	for _, o := range options {
+		o(a)
+	}
+	a.directory = AuthorityDirectory(cfg, a.prompt)
 	a.killed, a.kill = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -64,9 +79,6 @@ func New(cfg *config.Config, version string, log *slog.Logger) (_ *Appliance, er
 		}
 	}()
 	if err := makeState(cfg.State); err != nil {
-		return nil, err
-	}
-	if err := a.openAuthorities(); err != nil {
 		return nil, err
 	}
 	a.metrics = admin.NewMetrics(version)
@@ -80,7 +92,7 @@ func New(cfg *config.Config, version string, log *slog.Logger) (_ *Appliance, er
 	if err != nil {
 		return nil, err
 	}
-	a.engine.Store(g)
+	a.install(g)
 	if err := a.observe(); err != nil {
 		return nil, err
 	}
@@ -88,6 +100,11 @@ func New(cfg *config.Config, version string, log *slog.Logger) (_ *Appliance, er
 	a.own.add(cfg)
 	if err := a.openIntakes(); err != nil {
 		return nil, err
+	}
+	if cfg.Authority.Publish != "" {
+		if a.publish, err = publish.New(publish.Config{Listen: cfg.Authority.Publish, Material: a.material, Logger: log}); err != nil {
+			return nil, err
+		}
 	}
 	if cfg.Admin.Listen != "" {
 		a.admin, err = admin.New(admin.Config{
@@ -119,6 +136,14 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 			}
 		})
 	}
+	if a.publish != nil {
+		serving.Go(func() {
+			if err := a.publish.Serve(); err != nil {
+				a.log.Error("publishing ended", "err", err)
+			}
+		})
+	}
+	serving.Go(func() { a.rotate(a.killed) })
 	a.ready.Store(true)
 	a.log.Info("ready", a.addresses()...)
 	select {
@@ -140,6 +165,14 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	return err
 }
 
+// PublishAddr is where certificates are published, nil if they are not.
+func (a *Appliance) PublishAddr() net.Addr {
+	if a.publish == nil {
+		return nil
+	}
+	return a.publish.Addr()
+}
+
 // Kill resets every session and ends draining.
 func (a *Appliance) Kill() { a.kill() }
 
@@ -152,6 +185,9 @@ func (a *Appliance) Close() error {
 		a.closeIntakes()
 		if a.admin != nil {
 			errs = append(errs, a.admin.Close())
+		}
+		if a.publish != nil {
+			errs = append(errs, a.publish.Close())
 		}
 		if a.feed != nil {
 			errs = append(errs, a.feed.close())
@@ -206,5 +242,8 @@ func (a *Appliance) addresses() []any {
 	if a.admin != nil {
 		args = append(args, "admin", a.admin.Addr().String())
 	}
-	return append(args, "ca", a.trusted.Fingerprint(), "version", a.version)
+	if a.publish != nil {
+		args = append(args, "publish", a.publish.Addr().String())
+	}
+	return append(args, "ca", a.engine.Load().authorities.trusted.Fingerprint(), "version", a.version)
 }

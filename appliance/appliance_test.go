@@ -41,6 +41,13 @@ func start(t *testing.T, c *config.Config) *Appliance {
 	if err != nil {
 		t.Fatal(err)
 	}
+	startNew(t, a)
+	return a
+}
+
+// startNew runs a until the test ends.
+func startNew(t *testing.T, a *Appliance) {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx, 5*time.Second) }()
@@ -50,7 +57,6 @@ func start(t *testing.T, c *config.Config) *Appliance {
 			t.Error(err)
 		}
 	})
-	return a
 }
 
 const box = `state: state
@@ -69,7 +75,7 @@ func TestSessionEndToEnd(t *testing.T) {
 
 	// httptest's certificate is nobody's: the leaf comes from the untrusted authority.
 	roots := x509.NewCertPool()
-	roots.AddCert(a.untrusted.Certificate())
+	roots.AddCert(a.engine.Load().authorities.untrusted.Certificate())
 	get := func(roots *x509.CertPool) (string, error) {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "example.com"}, DisableKeepAlives: true}
 		r, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Get("https://" + a.intakes[0].Addr().String())
@@ -84,7 +90,7 @@ func TestSessionEndToEnd(t *testing.T) {
 		t.Fatalf("got %q, %v", body, err)
 	}
 	trusted := x509.NewCertPool()
-	trusted.AddCert(a.trusted.Certificate())
+	trusted.AddCert(a.engine.Load().authorities.trusted.Certificate())
 	if _, err := get(trusted); err == nil {
 		t.Error("a bad origin got a leaf that clients trust")
 	}

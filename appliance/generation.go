@@ -1,7 +1,6 @@
 package appliance
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -15,11 +14,13 @@ import (
 )
 
 // generation is the part of the appliance that a reload replaces: an engine with
-// its policy, judge and forger. Sessions end in the generation they began in.
+// its policy, judge, forger and authorities. Sessions end in the generation they
+// began in.
 type generation struct {
 	*decrypt.Engine
-	policy *policy.Table
-	forger *certs.Forger
+	policy      *policy.Table
+	forger      *certs.Forger
+	authorities *authorities
 }
 
 // observe adds the metrics that are read from elsewhere.
@@ -48,8 +49,13 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
+	authorities, err := a.loadAuthorities(cfg)
+	if err != nil {
+		return nil, err
+	}
 	forger, err := certs.NewForger(certs.ForgerConfig{
-		Trusted: a.trusted, Untrusted: a.untrusted, Lifetime: cfg.Leaf.Lifetime, Cache: cfg.Leaf.Cache,
+		Trusted: authorities.trusted, Untrusted: authorities.untrusted, CRL: authorities.crl(cfg),
+		Lifetime: cfg.Leaf.Lifetime, Cache: cfg.Leaf.Cache,
 	})
 	if err != nil {
 		return nil, err
@@ -60,7 +66,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	}
 	judge := certs.NewJudge(certs.JudgeConfig{
 		Roots:      roots,
-		Own:        []*x509.Certificate{a.trusted.Certificate(), a.untrusted.Certificate()},
+		Own:        authorities.own,
 		MinVersion: cfg.Origin.MinTLS,
 		Revocation: certs.RevocationConfig{
 			Mode:    certs.RevocationMode(cfg.Origin.Revocation.Mode),
@@ -96,7 +102,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generation{engine, table, forger}, nil
+	return &generation{engine, table, forger, authorities}, nil
 }
 
 // NewPolicy builds the rule table that cfg describes.
@@ -154,24 +160,47 @@ func certificateRequest(c config.CertificateRequest) decrypt.CertificateRequest 
 	return decrypt.TunnelRequest
 }
 
+// install puts g in force for sessions that begin from now on.
+func (a *Appliance) install(g *generation) {
+	before := a.engine.Swap(g)
+	if before == nil {
+		a.announce(nil, g.authorities)
+		return
+	}
+	s := before.forger.Stats()
+	a.past.forged.Add(s.Forged)
+	a.past.hits.Add(s.Hits)
+	a.announce(before.authorities, g.authorities)
+	select {
+	case a.renewed <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
 // Reload puts policy, leaf, client, origin and the session limit of cfg in force
-// for sessions that begin from now on. Changes elsewhere need a restart and are
-// listed in the log. On error the running configuration stays.
+// for sessions that begin from now on, and loads the authorities again. Changes
+// elsewhere need a restart and are listed in the log. On error the running
+// configuration stays.
 func (a *Appliance) Reload(cfg *config.Config) error {
 	a.reload.Lock()
 	defer a.reload.Unlock()
-	g, err := a.newGeneration(cfg)
+	// The sections that need a restart stay what they are.
+	merged := *cfg
+	merged.State, merged.Intakes, merged.Authority = a.cfg.State, a.cfg.Intakes, a.cfg.Authority
+	merged.Mirrors, merged.Audit, merged.Admin = a.cfg.Mirrors, a.cfg.Audit, a.cfg.Admin
+	if a.publish == nil {
+		merged.Leaf.CRL = "" // nobody would serve it
+	}
+	g, err := a.newGeneration(&merged)
 	if err != nil {
 		return fmt.Errorf("reload: %w", err)
 	}
-	s := a.engine.Swap(g).forger.Stats()
+	a.install(g)
 	for _, w := range a.wires {
 		if err := w.SetExempt(a.exempt(g)); err != nil { // what it exempts is asked about as before
 			a.log.Error("addresses that a wire leaves alone not replaced", "err", err)
 		}
 	}
-	a.past.forged.Add(s.Forged)
-	a.past.hits.Add(s.Hits)
 	a.limiter.SetMax(cfg.Limits.Sessions)
 	if err := a.audit.Reopen(); err != nil {
 		a.log.Error("audit trail not reopened", "err", err)
@@ -188,10 +217,6 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 			a.log.Warn("change needs a restart", "key", key)
 		}
 	}
-	// The sections that need a restart stay what they are.
-	merged := *cfg
-	merged.State, merged.Intakes, merged.Authority = a.cfg.State, a.cfg.Intakes, a.cfg.Authority
-	merged.Mirrors, merged.Audit, merged.Admin = a.cfg.Mirrors, a.cfg.Audit, a.cfg.Admin
 	a.cfg = &merged
 	a.log.Info("reloaded", "rules", len(cfg.Policy.Rules))
 	return nil

@@ -4,12 +4,14 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/appliance/publish"
 )
 
 // resolver is the system's.
@@ -40,6 +42,7 @@ func (a *Appliance) openIntake(c config.Intake) (intake.Intake, error) {
 	}
 	switch c.Mode {
 	case config.Explicit:
+		o.Pages = map[string]http.Handler{publish.Host: publish.Handler(a.material)}
 		return intake.NewExplicit(c.Listen, o)
 	case config.Static:
 		s := intake.Static{Listen: c.Listen, Origin: c.Origin, SNI: c.SNI}

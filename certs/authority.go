@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
@@ -25,27 +26,36 @@ type Authority struct {
 // Load reads an authority from two PEM files. The certificate file may hold a
 // chain, the authority's own certificate first; the key may be PKCS #8, SEC 1
 // or PKCS #1, and only its owner may access the file. Both may be the same
-// file. Refused are keys that do not belong to the certificate, certificates
-// that may not sign leaves or are not valid now, and keys too weak for that.
+// file. In place of a key file a PKCS #11 URI
+// (RFC 7512) names a key in a token; it stays there. Refused are keys that do
+// not belong to the certificate, certificates that may not sign leaves or are
+// not valid now, and keys too weak for that or known to everybody.
 //
 // Errors name the file, never key material. One for a missing file matches
 // fs.ErrNotExist.
 func Load(certFile, keyFile string) (*Authority, error) {
+	return LoadEncrypted(certFile, keyFile, nil)
+}
+
+// LoadEncrypted is [Load] for keys that [EncryptKey] may have encrypted, and for
+// PKCS #12: certFile, and keyFile unless it is a token's, may then be one file
+// that holds everything, or DER. With a nil ask what needs a passphrase is
+// refused.
+func LoadEncrypted(certFile, keyFile string, ask Passphrase) (*Authority, error) {
 	certPEM, err := readFile(certFile, maxAuthorityFile, false)
 	if err != nil {
 		return nil, fmt.Errorf("load authority certificate: %w", err)
 	}
-	keyPEM, err := readFile(keyFile, maxAuthorityFile, true)
-	if err != nil {
-		return nil, fmt.Errorf("load authority key: %w", err)
+	if !isPEM(certPEM) {
+		return loadBinary(certFile, certPEM, keyFile, ask)
 	}
 	chain, err := parseCertificates(certPEM)
 	if err != nil {
 		return nil, fmt.Errorf("load authority certificate: %s: %v", certFile, err)
 	}
-	key, err := parseKey(keyPEM)
+	key, err := openKey(keyFile, ask)
 	if err != nil {
-		return nil, fmt.Errorf("load authority key: %s: %v", keyFile, err)
+		return nil, fmt.Errorf("load authority key: %w", err)
 	}
 	if !samePublicKey(chain[0].PublicKey, key.Public()) {
 		return nil, fmt.Errorf("load authority: key %s does not belong to the first certificate of %s", keyFile, certFile)
@@ -53,6 +63,39 @@ func Load(certFile, keyFile string) (*Authority, error) {
 	a, err := newAuthority(chain, key, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("load authority certificate: %s: %v", certFile, err)
+	}
+	return a, nil
+}
+
+// loadBinary is LoadEncrypted for a certificate file that is not in PEM form.
+func loadBinary(certFile string, data []byte, keyFile string, ask Passphrase) (*Authority, error) {
+	var all contents
+	if IsTokenURI(keyFile) {
+		key, err := openKey(keyFile, nil)
+		if err != nil {
+			return nil, fmt.Errorf("load authority key: %w", err)
+		}
+		all.keys = append(all.keys, key)
+	} else {
+		key, err := readFile(keyFile, maxAuthorityFile, true)
+		if err != nil {
+			return nil, fmt.Errorf("load authority key: %w", err)
+		}
+		if err := all.add(key, ask); err != nil {
+			return nil, fmt.Errorf("load authority key: %s: %w", keyFile, err)
+		}
+		if bytes.Equal(key, data) {
+			data = nil // it was one file
+		}
+	}
+	if data != nil {
+		if err := all.add(data, ask); err != nil {
+			return nil, fmt.Errorf("load authority certificate: %s: %w", certFile, err)
+		}
+	}
+	a, err := all.authority(time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("load authority from %s and %s: %v", certFile, keyFile, err)
 	}
 	return a, nil
 }
@@ -110,7 +153,10 @@ func checkIssuer(cert *x509.Certificate, now time.Time) error {
 func checkAuthorityKey(public crypto.PublicKey) error {
 	switch public.(type) {
 	case *rsa.PublicKey, *ecdsa.PublicKey:
-		return checkKey(public)
+		if err := checkKey(public); err != nil {
+			return err
+		}
+		return checkNotPublic(public)
 	}
 	return fmt.Errorf("key type %T cannot sign leaves, want ECDSA or RSA", public)
 }

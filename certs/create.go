@@ -41,6 +41,10 @@ type CreateOptions struct {
 	CommonName string        // of the subject, at most 64 octets; default "clearspan inspection authority"
 	Key        KeyType       // default ECDSAP256
 	Lifetime   time.Duration // from now; default ten years
+
+	// Passphrase opens an encrypted key and encrypts a new one. nil: encrypted
+	// keys are refused, and new ones are written in clear.
+	Passphrase Passphrase
 }
 
 // Generate returns a new self-signed authority that lives in memory only.
@@ -62,7 +66,7 @@ func LoadOrCreate(certFile, keyFile string, opts CreateOptions) (a *Authority, c
 	// The certificate is written last: where both files are, both are complete.
 	// One alone may mean that another process is between the two.
 	if found, err := bothExist(certFile, keyFile); err == nil && found {
-		a, err := Load(certFile, keyFile)
+		a, err := LoadEncrypted(certFile, keyFile, opts.Passphrase)
 		return a, false, err
 	}
 	if filepath.Clean(certFile) == filepath.Clean(keyFile) {
@@ -81,12 +85,15 @@ func LoadOrCreate(certFile, keyFile string, opts CreateOptions) (a *Authority, c
 	if found, err := bothExist(certFile, keyFile); err != nil {
 		return nil, false, err
 	} else if found { // another caller was faster
-		a, err := Load(certFile, keyFile)
+		a, err := LoadEncrypted(certFile, keyFile, opts.Passphrase)
 		return a, false, err
 	}
 	a, keyPEM, err := generate(opts)
 	if err != nil {
 		return nil, false, err
+	}
+	if keyPEM, err = seal(keyPEM, opts.Passphrase); err != nil {
+		return nil, false, fmt.Errorf("encrypt authority key: %w", err)
 	}
 	if err := writeFile(keyFile, keyPEM, 0o600); err != nil {
 		return nil, false, fmt.Errorf("write authority key: %w", err)

@@ -33,6 +33,10 @@ type ForgerConfig struct {
 	Trusted   *Authority // clients trust it; required
 	Untrusted *Authority // clients do not; nil makes Forge fail for untrusted leaves
 
+	// CRL is the address of the trusted authority's revocation list, which its
+	// leaves then name; "" for none.
+	CRL string
+
 	Lifetime    time.Duration    // of a leaf, up to 200 days less an hour; default 24 hours
 	Cache       int              // leaves kept; default 100,000
 	CacheOctets int64            // estimated memory of the leaves kept, in octets; default 512 MiB
@@ -55,6 +59,7 @@ type ForgerStats struct {
 // concurrent use.
 type Forger struct {
 	trusted, untrusted *Authority
+	crl                []string
 	lifetime           time.Duration
 	now                func() time.Time
 	ecdsaKeys, rsaKeys *keyPool
@@ -99,8 +104,13 @@ func NewForger(cfg ForgerConfig) (*Forger, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	var crl []string
+	if cfg.CRL != "" {
+		crl = []string{cfg.CRL}
+	}
 	return &Forger{
 		trusted:   cfg.Trusted,
+		crl:       crl,
 		untrusted: cfg.Untrusted,
 		lifetime:  cfg.Lifetime,
 		now:       cfg.Now,
@@ -240,6 +250,9 @@ func (f *Forger) sign(chain []*x509.Certificate, name string, trusted, ecdsa boo
 	template.BasicConstraintsValid = true
 	template.SubjectKeyId = id
 	template.AuthorityKeyId = authority.Certificate().SubjectKeyId
+	if trusted {
+		template.CRLDistributionPoints = f.crl
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, authority.Certificate(), signer.Public(), authority.key)
 	if err != nil {
 		return nil, fmt.Errorf("sign leaf: %v", err)

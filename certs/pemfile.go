@@ -46,6 +46,9 @@ func readFile(path string, limit int64, private bool) ([]byte, error) {
 	return data, nil
 }
 
+// isPEM reports whether data is text with PEM blocks in it.
+func isPEM(data []byte) bool { return bytes.Contains(data, []byte("-----BEGIN ")) }
+
 // parseCertificates returns the certificates among the PEM blocks of data, in
 // order. Blocks of other kinds are passed over; a certificate that cannot be
 // parsed, or none at all, is an error.
@@ -79,36 +82,47 @@ func parseKey(data []byte) (crypto.Signer, error) {
 		if block, data = pem.Decode(data); block == nil {
 			return nil, errors.New("no private key in PEM form")
 		}
-		var key any
-		var err error
-		switch block.Type {
-		case "PRIVATE KEY":
-			key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-		case "EC PRIVATE KEY":
-			key, err = parseUnencrypted(block, x509.ParseECPrivateKey)
-		case "RSA PRIVATE KEY":
-			key, err = parseUnencrypted(block, x509.ParsePKCS1PrivateKey)
-		case "ENCRYPTED PRIVATE KEY":
-			err = errEncrypted
-		default:
-			continue
+		if key, err := parseKeyBlock(block); !errors.Is(err, errNoKey) {
+			return key, err
 		}
-		if errors.Is(err, errEncrypted) {
-			return nil, err
-		}
-		if err != nil {
-			// What the parser says is not passed on: it is about secret octets.
-			return nil, errors.New("private key is damaged or of an unknown kind")
-		}
-		signer, ok := key.(crypto.Signer)
-		if !ok {
-			return nil, errors.New("private key cannot sign")
-		}
-		return signer, nil
 	}
 }
 
-var errEncrypted = errors.New("private key is encrypted, want it in clear")
+// parseKeyBlock returns the private key in a block, errNoKey if the block is of
+// another kind.
+func parseKeyBlock(block *pem.Block) (crypto.Signer, error) {
+	var key any
+	var err error
+	switch block.Type {
+	case "PRIVATE KEY":
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		key, err = parseUnencrypted(block, x509.ParseECPrivateKey)
+	case "RSA PRIVATE KEY":
+		key, err = parseUnencrypted(block, x509.ParsePKCS1PrivateKey)
+	case "ENCRYPTED PRIVATE KEY":
+		err = errEncrypted
+	default:
+		return nil, errNoKey
+	}
+	if errors.Is(err, errEncrypted) {
+		return nil, err
+	}
+	if err != nil {
+		// What the parser says is not passed on: it is about secret octets.
+		return nil, errors.New("private key is damaged or of an unknown kind")
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, errors.New("private key cannot sign")
+	}
+	return signer, nil
+}
+
+var (
+	errNoKey     = errors.New("no private key")
+	errEncrypted = errors.New("private key is encrypted, want it in clear: openssl pkey -in FILE -out CLEAR decrypts it")
+)
 
 func parseUnencrypted[K any](block *pem.Block, parse func([]byte) (K, error)) (any, error) {
 	if block.Headers["DEK-Info"] != "" {

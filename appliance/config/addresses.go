@@ -171,9 +171,9 @@ type listener struct {
 	port  string
 }
 
-// listens notes a listener of the table t and reports one whose address is
-// taken. The address has passed parseListen, or is empty.
-func (r *reader) listens(t *table, owner, address string) {
+// listens notes the listener that key of the table t names, and reports one
+// whose address is taken. The address has passed parseListen, or is empty.
+func (r *reader) listens(t *table, key, owner, address string) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port == "0" {
 		return
@@ -181,13 +181,13 @@ func (r *reader) listens(t *table, owner, address string) {
 	if host == "localhost" {
 		host = "127.0.0.1"
 	}
-	l := listener{place: t.place("listen"), owner: owner, port: port}
+	l := listener{place: t.place(key), owner: owner, port: port}
 	if a, err := netip.ParseAddr(host); err == nil {
 		l.host = a.Unmap()
 	}
 	for _, other := range r.listeners {
 		if l.overlaps(other) {
-			r.fail(l.place, "listen: %s is taken by %s", address, other.owner)
+			r.fail(l.place, "%s: %s is taken by %s", key, address, other.owner)
 			return
 		}
 	}

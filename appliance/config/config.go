@@ -114,7 +114,7 @@ func (r *reader) config(root *node) *Config {
 	c := defaults(state)
 	c.Intakes = r.intakes(t)
 	c.Authority = r.authority(t.get("authority"))
-	c.Leaf = r.leaf(t.get("leaf"), c.Leaf)
+	c.Leaf = r.leaf(t.get("leaf"), c.Leaf, c.Authority.Publish)
 	c.Client = r.client(t.get("client"), c.Client)
 	c.Origin = r.origin(t.get("origin"), c.Origin)
 	c.Mirrors = r.mirrors(t.get("mirror"), state)

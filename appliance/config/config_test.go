@@ -83,8 +83,9 @@ func TestFullFile(t *testing.T) {
 		Authority: Authority{
 			Certificate: "testdata/ca.crt", Key: "testdata/ca.key",
 			UntrustedCertificate: "testdata/untrusted.crt", UntrustedKey: "testdata/untrusted.key",
+			PassphraseFile: "testdata/passphrase", Publish: "127.0.0.1:10080",
 		},
-		Leaf:   Leaf{Lifetime: 12 * time.Hour, Cache: 500},
+		Leaf:   Leaf{Lifetime: 12 * time.Hour, Cache: 500, CRL: "http://127.0.0.1:10080"},
 		Client: Client{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, IdleTimeout: 10 * time.Minute},
 		Origin: Origin{
 			Roots: []string{"system", "testdata/extra.pem"}, MinTLS: 0x0304, ConnectTimeout: 3 * time.Second,

@@ -118,13 +118,13 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 		t.foreign(mode, "listen")
 	} else {
 		in.Listen = required(t, "listen", parseListen)
-		r.listens(t, "intake "+in.Name, in.Listen)
+		r.listens(t, "listen", "intake "+in.Name, in.Listen)
 		t.foreign(mode, "legs", "takeover", "down", "quic", "stall")
 	}
 	if in.Mode == Static {
 		in.Origin = required(t, "origin", parseHostPort)
 		in.SNI = value(t, "sni", "", parseHost)
-		in.Certificate, in.Key = r.keyPair(t, "certificate", "key")
+		in.Certificate, in.Key = r.keyPair(t, "certificate", "key", false)
 	} else {
 		t.foreign(mode, "origin", "sni", "certificate", "key")
 	}

@@ -236,7 +236,7 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 	}
 	if m.Kind == PCAPOverIP {
 		m.Listen = required(t, "listen", parseListen)
-		r.listens(t, "mirror "+m.Name, m.Listen)
+		r.listens(t, "listen", "mirror "+m.Name, m.Listen)
 		m.Slow = value(t, "slow", m.Slow, oneOf(SkipSlow, DisconnectSlow))
 		full = oneOf(Drop)
 	} else {

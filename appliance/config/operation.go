@@ -51,7 +51,7 @@ func (r *reader) admin(n *node, a Admin) Admin {
 		}
 		return parseListen(s)
 	})
-	r.listens(t, "admin", a.Listen)
+	r.listens(t, "listen", "admin", a.Listen)
 	t.close()
 	return a
 }

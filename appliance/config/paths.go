@@ -57,9 +57,12 @@ func parseFile(base string) func(string) (string, error) {
 	}
 }
 
+// tokenScheme begins the name of a key in a PKCS #11 token.
+const tokenScheme = "pkcs11:"
+
 // keyPair reads a certificate and its key, two files that are given together or
-// not at all.
-func (r *reader) keyPair(t *table, certificate, key string) (cert, priv string) {
+// not at all. token allows a PKCS #11 URI for the key.
+func (r *reader) keyPair(t *table, certificate, key string, token bool) (cert, priv string) {
 	if t.has(certificate) != t.has(key) {
 		present, absent := certificate, key
 		if t.has(key) {
@@ -68,7 +71,13 @@ func (r *reader) keyPair(t *table, certificate, key string) (cert, priv string) 
 		r.fail(t.place(present), "%s needs %s beside it", present, absent)
 	}
 	cert = value(t, certificate, "", parseFile(r.dir))
-	priv = value(t, key, "", parseFile(r.dir))
+	file := parseFile(r.dir)
+	priv = value(t, key, "", func(s string) (string, error) {
+		if token && strings.HasPrefix(s, tokenScheme) {
+			return s, nil
+		}
+		return file(s)
+	})
 	return cert, priv
 }
 

@@ -2,18 +2,31 @@ package config
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 )
 
 // Authority names the files of the two inspection authorities. A pair that is
 // not named is created in [Config.AuthorityDir].
 type Authority struct {
-	// Certificate and Key are PEM files of the authority that clients trust.
+	// Certificate is a PEM file of the authority that clients trust, or both are
+	// one PKCS #12 file; Key may be a PKCS #11 URI ("pkcs11:...") that names its
+	// key in a token.
 	Certificate, Key string
 	// UntrustedCertificate and UntrustedKey are those of the authority that
 	// nobody trusts: it signs for origins that fail verification.
 	UntrustedCertificate, UntrustedKey string
+	// PassphraseFile holds, in its first line, the passphrase of keys that are
+	// encrypted. New keys are then encrypted, too.
+	PassphraseFile string
+	// Publish is "ADDRESS:PORT" of a web page with the certificate and how to
+	// install it; empty for none.
+	Publish string
 }
 
 // Leaf is how leaves are forged.
@@ -23,6 +36,10 @@ type Leaf struct {
 	Lifetime time.Duration
 	// Cache is how many leaves are kept. Default 100000.
 	Cache int
+	// CRL is where clients find our revocation list, an http address without a
+	// slash at its end, below which the file lies; empty for leaves that name
+	// none. "true" in the file stands for the address of Authority.Publish.
+	CRL string
 }
 
 var defaultLeaf = Leaf{Lifetime: 24 * time.Hour, Cache: 100_000}
@@ -121,22 +138,52 @@ func defaultOrigin() Origin {
 
 func (r *reader) authority(n *node) (a Authority) {
 	t := r.table(n, "authority")
-	a.Certificate, a.Key = r.keyPair(t, "certificate", "key")
-	a.UntrustedCertificate, a.UntrustedKey = r.keyPair(t, "untrusted_certificate", "untrusted_key")
+	a.Certificate, a.Key = r.keyPair(t, "certificate", "key", true)
+	a.UntrustedCertificate, a.UntrustedKey = r.keyPair(t, "untrusted_certificate", "untrusted_key", true)
 	if a.Certificate != "" && a.Certificate == a.UntrustedCertificate {
 		r.fail(t.place("untrusted_certificate"), "untrusted_certificate: the two authorities must differ")
 	}
-	t.unavailable("publish")
+	a.PassphraseFile = value(t, "passphrase_file", "", parseFile(r.dir))
+	a.Publish = value(t, "publish", "", parseListen)
+	r.listens(t, "publish", "publish", a.Publish)
 	t.close()
 	return a
 }
 
-func (r *reader) leaf(n *node, l Leaf) Leaf {
+// leaf reads n; publish is where certificates are published.
+func (r *reader) leaf(n *node, l Leaf, publish string) Leaf {
 	t := r.table(n, "leaf")
+	l.CRL = value(t, "crl", l.CRL, parseCRL(publish))
+	if l.CRL != "" && publish == "" {
+		r.fail(t.place("crl"), "crl: the list needs authority.publish, which serves it")
+	}
 	l.Lifetime = value(t, "lifetime", l.Lifetime, duration(time.Hour, 180*24*time.Hour))
 	l.Cache = value(t, "cache", l.Cache, intNumber(1, 10_000_000))
 	t.close()
 	return l
+}
+
+// parseCRL accepts "false", "true" if publish is an address that clients can
+// reach, or where they reach it.
+func parseCRL(publish string) func(string) (string, error) {
+	return func(s string) (string, error) {
+		switch s {
+		case "false":
+			return "", nil
+		case "true":
+			host, port, err := net.SplitHostPort(publish)
+			addr, _ := netip.ParseAddr(host)
+			if err == nil && (port == "0" || host == "" || addr.IsUnspecified()) {
+				return "", errors.New("publish is no address that clients can reach, write the one they reach: http://HOST:PORT")
+			}
+			return "http://" + publish, nil
+		}
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return "", fmt.Errorf("want true, false or an address such as http://ca.example.test:10080, not %q", s)
+		}
+		return strings.TrimSuffix(s, "/"), nil
+	}
 }
 
 func (r *reader) client(n *node, c Client) Client {

@@ -89,6 +89,15 @@ func TestCheck(t *testing.T) {
 			t.Errorf("exit code %d, %q", code, stderr)
 		}
 	})
+	t.Run("key in a token", func(t *testing.T) {
+		text := wellFormed + "authority: {certificate: good.yaml, key: \"pkcs11:object=a?pin-value=1\"}\n"
+		if err := os.WriteFile(filepath.Join(dir, "token.yaml"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, stderr, code := clearspan(t, dir, "check", "-c", "token.yaml"); code != 1 || !strings.Contains(stderr, "pin-source") {
+			t.Errorf("exit code %d, %q", code, stderr)
+		}
+	})
 	t.Run("no file", func(t *testing.T) {
 		if _, stderr, code := clearspan(t, dir, "check", "-c", "absent.yaml"); code != 1 || !strings.Contains(stderr, "absent.yaml") {
 			t.Errorf("exit code %d, %q", code, stderr)

@@ -24,6 +24,10 @@ var (
 // most maxAddresses. The error is errUnresolved or errForbidden, and counted.
 func (s *server) resolve(ctx context.Context, dst destination) ([]netip.AddrPort, error) {
 	addrs := []netip.Addr{dst.addr}
+	if s.Pages[dst.name] != nil { // by CONNECT or SOCKS: nothing else is behind that name
+		s.Count(Forbidden)
+		return nil, errForbidden
+	}
 	if dst.name != "" {
 		ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 		defer cancel()

@@ -164,12 +164,29 @@ func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !strings.EqualFold(r.URL.Scheme, "http"):
 		f.refuse(w, badRequest("only http:// addresses are forwarded: use CONNECT"))
 	default:
-		if _, err := parseAuthority(r.URL.Host, 80); err != nil {
+		dst, err := parseAuthority(r.URL.Host, 80)
+		if err != nil {
 			f.refuse(w, badRequest("malformed destination"))
+			return
+		}
+		if page := f.Pages[dst.name]; page != nil {
+			f.answer(w, r, page, dst)
 			return
 		}
 		f.roundTrip(w, r)
 	}
+}
+
+// answer has one of our own pages answer.
+func (f *forwarder) answer(w http.ResponseWriter, r *http.Request, page http.Handler, dst destination) {
+	if dst.port != 80 {
+		f.refuse(w, errForbidden)
+		return
+	}
+	own := r.Clone(r.Context())
+	own.URL.Scheme, own.URL.Host, own.URL.User = "", "", nil
+	own.RequestURI = own.URL.RequestURI()
+	page.ServeHTTP(w, own)
 }
 
 // abort, deferred, keeps a panic within this connection.

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -68,6 +69,12 @@ type Options struct {
 	// reaching the appliance's own listeners through the appliance, and loops
 	// from forming. nil permits all. Called concurrently.
 	Guard func(netip.AddrPort) error
+
+	// Pages are the hosts, in lower case, that an explicit intake answers by
+	// itself when a client asks for http://HOST/. No session comes of it, and no
+	// destination is ever looked up under these names. A handler sees requests of
+	// origin form, one at a time for each client connection.
+	Pages map[string]http.Handler
 
 	Resolver       Resolver      // nil: net.DefaultResolver
 	ConnectTimeout time.Duration // to open an origin leg, all addresses together; 0: 10 s

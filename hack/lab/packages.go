@@ -22,6 +22,8 @@ var Packages = []Package{
 	{"curl", "curl", "demo"},
 	{"tshark", "tshark", "demo"},
 	{"tcpdump", "tcpdump", "demo"},
+	{"chromium", "chromium", "test"},
+	{"libnss3-tools", "certutil", "test"},
 	{"tcpflow", "tcpflow", "test"},
 	{"chaosreader", "chaosreader", "test"},
 	{"dovecot-imapd", "dovecot", "test"},
@@ -34,6 +36,7 @@ var Packages = []Package{
 	{"netcat-openbsd", "nc", "test"},
 	{"nftables", "nft", "test"},
 	{"iproute2", "ip", "test"},
+	{"softhsm2", "softhsm2-util", "test"},
 	{"gcc", "gcc", "test"}, // the race detector is built with cgo
 	{"libc6-dev", "", "test"},
 	{"clang-14", "clang-14", "test"}, // generated eBPF objects are compared

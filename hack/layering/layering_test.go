@@ -74,6 +74,11 @@ var bans = []ban{
 		reason: "an intake hands connections over; it knows neither the configuration file nor what becomes of them",
 	},
 	{
+		from:   "appliance/publish",
+		to:     []string{module + "/mirror", module + "/decrypt", module + "/appliance/config", module + "/appliance/intake", module + "/appliance/admin"},
+		reason: "everybody may read the page: it reaches nothing but certificates",
+	},
+	{
 		from:   "appliance/config",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/intake"},
 		reason: "configuration is data; appliance puts it to use",

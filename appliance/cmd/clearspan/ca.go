@@ -1,11 +1,10 @@
 package main
 
 import (
-	"encoding/pem"
+	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,80 +14,73 @@ import (
 	"github.com/clearspan/clearspan/certs"
 )
 
+// caFlags say which appliance's authority is meant.
+type caFlags struct{ file, state string }
+
 func caCommand() *cobra.Command {
-	var file, state string
-	cmd := &cobra.Command{Use: "ca", Short: "The inspection authority"}
-	cmd.PersistentFlags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
-	cmd.PersistentFlags().StringVar(&state, "state", "", "state `DIR`, if there is no file")
-	load := func() (trusted, untrusted *certs.Authority, files [2]appliance.KeyPair, err error) {
-		cfg, err := loadConfig(file, config.Quick{State: state})
-		if err != nil {
-			return nil, nil, files, badConfig(err)
-		}
-		files[0], files[1] = appliance.AuthorityFiles(cfg)
-		if trusted, err = certs.Load(files[0].Certificate, files[0].Key); err != nil {
-			if errors.Is(err, os.ErrNotExist) {
-				err = fmt.Errorf("%w (it is created by the first start of clearspan run)", err)
-			}
-			return nil, nil, files, err
-		}
-		untrusted, err = certs.Load(files[1].Certificate, files[1].Key)
-		return trusted, untrusted, files, err
-	}
-	cmd.AddCommand(&cobra.Command{
-		Use:   "show",
-		Short: "Show both authorities: files, fingerprints, validity",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			trusted, untrusted, files, err := load()
-			if err != nil {
-				return err
-			}
-			showAuthority(cmd.OutOrStdout(), "trusted: install this one on clients", trusted, files[0])
-			showAuthority(cmd.OutOrStdout(), "untrusted: never install this one", untrusted, files[1])
-			return nil
-		},
-	})
-	cmd.AddCommand(exportCommand(func() (*certs.Authority, error) {
-		trusted, _, _, err := load()
-		return trusted, err
-	}))
-	return cmd
-}
-
-func showAuthority(w io.Writer, what string, a *certs.Authority, f appliance.KeyPair) {
-	c := a.Certificate()
-	fmt.Fprintf(w, "%s\n  subject      %s\n  sha256       %s\n  valid        %s to %s\n  certificate  %s\n  key          %s\n",
-		what, c.Subject, a.Fingerprint(), c.NotBefore.Format(time.DateOnly), c.NotAfter.Format(time.DateOnly), f.Certificate, f.Key)
-}
-
-func exportCommand(load func() (*certs.Authority, error)) *cobra.Command {
-	var format, out string
+	var f caFlags
 	cmd := &cobra.Command{
-		Use:   "export",
-		Short: "Write the trusted authority's certificate, never its key",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := load()
-			if err != nil {
-				return err
-			}
-			data := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate().Raw})
-			switch format {
-			case "pem":
-			case "der":
-				data = a.Certificate().Raw
-			default:
-				return badConfig(fmt.Errorf("--format: unknown format %q, want pem or der", format))
-			}
-			if out == "" || out == "-" {
-				_, err = cmd.OutOrStdout().Write(data)
-				return err
-			}
-			return os.WriteFile(out, data, 0o644)
-		},
+		Use:   "ca",
+		Short: "The inspection authority",
+		Long: `The inspection authority: what signs the certificates that clients are shown.
+
+It is created by the first start of clearspan run, or imported. Commands that
+change it work on STATE/authority; have the appliance read it again afterwards:
+clearspan reload.`,
 	}
-	cmd.Flags().StringVar(&format, "format", "pem", "pem or der")
-	cmd.Flags().StringVarP(&out, "out", "o", "-", "`FILE`, - for standard output")
+	cmd.PersistentFlags().StringVarP(&f.file, "config", "c", "", "configuration `FILE`")
+	cmd.PersistentFlags().StringVar(&f.state, "state", "", "state `DIR`, if there is no file")
+	cmd.AddCommand(caShow(&f), caExport(&f), caImport(&f), caEncrypt(&f), caRotate(&f), caTrust(&f))
 	return cmd
+}
+
+func (f *caFlags) config() (*config.Config, error) {
+	cfg, err := loadConfig(f.file, config.Quick{State: f.state})
+	if err != nil {
+		return nil, badConfig(err)
+	}
+	return cfg, nil
+}
+
+// directory returns the directory of an authority that is to be changed, which
+// must be ours.
+func (f *caFlags) directory() (certs.Directory, error) {
+	cfg, err := f.config()
+	if err != nil {
+		return certs.Directory{}, err
+	}
+	if cfg.Authority.Certificate != "" {
+		return certs.Directory{}, badConfig(fmt.Errorf("the configuration names the authority %s: change those files, or leave authority.certificate and authority.key out and import them", cfg.Authority.Certificate))
+	}
+	return appliance.AuthorityDirectory(cfg, prompt("Passphrase of the authority's key: ")), nil
+}
+
+// listing returns the certificates, without asking for any passphrase.
+func (f *caFlags) listing() (*certs.Listing, error) {
+	cfg, err := f.config()
+	if err != nil {
+		return nil, err
+	}
+	if file := cfg.Authority.Certificate; file != "" {
+		cert, err := certs.LoadCertificate(file)
+		if err != nil { // PKCS #12, then
+			ask, _ := appliance.Passphrase(cfg, prompt("Passphrase of the authority's key: "))
+			a, err := certs.LoadEncrypted(file, cfg.Authority.Key, ask)
+			if err != nil {
+				return nil, err
+			}
+			cert = a.Certificate()
+		}
+		return &certs.Listing{Signing: cert, Exported: []*x509.Certificate{cert}}, nil
+	}
+	l, err := certs.Directory{Path: cfg.AuthorityDir()}.List(time.Now())
+	return l, missing(err)
+}
+
+// missing says how a missing authority comes into being.
+func missing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w (it is created by the first start of clearspan run, or by clearspan ca import)", err)
+	}
+	return err
 }

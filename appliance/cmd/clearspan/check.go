@@ -7,6 +7,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/certs"
 )
 
 func checkCommand() *cobra.Command {
@@ -18,7 +19,7 @@ func checkCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(file)
 			if err == nil {
-				_, err = appliance.NewPolicy(cfg)
+				err = checkConfig(cfg)
 			}
 			if err != nil {
 				return badConfig(err)
@@ -31,4 +32,18 @@ func checkCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
 	cmd.MarkFlagRequired("config")
 	return cmd
+}
+
+// checkConfig looks at what the configuration holds and config does not know.
+func checkConfig(cfg *config.Config) error {
+	for _, key := range []string{cfg.Authority.Key, cfg.Authority.UntrustedKey} {
+		if !certs.IsTokenURI(key) {
+			continue
+		}
+		if err := certs.CheckTokenURI(key); err != nil {
+			return err
+		}
+	}
+	_, err := appliance.NewPolicy(cfg)
+	return err
 }

@@ -29,10 +29,15 @@ func runCommand() *cobra.Command {
 Without -c and flags: an explicit proxy on 127.0.0.1:8080 (HTTP CONNECT, plain
 HTTP, SOCKS5), an authority of its own in STATE/authority, captures in STATE/pcap,
 a live feed on 127.0.0.1:57012 (nc 127.0.0.1 57012 | tcpdump -nr -), health and
-metrics on 127.0.0.1:8090. No root needed. STATE is ~/.local/state/clearspan, or
+metrics on 127.0.0.1:8090. No root needed. Through the proxy,
+http://clearspan.internal/ tells clients how to trust the authority. STATE is ~/.local/state/clearspan, or
 /var/lib/clearspan for root.
 
-SIGHUP reloads the file; a bad file changes nothing. SIGTERM and SIGINT drain, a
+Once everything is open, all capabilities that the intakes and mirrors do not need
+are dropped. A key that is encrypted is opened by authority.passphrase_file, the
+systemd credential authority-passphrase, or a passphrase typed on the terminal.
+
+SIGHUP reloads the file and the authorities; a bad file changes nothing. SIGTERM and SIGINT drain, a
 second one ends at once.`,
 		Example: `  clearspan run
   clearspan run -c /etc/clearspan.yaml
@@ -47,7 +52,7 @@ second one ends at once.`,
 				return badConfig(err)
 			}
 			load := func() (*config.Config, error) { return loadConfig(file, quick) }
-			return run(load, log, drain)
+			return run(load, file, log, drain)
 		},
 	}
 	f := cmd.Flags()
@@ -70,7 +75,7 @@ func loadConfig(file string, quick config.Quick) (*config.Config, error) {
 	return quick.Config(os.Geteuid(), os.Getenv)
 }
 
-func run(load func() (*config.Config, error), log *slog.Logger, drain time.Duration) error {
+func run(load func() (*config.Config, error), file string, log *slog.Logger, drain time.Duration) error {
 	cfg, err := load()
 	if err != nil {
 		return badConfig(err)
@@ -83,7 +88,7 @@ func run(load func() (*config.Config, error), log *slog.Logger, drain time.Durat
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 
-	a, err := appliance.New(cfg, version, log)
+	a, err := appliance.New(cfg, version, log, appliance.WithPrompt(prompt("Passphrase of the authority's key: ")))
 	if err != nil {
 		return err
 	}
@@ -93,6 +98,12 @@ func run(load func() (*config.Config, error), log *slog.Logger, drain time.Durat
 		return err
 	}
 	defer remove()
+	left, err := appliance.Confine(cfg, file)
+	if err != nil {
+		a.Close()
+		return err
+	}
+	log.Info("privileges dropped", "kept", left)
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go func() {

@@ -1,0 +1,134 @@
+package appliance
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/clearspan/clearspan/appliance/config"
+)
+
+// capabilityNames are those that the appliance may keep, by bit.
+var capabilityNames = map[uint]string{
+	unix.CAP_DAC_OVERRIDE: "dac_override", unix.CAP_NET_BIND_SERVICE: "net_bind_service", unix.CAP_NET_ADMIN: "net_admin",
+	unix.CAP_NET_RAW: "net_raw", unix.CAP_SYS_ADMIN: "sys_admin", unix.CAP_PERFMON: "perfmon", unix.CAP_BPF: "bpf",
+}
+
+// capabilities is a set of capabilities, a bit each.
+type capabilities uint64
+
+func (c *capabilities) add(bits ...uint) {
+	for _, b := range bits {
+		*c |= 1 << b
+	}
+}
+
+func (c capabilities) has(bit uint) bool { return c&(1<<bit) != 0 }
+
+// String lists the names, "none" if there are none.
+func (c capabilities) String() string {
+	var names []string
+	for bit := range uint(64) {
+		if c.has(bit) {
+			names = append(names, capabilityNames[bit])
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, " ")
+}
+
+// needed returns what the appliance needs once everything is open. file is the
+// configuration file, "" if there is none.
+func needed(cfg *config.Config, file string) (c capabilities) {
+	for _, in := range cfg.Intakes {
+		switch in.Mode {
+		case config.TProxy:
+			// Origin legs have the client's address, and its port, which may be low.
+			c.add(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE)
+		case config.Redirect:
+			c.add(unix.CAP_NET_ADMIN) // to take the rules back
+		case config.Wire:
+			// Sockets made in the established state, programs and maps; and
+			// namespaces, which are entered to give the legs back.
+			c.add(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE, unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_ADMIN)
+		}
+	}
+	for _, m := range cfg.Mirrors {
+		if m.Kind == config.Interface {
+			c.add(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW) // a port that comes back is opened again
+		}
+	}
+	if os.Geteuid() == 0 && othersFiles(cfg, file) {
+		c.add(unix.CAP_DAC_OVERRIDE)
+	}
+	return c
+}
+
+// othersFiles reports whether files that are opened again while the appliance
+// runs can be reached by root only because root may do everything: they lie in
+// directories of another user.
+func othersFiles(cfg *config.Config, file string) bool {
+	writes := []string{cfg.State, cfg.AuthorityDir()}
+	if cfg.Audit.File != "stdout" {
+		writes = append(writes, cfg.Audit.File, filepath.Dir(cfg.Audit.File))
+	}
+	for _, m := range cfg.Mirrors {
+		writes = append(writes, m.Directory)
+	}
+	reads := slices.Concat([]string{file, cfg.Authority.PassphraseFile}, cfg.Origin.Roots, cfg.Origin.Revocation.CRL)
+	for _, f := range []KeyPair{
+		{cfg.Authority.Certificate, cfg.Authority.Key},
+		{cfg.Authority.UntrustedCertificate, cfg.Authority.UntrustedKey},
+	} {
+		reads = append(reads, f.Certificate, f.Key)
+	}
+	for _, path := range writes {
+		if isOthers(path, 0o002) {
+			return true
+		}
+	}
+	for _, path := range reads {
+		if isOthers(path, 0o004) {
+			return true
+		}
+	}
+	return false
+}
+
+// isOthers reports whether a path belongs to another user and does not have the
+// permission for everybody, or lies below a directory that is closed like that.
+// What is no path, or does not exist, is nobody's.
+func isOthers(path string, permission os.FileMode) bool {
+	closed := func(path string, permission os.FileMode) bool {
+		info, err := os.Stat(path)
+		if err != nil {
+			return false
+		}
+		st, ok := info.Sys().(*syscall.Stat_t)
+		return ok && st.Uid != 0 && info.Mode().Perm()&permission == 0
+	}
+	if _, err := os.Stat(path); err != nil {
+		return false
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return true
+	}
+	if closed(path, permission) {
+		return true
+	}
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if closed(dir, 0o001) {
+			return true
+		}
+		if dir == "/" {
+			return false
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clearspan/clearspan/appliance"
+	"github.com/clearspan/clearspan/certs"
+)
+
+func caImport(f *caFlags) *cobra.Command {
+	var force bool
+	var passphrase string
+	cmd := &cobra.Command{
+		Use:   "import FILE...",
+		Short: "Take an authority over from elsewhere",
+		Long: `Take an authority over from elsewhere into STATE/authority: its certificate, its
+key, and for an intermediate the certificates above it, which clients are sent.
+
+Files are PEM (in any order, one file or several; keys as PKCS #8, SEC 1 or
+PKCS #1), PKCS #12, or DER. An authority that is there already is not replaced
+without --force, and then kept in STATE/authority/old.`,
+		Example: `  clearspan ca import intermediate.pem intermediate.key root.pem
+  clearspan ca import authority.p12 --passphrase-file secret.txt
+  clearspan ca import ~/.mitmproxy/mitmproxy-ca.pem
+  clearspan ca import ca.crt ca.key                # of sslsplit -c ca.crt -k ca.key`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			d, err := f.directory()
+			if err != nil {
+				return err
+			}
+			ask := prompt("Passphrase of the file to import: ")
+			if passphrase != "" {
+				ask = func() (string, error) { return appliance.ReadPassphrase(passphrase) }
+			}
+			b, err := certs.ReadBundle(files, ask)
+			if err != nil {
+				return err
+			}
+			if err := d.Import(b, force, time.Now()); err != nil {
+				if errors.Is(err, certs.ErrExists) {
+					err = fmt.Errorf("%w (--force replaces it and keeps it in %s/old)", err, d.Path)
+				}
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "imported %s\n  certificate  %s\n  key          %s\n", b, d.CertFile(), d.KeyFile())
+			for _, file := range files {
+				if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o077 != 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "warning: others than its owner may access %s; if the key is in it, others may have it\n", file)
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace an authority that is there, and keep it in STATE/authority/old")
+	cmd.Flags().StringVar(&passphrase, "passphrase-file", "", "`FILE` whose first line opens what is imported; else a terminal is asked")
+	return cmd
+}
+
+func caEncrypt(f *caFlags) *cobra.Command {
+	var passphrase string
+	cmd := &cobra.Command{
+		Use:   "encrypt",
+		Short: "Encrypt the authority's key with a passphrase",
+		Long: `Encrypt the authority's keys in STATE/authority, the successor's and those kept in
+old included, with a passphrase (age, scrypt). From then on clearspan run needs it:
+authority.passphrase_file in the configuration, the systemd credential
+authority-passphrase, or a terminal to ask on. A lost passphrase is a lost key.
+
+age -d STATE/authority/ca.key decrypts it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := f.directory()
+			if err != nil {
+				return err
+			}
+			switch {
+			case passphrase != "":
+				d.Passphrase = func() (string, error) { return appliance.ReadPassphrase(passphrase) }
+			case !d.Encrypt:
+				d.Passphrase = promptTwice()
+			}
+			changed, err := d.EncryptKeys(d.Passphrase)
+			for _, file := range changed {
+				fmt.Fprintln(cmd.OutOrStdout(), "encrypted", file)
+			}
+			if err == nil && len(changed) == 0 {
+				fmt.Fprintln(cmd.OutOrStdout(), "all keys are encrypted already")
+			}
+			return missing(err)
+		},
+	}
+	cmd.Flags().StringVar(&passphrase, "passphrase-file", "", "`FILE` with the passphrase in its first line; default: the configured one, or a terminal is asked")
+	return cmd
+}

@@ -1,0 +1,114 @@
+// Package publish gives clients the certificate of the inspection authority: a
+// web page with a download in each format and what to do with it on each system,
+// and our revocation list. It serves GET and HEAD of a fixed set of small files
+// and nothing else: no key, no state, no way to change anything. Whoever reaches
+// it may read all of it.
+//
+//	/                           the page
+//	/clearspan-ca.pem           all certificates that clients need
+//	/clearspan-ca.cer           the first one in DER form, a second one in clearspan-ca-2.cer
+//	/clearspan-ca.p12           PKCS #12 with an empty password
+//	/clearspan-ca.mobileconfig  profile for iOS and macOS
+//	/IDENTIFIER.crl             revocation list, if there is one
+package publish
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"github.com/clearspan/clearspan/certs"
+)
+
+// Host is the name under which clients of an explicit proxy reach the page. No
+// resolver knows it: .internal is reserved for private use.
+const Host = "clearspan.internal"
+
+const (
+	maxConnections = 64 // open at once; others wait in the listen queue
+	maxHeader      = 8 << 10
+	closeTimeout   = 3 * time.Second
+)
+
+// Material is what is published. It is read only.
+type Material struct {
+	Certificates []*x509.Certificate // the authority that signs first; at least one
+	Next         time.Time           // when the second one signs; zero: it did, or there is none
+	Lists        []*certs.RevocationList
+}
+
+// Config is what a server needs.
+type Config struct {
+	Listen   string          // "ADDRESS:PORT", required
+	Material func() Material // required; called for each request, concurrently
+	Logger   *slog.Logger    // may be nil
+}
+
+// Server publishes. Make one with [New], run it with Serve, end it with Close.
+type Server struct {
+	http     *http.Server
+	listener net.Listener
+	close    sync.Once
+	closeErr error
+}
+
+// New listens on the address of c. Requests wait until Serve is called.
+func New(c Config) (*Server, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for publishing on %s: %w", c.Listen, err)
+	}
+	return &Server{
+		listener: listener,
+		http: &http.Server{
+			Handler:           Handler(c.Material),
+			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       10 * time.Second,
+			WriteTimeout:      30 * time.Second,
+			IdleTimeout:       15 * time.Second,
+			MaxHeaderBytes:    maxHeader,
+			ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+		},
+	}, nil
+}
+
+// Addr is the address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Serve answers requests until Close is called and then returns nil.
+func (s *Server) Serve() error {
+	err := s.http.Serve(netutil.LimitListener(s.listener, maxConnections))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("publish: %w", err)
+}
+
+// Close ends the server: requests under way have three seconds to finish, then
+// their connections are closed. It may be called more than once, and without
+// Serve.
+func (s *Server) Close() error {
+	s.close.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		if err := s.http.Shutdown(ctx); err != nil {
+			s.closeErr = s.http.Close()
+		}
+		// Serve may not have been called; otherwise this one is closed already.
+		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			s.closeErr = errors.Join(s.closeErr, err)
+		}
+	})
+	return s.closeErr
+}
