@@ -96,7 +96,7 @@ const lingering = time.Second
 // the source now, with octets unread, would reset it. So they are discarded for
 // a moment.
 func (j *joint) undeliverable(dir Direction, from *leg, err error) error {
-	if !isReset(err) || !j.finishes(dir.Opposite()) {
+	if !isReset(err) || !j.finishes(dir.Opposite(), err) {
 		return j.broken(dir.Opposite(), err)
 	}
 	j.end(dir)
@@ -109,10 +109,14 @@ func (j *joint) undeliverable(dir Direction, from *leg, err error) error {
 	}
 }
 
-// finishes reports whether direction dir ends in order, whose source is known to
-// be gone: its end may be behind octets that are still being relayed. It waits for
-// a moment.
-func (j *joint) finishes(dir Direction) bool {
+// finishes reports whether direction dir ends in order, whose source takes no more
+// for err. Linux says EPIPE where a RST has come behind a FIN, or where another
+// call was told of it: then the end may be behind octets that are still being
+// relayed, and is waited for for a moment.
+func (j *joint) finishes(dir Direction, err error) bool {
+	if errors.Is(err, syscall.ECONNRESET) {
+		return j.finished[dir].Load()
+	}
 	for deadline := time.Now().Add(lingering); !j.finished[dir].Load(); time.Sleep(time.Millisecond) {
 		if j.failed.Load() || time.Now().After(deadline) {
 			return false

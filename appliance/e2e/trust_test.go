@@ -119,6 +119,7 @@ func TestInvalidOrigins(t *testing.T) {
 			if err != nil || !strings.HasSuffix(string(answer), string(page)) {
 				t.Fatalf("got %d octets, %v", len(answer), err)
 			}
+			io.Copy(io.Discard, conn) // nginx resets a connection that is spoken on while it closes it
 			client.Close()
 			same(t, "certificate", client.ConnectionState().PeerCertificates[0].Raw, o.own.Leaf.Raw)
 			want[localPort(conn)] = expectation{"tunneled", o.verdict, ""}

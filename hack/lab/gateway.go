@@ -71,6 +71,8 @@ func NewGateway(l *netlab.Lab) (*Gateway, error) {
 		}
 	}
 	return g, errors.Join(
+		plainPorts(g.Client),
+		plainPorts(g.Box),
 		g.Box.Forward(),
 		g.Client.Route(netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr(BoxLANV4)),
 		g.Client.Route(netip.MustParsePrefix("::/0"), netip.MustParseAddr(BoxLANV6)),
@@ -80,6 +82,12 @@ func NewGateway(l *netlab.Lab) (*Gateway, error) {
 		g.Origin.Route(network(ClientV6), netip.MustParseAddr(BoxWANV6)),
 		g.addMirror(),
 	)
+}
+
+// plainPorts has the connections of a namespace begin at ports for which tshark
+// has no dissector: it would take a client's for a service's.
+func plainPorts(ns *netlab.Namespace) error {
+	return ns.Sysctl("net.ipv4.ip_local_port_range", "49152 56999")
 }
 
 // hosts returns the addresses with the lengths of their networks, 24 and 64.

@@ -2,8 +2,10 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -100,7 +102,36 @@ func TestHTTP2Bodies(t *testing.T) {
 		}
 	}
 	work := dir(t, g, "work")
-	capture, err := StartCapture(g.Origin, OriginInterface, filepath.Join(work, "cap.pcap"))
+	// The kernel may repeat segments, or a recorder take them out of turn.
+	var bodies []HTTP2Body
+	for try := range 5 {
+		file := filepath.Join(work, fmt.Sprintf("cap%d.pcap", try))
+		fetchAll(t, ctx, g, files, file)
+		if bodies, err = HTTP2Bodies(ctx, file); err == nil {
+			break
+		}
+		t.Log(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, b := range bodies {
+		for _, content := range files {
+			if bytes.Equal(b.Content, content) {
+				found++
+			}
+		}
+	}
+	if len(bodies) != 2 || found != 2 {
+		t.Errorf("%d bodies, %d of them as at the origin", len(bodies), found)
+	}
+}
+
+// fetchAll fetches files at once over one connection and records it.
+func fetchAll(t *testing.T, ctx context.Context, g *Gateway, files map[string][]byte, file string) {
+	t.Helper()
+	capture, err := StartCapture(g.Origin, OriginInterface, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,21 +157,6 @@ func TestHTTP2Bodies(t *testing.T) {
 	transport.CloseIdleConnections()
 	if _, err := capture.Stop(); err != nil {
 		t.Fatal(err)
-	}
-	bodies, err := HTTP2Bodies(ctx, capture.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	for _, b := range bodies {
-		for _, content := range files {
-			if bytes.Equal(b.Content, content) {
-				found++
-			}
-		}
-	}
-	if len(bodies) != 2 || found != 2 {
-		t.Errorf("%d bodies, %d of them as at the origin", len(bodies), found)
 	}
 }
 

@@ -53,5 +53,5 @@ func NewWire(l *netlab.Lab) (*Wire, error) {
 			return nil, err
 		}
 	}
-	return w, nil
+	return w, plainPorts(w.Client)
 }
