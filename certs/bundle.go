@@ -184,7 +184,7 @@ func (c *contents) bundle(now time.Time) (*Bundle, error) {
 	if err != nil {
 		return nil, errors.New("private key has no PKCS #8 form")
 	}
-	return &Bundle{a, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}, nil
+	return &Bundle{a, encodeKey(der)}, nil
 }
 
 // authority joins key and certificates.

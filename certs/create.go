@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -92,10 +91,12 @@ func LoadOrCreate(certFile, keyFile string, opts CreateOptions) (a *Authority, c
 	if err != nil {
 		return nil, false, err
 	}
-	if keyPEM, err = seal(keyPEM, opts.Passphrase); err != nil {
+	defer clear(keyPEM) // the text of the key is not left in memory
+	stored, err := seal(keyPEM, opts.Passphrase)
+	if err != nil {
 		return nil, false, fmt.Errorf("encrypt authority key: %w", err)
 	}
-	if err := writeFile(keyFile, keyPEM, 0o600); err != nil {
+	if err := writeFile(keyFile, stored, 0o600); err != nil {
 		return nil, false, fmt.Errorf("write authority key: %w", err)
 	}
 	if err := writeFile(certFile, a.PEM(), 0o644); err != nil {
@@ -174,7 +175,8 @@ func generate(opts CreateOptions) (*Authority, []byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("create authority: %v", err)
 	}
-	return a, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
+	defer clear(keyDER)
+	return a, encodeKey(keyDER), nil
 }
 
 func newAuthorityKey(t KeyType) (crypto.Signer, error) {

@@ -3,10 +3,12 @@ package certs
 import (
 	"bytes"
 	"crypto"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -38,6 +40,7 @@ func openKey(name string, ask Passphrase) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() { clear(data) }() // the text of the key is not left in memory
 	if data, err = unseal(data, ask); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -107,11 +110,27 @@ func unseal(data []byte, ask Passphrase) ([]byte, error) {
 		}
 		return nil, errors.New("encrypted key is damaged")
 	}
-	clear, err := io.ReadAll(io.LimitReader(r, maxAuthorityFile))
+	clear := bytes.NewBuffer(make([]byte, 0, len(data)+bytes.MinRead)) // never grows
+	_, err = clear.ReadFrom(io.LimitReader(r, maxAuthorityFile))
 	if err != nil {
 		return nil, errors.New("encrypted key is damaged")
 	}
-	return clear, nil
+	return clear.Bytes(), nil
+}
+
+// encodeKey returns a PKCS #8 key in PEM form. The caller clears it. Unlike
+// encoding/pem it leaves no copy in buffers of its own.
+func encodeKey(der []byte) []byte {
+	const lineLength = 64
+	body := make([]byte, base64.StdEncoding.EncodedLen(len(der)))
+	defer clear(body)
+	base64.StdEncoding.Encode(body, der)
+	text := make([]byte, 0, len(body)+len(body)/lineLength+64)
+	text = append(text, "-----BEGIN PRIVATE KEY-----\n"...)
+	for line := range slices.Chunk(body, lineLength) {
+		text = append(append(text, line...), '\n')
+	}
+	return append(text, "-----END PRIVATE KEY-----\n"...)
 }
 
 // Encrypted reports whether the key in a file is encrypted, by age or as PKCS #12

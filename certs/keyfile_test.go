@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
@@ -101,6 +102,15 @@ func TestEncryptKeyRefuses(t *testing.T) {
 		}
 		if after, _ := os.ReadFile(file); string(after) != content {
 			t.Errorf("%s: changed", name)
+		}
+	}
+}
+
+func TestEncodeKey(t *testing.T) {
+	for _, size := range []int{0, 1, 47, 48, 49, 138, 1200} {
+		der := bytes.Repeat([]byte{0xa5}, size)
+		if got, want := encodeKey(der), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}); !bytes.Equal(got, want) {
+			t.Errorf("%d octets: %q, want %q", size, got, want)
 		}
 	}
 }

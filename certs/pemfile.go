@@ -36,14 +36,19 @@ func readFile(path string, limit int64, private bool) ([]byte, error) {
 	if perm := info.Mode().Perm(); private && perm&0o077 != 0 {
 		return nil, fmt.Errorf("%s: mode %04o lets others than the owner at the key, want 0600", path, perm)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
+	if info.Size() > limit {
 		return nil, fmt.Errorf("%s: longer than %d octets", path, limit)
 	}
-	return data, nil
+	// Read into one buffer: one that grows would leave pieces of a key behind.
+	data := make([]byte, info.Size()+1)
+	n, err := io.ReadFull(f, data)
+	if err == nil {
+		return nil, fmt.Errorf("%s: grew while it was read", path)
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return data[:n:n], nil
 }
 
 // isPEM reports whether data is text with PEM blocks in it.
@@ -82,7 +87,9 @@ func parseKey(data []byte) (crypto.Signer, error) {
 		if block, data = pem.Decode(data); block == nil {
 			return nil, errors.New("no private key in PEM form")
 		}
-		if key, err := parseKeyBlock(block); !errors.Is(err, errNoKey) {
+		key, err := parseKeyBlock(block)
+		clear(block.Bytes)
+		if !errors.Is(err, errNoKey) {
 			return key, err
 		}
 	}

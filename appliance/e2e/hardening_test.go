@@ -74,6 +74,39 @@ func tasks(t testing.TB, pid int, words ...string) map[string]int {
 	return lines
 }
 
+// memory reports which of the pieces are in the Go heap of a process.
+func memory(t testing.TB, pid int, pieces [][]byte) []bool {
+	t.Helper()
+	found := make([]bool, len(pieces))
+	regions, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.Close()
+	read := 0
+	for line := range strings.Lines(string(regions)) {
+		var from, to int64
+		var mode string
+		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil || !strings.HasPrefix(line, "c0") || mode[:2] != "rw" {
+			continue
+		}
+		data := make([]byte, to-from)
+		n, _ := mem.ReadAt(data, from)
+		read += n
+		for i, p := range pieces {
+			found[i] = found[i] || bytes.Contains(data[:n], p)
+		}
+	}
+	if read < 1<<20 {
+		t.Fatalf("only %d octets of memory read", read)
+	}
+	return found
+}
+
 // Capabilities as /proc shows them.
 const (
 	noCapabilities = "0000000000000000"
@@ -180,6 +213,13 @@ mirror: [{name: files, kind: pcapng, directory: pcap}]
 	for line := range tasks(t, pid, "CapPrm", "CapEff", "NoNewPrivs") {
 		if line != "NoNewPrivs: 1" && !strings.HasSuffix(line, noCapabilities) {
 			t.Errorf("a thread has %s", line)
+		}
+	}
+	// Root can look at the memory of every process: not even there does a key lie
+	// about as text.
+	for i, piece := range memory(t, pid, secrets) {
+		if piece && i%2 == 0 && i < len(secrets)-1 {
+			t.Errorf("key %d lies in memory in PEM form", i/2+1)
 		}
 	}
 	// Nobody else of the same user can look inside either.
