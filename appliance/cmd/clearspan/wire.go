@@ -21,13 +21,16 @@ func wireCommand() *cobra.Command {
 		Use:   "status [NAME]",
 		Short: "Show wires: legs, whether a process runs them, frames by path",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, names []string) error {
-			names, err := wires(names)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			names, err := wires(args)
 			if err != nil {
 				return err
 			}
 			for _, name := range names {
 				s, err := wire.Inspect(name)
+				if len(args) == 0 && errors.Is(err, fs.ErrNotExist) {
+					continue // removed since it was listed
+				}
 				if err != nil {
 					return wireError(name, err)
 				}
