@@ -31,8 +31,6 @@ var Packages = []Package{
 	{"openssl", "openssl", "test"},
 	{"libio-socket-inet6-perl", "", "test"}, // swaks over IPv6
 	{"bpftool", "bpftool", "test"},
-	{"chromium", "chromium", "test"},
-	{"libnss3-tools", "certutil", "test"}, // authorities that Chromium trusts
 	{"netcat-openbsd", "nc", "test"},
 	{"nftables", "nft", "test"},
 	{"iproute2", "ip", "test"},
