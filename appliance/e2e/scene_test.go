@@ -104,7 +104,7 @@ const everyPort = `{name: gateway, mode: tproxy, listen: ":8099", from: [` + lab
 func newScene(t *testing.T, s settings) *scene {
 	t.Helper()
 	network := netlab.ForTest(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(2+rounds())*time.Minute)
 	t.Cleanup(cancel)
 	c := &scene{T: t, ctx: ctx, gaps: s.gaps, blind: s.blind, finish: s.finish}
 	var err error
