@@ -289,6 +289,9 @@ func (l *late) sweep() {
 				l.giveUp(t, p, errUnsettled)
 				continue
 			}
+			if now.Sub(p.since) < unheardLimit && len(p.flight()) == 0 {
+				continue // its first octets were lost, and come again
+			}
 			l.tally.undecided.Add(1)
 			p.decided, p.since = true, now
 		}
