@@ -110,7 +110,7 @@ type Copy struct {
 // Limits that are not worth a setting.
 const (
 	undecidedLimit = 200 * time.Millisecond // a flight that says too little is taken then
-	unheardLimit   = time.Second            // likewise one whose first octets have not come
+	unheardLimit   = time.Second            // as is one whose first octets have not come
 	holdLimit      = 3 * time.Second        // the kernel lets go of a held flow that nobody decides on
 	flightLimit    = 72 << 10               // octets of frames held of one flow
 	pendingFlows   = 16384                  // flows held at once; more are taken undecided
