@@ -65,6 +65,9 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 		return err
 	}
 	j.s.Outcome = Bumped
+	if services := j.services(); services != nil {
+		return j.serve(ctx, services, Decrypted, j.clientTLS, j.originTLS)
+	}
 	j.open()
 	return j.relay()
 }

@@ -61,6 +61,11 @@ type Config struct {
 	// KeyLog no secret leaves the engine.
 	KeyLog func(s *Session) io.Writer
 
+	// Services returns what stands between the legs of s, in order from the client,
+	// when its decision is known and both legs are; nil, or nothing: the legs are
+	// relayed. A tap sees the leg of the client: what it sent and what it got.
+	Services func(s *Session) []Service
+
 	// OnInvalid says what follows a verdict other than "ok"; nil: Block.
 	OnInvalid func(reason string) Response
 	// HandshakeReason gives the verdict behind an origin handshake that failed,

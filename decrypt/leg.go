@@ -322,6 +322,9 @@ func (l *leg) relaying(stall time.Duration) {
 	l.mu.Unlock()
 }
 
+// CloseWrite is closeWrite, for a leg that is its own cleartext.
+func (l *leg) CloseWrite() error { return l.closeWrite() }
+
 // closeWrite flushes and sends a FIN.
 func (l *leg) closeWrite() error {
 	err := l.flush()

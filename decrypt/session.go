@@ -1,7 +1,9 @@
 package decrypt
 
 import (
+	"maps"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +40,28 @@ type Session struct {
 	Untrusted    bool   // the leaf was signed by the untrusted authority
 
 	octets [2]atomic.Uint64
+
+	mu       sync.Mutex // guards the rest
+	services map[string]string
+}
+
+// Served notes the word for what a service did with the session; the last one of
+// a name stays. Safe for concurrent use.
+func (s *Session) Served(name, result string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.services == nil {
+		s.services = make(map[string]string)
+	}
+	s.services[name] = result
+}
+
+// Services returns what services did, by their names; nil if there was none. Safe
+// for concurrent use.
+func (s *Session) Services() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.services)
 }
 
 // Octets returns how many octets of application data were taken from one leg to

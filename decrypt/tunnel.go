@@ -38,6 +38,9 @@ func (j *joint) clientFirst(ctx context.Context, proto sniff.Protocol) error {
 		return err
 	}
 	j.s.Outcome = Passed
+	if services := j.services(); services != nil {
+		return j.serve(ctx, services, Plain, j.client, j.origin)
+	}
 	j.open()
 	return j.pass(Plain)
 }

@@ -1,0 +1,314 @@
+package decrypt
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+)
+
+// Service stands between the two legs of a decrypted or plain session: it moves
+// the cleartext, and may change or withhold it.
+type Service interface {
+	// Carry serves s and returns when both directions have ended. If it returns
+	// nil earlier, what it wrote is delivered and the legs are closed in order; an
+	// error resets them, and becomes the session's reason if it has a method
+	// Reason() string. Several sessions call it concurrently.
+	Carry(ctx context.Context, s *Session, client, origin End) error
+}
+
+// End is one side of a session's cleartext as a [Service] sees it: a leg, or the
+// next service. One goroutine at a time may read from it, and one write to it.
+// Its ends before and behind a chain have a method Await() error besides, which
+// returns when octets, or the end, have come: who waits there needs no buffer
+// meanwhile.
+type End interface {
+	io.Reader // io.EOF after an orderly end; any other error: the leg broke, or is idle
+	io.Writer // what one call was given is sent at once
+	// CloseWrite carries an orderly end on.
+	CloseWrite() error
+	// Abort resets this end. It may be called at any time, by any goroutine, more
+	// than once.
+	Abort()
+}
+
+// serve lets services carry the session between the two legs. client and origin
+// are what cleartext is read from and written to: TLS connections, or the legs.
+func (j *joint) serve(ctx context.Context, services []Service, content Content, client, origin cleartext) error {
+	j.client.relaying(j.e.cfg.IdleTimeout)
+	j.origin.relaying(j.e.cfg.IdleTimeout)
+	j.open()
+	near := &legEnd{j: j, dir: ClientToOrigin, content: content, text: client, leg: j.client, tapped: true}
+	far := &legEnd{j: j, dir: OriginToClient, content: content, text: origin, leg: j.origin}
+	err := chain(ctx, j.s, services, near, far)
+	if err != nil {
+		j.failed.Store(true)
+		j.client.abort()
+		j.origin.abort()
+		return serviceFailure(err)
+	}
+	if !j.finished[ClientToOrigin].Load() {
+		near.linger()
+	}
+	return nil
+}
+
+// services asks what stands between the legs.
+func (j *joint) services() []Service {
+	if j.e.cfg.Services == nil {
+		return nil
+	}
+	return j.e.cfg.Services(j.s)
+}
+
+// reasonService is why a session ends whose service gives no reason.
+const reasonService = "service"
+
+func serviceFailure(err error) error {
+	var f *failure
+	var r interface{ Reason() string }
+	switch {
+	case errors.As(err, &r):
+		return fail(r.Reason(), err, 0)
+	case errors.As(err, &f):
+		return f
+	}
+	return fail(reasonService, err, 0)
+}
+
+// chain runs services in order, each in a goroutine of its own, with pipes
+// between them. The error of the first that fails is returned when all have
+// ended.
+func chain(ctx context.Context, s *Session, services []Service, client, origin End) error {
+	if len(services) == 1 {
+		return services[0].Carry(ctx, s, client, origin)
+	}
+	var wg sync.WaitGroup
+	var once sync.Once
+	var first error
+	near := client
+	for i, service := range services {
+		far, next := origin, End(nil)
+		if i < len(services)-1 {
+			far, next = pipe()
+		}
+		left, right := near, far
+		wg.Go(func() {
+			if err := service.Carry(ctx, s, left, right); err != nil {
+				once.Do(func() { first = err })
+				left.Abort()
+				right.Abort()
+				return
+			}
+			for _, end := range []End{left, right} {
+				if p, ok := end.(*pipeEnd); ok {
+					p.leave()
+				}
+			}
+		})
+		near = next
+	}
+	wg.Wait()
+	return first
+}
+
+// cleartext is a TLS connection over a leg, or the leg of a plain session.
+type cleartext interface {
+	io.Reader
+	io.Writer
+	CloseWrite() error
+}
+
+// legEnd is a leg as services see it. The tap sees the client's.
+type legEnd struct {
+	j       *joint
+	dir     Direction // of what is read
+	content Content
+	text    cleartext
+	leg     *leg
+	tapped  bool
+	tapping [2]sync.Mutex // by direction; both to end the stream
+
+	ahead  [1]byte // read by Await
+	has    bool    // ahead holds an octet
+	ending error   // sticky
+}
+
+// Read implements End. While it waits the leg holds no buffer.
+func (e *legEnd) Read(p []byte) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if e.has {
+		e.has = false
+		p[0] = e.ahead[0]
+		n, _ = e.text.Read(p[1:]) // does not wait; an error comes again
+		n++
+	} else if n, err = e.read(p); err != nil {
+		return 0, err
+	}
+	return n, e.moved(e.dir, p[:n])
+}
+
+// moved accounts for octets of this leg.
+func (e *legEnd) moved(dir Direction, p []byte) error {
+	if !e.tapped {
+		e.j.progress.Add(int64(len(p)))
+		return nil
+	}
+	e.tapping[dir].Lock()
+	defer e.tapping[dir].Unlock()
+	if e.j.failed.Load() {
+		return errAborted
+	}
+	e.j.relayed(dir, e.content, p)
+	return nil
+}
+
+// Await returns when Read will not wait.
+func (e *legEnd) Await() error {
+	if e.has {
+		return nil
+	}
+	n, err := e.read(e.ahead[:])
+	e.has = n > 0
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// read is Read without account of what came.
+func (e *legEnd) read(p []byte) (int, error) {
+	for e.ending == nil {
+		n, err := e.text.Read(p)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == nil:
+		case errors.Is(err, errAgain):
+			if err := e.leg.flushIfFree(); err != nil {
+				e.ending = e.broken(err)
+			} else if err := e.j.await(e.leg, 0); err != nil {
+				e.ending = err
+			}
+		case err == io.EOF:
+			if e.tapped {
+				e.j.end(e.dir)
+			} else {
+				e.j.finished[e.dir].Store(true)
+			}
+			e.ending = io.EOF
+		case isTimeout(err): // an old deadline; only await decides on idleness
+			e.leg.SetReadDeadline(time.Time{})
+		default:
+			e.ending = e.broken(err)
+		}
+	}
+	return 0, e.ending
+}
+
+// Write implements End.
+func (e *legEnd) Write(p []byte) (int, error) {
+	if err := e.moved(e.dir.Opposite(), p); err != nil {
+		return 0, err
+	}
+	n, err := e.text.Write(p)
+	if err == nil {
+		err = e.leg.flush()
+	}
+	if err != nil {
+		return n, e.broken(err)
+	}
+	return n, nil
+}
+
+// CloseWrite implements End.
+func (e *legEnd) CloseWrite() error {
+	if e.tapped && !e.j.finished[e.dir.Opposite()].Load() {
+		e.j.end(e.dir.Opposite())
+	}
+	if e.text != cleartext(e.leg) {
+		e.text.CloseWrite() // a leg that is gone shows next
+	}
+	if err := e.leg.closeWrite(); err != nil && !isGone(err) {
+		return e.broken(err)
+	}
+	return nil
+}
+
+// Abort implements End.
+func (e *legEnd) Abort() {
+	e.j.failed.Store(true)
+	e.leg.abort()
+}
+
+// linger discards for a moment what the far end still sends, so that what was
+// written to it arrives: closing with octets unread would reset the connection.
+func (e *legEnd) linger() {
+	if e.CloseWrite() != nil {
+		return
+	}
+	e.leg.SetReadDeadline(time.Now().Add(lingering))
+	for {
+		e.leg.consume(len(e.leg.unread()))
+		if e.leg.fill(true) != nil {
+			return
+		}
+	}
+}
+
+// broken gives the failure for this leg. What breaks first, and not because the
+// session is being reset, is why it ends.
+func (e *legEnd) broken(err error) error {
+	var f *failure
+	if errors.As(err, &f) {
+		return f
+	}
+	e.tapping[0].Lock()
+	defer e.tapping[0].Unlock()
+	e.tapping[1].Lock()
+	defer e.tapping[1].Unlock()
+	if e.j.failed.Swap(true) {
+		return errAborted
+	}
+	switch {
+	case e.tapped:
+		return e.j.broken(e.dir, err)
+	case isTimeout(err):
+		return fail(reasonIdle, err, 0)
+	}
+	return fail(reasonOriginReset, err, 0)
+}
+
+// errAborted is what a service gets from its ends after Abort.
+var errAborted = errors.New("the session is being reset")
+
+// pipeEnd is one end of the connection between two services. It has no buffer:
+// a write waits for its reader.
+type pipeEnd struct {
+	*io.PipeReader
+	w *io.PipeWriter
+}
+
+func pipe() (a, b *pipeEnd) {
+	ar, bw := io.Pipe()
+	br, aw := io.Pipe()
+	return &pipeEnd{ar, aw}, &pipeEnd{br, bw}
+}
+
+func (p *pipeEnd) Write(b []byte) (int, error) { return p.w.Write(b) }
+
+func (p *pipeEnd) CloseWrite() error { return p.w.Close() }
+
+func (p *pipeEnd) Abort() {
+	p.CloseWithError(errAborted)
+	p.w.CloseWithError(errAborted)
+}
+
+// leave is for a service that has ended in order: nobody reads here any more.
+func (p *pipeEnd) leave() {
+	p.w.Close()
+	p.PipeReader.Close()
+}

@@ -1,0 +1,205 @@
+package decrypt
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// carryFunc is a Service.
+type carryFunc func(ctx context.Context, s *Session, client, origin End) error
+
+func (f carryFunc) Carry(ctx context.Context, s *Session, client, origin End) error {
+	return f(ctx, s, client, origin)
+}
+
+// through copies both ways and changes what goes to the client.
+func through(change func([]byte)) carryFunc {
+	return func(_ context.Context, _ *Session, client, origin End) error {
+		var wg sync.WaitGroup
+		var errs [2]error
+		move := func(err *error, to, from End, change func([]byte)) {
+			p := make([]byte, 20_000)
+			for {
+				if a, ok := from.(interface{ Await() error }); ok {
+					if *err = a.Await(); *err != nil {
+						break
+					}
+				}
+				n, rerr := from.Read(p)
+				change(p[:n])
+				if n > 0 {
+					if _, *err = to.Write(p[:n]); *err != nil {
+						break
+					}
+				}
+				if rerr == io.EOF {
+					*err = to.CloseWrite()
+					return
+				}
+				if *err = rerr; rerr != nil {
+					break
+				}
+			}
+			client.Abort()
+			origin.Abort()
+		}
+		wg.Go(func() { move(&errs[0], origin, client, func([]byte) {}) })
+		wg.Go(func() { move(&errs[1], client, origin, change) })
+		wg.Wait()
+		return errors.Join(errs[:]...)
+	}
+}
+
+func services(in ...Service) func(*Session) []Service {
+	return func(*Session) []Service { return in }
+}
+
+func upper(p []byte) { copy(p, bytes.ToUpper(p)) }
+
+// withoutA drops, in place, the meaning of each A.
+func withoutA(p []byte) { copy(p, bytes.ReplaceAll(p, []byte("A"), []byte("_"))) }
+
+func TestServices(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		in   []Service
+		want string
+	}{
+		{"one", []Service{through(upper)}, "A BANANA"},
+		{"order", []Service{through(withoutA), through(upper)}, "_ B_N_N_"},
+		{"other order", []Service{through(upper), through(withoutA), through(func([]byte) {})}, "A BANANA"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newTLSTestbed(t, echo, nil, func(b *testbed) { b.cfg.Services = services(tt.in...) })
+			c := b.client(nil)
+			io.WriteString(c, "a banana")
+			c.CloseWrite()
+			if got, err := io.ReadAll(c); string(got) != tt.want || err != nil {
+				t.Errorf("read %q, %v, want %q", got, err, tt.want)
+			}
+			c.Close()
+			if s := b.session(); s.Outcome != Bumped || s.Reason != "" {
+				t.Errorf("outcome %s, reason %q, %v", s.Outcome, s.Reason, s.Err)
+			}
+			if got := b.tap.data[ClientToOrigin].String(); got != "a banana" {
+				t.Errorf("tap saw %q of the client", got)
+			}
+			if got := b.tap.data[OriginToClient].String(); got != tt.want {
+				t.Errorf("tap saw %q for the client", got)
+			}
+		})
+	}
+}
+
+func TestServiceBulk(t *testing.T) {
+	const size = 8 << 20
+	b := newTLSTestbed(t, echo, nil, func(b *testbed) {
+		b.cfg.Services = services(through(func([]byte) {}), through(func([]byte) {}))
+	})
+	c := b.client(nil)
+	c.SetDeadline(time.Now().Add(60 * time.Second))
+	sent := make([]byte, size)
+	rand.Read(sent)
+	go func() {
+		c.Write(sent)
+		c.CloseWrite()
+	}()
+	if got, err := io.ReadAll(c); !bytes.Equal(got, sent) || err != nil {
+		t.Errorf("%d octets came back, or others than sent; %v", len(got), err)
+	}
+	c.Close()
+	b.session()
+}
+
+// TestServiceAnswers is about a service that answers in the origin's place, and
+// ends while the client is still sending.
+func TestServiceAnswers(t *testing.T) {
+	b := newTLSTestbed(t, func(c *tls.Conn) { io.Copy(io.Discard, c) }, nil, func(b *testbed) {
+		b.cfg.Services = services(carryFunc(func(_ context.Context, s *Session, client, _ End) error {
+			client.Read(make([]byte, 10))
+			io.WriteString(client, "no")
+			s.Served("guard", "blocked")
+			return nil
+		}))
+	})
+	c := b.client(nil)
+	c.Write(make([]byte, 100_000))
+	if got, err := io.ReadAll(c); string(got) != "no" || err != nil {
+		t.Errorf("read %q, %v", got, err)
+	}
+	c.Close()
+	if s := b.session(); s.Reason != "" || s.Services()["guard"] != "blocked" {
+		t.Errorf("reason %q, services %v", s.Reason, s.Services())
+	}
+}
+
+type refusal string
+
+func (r refusal) Error() string  { return "refused: " + string(r) }
+func (r refusal) Reason() string { return string(r) }
+
+func TestServiceFails(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"of its own", refusal("smuggling"), "smuggling"},
+		{"unknown", io.ErrUnexpectedEOF, "service"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newTLSTestbed(t, echo, nil, func(b *testbed) {
+				b.cfg.Services = services(through(upper), carryFunc(func(_ context.Context, _ *Session, client, _ End) error {
+					client.Read(make([]byte, 10))
+					return tt.err
+				}), through(upper))
+			})
+			c := b.client(nil)
+			io.WriteString(c, "a banana")
+			if got, err := io.ReadAll(c); err == nil {
+				t.Errorf("read %q and an orderly end", got)
+			}
+			if s := b.session(); s.Reason != tt.want {
+				t.Errorf("reason %q (%v), want %q", s.Reason, s.Err, tt.want)
+			}
+		})
+	}
+}
+
+// TestServiceLegBreaks: who resets is told from who does not.
+func TestServiceLegBreaks(t *testing.T) {
+	b := newTLSTestbed(t, func(c *tls.Conn) {
+		c.NetConn().(*net.TCPConn).SetLinger(0)
+		c.NetConn().Close()
+	}, nil, func(b *testbed) { b.cfg.Services = services(through(upper)) })
+	c := b.client(nil)
+	if got, err := io.ReadAll(c); err == nil {
+		t.Errorf("read %q and an orderly end", got)
+	}
+	if s := b.session(); s.Reason != reasonOriginReset {
+		t.Errorf("reason %q (%v)", s.Reason, s.Err)
+	}
+}
+
+func TestServicePlain(t *testing.T) {
+	serve := func(_ *testbed, c net.Conn) { io.Copy(c, c) }
+	b := newTestbed(t, serve, func(b *testbed) { b.cfg.Services = services(through(upper)) })
+	c := b.dial()
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: www.example.test\r\n\r\n")
+	c.CloseWrite()
+	if got, err := io.ReadAll(c); string(got) != "GET / HTTP/1.1\r\nHOST: WWW.EXAMPLE.TEST\r\n\r\n" || err != nil {
+		t.Errorf("read %q, %v", got, err)
+	}
+	c.Close()
+	if s := b.session(); s.Outcome != Passed || s.Reason != "" {
+		t.Errorf("outcome %s, reason %q", s.Outcome, s.Reason)
+	}
+}
