@@ -165,7 +165,7 @@ func (o *outlet) openPorts(m config.Mirror, log *slog.Logger) error {
 		return errors.Join(errs...)
 	}
 	for _, name := range m.Interfaces {
-		p, _, err := port.Open(port.Config{Interface: name, Method: port.Method(m.Method), Full: full, MTU: m.MTU, Logger: log})
+		p, _, err := port.Open(port.Config{Interface: name, Method: port.Method(m.Method), Full: full, Patience: m.Patience, MTU: m.MTU, Logger: log})
 		if err != nil {
 			return errors.Join(err, o.close())
 		}

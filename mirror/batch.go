@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/clearspan/clearspan/mirror/internal/checksum"
@@ -16,6 +17,7 @@ const maxSegments = 1 << 8
 // they build frames, so that an idle conversation costs no buffer.
 type batch struct {
 	n       int // frames built and not sent
+	mss     int // what the sink's MTU allowed when they were begun
 	size    int // payload octets that a segment may carry now
 	super   int // payload octets that a super-segment may carry now; not above size: none are built
 	tsval   uint32
@@ -53,7 +55,8 @@ func (c *Conversation) begin() *batch {
 // start prepares an emptied batch for what comes next.
 func (c *Conversation) start(b *batch) {
 	b.acked = c.acked
-	mss := min(max(c.sink.MTU(), minMTU), maxMTU) - c.layout.overhead()
+	mss := c.allowed()
+	b.mss = mss
 	if c.due {
 		c.putDue(b, mss)
 	}
@@ -64,21 +67,30 @@ func (c *Conversation) start(b *batch) {
 	}
 }
 
+// allowed returns the MSS that the sink's MTU allows now.
+func (c *Conversation) allowed() int {
+	return min(max(c.sink.MTU(), minMTU), maxMTU) - c.layout.overhead()
+}
+
 // finish sends the rest of b and gives it back.
 func (c *Conversation) finish(b *batch) {
-	c.flush(b)
+	c.flush(b, false)
 	batches.Put(b)
 }
 
-// flush sends what b holds and empties it.
-func (c *Conversation) flush(b *batch) {
+// flush sends what b holds and empties it. With again, payload that the sink
+// did not take because its MTU has shrunk is not lost: it returns how many of the
+// last octets are to be put once more, smaller.
+func (c *Conversation) flush(b *batch, again bool) (back int) {
 	if b.n == 0 {
-		return
+		return 0
 	}
 	n, err := c.sink.Send(b.frames[:b.n])
-	c.settle(b, min(max(n, 0), b.n), err)
+	again = again && err != nil && errors.Is(err, ErrTooLong) && c.allowed() < b.mss
+	back = c.settle(b, min(max(n, 0), b.n), err, again)
 	clear(b.frames[:b.n]) // holds no payload of the caller's any longer
 	b.n = 0
+	return back
 }
 
 // put appends one segment to b, which has room for it. The segment acknowledges
@@ -148,8 +160,10 @@ func (c *Conversation) append(b *batch, header, payload []byte, s sent) {
 }
 
 // settle books a batch of which the sink took the first n frames, and perhaps
-// part of the next, and takes back what the others would have told.
-func (c *Conversation) settle(b *batch, n int, err error) {
+// part of the next, and takes back what the others would have told. With again
+// their payload is not lost, and the sequence goes back: by how many octets, it
+// returns.
+func (c *Conversation) settle(b *batch, n int, err error, again bool) (back int) {
 	c.acked = b.acked
 	for i := range n {
 		s := &b.sent[i]
@@ -162,12 +176,17 @@ func (c *Conversation) settle(b *batch, n int, err error) {
 		c.note = ""
 	}
 	if n == b.n {
-		return
+		return 0
 	}
 	c.settlePart(&b.frames[n], &b.sent[n])
 	reason := LossReason(err)
 	for i := n; i < b.n; i++ {
 		s := &b.sent[i]
+		if again && s.n > 0 {
+			c.next[s.dir] -= uint32(s.n)
+			back += int(s.n)
+			continue
+		}
 		c.ledger.framesLost += uint64(s.count) + 1
 		c.ledger.lose(s.dir, uint64(s.n), reason)
 		switch {
@@ -187,6 +206,7 @@ func (c *Conversation) settle(b *batch, n int, err error) {
 			c.next[dir] = c.shown[dir] + maxGap
 		}
 	}
+	return back
 }
 
 // settlePart books what the sink took of the first frame that it refused, and

@@ -14,6 +14,9 @@ const (
 	// sink has missed in one go. Half the number space and more would look like
 	// data from the past (RFC 9293, Section 3.4).
 	maxGap = 1 << 30
+	// maxRecuts bounds how often the octets of one call are cut anew because the
+	// sink's MTU shrinks meanwhile.
+	maxRecuts = 4
 	// maxNote bounds the comment that waits for a frame, in octets.
 	maxNote = 32 << 10
 )
@@ -134,25 +137,36 @@ func (c *Conversation) Data(dir Direction, p []byte) {
 		return
 	}
 	b := c.begin()
-	for len(p) > 0 {
-		if b.n > batchFrames-2 { // room for an ACK and a segment
-			c.flush(b)
-			c.start(b)
+	for at, recuts := 0, maxRecuts; ; c.start(b) {
+		for at < len(p) && b.n <= batchFrames-2 { // room for an ACK and a segment
+			at += c.putData(b, dir, p[at:])
 		}
-		c.putACK(b, dir, min(len(p), b.size))
-		n, count := c.together(b, dir, p)
-		flags := uint8(flagACK)
-		if n == len(p) {
-			flags |= flagPSH
+		if back := c.flush(b, recuts > 0); back > 0 {
+			at -= back
+			recuts--
 		}
-		if count > 1 {
-			c.putSuper(b, dir, flags, p[:n], count)
-		} else {
-			c.put(b, dir, flags, p[:n])
+		if at == len(p) {
+			break
 		}
-		p = p[n:]
 	}
-	c.finish(b)
+	batches.Put(b)
+}
+
+// putData appends the first octets of p to b as one frame, behind an
+// acknowledgement if one is wanted, and returns how many.
+func (c *Conversation) putData(b *batch, dir Direction, p []byte) int {
+	c.putACK(b, dir, min(len(p), b.size))
+	n, count := c.together(b, dir, p)
+	flags := uint8(flagACK)
+	if n == len(p) {
+		flags |= flagPSH
+	}
+	if count > 1 {
+		c.putSuper(b, dir, flags, p[:n], count)
+	} else {
+		c.put(b, dir, flags, p[:n])
+	}
+	return n
 }
 
 // Skip leaves out n octets of direction dir and counts them as lost for

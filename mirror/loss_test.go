@@ -3,6 +3,7 @@ package mirror_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/clearspan/clearspan/mirror"
@@ -220,6 +221,70 @@ func TestMTUChangesOnTheWay(t *testing.T) {
 	checkClean(t, recorder.Frames())
 	if diff := cmp.Diff([]int{1500, 600, 1500, 1500, 576}, longest); diff != "" {
 		t.Errorf("longest packets (-want +got):\n%s", diff)
+	}
+}
+
+// shrinking is a sink whose MTU goes down while it is sent to, so that the rest of
+// what it was given is too long.
+type shrinking struct {
+	mirrortest.Recorder
+	at   []int // sends at which that happens
+	by   int
+	sent int
+}
+
+func (s *shrinking) Send(frames []mirror.Frame) (int, error) {
+	s.sent++
+	if !slices.Contains(s.at, s.sent) {
+		return s.Recorder.Send(frames)
+	}
+	n, _ := s.Recorder.Send(frames[:len(frames)/2])
+	s.SetMTU(s.MTU() - s.by)
+	return n, mirror.ErrTooLong
+}
+
+// TestMTUShrinksMeanwhile: what has become too long is cut anew.
+func TestMTUShrinksMeanwhile(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		at    []int
+		by    int
+		super int
+		lost  bool
+	}{
+		{"once", []int{3}, 300, 0, false},
+		{"again and again", []int{2, 3, 4, 5}, 50, 0, false},
+		{"for ever", []int{2, 3, 4, 5, 6, 7, 8, 9}, 10, 0, true},
+		{"not really", []int{3}, 0, 0, true},
+		{"super-segments", []int{2, 4}, 300, 65535, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &shrinking{at: tt.at, by: tt.by}
+			s.SetSegmentLimit(tt.super)
+			c := mirror.Open(s, flow4, mirror.Options{})
+			sent := [2][]byte{random(500_000), random(70_000)}
+			c.Data(toOrigin, sent[0])
+			c.Data(toClient, sent[1])
+			account := c.Close()
+			got := one(t, s.Frames())
+			for _, f := range got.Findings {
+				if !tt.lost {
+					t.Error(f)
+				}
+			}
+			for dir := range sent {
+				shown := account.Octets[dir]
+				if shown+account.LostOctets(mirror.Direction(dir)) != uint64(len(sent[dir])) || got.Octets[dir] != shown {
+					t.Errorf("direction %d: %d octets recorded, account %+v", dir, got.Octets[dir], account)
+				}
+				if !tt.lost && !bytes.Equal(got.Streams[dir], sent[dir]) {
+					t.Errorf("direction %d: %d octets with gaps %v", dir, len(got.Streams[dir]), got.Gaps[dir])
+				}
+			}
+			if lost := account.Lost != nil; lost != tt.lost {
+				t.Errorf("lost %v", account.Lost)
+			}
+		})
 	}
 }
 

@@ -110,7 +110,7 @@ func TestFullFile(t *testing.T) {
 				Mirror: &policy.Mirrors{All: true}, Content: []Content{Decrypted}, ALPNOffer: []string{"h2", "http/1.1"}},
 		}},
 		Mirrors: []Mirror{
-			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Method: GSO, MTU: 9000, Full: Block, Ports: MapPorts,
+			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Method: GSO, MTU: 9000, Full: Block, Patience: 30 * time.Second, Ports: MapPorts,
 				PortMap: map[uint16]uint16{443: 80, 465: 25}, STARTTLS: KeepSTARTTLS, HTTP2: KeepHTTP2,
 				Mark: Mark{VLAN: 7, MAC: MAC{0x0a, 0, 0, 0, 0, 1}, DSCP: 63}, Content: []Content{Decrypted, Plain, Tunneled}},
 			{Name: "files", Kind: PCAPNG, Directory: "testdata/state/captures",

@@ -132,6 +132,9 @@ type Mirror struct {
 	// Full defaults to drop, for pcapng to block. A pcap-over-ip mirror only
 	// drops, so that no reader can delay a session.
 	Full Full
+	// Patience bounds how long sessions wait with full: block, for room and for the
+	// link. Kind interface only. Default 5s.
+	Patience time.Duration
 	// Ports is the port map. Default: default.
 	Ports PortMode
 	// PortMap is the map for Ports == MapPorts, from true port to shown port.
@@ -151,7 +154,7 @@ func DefaultMirror(name string, kind Kind) Mirror {
 	}
 	switch kind {
 	case Interface:
-		m.Method = AutoMethod
+		m.Method, m.Patience = AutoMethod, 5*time.Second
 	case PCAPNG:
 		m.Full = Block
 		m.Rotate = Rotate{Size: 1 << 30, Every: time.Hour, Keep: 168}
@@ -187,7 +190,7 @@ func (r *reader) mirror(n *node, names map[string]int, state string) Mirror {
 	m := DefaultMirror(name, kind)
 	if kind == "" {
 		// What the other keys may hold depends on the kind.
-		t.accept("interface", "method", "directory", "rotate", "secrets", "listen", "slow", "remote", "vni", "source", "mtu", "full",
+		t.accept("interface", "method", "directory", "rotate", "secrets", "listen", "slow", "remote", "vni", "source", "mtu", "full", "patience",
 			"ports", "starttls", "http2", "mark", "content")
 		t.close()
 		return m
@@ -222,8 +225,9 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 			}
 		}
 		m.Method = value(t, "method", m.Method, oneOf(AutoMethod, SendMMsg, GSO, XDP))
+		m.Patience = value(t, "patience", m.Patience, duration(10*time.Millisecond, time.Hour))
 	} else {
-		t.foreign(kind, "interface", "method")
+		t.foreign(kind, "interface", "method", "patience")
 	}
 	if m.Kind == PCAPNG {
 		resolve := parsePath(state)

@@ -25,7 +25,7 @@
 //
 // What happens when the transmit queue is full is [Config].Full: [Drop] loses
 // the rest of the batch with [mirror.ErrFull], [Block] makes Send wait, with a
-// bound. Of a super-segment of which a device without a queue took only the
+// bound, and also for an interface that cannot be used at the moment. Of a super-segment of which a device without a queue took only the
 // first segments, the rest is lost or sent again: the device's counter tells
 // how many these were. Some drivers drop frames after they took them (the far
 // end lost its carrier a moment ago, or cannot keep up); no sender sees that,

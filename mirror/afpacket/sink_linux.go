@@ -1,6 +1,7 @@
 package afpacket
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,14 +21,18 @@ type Full uint8
 
 const (
 	Drop  Full = iota // lose the rest of the frames with mirror.ErrFull
-	Block             // wait for room, at most 5 s a frame; ends early when the link goes or the sink is closed
+	Block             // wait for room, at most Config.Patience a frame, and for the link; ends early when the sink is closed
 )
 
 // Config describes a sink. Only Interface is required.
 type Config struct {
 	Interface string // name of the interface, 1 to 15 octets; it need not exist
 	Full      Full
-	MTU       int // longest IP packet, in octets, if less than the interface's; 0: that
+	// Patience bounds how long a Send waits with Block: for room in the queue, for
+	// each frame, and for the interface, all Sends together from when it went. 0
+	// means 5 s.
+	Patience time.Duration
+	MTU      int // longest IP packet, in octets, if less than the interface's; 0: that
 	// GSO has the kernel, or the adapter, cut super-segments of up to 64 KiB:
 	// the sink is a mirror.Segmenter. A software device is kept from leaving
 	// checksums unfinished (transmit checksum offload is switched off until
@@ -50,9 +55,12 @@ const (
 	// maxBackoff. 2 ms is about what 8 MiB take to leave at 25 Gbit/s.
 	minBackoff = 50 * time.Microsecond
 	maxBackoff = 2 * time.Millisecond
-	// patience bounds that wait, because a device may refuse a frame for ever
-	// (the far end of a veth pair has a smaller MTU).
-	patience = 5 * time.Second
+	// DefaultPatience is what Config.Patience is by default: a device may refuse a
+	// frame for ever (the far end of a veth pair has a smaller MTU).
+	DefaultPatience = 5 * time.Second
+	// settling is how long a Send waits with Block for the watcher to see an MTU
+	// that the kernel has lowered.
+	settling = 300 * time.Millisecond
 )
 
 // Sink sends frames out of one interface. Its methods are safe for concurrent
@@ -60,7 +68,8 @@ const (
 type Sink struct {
 	full     Full
 	mtu      int           // the longest packet wanted; 0: the interface's MTU
-	patience time.Duration // how long a blocked Send waits for one frame
+	patience time.Duration // how long a blocked Send waits for one frame, or the link
+	outage   link.Outage
 	fd       int
 	watch    *link.Watcher
 	batches  sync.Pool // of *batch
@@ -95,7 +104,7 @@ func Open(cfg Config) (*Sink, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Sink{full: cfg.Full, mtu: cfg.MTU, patience: patience, log: log}
+	s := &Sink{full: cfg.Full, mtu: cfg.MTU, patience: cmp.Or(cfg.Patience, DefaultPatience), log: log}
 	s.batches.New = func() any { return newBatch(cfg.GSO) }
 	var err error
 	if s.fd, err = openSocket(cfg); err != nil {
@@ -169,6 +178,8 @@ func (cfg *Config) check() error {
 		return fmt.Errorf("interface name %q has not 1 to %d octets", cfg.Interface, unix.IFNAMSIZ-1)
 	case cfg.Full > Block:
 		return fmt.Errorf("unknown full policy %d", cfg.Full)
+	case cfg.Patience < 0:
+		return fmt.Errorf("patience of %v is negative", cfg.Patience)
 	case cfg.SendBuffer < 0 || cfg.SendBuffer > maxSendBuffer:
 		return fmt.Errorf("send buffer of %d octets is not in 0 to %d", cfg.SendBuffer, maxSendBuffer)
 	}
@@ -193,7 +204,7 @@ func setSendBuffer(fd int, cfg Config) error {
 
 // Send implements [mirror.Sink]. Errors: mirror.ErrNoLink, mirror.ErrTooLong
 // (a frame longer than the MTU and 18 octets of Ethernet header with VLAN tag),
-// mirror.ErrFull (with Block only after 5 s), mirror.ErrClosed, and what the kernel says
+// mirror.ErrFull (these three with Block only after Patience), mirror.ErrClosed, and what the kernel says
 // to a frame that is none (shorter than 14 octets). It allocates nothing.
 func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 	if len(frames) == 0 {
@@ -206,6 +217,16 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 		var sent int
 		sent, err = s.sendBatch(b, frames[n:])
 		n += sent
+		if sent > 0 {
+			s.outage.Over()
+		}
+		if err == mirror.ErrNoLink && s.full == Block {
+			s.mu.RUnlock()
+			if s.outage.Wait(s.patience) {
+				err = nil
+			}
+			s.mu.RLock()
+		}
 	}
 	s.batches.Put(b)
 	s.mu.RUnlock()
@@ -270,6 +291,11 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 		case unix.ENETDOWN, unix.ENXIO, unix.ENODEV: // before the watcher saw it
 			return sent, mirror.ErrNoLink
 		case unix.EMSGSIZE: // MTU lowered a moment ago, or over it by 1 to 4 octets without a tag
+			if s.full == Block {
+				s.mu.RUnlock()
+				s.settle(l)
+				s.mu.RLock()
+			}
 			return sent, mirror.ErrTooLong
 		default:
 			if errno == unix.EINVAL && frames[sent].Segment > 0 { // not with this kernel or driver
@@ -278,6 +304,13 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 			}
 			return sent, os.NewSyscallError("sendmmsg", errno)
 		}
+	}
+}
+
+// settle waits for a moment for another interface state than l.
+func (s *Sink) settle(l *link.Link) {
+	for deadline := time.Now().Add(settling); s.watch.Link() == l && time.Now().Before(deadline); {
+		time.Sleep(minBackoff)
 	}
 }
 

@@ -28,16 +28,20 @@ func load(s mirror.Sink, stop <-chan struct{}) (given uint64, account mirror.Acc
 	}
 }
 
+// change is what may happen to a port.
+type change struct {
+	name         string
+	change, back func(t *testing.T)
+	lossy        bool // octets are lost for certain, unless senders wait
+	swallows     bool // the kernel may swallow frames that it took
+}
+
 // TestChangesUnderLoad changes the port under way and back. Whatever happens,
 // octets given are octets shown or lost, and what counts as shown is recorded.
+// With Block nothing counts as lost.
 func TestChangesUnderLoad(t *testing.T) {
 	link := func(t *testing.T, name string) netlink.Link { return linktest.Named(t, name) }
-	for _, tt := range []struct {
-		name         string
-		change, back func(t *testing.T)
-		lossy        bool // octets are lost for certain
-		swallows     bool // the kernel may swallow frames that it took
-	}{
+	for _, tt := range []change{
 		{"carrier", func(t *testing.T) { linktest.Must(t, netlink.LinkSetDown(link(t, linktest.Far))) },
 			func(t *testing.T) { linktest.Must(t, netlink.LinkSetUp(link(t, linktest.Far))) }, true, true},
 		{"interface down", func(t *testing.T) { linktest.Must(t, netlink.LinkSetDown(link(t, linktest.Near))) },
@@ -50,52 +54,61 @@ func TestChangesUnderLoad(t *testing.T) {
 		}, func(t *testing.T) { linktest.Must(t, netlink.LinkSetMTU(link(t, linktest.Near), 1500)) }, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			methods(t, func(t *testing.T, m Method) {
-				rec := linktest.NewRecorder(t)
-				s := openSink(t, Config{Method: m, Full: afpacket.Drop})
-				stop := make(chan struct{})
-				var given uint64
-				var account mirror.Account
-				done := make(chan struct{})
-				go func() {
-					defer close(done)
-					given, account = load(s, stop)
-				}()
-				time.Sleep(30 * time.Millisecond)
-				tt.change(t)
-				time.Sleep(300 * time.Millisecond)
-				tt.back(t)
-				linktest.Eventually(t, "usable again", func() bool { return s.Stats().Up })
-				time.Sleep(250 * time.Millisecond) // longer than a poll of the watcher
-				close(stop)
-				<-done
-
-				shown, lost := account.Octets[1], account.LostOctets(mirror.OriginToClient)
-				if shown+lost != given {
-					t.Errorf("%d octets given, %d shown + %d lost", given, shown, lost)
-				}
-				if tt.lossy && lost == 0 {
-					t.Error("nothing lost")
-				}
-				a := mirrortest.NewAnalyzer(mirrortest.Options{})
-				for _, frame := range rec.Some(t, 50*time.Millisecond) {
-					a.Add(frame)
-				}
-				conversations, findings := a.Finish()
-				if len(conversations) != 1 || len(findings) > 0 {
-					t.Fatalf("%d conversations, %v", len(conversations), findings)
-				}
-				for _, f := range conversations[0].Findings {
-					t.Error(f)
-				}
-				recorded := conversations[0].Octets[1]
-				if recorded != shown && !tt.swallows || recorded > shown {
-					t.Errorf("%d octets recorded, %d shown, %d lost: %v", recorded, shown, lost, account.Lost)
-				}
-				t.Logf("given %d shown %d recorded %d lost %v", given, shown, recorded, account.Lost)
-			})
+			for full, name := range []string{"drop", "block"} {
+				t.Run(name, func(t *testing.T) {
+					methods(t, func(t *testing.T, m Method) { tt.underLoad(t, m, afpacket.Full(full)) })
+				})
+			}
 		})
 	}
+}
+
+func (tt *change) underLoad(t *testing.T, m Method, full afpacket.Full) {
+	rec := linktest.NewRecorder(t)
+	s := openSink(t, Config{Method: m, Full: full})
+	stop := make(chan struct{})
+	var given uint64
+	var account mirror.Account
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		given, account = load(s, stop)
+	}()
+	time.Sleep(30 * time.Millisecond)
+	tt.change(t)
+	time.Sleep(300 * time.Millisecond)
+	tt.back(t)
+	linktest.Eventually(t, "usable again", func() bool { return s.Stats().Up })
+	time.Sleep(250 * time.Millisecond) // longer than a poll of the watcher
+	close(stop)
+	<-done
+
+	shown, lost := account.Octets[1], account.LostOctets(mirror.OriginToClient)
+	if shown+lost != given {
+		t.Errorf("%d octets given, %d shown + %d lost", given, shown, lost)
+	}
+	if tt.lossy && full == afpacket.Drop && lost == 0 {
+		t.Error("nothing lost")
+	}
+	if full == afpacket.Block && lost > 0 {
+		t.Errorf("lost %v", account.Lost)
+	}
+	a := mirrortest.NewAnalyzer(mirrortest.Options{})
+	for _, frame := range rec.Some(t, 50*time.Millisecond) {
+		a.Add(frame)
+	}
+	conversations, findings := a.Finish()
+	if len(conversations) != 1 || len(findings) > 0 {
+		t.Fatalf("%d conversations, %v", len(conversations), findings)
+	}
+	for _, f := range conversations[0].Findings {
+		t.Error(f)
+	}
+	recorded := conversations[0].Octets[1]
+	if recorded != shown && !tt.swallows || recorded > shown {
+		t.Errorf("%d octets recorded, %d shown, %d lost: %v", recorded, shown, lost, account.Lost)
+	}
+	t.Logf("given %d shown %d recorded %d lost %v", given, shown, recorded, account.Lost)
 }
 
 // TestPortAppears: a sink opened before its interface works once that is there,

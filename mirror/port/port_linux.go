@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
@@ -26,8 +27,9 @@ type Config struct {
 	Interface string // name of the interface, 1 to 15 octets; it need not exist
 	Method    Method // "" is Auto
 	Full      afpacket.Full
-	MTU       int          // longest IP packet, in octets, if less than the interface's; 0: that
-	Logger    *slog.Logger // nil discards
+	Patience  time.Duration // as in afpacket.Config
+	MTU       int           // longest IP packet, in octets, if less than the interface's; 0: that
+	Logger    *slog.Logger  // nil discards
 }
 
 // Sink is what every method opens.
@@ -68,13 +70,13 @@ func Open(cfg Config) (Sink, Method, error) {
 func open(cfg Config, m Method) (Sink, error) {
 	switch m {
 	case SendMMsg, GSO:
-		s, err := afpacket.Open(afpacket.Config{Interface: cfg.Interface, Full: cfg.Full, GSO: m == GSO, MTU: cfg.MTU, Logger: cfg.Logger})
+		s, err := afpacket.Open(afpacket.Config{Interface: cfg.Interface, Full: cfg.Full, Patience: cfg.Patience, GSO: m == GSO, MTU: cfg.MTU, Logger: cfg.Logger})
 		if err != nil {
 			return nil, err
 		}
 		return s, nil
 	case XDP:
-		s, err := xdp.Open(xdp.Config{Interface: cfg.Interface, Full: cfg.Full, MTU: cfg.MTU, Logger: cfg.Logger})
+		s, err := xdp.Open(xdp.Config{Interface: cfg.Interface, Full: cfg.Full, Patience: cfg.Patience, MTU: cfg.MTU, Logger: cfg.Logger})
 		if err != nil {
 			return nil, err
 		}

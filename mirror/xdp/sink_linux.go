@@ -1,6 +1,7 @@
 package xdp
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -18,8 +19,9 @@ import (
 type Config struct {
 	Interface string // name of the interface, 1 to 15 octets; it need not exist
 	Full      afpacket.Full
-	MTU       int          // longest IP packet, in octets, if less than the interface's; 0: that
-	Logger    *slog.Logger // nil discards
+	Patience  time.Duration // as in afpacket.Config
+	MTU       int           // longest IP packet, in octets, if less than the interface's; 0: that
+	Logger    *slog.Logger  // nil discards
 }
 
 const (
@@ -31,10 +33,9 @@ const (
 	MaxMTU = largeChunk - frameOverhead
 
 	// A blocked Send looks again after minBackoff, then after twice that, up to
-	// maxBackoff, for patience at most; see package afpacket.
+	// maxBackoff, for Config.Patience at most; see package afpacket.
 	minBackoff = 50 * time.Microsecond
 	maxBackoff = 2 * time.Millisecond
-	patience   = 5 * time.Second
 	// stalls bounds how often a call of the kernel is repeated that did
 	// nothing and gave no reason.
 	stalls = 8
@@ -45,7 +46,8 @@ const (
 type Sink struct {
 	full      afpacket.Full
 	mtu       int           // the longest packet wanted
-	patience  time.Duration // how long a blocked Send waits for one frame
+	patience  time.Duration // how long a blocked Send waits for one frame, or the link
+	outage    link.Outage
 	log       *slog.Logger
 	name      string
 	namespace *namespace
@@ -69,10 +71,12 @@ func Open(cfg Config) (*Sink, error) {
 	switch {
 	case cfg.Interface == "" || len(cfg.Interface) >= unix.IFNAMSIZ:
 		return nil, fmt.Errorf("interface name %q has not 1 to %d octets", cfg.Interface, unix.IFNAMSIZ-1)
+	case cfg.Patience < 0:
+		return nil, fmt.Errorf("patience of %v is negative", cfg.Patience)
 	case cfg.Full > afpacket.Block:
 		return nil, fmt.Errorf("unknown full policy %d", cfg.Full)
 	}
-	s := &Sink{full: cfg.Full, mtu: MaxMTU, patience: patience, log: cfg.Logger, name: cfg.Interface}
+	s := &Sink{full: cfg.Full, mtu: MaxMTU, patience: cmp.Or(cfg.Patience, afpacket.DefaultPatience), log: cfg.Logger, name: cfg.Interface}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -135,7 +139,7 @@ func (s *Sink) unbind() {
 
 // Send implements [mirror.Sink]. Errors: mirror.ErrNoLink, mirror.ErrTooLong
 // (a frame longer than the MTU and 18 octets, or than MaxMTU allows),
-// mirror.ErrFull (with Block only after 5 s), mirror.ErrClosed. It allocates
+// mirror.ErrFull (these with Block only after Patience), mirror.ErrClosed. It allocates
 // nothing.
 func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 	s.mu.Lock()
@@ -144,6 +148,16 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 		var sent int
 		sent, err = s.sendSome(frames[n:])
 		n += sent
+		if sent > 0 {
+			s.outage.Over()
+		}
+		if err == mirror.ErrNoLink && s.full == afpacket.Block {
+			s.mu.Unlock()
+			if s.outage.Wait(s.patience) {
+				err = nil
+			}
+			s.mu.Lock()
+		}
 	}
 	s.mu.Unlock()
 	octets := 0
