@@ -15,6 +15,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/headroom"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/appliance/publish"
@@ -35,6 +36,7 @@ type Appliance struct {
 	metrics   *admin.Metrics
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published
+	headroom  *headroom.Headroom
 	limiter   *intake.Limiter
 	intakes   []intake.Intake
 	wires     []*wire.Intake // of these
@@ -78,6 +80,9 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 			a.Close()
 		}
 	}()
+	if err := a.openHeadroom(cfg.Limits); err != nil {
+		return nil, err
+	}
 	if err := makeState(cfg.State); err != nil {
 		return nil, err
 	}
@@ -96,7 +101,7 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 	if err := a.observe(); err != nil {
 		return nil, err
 	}
-	a.limiter = intake.NewLimiter(cfg.Limits.Sessions)
+	a.limiter = intake.NewLimiter(cfg.Limits.Sessions, a.room)
 	a.own.add(cfg)
 	if err := a.openIntakes(); err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 type generation struct {
 	*decrypt.Engine
 	policy      *policy.Table
+	relieves    bool // sessions are tunneled, not refused, where room is short
 	forger      *certs.Forger
 	authorities *authorities
 }
@@ -30,6 +31,7 @@ func (a *Appliance) observe() error {
 		return a.past.forged.Load() + s.Forged, a.past.hits.Load() + s.Hits
 	})
 	return errors.Join(
+		a.observeHeadroom(),
 		a.metrics.Counter("audit_lost_entries_total", "Audit entries that could not be written.", a.audit.Lost),
 		a.metrics.Gauge("leaf_cache_entries", "Forged leaves at hand.", func() float64 {
 			return float64(a.engine.Load().forger.Stats().Entries)
@@ -81,9 +83,14 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if a.feed.keys != nil {
 		keys = a.feed.keys.writer
 	}
+	var decides decrypt.Policy = table
+	relieves := cfg.Limits.Overload == config.TunnelOverload
+	if relieves {
+		decides = relief{table, a.headroom}
+	}
 	engine, err := decrypt.New(decrypt.Config{
 		KeyLog:             keys,
-		Policy:             table,
+		Policy:             decides,
 		Forger:             forger,
 		Verifier:           judge,
 		Tap:                a.feed,
@@ -102,7 +109,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generation{engine, table, forger, authorities}, nil
+	return &generation{engine, table, relieves, forger, authorities}, nil
 }
 
 // NewPolicy builds the rule table that cfg describes.
@@ -188,6 +195,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 	merged := *cfg
 	merged.State, merged.Intakes, merged.Authority = a.cfg.State, a.cfg.Intakes, a.cfg.Authority
 	merged.Mirrors, merged.Audit, merged.Admin = a.cfg.Mirrors, a.cfg.Audit, a.cfg.Admin
+	merged.Limits.Memory = a.cfg.Limits.Memory
 	if a.publish == nil {
 		merged.Leaf.CRL = "" // nobody would serve it
 	}
@@ -206,12 +214,13 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 		a.log.Error("audit trail not reopened", "err", err)
 	}
 	for key, same := range map[string]bool{
-		"state":     a.cfg.State == cfg.State,
-		"intake":    reflect.DeepEqual(a.cfg.Intakes, cfg.Intakes),
-		"authority": a.cfg.Authority == cfg.Authority,
-		"mirror":    reflect.DeepEqual(a.cfg.Mirrors, cfg.Mirrors),
-		"audit":     a.cfg.Audit == cfg.Audit,
-		"admin":     a.cfg.Admin == cfg.Admin,
+		"state":         a.cfg.State == cfg.State,
+		"intake":        reflect.DeepEqual(a.cfg.Intakes, cfg.Intakes),
+		"authority":     a.cfg.Authority == cfg.Authority,
+		"mirror":        reflect.DeepEqual(a.cfg.Mirrors, cfg.Mirrors),
+		"audit":         a.cfg.Audit == cfg.Audit,
+		"admin":         a.cfg.Admin == cfg.Admin,
+		"limits.memory": a.cfg.Limits.Memory == cfg.Limits.Memory,
 	} {
 		if !same {
 			a.log.Warn("change needs a restart", "key", key)

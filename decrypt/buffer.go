@@ -1,6 +1,10 @@
 package decrypt
 
-import "sync"
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+)
 
 const (
 	smallBuffer = 16 << 10  // handshakes and dialogues
@@ -14,13 +18,63 @@ var (
 	chunkBuffers = sync.Pool{New: func() any { return new([chunkBuffer]byte) }}
 )
 
+// largeLimit is how many octets of large and chunk buffers may be taken at a
+// time, largeTaken how many are.
+var largeLimit, largeTaken atomic.Int64
+
+func init() { largeLimit.Store(math.MaxInt64) }
+
+// LimitBuffers bounds, for all engines of the process, how many octets of large
+// buffers busy sessions take together; beyond that they do with small ones, of
+// 16 KiB, at a higher cost in CPU time. A session whose peer reads slowly keeps
+// its buffers while it waits: up to 576 KiB a direction, 32 KiB beyond the limit.
+// 0 is no limit. It may be called at any time.
+func LimitBuffers(octets uint64) {
+	limit := int64(min(octets, math.MaxInt64))
+	if limit == 0 {
+		limit = math.MaxInt64
+	}
+	largeLimit.Store(limit)
+}
+
+// reserve reports whether n octets more may be taken, and counts them.
+func reserve(n int64) bool {
+	if largeTaken.Add(n) > largeLimit.Load() {
+		largeTaken.Add(-n)
+		return false
+	}
+	return true
+}
+
+// takeLarge returns a large buffer, a small one where the limit is reached.
+func takeLarge() []byte {
+	if !reserve(largeBuffer) {
+		return takeSmall()
+	}
+	return largeBuffers.Get().(*[largeBuffer]byte)[:]
+}
+
+// takeChunk returns a chunk buffer, a small one where the limit is reached.
+func takeChunk() []byte {
+	if !reserve(chunkBuffer) {
+		return takeSmall()
+	}
+	return chunkBuffers.Get().(*[chunkBuffer]byte)[:]
+}
+
+func takeSmall() []byte { return smallBuffers.Get().(*[smallBuffer]byte)[:] }
+
 // release gives a buffer back to the pool that its capacity names. Buffers of
 // other capacities (a hello that outgrew its buffer) are left to the collector.
 func release(b []byte) {
 	switch cap(b) {
 	case smallBuffer:
 		smallBuffers.Put((*[smallBuffer]byte)(b[:smallBuffer]))
+	case chunkBuffer:
+		largeTaken.Add(-chunkBuffer)
+		chunkBuffers.Put((*[chunkBuffer]byte)(b[:chunkBuffer]))
 	case largeBuffer:
+		largeTaken.Add(-largeBuffer)
 		largeBuffers.Put((*[largeBuffer]byte)(b[:largeBuffer]))
 	}
 }

@@ -101,9 +101,9 @@ func (l *leg) drop() {
 func (l *leg) room(limit int) error {
 	if cap(l.in) == 0 {
 		if l.large {
-			l.in = largeBuffers.Get().(*[largeBuffer]byte)[:]
+			l.in = takeLarge()
 		} else {
-			l.in = smallBuffers.Get().(*[smallBuffer]byte)[:]
+			l.in = takeSmall()
 		}
 		l.r, l.w = 0, 0
 		return nil
@@ -119,7 +119,7 @@ func (l *leg) room(limit int) error {
 	if l.r > 0 && n <= cap(l.in)/2 {
 		copy(l.in, l.in[l.r:l.w])
 	} else {
-		b := make([]byte, min(2*n+smallBuffer, limit+smallBuffer))
+		b := make([]byte, min(2*n, limit)+smallBuffer|1) // of no pool's capacity
 		copy(b, l.in[l.r:l.w])
 		release(l.in)
 		l.in = b
@@ -249,19 +249,21 @@ func (l *leg) Write(p []byte) (int, error) {
 	if !l.collect {
 		return l.conn.Write(p)
 	}
-	if len(l.out)+len(p) > largeBuffer {
+	if len(l.out) > 0 && len(l.out)+len(p) > cap(l.out) {
 		if err := l.flushLocked(); err != nil {
 			return 0, err
 		}
 	}
-	if len(p) > largeBuffer {
+	if l.out == nil {
+		l.out = takeLarge()[:0]
+	}
+	if len(p) > cap(l.out) {
+		release(l.out)
+		l.out = nil
 		if err := l.writeLocked(p); err != nil {
 			return 0, err
 		}
 		return len(p), nil
-	}
-	if l.out == nil {
-		l.out = largeBuffers.Get().(*[largeBuffer]byte)[:0]
 	}
 	l.out = append(l.out, p...)
 	return len(p), nil

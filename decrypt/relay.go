@@ -48,16 +48,16 @@ func (j *joint) both(toOrigin, toClient func() error) error {
 // holds no complete record any more. While it waits it holds no buffer.
 func (j *joint) pumpTLS(dir Direction, src, dst *tls.Conn, from, to *leg) error {
 	for {
-		chunk := chunkBuffers.Get().(*[chunkBuffer]byte)
-		n, err := readChunk(src, chunk[:])
+		chunk := takeChunk()
+		n, err := readChunk(src, chunk)
 		if n > 0 {
 			j.relayed(dir, Decrypted, chunk[:n])
 			if _, werr := dst.Write(chunk[:n]); werr != nil {
-				chunkBuffers.Put(chunk)
+				release(chunk)
 				return j.undeliverable(dir, from, werr)
 			}
 		}
-		chunkBuffers.Put(chunk)
+		release(chunk)
 		switch {
 		case err == nil:
 			continue

@@ -103,7 +103,7 @@ func defaults(state string) *Config {
 		Policy: Policy{Default: policy.Bump},
 		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl")},
 		Admin:  Admin{Listen: "127.0.0.1:8090"},
-		Limits: Limits{Sessions: 100_000},
+		Limits: Limits{Sessions: 100_000, Overload: RefuseOverload},
 	}
 }
 

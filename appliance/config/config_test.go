@@ -124,7 +124,7 @@ func TestFullFile(t *testing.T) {
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
 		Audit:  Audit{File: "stdout"},
-		Limits: Limits{Sessions: 10, Memory: 512 << 20},
+		Limits: Limits{Sessions: 10, Memory: 512 << 20, Overload: TunnelOverload},
 	}
 	if diff := cmp.Diff(want, got, comparePlain); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)

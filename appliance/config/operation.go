@@ -23,9 +23,22 @@ type Admin struct {
 type Limits struct {
 	// Sessions is how many sessions may be open at once. Default 100000.
 	Sessions int
-	// Memory is the soft limit of the process in octets. Default 0: none.
+	// Memory is what the process may take, in octets. Default 0: what its control
+	// group and the machine have.
 	Memory uint64
+	// Overload is what happens to sessions for which there is no room. Default
+	// refuse.
+	Overload Overload
 }
+
+// Overload is what happens to sessions for which there is no memory, or no file
+// descriptors.
+type Overload string
+
+const (
+	RefuseOverload Overload = "refuse" // their connections are reset
+	TunnelOverload Overload = "tunnel" // those that would be decrypted are tunneled, as long as there is room for that
+)
 
 func (r *reader) audit(n *node, a Audit, state string) Audit {
 	t := r.table(n, "audit")
@@ -61,8 +74,9 @@ func (r *reader) limits(n *node, l Limits) Limits {
 	l.Sessions = value(t, "sessions", l.Sessions, intNumber(1, 10_000_000))
 	l.Memory = value(t, "memory", l.Memory, parseSize)
 	if l.Memory > 0 && l.Memory < 64<<20 {
-		r.fail(t.place("memory"), "memory: want at least 64MiB, or 0 for no limit")
+		r.fail(t.place("memory"), "memory: want at least 64MiB, or 0 for what there is")
 	}
+	l.Overload = value(t, "overload", l.Overload, oneOf(RefuseOverload, TunnelOverload))
 	t.close()
 	return l
 }

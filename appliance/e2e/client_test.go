@@ -153,13 +153,15 @@ func (c *scene) readFile(path string) []byte {
 	return content
 }
 
-// pool returns the certificates in a PEM file.
-func (c *scene) pool(file string) *x509.CertPool {
+// pool returns the certificates in PEM files.
+func (c *scene) pool(files ...string) *x509.CertPool {
 	c.Helper()
-	pem, err := os.ReadFile(file)
 	pool := x509.NewCertPool()
-	if err != nil || !pool.AppendCertsFromPEM(pem) {
-		c.Fatalf("no certificate in %s: %v", file, err)
+	for _, file := range files {
+		pem, err := os.ReadFile(file)
+		if err != nil || !pool.AppendCertsFromPEM(pem) {
+			c.Fatalf("no certificate in %s: %v", file, err)
+		}
 	}
 	return pool
 }

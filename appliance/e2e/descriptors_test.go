@@ -3,14 +3,17 @@ package e2e
 import (
 	"io"
 	"net"
+	"strconv"
 	"testing"
 	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
 )
 
 // TestDescriptorsRunOut lets an appliance with few file descriptors have more
 // connections than it can serve, and gives them up again.
 func TestDescriptorsRunOut(t *testing.T) {
-	c := newScene(t, settings{nofile: 64})
+	c := newScene(t, settings{nofile: 256})
 	web := c.nginx()
 	page := c.page(web, "page", 100_000)
 	session := c.chat(firstPort)
@@ -19,10 +22,12 @@ func TestDescriptorsRunOut(t *testing.T) {
 	const idle = firstPort + 1
 	c.listen(idle, func(conn net.Conn) { io.Copy(io.Discard, conn) })
 	var held []net.Conn
-	for range 100 {
-		held = append(held, c.dial(idle))
+	for range 300 {
+		if conn, err := c.Client.DialContext(c.ctx, "tcp", net.JoinHostPort(lab.OriginV4, strconv.Itoa(idle))); err == nil { // else refused
+			held = append(held, conn)
+		}
 	}
-	c.awaitLog(1, "accept failed", "too many open files")
+	c.awaitLog(1, "session refused", "descriptors-short")
 	session.exchange(3) // a session that has begun does not notice
 	for _, conn := range held {
 		conn.Close()
@@ -35,7 +40,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	}
 	session.exchange(3)
 	session.end()
-	const refused = `clearspan_intake_refusals_total{intake="gateway",reason="accept-failed"}`
+	const refused = `clearspan_intake_refusals_total{intake="gateway",reason="descriptors-short"}`
 	if n := c.metrics()[refused]; n == 0 {
 		t.Errorf("%s is not counted", refused)
 	}

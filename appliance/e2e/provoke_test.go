@@ -10,19 +10,30 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
-// limited returns the appliance's program, or one that runs it with so many
-// descriptors at most, or with a variable in its environment.
-func (c *scene) limited(nofile int, env string) string {
+// limited returns the appliance's program, or one that runs it within the limits of
+// s, or with a variable in its environment.
+func (c *scene) limited(s settings) string {
 	c.Helper()
-	if nofile == 0 && env == "" {
-		return binary
+	program := binary
+	if s.plain {
+		var err error
+		if program, err = plainBinary(); err != nil {
+			c.Fatal(err)
+		}
+	}
+	if s.nofile == 0 && s.memory == nil && s.env == "" {
+		return program
+	}
+	enter := ":"
+	if s.memory != nil {
+		enter = s.memory.Enter()
 	}
 	limit := ""
-	if nofile > 0 {
-		limit = fmt.Sprintf("prlimit --nofile=%d -- ", nofile)
+	if s.nofile > 0 {
+		limit = fmt.Sprintf("prlimit --nofile=%d -- ", s.nofile)
 	}
 	script := filepath.Join(c.dir, "limited")
-	text := fmt.Sprintf("#!/bin/sh\nexec env %s %s%s \"$@\"\n", env, limit, binary)
+	text := fmt.Sprintf("#!/bin/sh\n%s\nexec env %s %s%s \"$@\"\n", enter, s.env, limit, program)
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		c.Fatal(err)
 	}

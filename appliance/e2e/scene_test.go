@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,18 +39,36 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		os.Chmod(dir, 0o755)
 		binary = filepath.Join(dir, "clearspan")
-		build := exec.Command("go", "build", "-race", "-o", binary, "../cmd/clearspan")
-		build.Env = append(os.Environ(), "CGO_ENABLED=1")
-		if rounds() > 1 { // figures
-			build = exec.Command("go", "build", "-o", binary, "../cmd/clearspan")
-		}
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build appliance: %v\n%s", err, out)
+		if err := compile(binary, rounds() == 1); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
 	}())
 }
+
+// compile builds the appliance.
+func compile(to string, race bool) error {
+	build := exec.Command("go", "build", "-o", to, "../cmd/clearspan")
+	if race {
+		build = exec.Command("go", "build", "-race", "-o", to, "../cmd/clearspan")
+		build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	}
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build appliance: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// plainBinary is the appliance without the race detector, for what that takes of
+// memory and time; built when it is first wanted.
+var plainBinary = sync.OnceValues(func() (string, error) {
+	if rounds() > 1 {
+		return binary, nil
+	}
+	to := binary + "-plain"
+	return to, compile(to, false)
+})
 
 const (
 	webName  = "www.example.test"
@@ -80,17 +99,19 @@ type scene struct {
 
 // settings of a scene; the zero value is the usual appliance.
 type settings struct {
-	intake string // YAML list item; default: tproxy on every port
-	policy string // YAML value of policy
-	origin string // more members of origin, such as `on_invalid: {default: block}`
-	mirror string // more YAML list items
-	http2  string // how the recorder gets HTTP/2; default: keep
-	more   string // more top-level YAML
-	nofile int    // how many descriptors the appliance may have; 0: as many as the test
-	env    string // of the appliance, NAME=VALUE; empty: nothing more than usual
-	gaps   bool   // octets are lost on the mirror port on purpose: gaps are no fault
-	blind  bool   // nobody keeps what is on the mirror port, and there are no capture files
-	full   string // of the mirror port; default: block
+	intake string           // YAML list item; default: tproxy on every port
+	policy string           // YAML value of policy
+	origin string           // more members of origin, such as `on_invalid: {default: block}`
+	mirror string           // more YAML list items
+	http2  string           // how the recorder gets HTTP/2; default: keep
+	more   string           // more top-level YAML
+	plain  bool             // without the race detector
+	nofile int              // how many descriptors the appliance may have; 0: as many as the test
+	memory *lab.MemoryGroup // of the appliance; may be nil
+	env    string           // of the appliance, NAME=VALUE; empty: nothing more than usual
+	gaps   bool             // octets are lost on the mirror port on purpose: gaps are no fault
+	blind  bool             // nobody keeps what is on the mirror port, and there are no capture files
+	full   string           // of the mirror port; default: block
 
 	network func(*netlab.Lab) (*lab.Gateway, error) // nil: lab.NewGateway
 	prepare func(*scene)                            // called before the appliance starts; may be nil
@@ -154,7 +175,7 @@ admin: {listen: 127.0.0.1:8090}
 		s.prepare(c)
 	}
 	c.kernel = c.kernelState()
-	if c.appliance, err = lab.StartAppliance(c.Box, c.dir, c.limited(s.nofile, s.env), yaml); err != nil {
+	if c.appliance, err = lab.StartAppliance(c.Box, c.dir, c.limited(s), yaml); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -283,7 +283,7 @@ func expectBody(t *testing.T, client *http.Client, req *http.Request, want strin
 func TestForwardLimit(t *testing.T) {
 	to := webOrigin(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") }))
 	o := new(recorder).options("proxy")
-	o.Limiter = NewLimiter(2)
+	o.Limiter = NewLimiter(2, nil)
 	i, err := NewExplicit("127.0.0.1:0", o)
 	proxy := serve(t, i, err)
 	get := func() (*net.TCPConn, int) {

@@ -109,17 +109,19 @@ func (o Options) complete() (Options, error) {
 type Event uint8
 
 const (
-	AcceptFailed Event = iota // accept(2) failed, as for want of descriptors
-	LimitReached              // over the session limit; the connection was reset
-	BadRequest                // not a proxy request we understand
-	Unresolved                // the destination's name has no address
-	Forbidden                 // the guard, or the intake itself, refused the destination
-	Panicked                  // the handler panicked
-	PortChanged               // an origin leg keeps the client's address but not its port
+	AcceptFailed     Event = iota // accept(2) failed, as for want of descriptors
+	LimitReached                  // over the session limit; the connection was reset
+	MemoryShort                   // there is no memory for one more session; the connection was reset
+	DescriptorsShort              // there are no file descriptors for one more session; the connection was reset
+	BadRequest                    // not a proxy request we understand
+	Unresolved                    // the destination's name has no address
+	Forbidden                     // the guard, or the intake itself, refused the destination
+	Panicked                      // the handler panicked
+	PortChanged                   // an origin leg keeps the client's address but not its port
 )
 
 var eventNames = [...]string{
-	"accept-failed", "limit-reached", "bad-request", "unresolved", "forbidden", "panicked", "port-changed",
+	"accept-failed", "limit-reached", "memory-short", "descriptors-short", "bad-request", "unresolved", "forbidden", "panicked", "port-changed",
 }
 
 // String returns the word used in metrics.

@@ -2,15 +2,22 @@ package intake
 
 import "sync/atomic"
 
+// Room tells whether the machine has room for one more session, and counts it
+// if so. If not, refused is [MemoryShort] or [DescriptorsShort]. It is called
+// concurrently.
+type Room func() (refused Event, ok bool)
+
 // Limiter bounds the sessions that are open at once, over all intakes that share
 // it. A nil Limiter does not limit. Safe for concurrent use.
 type Limiter struct {
 	max, open atomic.Int64
+	room      Room // may be nil
 }
 
-// NewLimiter returns a limiter for up to max sessions; 0 or less is no limit.
-func NewLimiter(max int) *Limiter {
-	l := new(Limiter)
+// NewLimiter returns a limiter for up to max sessions; 0 or less is no limit. room
+// may be nil.
+func NewLimiter(max int, room Room) *Limiter {
+	l := &Limiter{room: room}
 	l.SetMax(max)
 	return l
 }
@@ -26,17 +33,24 @@ func (l *Limiter) Open() int {
 	return int(l.open.Load())
 }
 
-// take counts one more session, or reports false if that would be one too many.
-func (l *Limiter) take() bool {
+// take counts one more session, or reports false, and why, if there may be none.
+func (l *Limiter) take() (refused Event, ok bool) {
 	if l == nil {
-		return true
+		return 0, true
 	}
 	n, max := l.open.Add(1), l.max.Load()
-	if max > 0 && n > max {
-		l.open.Add(-1)
-		return false
+	switch {
+	case max > 0 && n > max:
+		refused = LimitReached
+	case l.room == nil:
+		return 0, true
+	default:
+		if refused, ok = l.room(); ok {
+			return 0, true
+		}
 	}
-	return true
+	l.open.Add(-1)
+	return refused, false
 }
 
 // release gives back what take took.

@@ -149,10 +149,10 @@ func (s *server) accept(ctx context.Context, l acceptor) {
 // after it. It reports false, and leaves conn alone, if there may be no further
 // session.
 func (s *server) start(conn io.Closer, f func()) bool {
-	if !s.Limiter.take() {
-		s.Count(LimitReached)
+	if refused, ok := s.Limiter.take(); !ok {
+		s.Count(refused)
 		if missed, ok := s.throttle.allow(time.Now()); ok {
-			s.Logger.Warn("session limit reached", "missed", missed)
+			s.Logger.Warn("session refused", "reason", refused.String(), "missed", missed)
 		}
 		return false
 	}

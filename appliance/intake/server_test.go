@@ -66,7 +66,7 @@ func TestAcceptFailureClose(t *testing.T) {
 func TestLimiter(t *testing.T) {
 	var r recorder
 	o := r.options("s")
-	o.Limiter = NewLimiter(1)
+	o.Limiter = NewLimiter(1, nil)
 	config := Static{Listen: "127.0.0.1:0", Origin: echo(t).String()}
 	one, err := NewStatic(config, o)
 	addr1 := serve(t, one, err)
@@ -88,6 +88,27 @@ func TestLimiter(t *testing.T) {
 
 	o.Limiter.SetMax(0)
 	_, read = dialTest(t, addr2)
+	expect(t, read, "hello\n")
+}
+
+func TestRoom(t *testing.T) {
+	var r recorder
+	o := r.options("s")
+	var full atomic.Bool
+	o.Limiter = NewLimiter(0, func() (Event, bool) { return MemoryShort, !full.Load() })
+	i, err := NewStatic(Static{Listen: "127.0.0.1:0", Origin: echo(t).String()}, o)
+	addr := serve(t, i, err)
+	_, read := dialTest(t, addr)
+	expect(t, read, "hello\n")
+	full.Store(true)
+	if err := ending(addr); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("read without room: %v, want a reset", err)
+	}
+	if n, open := r.count(MemoryShort), o.Limiter.Open(); n != 1 || open != 1 {
+		t.Errorf("%d refused, %d open, want 1 and 1", n, open)
+	}
+	full.Store(false)
+	_, read = dialTest(t, addr)
 	expect(t, read, "hello\n")
 }
 

@@ -80,7 +80,7 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 	if err != nil {
 		return badConfig(err)
 	}
-	if err := appliance.Harden(cfg.Limits.Memory); err != nil {
+	if err := appliance.Harden(); err != nil {
 		return err
 	}
 	// Never given back: a signal that comes while the process ends must not

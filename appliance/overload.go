@@ -1,0 +1,75 @@
+package appliance
+
+import (
+	"errors"
+	"math"
+	"runtime/debug"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/headroom"
+	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// openHeadroom finds out what the process may take, and has the Go runtime and the
+// engines keep to it.
+func (a *Appliance) openHeadroom(limits config.Limits) (err error) {
+	if a.headroom, err = headroom.New(headroom.Config{Memory: limits.Memory}); err != nil {
+		return err
+	}
+	goal := int64(min(a.headroom.Goal(), math.MaxInt64))
+	if goal < debug.SetMemoryLimit(-1) { // GOMEMLIMIT may be lower
+		debug.SetMemoryLimit(goal)
+	}
+	decrypt.LimitBuffers(a.headroom.Buffers())
+	limit, whose := a.headroom.Limit()
+	a.log.Info("memory limit", "octets", limit, "of", whose, "overload", string(limits.Overload))
+	return nil
+}
+
+// room is the [intake.Room] of all intakes.
+func (a *Appliance) room() (refused intake.Event, ok bool) {
+	level, short := a.headroom.Level()
+	if level == headroom.None || level == headroom.Short && !a.engine.Load().relieves {
+		if short == "descriptors" {
+			return intake.DescriptorsShort, false
+		}
+		return intake.MemoryShort, false
+	}
+	a.headroom.Began()
+	return 0, true
+}
+
+// observeHeadroom adds the metrics of what is in use.
+func (a *Appliance) observeHeadroom() error {
+	return errors.Join(
+		a.metrics.Gauge("memory_used_octets", "Memory in use, of the limit that is closest to be reached, as last measured.",
+			func() float64 { return float64(a.headroom.Used()) }),
+		a.metrics.Gauge("memory_limit_octets", "Memory that may be used, by the smallest limit.", func() float64 {
+			limit, _ := a.headroom.Limit()
+			return float64(limit)
+		}),
+	)
+}
+
+// overload is the name in the rule's place in decisions that want of room made.
+const overload = "overload"
+
+// relief tunnels what would be decrypted while there is no room for that.
+type relief struct {
+	decrypt.Policy
+	headroom *headroom.Headroom
+}
+
+// Decide implements [decrypt.Policy].
+func (r relief) Decide(f *policy.Facts) policy.Decision {
+	d := r.Policy.Decide(f)
+	if d.Action != policy.Bump {
+		return d
+	}
+	if level, _ := r.headroom.Level(); level == headroom.Ample {
+		return d
+	}
+	return policy.Decision{Rule: overload, Action: policy.Tunnel, Treatment: d.Treatment}
+}
