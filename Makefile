@@ -52,8 +52,9 @@ token: ## tests of keys in a PKCS #11 token (SoftHSM)
 unit: ## tests that need neither root nor packages
 	$(GO) test -short ./...
 
-bench: packages-bench build ## relay cost against HAProxy and SSLsplit, then that of mirror ports; interleaved runs
+bench: packages-bench build ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
 	$(BIN) bench --results bench/results
+	go run ./bench/plot "$$(ls bench/results/*Z.json | tail -n 1)"
 	$(BIN) bench --emission --results bench/results
 
 fuzz: ## every fuzz target for 20 s

@@ -2,10 +2,13 @@
 // similar work, in one interleaved run on one machine. It builds its own network
 // of namespaces and needs root.
 //
-// Charged is the program under test alone: the CPU time of all its threads, user
-// and kernel, per GiB of application data relayed. Client and origin run beside
-// it on the same cores and are not counted. Absolute figures change with the
-// machine and the moment; ratios within a run are what counts.
+// Charged is the program under test alone: the CPU time of all its threads and
+// children, user and kernel, per unit of work. Client and origin run beside it on
+// the same cores and are not counted. Absolute figures change with the machine
+// and the moment; ratios within a run are what counts.
+//
+// A [workload] is what clients do; a contender is a program that stands between
+// them and the origin. Each round takes every workload through every contender.
 package bench
 
 import (
@@ -15,6 +18,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
@@ -23,30 +27,58 @@ import (
 
 // Options describes a run.
 type Options struct {
-	Binary  string    // the clearspan under test
-	Out     io.Writer // progress and the table
-	Results string    // directory for the JSON file; "" writes none
-	Rounds  int       // default 5
-	Size    int64     // octets a download, default 256 MiB
-	Clients int       // parallel downloads, default 4
-	Only    []string  // names of the programs that take part; nil: all
+	Binary    string    // the clearspan under test
+	Version   string    // of it, for the report
+	Out       io.Writer // progress and the tables
+	Results   string    // directory for the JSON file; "" writes none
+	Rounds    int       // default 5, quick 1
+	Size      int64     // octets a download, default 256 MiB, quick 32 MiB
+	Clients   int       // parallel downloads, default 4
+	Quick     bool      // a fraction of the work
+	Only      []string  // names of the programs that take part; nil: all
+	Workloads []string  // names of the workloads; nil: all
 }
 
 const (
 	prefix = "csbench"
 	name   = "www.example.test"
+	domain = "example.test"
 )
 
-// Run measures every program that is installed, round by round.
-func Run(ctx context.Context, o Options) (err error) {
+func (o Options) complete() (Options, error) {
+	rounds, size := 5, int64(256<<20)
+	if o.Quick {
+		rounds, size = 1, 32<<20
+	}
 	if o.Rounds <= 0 {
-		o.Rounds = 5
+		o.Rounds = rounds
 	}
 	if o.Size <= 0 {
-		o.Size = 256 << 20
+		o.Size = size
 	}
 	if o.Clients <= 0 {
 		o.Clients = 4
+	}
+	for _, name := range o.Workloads {
+		if !slices.Contains(Workloads(), name) {
+			return o, fmt.Errorf("unknown workload %q, want some of %v", name, Workloads())
+		}
+	}
+	return o, nil
+}
+
+// part returns n, or the eighth of it in a quick run, but no less than one.
+func (o Options) part(n int) int {
+	if o.Quick {
+		n /= 8
+	}
+	return max(n, 1)
+}
+
+// Run measures every program that is installed, round by round.
+func Run(ctx context.Context, o Options) (err error) {
+	if o, err = o.complete(); err != nil {
+		return err
 	}
 	l, err := netlab.New(prefix)
 	if err != nil {
@@ -61,32 +93,54 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := b.serve(); err != nil {
 		return err
 	}
-	contenders, skipped, err := b.contenders()
+	contenders, skipped, err := b.contenders(ctx)
 	if err != nil {
 		return err
 	}
-	wired, remove, err := b.wire()
-	if err != nil {
-		return fmt.Errorf("start %s: %w", oursWire, err)
+	if b.takes(oursWire) {
+		wired, remove, err := b.wire()
+		if err != nil {
+			return fmt.Errorf("start %s: %w", oursWire, err)
+		}
+		defer func() { err = errors.Join(err, remove()) }()
+		contenders = append(contenders, wired)
 	}
-	defer func() { err = errors.Join(err, remove()) }()
-	contenders = append(contenders, wired)
 	for _, s := range skipped {
 		fmt.Fprintf(o.Out, "skipped: %s\n", s)
 	}
 	report := newReport(o)
+	report.Skipped = skipped
 	for round := range o.Rounds {
-		for _, c := range contenders {
-			m, err := b.measure(ctx, c)
-			if err != nil {
-				return fmt.Errorf("measure %s: %w", c.name, err)
+		for _, w := range workloads {
+			if len(o.Workloads) > 0 && !slices.Contains(o.Workloads, w.kind()) || w.once && round > 0 {
+				continue
 			}
-			report.add(c.name, m)
-			fmt.Fprintf(o.Out, "round %d  %-28s %6.2f s CPU/GiB  %6.2f s\n", round+1, c.name, m.perGiB, m.elapsed.Seconds())
+			for _, c := range contenders {
+				if w.suits != nil && !w.suits(c) {
+					continue
+				}
+				m, err := b.measure(ctx, w, c)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if err != nil && c.peer {
+					// A peer that fails is a result, too.
+					fmt.Fprintf(o.Out, "round %d  %-10s %-28s failed: %v\n", round+1, w.name, c.name, err)
+					report.fail(w, c.name, err)
+					continue
+				}
+				if err != nil {
+					return fmt.Errorf("measure %s, %s: %w", w.name, c.name, err)
+				}
+				report.add(w, c.name, m)
+				fmt.Fprintf(o.Out, "round %d  %-10s %-28s %s\n", round+1, w.name, c.name, m.line(w))
+			}
 		}
 	}
 	return report.write(o)
 }
+
+func (b *bed) takes(name string) bool { return len(b.Only) == 0 || slices.Contains(b.Only, name) }
 
 // bed is the network with the origin running.
 type bed struct {
@@ -95,7 +149,10 @@ type bed struct {
 	pki     *lab.PKI
 }
 
-// serve starts the origin with one large file.
+// sizes are the objects on the origin beside the large one, in octets.
+var sizes = []int{1 << 10, 8 << 10, 64 << 10, 512 << 10, 4 << 20, 32 << 20}
+
+// serve starts the origin with its objects.
 func (b *bed) serve() error {
 	dir, err := b.gateway.Lab.Dir("origin")
 	if err != nil {
@@ -104,13 +161,18 @@ func (b *bed) serve() error {
 	if b.pki, err = lab.NewPKI(dir); err != nil {
 		return err
 	}
-	pair, err := b.pki.Issue(name)
+	pair, err := b.pki.Issue(name, "*."+domain)
 	if err != nil {
 		return err
 	}
 	web, err := lab.StartNginx(b.gateway.Origin, dir, lab.Sites(pair))
 	if err != nil {
 		return err
+	}
+	for _, size := range sizes {
+		if err := writeObject(filepath.Join(web.Root, fmt.Sprint(size)), int64(size)); err != nil {
+			return err
+		}
 	}
 	return writeObject(filepath.Join(web.Root, "object"), b.Size)
 }
@@ -134,28 +196,41 @@ func writeObject(file string, size int64) error {
 	return nil
 }
 
-// measurement is one contender in one round.
+// measurement is one workload through one contender in one round.
 type measurement struct {
-	perGiB  float64 // seconds of CPU time per GiB relayed
-	elapsed time.Duration
+	cost    float64         // seconds of CPU time per unit, or octets of memory
+	elapsed time.Duration   // of all the work
+	delays  []time.Duration // of each exchange, sorted; nil where they say nothing
 }
 
-// measure downloads the object through one contender, by all clients at once.
-func (b *bed) measure(ctx context.Context, c *contender) (measurement, error) {
-	before, err := cpuTime(c.pid)
+// measure takes a workload through a contender.
+func (b *bed) measure(ctx context.Context, w workload, c *contender) (m measurement, err error) {
+	if w.settle != nil {
+		if _, err := w.settle(ctx, b, c); err != nil { // what is to be warm is made warm
+			return m, err
+		}
+	}
+	before, err := w.cost(c)
 	if err != nil {
-		return measurement{}, err
+		return m, err
 	}
 	start := time.Now()
-	if err := b.load(ctx, c); err != nil {
-		return measurement{}, err
-	}
-	elapsed := time.Since(start)
-	time.Sleep(200 * time.Millisecond) // what the program does after the last octet
-	after, err := cpuTime(c.pid)
+	done, err := w.run(ctx, b, c)
 	if err != nil {
-		return measurement{}, err
+		return m, err
 	}
-	gib := float64(b.Size) * float64(b.Clients) / (1 << 30)
-	return measurement{(after - before).Seconds() / gib, elapsed}, nil
+	m.elapsed = time.Since(start)
+	if !done.measured {
+		time.Sleep(200 * time.Millisecond) // what the program does after the last octet
+		if done.cost, err = w.cost(c); err != nil {
+			return m, err
+		}
+	}
+	if done.before != 0 {
+		before = done.before
+	}
+	m.cost = (done.cost - before) / done.units
+	slices.Sort(done.delays)
+	m.delays = done.delays
+	return m, nil
 }

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,21 +50,30 @@ func TestCPUTime(t *testing.T) {
 func TestReport(t *testing.T) {
 	o := Options{Out: new(bytes.Buffer), Results: t.TempDir(), Clients: 1, Size: 1 << 20}
 	r := newReport(o)
+	bulk, point := workloads[0], objects()[1]
 	for _, v := range []float64{1, 9, 2} {
-		r.add(ours, measurement{perGiB: v})
-		r.add(haproxy, measurement{perGiB: 2 * v})
+		r.add(bulk, ours, measurement{cost: v, delays: []time.Duration{time.Millisecond, 2 * time.Millisecond, 9 * time.Millisecond}})
+		r.add(bulk, haproxy, measurement{cost: 2 * v})
+		r.add(point, ours, measurement{cost: v})
 	}
-	if got := r.ratio(ours, haproxy); got != 0.5 {
+	r.fail(bulk, squid, errors.New("out of breath"))
+	if got := ratio(r.figure("bulk", ours), r.figure("bulk", haproxy)); got != 0.5 {
 		t.Errorf("ratio %v, want 0.5", got)
 	}
-	if got := median([]float64{1, 9, 2, 4}); got != 3 {
+	if got := Median([]float64{1, 9, 2, 4}); got != 3 {
 		t.Errorf("median %v, want 3", got)
 	}
 	if err := r.write(o); err != nil {
 		t.Fatal(err)
 	}
-	if table := o.Out.(*bytes.Buffer).String(); !strings.Contains(table, "| clearspan | 2.00 | 1.00 to 9.00 | 0.50x | - |") {
-		t.Errorf("table:\n%s", table)
+	text := o.Out.(*bytes.Buffer).String()
+	for _, want := range []string{
+		"| clearspan | 2.00 | 1.00 to 9.00 | 0.50x | - | - | 2.00, 2.00 |",
+		"| program | 8192 |\n|---|---|\n| clearspan | 2.00 |", "Squid, bulk: out of breath",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
 	}
 	if files, _ := filepath.Glob(filepath.Join(o.Results, "*.json")); len(files) != 1 {
 		t.Errorf("files %v", files)
@@ -84,13 +95,35 @@ func TestRun(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var out bytes.Buffer
-	if err := Run(t.Context(), Options{Binary: binary, Out: &out, Rounds: 1, Size: 8 << 20, Clients: 2}); err != nil {
+	results := t.TempDir()
+	if err := Run(t.Context(), Options{Binary: binary, Out: &out, Results: results, Quick: true, Size: 8 << 20, Clients: 2}); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
-	for _, name := range []string{ours, oursMirror, oursFiles, oursWire} {
-		if !strings.Contains(out.String(), "| "+name+" |") {
-			t.Errorf("no row for %s:\n%s", name, &out)
+	file, err := filepath.Glob(filepath.Join(results, "*.json"))
+	if err != nil || len(file) != 1 {
+		t.Fatalf("files %v, %v", file, err)
+	}
+	text, err := os.ReadFile(file[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range workloads {
+		for _, name := range []string{ours, oursMirror, oursFiles, oursWire} {
+			f := r.figure(w.name, name)
+			if w.suits != nil && !w.suits(&contender{name: name, forges: true}) {
+				continue
+			}
+			if f == nil || len(f.Cost) != 1 || f.Cost[0] <= 0 {
+				t.Errorf("%s, %s: %+v", w.name, name, f)
+			}
 		}
+	}
+	if t.Failed() {
+		t.Log(&out)
 	}
 }
 

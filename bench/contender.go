@@ -2,15 +2,15 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
@@ -23,7 +23,21 @@ type contender struct {
 	clients *netlab.Namespace
 	address string // where clients connect to, and get to the origin
 	port    int
+	target  string // what they ask a proxy for with CONNECT; "" if it is none
 	pid     int
+
+	peer    bool // not ours
+	forges  bool // certificates
+	tickets bool // gives clients session tickets
+	slow    bool // by so much that it is given less to do
+
+	caches *sync.Map // tls.ClientSessionCache by worker
+}
+
+// cache returns the tickets that a worker has from this contender.
+func (c *contender) cache(worker int) tls.ClientSessionCache {
+	cache, _ := c.caches.LoadOrStore(worker, tls.NewLRUClientSessionCache(4))
+	return cache.(tls.ClientSessionCache)
 }
 
 // Names in the report. Ratios refer to them.
@@ -31,27 +45,41 @@ const (
 	ours         = "clearspan"
 	oursMirror   = "clearspan + mirror port"
 	oursFiles    = "clearspan + pcapng"
-	oursWire     = "clearspan, wire"
+	oursWire     = "clearspan wire"
 	haproxy      = "HAProxy"
+	haproxyTick  = "HAProxy with tickets"
 	split        = "SSLsplit"
 	splitMirror  = "SSLsplit -I"
+	squid        = "Squid"
+	mitmproxy    = "mitmproxy"
+	floor        = "floor: TCP copy + AES-GCM"
 	sslsplitPort = "peer0" // the interface SSLsplit mirrors to: it insists on ARP
 )
 
+// start starts a program that serves on a port of the box, and returns its
+// process.
+type start func(ctx context.Context, dir string, port int) (pid int, err error)
+
 // contenders starts every program that is installed; skipped says which are not.
-func (b *bed) contenders() (list []*contender, skipped []string, err error) {
+func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []string, err error) {
+	target := lab.OriginV4 + ":443"
 	for i, p := range []struct {
-		name, program string
-		start         func(dir string, port int) (int, error)
+		contender
+		program string
+		begin   start
 	}{
-		{ours, b.Binary, b.clearspan("")},
-		{haproxy, "haproxy", b.haproxy},
-		{oursMirror, b.Binary, b.clearspan("mirror:\n  - {name: recorder, kind: interface, interface: " + lab.MirrorInterface + "}\n")},
-		{splitMirror, "sslsplit", b.sslsplit(true)},
-		{oursFiles, b.Binary, b.clearspan("mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
-		{split, "sslsplit", b.sslsplit(false)},
+		{contender{name: ours, forges: true}, b.Binary, b.clearspan("")},
+		{contender{name: haproxy, peer: true}, "haproxy", b.haproxy(false)},
+		{contender{name: oursMirror, forges: true}, b.Binary, b.clearspan("mirror:\n  - {name: recorder, kind: interface, interface: " + lab.MirrorInterface + "}\n")},
+		{contender{name: splitMirror, peer: true, forges: true}, "sslsplit", b.sslsplit(true)},
+		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan("mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
+		{contender{name: split, peer: true, forges: true}, "sslsplit", b.sslsplit(false)},
+		{contender{name: haproxyTick, peer: true, tickets: true}, "haproxy", b.haproxy(true)},
+		{contender{name: squid, peer: true, forges: true, target: target}, "/usr/lib/squid/security_file_certgen", b.squid},
+		{contender{name: mitmproxy, peer: true, forges: true, slow: true}, "mitmdump", b.mitmproxy},
+		{contender{name: floor, peer: true}, b.Binary, b.floor},
 	} {
-		if len(b.Only) > 0 && !slices.Contains(b.Only, p.name) {
+		if !b.takes(p.name) {
 			continue
 		}
 		if _, err := exec.LookPath(p.program); err != nil {
@@ -62,19 +90,23 @@ func (b *bed) contenders() (list []*contender, skipped []string, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		port := 10443 + i
-		pid, err := p.start(dir, port)
-		if err != nil {
+		c := &p.contender
+		c.clients, c.address, c.port, c.caches = b.gateway.Client, lab.BoxLANV4, 10443+i, new(sync.Map)
+		if c.pid, err = p.begin(ctx, dir, c.port); err != nil {
+			if c.peer {
+				skipped = append(skipped, fmt.Sprintf("%s: %v", p.name, err))
+				continue
+			}
 			return nil, nil, fmt.Errorf("start %s: %w", p.name, err)
 		}
-		list = append(list, &contender{p.name, b.gateway.Client, lab.BoxLANV4, port, pid})
+		list = append(list, c)
 	}
 	return list, skipped, nil
 }
 
 // clearspan returns what starts ours with the mirrors given as YAML.
-func (b *bed) clearspan(mirrors string) func(string, int) (int, error) {
-	return func(dir string, port int) (int, error) {
+func (b *bed) clearspan(mirrors string) start {
+	return func(_ context.Context, dir string, port int) (int, error) {
 		yaml := fmt.Sprintf(`state: state
 intake:
   - {name: fixed, mode: static, listen: "%s:%d", origin: "%s:443"}
@@ -89,67 +121,9 @@ admin: {listen: "off"}
 	}
 }
 
-// haproxy terminates and encrypts again; it forges and verifies nothing.
-func (b *bed) haproxy(dir string, port int) (int, error) {
-	pair, err := b.pki.Issue(name)
-	if err != nil {
-		return 0, err
-	}
-	pem := filepath.Join(dir, "both.pem")
-	if err := join(pem, pair.CertFile, pair.KeyFile); err != nil {
-		return 0, err
-	}
-	file := filepath.Join(dir, "haproxy.cfg")
-	cfg := fmt.Sprintf(`global
-  nbthread 2
-  maxconn 4096
-defaults
-  mode tcp
-  timeout connect 10s
-  timeout client 1h
-  timeout server 1h
-listen relay
-  bind %s:%d ssl crt %s no-tls-tickets
-  server origin %s:443 ssl verify none sni str(%s) no-ssl-reuse
-`, lab.BoxLANV4, port, pem, lab.OriginV4, name)
-	if err := os.WriteFile(file, []byte(cfg), 0o644); err != nil {
-		return 0, err
-	}
-	return b.start(dir, port, "haproxy", "-db", "-f", file)
-}
-
-// sslsplit forges and encrypts again, and verifies nothing. more are further
-// proxy specifications.
-func (b *bed) sslsplit(mirror bool, more ...string) func(string, int) (int, error) {
-	return func(dir string, port int) (int, error) {
-		ca, key, err := authority(dir)
-		if err != nil {
-			return 0, err
-		}
-		args := []string{"-c", ca, "-k", key}
-		if mirror {
-			if err := b.sslsplitLink(); err != nil {
-				return 0, err
-			}
-			args = append(args, "-I", sslsplitPort, "-T", "203.0.113.2")
-		}
-		args = append(args, "ssl", lab.BoxLANV4, strconv.Itoa(port), lab.OriginV4, "443")
-		args = append(args, more...)
-		return b.start(dir, port, "sslsplit", args...)
-	}
-}
-
-// sslsplitLink gives SSLsplit a mirror port with a neighbour that answers ARP.
-func (b *bed) sslsplitLink() error {
-	end := func(ns *netlab.Namespace, addr string) netlab.End {
-		return netlab.End{Namespace: ns, Name: sslsplitPort, Addresses: []netip.Prefix{netip.MustParsePrefix(addr)}}
-	}
-	return b.gateway.Lab.Link(end(b.gateway.Box, "203.0.113.1/24"), end(b.gateway.Recorder, "203.0.113.2/24"), netlab.LinkOptions{})
-}
-
-// start runs a program on the box until the lab is closed, and waits until it
+// serveBy runs a program on the box until the lab is closed, and waits until it
 // listens on port.
-func (b *bed) start(dir string, port int, program string, args ...string) (int, error) {
+func (b *bed) serveBy(dir string, port int, program string, args ...string) (int, error) {
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return 0, err

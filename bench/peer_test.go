@@ -67,14 +67,14 @@ func TestFeedOfSSLsplit(t *testing.T) {
 		spec("ssl", lab.BoxLANV6, web6Port, lab.OriginV6, 443),
 		spec("ssl", lab.BoxLANV4, smtpsPort, lab.OriginV4, lab.SMTPSPort),
 		spec("autossl", lab.BoxLANV4, submissionPort, lab.OriginV4, lab.SubmissionPort))
-	if _, err := b.sslsplit(true, more...)(dir, webPort); err != nil {
+	if _, err := b.sslsplit(true, more...)(ctx, dir, webPort); err != nil {
 		t.Fatal(err)
 	}
 	capture, err := lab.StartCapture(gateway.Recorder, sslsplitPort, filepath.Join(dir, "mirror.pcap"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.load(ctx, &contender{clients: gateway.Client, address: lab.BoxLANV4, port: webPort}); err != nil {
+	if _, err := bulk(ctx, b, &contender{clients: gateway.Client, address: lab.BoxLANV4, port: webPort}); err != nil {
 		t.Error(err)
 	}
 	if _, err := lab.Curl(ctx, gateway.Client, "", "-k", "-o", "/dev/null", fmt.Sprintf("https://[%s]:%d/object", lab.BoxLANV6, web6Port)); err != nil {

@@ -12,16 +12,31 @@ import (
 	"time"
 )
 
-// report holds the measurements of a run, by contender in the order of the run.
+// report holds the measurements of a run.
 type report struct {
-	Time    time.Time            `json:"time"`
-	Machine string               `json:"machine"`
-	Cores   int                  `json:"cores"`
-	Method  string               `json:"method"`
-	Rounds  int                  `json:"rounds"`
-	Names   []string             `json:"contenders"`
-	PerGiB  map[string][]float64 `json:"cpu_seconds_per_gib"`
-	Elapsed map[string][]float64 `json:"elapsed_seconds"`
+	Time     time.Time `json:"time"`
+	Machine  string    `json:"machine"`
+	Cores    int       `json:"cores"`
+	Version  string    `json:"version"`
+	Method   string    `json:"method"`
+	Rounds   int       `json:"rounds"`
+	Skipped  []string  `json:"skipped,omitempty"`
+	Failures []string  `json:"failures,omitempty"`
+	Figures  []*Figure `json:"figures"`
+}
+
+// Figure is what one program showed at one workload, in every round.
+type Figure struct {
+	Workload string    `json:"workload"`
+	Title    string    `json:"title"`
+	Curve    string    `json:"curve,omitempty"` // of which it is a point
+	X        int       `json:"x,omitempty"`     // where on the curve
+	Program  string    `json:"program"`
+	Unit     string    `json:"unit"`
+	Cost     []float64 `json:"cost"`
+	Elapsed  []float64 `json:"elapsed_seconds"`
+	P50      []float64 `json:"p50_ms,omitempty"`
+	P99      []float64 `json:"p99_ms,omitempty"`
 }
 
 func newReport(o Options) *report {
@@ -29,11 +44,10 @@ func newReport(o Options) *report {
 		Time:    time.Now().UTC(),
 		Machine: machine(),
 		Cores:   runtime.NumCPU(),
-		Method: fmt.Sprintf("%d curl clients at once, each downloads %d MiB over TLS 1.3 from nginx; CPU time of the program under test from /proc/PID/task/*/schedstat; interleaved rounds, medians",
+		Version: o.Version,
+		Method: fmt.Sprintf("%d clients, large downloads of %d MiB, TLS 1.3 on both legs, nginx as origin; CPU time of the program under test from /proc/PID/task/*/schedstat; interleaved rounds, medians",
 			o.Clients, o.Size>>20),
-		Rounds:  o.Rounds,
-		PerGiB:  make(map[string][]float64),
-		Elapsed: make(map[string][]float64),
+		Rounds: o.Rounds,
 	}
 }
 
@@ -52,15 +66,51 @@ func machine() string {
 	return model + ", Linux " + strings.TrimSpace(string(release))
 }
 
-func (r *report) add(name string, m measurement) {
-	if !slices.Contains(r.Names, name) {
-		r.Names = append(r.Names, name)
+// figure returns what a program showed at a workload, nil if nothing.
+func (r *report) figure(workload, program string) *Figure {
+	for _, f := range r.Figures {
+		if f.Workload == workload && f.Program == program {
+			return f
+		}
 	}
-	r.PerGiB[name] = append(r.PerGiB[name], m.perGiB)
-	r.Elapsed[name] = append(r.Elapsed[name], m.elapsed.Seconds())
+	return nil
 }
 
-func median(v []float64) float64 {
+func (r *report) add(w workload, program string, m measurement) {
+	f := r.figure(w.name, program)
+	if f == nil {
+		f = &Figure{Workload: w.name, Title: w.title, Curve: w.curve, X: w.x, Program: program, Unit: w.unit}
+		r.Figures = append(r.Figures, f)
+	}
+	f.Cost = append(f.Cost, m.cost*w.scale)
+	f.Elapsed = append(f.Elapsed, m.elapsed.Seconds())
+	if len(m.delays) > 0 {
+		f.P50 = append(f.P50, m.quantile(50))
+		f.P99 = append(f.P99, m.quantile(99))
+	}
+}
+
+// fail notes that a program failed at a workload.
+func (r *report) fail(w workload, program string, err error) {
+	r.Failures = append(r.Failures, fmt.Sprintf("%s, %s: %v", program, w.name, err))
+}
+
+// quantile returns the delay that so many percent stay within, in milliseconds.
+func (m measurement) quantile(percent int) float64 {
+	return float64(m.delays[(len(m.delays)-1)*percent/100]) / float64(time.Millisecond)
+}
+
+// line is the measurement as progress shows it.
+func (m measurement) line(w workload) string {
+	s := fmt.Sprintf("%9.2f %-11s %6.2f s", m.cost*w.scale, w.unit, m.elapsed.Seconds())
+	if len(m.delays) > 0 {
+		s += fmt.Sprintf("  p50 %.2f ms, p99 %.2f ms", m.quantile(50), m.quantile(99))
+	}
+	return s
+}
+
+// Median returns the median of v, 0 if there is none.
+func Median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
 	if len(s) == 0 {
 		return 0
@@ -69,27 +119,99 @@ func median(v []float64) float64 {
 }
 
 // ratio returns the median of the ratios round by round, 0 if either is missing.
-func (r *report) ratio(a, b string) float64 {
-	var ratios []float64
-	for i := range min(len(r.PerGiB[a]), len(r.PerGiB[b])) {
-		ratios = append(ratios, r.PerGiB[a][i]/r.PerGiB[b][i])
+func ratio(a, b *Figure) float64 {
+	if a == nil || b == nil {
+		return 0
 	}
-	return median(ratios)
+	var ratios []float64
+	for i := range min(len(a.Cost), len(b.Cost)) {
+		ratios = append(ratios, a.Cost[i]/b.Cost[i])
+	}
+	return Median(ratios)
 }
 
-// write prints the table and keeps the figures.
+// write prints the tables and keeps the figures.
 func (r *report) write(o Options) error {
-	fmt.Fprintf(o.Out, "\n%s, %d cores\n%s\n\n", r.Machine, r.Cores, r.Method)
-	fmt.Fprintf(o.Out, "| program | CPU s/GiB, median | min to max | against HAProxy | against SSLsplit -I |\n|---|---|---|---|---|\n")
-	for _, name := range r.Names {
-		v := r.PerGiB[name]
-		fmt.Fprintf(o.Out, "| %s | %.2f | %.2f to %.2f | %s | %s |\n", name, median(v), slices.Min(v), slices.Max(v),
-			times(r.ratio(name, haproxy)), times(r.ratio(name, splitMirror)))
+	fmt.Fprintf(o.Out, "\n%s, %d cores, %s\n%s\n", r.Machine, r.Cores, r.Version, r.Method)
+	for _, w := range workloads {
+		if w.curve == "" {
+			r.table(o.Out, w)
+		}
+	}
+	for _, kind := range Workloads() {
+		r.curve(o.Out, kind)
+	}
+	for _, failure := range r.Failures {
+		fmt.Fprintf(o.Out, "\nfailed: %s\n", failure)
 	}
 	if o.Results == "" {
 		return nil
 	}
 	return keep(o.Out, o.Results, r.Time, "", r)
+}
+
+// table prints a workload, a row a program.
+func (r *report) table(out io.Writer, w workload) {
+	first := true
+	for _, f := range r.Figures {
+		if f.Workload != w.name {
+			continue
+		}
+		if first {
+			fmt.Fprintf(out, "\n%s: %s\n\n| program | %s, median | min to max | against HAProxy | against SSLsplit | against SSLsplit -I | p50, p99 ms |\n|---|---|---|---|---|---|---|\n",
+				w.name, w.title, w.unit)
+			first = false
+		}
+		delays := "-"
+		if len(f.P50) > 0 {
+			delays = fmt.Sprintf("%.2f, %.2f", Median(f.P50), Median(f.P99))
+		}
+		fmt.Fprintf(out, "| %s | %.2f | %.2f to %.2f | %s | %s | %s | %s |\n", f.Program, Median(f.Cost), slices.Min(f.Cost), slices.Max(f.Cost),
+			times(ratio(f, r.figure(w.name, haproxy))), times(ratio(f, r.figure(w.name, split))),
+			times(ratio(f, r.figure(w.name, splitMirror))), delays)
+	}
+}
+
+// curve prints a curve, a row a program, if kind is one.
+func (r *report) curve(out io.Writer, kind string) {
+	var xs []int
+	var programs []string
+	points := make(map[string]map[int]float64)
+	var title, unit string
+	for _, f := range r.Figures {
+		if f.Curve != kind {
+			continue
+		}
+		title, unit = f.Title, f.Unit
+		if !slices.Contains(xs, f.X) {
+			xs = append(xs, f.X)
+		}
+		if points[f.Program] == nil {
+			points[f.Program] = make(map[int]float64)
+			programs = append(programs, f.Program)
+		}
+		points[f.Program][f.X] = Median(f.Cost)
+	}
+	if len(xs) == 0 {
+		return
+	}
+	slices.Sort(xs)
+	fmt.Fprintf(out, "\n%s: %s, %s\n\n| program |", kind, title, unit)
+	for _, x := range xs {
+		fmt.Fprintf(out, " %d |", x)
+	}
+	fmt.Fprintf(out, "\n|---|%s\n", strings.Repeat("---|", len(xs)))
+	for _, program := range programs {
+		fmt.Fprintf(out, "| %s |", program)
+		for _, x := range xs {
+			if cost, ok := points[program][x]; ok {
+				fmt.Fprintf(out, " %.2f |", cost)
+			} else {
+				fmt.Fprint(out, " - |")
+			}
+		}
+		fmt.Fprintln(out)
+	}
 }
 
 // keep writes figures as JSON to a file in dir named after their time.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
@@ -52,5 +53,5 @@ admin: {listen: "off"}
 		}
 		return errors.Join(err, l.Close())
 	}
-	return &contender{oursWire, w.Client, lab.OriginV4, 443, a.Pid()}, remove, nil
+	return &contender{name: oursWire, clients: w.Client, address: lab.OriginV4, port: 443, pid: a.Pid(), forges: true, caches: new(sync.Map)}, remove, nil
 }

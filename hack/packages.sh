@@ -6,7 +6,7 @@ set -eu
 
 demo="nginx-light postfix swaks libnet-ssleay-perl curl tshark tcpdump"
 test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader dovecot-imapd dovecot-pop3d openssl netcat-openbsd nftables iproute2 softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev"
-bench="haproxy sslsplit"
+bench="haproxy sslsplit squid-openssl mitmproxy"
 
 list=no
 [ "${1:-}" != --list ] || { list=yes; shift; }

@@ -42,6 +42,8 @@ var Packages = []Package{
 	{"libbpf-dev", "", "test"},
 	{"haproxy", "haproxy", "bench"},
 	{"sslsplit", "sslsplit", "bench"},
+	{"squid-openssl", "squid", "bench"},
+	{"mitmproxy", "mitmdump", "bench"},
 }
 
 // MissingPrograms returns an error that names the packages for a purpose whose

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -16,10 +17,11 @@ func benchCommand() *cobra.Command {
 	var emission bool
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure the relay's cost against HAProxy and SSLsplit (needs root)",
-		Long: `Measure CPU time per GiB relayed, with and without mirrors, in a network of
-namespaces with nginx as origin and curl as client. HAProxy and SSLsplit take
-part if they are installed. Rounds are interleaved; compare ratios, not times.
+		Short: "Measure cost and delay against other programs (needs root)",
+		Long: `Measure what clearspan costs, with and without mirrors, and how long clients
+wait, in a network of namespaces with nginx as origin. HAProxy, SSLsplit, Squid
+and mitmproxy take part if they are installed. Rounds are interleaved; compare
+ratios, not times. --quick does a fraction of the work, in less than two minutes.
 
 With --emission: measure CPU time per segment shown on a mirror port (a veth
 pair), by every method, without and with tcpdump at the far end.`,
@@ -31,23 +33,33 @@ pair), by every method, without and with tcpdump at the far end.`,
 			if o.Binary, err = os.Executable(); err != nil {
 				return err
 			}
-			o.Out, o.Size = cmd.OutOrStdout(), size<<20
+			o.Out, o.Version = cmd.OutOrStdout(), version
+			if cmd.Flags().Changed("size") {
+				o.Size = size << 20
+			}
 			if emission {
 				e := bench.EmissionOptions{Out: o.Out, Results: o.Results, Rounds: o.Rounds}
-				if cmd.Flags().Changed("size") {
-					e.Size = o.Size
-				}
+				e.Size = o.Size
 				return bench.Emission(ctx, e)
 			}
 			return bench.Run(ctx, o)
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.Rounds, "rounds", 5, "interleaved rounds")
+	f.IntVar(&o.Rounds, "rounds", 0, "interleaved rounds; default 5, with --quick 1")
 	f.IntVar(&o.Clients, "clients", 4, "parallel downloads")
-	f.Int64Var(&size, "size", 256, "MiB a download; with --emission MiB a measurement, default 1024")
+	f.Int64Var(&size, "size", 0, "MiB a download, default 256, with --quick 32; with --emission MiB a measurement, default 1024")
+	f.BoolVar(&o.Quick, "quick", false, "a fraction of the work")
+	f.StringSliceVar(&o.Workloads, "workloads", nil, "`NAMES` of the workloads, by comma, of "+strings.Join(bench.Workloads(), ", ")+"; default all")
 	f.StringSliceVar(&o.Only, "only", nil, "`NAMES` of the programs that take part, as in the table, by comma")
 	f.BoolVar(&emission, "emission", false, "measure the methods of mirror ports instead")
 	f.StringVar(&o.Results, "results", "", "`DIR` for the figures as JSON")
+	cmd.AddCommand(&cobra.Command{
+		Use:    "floor LISTEN ORIGIN",
+		Short:  "Copy and encrypt octets, for comparison; a measurement starts it",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE:   func(_ *cobra.Command, args []string) error { return bench.Floor(args[0], args[1]) },
+	})
 	return cmd
 }

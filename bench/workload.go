@@ -1,0 +1,219 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// workload is something that clients do.
+type workload struct {
+	name  string
+	title string
+	unit  string  // of cost
+	scale float64 // from seconds, or octets, to the unit
+	once  bool    // in the first round only
+	curve string  // of which it is a point; "" if of none
+	x     int     // where on the curve
+
+	suits  func(*contender) bool // nil: every contender takes part
+	cost   func(*contender) (float64, error)
+	settle func(context.Context, *bed, *contender) (work, error) // before it is measured; may be nil
+	run    func(context.Context, *bed, *contender) (work, error)
+}
+
+// work is what was done.
+type work struct {
+	units    float64 // by which cost is divided
+	delays   []time.Duration
+	measured bool    // cost was read when the work stood
+	before   float64 // if not 0, cost before what counts began
+	cost     float64 // when the work stood
+}
+
+// Workloads returns the names of all workloads and curves.
+func Workloads() (names []string) {
+	for _, w := range workloads {
+		if !slices.Contains(names, w.kind()) {
+			names = append(names, w.kind())
+		}
+	}
+	return names
+}
+
+// kind is the name of the curve, or of the workload itself.
+func (w workload) kind() string { return cmp.Or(w.curve, w.name) }
+
+var workloads = slices.Concat(plain, objects(), crowds())
+
+var plain = []workload{
+	{name: "bulk", title: "large downloads, some at once", unit: "s/GiB", scale: 1, cost: cpuSeconds, run: bulk},
+	{name: "requests", title: "requests of 1 KiB on open sessions, one after the other on each", unit: "us/request", scale: 1e6, cost: cpuSeconds, run: requests},
+	{name: "handshakes", title: "sessions with a full handshake on the client's leg, a request of 1 KiB each", unit: "ms/session", scale: 1e3,
+		cost: cpuSeconds, suits: func(c *contender) bool { return !c.tickets || !c.peer }, settle: sessions(8, full), run: sessions(400, full)},
+	{name: "resumed", title: "sessions with a resumed handshake, a request of 1 KiB each", unit: "ms/session", scale: 1e3,
+		cost: cpuSeconds, suits: func(c *contender) bool { return c.tickets }, settle: sessions(8, resumed), run: sessions(400, resumed)},
+	{name: "names", title: "sessions to names that were never seen, a request of 1 KiB each", unit: "ms/session", scale: 1e3,
+		cost: cpuSeconds, suits: func(c *contender) bool { return c.forges }, settle: sessions(8, full), run: sessions(200, unseen)},
+	{name: "pages", title: "pages: a session with 12 requests of 1 KiB to 512 KiB", unit: "ms/page", scale: 1e3, cost: cpuSeconds, run: pages},
+	{name: "idle", title: "resident memory of an idle session", unit: "KiB/session", scale: 1.0 / 1024, once: true, cost: memory, run: idle},
+}
+
+// bulk downloads the large object with every client at once. A contender that is
+// very slow gets the eighth part.
+func bulk(ctx context.Context, b *bed, c *contender) (work, error) {
+	octets := b.Size
+	if c.slow {
+		octets /= 8
+	}
+	err := together(b.Clients, func(int) error {
+		k, err := c.dial(ctx, name, nil)
+		if err != nil {
+			return err
+		}
+		defer k.close()
+		return k.get("object", octets)
+	})
+	return work{units: float64(octets) * float64(b.Clients) / (1 << 30)}, err
+}
+
+// requests are made on eight sessions.
+func requests(ctx context.Context, b *bed, c *contender) (work, error) {
+	const sessions = 8
+	each := b.part(400)
+	var mu sync.Mutex
+	var delays []time.Duration
+	err := together(sessions, func(int) error {
+		k, err := c.dial(ctx, name, nil)
+		if err != nil {
+			return err
+		}
+		defer k.close()
+		mine := make([]time.Duration, 0, each)
+		for range each {
+			start := time.Now()
+			if err := k.get("1024", 1024); err != nil {
+				return err
+			}
+			mine = append(mine, time.Since(start))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		delays = append(delays, mine...)
+		return nil
+	})
+	return work{units: float64(sessions * each), delays: delays}, err
+}
+
+// kind is how a session is begun.
+type kind uint8
+
+const (
+	full    kind = iota // no ticket
+	resumed             // with the ticket of an earlier session
+	unseen              // to a name that was never seen
+)
+
+// sessions returns work of n sessions, four at a time.
+func sessions(n int, how kind) func(context.Context, *bed, *contender) (work, error) {
+	return func(ctx context.Context, b *bed, c *contender) (work, error) {
+		const workers = 4
+		each := max(1, b.part(n)/workers)
+		var mu sync.Mutex
+		var delays []time.Duration
+		err := together(workers, func(worker int) error {
+			var tickets tls.ClientSessionCache
+			if how == resumed {
+				tickets = c.cache(worker)
+			}
+			for i := range each {
+				host := name
+				if how == unseen {
+					host = fmt.Sprintf("n%d-%d-%d.%s", time.Now().UnixNano(), worker, i, domain)
+				}
+				start := time.Now()
+				k, err := c.dial(ctx, host, tickets)
+				if err != nil {
+					return err
+				}
+				took := time.Since(start)
+				err = k.get("1024", 1024)
+				if err == nil && how == resumed && i > 0 && !k.conn.ConnectionState().DidResume {
+					err = fmt.Errorf("the session is not resumed")
+				}
+				k.close()
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				delays = append(delays, took)
+				mu.Unlock()
+			}
+			return nil
+		})
+		return work{units: float64(workers * each), delays: delays}, err
+	}
+}
+
+// pages are loaded by four clients at once.
+func pages(ctx context.Context, b *bed, c *contender) (work, error) {
+	const workers = 4
+	page := []int{8 << 10, 1 << 10, 64 << 10, 8 << 10, 1 << 10, 512 << 10, 8 << 10, 64 << 10, 8 << 10, 1 << 10, 64 << 10, 8 << 10}
+	each := max(1, b.part(80)/workers)
+	var mu sync.Mutex
+	var delays []time.Duration
+	err := together(workers, func(int) error {
+		for range each {
+			start := time.Now()
+			k, err := c.dial(ctx, name, nil)
+			if err != nil {
+				return err
+			}
+			for _, size := range page {
+				if err := k.get(fmt.Sprint(size), int64(size)); err != nil {
+					k.close()
+					return err
+				}
+			}
+			k.close()
+			mu.Lock()
+			delays = append(delays, time.Since(start))
+			mu.Unlock()
+		}
+		return nil
+	})
+	return work{units: float64(workers * each), delays: delays}, err
+}
+
+// idle opens sessions, has each make a request, and lets them be.
+func idle(ctx context.Context, b *bed, c *contender) (work, error) {
+	n := b.part(1600)
+	open, err := c.dialMany(ctx, n)
+	defer closeAll(open)
+	if err != nil {
+		return work{}, err
+	}
+	time.Sleep(3 * time.Second) // what was needed for the handshakes is given back
+	used, err := memory(c)
+	return work{units: float64(n), measured: true, cost: used}, err
+}
+
+// together runs f n times at once and returns the first error.
+func together(n int, f func(worker int) error) error {
+	var all sync.WaitGroup
+	errs := make(chan error, n)
+	for i := range n {
+		all.Go(func() {
+			if err := f(i); err != nil {
+				errs <- err
+			}
+		})
+	}
+	all.Wait()
+	close(errs)
+	return <-errs
+}
