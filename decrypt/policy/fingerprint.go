@@ -36,6 +36,12 @@ func newFingerprint(s string) (f fingerprint, err error) {
 	return f, nil
 }
 
+// CheckJA4 returns nil for what a rule's condition on JA4 may hold.
+func CheckJA4(s string) error {
+	_, err := newFingerprint(s)
+	return err
+}
+
 // meets reports whether ja4 is such a fingerprint. It allocates nothing.
 func (f *fingerprint) meets(ja4 string) bool {
 	for i, want := range f {
