@@ -11,12 +11,16 @@ import (
 
 // Foresee tells what the policy says of a session whose client's first octets are
 // flight, for intakes that can leave a connection alone altogether. With more,
-// flight does not decide yet. The engine itself decides again in [Engine.Serve].
+// flight does not decide yet. Bump stands for all that only a connection to the
+// origin, or the name's addresses, can decide. The engine itself decides again in [Engine.Serve].
 // It borrows flight.
 func (e *Engine) Foresee(in *Incoming, flight []byte) (action policy.Action, more bool) {
 	s, more := e.foresee(in, flight)
 	if more {
 		return 0, true
+	}
+	if s.Decision.Pending || e.cfg.AwaitNames && s.SNI != "" && s.Decision.Action != policy.Terminate {
+		return policy.Bump, false // it is for the engine to find out, with a connection of its own
 	}
 	return s.Decision.Action, false
 }

@@ -18,6 +18,10 @@ type Incoming struct {
 	SNI    string         // server name for the origin leg when the hello has none; may be empty
 	Link   Link           // what is known of the client's link
 
+	// Resolved tells that the server name was looked up to find Origin, or has
+	// nothing to do with it.
+	Resolved bool
+
 	// Greeting is what the origin sent the client before the connection was taken
 	// over; the client has it already.
 	Greeting []byte

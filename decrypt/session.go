@@ -38,6 +38,7 @@ type Session struct {
 	Untrusted    bool   // the leaf was signed by the untrusted authority
 
 	octets [2]atomic.Uint64
+	events atomic.Uint32
 }
 
 // Octets returns how many octets of application data were taken from one leg to

@@ -136,6 +136,13 @@ func (n *hostName) set(s string) bool {
 	return true
 }
 
+// Differ reports whether a and b are two names of hosts that are not the same, in
+// whatever spelling. An address is no name, and neither is what cannot be one.
+func Differ(a, b string) bool {
+	var m, n hostName
+	return m.set(a) && n.set(b) && !m.address && !n.address && string(m.bytes()) != string(n.bytes())
+}
+
 // toASCII maps international names as a browser does before it looks them up
 // (RFC 5895, UTS 46). Underscores may stand in names.
 var toASCII = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
