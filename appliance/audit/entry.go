@@ -29,6 +29,8 @@ type Entry struct {
 	Protocol string         `json:"protocol"`
 	Rule     string         `json:"rule"`
 	Action   string         `json:"action"` // empty if the session ended before policy was asked
+	Would    string         `json:"would"`  // the action that mode monitor did not take; empty in other modes
+	Events   []string       `json:"events"` // what was remarkable, such as no-sni
 	Outcome  string         `json:"outcome"`
 	Reason   string         `json:"reason"` // empty for a session that ended in order
 
@@ -121,7 +123,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Client: unmap(s.Client), Origin: unmap(s.Origin),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
-		ForgedSerial: s.ForgedSerial,
+		Events: s.Events().Names(), ForgedSerial: s.ForgedSerial,
 		Octets: Octets{
 			ClientToOrigin: s.Octets(decrypt.ClientToOrigin),
 			OriginToClient: s.Octets(decrypt.OriginToClient),
@@ -130,6 +132,9 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	}
 	if e.Rule != "" {
 		e.Action = s.Decision.Action.String()
+		if s.Decision.Monitored {
+			e.Would = s.Decision.Would.String()
+		}
 	}
 	if l := s.ClientTLS; l != (decrypt.LegTLS{}) {
 		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4}

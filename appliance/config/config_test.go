@@ -187,7 +187,7 @@ func TestExampleFile(t *testing.T) {
 			t.Errorf("%s (-default +example):\n%s", row.name, diff)
 		}
 	}
-	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 4 || len(c.Mirrors) != 4 {
+	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 6 || len(c.Mirrors) != 4 {
 		t.Errorf("%d intakes, %d rules, %d mirrors", len(c.Intakes), len(c.Policy.Rules), len(c.Mirrors))
 	}
 }
