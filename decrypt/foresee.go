@@ -1,6 +1,7 @@
 package decrypt
 
 import (
+	"crypto/tls"
 	"errors"
 	"time"
 
@@ -38,22 +39,39 @@ func (e *Engine) Bypass(in *Incoming, flight []byte) {
 }
 
 func (e *Engine) foresee(in *Incoming, flight []byte) (s *Session, more bool) {
-	j := &joint{e: e, s: newSession(in), in: in}
-	proto, more := sniff.Client(flight)
+	j, f, more := e.gather(in, flight)
 	if more {
 		return j.s, true
+	}
+	j.decide(f)
+	return j.s, false
+}
+
+// Facts returns what the first octets of a client tell the policy. With more,
+// further octets would tell more. It borrows flight.
+func Facts(in *Incoming, flight []byte) (f *policy.Facts, more bool) {
+	e := &Engine{cfg: Config{ClientMinVersion: tls.VersionTLS12}}
+	_, f, more = e.gather(in, flight)
+	return f, more
+}
+
+func (e *Engine) gather(in *Incoming, flight []byte) (j *joint, f *policy.Facts, more bool) {
+	j = &joint{e: e, s: newSession(in), in: in}
+	proto, more := sniff.Client(flight)
+	if more {
+		return j, j.facts(), true
 	}
 	j.s.Protocol = proto.String()
 	if proto == sniff.HTTP {
 		if j.s.Host, _, more = sniff.Host(flight); more {
-			return j.s, true
+			return j, j.facts(), true
 		}
 	}
-	f := j.facts()
+	f = j.facts()
 	if proto == sniff.TLS {
 		hello, _, err := clienthello.Parse(flight)
 		if errors.Is(err, clienthello.ErrShort) {
-			return j.s, true
+			return j, f, true
 		}
 		if err == nil {
 			j.s.SNI = hello.ServerName
@@ -61,6 +79,5 @@ func (e *Engine) foresee(in *Incoming, flight []byte) (s *Session, more bool) {
 			f = j.helloFacts(hello)
 		}
 	}
-	j.decide(f)
-	return j.s, false
+	return j, f, false
 }

@@ -13,6 +13,10 @@ type Step struct {
 	Action  Action // meaningful if Matched
 	Why     string // the first condition that was not met, in words; "" if Matched
 
+	// Met are the conditions of a rule that matched, with what met them; "" if it
+	// has none.
+	Met string
+
 	// Pending tells that the rule asks for the origin's certificate, which is not
 	// known yet, and meets all its other conditions.
 	Pending bool
@@ -43,7 +47,7 @@ func (t *Table) explainRules(s *subject) (steps []Step) {
 		r := &t.rules[i]
 		c := r.mismatch(s, !r.named || t.index.meets(s, uint32(i)))
 		if c == matched {
-			return append(steps, Step{Rule: r.name, Matched: true, Action: r.action})
+			return append(steps, Step{Rule: r.name, Matched: true, Action: r.action, Met: r.met(s)})
 		}
 		steps = append(steps, Step{Rule: r.name, Why: r.why(c, s), Pending: c == onCertificate})
 	}
@@ -169,4 +173,35 @@ func join[T fmt.Stringer](values []T) string {
 		words[i] = v.String()
 	}
 	return few(words)
+}
+
+// met names the conditions of a rule that s meets.
+func (r *rule) met(s *subject) string {
+	var words []string
+	add := func(asked bool, format string, args ...any) {
+		if asked {
+			words = append(words, fmt.Sprintf(format, args...))
+		}
+	}
+	f := s.facts
+	if r.named {
+		sni, host := s.sni.bytes(), s.host.bytes()
+		add(len(sni) > 0, "server name %s", sni)
+		add(len(host) > 0 && string(host) != string(sni), "host %s", host)
+	}
+	if c := r.conditions; c != nil {
+		add(len(c.intake) > 0, "intake %s", f.Intake)
+		add(len(c.protocol) > 0, "protocol %s", strings.Join(c.protocol, ", "))
+		add(len(c.port) > 0, "port %d", f.Origin.Port())
+		add(len(c.origin) > 0, "origin %v", s.origin)
+		add(len(c.client) > 0, "client %v", s.client)
+		add(len(c.alpn) > 0, "alpn %s", strings.Join(f.ALPN, ", "))
+		add(len(c.ja4) > 0, "ja4 %s", f.JA4)
+		add(len(c.time) > 0, "time %s", f.Time.Format("15:04 Mon MST"))
+		if f.Certificate != nil {
+			add(len(c.certificate.names) > 0, "certificate for %s", few(f.Certificate.Names))
+			add(len(c.certificate.issuer) > 0, "issuer %s", few(f.Certificate.Issuers))
+		}
+	}
+	return strings.Join(words, "; ")
 }
