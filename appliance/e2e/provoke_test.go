@@ -11,18 +11,24 @@ import (
 )
 
 // limited returns the appliance's program, or one that runs it with so many
-// descriptors at most, or with a variable in its environment.
-func (c *scene) limited(nofile int, env string) string {
+// descriptors at most, with a variable in its environment, or with a hosts file of
+// its own.
+func (c *scene) limited(nofile int, env, hosts string) string {
 	c.Helper()
-	if nofile == 0 && env == "" {
+	if nofile == 0 && env == "" && hosts == "" {
 		return binary
+	}
+	names := ""
+	if hosts != "" {
+		c.write(filepath.Join(c.dir, "hosts"), []byte(hosts))
+		names = fmt.Sprintf("[ \"$OWN\" ] || OWN=1 exec unshare --mount \"$0\" \"$@\"\nmount --bind %s /etc/hosts || exit 1\n", filepath.Join(c.dir, "hosts"))
 	}
 	limit := ""
 	if nofile > 0 {
 		limit = fmt.Sprintf("prlimit --nofile=%d -- ", nofile)
 	}
 	script := filepath.Join(c.dir, "limited")
-	text := fmt.Sprintf("#!/bin/sh\nexec env %s %s%s \"$@\"\n", env, limit, binary)
+	text := fmt.Sprintf("#!/bin/sh\n%sexec env %s %s%s \"$@\"\n", names, env, limit, binary)
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		c.Fatal(err)
 	}

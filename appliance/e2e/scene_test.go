@@ -88,6 +88,7 @@ type settings struct {
 	more   string // more top-level YAML
 	nofile int    // how many descriptors the appliance may have; 0: as many as the test
 	env    string // of the appliance, NAME=VALUE; empty: nothing more than usual
+	hosts  string // content of its hosts file; empty: the machine's
 	gaps   bool   // octets are lost on the mirror port on purpose: gaps are no fault
 	blind  bool   // nobody keeps what is on the mirror port, and there are no capture files
 	full   string // of the mirror port; default: block
@@ -154,7 +155,7 @@ admin: {listen: 127.0.0.1:8090}
 		s.prepare(c)
 	}
 	c.kernel = c.kernelState()
-	if c.appliance, err = lab.StartAppliance(c.Box, c.dir, c.limited(s.nofile, s.env), yaml); err != nil {
+	if c.appliance, err = lab.StartAppliance(c.Box, c.dir, c.limited(s.nofile, s.env, s.hosts), yaml); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -204,7 +205,9 @@ func (c *scene) curl(args ...string) string {
 
 // entry is the part of an audit entry that tests ask for.
 type entry struct {
-	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Outcome, Reason string
+	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Would, Outcome, Reason string
+
+	Events []string
 
 	Client, Origin netip.AddrPort
 	TLSClient      *struct{ Version, JA4 string }                 `json:"tls_client"`
