@@ -83,6 +83,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	}
 	_, unresolved := table.Event(policy.SNIUnresolved)
 	engine, err := decrypt.New(decrypt.Config{
+		ByName:             cfg.Origin.Resolve == config.ResolveSNI,
 		AwaitNames:         unresolved && cfg.Policy.Mode != config.Monitor,
 		KeyLog:             keys,
 		Policy:             table,

@@ -63,6 +63,10 @@ type Config struct {
 
 	// OnInvalid says what follows a verdict other than "ok"; nil: Block.
 	OnInvalid func(reason string) Response
+	// ByName has sessions go to an address of the server name, where the intake
+	// knows a [Incoming.Route], instead of to their destination. A name without an
+	// address ends the session.
+	ByName bool
 	// AwaitNames has sessions wait until it is known whether the server name
 	// resolves to the destination, since an action depends on it. Otherwise it is
 	// found out beside the session, if that lasts long enough.

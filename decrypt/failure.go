@@ -19,6 +19,7 @@ const (
 	reasonMalformed    = "malformed-hello"
 	reasonHelloTooLong = "hello-too-long"
 	reasonDial         = "origin-unreachable"
+	reasonUnresolved   = "origin-unresolved" // the server name has no address to go to
 	reasonRefused      = "origin-refused"
 	reasonOriginTLS    = "origin-handshake"
 	reasonClientTLS    = "client-handshake"

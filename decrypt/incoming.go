@@ -30,9 +30,19 @@ type Incoming struct {
 	// address where the intake is transparent.
 	Dial func(ctx context.Context) (net.Conn, error)
 
+	// Route finds another way to the origin, by the server name, for engines that
+	// go by it. nil: the intake has no other than Dial.
+	Route func(ctx context.Context, name string) (Route, error)
+
 	// Certificate, if set, is shown to the client in place of a forged one: the
 	// origin's own, for inbound inspection.
 	Certificate *tls.Certificate
+}
+
+// Route is a way to an origin.
+type Route struct {
+	Addrs []netip.AddrPort // that Dial tries, at least one
+	Dial  func(ctx context.Context) (net.Conn, error)
 }
 
 // Link holds the facts of layer 2. Zero values mean unknown.

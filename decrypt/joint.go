@@ -135,7 +135,7 @@ func (j *joint) dial(ctx context.Context) error {
 	if err != nil {
 		return dialFailure(err)
 	}
-	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && (!j.s.Origin.IsValid() || j.s.Name != "") {
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && (!j.s.Origin.IsValid() || j.s.Name != "" || j.s.Destination.IsValid()) {
 		j.s.Origin = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
 	}
 	l := newLeg(conn)

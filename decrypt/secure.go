@@ -23,6 +23,9 @@ func (j *joint) secure(ctx context.Context) error {
 	j.s.ClientTLS.JA4 = hello.JA4()
 	j.stopLookup = j.lookUp(ctx)
 	action := j.decide(j.helloFacts(hello))
+	if action, err = j.reroute(ctx, hello, action); err != nil {
+		return err
+	}
 	if j.s.Decision.Pending {
 		if action, err = j.inquire(ctx, hello); err != nil {
 			return err

@@ -21,6 +21,10 @@ type Session struct {
 	Link   Link
 	Start  time.Time
 
+	// Destination is where the client was going if the session went elsewhere, by
+	// its server name; else zero.
+	Destination netip.AddrPort
+
 	End       time.Time
 	Protocol  string // application protocol or "tls"; "" when never known
 	Host      string // HTTP Host of a plain session

@@ -22,7 +22,8 @@ type Entry struct {
 	Session  string         `json:"session"`
 	Intake   string         `json:"intake"`
 	Client   netip.AddrPort `json:"client"`
-	Origin   netip.AddrPort `json:"origin"` // original destination
+	Origin   netip.AddrPort `json:"origin"`      // original destination
+	Intended netip.AddrPort `json:"destination"` // the original destination, if the server name led to another origin; else empty
 	SNI      string         `json:"sni"`
 	ALPN     string         `json:"alpn"`       // protocol the origin chose
 	Offer    string         `json:"alpn_offer"` // what the origin was offered: "" the client's list, narrowed, retried, remembered
@@ -120,7 +121,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	e := Entry{
 		Time: Time{time.Now()}, Start: Time{s.Start}, End: Time{s.End},
 		Session: s.ID, Intake: s.Intake,
-		Client: unmap(s.Client), Origin: unmap(s.Origin),
+		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
 		Events: s.Events().Names(), ForgedSerial: s.ForgedSerial,

@@ -69,6 +69,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "intake": "gateway",
  "client": "10.0.0.7:50123",
  "origin": "192.0.2.1:465",
+ "destination": "",
  "sni": "mail\u003c\u003e\u0026.example.test",
  "alpn": "h2",
  "alpn_offer": "",
@@ -152,7 +153,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","sni":"","alpn":"","alpn_offer":"",` +
+	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
 		`"protocol":"","rule":"","action":"","would":"","events":[],"outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":""}`

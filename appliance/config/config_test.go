@@ -105,6 +105,7 @@ func TestFullFile(t *testing.T) {
 				"malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
 			}},
 			ClientCertificate: NoCertificate,
+			Resolve:           ResolveSNI,
 			ALPNOffer:         []string{"http/1.1"},
 		},
 		Policy: Policy{Default: policy.Terminate, Mode: Monitor,

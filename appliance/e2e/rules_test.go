@@ -273,3 +273,52 @@ func TestEvents(t *testing.T) {
 		}
 	}
 }
+
+// TestResolve has the server name say where sessions go, whatever address they
+// were sent to.
+func TestResolve(t *testing.T) {
+	const nobody = "192.0.2.99"
+	for _, mode := range []string{"explicit", "transparent"} {
+		t.Run(mode, func(t *testing.T) {
+			s := settings{hosts: lab.OriginV4 + " " + webName + "\n", origin: "resolve: sni"}
+			if mode == "explicit" {
+				s.intake = `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`
+			}
+			c := newScene(t, s)
+			c.origins(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}, 6443)
+			reach := func(address string) net.Conn {
+				if mode == "explicit" {
+					return c.connect(net.JoinHostPort(address, "6443"))
+				}
+				conn, err := c.Client.DialContext(c.ctx, "tcp", net.JoinHostPort(address, "6443"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Cleanup(func() { conn.Close() })
+				return conn
+			}
+			want := make(map[uint16]string)
+			for _, row := range []struct{ address, entry string }{
+				{nobody, nobody + ":6443 bumped"}, {lab.OriginV4, "invalid AddrPort bumped"},
+			} {
+				conn := reach(row.address)
+				client := tls.Client(conn, &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName})
+				if err := client.HandshakeContext(c.ctx); err != nil {
+					t.Fatalf("to %s: %v", row.address, err)
+				}
+				c.echoed(client, row.address)
+				want[localPort(conn).client] = row.entry
+			}
+			for _, v := range c.stop() {
+				if unmapped(v.Origin).Addr().String() != lab.OriginV4 {
+					t.Errorf("recorded at %v", v.Origin)
+				}
+			}
+			for _, e := range c.entries() {
+				if got := fmt.Sprint(e.Destination, " ", e.Outcome); got != want[e.Client.Port()] || e.Origin.Addr().String() != lab.OriginV4 {
+					t.Errorf("entry %q, want %q: %+v", got, want[e.Client.Port()], e)
+				}
+			}
+		})
+	}
+}

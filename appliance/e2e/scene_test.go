@@ -209,14 +209,14 @@ type entry struct {
 
 	Events []string
 
-	Client, Origin netip.AddrPort
-	TLSClient      *struct{ Version, JA4 string }                 `json:"tls_client"`
-	TLSOrigin      *struct{ Version, Verdict, Revocation string } `json:"tls_origin"`
-	ForgedSerial   string                                         `json:"forged_serial"`
-	CommunityID    string                                         `json:"community_id"`
-	Offer          string                                         `json:"alpn_offer"`
-	Octets         map[string]uint64                              // client_to_origin, origin_to_client
-	Mirror         map[string]struct {
+	Client, Origin, Destination netip.AddrPort
+	TLSClient                   *struct{ Version, JA4 string }                 `json:"tls_client"`
+	TLSOrigin                   *struct{ Version, Verdict, Revocation string } `json:"tls_origin"`
+	ForgedSerial                string                                         `json:"forged_serial"`
+	CommunityID                 string                                         `json:"community_id"`
+	Offer                       string                                         `json:"alpn_offer"`
+	Octets                      map[string]uint64                              // client_to_origin, origin_to_client
+	Mirror                      map[string]struct {
 		Frames, Octets, Lost uint64
 		Reason               string
 
