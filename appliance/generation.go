@@ -81,10 +81,9 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if a.feed.keys != nil {
 		keys = a.feed.keys.writer
 	}
-	_, unresolved := table.Event(policy.SNIUnresolved)
 	engine, err := decrypt.New(decrypt.Config{
 		ByName:             cfg.Origin.Resolve == config.ResolveSNI,
-		AwaitNames:         unresolved && cfg.Policy.Mode != config.Monitor,
+		Names:              names(cfg.Policy),
 		KeyLog:             keys,
 		Policy:             table,
 		Forger:             forger,

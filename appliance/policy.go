@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -39,6 +40,18 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 		table = table.Monitor()
 	}
 	return table, nil
+}
+
+// names tells when server names are looked up.
+func names(p config.Policy) decrypt.Names {
+	_, decides := p.Events[policy.SNIUnresolved]
+	switch {
+	case p.NoLookup:
+		return decrypt.NamesNever
+	case decides && p.Mode != config.Monitor:
+		return decrypt.NamesFirst
+	}
+	return decrypt.NamesBeside
 }
 
 // loadLists reads the lists, by name.

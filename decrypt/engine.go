@@ -67,10 +67,9 @@ type Config struct {
 	// knows a [Incoming.Route], instead of to their destination. A name without an
 	// address ends the session.
 	ByName bool
-	// AwaitNames has sessions wait until it is known whether the server name
-	// resolves to the destination, since an action depends on it. Otherwise it is
-	// found out beside the session, if that lasts long enough.
-	AwaitNames bool
+	// Names says when it is found out whether the server name resolves to the
+	// destination, see [policy.SNIUnresolved].
+	Names Names
 	// HandshakeReason gives the verdict behind an origin handshake that failed,
 	// "" if it failed for another reason than trust; nil: always "".
 	HandshakeReason    func(err error) string
@@ -90,6 +89,7 @@ type Engine struct {
 	log      *slog.Logger
 	checks   checkCache // names that belong to their destinations
 	strays   checkCache // names that do not resolve to them
+	unsure   checkCache // names of which nobody could tell
 	lookups  chan struct{}
 	stubborn stubborn
 }

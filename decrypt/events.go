@@ -63,6 +63,15 @@ func (j *joint) decideAgain() policy.Decision {
 	return j.e.cfg.Policy.Decide(&f)
 }
 
+// Names is when names are looked up to note [policy.SNIUnresolved].
+type Names uint8
+
+const (
+	NamesBeside Names = iota // beside the session, which waits for nothing
+	NamesFirst               // before the policy is asked, since an action depends on it
+	NamesNever
+)
+
 // maxLookups bounds the names that are looked up beside sessions at a time.
 const maxLookups = 64
 
@@ -73,11 +82,11 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 	name := j.s.SNI
 	key := checkKey{name, j.s.Origin}
 	switch {
-	case name == "" || j.e.cfg.Resolver == nil || j.in.Certificate != nil || j.in.Resolved:
+	case name == "" || j.e.cfg.Names == NamesNever || j.e.cfg.Resolver == nil || j.in.Certificate != nil || j.in.Resolved:
 		return nil
 	case j.s.Name != "" && !policy.Differ(j.s.Name, name):
 		return nil // the intake has looked it up
-	case j.e.checks.known(key):
+	case j.e.checks.known(key), j.e.unsure.known(key):
 		return nil
 	case j.e.strays.known(key):
 		j.s.note(policy.SNIUnresolved)
@@ -90,9 +99,11 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 		case known:
 			j.e.strays.add(key)
 			j.s.note(policy.SNIUnresolved)
+		case ctx.Err() == nil: // nor need it be asked again and again
+			j.e.unsure.add(key)
 		}
 	}
-	if j.e.cfg.AwaitNames {
+	if j.e.cfg.Names == NamesFirst {
 		look(ctx)
 		return nil
 	}

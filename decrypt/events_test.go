@@ -87,7 +87,9 @@ func TestEvents(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, b.cfg.AwaitNames = table.Event(policy.SNIUnresolved)
+				if _, decides := table.Event(policy.SNIUnresolved); decides {
+					b.cfg.Names = NamesFirst
+				}
 				b.cfg.Policy, b.cfg.Resolver = table, names
 				b.cfg.OnInvalid = func(string) Response { return Untrusted }
 			})
@@ -120,10 +122,27 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// unasked is a resolver that nobody may ask.
+type unasked struct{ *testing.T }
+
+func (u unasked) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	u.Errorf("%s is looked up", host)
+	return nil, errors.New("not asked")
+}
+
 // Nobody waits for a name that is looked up for the log only, and the search ends
 // with the session.
 func TestNameBeside(t *testing.T) {
 	names := directory{"else.example.test": {netip.MustParseAddr("192.0.2.1")}}
+	never := newTLSTestbed(t, echo, nil, func(b *testbed) {
+		b.cfg.Policy, b.cfg.Resolver, b.cfg.Names = rules(t, policy.Tunnel), unasked{t}, NamesNever
+	})
+	unlooked := never.client(func(cfg *tls.Config) { cfg.InsecureSkipVerify = true })
+	if err := unlooked.Handshake(); err != nil {
+		t.Error(err)
+	}
+	unlooked.Close()
+	never.session()
 	b := newTLSTestbed(t, echo, nil, func(b *testbed) { b.cfg.Policy, b.cfg.Resolver, b.cfg.Tap = rules(t, policy.Tunnel), names, nil })
 	for name, want := range map[string]bool{"else.example.test": true, "slow.example.test": false} {
 		c := b.client(func(cfg *tls.Config) { cfg.ServerName, cfg.InsecureSkipVerify = name, true })

@@ -20,7 +20,7 @@ func (e *Engine) Foresee(in *Incoming, flight []byte) (action policy.Action, mor
 	if more {
 		return 0, true
 	}
-	if s.Decision.Pending || e.cfg.AwaitNames && s.SNI != "" && s.Decision.Action != policy.Terminate {
+	if s.Decision.Pending || e.cfg.Names == NamesFirst && s.SNI != "" && s.Decision.Action != policy.Terminate {
 		return policy.Bump, false // it is for the engine to find out, with a connection of its own
 	}
 	return s.Decision.Action, false

@@ -187,7 +187,7 @@ func TestForeseePending(t *testing.T) {
 		want policy.Action
 	}{
 		{"certificate", Config{Policy: rules(t, policy.Tunnel, policy.Rule{Issuer: []string{"ca"}})}, policy.Bump},
-		{"names", Config{Policy: rules(t, policy.Tunnel), AwaitNames: true}, policy.Bump},
+		{"names", Config{Policy: rules(t, policy.Tunnel), Names: NamesFirst}, policy.Bump},
 		{"monitored", Config{Policy: rules(t, policy.Bump, policy.Rule{Issuer: []string{"ca"}}).Monitor()}, policy.Tunnel},
 		{"neither", Config{Policy: rules(t, policy.Tunnel)}, policy.Tunnel},
 	} {

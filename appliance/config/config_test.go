@@ -110,7 +110,7 @@ func TestFullFile(t *testing.T) {
 		},
 		Policy: Policy{Default: policy.Terminate, Mode: Monitor,
 			Lists:  []List{{"finance", "testdata/finance.txt"}, {"web-mail", "testdata/finance.txt"}},
-			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate}, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
+			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate}, NoLookup: true, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
 				{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
 				{Name: "clinic",
 					Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},

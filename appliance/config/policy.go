@@ -21,6 +21,9 @@ type Policy struct {
 	Lists []List
 	// Events are the events that have an action, instead of being logged only.
 	Events policy.EventActions
+	// NoLookup has no names looked up to find out whether they resolve to the
+	// destination: the event sni-unresolved is off.
+	NoLookup bool
 	// Rules are asked in order; the first that matches decides.
 	Rules []Rule
 }
@@ -63,7 +66,7 @@ func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake) P
 	p.Mirror = choice(t, mirrors)
 	p.Mode = value(t, "mode", p.Mode, oneOf(Enforce, Monitor))
 	p.Lists = r.lists(t.get("lists"))
-	p.Events = r.events(t.get("events"))
+	p.Events, p.NoLookup = r.events(t.get("events"))
 	known := vocabulary{mirrors, p.Lists, intakes}
 	items := r.list(t.get("rules"), "rules")
 	names := make(map[string]int, len(items))

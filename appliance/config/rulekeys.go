@@ -39,10 +39,11 @@ func (r *reader) lists(n *node) (lists []List) {
 	return lists
 }
 
-// events reads which actions events have; "log" is none.
-func (r *reader) events(n *node) policy.EventActions {
+// events reads which actions events have; "log" is none. Names need not be looked
+// up at all.
+func (r *reader) events(n *node) (actions policy.EventActions, noLookup bool) {
 	t := r.table(n, "events")
-	actions := make(policy.EventActions)
+	actions = make(policy.EventActions)
 	for _, p := range t.pairs {
 		t.accept(p.key)
 		e, err := policy.ParseEvent(p.key)
@@ -53,6 +54,10 @@ func (r *reader) events(n *node) policy.EventActions {
 		const unset = policy.Action(0xff)
 		a := required(t, p.key, func(s string) (policy.Action, error) {
 			if s == "log" {
+				return unset, nil
+			}
+			if s == "off" && e == policy.SNIUnresolved {
+				noLookup = true
 				return unset, nil
 			}
 			a, err := policy.ParseAction(s)
@@ -66,9 +71,9 @@ func (r *reader) events(n *node) policy.EventActions {
 		}
 	}
 	if len(actions) == 0 {
-		return nil
+		actions = nil
 	}
-	return actions
+	return actions, noLookup
 }
 
 // conditions reads those of a rule that name other parts of the configuration,
