@@ -213,10 +213,10 @@ func BenchmarkList(b *testing.B) {
 
 // Decisions of large tables allocate nothing, and do not look at every rule.
 func TestManyRules(t *testing.T) {
-	const n = 100_000
+	const n = 30_000 // the benchmark has more
 	table := manyRules(t, n)
-	f := Facts{SNI: "a.n99999.bank.test", Host: "somewhere.example", TLS: true, Time: time.Now(), Client: netip.MustParseAddrPort("192.0.2.1:1")}
-	if got := table.Decide(&f); got.Rule != "r99999" {
+	f := Facts{SNI: "a.n29999.bank.test", Host: "somewhere.example", TLS: true, Time: time.Now(), Client: netip.MustParseAddrPort("192.0.2.1:1")}
+	if got := table.Decide(&f); got.Rule != "r29999" {
 		t.Errorf("got %+v", got)
 	}
 	if n := testing.AllocsPerRun(100, func() { table.Decide(&f) }); n != 0 {
@@ -230,8 +230,8 @@ func TestManyRules(t *testing.T) {
 		t.Errorf("%d rules compared", compared)
 	}
 	clients := manyClients(t, n)
-	f.Client = netip.MustParseAddrPort("10.1.134.159:1")
-	if got := clients.Decide(&f); got.Rule != "r99999" {
+	f.Client = netip.MustParseAddrPort("10.0.117.47:1")
+	if got := clients.Decide(&f); got.Rule != "r29999" {
 		t.Errorf("got %+v", got)
 	}
 	if n := testing.AllocsPerRun(100, func() { clients.Decide(&f) }); n != 0 {
