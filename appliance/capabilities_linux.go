@@ -82,6 +82,9 @@ func othersFiles(cfg *config.Config, file string) bool {
 		writes = append(writes, m.Directory)
 	}
 	reads := slices.Concat([]string{file, cfg.Authority.PassphraseFile}, cfg.Origin.Roots, cfg.Origin.Revocation.CRL)
+	for _, l := range cfg.Policy.Lists {
+		reads = append(reads, l.File)
+	}
 	for _, f := range []KeyPair{
 		{cfg.Authority.Certificate, cfg.Authority.Key},
 		{cfg.Authority.UntrustedCertificate, cfg.Authority.UntrustedKey},

@@ -89,6 +89,8 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		decides = relief{table, a.headroom}
 	}
 	engine, err := decrypt.New(decrypt.Config{
+		ByName:             cfg.Origin.Resolve == config.ResolveSNI,
+		Names:              names(cfg.Policy),
 		KeyLog:             keys,
 		Policy:             decides,
 		Forger:             forger,
@@ -110,39 +112,6 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		return nil, err
 	}
 	return &generation{engine, table, relieves, forger, authorities}, nil
-}
-
-// NewPolicy builds the rule table that cfg describes.
-func NewPolicy(cfg *config.Config) (*policy.Table, error) {
-	var rules []policy.Rule
-	for _, r := range cfg.Policy.Rules {
-		rules = append(rules, policy.Rule{
-			Name: r.Name, Host: r.Host, Client: r.Client, Origin: r.Origin, Port: portRanges(r.Port),
-			Protocol: r.Protocol, ALPN: r.ALPN, Action: r.Action,
-			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer},
-		})
-	}
-	table, err := policy.New(rules, cfg.Policy.Default)
-	if err != nil {
-		return nil, fmt.Errorf("build policy: %w", err)
-	}
-	return table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer}), nil
-}
-
-// words returns the names of content classes, nil for nil.
-func words(in []config.Content) (out []string) {
-	for _, c := range in {
-		out = append(out, string(c))
-	}
-	return out
-}
-
-func portRanges(in []config.PortRange) []policy.PortRange {
-	var out []policy.PortRange
-	for _, p := range in {
-		out = append(out, policy.PortRange{First: p.First, Last: p.Last})
-	}
-	return out
 }
 
 func onInvalid(o config.OnInvalid) func(string) decrypt.Response {

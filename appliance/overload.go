@@ -65,7 +65,7 @@ type relief struct {
 // Decide implements [decrypt.Policy].
 func (r relief) Decide(f *policy.Facts) policy.Decision {
 	d := r.Policy.Decide(f)
-	if d.Action != policy.Bump {
+	if d.Action != policy.Bump || d.Pending { // it is asked again
 		return d
 	}
 	if level, _ := r.headroom.Level(); level == headroom.Ample {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // greenSuites are the TLS 1.2 cipher suites offered and accepted: forward
@@ -30,10 +31,15 @@ var errCertificateRequested = errors.New("origin asks for a client certificate")
 // what it taught, the client's.
 func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	upgraded := j.progress.Load() > 0 // a STARTTLS dialogue cannot be started over
-	if err := j.dial(ctx); err != nil {
-		return err
+	var err error
+	if j.inquiry != nil {
+		err = j.inquiry.err
+	} else {
+		if err := j.dial(ctx); err != nil {
+			return err
+		}
+		err = j.offerOrigin(ctx, hello)
 	}
-	err := j.offerOrigin(ctx, hello)
 	trusted := true
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
@@ -43,10 +49,16 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 		return j.startOver(ctx)
 	case errors.As(err, new(*failure)):
 		return err
+	case err != nil && reason == "" && refusesCiphers(err):
+		return j.unsuited(ctx, err, upgraded)
 	case err != nil && reason == "":
 		return fail(reasonOriginTLS, err, alertHandshakeFailure)
 	case err == nil:
-		reason, err = j.judge(ctx)
+		if j.inquiry != nil {
+			err = j.inquiry.verdict
+		} else {
+			reason, err = j.judge(ctx)
+		}
 		if reason == "ok" {
 			break
 		}
@@ -65,6 +77,9 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 		return err
 	}
 	j.s.Outcome = Bumped
+	if j.s.SNI != "" && (j.s.ALPN == "" || j.s.ALPN == "http/1.1") {
+		j.inside = new(inside)
+	}
 	if services := j.services(); services != nil {
 		return j.serve(ctx, services, Decrypted, j.clientTLS, j.originTLS)
 	}
@@ -75,9 +90,32 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 // startOver gives up the origin leg, on which a handshake was begun, and tunnels
 // over a new one.
 func (j *joint) startOver(ctx context.Context) error {
-	j.hangUp()
-	j.originTLS = nil
+	j.giveUp()
 	return j.tunnel(ctx)
+}
+
+// unsuited takes a session whose origin takes nothing that we offer.
+func (j *joint) unsuited(ctx context.Context, err error, upgraded bool) error {
+	j.s.note(policy.NoSharedCipher)
+	switch d := j.decideAgain(); {
+	case d.Action == policy.Bump || d.Action != policy.Terminate && upgraded:
+		return fail(reasonOriginTLS, err, alertHandshakeFailure)
+	default:
+		j.s.Decision = d
+	}
+	switch j.s.Decision.Action {
+	case policy.Terminate:
+		j.s.Outcome = Terminated
+		return fail(reasonPolicy, err, alertAccessDenied)
+	case policy.TunnelCheck:
+		j.giveUp()
+		if err := j.check(ctx); err != nil {
+			j.s.Outcome = Terminated
+			return err
+		}
+		return j.tunnel(ctx)
+	}
+	return j.startOver(ctx)
 }
 
 // serverName is the name the origin is asked for, "" if none is known.
@@ -125,12 +163,13 @@ func (j *joint) originHandshake(offer []string) error {
 	j.origin.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
 	err := conn.Handshake()
 	j.s.OriginTLS.Handshake = time.Since(start)
+	j.originState = conn.ConnectionState()
 	if err != nil {
 		j.s.OriginTLS.Verdict = j.e.cfg.HandshakeReason(err)
 		return err
 	}
 	j.origin.SetDeadline(time.Time{})
-	state := conn.ConnectionState()
+	state := &j.originState
 	j.originTLS = conn
 	j.s.ALPN = state.NegotiatedProtocol
 	j.s.OriginTLS.Version, j.s.OriginTLS.Cipher = state.Version, state.CipherSuite
@@ -143,13 +182,16 @@ func (j *joint) keyLog() io.Writer {
 	if j.e.cfg.KeyLog == nil {
 		return nil
 	}
+	if j.inquiry != nil && j.clientTLS == nil && j.originTLS == nil {
+		return &j.inquiry.keys // it is not decided yet
+	}
 	return j.e.cfg.KeyLog(j.s)
 }
 
 // judge asks the verifier and notes its verdict, "ok" or a reason, and what it
 // learned of revocation.
 func (j *joint) judge(ctx context.Context) (string, error) {
-	state := j.originTLS.ConnectionState()
+	state := j.originState
 	var err error
 	if a, ok := j.e.cfg.Verifier.(Assessor); ok {
 		j.s.OriginTLS.Revocation, err = a.Assess(ctx, j.identity(), &state)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"sync"
@@ -52,7 +53,10 @@ func (j *joint) check(ctx context.Context) error {
 		return fail(reasonNameCheck, nil, alertAccessDenied)
 	}
 	key := checkKey{name, j.s.Origin}
-	if j.e.checks.known(key) || j.resolves(ctx, name) {
+	if j.e.checks.known(key) {
+		return nil
+	}
+	if belongs, _ := j.e.resolves(ctx, key); belongs {
 		j.e.checks.add(key)
 		return nil
 	}
@@ -63,16 +67,21 @@ func (j *joint) check(ctx context.Context) error {
 	return nil
 }
 
-func (j *joint) resolves(ctx context.Context, name string) bool {
-	if j.e.cfg.Resolver == nil || !j.s.Origin.IsValid() {
-		return false
+// resolves finds whether the name resolves to the destination. known is false if
+// nobody could tell.
+func (e *Engine) resolves(ctx context.Context, k checkKey) (belongs, known bool) {
+	if e.cfg.Resolver == nil || !k.origin.IsValid() {
+		return false, false
 	}
-	ctx, stop := context.WithTimeout(ctx, j.e.cfg.ConnectTimeout)
+	ctx, stop := context.WithTimeout(ctx, e.cfg.ConnectTimeout)
 	defer stop()
-	addrs, err := j.e.cfg.Resolver.LookupNetIP(ctx, "ip", name)
-	return err == nil && slices.ContainsFunc(addrs, func(a netip.Addr) bool {
-		return a.Unmap() == j.s.Origin.Addr().Unmap()
-	})
+	addrs, err := e.cfg.Resolver.LookupNetIP(ctx, "ip", k.name)
+	if err != nil {
+		var d *net.DNSError
+		return false, errors.As(err, &d) && d.IsNotFound
+	}
+	to := k.origin.Addr().Unmap()
+	return slices.ContainsFunc(addrs, func(a netip.Addr) bool { return a.Unmap() == to }), true
 }
 
 // probe asks the origin for its certificate, on a connection of its own.

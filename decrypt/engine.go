@@ -51,7 +51,7 @@ type Config struct {
 	Verifier Verifier // asked for more if it is an [Assessor]
 
 	Tap      Tap                        // nil: no taps
-	Resolver Resolver                   // for tunnel-check; nil: the origin's certificate alone decides
+	Resolver Resolver                   // for tunnel-check and [policy.SNIUnresolved]; nil: the origin's certificate alone decides
 	Ended    func(s *Session, t Stream) // called when a session has ended, after the stream's Close
 	Logger   *slog.Logger               // nil discards
 
@@ -68,6 +68,13 @@ type Config struct {
 
 	// OnInvalid says what follows a verdict other than "ok"; nil: Block.
 	OnInvalid func(reason string) Response
+	// ByName has sessions go to an address of the server name, where the intake
+	// knows a [Incoming.Route], instead of to their destination. A name without an
+	// address ends the session.
+	ByName bool
+	// Names says when it is found out whether the server name resolves to the
+	// destination, see [policy.SNIUnresolved].
+	Names Names
 	// HandshakeReason gives the verdict behind an origin handshake that failed,
 	// "" if it failed for another reason than trust; nil: always "".
 	HandshakeReason    func(err error) string
@@ -85,7 +92,10 @@ type Config struct {
 type Engine struct {
 	cfg      Config
 	log      *slog.Logger
-	checks   checkCache
+	checks   checkCache // names that belong to their destinations
+	strays   checkCache // names that do not resolve to them
+	unsure   checkCache // names of which nobody could tell
+	lookups  chan struct{}
 	stubborn stubborn
 }
 
@@ -109,7 +119,7 @@ func New(cfg Config) (*Engine, error) {
 	setDefault(&cfg.HandshakeTimeout, 10*time.Second)
 	setDefault(&cfg.ConnectTimeout, 10*time.Second)
 	setDefault(&cfg.IdleTimeout, time.Hour)
-	return &Engine{cfg: cfg, log: cfg.Logger}, nil
+	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups)}, nil
 }
 
 func setDefault[T comparable](p *T, v T) {
@@ -128,6 +138,9 @@ func (e *Engine) Serve(ctx context.Context, in *Incoming) {
 	err := j.carry(ctx)
 	stop()
 	j.finish(err)
+	if j.stopLookup != nil {
+		j.stopLookup()
+	}
 	s.End = time.Now()
 	e.log.Debug("session ended", "session", s.ID, "client", s.Client, "origin", s.Origin, "sni", s.SNI,
 		"action", s.Decision.Action.String(), "rule", s.Decision.Rule, "outcome", s.Outcome.String(), "reason", s.Reason, "err", s.Err)

@@ -19,11 +19,14 @@ const (
 	reasonMalformed    = "malformed-hello"
 	reasonHelloTooLong = "hello-too-long"
 	reasonDial         = "origin-unreachable"
+	reasonUnresolved   = "origin-unresolved" // the server name has no address to go to
 	reasonRefused      = "origin-refused"
 	reasonOriginTLS    = "origin-handshake"
 	reasonClientTLS    = "client-handshake"
 	reasonClientCert   = "client-certificate" // the origin asks for one
 	reasonForge        = "forge"
+	reasonTooLate      = "too-late"          // not to be bumped, which came out after STARTTLS
+	reasonMismatch     = "sni-mismatch"      // of the host inside, which is given the action terminate
 	reasonPipelined    = "pipelined-upgrade" // octets smuggled around STARTTLS
 	reasonClientReset  = "client-reset"
 	reasonOriginReset  = "origin-reset"
@@ -58,7 +61,10 @@ const (
 	alertBadCertificate   alert = 42
 	alertAccessDenied     alert = 49
 	alertDecodeError      alert = 50
+	alertProtocolVersion  alert = 70
 	alertInternalError    alert = 80
+
+	alertInsufficientSecurity alert = 71
 
 	alertNoApplicationProtocol alert = 120 // RFC 7301, Section 3.2
 )

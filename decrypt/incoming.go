@@ -18,6 +18,10 @@ type Incoming struct {
 	SNI    string         // server name for the origin leg when the hello has none; may be empty
 	Link   Link           // what is known of the client's link
 
+	// Resolved tells that the server name was looked up to find Origin, or has
+	// nothing to do with it.
+	Resolved bool
+
 	// Greeting is what the origin sent the client before the connection was taken
 	// over; the client has it already.
 	Greeting []byte
@@ -26,9 +30,19 @@ type Incoming struct {
 	// address where the intake is transparent.
 	Dial func(ctx context.Context) (net.Conn, error)
 
+	// Route finds another way to the origin, by the server name, for engines that
+	// go by it. nil: the intake has no other than Dial.
+	Route func(ctx context.Context, name string) (Route, error)
+
 	// Certificate, if set, is shown to the client in place of a forged one: the
 	// origin's own, for inbound inspection.
 	Certificate *tls.Certificate
+}
+
+// Route is a way to an origin.
+type Route struct {
+	Addrs []netip.AddrPort // that Dial tries, at least one
+	Dial  func(ctx context.Context) (net.Conn, error)
 }
 
 // Link holds the facts of layer 2. Zero values mean unknown.

@@ -23,7 +23,13 @@ type joint struct {
 	opened bool   // the tap was asked for a stream
 	stream Stream // nil until cleartext is at hand, or for good
 
-	clientTLS, originTLS *tls.Conn // set once their handshakes are done
+	clientTLS, originTLS *tls.Conn           // set once their handshakes are done
+	originState          tls.ConnectionState // of the origin's last handshake, as far as it came
+
+	asked      *policy.Facts // that the policy was asked with last
+	inquiry    *inquiry      // nil: the origin's certificate was not asked for
+	inside     *inside       // nil: nothing is looked for in the cleartext
+	stopLookup func()        // may be nil
 
 	mu       sync.Mutex
 	origin   *leg // nil until dialed
@@ -106,11 +112,14 @@ func (j *joint) facts() *policy.Facts {
 		Protocol: s.Protocol,
 		Host:     host,
 		SNI:      s.SNI,
+		Time:     time.Now(),
+		Events:   s.Events(),
 	}
 }
 
 // decide asks the policy and notes its answer.
 func (j *joint) decide(f *policy.Facts) policy.Action {
+	j.asked = f
 	j.s.Decision = j.e.cfg.Policy.Decide(f)
 	return j.s.Decision.Action
 }
@@ -126,7 +135,7 @@ func (j *joint) dial(ctx context.Context) error {
 	if err != nil {
 		return dialFailure(err)
 	}
-	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && (!j.s.Origin.IsValid() || j.s.Name != "") {
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && (!j.s.Origin.IsValid() || j.s.Name != "" || j.s.Destination.IsValid()) {
 		j.s.Origin = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
 	}
 	l := newLeg(conn)
@@ -147,8 +156,10 @@ func (j *joint) hangUp() {
 	l := j.origin
 	j.origin = nil
 	j.mu.Unlock()
-	l.abort()
-	l.recycle()
+	if l != nil {
+		l.abort()
+		l.recycle()
+	}
 }
 
 // cancel resets both legs; every wait on them ends.

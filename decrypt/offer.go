@@ -97,10 +97,15 @@ func (j *joint) offerOrigin(ctx context.Context, hello *clienthello.Hello) error
 // alerts for an offer in which nothing suits it (RFC 7301, Section 3.2, and what
 // servers sent before that).
 func refusesOffer(err error) bool {
+	return answers(err, alertNoApplicationProtocol, alertHandshakeFailure)
+}
+
+// answers tells whether err is one of the alerts, as the peer sent it.
+func answers(err error, alerts ...alert) bool {
 	remote := (*net.OpError)(nil)
 	if !errors.As(err, &remote) || remote.Op != "remote error" || remote.Err == nil {
 		return false
 	}
 	said := remote.Err.Error() // crypto/tls has no type for it outside QUIC
-	return said == tls.AlertError(alertNoApplicationProtocol).Error() || said == tls.AlertError(alertHandshakeFailure).Error()
+	return slices.ContainsFunc(alerts, func(a alert) bool { return said == tls.AlertError(a).Error() })
 }

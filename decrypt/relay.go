@@ -51,6 +51,12 @@ func (j *joint) pumpTLS(dir Direction, src, dst *tls.Conn, from, to *leg) error 
 		chunk := takeChunk()
 		n, err := readChunk(src, chunk)
 		if n > 0 {
+			if dir == ClientToOrigin && j.inside != nil {
+				if err := j.look(chunk[:n]); err != nil {
+					release(chunk)
+					return err
+				}
+			}
 			j.relayed(dir, Decrypted, chunk[:n])
 			if _, werr := dst.Write(chunk[:n]); werr != nil {
 				release(chunk)

@@ -21,7 +21,17 @@ func (j *joint) secure(ctx context.Context) error {
 	}
 	j.s.SNI = hello.ServerName
 	j.s.ClientTLS.JA4 = hello.JA4()
-	switch j.decide(j.helloFacts(hello)) {
+	j.stopLookup = j.lookUp(ctx)
+	action := j.decide(j.helloFacts(hello))
+	if action, err = j.reroute(ctx, hello, action); err != nil {
+		return err
+	}
+	if j.s.Decision.Pending {
+		if action, err = j.inquire(ctx, hello); err != nil {
+			return err
+		}
+	}
+	switch action {
 	case policy.Terminate:
 		j.s.Outcome = Terminated
 		return fail(reasonPolicy, nil, alertAccessDenied)
@@ -39,6 +49,7 @@ func (j *joint) secure(ctx context.Context) error {
 
 // helloFacts are the facts with what the hello tells.
 func (j *joint) helloFacts(hello *clienthello.Hello) *policy.Facts {
+	j.helloEvents(hello)
 	f := j.facts()
 	f.TLS, f.ALPN, f.JA4 = true, hello.ALPN, j.s.ClientTLS.JA4
 	return f

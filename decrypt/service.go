@@ -148,6 +148,12 @@ func (e *legEnd) Read(p []byte) (n int, err error) {
 	} else if n, err = e.read(p); err != nil {
 		return 0, err
 	}
+	if e.tapped && e.j.inside != nil {
+		if err := e.j.look(p[:n]); err != nil {
+			e.ending = err
+			return 0, err
+		}
+	}
 	return n, e.moved(e.dir, p[:n])
 }
 

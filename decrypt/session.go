@@ -23,6 +23,10 @@ type Session struct {
 	Link   Link
 	Start  time.Time
 
+	// Destination is where the client was going if the session went elsewhere, by
+	// its server name; else zero.
+	Destination netip.AddrPort
+
 	End       time.Time
 	Protocol  string // application protocol or "tls"; "" when never known
 	Host      string // HTTP Host of a plain session
@@ -40,6 +44,7 @@ type Session struct {
 	Untrusted    bool   // the leaf was signed by the untrusted authority
 
 	octets [2]atomic.Uint64
+	events atomic.Uint32
 
 	mu       sync.Mutex // guards the rest
 	services map[string]string

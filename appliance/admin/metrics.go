@@ -27,6 +27,8 @@ type Metrics struct {
 	octets     *prometheus.CounterVec   // direction
 	verdicts   *prometheus.CounterVec   // reason
 	revocation *prometheus.CounterVec   // status
+	events     *prometheus.CounterVec   // event
+	monitored  *prometheus.CounterVec   // would
 	handshakes *prometheus.HistogramVec // leg, result
 	frames     *prometheus.CounterVec   // sink
 	mirrored   *prometheus.CounterVec   // sink
@@ -56,6 +58,8 @@ func NewMetrics(version string) *Metrics {
 		octets:     counter("relayed_octets_total", "Octets of application data relayed by sessions that have ended.", "direction"),
 		verdicts:   counter("origin_verdicts_total", "Judgements of origins, ok or why they failed.", "reason"),
 		revocation: counter("origin_revocation_checks_total", "Judgements of origins by what was learned of revocation.", "status"),
+		events:     counter("policy_events_total", "Sessions with something remarkable about them.", "event"),
+		monitored:  counter("policy_monitored_total", "Sessions of mode monitor, by the action that was not taken.", "would"),
 		frames:     counter("mirror_frames_total", "Frames delivered to a sink.", "sink"),
 		mirrored:   counter("mirror_octets_total", "Octets of sessions delivered to a sink.", "sink"),
 		lost:       counter("mirror_lost_octets_total", "Octets of sessions that did not reach a sink.", "sink", "reason"),
@@ -70,7 +74,7 @@ func NewMetrics(version string) *Metrics {
 		}, []string{"leg", "result"}),
 	}
 	m.registry.MustRegister(
-		m.open, m.sessions, m.octets, m.verdicts, m.revocation, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
+		m.open, m.sessions, m.octets, m.verdicts, m.revocation, m.events, m.monitored, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
 		m.streams, m.rendered, m.replaced, m.raw,
 		buildInfo(version),
 		collectors.NewGoCollector(),
@@ -125,6 +129,12 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 		action = s.Decision.Action.String()
 	}
 	m.sessions.WithLabelValues(action, s.Outcome.String()).Inc()
+	if s.Decision.Monitored {
+		m.monitored.WithLabelValues(s.Decision.Would.String()).Inc()
+	}
+	for _, event := range s.Events().Names() {
+		m.events.WithLabelValues(event).Inc()
+	}
 	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
 		m.octets.WithLabelValues(d.String()).Add(float64(s.Octets(d)))
 	}

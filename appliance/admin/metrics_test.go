@@ -195,3 +195,16 @@ func TestLabelsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestMetricsMonitored(t *testing.T) {
+	m := NewMetrics("")
+	m.SessionEnded(&decrypt.Session{Decision: policy.Decision{Rule: "r", Action: policy.Tunnel, Monitored: true, Would: policy.Bump}})
+	const want = `
+# HELP clearspan_policy_monitored_total Sessions of mode monitor, by the action that was not taken.
+# TYPE clearspan_policy_monitored_total counter
+clearspan_policy_monitored_total{would="bump"} 1
+`
+	if err := testutil.GatherAndCompare(m.registry, strings.NewReader(want), "clearspan_policy_monitored_total"); err != nil {
+		t.Error(err)
+	}
+}

@@ -22,13 +22,16 @@ type Entry struct {
 	Session  string         `json:"session"`
 	Intake   string         `json:"intake"`
 	Client   netip.AddrPort `json:"client"`
-	Origin   netip.AddrPort `json:"origin"` // original destination
+	Origin   netip.AddrPort `json:"origin"`      // original destination
+	Intended netip.AddrPort `json:"destination"` // the original destination, if the server name led to another origin; else empty
 	SNI      string         `json:"sni"`
 	ALPN     string         `json:"alpn"`       // protocol the origin chose
 	Offer    string         `json:"alpn_offer"` // what the origin was offered: "" the client's list, narrowed, retried, remembered
 	Protocol string         `json:"protocol"`
 	Rule     string         `json:"rule"`
 	Action   string         `json:"action"` // empty if the session ended before policy was asked
+	Would    string         `json:"would"`  // the action that mode monitor did not take; empty in other modes
+	Events   []string       `json:"events"` // what was remarkable, such as no-sni
 	Outcome  string         `json:"outcome"`
 	Reason   string         `json:"reason"` // empty for a session that ended in order
 
@@ -118,10 +121,10 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	e := Entry{
 		Time: Time{time.Now()}, Start: Time{s.Start}, End: Time{s.End},
 		Session: s.ID, Intake: s.Intake,
-		Client: unmap(s.Client), Origin: unmap(s.Origin),
+		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
-		ForgedSerial: s.ForgedSerial,
+		Events: s.Events().Names(), ForgedSerial: s.ForgedSerial,
 		Octets: Octets{
 			ClientToOrigin: s.Octets(decrypt.ClientToOrigin),
 			OriginToClient: s.Octets(decrypt.OriginToClient),
@@ -130,6 +133,9 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	}
 	if e.Rule != "" {
 		e.Action = s.Decision.Action.String()
+		if s.Decision.Monitored {
+			e.Would = s.Decision.Would.String()
+		}
 	}
 	if l := s.ClientTLS; l != (decrypt.LegTLS{}) {
 		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4}

@@ -69,12 +69,15 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "intake": "gateway",
  "client": "10.0.0.7:50123",
  "origin": "192.0.2.1:465",
+ "destination": "",
  "sni": "mail\u003c\u003e\u0026.example.test",
  "alpn": "h2",
  "alpn_offer": "",
  "protocol": "smtp",
  "rule": "mail",
  "action": "bump",
+ "would": "",
+ "events": [],
  "outcome": "bumped",
  "reason": "client-reset",
  "tls_client": {
@@ -150,8 +153,8 @@ func TestEntryOfEmptySession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","rule":"","action":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
+	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
+		`"protocol":"","rule":"","action":"","would":"","events":[],"outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":""}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
@@ -169,5 +172,13 @@ func TestNames(t *testing.T) {
 		if got := cipherName(id); got != want {
 			t.Errorf("cipher %#x: %q, want %q", id, got, want)
 		}
+	}
+}
+
+// An entry of mode monitor says what was not done.
+func TestEntryMonitored(t *testing.T) {
+	e := NewEntry(&decrypt.Session{Decision: policy.Decision{Rule: "r", Action: policy.Tunnel, Monitored: true, Would: policy.Terminate}}, nil, nil)
+	if e.Rule != "r" || e.Action != "tunnel" || e.Would != "terminate" {
+		t.Errorf("rule %s, action %s, would %s", e.Rule, e.Action, e.Would)
 	}
 }

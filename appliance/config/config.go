@@ -100,7 +100,7 @@ func defaults(state string) *Config {
 		Leaf:   defaultLeaf,
 		Client: defaultClient,
 		Origin: defaultOrigin(),
-		Policy: Policy{Default: policy.Bump},
+		Policy: Policy{Default: policy.Bump, Mode: Enforce},
 		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl")},
 		Admin:  Admin{Listen: "127.0.0.1:8090"},
 		Limits: Limits{Sessions: 100_000, Overload: RefuseOverload},
@@ -118,7 +118,7 @@ func (r *reader) config(root *node) *Config {
 	c.Client = r.client(t.get("client"), c.Client)
 	c.Origin = r.origin(t.get("origin"), c.Origin)
 	c.Mirrors = r.mirrors(t.get("mirror"), state)
-	c.Policy = r.policy(t.get("policy"), c.Policy, c.Mirrors)
+	c.Policy = r.policy(t.get("policy"), c.Policy, c.Mirrors, c.Intakes)
 	if n := t.get("services"); n != nil && (n.kind != list || len(n.items) > 0) {
 		t.unavailable("services")
 	}

@@ -19,7 +19,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-var comparePlain = cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{})
+var comparePlain = cmp.Options{
+	cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{}),
+	cmp.Comparer(func(a, b *time.Location) bool { return a == b || a != nil && b != nil && a.String() == b.String() }),
+}
 
 // The golden files hold every error of a faulty file, in order.
 func TestFaultyFiles(t *testing.T) {
@@ -67,6 +70,10 @@ func TestFullFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := &Config{
 		State: "testdata/state",
 		Intakes: []Intake{
@@ -98,17 +105,27 @@ func TestFullFile(t *testing.T) {
 				"malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
 			}},
 			ClientCertificate: NoCertificate,
+			Resolve:           ResolveSNI,
 			ALPNOffer:         []string{"http/1.1"},
 		},
-		Policy: Policy{Default: policy.Terminate, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
-			{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
-			{Name: "clinic",
-				Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},
-				Origin:   []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
-				Port:     []PortRange{{443, 443}, {8000, 8100}},
-				Protocol: []string{"tls"}, ALPN: []string{"h2", "http/1.1"}, Action: policy.TunnelCheck,
-				Mirror: &policy.Mirrors{All: true}, Content: []Content{Decrypted}, ALPNOffer: []string{"h2", "http/1.1"}},
-		}},
+		Policy: Policy{Default: policy.Terminate, Mode: Monitor,
+			Lists:  []List{{"finance", "testdata/finance.txt"}, {"web-mail", "testdata/finance.txt"}},
+			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate}, NoLookup: true, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
+				{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
+				{Name: "clinic",
+					Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},
+					Origin:   []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+					Port:     []PortRange{{443, 443}, {8000, 8100}},
+					Protocol: []string{"tls"}, ALPN: []string{"h2", "http/1.1"}, Action: policy.TunnelCheck,
+					Mirror: &policy.Mirrors{All: true}, Content: []Content{Decrypted}, ALPNOffer: []string{"h2", "http/1.1"}},
+				{Name: "hours", Category: []string{"finance", "web-mail"}, Intake: []string{"gateway"},
+					JA4: []string{"t13d1516h2_8daaf6152771_e5627efa2ab1", "t13d1516h2_*_*"},
+					Time: []policy.Period{
+						{From: 22 * 60, To: 6 * 60, Days: 0b0111110, Zone: time.UTC}, {Days: 0b1000001},
+						{From: 8 * 60, To: 12 * 60, Days: 0b0011101, Zone: berlin}, {From: 23 * 60, To: 24 * 60},
+					},
+					OriginName: []string{"*.bank.test", "192.0.2.7"}, Issuer: []string{"CN=Example CA,O=Example"}, Action: policy.Bump},
+			}},
 		Mirrors: []Mirror{
 			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Method: GSO, MTU: 9000, Full: Block, Patience: 30 * time.Second, Ports: MapPorts,
 				PortMap: map[uint16]uint16{443: 80, 465: 25}, STARTTLS: KeepSTARTTLS, HTTP2: KeepHTTP2,
@@ -171,7 +188,7 @@ func TestExampleFile(t *testing.T) {
 			t.Errorf("%s (-default +example):\n%s", row.name, diff)
 		}
 	}
-	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 4 || len(c.Mirrors) != 4 {
+	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 6 || len(c.Mirrors) != 4 {
 		t.Errorf("%d intakes, %d rules, %d mirrors", len(c.Intakes), len(c.Policy.Rules), len(c.Mirrors))
 	}
 }

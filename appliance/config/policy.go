@@ -15,6 +15,15 @@ type Policy struct {
 	// Mirror are the mirrors that show a session whose rule does not say. Nil:
 	// all.
 	Mirror *policy.Mirrors
+	// Mode is whether the policy is followed. Default enforce.
+	Mode PolicyMode
+	// Lists are the categories that rules may name.
+	Lists []List
+	// Events are the events that have an action, instead of being logged only.
+	Events policy.EventActions
+	// NoLookup has no names looked up to find out whether they resolve to the
+	// destination: the event sni-unresolved is off.
+	NoLookup bool
 	// Rules are asked in order; the first that matches decides.
 	Rules []Rule
 }
@@ -24,12 +33,19 @@ type Policy struct {
 type Rule struct {
 	Name     string         // unique among rules
 	Host     []string       // names, "*." for any depth of subdomains
+	Category []string       // names of lists; with Host one condition, which either meets
+	Intake   []string       // names of intakes
 	Client   []netip.Prefix // client's address
 	Origin   []netip.Prefix // original destination's address
 	Port     []PortRange    // original destination's port
 	Protocol []string       // words of [Protocols]
 	ALPN     []string       // protocols that the client offers
-	Action   policy.Action
+	JA4      []string       // of the client's hello; "*" stands for any of the three parts
+	Time     []policy.Period
+	// Of the origin's certificate, which has to be asked for: names, as Host, and
+	// issuers, by common name, organization or whole name.
+	OriginName, Issuer []string
+	Action             policy.Action
 
 	Mirror    *policy.Mirrors // mirrors that show the session; nil: those of the policy
 	Content   []Content       // narrows the classes that these mirrors take; nil: it does not
@@ -43,22 +59,26 @@ var protocols = []string{
 	"tls", "http", "http2", "smtp", "imap", "pop3", "ftp", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
 }
 
-// policy reads the rule table; mirrors are those that rules may choose.
-func (r *reader) policy(n *node, p Policy, mirrors []Mirror) Policy {
+// policy reads the rule table; mirrors and intakes are those that rules may name.
+func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake) Policy {
 	t := r.table(n, "policy")
 	p.Default = value(t, "default", p.Default, policy.ParseAction)
 	p.Mirror = choice(t, mirrors)
+	p.Mode = value(t, "mode", p.Mode, oneOf(Enforce, Monitor))
+	p.Lists = r.lists(t.get("lists"))
+	p.Events, p.NoLookup = r.events(t.get("events"))
+	known := vocabulary{mirrors, p.Lists, intakes}
 	items := r.list(t.get("rules"), "rules")
 	names := make(map[string]int, len(items))
 	for _, item := range items {
-		p.Rules = append(p.Rules, r.rule(item, names, mirrors))
+		p.Rules = append(p.Rules, r.rule(item, names, known))
 	}
-	t.unavailable("lists", "learn")
+	t.unavailable("learn")
 	t.close()
 	return p
 }
 
-func (r *reader) rule(n *node, names map[string]int, mirrors []Mirror) (rule Rule) {
+func (r *reader) rule(n *node, names map[string]int, known vocabulary) (rule Rule) {
 	t := r.table(n, "rules")
 	rule.Name = unique(t, "rule", names)
 	if rule.Name == "default" {
@@ -71,10 +91,11 @@ func (r *reader) rule(n *node, names map[string]int, mirrors []Mirror) (rule Rul
 	rule.Protocol = values(t, "protocol", nil, oneOf(protocols...))
 	rule.ALPN = values(t, "alpn", nil, parseALPN)
 	rule.Action = required(t, "action", policy.ParseAction)
-	rule.Mirror = choice(t, mirrors)
+	r.conditions(t, &rule, known)
+	rule.Mirror = choice(t, known.mirrors)
 	rule.Content = values(t, "content", nil, oneOf(Decrypted, Plain, Tunneled))
 	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
-	t.unavailable("category", "lists", "services", "time", "ja4", "issuer", "intake")
+	t.unavailable("services")
 	t.close()
 	return rule
 }
@@ -98,17 +119,11 @@ func choice(t *table, mirrors []Mirror) *policy.Mirrors {
 		return &policy.Mirrors{All: true}
 	}
 	return &policy.Mirrors{Names: values(t, "mirror", nil, func(s string) (string, error) {
-		known := make([]string, 0, len(mirrors))
-		for _, m := range mirrors {
-			if m.Name == s && s != "" {
-				return s, nil
-			}
-			known = append(known, m.Name)
+		known := make([]string, len(mirrors))
+		for i, m := range mirrors {
+			known[i] = m.Name
 		}
-		if near := nearest(s, known); near != "" && s != "" {
-			return "", fmt.Errorf("there is no mirror %q, did you mean %q?", s, near)
-		}
-		return "", fmt.Errorf("there is no mirror %q", s)
+		return among("mirror", s, known)
 	})}
 }
 

@@ -16,7 +16,7 @@ import (
 
 const (
 	// maxFile bounds a configuration file, in octets.
-	maxFile = 4 << 20
+	maxFile = 16 << 20
 	// maxDepth bounds how deep lists and tables nest in a file. The deepest
 	// configuration has five levels.
 	maxDepth = 16

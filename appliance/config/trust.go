@@ -118,16 +118,28 @@ type Origin struct {
 	OnInvalid      OnInvalid
 	// ClientCertificate is the answer to a certificate request. Default tunnel.
 	ClientCertificate CertificateRequest
+	// Resolve says which address a session with a server name goes to. Default
+	// destination.
+	Resolve Resolve
 	// ALPNOffer are the application protocols that an origin is offered at most,
 	// where no rule says otherwise. Default nil: those of the client.
 	ALPNOffer []string
 }
+
+// Resolve is where sessions with a server name go.
+type Resolve string
+
+const (
+	ResolveDestination Resolve = "destination" // where the client sent them
+	ResolveSNI         Resolve = "sni"         // to an address of the server name; not in mode wire and static
+)
 
 func defaultOrigin() Origin {
 	return Origin{
 		Roots:          []string{"system"},
 		MinTLS:         tls.VersionTLS12,
 		ConnectTimeout: 10 * time.Second,
+		Resolve:        ResolveDestination,
 		Revocation:     defaultRevocation,
 		OnInvalid: OnInvalid{Default: UntrustedInvalid, ByReason: map[string]InvalidAction{
 			"revoked": BlockInvalid, "weak-signature": BlockInvalid, "malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
@@ -206,6 +218,7 @@ func (r *reader) origin(n *node, o Origin) Origin {
 	})
 	o.MinTLS = value(t, "min_tls", o.MinTLS, parseTLSVersion)
 	o.ConnectTimeout = value(t, "connect_timeout", o.ConnectTimeout, duration(100*time.Millisecond, 10*time.Minute))
+	o.Resolve = value(t, "resolve", o.Resolve, oneOf(ResolveDestination, ResolveSNI))
 	o.ClientCertificate = value(t, "client_certificate", o.ClientCertificate, oneOf(TunnelRequest, BlockRequest, NoCertificate))
 
 	o.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)

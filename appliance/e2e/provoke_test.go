@@ -11,7 +11,7 @@ import (
 )
 
 // limited returns the appliance's program, or one that runs it within the limits of
-// s, or with a variable in its environment.
+// s, with a variable in its environment, or with a hosts file of its own.
 func (c *scene) limited(s settings) string {
 	c.Helper()
 	program := binary
@@ -21,19 +21,24 @@ func (c *scene) limited(s settings) string {
 			c.Fatal(err)
 		}
 	}
-	if s.nofile == 0 && s.memory == nil && s.env == "" {
+	if s.nofile == 0 && s.memory == nil && s.env == "" && s.hosts == "" {
 		return program
 	}
 	enter := ":"
 	if s.memory != nil {
 		enter = s.memory.Enter()
 	}
+	names := ""
+	if s.hosts != "" {
+		c.write(filepath.Join(c.dir, "hosts"), []byte(s.hosts))
+		names = fmt.Sprintf("[ \"$OWN\" ] || OWN=1 exec unshare --mount \"$0\" \"$@\"\nmount --bind %s /etc/hosts || exit 1\n", filepath.Join(c.dir, "hosts"))
+	}
 	limit := ""
 	if s.nofile > 0 {
 		limit = fmt.Sprintf("prlimit --nofile=%d -- ", s.nofile)
 	}
 	script := filepath.Join(c.dir, "limited")
-	text := fmt.Sprintf("#!/bin/sh\n%s\nexec env %s %s%s \"$@\"\n", enter, s.env, limit, program)
+	text := fmt.Sprintf("#!/bin/sh\n%s\n%sexec env %s %s%s \"$@\"\n", enter, names, s.env, limit, program)
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		c.Fatal(err)
 	}

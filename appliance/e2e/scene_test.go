@@ -108,6 +108,7 @@ type settings struct {
 	plain  bool             // without the race detector
 	nofile int              // how many descriptors the appliance may have; 0: as many as the test
 	memory *lab.MemoryGroup // of the appliance; may be nil
+	hosts  string           // content of its hosts file; empty: the machine's
 	env    string           // of the appliance, NAME=VALUE; empty: nothing more than usual
 	gaps   bool             // octets are lost on the mirror port on purpose: gaps are no fault
 	blind  bool             // nobody keeps what is on the mirror port, and there are no capture files
@@ -225,16 +226,18 @@ func (c *scene) curl(args ...string) string {
 
 // entry is the part of an audit entry that tests ask for.
 type entry struct {
-	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Outcome, Reason string
+	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Would, Outcome, Reason string
 
-	Client, Origin netip.AddrPort
-	TLSClient      *struct{ Version, JA4 string }                 `json:"tls_client"`
-	TLSOrigin      *struct{ Version, Verdict, Revocation string } `json:"tls_origin"`
-	ForgedSerial   string                                         `json:"forged_serial"`
-	CommunityID    string                                         `json:"community_id"`
-	Offer          string                                         `json:"alpn_offer"`
-	Octets         map[string]uint64                              // client_to_origin, origin_to_client
-	Mirror         map[string]struct {
+	Events []string
+
+	Client, Origin, Destination netip.AddrPort
+	TLSClient                   *struct{ Version, JA4 string }                 `json:"tls_client"`
+	TLSOrigin                   *struct{ Version, Verdict, Revocation string } `json:"tls_origin"`
+	ForgedSerial                string                                         `json:"forged_serial"`
+	CommunityID                 string                                         `json:"community_id"`
+	Offer                       string                                         `json:"alpn_offer"`
+	Octets                      map[string]uint64                              // client_to_origin, origin_to_client
+	Mirror                      map[string]struct {
 		Frames, Octets, Lost uint64
 		Reason               string
 

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt"
 )
 
 const (
@@ -71,6 +74,29 @@ func (s *server) permit(to netip.AddrPort) error {
 func (s *server) dialer(addrs []netip.AddrPort) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
 		return dialAny(ctx, addrs, s.ConnectTimeout)
+	}
+}
+
+// route returns what finds the addresses of a server name for a session to a port,
+// and a way there. usable may be nil; it leaves out addresses that dial has no use
+// for.
+func (s *server) route(port uint16, usable func(netip.Addr) bool, dial func([]netip.AddrPort) func(context.Context) (net.Conn, error)) func(context.Context, string) (decrypt.Route, error) {
+	return func(ctx context.Context, name string) (decrypt.Route, error) {
+		dst, err := newDestination(name, port)
+		if err != nil {
+			return decrypt.Route{}, err
+		}
+		addrs, err := s.resolve(ctx, dst)
+		if err != nil {
+			return decrypt.Route{}, err
+		}
+		if usable != nil {
+			addrs = slices.DeleteFunc(addrs, func(a netip.AddrPort) bool { return !usable(a.Addr()) })
+		}
+		if len(addrs) == 0 {
+			return decrypt.Route{}, errUnresolved
+		}
+		return decrypt.Route{Addrs: addrs, Dial: dial(addrs)}, nil
 	}
 }
 

@@ -169,5 +169,6 @@ func (e *explicit) incoming(client netip.AddrPort, conn net.Conn, dst destinatio
 		Origin: addrs[0],
 		Name:   dst.name,
 		Dial:   e.dialer(addrs),
+		Route:  e.route(dst.port, nil, e.dialer),
 	}
 }

@@ -126,5 +126,6 @@ func (r *redirect) handle(ctx context.Context, conn *net.TCPConn) {
 		Origin: origin,
 		Link:   decrypt.Link{ClientMAC: r.neighbours.mac(client.Addr())},
 		Dial:   r.dialer([]netip.AddrPort{origin}),
+		Route:  r.route(origin.Port(), nil, r.dialer),
 	})
 }

@@ -57,6 +57,7 @@ func (s *static) handle(ctx context.Context, conn *net.TCPConn) {
 		Client:      addrPort(conn.RemoteAddr()),
 		Origin:      addrs[0],
 		SNI:         s.SNI,
+		Resolved:    true,
 		Certificate: s.Certificate,
 		Dial:        s.dialer(addrs),
 	})

@@ -23,16 +23,17 @@ type hostKind uint8
 const (
 	itself hostKind = 1 << iota // the name
 	below                       // every name below it
+	above                       // nothing: some pattern is a name one label below
 )
 
 // newHostSet reads patterns. The error holds the pattern as it was given.
 func newHostSet(patterns []string) (hostSet, error) {
 	set := make(hostSet, len(patterns))
-	var n name
+	var n hostName
 	for _, p := range patterns {
-		base, wild := strings.CutPrefix(p, "*.")
-		if !n.set(base) || wild && n.address || mayBeAddress(base) && !n.address {
-			return nil, fmt.Errorf(`host %q is no name, "*." and a name, or address`, p)
+		wild, err := n.pattern(p)
+		if err != nil {
+			return nil, err
 		}
 		kind := itself
 		if wild {
@@ -45,14 +46,18 @@ func newHostSet(patterns []string) (hostSet, error) {
 
 // match reports whether a pattern stands for n; no pattern does for an unknown
 // name.
-func (set hostSet) match(n *name) bool {
+func (set hostSet) match(n *hostName) bool {
 	b := n.bytes()
 	if len(b) == 0 {
 		return false
 	}
-	if set[string(b)]&itself != 0 {
-		return true
-	}
+	return set[string(b)]&itself != 0 || set.matchBelow(n)
+}
+
+// matchBelow reports whether a pattern stands for n by standing for every name
+// below another.
+func (set hostSet) matchBelow(n *hostName) bool {
+	b := n.bytes()
 	for i, c := range b {
 		if c == '.' && set[string(b[i+1:])]&below != 0 {
 			return true
@@ -61,27 +66,30 @@ func (set hostSet) match(n *name) bool {
 	return false
 }
 
-// name is a host name in lower case and ASCII without trailing dot, or an IP
+// hostName is a host name in lower case and ASCII without trailing dot, or an IP
 // address in its canonical form. The zero value is no name.
-type name struct {
+type hostName struct {
 	octets  [maxName]byte
 	length  int
 	address bool
 }
 
-func (n *name) bytes() []byte { return n.octets[:n.length] }
+// pattern reads a host pattern: n is the name in it, wild whether the pattern
+// stands for all names below n. The error holds the pattern as it was given.
+func (n *hostName) pattern(p string) (wild bool, err error) {
+	base, wild := strings.CutPrefix(p, "*.")
+	if !n.set(base) || wild && n.address {
+		return false, fmt.Errorf(`host %q is no name, "*." and a name, or address`, p)
+	}
+	return wild, nil
+}
+
+func (n *hostName) bytes() []byte { return n.octets[:n.length] }
 
 // set normalizes s. It returns false, and n is no name, if s is neither a host
 // name nor an address.
-func (n *name) set(s string) bool {
+func (n *hostName) set(s string) bool {
 	n.length, n.address = 0, false
-	if mayBeAddress(s) {
-		if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
-			n.address = true
-			n.length = len(a.Unmap().WithZone("").AppendTo(n.octets[:0]))
-			return true
-		}
-	}
 	if !isASCII(s) {
 		var err error
 		if s, err = toASCII.ToASCII(s); err != nil {
@@ -89,6 +97,15 @@ func (n *name) set(s string) bool {
 		}
 	}
 	s = strings.TrimSuffix(s, ".")
+	if mayBeAddress(s) {
+		a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+		if err != nil {
+			return false // 127.1 and the like: no top-level domain is a number
+		}
+		n.address = true
+		n.length = len(a.Unmap().WithZone("").AppendTo(n.octets[:0]))
+		return true
+	}
 	if len(s) == 0 || len(s) > maxName {
 		return false
 	}
@@ -119,6 +136,13 @@ func (n *name) set(s string) bool {
 	return true
 }
 
+// Differ reports whether a and b are two names of hosts that are not the same, in
+// whatever spelling. An address is no name, and neither is what cannot be one.
+func Differ(a, b string) bool {
+	var m, n hostName
+	return m.set(a) && n.set(b) && !m.address && !n.address && string(m.bytes()) != string(n.bytes())
+}
+
 // toASCII maps international names as a browser does before it looks them up
 // (RFC 5895, UTS 46). Underscores may stand in names.
 var toASCII = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
@@ -132,13 +156,15 @@ func isASCII(s string) bool {
 	return true
 }
 
-// mayBeAddress spares names the parsing, and the error, of an address: only
-// addresses have a colon or end in a digit that a dot or nothing but digits
-// precede.
+// mayBeAddress reports whether s can be nothing but an address: it has a colon,
+// or its last label is a number, decimal or hexadecimal.
 func mayBeAddress(s string) bool {
 	if strings.IndexByte(s, ':') >= 0 {
 		return true
 	}
 	last := s[strings.LastIndexByte(s, '.')+1:]
-	return len(last) > 0 && len(last) <= 3 && strings.Trim(last, "0123456789") == ""
+	if len(last) > 2 && last[0] == '0' && (last[1] == 'x' || last[1] == 'X') {
+		return strings.Trim(last[2:], "0123456789abcdefABCDEF") == ""
+	}
+	return len(last) > 0 && strings.Trim(last, "0123456789") == ""
 }

@@ -38,13 +38,13 @@ func BenchmarkDecide(b *testing.B) {
 // subdomain the one with a star, and normalizing twice changes nothing.
 func FuzzName(f *testing.F) {
 	for _, s := range []string{
-		"www.example.test", "A.TEST.", "bücher.test", "www。test", "192.0.2.1", "[2001:db8::1]", "fe80::1%eth0", "1.2.3", "::",
+		"www.example.test", "A.TEST.", "bücher.test", "www。test", "192.0.2.1", "[2001:db8::1]", "fe80::1%eth0", "1.2.3", "::", "192.0.2.1.", "a.0x7f", "192。0。2。1", "1.192.0.2.7",
 		"a..b", ".", "", "*", "a\x00b", "xn--bcher-kva.test", "xn--a", strings.Repeat("a.", 126) + "b", strings.Repeat("a", 64), "\u200d.test", "ß.test",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		var n name
+		var n hostName
 		if !n.set(s) {
 			if len(n.bytes()) != 0 {
 				t.Fatalf("%q is no name, and is %q", s, n.bytes())
@@ -55,7 +55,7 @@ func FuzzName(f *testing.F) {
 		if normal == "" || len(normal) > maxName || normal != strings.ToLower(normal) || strings.HasSuffix(normal, ".") {
 			t.Fatalf("%q becomes %q", s, normal)
 		}
-		var again name
+		var again hostName
 		if !again.set(normal) || string(again.bytes()) != normal {
 			t.Fatalf("%q becomes %q, then %q", s, normal, again.bytes())
 		}

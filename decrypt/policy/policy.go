@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // Action is what the engine does with a session.
@@ -61,11 +62,25 @@ type Facts struct {
 	SNI      string         // server name of the ClientHello
 	ALPN     []string       // protocols the client offered
 	JA4      string
+	Time     time.Time // of the decision
+	Events   Events
+
+	// Certificate is the origin's. Nil: it was not asked for yet. Of an origin that
+	// was asked and showed none it is empty.
+	Certificate *Certificate
 }
 
 // Decision is the answer to Facts.
 type Decision struct {
-	Rule      string // name of the rule; "default" when none matched
+	Rule      string // name of the rule; "default" when none matched, "event:NAME" for an event
 	Action    Action
 	Treatment *Treatment // beside the action; nil: nothing. Shared, not to be changed
+
+	// Pending tells that another rule may decide once the origin's certificate is
+	// known: the action is what is to be done if it cannot be had.
+	Pending bool
+
+	// Monitored tells that Action is not what the table says, which is Would.
+	Monitored bool
+	Would     Action
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // Rule gives an action to the sessions that meet all of its conditions. A
@@ -20,12 +19,27 @@ type Rule struct {
 	// international names are compared in their ASCII form. An IP address meets
 	// a host that is spelled as an address.
 	Host []string
+	// Category belongs to the condition on the host: it is met as well by a name
+	// that one of the lists stands for.
+	Category []*List
 
+	Intake   []string       // name of the intake
 	Client   []netip.Prefix // client's address
 	Origin   []netip.Prefix // original destination's address
 	Port     []PortRange    // original destination's port
 	Protocol []string       // "tls" is met by every session with a ClientHello
 	ALPN     []string       // any of the protocols that the client offers
+	JA4      []string       // fingerprints of the client's hello; "*" may stand for any of the three parts
+	Time     []Period
+
+	// OriginName and Issuer ask for the origin's certificate, which is known only
+	// after a handshake with the origin: see [Decision.Pending] and
+	// [Certificate.Trusted]. OriginName holds patterns as Host does. One is met by
+	// any name in the certificate; a name with a star there meets every name that
+	// it is valid for. Issuer is compared with the issuer's common name,
+	// organization and whole name, regardless of letter case.
+	OriginName []string
+	Issuer     []string
 
 	Action    Action
 	Treatment Treatment // what it leaves open is that of the default, see [Table.WithDefault]
@@ -48,42 +62,67 @@ const Default = "default"
 // Table is an ordered list of rules. It is immutable and safe for concurrent use.
 type Table struct {
 	rules     []rule
-	hosts     bool // some rule has a condition on the host
+	index     *index
 	def       Action
 	treatment *Treatment // of the default
+	events    EventActions
+	monitor   bool
 }
 
-// rule is a Rule, checked and prepared.
+// rule is a Rule, checked and prepared. Its names are in the index.
 type rule struct {
-	Rule
-	hosts     hostSet
-	treatment *Treatment // with what the default adds; nil: nothing
+	name        string
+	action      Action
+	named       bool // has a condition on the host
+	lists       []*List
+	own         *Treatment // as the rule has it; nil: nothing
+	treatment   *Treatment // with what the default adds; nil: nothing
+	*conditions            // nil: none but that on the host
 }
 
 // New checks the rules and prepares them for [Table.Decide]. It copies what it
-// keeps. def is the action of a session that no rule matches. An error names the
-// rule and the value.
+// keeps, but the lists. def is the action of a session that no rule matches. An
+// error names the rule and the value.
 func New(rules []Rule, def Action) (*Table, error) {
 	if int(def) >= len(actionNames) {
 		return nil, fmt.Errorf("default: unknown %v", def)
 	}
 	t := &Table{rules: make([]rule, 0, len(rules)), def: def}
 	names := make(map[string]struct{}, len(rules))
-	for i, r := range rules {
-		if r.Name == "" {
-			r.Name = fmt.Sprintf("rule-%d", i+1)
+	var exact, below []pattern
+	for i := range rules {
+		r := &rules[i]
+		name := r.Name
+		if name == "" {
+			name = fmt.Sprintf("rule-%d", i+1)
 		}
-		if _, twice := names[r.Name]; twice {
-			return nil, fmt.Errorf("rule %q: there is another of that name", r.Name)
+		if _, twice := names[name]; twice {
+			return nil, fmt.Errorf("rule %q: there is another of that name", name)
 		}
-		names[r.Name] = struct{}{}
-		p, err := prepare(r)
+		names[name] = struct{}{}
+		p, err := prepare(name, r)
 		if err != nil {
-			return nil, fmt.Errorf("rule %q: %w", r.Name, err)
+			return nil, fmt.Errorf("rule %q: %w", name, err)
+		}
+		for _, h := range r.Host {
+			var n hostName
+			wild, err := n.pattern(h)
+			if err != nil {
+				return nil, fmt.Errorf("rule %q: %w", name, err)
+			}
+			to := &exact
+			if wild {
+				to = &below
+			}
+			*to = append(*to, pattern{slices.Clone(n.bytes()), uint32(i)})
 		}
 		t.rules = append(t.rules, p)
-		t.hosts = t.hosts || len(p.hosts) > 0
 	}
+	index, err := newIndex(t.rules, exact, below)
+	if err != nil {
+		return nil, fmt.Errorf("index rules: %w", err)
+	}
+	t.index = &index
 	return t, nil
 }
 
@@ -94,86 +133,104 @@ func (t *Table) WithDefault(tr Treatment) *Table {
 	c.treatment = tr.orElse(nil)
 	c.rules = slices.Clone(t.rules)
 	for i := range c.rules {
-		c.rules[i].treatment = c.rules[i].Treatment.orElse(c.treatment)
+		r := &c.rules[i]
+		if r.treatment = c.treatment; r.own != nil {
+			r.treatment = r.own.orElse(c.treatment)
+		}
 	}
 	return &c
 }
 
-func prepare(r Rule) (rule, error) {
-	if r.Name == Default {
+// Monitor returns a table that decides the same and does nothing of it: whatever
+// has or may have TLS is tunneled, nothing is terminated, and [Decision.Would] says
+// what would have been done. It asks for no certificates.
+func (t *Table) Monitor() *Table {
+	c := *t
+	c.monitor = true
+	return &c
+}
+
+func prepare(name string, r *Rule) (rule, error) {
+	if name == Default {
 		return rule{}, fmt.Errorf("the name stands for the action when no rule matches")
 	}
 	if int(r.Action) >= len(actionNames) {
 		return rule{}, fmt.Errorf("unknown %v", r.Action)
 	}
-	p := rule{Rule: r, treatment: r.Treatment.orElse(nil)}
-	if p.treatment != nil {
-		p.Treatment = *p.treatment // a copy
+	p := rule{
+		name: name, action: r.Action, named: len(r.Host)+len(r.Category) > 0,
+		lists: slices.Clone(r.Category), own: r.Treatment.orElse(nil),
+	}
+	p.treatment = p.own
+	if slices.Contains(p.lists, nil) {
+		return rule{}, fmt.Errorf("category has no list")
 	}
 	var err error
-	if p.hosts, err = newHostSet(r.Host); err != nil {
-		return rule{}, err
-	}
-	p.Host = nil // the set has them
-	if p.Client, err = prefixes("client", r.Client); err != nil {
-		return rule{}, err
-	}
-	if p.Origin, err = prefixes("origin", r.Origin); err != nil {
-		return rule{}, err
-	}
-	p.Port = slices.Clone(r.Port)
-	for _, ports := range p.Port {
-		if ports.First == 0 || ports.Last < ports.First {
-			return rule{}, fmt.Errorf("port %v is no range of 1 to 65535", ports)
-		}
-	}
-	p.Protocol = slices.Clone(r.Protocol)
-	if slices.Contains(p.Protocol, "") {
-		return rule{}, fmt.Errorf("protocol %q is no protocol", "")
-	}
-	p.ALPN = slices.Clone(r.ALPN)
-	for _, id := range p.ALPN {
-		if id == "" || len(id) > 255 {
-			return rule{}, fmt.Errorf("alpn %q is no identifier of 1 to 255 octets", id)
-		}
-	}
-	return p, nil
-}
-
-// prefixes masks the prefixes and turns IPv4 in IPv6 into IPv4.
-func prefixes(condition string, in []netip.Prefix) ([]netip.Prefix, error) {
-	out := make([]netip.Prefix, 0, len(in))
-	for _, p := range in {
-		if p.Addr().Is4In6() && p.Bits() >= 96 {
-			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-		}
-		if !p.IsValid() {
-			return nil, fmt.Errorf("%s %v is no prefix", condition, p)
-		}
-		out = append(out, p.Masked())
-	}
-	return out, nil
+	p.conditions, err = newConditions(r)
+	return p, err
 }
 
 // Decide returns the action of the first rule that matches the facts, or the
-// default. It borrows f until it returns, and allocates nothing unless a name in
-// f is not ASCII.
+// default, unless an event decides. It borrows f until it returns, and allocates
+// nothing unless a name in f is not ASCII or ends like an address, or a certificate
+// is to be looked at. Its
+// cost depends on how many rules can match, not on how many there are.
 func (t *Table) Decide(f *Facts) Decision {
-	var s subject
-	s.set(f, t.hosts)
-	for i := range t.rules {
-		if r := &t.rules[i]; r.mismatch(&s) == matched {
-			return Decision{Rule: r.Name, Action: r.Action, Treatment: r.treatment}
+	d := t.match(f)
+	if e, ok := t.event(f.Events); ok && d.Action != Terminate {
+		d.Rule, d.Action = eventRules[e], t.events[e]
+		d.Pending = d.Pending && d.Action != Terminate
+	}
+	if t.monitor {
+		d.Monitored, d.Would, d.Pending = true, d.Action, false
+		if d.Action != Bump || f.TLS {
+			d.Action = Tunnel
 		}
 	}
-	return Decision{Rule: Default, Action: t.def, Treatment: t.treatment}
+	return d
+}
+
+// match finds the first rule that matches.
+func (t *Table) match(f *Facts) Decision {
+	var s subject
+	s.set(f, t.index.named())
+	none := uint32(len(t.rules))
+	best := none
+	terminates, others := none, none // first rules that a certificate may let match
+	t.index.search(&s, func(rules []uint32) {
+		for _, number := range rules {
+			if number >= best {
+				return
+			}
+			r := &t.rules[number]
+			switch r.mismatch(&s, true) {
+			case matched:
+				best = number
+				return
+			case onCertificate:
+				if r.action == Terminate {
+					terminates = min(terminates, number)
+				} else {
+					others = min(others, number)
+				}
+			}
+		}
+	})
+	d := Decision{Rule: Default, Action: t.def, Treatment: t.treatment}
+	if best < none {
+		r := &t.rules[best]
+		d = Decision{Rule: r.name, Action: r.action, Treatment: r.treatment}
+	}
+	// Nobody is asked where the answer can be none but terminate.
+	d.Pending = others < best || terminates < best && d.Action != Terminate
+	return d
 }
 
 // subject is the facts in the form in which rules compare them.
 type subject struct {
 	facts          *Facts
 	client, origin netip.Addr
-	sni, host      name
+	sni, host      hostName
 }
 
 func (s *subject) set(f *Facts, names bool) {
@@ -184,72 +241,4 @@ func (s *subject) set(f *Facts, names bool) {
 		s.sni.set(f.SNI)
 		s.host.set(f.Host)
 	}
-}
-
-// condition is a field of a rule, in the order in which they are compared.
-type condition uint8
-
-const (
-	matched condition = iota // all conditions are met
-	onProtocol
-	onPort
-	onOrigin
-	onClient
-	onALPN
-	onHost
-)
-
-// mismatch returns the first condition that is not met.
-func (r *rule) mismatch(s *subject) condition {
-	switch {
-	case len(r.Protocol) > 0 && !r.protocol(s.facts):
-		return onProtocol
-	case len(r.Port) > 0 && !r.port(s.facts.Origin.Port()):
-		return onPort
-	case len(r.Origin) > 0 && !contains(r.Origin, s.origin):
-		return onOrigin
-	case len(r.Client) > 0 && !contains(r.Client, s.client):
-		return onClient
-	case len(r.ALPN) > 0 && !r.alpn(s.facts.ALPN):
-		return onALPN
-	case len(r.hosts) > 0 && !r.hosts.match(&s.sni) && !r.hosts.match(&s.host):
-		return onHost
-	}
-	return matched
-}
-
-func (r *rule) protocol(f *Facts) bool {
-	for _, p := range r.Protocol {
-		if f.Protocol != "" && strings.EqualFold(p, f.Protocol) || f.TLS && strings.EqualFold(p, "tls") {
-			return true
-		}
-	}
-	return false
-}
-
-func (r *rule) port(port uint16) bool {
-	for _, ports := range r.Port {
-		if port >= ports.First && port <= ports.Last {
-			return true
-		}
-	}
-	return false
-}
-
-func (r *rule) alpn(offered []string) bool {
-	for _, id := range offered {
-		if slices.Contains(r.ALPN, id) {
-			return true
-		}
-	}
-	return false
-}
-
-func contains(prefixes []netip.Prefix, a netip.Addr) bool {
-	for _, p := range prefixes {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
 }

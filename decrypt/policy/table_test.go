@@ -39,6 +39,8 @@ func TestDecideCondition(t *testing.T) {
 		{"star, whole labels only", Rule{Host: []string{"*.a.test"}}, Facts{SNI: "wwwa.test"}, false},
 		{"host, IPv4", Rule{Host: []string{"192.0.2.7"}}, Facts{Host: "192.0.2.7"}, true},
 		{"host, IPv6 in another spelling", Rule{Host: []string{"2001:DB8::0:1"}}, Facts{Host: "[2001:db8::1]"}, true},
+		{"host, IPv4 with a trailing dot", Rule{Host: []string{"192.0.2.7"}}, Facts{Host: "192.0.2.7."}, true},
+		{"host, address in an odd notation", Rule{Host: []string{"127.0.0.1"}}, Facts{Host: "127.1"}, false},
 		{"star does not reach into addresses", Rule{Host: []string{"*.test"}}, Facts{Host: "192.0.2.7"}, false},
 
 		{"client", Rule{Client: []netip.Prefix{prefix("192.0.2.0/24")}}, Facts{Client: addr("192.0.2.9:5")}, true},

@@ -84,6 +84,11 @@ var bans = []ban{
 		reason: "configuration is data; appliance puts it to use",
 	},
 	{
+		from:   "appliance/explain",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance"},
+		reason: "it tells what a policy does; it does nothing itself",
+	},
+	{
 		from:   "decrypt/clienthello",
 		to:     []string{module},
 		reason: "leaf package",

@@ -1,0 +1,39 @@
+// Package explain tells in words what a policy does to a session, given by its
+// facts, or to every connection of a capture. It opens no connection and changes
+// nothing.
+package explain
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// Session writes the rules in turn, each with why it was passed over, then the one
+// that decides.
+func Session(w io.Writer, table *policy.Table, facts *policy.Facts) {
+	steps(w, "  ", table, facts)
+	d := table.Decide(facts)
+	action := d.Action
+	if d.Monitored {
+		action = d.Would
+	}
+	fmt.Fprintf(w, "rule %s: %s", d.Rule, action)
+	if d.Treatment != nil {
+		fmt.Fprintf(w, "; %s", d.Treatment)
+	}
+	if d.Pending {
+		fmt.Fprint(w, "; unless the origin's certificate has another rule decide")
+	}
+	if d.Monitored {
+		fmt.Fprintf(w, "; mode monitor: %s instead", d.Action)
+	}
+	fmt.Fprintln(w)
+}
+
+func steps(w io.Writer, indent string, table *policy.Table, facts *policy.Facts) {
+	for _, step := range table.Explain(facts) {
+		fmt.Fprintf(w, "%s%s\n", indent, step)
+	}
+}

@@ -1,0 +1,93 @@
+package appliance
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// NewPolicy builds the rule table that cfg describes, and reads its lists. Faults
+// of a list are told as FILE:LINE, one a line.
+func NewPolicy(cfg *config.Config) (*policy.Table, error) {
+	lists, err := loadLists(cfg.Policy.Lists)
+	if err != nil {
+		return nil, err
+	}
+	rules := make([]policy.Rule, 0, len(cfg.Policy.Rules))
+	for _, r := range cfg.Policy.Rules {
+		rule := policy.Rule{
+			Name: r.Name, Host: r.Host, Intake: r.Intake, Client: r.Client, Origin: r.Origin, Port: portRanges(r.Port),
+			Protocol: r.Protocol, ALPN: r.ALPN, JA4: r.JA4, Time: r.Time, OriginName: r.OriginName, Issuer: r.Issuer, Action: r.Action,
+			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer},
+		}
+		for _, name := range r.Category {
+			rule.Category = append(rule.Category, lists[name])
+		}
+		rules = append(rules, rule)
+	}
+	table, err := policy.New(rules, cfg.Policy.Default)
+	if err != nil {
+		return nil, fmt.Errorf("build policy: %w", err)
+	}
+	table = table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer})
+	if table, err = table.WithEvents(cfg.Policy.Events); err != nil {
+		return nil, fmt.Errorf("build policy: %w", err)
+	}
+	if cfg.Policy.Mode == config.Monitor {
+		table = table.Monitor()
+	}
+	return table, nil
+}
+
+// names tells when server names are looked up.
+func names(p config.Policy) decrypt.Names {
+	_, decides := p.Events[policy.SNIUnresolved]
+	switch {
+	case p.NoLookup:
+		return decrypt.NamesNever
+	case decides && p.Mode != config.Monitor:
+		return decrypt.NamesFirst
+	}
+	return decrypt.NamesBeside
+}
+
+// loadLists reads the lists, by name.
+func loadLists(from []config.List) (map[string]*policy.List, error) {
+	lists := make(map[string]*policy.List, len(from))
+	for _, l := range from {
+		list, err := loadList(l)
+		if err != nil {
+			return nil, err
+		}
+		lists[l.Name] = list
+	}
+	return lists, nil
+}
+
+func loadList(l config.List) (*policy.List, error) {
+	f, err := os.Open(l.File)
+	if err != nil {
+		return nil, fmt.Errorf("open list %s: %w", l.Name, err)
+	}
+	defer f.Close()
+	return policy.ReadList(l.Name, l.File, f)
+}
+
+// words returns the names of content classes, nil for nil.
+func words(in []config.Content) (out []string) {
+	for _, c := range in {
+		out = append(out, string(c))
+	}
+	return out
+}
+
+func portRanges(in []config.PortRange) []policy.PortRange {
+	var out []policy.PortRange
+	for _, p := range in {
+		out = append(out, policy.PortRange{First: p.First, Last: p.Last})
+	}
+	return out
+}
