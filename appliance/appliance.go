@@ -20,6 +20,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/publish"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
 // Appliance is a box that is ready to run. Its methods may be called from any
@@ -32,6 +33,8 @@ type Appliance struct {
 	directory certs.Directory  // of the authority that clients trust
 	feed      *feed
 	audit     *audit.Log
+	learned   *learn.Table
+	lessons   string // file where that outlives the process
 	metrics   *admin.Metrics
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published
@@ -88,6 +91,9 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 	if a.feed, err = openFeed(cfg.Mirrors, a.metrics, log); err != nil {
 		return nil, err
 	}
+	if err := a.openLearned(); err != nil {
+		return nil, err
+	}
 	g, err := a.newGeneration(cfg)
 	if err != nil {
 		return nil, err
@@ -108,7 +114,7 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 	}
 	if cfg.Admin.Listen != "" {
 		a.admin, err = admin.New(admin.Config{
-			Listen: cfg.Admin.Listen, Ready: a.ready.Load, Metrics: a.metrics, Logger: log,
+			Listen: cfg.Admin.Listen, Ready: a.ready.Load, Metrics: a.metrics, Learned: a.learned, Logger: log,
 		})
 		if err != nil {
 			return nil, err
@@ -144,6 +150,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 		})
 	}
 	serving.Go(func() { a.rotate(a.killed) })
+	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
 	a.ready.Store(true)
 	a.log.Info("ready", a.addresses()...)
 	select {

@@ -84,6 +84,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	engine, err := decrypt.New(decrypt.Config{
 		KeyLog:             keys,
 		Policy:             table,
+		Learner:            a.learned,
 		Forger:             forger,
 		Verifier:           judge,
 		Tap:                a.feed,
@@ -112,7 +113,7 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 		rules = append(rules, policy.Rule{
 			Name: r.Name, Host: r.Host, Client: r.Client, Origin: r.Origin, Port: portRanges(r.Port),
 			Protocol: r.Protocol, ALPN: r.ALPN, Action: r.Action,
-			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer},
+			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer, Learn: string(r.Learn)},
 		})
 	}
 	table, err := policy.New(rules, cfg.Policy.Default)
@@ -196,6 +197,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 		return fmt.Errorf("reload: %w", err)
 	}
 	a.install(g)
+	a.learned.SetOptions(lessons(&merged))
 	for _, w := range a.wires {
 		if err := w.SetExempt(a.exempt(g)); err != nil { // what it exempts is asked about as before
 			a.log.Error("addresses that a wire leaves alone not replaced", "err", err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
 // greenSuites are the TLS 1.2 cipher suites offered and accepted: forward
@@ -37,6 +38,9 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	trusted := true
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
+		if j.e.cfg.CertificateRequest == TunnelRequest {
+			j.teach(learn.ClientCertificate, "requested")
+		}
 		if j.e.cfg.CertificateRequest == BlockRequest || upgraded {
 			return fail(reasonClientCert, err, alertHandshakeFailure)
 		}
@@ -44,6 +48,9 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	case errors.As(err, new(*failure)):
 		return err
 	case err != nil && reason == "":
+		if incapable(err) && j.teach(learn.FailedOrigin, "handshake") && !upgraded {
+			return j.startOver(ctx)
+		}
 		return fail(reasonOriginTLS, err, alertHandshakeFailure)
 	case err == nil:
 		reason, err = j.judge(ctx)
@@ -66,7 +73,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	}
 	j.s.Outcome = Bumped
 	j.open()
-	return j.relay()
+	return j.received(j.relay())
 }
 
 // startOver gives up the origin leg, on which a handshake was begun, and tunnels
@@ -201,14 +208,17 @@ func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, t
 	if j.s.ALPN != "" {
 		cfg.NextProtos = []string{j.s.ALPN}
 	}
+	left := j.left()
 	start := time.Now()
 	conn := tls.Server(j.client, cfg)
 	j.client.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
 	err := conn.Handshake()
 	j.s.ClientTLS.Handshake = time.Since(start)
 	if err != nil {
+		j.refused(err, left)
 		return fail(reasonClientTLS, err, 0)
 	}
+	j.shaken, j.said = time.Now(), j.s.Octets(ClientToOrigin)
 	j.client.SetDeadline(time.Time{})
 	state := conn.ConnectionState()
 	j.clientTLS = conn

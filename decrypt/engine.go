@@ -51,6 +51,7 @@ type Config struct {
 	Verifier Verifier // asked for more if it is an [Assessor]
 
 	Tap      Tap                        // nil: no taps
+	Learner  Learner                    // nil: nothing is remembered
 	Resolver Resolver                   // for tunnel-check; nil: the origin's certificate alone decides
 	Ended    func(s *Session, t Stream) // called when a session has ended, after the stream's Close
 	Logger   *slog.Logger               // nil discards
@@ -78,10 +79,9 @@ type Config struct {
 
 // Engine carries sessions. It is safe for concurrent use.
 type Engine struct {
-	cfg      Config
-	log      *slog.Logger
-	checks   checkCache
-	stubborn stubborn
+	cfg    Config
+	log    *slog.Logger
+	checks checkCache
 }
 
 // New returns an engine.
@@ -91,6 +91,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Learner == nil {
+		cfg.Learner = oblivious{}
 	}
 	if cfg.OnInvalid == nil {
 		cfg.OnInvalid = func(string) Response { return Block }

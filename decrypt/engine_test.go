@@ -143,7 +143,8 @@ type testbed struct {
 	cfg      Config
 	tap      *recorder
 	sessions chan *Session
-	greeting []byte // passed before the engine got the session
+	greeting []byte        // passed before the engine got the session
+	slow     time.Duration // how long dialing the origin takes
 	front    net.Listener
 	cancel   context.CancelFunc
 }
@@ -199,6 +200,7 @@ func newTestbed(t *testing.T, origin func(*testbed, net.Conn), change func(*test
 
 					Greeting: b.greeting,
 					Dial: func(ctx context.Context) (net.Conn, error) {
+						time.Sleep(b.slow)
 						return new(net.Dialer).DialContext(ctx, "tcp", back.Addr().String())
 					},
 				})

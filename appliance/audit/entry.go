@@ -28,7 +28,9 @@ type Entry struct {
 	Offer    string         `json:"alpn_offer"` // what the origin was offered: "" the client's list, narrowed, retried, remembered
 	Protocol string         `json:"protocol"`
 	Rule     string         `json:"rule"`
-	Action   string         `json:"action"` // empty if the session ended before policy was asked
+	Action   string         `json:"action"`  // empty if the session ended before policy was asked
+	Learned  string         `json:"learned"` // lesson of an earlier session for which this one was tunneled
+	Taught   string         `json:"taught"`  // lesson of this one
 	Outcome  string         `json:"outcome"`
 	Reason   string         `json:"reason"` // empty for a session that ended in order
 
@@ -46,6 +48,7 @@ type ClientTLS struct {
 	Version string `json:"version"` // "1.2", "1.3"; empty if no handshake was finished
 	Cipher  string `json:"cipher"`  // IANA name
 	JA4     string `json:"ja4"`
+	Refusal string `json:"refusal"` // how the client refused our leaf: an alert such as "unknown_ca", or "closed"
 }
 
 // OriginTLS describes the origin leg.
@@ -121,6 +124,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Client: unmap(s.Client), Origin: unmap(s.Origin),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
+		Learned: s.Decision.Learned, Taught: string(s.Taught),
 		ForgedSerial: s.ForgedSerial,
 		Octets: Octets{
 			ClientToOrigin: s.Octets(decrypt.ClientToOrigin),
@@ -132,7 +136,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		e.Action = s.Decision.Action.String()
 	}
 	if l := s.ClientTLS; l != (decrypt.LegTLS{}) {
-		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4}
+		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4, Refusal: s.Refusal}
 	}
 	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
 		e.TLSOrigin = &OriginTLS{

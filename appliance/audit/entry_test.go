@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -34,7 +35,7 @@ func session() *decrypt.Session {
 		Start: start, End: start.Add(2 * time.Second),
 		Protocol: "smtp", SNI: "mail<>&.example.test", ALPN: "h2",
 		Decision: policy.Decision{Rule: "mail", Action: policy.Bump},
-		Outcome:  decrypt.Bumped, Reason: "client-reset", Err: errors.New("detail"),
+		Outcome:  decrypt.Bumped, Reason: "client-reset", Refusal: "unknown_ca", Taught: learn.Pinned, Err: errors.New("detail"),
 		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
 		OriginTLS:    decrypt.LegTLS{Version: tls.VersionTLS12, Cipher: tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, ChainSHA256: "ab12", Verdict: "ok", Revocation: "unknown"},
 		ForgedSerial: "0f",
@@ -75,12 +76,15 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "protocol": "smtp",
  "rule": "mail",
  "action": "bump",
+ "learned": "",
+ "taught": "pinned",
  "outcome": "bumped",
  "reason": "client-reset",
  "tls_client": {
   "version": "1.3",
   "cipher": "TLS_AES_128_GCM_SHA256",
-  "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1"
+  "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1",
+  "refusal": "unknown_ca"
  },
  "tls_origin": {
   "version": "1.2",
@@ -151,7 +155,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","rule":"","action":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
+		`"protocol":"","rule":"","action":"","learned":"","taught":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":""}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

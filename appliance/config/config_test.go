@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -107,7 +108,11 @@ func TestFullFile(t *testing.T) {
 				Origin:   []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 				Port:     []PortRange{{443, 443}, {8000, 8100}},
 				Protocol: []string{"tls"}, ALPN: []string{"h2", "http/1.1"}, Action: policy.TunnelCheck,
-				Mirror: &policy.Mirrors{All: true}, Content: []Content{Decrypted}, ALPNOffer: []string{"h2", "http/1.1"}},
+				Mirror: &policy.Mirrors{All: true}, Content: []Content{Decrypted}, ALPNOffer: []string{"h2", "http/1.1"}, Learn: learn.Tunnel},
+		}, Learn: learn.Options{
+			Pinned: learn.Tunnel, PinnedFor: 48 * time.Hour, After: 5, Within: 2 * time.Hour, Scope: learn.Host,
+			ClientCertificate: learn.Alert, ClientCertificateFor: 3 * time.Hour, FailedOrigin: learn.Tunnel, FailedOriginFor: 5 * time.Minute,
+			NarrowOffer: learn.Tunnel, NarrowOfferFor: 7 * time.Minute, Entries: 500, ClientEntries: 20,
 		}},
 		Mirrors: []Mirror{
 			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Method: GSO, MTU: 9000, Full: Block, Ports: MapPorts,

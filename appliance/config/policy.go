@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -15,6 +16,8 @@ type Policy struct {
 	// Mirror are the mirrors that show a session whose rule does not say. Nil:
 	// all.
 	Mirror *policy.Mirrors
+	// Learn is what is learned of sessions.
+	Learn learn.Options
 	// Rules are asked in order; the first that matches decides.
 	Rules []Rule
 }
@@ -34,6 +37,7 @@ type Rule struct {
 	Mirror    *policy.Mirrors // mirrors that show the session; nil: those of the policy
 	Content   []Content       // narrows the classes that these mirrors take; nil: it does not
 	ALPNOffer []string        // what the origin is offered at most; nil: that of [Origin]
+	Learn     learn.Action    // what may follow from what was learned; "": what Policy.Learn says
 }
 
 // Protocols returns the words that a rule's protocol may hold.
@@ -53,7 +57,8 @@ func (r *reader) policy(n *node, p Policy, mirrors []Mirror) Policy {
 	for _, item := range items {
 		p.Rules = append(p.Rules, r.rule(item, names, mirrors))
 	}
-	t.unavailable("lists", "learn")
+	p.Learn = r.learn(t.get("learn"), p.Learn)
+	t.unavailable("lists")
 	t.close()
 	return p
 }
@@ -74,6 +79,7 @@ func (r *reader) rule(n *node, names map[string]int, mirrors []Mirror) (rule Rul
 	rule.Mirror = choice(t, mirrors)
 	rule.Content = values(t, "content", nil, oneOf(Decrypted, Plain, Tunneled))
 	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
+	rule.Learn = value(t, "learn", "", oneOf(learn.Off, learn.Alert, learn.Tunnel))
 	t.unavailable("category", "lists", "services", "time", "ja4", "issuer", "intake")
 	t.close()
 	return rule

@@ -204,10 +204,10 @@ func (c *scene) curl(args ...string) string {
 
 // entry is the part of an audit entry that tests ask for.
 type entry struct {
-	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Outcome, Reason string
+	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Outcome, Reason, Learned, Taught string
 
 	Client, Origin netip.AddrPort
-	TLSClient      *struct{ Version, JA4 string }                 `json:"tls_client"`
+	TLSClient      *struct{ Version, JA4, Refusal string }        `json:"tls_client"`
 	TLSOrigin      *struct{ Version, Verdict, Revocation string } `json:"tls_origin"`
 	ForgedSerial   string                                         `json:"forged_serial"`
 	CommunityID    string                                         `json:"community_id"`

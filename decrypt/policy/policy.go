@@ -68,4 +68,5 @@ type Decision struct {
 	Rule      string // name of the rule; "default" when none matched
 	Action    Action
 	Treatment *Treatment // beside the action; nil: nothing. Shared, not to be changed
+	Learned   string     // lesson for which Action is no longer the rule's, see package learn; "" if it is
 }

@@ -94,6 +94,11 @@ var bans = []ban{
 		reason: "leaf package",
 	},
 	{
+		from:   "decrypt/learn",
+		to:     []string{module + "/decrypt/clienthello", module + "/decrypt/sniff", module + "/decrypt/starttls", "crypto/tls"},
+		reason: "it remembers what it is told; the engine knows TLS",
+	},
+	{
 		from:   "decrypt/policy",
 		to:     []string{module},
 		reason: "leaf package",

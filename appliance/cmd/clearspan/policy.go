@@ -9,6 +9,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -82,4 +83,7 @@ func explain(w io.Writer, table *policy.Table, facts *policy.Facts) {
 		fmt.Fprintf(w, "; %s", d.Treatment)
 	}
 	fmt.Fprintln(w)
+	if d.Action == policy.Bump && facts.TLS && (d.Treatment == nil || d.Treatment.Learn != string(learn.Off)) {
+		fmt.Fprintln(w, "what was learned may have it tunneled: clearspan learned list")
+	}
 }
