@@ -15,6 +15,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/appliance/publish"
@@ -90,6 +91,9 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 	}
 	if a.feed, err = openFeed(cfg.Mirrors, a.metrics, log); err != nil {
 		return nil, err
+	}
+	if cfg.Audit.Facts {
+		a.feed.facts = &facts.Options{Queries: cfg.Audit.Queries}
 	}
 	if err := a.openLearned(); err != nil {
 		return nil, err
@@ -222,14 +226,18 @@ func (a *Appliance) ended(s *decrypt.Session, t decrypt.Stream) {
 	}
 	var mirrors map[string]audit.Mirror
 	var flow *audit.Flow
+	var found facts.Report
 	st, ok := t.(*stream)
 	if !ok {
 		st = a.feed.unheard(s)
 	}
 	if st != nil {
 		mirrors, flow = st.report()
+		if st.facts != nil {
+			found = st.facts.Close()
+		}
 	}
-	a.audit.Write(audit.NewEntry(s, mirrors, flow))
+	a.audit.Write(audit.NewEntry(s, mirrors, flow).With(found))
 }
 
 // AdminAddr is where the administration listens, nil if it does not.

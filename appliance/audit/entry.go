@@ -2,7 +2,8 @@
 // what became of it. An entry is one JSON object on one line; its keys are a
 // contract with those who read the log, and every key is always present.
 //
-// Entries hold metadata only, never cleartext, keys or credentials.
+// Entries hold metadata only, never content, keys or credentials. What an entry says
+// of requests and messages is from their headers, see package facts.
 package audit
 
 import (
@@ -11,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -41,6 +43,23 @@ type Entry struct {
 	Mirror       map[string]Mirror `json:"mirror"` // by name of the sink
 	Flow         Flow              `json:"flow"`
 	CommunityID  string            `json:"community_id"` // of Flow
+
+	HTTP      []facts.Exchange `json:"http"` // the first 32
+	HTTPTotal uint64           `json:"http_total"`
+	Mail      []facts.Mail     `json:"mail"` // the first 32
+	MailTotal uint64           `json:"mail_total"`
+}
+
+// With returns the entry with what was read of web and mail.
+func (e Entry) With(f facts.Report) Entry {
+	e.HTTPTotal, e.MailTotal = f.HTTPTotal, f.MailTotal
+	if len(f.HTTP) > 0 {
+		e.HTTP = f.HTTP
+	}
+	if len(f.Mail) > 0 {
+		e.Mail = f.Mail
+	}
+	return e
 }
 
 // ClientTLS describes the client leg.
@@ -131,6 +150,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 			OriginToClient: s.Octets(decrypt.OriginToClient),
 		},
 		Mirror: mirrors,
+		HTTP:   []facts.Exchange{}, Mail: []facts.Mail{},
 	}
 	if e.Rule != "" {
 		e.Action = s.Decision.Action.String()

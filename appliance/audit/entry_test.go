@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -53,7 +54,10 @@ func TestEntryOfBumpedSession(t *testing.T) {
 		"recorder": {Frames: 9, Octets: 2000, Lost: 100, Reason: "queue-full"},
 		"zeek": {Frames: 9, Octets: 2100, Streams: []Stream{{1, 20480}, {3, 20481}},
 			Transcoded: &Transcoded{Streams: 2, Octets: 3000, Lost: 4, Replaced: 5, Raw: 6, Reason: "hpack"}},
-	}, flow)
+	}, flow).With(facts.Report{
+		HTTP: []facts.Exchange{{Method: "GET", Host: "h", Path: "/p", Status: 200, Type: "text/html", Length: 5}}, HTTPTotal: 7,
+		Mail: []facts.Mail{{From: "a", To: []string{"b"}, Subject: "s", MessageID: "m", Reply: 250}}, MailTotal: 1,
+	})
 	if age := time.Since(e.Time.Time); age < 0 || age > time.Minute {
 		t.Errorf("entry is %v old", age)
 	}
@@ -139,7 +143,30 @@ func TestEntryOfBumpedSession(t *testing.T) {
    "recorder": 25
   }
  },
- "community_id": "` + CommunityID(flow.Client, flow.Origin) + `"
+ "community_id": "` + CommunityID(flow.Client, flow.Origin) + `",
+ "http": [
+  {
+   "method": "GET",
+   "host": "h",
+   "path": "/p",
+   "status": 200,
+   "type": "text/html",
+   "length": 5
+  }
+ ],
+ "http_total": 7,
+ "mail": [
+  {
+   "from": "a",
+   "to": [
+    "b"
+   ],
+   "subject": "s",
+   "message_id": "m",
+   "reply": 250
+  }
+ ],
+ "mail_total": 1
 }`
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(string(got), "\n")); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)
@@ -157,7 +184,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","sni":"","alpn":"","alpn_offer":"",` +
 		`"protocol":"","rule":"","action":"","learned":"","taught":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
-		`"flow":{"client":"","origin":"","ports":{}},"community_id":""}`
+		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)
 	}

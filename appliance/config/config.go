@@ -101,7 +101,7 @@ func defaults(state string) *Config {
 		Client: defaultClient,
 		Origin: defaultOrigin(),
 		Policy: Policy{Default: policy.Bump, Learn: defaultLearn},
-		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl")},
+		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl"), Facts: true},
 		Admin:  Admin{Listen: "127.0.0.1:8090"},
 		Limits: Limits{Sessions: 100_000},
 	}

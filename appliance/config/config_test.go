@@ -128,7 +128,7 @@ func TestFullFile(t *testing.T) {
 			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: Drop,
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
-		Audit:  Audit{File: "stdout"},
+		Audit:  Audit{File: "stdout", Facts: true, Queries: true},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20},
 	}
 	if diff := cmp.Diff(want, got, comparePlain); diff != "" {

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/mirror/conformance"
@@ -226,7 +227,11 @@ type entry struct {
 			Reason                               string
 		}
 	} // by sink
-	Flow struct {
+	HTTP      []facts.Exchange
+	HTTPTotal uint64 `json:"http_total"`
+	Mail      []facts.Mail
+	MailTotal uint64 `json:"mail_total"`
+	Flow      struct {
 		Client, Origin netip.AddrPort
 		Ports          map[string]uint16
 	}
