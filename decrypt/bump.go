@@ -183,11 +183,13 @@ func chainHash(chain []*x509.Certificate) string {
 // clientHandshake completes the handshake with the client: no version above the
 // origin's, and exactly the application protocol that the origin chose.
 func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, trusted bool) error {
-	leaf := j.in.Certificate
-	if leaf == nil {
-		var err error
+	if j.in.Own != nil {
+		j.own = j.in.Own(j.serverName(), trusted)
+	}
+	shown := j.own
+	if len(shown) == 0 {
 		chain := j.originTLS.ConnectionState().PeerCertificates
-		leaf, err = j.e.cfg.Forger.Forge(ctx, chain, j.serverName(), trusted, hello.SupportsECDSA())
+		leaf, err := j.e.cfg.Forger.Forge(ctx, chain, j.serverName(), trusted, hello.SupportsECDSA())
 		if err != nil {
 			return fail(reasonForge, err, alertInternalError)
 		}
@@ -195,9 +197,10 @@ func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, t
 		if leaf.Leaf != nil {
 			j.s.ForgedSerial = leaf.Leaf.SerialNumber.Text(16)
 		}
+		shown = []tls.Certificate{*leaf}
 	}
 	cfg := &tls.Config{
-		Certificates:                []tls.Certificate{*leaf},
+		Certificates:                shown,
 		MinVersion:                  j.e.cfg.ClientMinVersion,
 		MaxVersion:                  max(j.s.OriginTLS.Version, j.e.cfg.ClientMinVersion),
 		CipherSuites:                greenSuites,

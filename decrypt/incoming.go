@@ -26,9 +26,11 @@ type Incoming struct {
 	// address where the intake is transparent.
 	Dial func(ctx context.Context) (net.Conn, error)
 
-	// Certificate, if set, is shown to the client in place of a forged one: the
-	// origin's own, for inbound inspection.
-	Certificate *tls.Certificate
+	// Own returns the origin's own certificates, for inbound inspection, of which
+	// the client is shown the one that suits its hello, else the first; none: a
+	// forged one. name is the server name; proven says that the origin was judged
+	// and may be trusted as it. Nil: there are none.
+	Own func(name string, proven bool) []tls.Certificate
 }
 
 // Link holds the facts of layer 2. Zero values mean unknown.

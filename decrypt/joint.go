@@ -25,6 +25,8 @@ type joint struct {
 	opened bool          // the tap was asked for a stream
 	stream Stream        // nil until cleartext is at hand, or for good
 
+	own []tls.Certificate // the origin's, shown in place of a forged one; set with the client's handshake
+
 	clientTLS, originTLS *tls.Conn // set once their handshakes are done
 	shaken               time.Time // when that of the client was
 	said                 uint64    // octets that the client had sent before, in a dialogue that led to TLS
