@@ -78,12 +78,12 @@ func explain(w io.Writer, table *policy.Table, facts *policy.Facts) {
 		fmt.Fprintf(w, "  %s\n", step)
 	}
 	d := table.Decide(facts)
+	if d.Action == policy.Bump && facts.TLS && (d.Treatment == nil || d.Treatment.Learn != string(learn.Off)) {
+		fmt.Fprintln(w, "  learned: an entry may have it tunneled, see clearspan learned list")
+	}
 	fmt.Fprintf(w, "rule %s: %s", d.Rule, d.Action)
 	if d.Treatment != nil {
 		fmt.Fprintf(w, "; %s", d.Treatment)
 	}
 	fmt.Fprintln(w)
-	if d.Action == policy.Bump && facts.TLS && (d.Treatment == nil || d.Treatment.Learn != string(learn.Off)) {
-		fmt.Fprintln(w, "what was learned may have it tunneled: clearspan learned list")
-	}
 }
