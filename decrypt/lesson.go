@@ -49,9 +49,7 @@ const hush = 2 * time.Second
 
 // proven reports whether a refusal of the leaf says something of the client: it
 // was ours, and the origin has proven the name it is for.
-func (j *joint) proven() bool {
-	return len(j.own) == 0 && !j.s.Untrusted && j.s.OriginTLS.Verdict == "ok"
-}
+func (j *joint) proven() bool { return len(j.own) == 0 && j.s.OriginTLS.Verdict == "ok" }
 
 // left reports whether the client has ended the connection before it could see
 // our leaf. Nothing is consumed.

@@ -120,6 +120,50 @@ func TestPinned(t *testing.T) {
 	}
 }
 
+// TestOriginClosesFirst: a client that follows an origin that has closed refuses
+// nothing.
+func TestOriginClosesFirst(t *testing.T) {
+	b := newTLSTestbed(t, func(c *tls.Conn) { c.CloseWrite(); io.Copy(io.Discard, c) }, nil, func(b *testbed) {
+		b.cfg.Tap, b.cfg.Learner = nil, learn.New(everything, learn.Config{})
+	})
+	for i := range 4 {
+		c := b.client(nil)
+		if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Fatal(n, err)
+		}
+		c.Close()
+		if s := b.session(); s.Outcome != Bumped || s.Refusal != "" || s.Taught != "" {
+			t.Errorf("session %d: %v, refusal %q, taught %q, %s: %v", i, s.Outcome, s.Refusal, s.Taught, s.Reason, s.Err)
+		}
+	}
+}
+
+// TestOwnCertificate: who refuses the origin's own certificate teaches nothing.
+func TestOwnCertificate(t *testing.T) {
+	b := newTLSTestbed(t, echo, nil, func(b *testbed) {
+		b.cfg.Tap, b.cfg.Learner = nil, learn.New(everything, learn.Config{})
+		own, err := b.origins.issue("www.example.test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.own = func(name string, proven bool) []tls.Certificate {
+			if name != "www.example.test" || !proven {
+				t.Errorf("asked for %q, proven %t", name, proven)
+			}
+			return []tls.Certificate{*own}
+		}
+	})
+	for range 4 {
+		c := b.client(nil)
+		if c.Handshake() == nil {
+			t.Error("accepted")
+		}
+		if s := b.session(); s.Refusal != "bad_certificate" || s.Taught != "" || s.ForgedSerial != "" {
+			t.Errorf("refusal %q, taught %q, forged %q", s.Refusal, s.Taught, s.ForgedSerial)
+		}
+	}
+}
+
 // unwilling sends one flight and drops what follows.
 type unwilling struct {
 	net.Conn
