@@ -15,12 +15,14 @@ import (
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/headroom"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/appliance/publish"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
 // Appliance is a box that is ready to run. Its methods may be called from any
@@ -33,6 +35,8 @@ type Appliance struct {
 	directory certs.Directory  // of the authority that clients trust
 	feed      *feed
 	audit     *audit.Log
+	learned   *learn.Table
+	lessons   string // file where that outlives the process
 	metrics   *admin.Metrics
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published
@@ -93,6 +97,12 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 	if a.feed, err = openFeed(cfg.Mirrors, a.metrics, log); err != nil {
 		return nil, err
 	}
+	if cfg.Audit.Facts {
+		a.feed.facts = &facts.Options{Queries: cfg.Audit.Queries}
+	}
+	if err := a.openLearned(); err != nil {
+		return nil, err
+	}
 	g, err := a.newGeneration(cfg)
 	if err != nil {
 		return nil, err
@@ -113,7 +123,7 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 	}
 	if cfg.Admin.Listen != "" {
 		a.admin, err = admin.New(admin.Config{
-			Listen: cfg.Admin.Listen, Ready: a.ready.Load, Metrics: a.metrics, Logger: log,
+			Listen: cfg.Admin.Listen, Ready: a.ready.Load, Metrics: a.metrics, Learned: a.learned, Logger: log,
 		})
 		if err != nil {
 			return nil, err
@@ -149,6 +159,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 		})
 	}
 	serving.Go(func() { a.rotate(a.killed) })
+	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
 	a.ready.Store(true)
 	a.log.Info("ready", a.addresses()...)
 	select {
@@ -220,14 +231,18 @@ func (a *Appliance) ended(s *decrypt.Session, t decrypt.Stream) {
 	}
 	var mirrors map[string]audit.Mirror
 	var flow *audit.Flow
+	var found facts.Report
 	st, ok := t.(*stream)
 	if !ok {
 		st = a.feed.unheard(s)
 	}
 	if st != nil {
 		mirrors, flow = st.report()
+		if st.facts != nil {
+			found = st.facts.Close()
+		}
 	}
-	a.audit.Write(audit.NewEntry(s, mirrors, flow))
+	a.audit.Write(audit.NewEntry(s, mirrors, flow).With(found))
 }
 
 // AdminAddr is where the administration listens, nil if it does not.

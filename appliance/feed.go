@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
@@ -26,7 +27,8 @@ const (
 // package decrypt taps into what package mirror shows.
 type feed struct {
 	outlets []*outlet
-	keys    *keyLog // nil: no outlet keeps secrets
+	keys    *keyLog        // nil: no outlet keeps secrets
+	facts   *facts.Options // nil: nothing is read for the audit entry
 }
 
 // outlet is one configured mirror: its sinks, of which a session has one, and
@@ -76,6 +78,9 @@ func (f *feed) Open(s *decrypt.Session) decrypt.Stream {
 	if !heard {
 		return nil // it may be spliced; what the rule kept from a mirror is counted at its end
 	}
+	if f.facts != nil && content != decrypt.Tunneled {
+		st.facts = facts.New(*f.facts)
+	}
 	return st
 }
 
@@ -106,7 +111,8 @@ func (f *feed) unheard(s *decrypt.Session) *stream {
 type stream struct {
 	session *decrypt.Session
 
-	mu       sync.Mutex
+	mu       sync.Mutex     // guards the rest
+	facts    *facts.Session // nil: nothing is read for the audit entry
 	branches []*branch
 }
 
@@ -137,6 +143,9 @@ func (st *stream) Data(dir decrypt.Direction, content decrypt.Content, p []byte)
 	defer st.mu.Unlock()
 	for _, b := range st.branches {
 		b.data(st.session, dir, content, p)
+	}
+	if st.facts != nil && content != decrypt.Tunneled {
+		st.facts.Data(facts.Direction(dir), p)
 	}
 }
 

@@ -93,6 +93,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		Names:              names(cfg.Policy),
 		KeyLog:             keys,
 		Policy:             decides,
+		Learner:            a.learned,
 		Forger:             forger,
 		Verifier:           judge,
 		Tap:                a.feed,
@@ -173,6 +174,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 		return fmt.Errorf("reload: %w", err)
 	}
 	a.install(g)
+	a.learned.SetOptions(lessons(&merged))
 	for _, w := range a.wires {
 		if err := w.SetExempt(a.exempt(g)); err != nil { // what it exempts is asked about as before
 			a.log.Error("addresses that a wire leaves alone not replaced", "err", err)

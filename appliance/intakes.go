@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -46,22 +47,37 @@ func (a *Appliance) openIntake(c config.Intake) (intake.Intake, error) {
 		return intake.NewExplicit(c.Listen, o)
 	case config.Static:
 		s := intake.Static{Listen: c.Listen, Origin: c.Origin, SNI: c.SNI}
-		if c.Certificate != "" {
-			pair, err := tls.LoadX509KeyPair(c.Certificate, c.Key)
-			if err != nil {
-				return nil, fmt.Errorf("load certificate: %w", err)
-			}
-			s.Certificate = &pair
+		s.ProxyFrom, s.ProxySend = c.ProxyFrom, intake.ProxyVersion(slices.Index(config.ProxyVersions, c.ProxySend)+1)
+		var err error
+		if s.Certificates, err = ownCertificates(c); err != nil {
+			return nil, err
 		}
 		return intake.NewStatic(s, o)
 	case config.TProxy:
-		return openTProxy(c, o)
+		certificates, err := ownCertificates(c)
+		if err != nil {
+			return nil, err
+		}
+		return openTProxy(c, certificates, o)
 	case config.Redirect:
 		return openRedirect(c, o)
 	case config.Wire:
 		return a.openWire(c, o)
 	}
 	return nil, fmt.Errorf("mode %s is not available in this version", c.Mode)
+}
+
+// ownCertificates loads the certificates that an intake shows in place of forged
+// ones.
+func ownCertificates(c config.Intake) (list []tls.Certificate, err error) {
+	for _, files := range c.Certificates {
+		pair, err := tls.LoadX509KeyPair(files.Certificate, files.Key)
+		if err != nil {
+			return nil, fmt.Errorf("load certificate: %w", err)
+		}
+		list = append(list, pair)
+	}
+	return list, nil
 }
 
 // closeIntakes stops accepting.

@@ -1,13 +1,15 @@
 package appliance
 
 import (
+	"crypto/tls"
+
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
 )
 
 // openTProxy opens an intake that needs the kernel's help.
-func openTProxy(c config.Intake, o intake.Options) (intake.Intake, error) {
-	return intake.NewTProxy(intake.TProxy{Listen: c.Listen, From: c.From, Ports: ports(c.Ports)}, o)
+func openTProxy(c config.Intake, own []tls.Certificate, o intake.Options) (intake.Intake, error) {
+	return intake.NewTProxy(intake.TProxy{Listen: c.Listen, From: c.From, Ports: ports(c.Ports), Certificates: own}, o)
 }
 
 // openRedirect opens an intake that needs the kernel's help.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -43,6 +44,9 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	trusted := true
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
+		if j.e.cfg.CertificateRequest == TunnelRequest && !upgraded {
+			j.teach(learn.ClientCertificate, "requested")
+		}
 		if j.e.cfg.CertificateRequest == BlockRequest || upgraded {
 			return fail(reasonClientCert, err, alertHandshakeFailure)
 		}
@@ -52,7 +56,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	case err != nil && reason == "" && refusesCiphers(err):
 		return j.unsuited(ctx, err, upgraded)
 	case err != nil && reason == "":
-		return fail(reasonOriginTLS, err, alertHandshakeFailure)
+		return j.failedOrigin(ctx, err, upgraded)
 	case err == nil:
 		if j.inquiry != nil {
 			err = j.inquiry.verdict
@@ -81,10 +85,10 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 		j.inside = new(inside)
 	}
 	if services := j.services(); services != nil {
-		return j.serve(ctx, services, Decrypted, j.clientTLS, j.originTLS)
+		return j.received(j.serve(ctx, services, Decrypted, j.clientTLS, j.originTLS))
 	}
 	j.open()
-	return j.relay()
+	return j.received(j.relay())
 }
 
 // startOver gives up the origin leg, on which a handshake was begun, and tunnels
@@ -99,7 +103,7 @@ func (j *joint) unsuited(ctx context.Context, err error, upgraded bool) error {
 	j.s.note(policy.NoSharedCipher)
 	switch d := j.decideAgain(); {
 	case d.Action == policy.Bump || d.Action != policy.Terminate && upgraded:
-		return fail(reasonOriginTLS, err, alertHandshakeFailure)
+		return j.failedOrigin(ctx, err, upgraded)
 	default:
 		j.s.Decision = d
 	}
@@ -116,6 +120,14 @@ func (j *joint) unsuited(ctx context.Context, err error, upgraded bool) error {
 		return j.tunnel(ctx)
 	}
 	return j.startOver(ctx)
+}
+
+// failedOrigin is for an origin with which no handshake can be made.
+func (j *joint) failedOrigin(ctx context.Context, err error, upgraded bool) error {
+	if incapable(err) && j.teach(learn.FailedOrigin, "handshake") && !upgraded {
+		return j.startOver(ctx)
+	}
+	return fail(reasonOriginTLS, err, alertHandshakeFailure)
 }
 
 // serverName is the name the origin is asked for, "" if none is known.
@@ -221,11 +233,13 @@ func chainHash(chain []*x509.Certificate) string {
 // clientHandshake completes the handshake with the client: no version above the
 // origin's, and exactly the application protocol that the origin chose.
 func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, trusted bool) error {
-	leaf := j.in.Certificate
-	if leaf == nil {
-		var err error
+	if j.in.Own != nil {
+		j.own = j.in.Own(j.serverName(), trusted)
+	}
+	shown := j.own
+	if len(shown) == 0 {
 		chain := j.originTLS.ConnectionState().PeerCertificates
-		leaf, err = j.e.cfg.Forger.Forge(ctx, chain, j.serverName(), trusted, hello.SupportsECDSA())
+		leaf, err := j.e.cfg.Forger.Forge(ctx, chain, j.serverName(), trusted, hello.SupportsECDSA())
 		if err != nil {
 			return fail(reasonForge, err, alertInternalError)
 		}
@@ -233,9 +247,10 @@ func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, t
 		if leaf.Leaf != nil {
 			j.s.ForgedSerial = leaf.Leaf.SerialNumber.Text(16)
 		}
+		shown = []tls.Certificate{*leaf}
 	}
 	cfg := &tls.Config{
-		Certificates:                []tls.Certificate{*leaf},
+		Certificates:                shown,
 		MinVersion:                  j.e.cfg.ClientMinVersion,
 		MaxVersion:                  max(j.s.OriginTLS.Version, j.e.cfg.ClientMinVersion),
 		CipherSuites:                greenSuites,
@@ -246,14 +261,17 @@ func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, t
 	if j.s.ALPN != "" {
 		cfg.NextProtos = []string{j.s.ALPN}
 	}
+	left := j.left()
 	start := time.Now()
 	conn := tls.Server(j.client, cfg)
 	j.client.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
 	err := conn.Handshake()
 	j.s.ClientTLS.Handshake = time.Since(start)
 	if err != nil {
+		j.refused(err, left)
 		return fail(reasonClientTLS, err, 0)
 	}
+	j.shaken, j.said = time.Now(), j.s.Octets(ClientToOrigin)
 	j.client.SetDeadline(time.Time{})
 	state := conn.ConnectionState()
 	j.clientTLS = conn

@@ -51,6 +51,7 @@ type Config struct {
 	Verifier Verifier // asked for more if it is an [Assessor]
 
 	Tap      Tap                        // nil: no taps
+	Learner  Learner                    // nil: nothing is remembered
 	Resolver Resolver                   // for tunnel-check and [policy.SNIUnresolved]; nil: the origin's certificate alone decides
 	Ended    func(s *Session, t Stream) // called when a session has ended, after the stream's Close
 	Logger   *slog.Logger               // nil discards
@@ -90,13 +91,12 @@ type Config struct {
 
 // Engine carries sessions. It is safe for concurrent use.
 type Engine struct {
-	cfg      Config
-	log      *slog.Logger
-	checks   checkCache // names that belong to their destinations
-	strays   checkCache // names that do not resolve to them
-	unsure   checkCache // names of which nobody could tell
-	lookups  chan struct{}
-	stubborn stubborn
+	cfg     Config
+	log     *slog.Logger
+	checks  checkCache // names that belong to their destinations
+	strays  checkCache // names that do not resolve to them
+	unsure  checkCache // names of which nobody could tell
+	lookups chan struct{}
 }
 
 // New returns an engine.
@@ -106,6 +106,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Learner == nil {
+		cfg.Learner = oblivious{}
 	}
 	if cfg.OnInvalid == nil {
 		cfg.OnInvalid = func(string) Response { return Block }

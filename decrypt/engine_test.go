@@ -143,7 +143,9 @@ type testbed struct {
 	cfg      Config
 	tap      *recorder
 	sessions chan *Session
-	greeting []byte // passed before the engine got the session
+	greeting []byte                               // passed before the engine got the session
+	own      func(string, bool) []tls.Certificate // as in Incoming
+	slow     time.Duration                        // how long dialing the origin takes
 	front    net.Listener
 	cancel   context.CancelFunc
 }
@@ -197,8 +199,9 @@ func newTestbed(t *testing.T, origin func(*testbed, net.Conn), change func(*test
 					Client: conn.RemoteAddr().(*net.TCPAddr).AddrPort(),
 					Origin: netip.MustParseAddrPort(back.Addr().String()),
 
-					Greeting: b.greeting,
+					Greeting: b.greeting, Own: b.own,
 					Dial: func(ctx context.Context) (net.Conn, error) {
+						time.Sleep(b.slow)
 						return new(net.Dialer).DialContext(ctx, "tcp", back.Addr().String())
 					},
 				})

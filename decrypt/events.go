@@ -82,7 +82,7 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 	name := j.s.SNI
 	key := checkKey{name, j.s.Origin}
 	switch {
-	case name == "" || j.e.cfg.Names == NamesNever || j.e.cfg.Resolver == nil || j.in.Certificate != nil || j.in.Resolved:
+	case name == "" || j.e.cfg.Names == NamesNever || j.e.cfg.Resolver == nil || j.in.Resolved || j.in.Own != nil && len(j.in.Own(name, false)) > 0:
 		return nil
 	case j.s.Name != "" && !policy.Differ(j.s.Name, name):
 		return nil // the intake has looked it up

@@ -57,6 +57,7 @@ func fail(reason string, err error, a alert) error { return &failure{reason, err
 type alert uint8
 
 const (
+	alertBadRecordMAC     alert = 20
 	alertHandshakeFailure alert = 40
 	alertBadCertificate   alert = 42
 	alertAccessDenied     alert = 49

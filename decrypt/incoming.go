@@ -34,9 +34,11 @@ type Incoming struct {
 	// go by it. nil: the intake has no other than Dial.
 	Route func(ctx context.Context, name string) (Route, error)
 
-	// Certificate, if set, is shown to the client in place of a forged one: the
-	// origin's own, for inbound inspection.
-	Certificate *tls.Certificate
+	// Own returns the origin's own certificates, for inbound inspection, of which
+	// the client is shown the one that suits its hello, else the first; none: a
+	// forged one. name is the server name; proven says that the origin was judged
+	// and may be trusted as it. Nil: there are none.
+	Own func(name string, proven bool) []tls.Certificate
 }
 
 // Route is a way to an origin.

@@ -20,16 +20,21 @@ type joint struct {
 	s      *Session
 	in     *Incoming
 	client *leg
-	opened bool   // the tap was asked for a stream
-	stream Stream // nil until cleartext is at hand, or for good
+	asked  *policy.Facts // what the policy was last asked
+	hushed bool          // the client ended soon, having said nothing; for who comes after the relay
+	opened bool          // the tap was asked for a stream
+	stream Stream        // nil until cleartext is at hand, or for good
+
+	own []tls.Certificate // the origin's, shown in place of a forged one; set with the client's handshake
 
 	clientTLS, originTLS *tls.Conn           // set once their handshakes are done
 	originState          tls.ConnectionState // of the origin's last handshake, as far as it came
 
-	asked      *policy.Facts // that the policy was asked with last
-	inquiry    *inquiry      // nil: the origin's certificate was not asked for
-	inside     *inside       // nil: nothing is looked for in the cleartext
-	stopLookup func()        // may be nil
+	inquiry    *inquiry  // nil: the origin's certificate was not asked for
+	inside     *inside   // nil: nothing is looked for in the cleartext
+	stopLookup func()    // may be nil
+	shaken     time.Time // when that of the client was
+	said       uint64    // octets that the client had sent before, in a dialogue that led to TLS
 
 	mu       sync.Mutex
 	origin   *leg // nil until dialed
@@ -69,8 +74,11 @@ func (j *joint) begin(ctx context.Context) error {
 	}
 }
 
-// recordHandshake is the type of the records of a hello (RFC 8446, Section 5.1).
-const recordHandshake = 22
+// Types of records (RFC 8446, Section 5.1).
+const (
+	recordAlert     = 21
+	recordHandshake = 22 // of a hello
+)
 
 // crumbs times Silence is how long a client may take over octets that do not
 // tell its protocol: a host rule is not evaded by sending slowly, and a protocol
@@ -117,11 +125,17 @@ func (j *joint) facts() *policy.Facts {
 	}
 }
 
-// decide asks the policy and notes its answer.
+// decide asks the policy and notes its answer. What was learned may have a
+// session tunneled that it would bump, and changes no other answer.
 func (j *joint) decide(f *policy.Facts) policy.Action {
-	j.asked = f
-	j.s.Decision = j.e.cfg.Policy.Decide(f)
-	return j.s.Decision.Action
+	d := j.e.cfg.Policy.Decide(f)
+	if d.Action == policy.Bump && f.TLS && !d.Pending { // it is asked again
+		if lesson := j.e.cfg.Learner.Recall(f, d.Treatment); lesson != "" {
+			d.Action, d.Learned = policy.Tunnel, string(lesson)
+		}
+	}
+	j.s.Decision, j.asked = d, f
+	return d.Action
 }
 
 // dial opens the origin leg unless it is open.

@@ -29,6 +29,7 @@ type leg struct {
 	event   bool  // Read answers errAgain where it would wait
 	drained bool  // the last read left the socket empty, as far as we know
 	rerr    error // sticky end of reading
+	trail   trail // of what Read gave before the relay
 
 	wait   bool // arguments and result of tryRead
 	again  bool
@@ -220,6 +221,9 @@ func (l *leg) Read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, l.in[l.r:l.w])
+	if !l.event {
+		l.trail.add(p[:n])
+	}
 	l.consume(n)
 	return n, nil
 }

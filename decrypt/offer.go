@@ -3,14 +3,10 @@ package decrypt
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"net"
-	"net/netip"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
 // Offer says which application protocols the origin was offered.
@@ -28,40 +24,6 @@ var offerNames = [...]string{"", "narrowed", "retried", "remembered"}
 // String returns the word used in audit entries, "" for OfferClient.
 func (o Offer) String() string { return offerNames[o&3] }
 
-const (
-	stubbornLifetime = 24 * time.Hour
-	stubbornEntries  = 10_000
-)
-
-// stubborn remembers origins that refused a narrowed offer and took the client's
-// own. The zero value remembers none. Safe for concurrent use.
-type stubborn struct {
-	mu      sync.Mutex
-	entries map[stubbornKey]time.Time // until when
-}
-
-// stubbornKey has both name and address, so that no client can have an origin
-// remembered that it does not reach.
-type stubbornKey struct {
-	name   string
-	origin netip.AddrPort
-}
-
-func (s *stubborn) known(k stubbornKey, now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return now.Before(s.entries[k])
-}
-
-func (s *stubborn) add(k stubbornKey, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.entries == nil || len(s.entries) >= stubbornEntries {
-		s.entries = make(map[stubbornKey]time.Time) // a refusal more for each is cheap
-	}
-	s.entries[k] = now.Add(stubbornLifetime)
-}
-
 // offerOrigin completes the handshake with the origin, which is offered no more
 // than the rule allows. One that refuses that, presumably for want of a common
 // protocol, is dialed again and offered what the client offers.
@@ -70,8 +32,7 @@ func (j *joint) offerOrigin(ctx context.Context, hello *clienthello.Hello) error
 	if slices.Equal(offer, hello.ALPN) {
 		return j.originHandshake(hello.ALPN)
 	}
-	key := stubbornKey{j.serverName(), j.s.Origin}
-	if j.e.stubborn.known(key, time.Now()) {
+	if j.e.cfg.Learner.Knows(learn.NarrowOffer, j.asked) {
 		j.s.Offer = OfferRemembered
 		return j.originHandshake(hello.ALPN)
 	}
@@ -89,7 +50,7 @@ func (j *joint) offerOrigin(ctx context.Context, hello *clienthello.Hello) error
 	if err := j.originHandshake(hello.ALPN); err != nil {
 		return err
 	}
-	j.e.stubborn.add(key, time.Now())
+	j.teach(learn.NarrowOffer, "refused")
 	return nil
 }
 
@@ -102,10 +63,6 @@ func refusesOffer(err error) bool {
 
 // answers tells whether err is one of the alerts, as the peer sent it.
 func answers(err error, alerts ...alert) bool {
-	remote := (*net.OpError)(nil)
-	if !errors.As(err, &remote) || remote.Op != "remote error" || remote.Err == nil {
-		return false
-	}
-	said := remote.Err.Error() // crypto/tls has no type for it outside QUIC
+	said := remoteAlert(err)
 	return slices.ContainsFunc(alerts, func(a alert) bool { return said == tls.AlertError(a).Error() })
 }

@@ -3,12 +3,12 @@ package decrypt
 import (
 	"crypto/tls"
 	"errors"
-	"net/netip"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -56,6 +56,7 @@ func TestOffer(t *testing.T) {
 				}
 			}, func(b *testbed) {
 				b.cfg.Policy, b.cfg.Tap = offering{"http/1.1"}, nil
+				b.cfg.Learner = learn.New(learn.Options{NarrowOffer: learn.Tunnel, NarrowOfferFor: time.Hour}, learn.Config{})
 			})
 			for i, w := range tt.want {
 				c := b.client(func(cfg *tls.Config) { cfg.NextProtos = tt.client })
@@ -79,26 +80,5 @@ func TestRefusesOffer(t *testing.T) {
 		if refusesOffer(err) {
 			t.Errorf("%v counts as a refusal", err)
 		}
-	}
-}
-
-func TestStubbornBounded(t *testing.T) {
-	var s stubborn
-	start := time.Unix(1000, 0)
-	key := func(port int) stubbornKey {
-		return stubbornKey{"www.example.test", netip.AddrPortFrom(netip.IPv6Loopback(), uint16(port))}
-	}
-	for i := range stubbornEntries {
-		s.add(key(i), start)
-	}
-	if !s.known(key(7), start.Add(stubbornLifetime-1)) || s.known(key(7), start.Add(stubbornLifetime)) {
-		t.Error("not remembered for its lifetime")
-	}
-	s.add(key(stubbornEntries), start)
-	if n := len(s.entries); n > stubbornEntries {
-		t.Errorf("%d entries", n)
-	}
-	if !s.known(key(stubbornEntries), start) {
-		t.Error("the newest is forgotten")
 	}
 }

@@ -188,6 +188,9 @@ func (j *joint) relayed(dir Direction, content Content, p []byte) {
 
 // end notes, and tells the tap, that a direction ended in order.
 func (j *joint) end(dir Direction) {
+	if dir == ClientToOrigin && j.clientTLS != nil && j.s.Octets(dir) == j.said && !j.finished[OriginToClient].Load() {
+		j.hushed = time.Since(j.shaken) < hush
+	}
 	j.finished[dir].Store(true)
 	if j.stream != nil {
 		j.stream.End(dir, Finished)

@@ -141,10 +141,10 @@ func TestServiceAnswers(t *testing.T) {
 	}
 }
 
-type refusal string
+type objection string
 
-func (r refusal) Error() string  { return "refused: " + string(r) }
-func (r refusal) Reason() string { return string(r) }
+func (r objection) Error() string  { return "refused: " + string(r) }
+func (r objection) Reason() string { return string(r) }
 
 func TestServiceFails(t *testing.T) {
 	for _, tt := range []struct {
@@ -152,7 +152,7 @@ func TestServiceFails(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"of its own", refusal("smuggling"), "smuggling"},
+		{"of its own", objection("smuggling"), "smuggling"},
 		{"unknown", io.ErrUnexpectedEOF, "service"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -39,6 +40,9 @@ type Session struct {
 	Err       error  // detail behind Reason, may be nil
 	ClientTLS LegTLS
 	OriginTLS LegTLS
+
+	Refusal string       // how the client refused our leaf: "unknown_ca" or another alert, "closed"; "" if it did not
+	Taught  learn.Lesson // what the session taught, "" if nothing; whether it was learned is the Learner's
 
 	ForgedSerial string // hexadecimal, of the leaf shown to the client
 	Untrusted    bool   // the leaf was signed by the untrusted authority

@@ -38,6 +38,7 @@ type Metrics struct {
 	replaced   *prometheus.CounterVec   // sink
 	raw        *prometheus.CounterVec   // sink, reason
 	refusals   *prometheus.CounterVec   // intake, reason
+	recalled   *prometheus.CounterVec   // lesson
 
 	intakes, sinks, losses, reasons, statuses, refused, raws words
 
@@ -68,6 +69,7 @@ func NewMetrics(version string) *Metrics {
 		replaced:   counter("mirror_http2_replaced_fields_total", "Fields of HTTP/2 that HTTP/1.1 could not hold as they were.", "sink"),
 		raw:        counter("mirror_http2_raw_octets_total", "Octets of HTTP/2 that could not be shown as HTTP/1.1.", "sink", "reason"),
 		refusals:   counter("intake_refusals_total", "Connections that an intake did not hand on.", "intake", "reason"),
+		recalled:   counter("sessions_learned_total", "Sessions that were tunneled for what earlier ones taught.", "lesson"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "handshake_duration_seconds", Help: "Duration of TLS handshakes.",
 			Buckets: handshakeBuckets,
@@ -75,7 +77,7 @@ func NewMetrics(version string) *Metrics {
 	}
 	m.registry.MustRegister(
 		m.open, m.sessions, m.octets, m.verdicts, m.revocation, m.events, m.monitored, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
-		m.streams, m.rendered, m.replaced, m.raw,
+		m.streams, m.rendered, m.replaced, m.raw, m.recalled,
 		buildInfo(version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -134,6 +136,9 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	}
 	for _, event := range s.Events().Names() {
 		m.events.WithLabelValues(event).Inc()
+	}
+	if lesson := s.Decision.Learned; lesson != "" {
+		m.recalled.WithLabelValues(lesson).Inc()
 	}
 	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
 		m.octets.WithLabelValues(d.String()).Add(float64(s.Octets(d)))

@@ -5,6 +5,8 @@
 //	/livez    200 while the process runs
 //	/readyz   200 when sessions are accepted, else 503
 //	/metrics  Prometheus text format, names start with clearspan_
+//
+//	/api/learned  what was learned of sessions, JSON; changes by POST and DELETE, see [Learned]
 package admin
 
 import (
@@ -32,6 +34,7 @@ type Config struct {
 	Listen  string       // "ADDRESS:PORT", required
 	Metrics *Metrics     // required
 	Ready   func() bool  // called concurrently; nil: always ready
+	Learned Learned      // nil: nothing is learned
 	Logger  *slog.Logger // may be nil
 }
 
@@ -69,8 +72,11 @@ func New(c Config) (*Server, error) {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics.registry, promhttp.HandlerOpts{
 		ErrorLog: errorLog, MaxRequestsInFlight: maxScrapes,
 	}))
+	if c.Learned != nil {
+		learned{c.Learned}.register(mux)
+	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, "clearspan: /livez /readyz /metrics")
+		answer(w, http.StatusOK, "clearspan: /livez /readyz /metrics /api/learned")
 	})
 	return &Server{
 		listener: listener,

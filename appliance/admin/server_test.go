@@ -73,7 +73,7 @@ func TestHealth(t *testing.T) {
 		{"alive while not ready", "GET", "/livez", false, 200, "ok\n"},
 		{"not ready", "GET", "/readyz", false, 503, "not ready\n"},
 		{"ready", "GET", "/readyz", true, 200, "ready\n"},
-		{"index", "GET", "/", true, 200, "clearspan: /livez /readyz /metrics\n"},
+		{"index", "GET", "/", true, 200, "clearspan: /livez /readyz /metrics /api/learned\n"},
 		{"unknown path", "GET", "/debug/pprof/", true, 404, "404 page not found\n"},
 		{"other method", "POST", "/livez", true, 405, "Method Not Allowed\n"},
 	} {

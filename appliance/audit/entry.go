@@ -2,7 +2,8 @@
 // what became of it. An entry is one JSON object on one line; its keys are a
 // contract with those who read the log, and every key is always present.
 //
-// Entries hold metadata only, never cleartext, keys or credentials.
+// Entries hold metadata only, never content, keys or credentials. What an entry says
+// of requests and messages is from their headers, see package facts.
 package audit
 
 import (
@@ -11,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -29,9 +31,11 @@ type Entry struct {
 	Offer    string         `json:"alpn_offer"` // what the origin was offered: "" the client's list, narrowed, retried, remembered
 	Protocol string         `json:"protocol"`
 	Rule     string         `json:"rule"`
-	Action   string         `json:"action"` // empty if the session ended before policy was asked
-	Would    string         `json:"would"`  // the action that mode monitor did not take; empty in other modes
-	Events   []string       `json:"events"` // what was remarkable, such as no-sni
+	Action   string         `json:"action"`  // empty if the session ended before policy was asked
+	Would    string         `json:"would"`   // the action that mode monitor did not take; empty in other modes
+	Events   []string       `json:"events"`  // what was remarkable, such as no-sni
+	Learned  string         `json:"learned"` // lesson of an earlier session for which this one was tunneled
+	Taught   string         `json:"taught"`  // lesson of this one
 	Outcome  string         `json:"outcome"`
 	Reason   string         `json:"reason"` // empty for a session that ended in order
 
@@ -42,6 +46,23 @@ type Entry struct {
 	Mirror       map[string]Mirror `json:"mirror"` // by name of the sink
 	Flow         Flow              `json:"flow"`
 	CommunityID  string            `json:"community_id"` // of Flow
+
+	HTTP      []facts.Exchange `json:"http"` // the first 32
+	HTTPTotal uint64           `json:"http_total"`
+	Mail      []facts.Mail     `json:"mail"` // the first 32
+	MailTotal uint64           `json:"mail_total"`
+}
+
+// With returns the entry with what was read of web and mail.
+func (e Entry) With(f facts.Report) Entry {
+	e.HTTPTotal, e.MailTotal = f.HTTPTotal, f.MailTotal
+	if len(f.HTTP) > 0 {
+		e.HTTP = f.HTTP
+	}
+	if len(f.Mail) > 0 {
+		e.Mail = f.Mail
+	}
+	return e
 }
 
 // ClientTLS describes the client leg.
@@ -49,6 +70,7 @@ type ClientTLS struct {
 	Version string `json:"version"` // "1.2", "1.3"; empty if no handshake was finished
 	Cipher  string `json:"cipher"`  // IANA name
 	JA4     string `json:"ja4"`
+	Refusal string `json:"refusal"` // how the client refused our leaf: an alert such as "unknown_ca", or "closed"
 }
 
 // OriginTLS describes the origin leg.
@@ -124,12 +146,14 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
+		Learned: s.Decision.Learned, Taught: string(s.Taught),
 		Events: s.Events().Names(), ForgedSerial: s.ForgedSerial,
 		Octets: Octets{
 			ClientToOrigin: s.Octets(decrypt.ClientToOrigin),
 			OriginToClient: s.Octets(decrypt.OriginToClient),
 		},
 		Mirror: mirrors,
+		HTTP:   []facts.Exchange{}, Mail: []facts.Mail{},
 	}
 	if e.Rule != "" {
 		e.Action = s.Decision.Action.String()
@@ -138,7 +162,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		}
 	}
 	if l := s.ClientTLS; l != (decrypt.LegTLS{}) {
-		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4}
+		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4, Refusal: s.Refusal}
 	}
 	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
 		e.TLSOrigin = &OriginTLS{

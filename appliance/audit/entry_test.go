@@ -14,7 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -34,7 +36,7 @@ func session() *decrypt.Session {
 		Start: start, End: start.Add(2 * time.Second),
 		Protocol: "smtp", SNI: "mail<>&.example.test", ALPN: "h2",
 		Decision: policy.Decision{Rule: "mail", Action: policy.Bump},
-		Outcome:  decrypt.Bumped, Reason: "client-reset", Err: errors.New("detail"),
+		Outcome:  decrypt.Bumped, Reason: "client-reset", Refusal: "unknown_ca", Taught: learn.Pinned, Err: errors.New("detail"),
 		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
 		OriginTLS:    decrypt.LegTLS{Version: tls.VersionTLS12, Cipher: tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, ChainSHA256: "ab12", Verdict: "ok", Revocation: "unknown"},
 		ForgedSerial: "0f",
@@ -52,7 +54,10 @@ func TestEntryOfBumpedSession(t *testing.T) {
 		"recorder": {Frames: 9, Octets: 2000, Lost: 100, Reason: "queue-full"},
 		"zeek": {Frames: 9, Octets: 2100, Streams: []Stream{{1, 20480}, {3, 20481}},
 			Transcoded: &Transcoded{Streams: 2, Octets: 3000, Lost: 4, Replaced: 5, Raw: 6, Reason: "hpack"}},
-	}, flow)
+	}, flow).With(facts.Report{
+		HTTP: []facts.Exchange{{Method: "GET", Host: "h", Path: "/p", Status: 200, Type: "text/html", Length: 5}}, HTTPTotal: 7,
+		Mail: []facts.Mail{{From: "a", To: []string{"b"}, Subject: "s", MessageID: "m", Reply: 250}}, MailTotal: 1,
+	})
 	if age := time.Since(e.Time.Time); age < 0 || age > time.Minute {
 		t.Errorf("entry is %v old", age)
 	}
@@ -78,12 +83,15 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "action": "bump",
  "would": "",
  "events": [],
+ "learned": "",
+ "taught": "pinned",
  "outcome": "bumped",
  "reason": "client-reset",
  "tls_client": {
   "version": "1.3",
   "cipher": "TLS_AES_128_GCM_SHA256",
-  "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1"
+  "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1",
+  "refusal": "unknown_ca"
  },
  "tls_origin": {
   "version": "1.2",
@@ -138,7 +146,30 @@ func TestEntryOfBumpedSession(t *testing.T) {
    "recorder": 25
   }
  },
- "community_id": "` + CommunityID(flow.Client, flow.Origin) + `"
+ "community_id": "` + CommunityID(flow.Client, flow.Origin) + `",
+ "http": [
+  {
+   "method": "GET",
+   "host": "h",
+   "path": "/p",
+   "status": 200,
+   "type": "text/html",
+   "length": 5
+  }
+ ],
+ "http_total": 7,
+ "mail": [
+  {
+   "from": "a",
+   "to": [
+    "b"
+   ],
+   "subject": "s",
+   "message_id": "m",
+   "reply": 250
+  }
+ ],
+ "mail_total": 1
 }`
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(string(got), "\n")); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)
@@ -154,9 +185,9 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","rule":"","action":"","would":"","events":[],"outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
+		`"protocol":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
-		`"flow":{"client":"","origin":"","ports":{}},"community_id":""}`
+		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)
 	}

@@ -100,8 +100,8 @@ func defaults(state string) *Config {
 		Leaf:   defaultLeaf,
 		Client: defaultClient,
 		Origin: defaultOrigin(),
-		Policy: Policy{Default: policy.Bump, Mode: Enforce},
-		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl")},
+		Policy: Policy{Default: policy.Bump, Mode: Enforce, Learn: defaultLearn},
+		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl"), Facts: true},
 		Admin:  Admin{Listen: "127.0.0.1:8090"},
 		Limits: Limits{Sessions: 100_000, Overload: RefuseOverload},
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -80,8 +81,9 @@ func TestFullFile(t *testing.T) {
 			{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"},
 			{Name: "fixed", Mode: Static, Listen: "[::1]:10443", Origin: "origin.example.test:443", SNI: "www.example.test"},
 			{Name: "inbound", Mode: Static, Listen: ":8443", Origin: "192.0.2.20:443",
-				Certificate: "testdata/site.crt", Key: "testdata/site.key"},
-			{Name: "gateway", Mode: TProxy, Listen: ":8099", From: []string{"lan0", "lan1.7"},
+				Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}, {"testdata/ca.crt", "testdata/ca.key"}},
+				ProxyFrom:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxySend: "v2"},
+			{Name: "gateway", Mode: TProxy, Listen: ":8099", From: []string{"lan0", "lan1.7"}, Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}},
 				Ports: []PortRange{{443, 443}, {8000, 8100}}},
 			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []PortRange{{443, 443}}},
 			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []PortRange{{443, 443}, {465, 465}},
@@ -109,6 +111,11 @@ func TestFullFile(t *testing.T) {
 			ALPNOffer:         []string{"http/1.1"},
 		},
 		Policy: Policy{Default: policy.Terminate, Mode: Monitor,
+			Learn: learn.Options{
+				Pinned: learn.Tunnel, PinnedFor: 48 * time.Hour, After: 5, Within: 2 * time.Hour, Scope: learn.Host,
+				ClientCertificate: learn.Alert, ClientCertificateFor: 3 * time.Hour, FailedOrigin: learn.Tunnel, FailedOriginFor: 5 * time.Minute,
+				NarrowOffer: learn.Tunnel, NarrowOfferFor: 7 * time.Minute, Entries: 500, ClientEntries: 20,
+			},
 			Lists:  []List{{"finance", "testdata/finance.txt"}, {"web-mail", "testdata/finance.txt"}},
 			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate}, NoLookup: true, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
 				{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
@@ -124,7 +131,7 @@ func TestFullFile(t *testing.T) {
 						{From: 22 * 60, To: 6 * 60, Days: 0b0111110, Zone: time.UTC}, {Days: 0b1000001},
 						{From: 8 * 60, To: 12 * 60, Days: 0b0011101, Zone: berlin}, {From: 23 * 60, To: 24 * 60},
 					},
-					OriginName: []string{"*.bank.test", "192.0.2.7"}, Issuer: []string{"CN=Example CA,O=Example"}, Action: policy.Bump},
+					OriginName: []string{"*.bank.test", "192.0.2.7"}, Issuer: []string{"CN=Example CA,O=Example"}, Action: policy.Bump, Learn: learn.Tunnel},
 			}},
 		Mirrors: []Mirror{
 			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Method: GSO, MTU: 9000, Full: Block, Patience: 30 * time.Second, Ports: MapPorts,
@@ -140,7 +147,7 @@ func TestFullFile(t *testing.T) {
 			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: Drop,
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
-		Audit:  Audit{File: "stdout"},
+		Audit:  Audit{File: "stdout", Facts: true, Queries: true},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20, Overload: TunnelOverload},
 	}
 	if diff := cmp.Diff(want, got, comparePlain); diff != "" {

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Mode is how client connections reach an intake.
 type Mode string
@@ -47,6 +50,15 @@ const (
 	PassQUIC  QUIC = "pass"
 )
 
+// KeyFiles are the files of a certificate and its key.
+type KeyFiles struct{ Certificate, Key string }
+
+// ProxyVersion is a version of the PROXY protocol.
+type ProxyVersion string
+
+// ProxyVersions are those that are known, in order.
+var ProxyVersions = []ProxyVersion{"v1", "v2"}
+
 // Intake is one way into the appliance.
 type Intake struct {
 	Name string // unique among intakes
@@ -60,9 +72,17 @@ type Intake struct {
 	// SNI is the server name for the origin when a client's hello has none.
 	// Static only; may be empty.
 	SNI string
-	// Certificate and Key are PEM files of the origin's own certificate, shown
-	// in place of a forged one: inbound inspection. Static only; both or none.
-	Certificate, Key string
+	// Certificates are PEM files of origins' own certificates and their keys, shown
+	// in place of forged ones: inbound inspection. Static shows the one that suits
+	// the hello, else the first; TProxy the one for the server name of an origin
+	// that has proven it.
+	Certificates []KeyFiles
+	// ProxyFrom are load balancers that begin connections with a header of the
+	// PROXY protocol. Static only.
+	ProxyFrom []netip.Prefix
+	// ProxySend is the version of that header that origins get, "" for none. Static
+	// only.
+	ProxySend ProxyVersion
 
 	// From are the interfaces on which connections are taken. TProxy and Redirect
 	// only, at least one.
@@ -106,7 +126,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	in.Name = unique(t, "intake", names)
 	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire))
 	// The keys of all modes, so that a key in the wrong place is named as such.
-	t.accept("listen", "origin", "sni", "certificate", "key", "from", "ports", "legs", "takeover", "down", "quic", "stall")
+	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "ports", "legs", "takeover", "down", "quic", "stall")
 	if in.Mode == "" {
 		t.close()
 		return in
@@ -124,9 +144,14 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	if in.Mode == Static {
 		in.Origin = required(t, "origin", parseHostPort)
 		in.SNI = value(t, "sni", "", parseHost)
-		in.Certificate, in.Key = r.keyPair(t, "certificate", "key", false)
+		r.proxyProtocol(t, &in)
 	} else {
-		t.foreign(mode, "origin", "sni", "certificate", "key")
+		t.foreign(mode, "origin", "sni", "proxy_protocol")
+	}
+	if in.Mode == Static || in.Mode == TProxy {
+		r.ownCertificates(t, &in)
+	} else {
+		t.foreign(mode, "certificate", "key", "certificates")
 	}
 	switch in.Mode {
 	case TProxy, Redirect:
@@ -143,6 +168,32 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	}
 	t.close()
 	return in
+}
+
+// ownCertificates reads one pair of files, and a list of more.
+func (r *reader) ownCertificates(t *table, in *Intake) {
+	pair := func(t *table) {
+		if cert, key := r.keyPair(t, "certificate", "key", false); cert != "" && key != "" {
+			in.Certificates = append(in.Certificates, KeyFiles{cert, key})
+		}
+	}
+	pair(t)
+	for _, item := range r.list(t.get("certificates"), "certificates") {
+		one := r.table(item, "certificates")
+		if !one.has("certificate") && !one.has("key") {
+			one.missing("certificate", "")
+		}
+		pair(one)
+		one.close()
+	}
+}
+
+// proxyProtocol reads whose headers are taken and which are sent.
+func (r *reader) proxyProtocol(t *table, in *Intake) {
+	p := r.table(t.get("proxy_protocol"), "proxy_protocol")
+	in.ProxyFrom = values(p, "from", nil, parsePrefix)
+	in.ProxySend = value(p, "send", "", oneOf(ProxyVersions...))
+	p.close()
 }
 
 // wire reads what only a wire has.

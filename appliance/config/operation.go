@@ -10,6 +10,11 @@ type Audit struct {
 	// File is a path, or "stdout". A relative path is relative to the state
 	// directory. Default STATE/sessions.jsonl.
 	File string
+	// Facts has entries say what was requested and mailed. Default true.
+	Facts bool
+	// Queries keeps the queries of requests in that. Default false: they hold
+	// tokens and passwords.
+	Queries bool
 }
 
 // Admin is the operators' HTTP server: health, metrics, console.
@@ -52,6 +57,8 @@ func (r *reader) audit(n *node, a Audit, state string) Audit {
 		}
 		return resolve(s)
 	})
+	a.Facts = value(t, "facts", a.Facts, parseBool)
+	a.Queries = value(t, "queries", a.Queries, parseBool)
 	t.close()
 	return a
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -24,6 +25,8 @@ type Policy struct {
 	// NoLookup has no names looked up to find out whether they resolve to the
 	// destination: the event sni-unresolved is off.
 	NoLookup bool
+	// Learn is what is learned of sessions.
+	Learn learn.Options
 	// Rules are asked in order; the first that matches decides.
 	Rules []Rule
 }
@@ -50,6 +53,7 @@ type Rule struct {
 	Mirror    *policy.Mirrors // mirrors that show the session; nil: those of the policy
 	Content   []Content       // narrows the classes that these mirrors take; nil: it does not
 	ALPNOffer []string        // what the origin is offered at most; nil: that of [Origin]
+	Learn     learn.Action    // what may follow from what was learned; "": what Policy.Learn says
 }
 
 // Protocols returns the words that a rule's protocol may hold.
@@ -73,7 +77,7 @@ func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake) P
 	for _, item := range items {
 		p.Rules = append(p.Rules, r.rule(item, names, known))
 	}
-	t.unavailable("learn")
+	p.Learn = r.learn(t.get("learn"), p.Learn)
 	t.close()
 	return p
 }
@@ -95,6 +99,7 @@ func (r *reader) rule(n *node, names map[string]int, known vocabulary) (rule Rul
 	rule.Mirror = choice(t, known.mirrors)
 	rule.Content = values(t, "content", nil, oneOf(Decrypted, Plain, Tunneled))
 	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
+	rule.Learn = value(t, "learn", "", oneOf(learn.Off, learn.Alert, learn.Tunnel))
 	t.unavailable("services")
 	t.close()
 	return rule

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/mirror/conformance"
@@ -226,12 +227,12 @@ func (c *scene) curl(args ...string) string {
 
 // entry is the part of an audit entry that tests ask for.
 type entry struct {
-	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Would, Outcome, Reason string
+	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Would, Outcome, Reason, Learned, Taught string
 
 	Events []string
 
 	Client, Origin, Destination netip.AddrPort
-	TLSClient                   *struct{ Version, JA4 string }                 `json:"tls_client"`
+	TLSClient                   *struct{ Version, JA4, Refusal string }        `json:"tls_client"`
 	TLSOrigin                   *struct{ Version, Verdict, Revocation string } `json:"tls_origin"`
 	ForgedSerial                string                                         `json:"forged_serial"`
 	CommunityID                 string                                         `json:"community_id"`
@@ -250,7 +251,11 @@ type entry struct {
 			Reason                               string
 		}
 	} // by sink
-	Flow struct {
+	HTTP      []facts.Exchange
+	HTTPTotal uint64 `json:"http_total"`
+	Mail      []facts.Mail
+	MailTotal uint64 `json:"mail_total"`
+	Flow      struct {
 		Client, Origin netip.AddrPort
 		Ports          map[string]uint16
 	}

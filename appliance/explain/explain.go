@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -18,6 +19,9 @@ func Session(w io.Writer, table *policy.Table, facts *policy.Facts) {
 	action := d.Action
 	if d.Monitored {
 		action = d.Would
+	}
+	if d.Action == policy.Bump && facts.TLS && (d.Treatment == nil || d.Treatment.Learn != string(learn.Off)) {
+		fmt.Fprintln(w, "  learned: an entry may have it tunneled, see clearspan learned list")
 	}
 	fmt.Fprintf(w, "rule %s: %s", d.Rule, action)
 	if d.Treatment != nil {

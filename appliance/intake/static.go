@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
 
 	"github.com/clearspan/clearspan/decrypt"
 )
@@ -15,8 +17,15 @@ type Static struct {
 	Origin string // address:port, or name:port, which is resolved for each session
 	SNI    string // server name for the origin leg if the hello has none; may be empty
 
-	// Certificate, if set, is shown to clients in place of a forged one.
-	Certificate *tls.Certificate
+	// Certificates, if any, are shown to clients in place of forged ones: the one
+	// that suits the hello, else the first.
+	Certificates []tls.Certificate
+
+	// ProxyFrom are the load balancers that begin each connection with a header of
+	// the PROXY protocol, version 1 or 2. What it says of the client counts.
+	ProxyFrom []netip.Prefix
+	// ProxySend has origin legs begin with such a header.
+	ProxySend ProxyVersion
 }
 
 // static is the intake for a fixed origin.
@@ -24,6 +33,7 @@ type static struct {
 	*server
 	Static
 	origin destination
+	own    func(string, bool) []tls.Certificate
 }
 
 // NewStatic opens the listener.
@@ -40,25 +50,38 @@ func NewStatic(config Static, o Options) (Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create static intake: %w", err)
 	}
-	s := &static{server: newServer(o, l), Static: config, origin: origin}
+	s := &static{server: newServer(o, l), Static: config, origin: origin, own: ownAlways(config.Certificates)}
 	s.server.session = s.handle
 	return s, nil
 }
 
 func (s *static) handle(ctx context.Context, conn *net.TCPConn) {
+	client, taken := addrPort(conn.RemoteAddr()), net.Conn(conn)
+	if from := client.Addr(); slices.ContainsFunc(s.ProxyFrom, func(p netip.Prefix) bool { return p.Contains(from) }) {
+		c, told, err := readProxy(conn)
+		if err != nil {
+			s.Count(BadRequest)
+			s.Logger.Debug("connection refused", "client", client, "err", err)
+			reset(conn)
+			return
+		}
+		if taken = c; told.IsValid() {
+			client = told
+		}
+	}
 	addrs, err := s.resolve(ctx, s.origin)
 	if err != nil {
 		reset(conn)
 		return
 	}
 	s.Handler(ctx, &decrypt.Incoming{
-		Intake:      s.Name,
-		Conn:        conn,
-		Client:      addrPort(conn.RemoteAddr()),
-		Origin:      addrs[0],
-		SNI:         s.SNI,
-		Resolved:    true,
-		Certificate: s.Certificate,
-		Dial:        s.dialer(addrs),
+		Intake:   s.Name,
+		Conn:     taken,
+		Client:   client,
+		Origin:   addrs[0],
+		SNI:      s.SNI,
+		Resolved: true,
+		Own:      s.own,
+		Dial:     announced(s.ProxySend, client, s.dialer(addrs)),
 	})
 }

@@ -42,7 +42,7 @@ func ExampleNewStatic() {
 
 func TestStatic(t *testing.T) {
 	to := echo(t)
-	certificate := new(tls.Certificate)
+	certificate := []tls.Certificate{{}}
 	for _, c := range []struct {
 		name, origin string
 	}{
@@ -53,12 +53,12 @@ func TestStatic(t *testing.T) {
 			var r recorder
 			o := r.options("fixed")
 			o.Resolver = names{"origin.test": {to.Addr()}}
-			i, err := NewStatic(Static{Listen: "127.0.0.1:0", Origin: c.origin, SNI: "sni.test", Certificate: certificate}, o)
+			i, err := NewStatic(Static{Listen: "127.0.0.1:0", Origin: c.origin, SNI: "sni.test", Certificates: certificate}, o)
 			conn, read := dialTest(t, serve(t, i, err))
 			expect(t, read, "hello\n")
 			in := r.seen()[0]
 			if in.Intake != "fixed" || in.Client != addrPort(conn.LocalAddr()) || in.Origin != to || in.SNI != "sni.test" ||
-				in.Name != "" || in.Certificate != certificate {
+				in.Name != "" || len(in.Own("", false)) != 1 {
 				t.Errorf("incoming %+v", in)
 			}
 		})

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -21,6 +22,10 @@ type TProxy struct {
 	From   []string // names of the interfaces that clients are behind, at least one
 	Ports  []uint16 // destination ports to divert; none: every port
 
+	// Certificates are shown to clients in place of forged ones, in sessions whose
+	// server name they are valid for and whose origin has proven it.
+	Certificates []tls.Certificate
+
 	// Mark is the firewall mark of diverted packets; Mark+1 is that of the
 	// intake's own sockets. Table is the number of the routing table, Priority
 	// that of the rule that leads there. All zero chooses numbers that no other
@@ -36,6 +41,7 @@ type tproxy struct {
 	mark       uint32 // of our sockets
 	own        []netip.AddrPort
 	neighbours neighbours
+	shown      func(string, bool) []tls.Certificate
 }
 
 // NewTProxy starts to divert new TCP connections over IPv4 and IPv6 that arrive
@@ -69,7 +75,7 @@ func NewTProxy(config TProxy, o Options) (_ Intake, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("create tproxy intake: %w", err)
 	}
-	t := &tproxy{mark: d.mark + 1}
+	t := &tproxy{mark: d.mark + 1, shown: ownByName(config.Certificates)}
 	var listeners []acceptor
 	undo := func() error { return errors.Join(d.remove(), claims.Close()) }
 	defer func() {
@@ -127,6 +133,7 @@ func (t *tproxy) handle(ctx context.Context, conn *net.TCPConn) {
 		Conn:   conn,
 		Client: client,
 		Origin: origin,
+		Own:    t.shown,
 		Link:   decrypt.Link{ClientMAC: t.neighbours.mac(client.Addr())},
 		Dial:   func(ctx context.Context) (net.Conn, error) { return t.dial(ctx, client, origin) },
 		Route: t.route(origin.Port(), func(a netip.Addr) bool { return a.Is4() == client.Addr().Is4() },

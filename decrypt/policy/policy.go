@@ -83,4 +83,5 @@ type Decision struct {
 	// Monitored tells that Action is not what the table says, which is Would.
 	Monitored bool
 	Would     Action
+	Learned   string // lesson for which Action is no longer the rule's, see package learn; "" if it is
 }

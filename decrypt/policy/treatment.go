@@ -16,6 +16,9 @@ type Treatment struct {
 	// ALPNOffer are the application protocols that the origin may be offered;
 	// nil: those of the client.
 	ALPNOffer []string
+	// Learn bounds what follows from what was learned: "off", "alert" or "tunnel",
+	// see package learn; "": nothing beside what holds for all.
+	Learn string
 }
 
 // Mirrors is a choice of mirrors. The zero value chooses none.
@@ -80,12 +83,15 @@ func (t *Treatment) String() string {
 	if t.ALPNOffer != nil {
 		words = append(words, "alpn_offer "+strings.Join(t.ALPNOffer, ", "))
 	}
+	if t.Learn != "" {
+		words = append(words, "learn "+t.Learn)
+	}
 	return strings.Join(words, "; ")
 }
 
 // asks reports whether anything is asked for.
 func (t *Treatment) asks() bool {
-	return t.Mirrors != nil || t.Content != nil || t.ALPNOffer != nil
+	return t.Mirrors != nil || t.Content != nil || t.ALPNOffer != nil || t.Learn != ""
 }
 
 // orElse fills what t leaves open from other, and returns a copy that shares
@@ -100,6 +106,9 @@ func (t Treatment) orElse(other *Treatment) *Treatment {
 		}
 		if t.ALPNOffer == nil {
 			t.ALPNOffer = other.ALPNOffer
+		}
+		if t.Learn == "" {
+			t.Learn = other.Learn
 		}
 	}
 	if !t.asks() {

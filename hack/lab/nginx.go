@@ -18,6 +18,8 @@ type Site struct {
 	Protocols   string   // of TLS, as nginx spells them; empty: "TLSv1.2 TLSv1.3"
 	HTTP1       bool     // do not offer HTTP/2
 	Staple      string   // file with the OCSP response to staple; may be empty
+	Proxied     bool     // connections begin with a header of the PROXY protocol; X-Client of answers says what it says
+	ClientCA    string   // file with the authority of the client certificates that it asks for; may be empty
 
 	PriorKnowledge bool   // HTTP/2 without TLS, and nothing else
 	AltSvc         string // alternative services that are announced (RFC 7838), such as h3=":443"
@@ -86,6 +88,9 @@ func (s Site) config() string {
 	if s.PriorKnowledge || s.Certificate != nil && !s.HTTP1 {
 		flags += " http2"
 	}
+	if s.Proxied {
+		flags += " proxy_protocol"
+	}
 	fmt.Fprintf(&b, "  server {\n    listen %d%s;\n    listen [::]:%d%s;\n", s.Port, flags, s.Port, flags)
 	if len(s.Names) > 0 {
 		fmt.Fprintf(&b, "    server_name %s;\n", strings.Join(s.Names, " "))
@@ -103,6 +108,12 @@ func (s Site) config() string {
 	}
 	if s.Staple != "" {
 		fmt.Fprintf(&b, "    ssl_stapling on;\n    ssl_stapling_file %s;\n", s.Staple)
+	}
+	if s.Proxied {
+		b.WriteString("    add_header X-Client $proxy_protocol_addr;\n")
+	}
+	if s.ClientCA != "" {
+		fmt.Fprintf(&b, "    ssl_client_certificate %s;\n    ssl_verify_client optional;\n", s.ClientCA)
 	}
 	b.WriteString("    location /upload/ { dav_methods PUT DELETE; create_full_put_path on; }\n  }\n")
 	return b.String()

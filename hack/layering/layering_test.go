@@ -79,6 +79,11 @@ var bans = []ban{
 		reason: "everybody may read the page: it reaches nothing but certificates",
 	},
 	{
+		from:   "appliance/facts",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance", module + "/bench", module + "/decrypt/policy", module + "/decrypt/learn", module + "/decrypt/starttls", module + "/decrypt/clienthello"},
+		reason: "it reads octets; what they belong to is for the feed to know",
+	},
+	{
 		from:   "appliance/config",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/intake"},
 		reason: "configuration is data; appliance puts it to use",
@@ -97,6 +102,11 @@ var bans = []ban{
 		from:   "decrypt/sniff",
 		to:     []string{module},
 		reason: "leaf package",
+	},
+	{
+		from:   "decrypt/learn",
+		to:     []string{module + "/decrypt/clienthello", module + "/decrypt/sniff", module + "/decrypt/starttls", "crypto/tls"},
+		reason: "it remembers what it is told; the engine knows TLS",
 	},
 	{
 		from:   "decrypt/policy",

@@ -43,7 +43,7 @@ See it work on real traffic:   clearspan demo   (needs root)`,
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("clearspan {{.Version}}\n")
-	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), reloadCommand(), feedCommand(), demoCommand(), benchCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), reloadCommand(), learnedCommand(), feedCommand(), demoCommand(), benchCommand(), versionCommand())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		var e *exitError

@@ -1,0 +1,233 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
+)
+
+// pinned has openssl, which trusts the origin's authority alone, ask for the page
+// from an address of the client's, and reports whether it got it.
+func (c *scene) pinned(from string) bool {
+	c.Helper()
+	r, err := lab.OpenSSL(c.ctx, c.Client, "GET /page.bin HTTP/1.1\r\nHost: "+webName+"\r\nConnection: close\r\n\r\n",
+		"-quiet", "-bind", from+":0", "-connect", lab.OriginV4+":443", "-servername", webName, "-verify_return_error",
+		"-verify_hostname", webName, "-CAfile", c.pki.RootFile)
+	if err != nil && !strings.Contains(r.Stderr, "verify error") {
+		c.Errorf("openssl: %v\n%s", err, r.Stderr)
+	}
+	return strings.Contains(r.Stdout, "200 OK")
+}
+
+// issuer returns whose certificate a client sees that asks for name from an
+// address of its own.
+func (c *scene) issuer(from, name string) string {
+	c.Helper()
+	r, err := lab.OpenSSL(c.ctx, c.Client, "", "-bind", from+":0", "-connect", lab.OriginV4+":443", "-servername", name)
+	if err != nil {
+		c.Errorf("openssl: %v\n%s", err, r.Stderr)
+	}
+	for line := range strings.Lines(r.Stdout) {
+		if issuer, ok := strings.CutPrefix(line, "issuer="); ok {
+			return issuer
+		}
+	}
+	return ""
+}
+
+// TestLearnPinned: a client that refuses our certificate is tunneled after three
+// times, by a gateway and by a wire; nobody else is; it outlives a restart, can be
+// pinned and deleted, and expires.
+func TestLearnPinned(t *testing.T) {
+	const policy = `{default: bump, rules: [{name: closed, host: [mail.example.test], action: bump, learn: off}], learn: {pinned: {action: tunnel, for: 6s}}}`
+	for _, tt := range []struct {
+		name  string
+		scene func(*testing.T) *scene
+	}{
+		{"gateway", func(t *testing.T) *scene { return newScene(t, settings{policy: policy}) }},
+		{"wire", func(t *testing.T) *scene { return wireScene(t, "late", policy, 0) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := tt.scene(t)
+			c.page(c.nginx(), "page.bin", 1000)
+			own := lab.ClientV4
+			if tt.name == "wire" {
+				own = lab.WireClientV4
+			}
+			other := own[:strings.LastIndex(own, ".")] + ".77"
+			if _, err := lab.Run(c.ctx, c.Client, "", "ip", "addr", "add", other+"/24", "dev", lab.ClientInterface); err != nil {
+				t.Fatal(err)
+			}
+			ours := func(from, name string) bool {
+				return !strings.Contains(c.issuer(from, name), c.pki.Root.Subject.CommonName)
+			}
+			for i := range 3 {
+				if c.pinned(own) {
+					t.Fatalf("refusal %d is none", i)
+				}
+			}
+			c.awaitLog(1, "client refuses our certificates for a host", `"host":"`+webName+`"`, `"action":"tunnel"`)
+			if !c.pinned(own) {
+				t.Error("not tunneled after three refusals")
+			}
+			if !ours(other, webName) || !ours(own, mailName) {
+				t.Error("another client, or another host, is tunneled, too")
+			}
+			list := c.clearspan("learned", "list", "-c", c.appliance.ConfigFile)
+			lines := strings.Split(strings.TrimSpace(list), "\n")
+			if len(lines) != 2 || !strings.Contains(lines[1], "pinned") || !strings.Contains(lines[1], own) || !strings.Contains(lines[1], lab.OriginV4+":443") {
+				t.Fatalf("list:\n%s", list)
+			}
+			id, _, _ := strings.Cut(lines[1], " ")
+			c.clearspan("learned", "pin", "-c", c.appliance.ConfigFile, id)
+
+			// Again, and by another process.
+			if err := c.appliance.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(6 * time.Second) // it would be over if nobody had pinned it
+			var err error
+			if c.appliance, err = lab.StartAppliance(c.Box, c.dir, binary, string(c.readFile(c.appliance.ConfigFile))); err != nil {
+				t.Fatal(err)
+			}
+			c.awaitLog(2, `"msg":"ready"`)
+			c.awaitLog(1, "learned entries read", `"entries":1`)
+			if tt.name == "wire" {
+				c.awaitTaking(fmt.Sprintf("e2e-%d-late-0", os.Getpid())) // of wireScene
+			}
+			if !c.pinned(own) || !ours(other, webName) {
+				t.Error("after a restart: not as before")
+			}
+			c.clearspan("learned", "delete", "-c", c.appliance.ConfigFile, id)
+			for range 3 {
+				if c.pinned(own) {
+					t.Error("deleted, and yet tunneled")
+				}
+			}
+			if !c.pinned(own) {
+				t.Error("not learned again")
+			}
+			time.Sleep(6 * time.Second)
+			if c.pinned(own) {
+				t.Error("does not expire")
+			}
+			if n := c.metrics()[`clearspan_lessons_total{lesson="pinned"}`]; n != 1 {
+				t.Errorf("metrics count %v since the restart", n)
+			}
+			c.stop()
+			learned, refused := 0, 0
+			for _, e := range c.entries() {
+				if e.SNI != webName {
+					continue
+				}
+				if e.Learned == "pinned" {
+					learned++
+					if e.Action != "tunnel" || e.Outcome != "tunneled" || e.Rule != "default" {
+						t.Errorf("%+v", e)
+					}
+				}
+				if e.TLSClient != nil && e.TLSClient.Refusal == "unknown_ca" {
+					refused++
+					if e.Taught != "pinned" || e.Reason != "client-handshake" {
+						t.Errorf("%+v", e)
+					}
+				}
+			}
+			if learned != 3 || refused != 7 {
+				t.Errorf("%d entries of tunneled sessions, %d of refusals", learned, refused)
+			}
+		})
+	}
+}
+
+// TestLearnNothing: who resets connections, whose rule forbids it, or who refuses
+// a bad origin's certificate teaches nothing; a Go client that pins a key does. By
+// default that is told and changes nothing.
+func TestLearnNothing(t *testing.T) {
+	c := newScene(t, settings{policy: `{default: bump, rules: [{name: closed, host: [mail.example.test], action: bump, learn: off}]}`})
+	c.page(c.nginx(), "page.bin", 1000)
+	pin := &tls.Config{ServerName: webName, InsecureSkipVerify: true, VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
+		if leaf, err := x509.ParseCertificate(raw[0]); err != nil || !bytes.Equal(leaf.RawSubjectPublicKeyInfo, c.cert.Leaf.RawSubjectPublicKeyInfo) {
+			return errors.New("this is not the key I know")
+		}
+		return nil
+	}}
+	attempt := func(name string) error {
+		cfg := pin.Clone()
+		cfg.ServerName = name
+		conn, err := c.secret(lab.TLSPort, cfg)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	}
+	for range 5 {
+		conn := c.dial(lab.TLSPort).(*net.TCPConn)
+		if err := tls.Client(conn, &tls.Config{ServerName: webName, RootCAs: c.pool(c.ca)}).Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		conn.SetLinger(0)
+		conn.Close()
+		if attempt(mailName) == nil {
+			t.Fatal("accepted")
+		}
+	}
+	list := func() string { return c.clearspan("learned", "list", "--json", "-c", c.appliance.ConfigFile) }
+	if got := list(); got != "" {
+		t.Errorf("learned: %s", got)
+	}
+	for range 5 {
+		if attempt(webName) == nil {
+			t.Error("tunneled though the action is alert")
+		}
+	}
+	c.awaitLog(1, "client refuses our certificates for a host", `"action":"alert"`)
+	if got := list(); !strings.Contains(got, `"why":"bad_certificate"`) {
+		t.Errorf("listed: %q", got)
+	}
+	c.reconfigure("learn: off}]", "learn: off}], learn: {pinned: {action: tunnel}}", "reloaded")
+	if err := attempt(webName); err != nil {
+		t.Errorf("after the reload: %v", err)
+	}
+	if err := attempt(mailName); err == nil {
+		t.Error("the rule's off does not hold")
+	}
+	c.stop()
+}
+
+// TestLearnClientCertificate: the origin is spared our handshake from the second
+// session on.
+func TestLearnClientCertificate(t *testing.T) {
+	c := newScene(t, settings{})
+	dir := c.directory("mutual")
+	web, err := lab.StartNginx(c.Origin, dir, []lab.Site{{Port: lab.TLSPort, Certificate: &c.cert, ClientCA: c.pki.RootFile}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.write(filepath.Join(web.Root, "page.bin"), []byte("page"))
+	for range 3 {
+		r, err := lab.Curl(c.ctx, c.Client, c.pki.RootFile, append(lab.Resolve(webName, lab.OriginV4), "https://"+webName+"/page.bin")...)
+		if err != nil || r.Stdout != "page" {
+			t.Errorf("%v: %s", err, r.Stdout)
+		}
+	}
+	c.stop()
+	var got []string
+	for _, e := range c.entries() {
+		got = append(got, e.Outcome+" "+e.Action+" learned="+e.Learned+" taught="+e.Taught)
+	}
+	want := []string{"tunneled bump learned= taught=client-certificate", "tunneled tunnel learned=client-certificate taught=", "tunneled tunnel learned=client-certificate taught="}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,299 @@
+package facts
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/http2/hpack"
+
+	xhttp2 "golang.org/x/net/http2"
+)
+
+// step is what one end says.
+type step struct {
+	dir  Direction
+	text string
+}
+
+func up(text string) step   { return step{ToOrigin, text} }
+func down(text string) step { return step{ToClient, text} }
+
+// read hands over all steps, cut in pieces of that size; 0: whole.
+func read(o Options, piece int, steps ...step) Report {
+	s := New(o)
+	for _, st := range steps {
+		for b := []byte(st.text); len(b) > 0; {
+			n := len(b)
+			if piece > 0 {
+				n = min(n, piece)
+			}
+			s.Data(st.dir, b[:n])
+			b = b[n:]
+		}
+	}
+	return s.Close()
+}
+
+// equal reads the steps in several cuts.
+func equal(t *testing.T, o Options, want Report, steps ...step) {
+	t.Helper()
+	for _, piece := range []int{0, 1, 2, 3, 5, 7, 64, 1000} {
+		if diff := cmp.Diff(want, read(o, piece, steps...)); diff != "" {
+			t.Errorf("in pieces of %d (-want +got):\n%s", piece, diff)
+		}
+	}
+}
+
+func TestHTTP1(t *testing.T) {
+	const get = "GET /a?token=secret#x HTTP/1.1\r\nHost: www.example.test\r\nCookie: s=1\r\n\r\n"
+	one := func(x Exchange) Report { return Report{HTTP: []Exchange{x}, HTTPTotal: 1} }
+	page := Exchange{"GET", "www.example.test", "/a", 200, "text/html", 5}
+	for _, tt := range []struct {
+		name  string
+		o     Options
+		want  Report
+		steps []step
+	}{
+		{"length", Options{}, one(page), []step{up(get), down("HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=x\r\nContent-Length: 5\r\n\r\nhello")}},
+		{"chunks", Options{}, one(page), []step{up(get), down("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2;x=y\r\nhe\r\n03\r\nllo\r\n0\r\nTrailer: x\r\n\r\n")}},
+		{"until the end", Options{}, one(page), []step{up(get), down("HTTP/1.0 200 OK\nContent-Type: text/html\n\nhello")}},
+		{"query wanted", Options{Queries: true}, one(Exchange{"GET", "www.example.test", "/a?token=secret", 404, "", 0}), []step{up(get), down("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")}},
+		{"no answer", Options{}, one(Exchange{"GET", "www.example.test", "/a", 0, "", 0}), []step{up(get)}},
+		{"100 and 103 first", Options{}, one(Exchange{"PUT", "h", "/u", 201, "", 0}), []step{
+			up("PUT /u HTTP/1.1\r\nHost: h\r\nContent-Length: 40\r\nExpect: 100-continue\r\n\r\n"), down("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Type: a/b\r\n\r\n"),
+			up("GET /not-a-request HTTP/1.1\r\nHost: e\r\n\r\n"), down("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")}},
+		{"proxy's form", Options{}, one(Exchange{"GET", "origin.test:81", "/p", 304, "", 0}), []step{
+			up("GET http://user:pass@origin.test:81/p?q HTTP/1.1\r\nHost: other\r\n\r\n"), down("HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n")}},
+		{"pipelined, HEAD", Options{}, Report{HTTP: []Exchange{{"HEAD", "h", "/1", 200, "", 0}, {"GET", "h", "/2", 204, "", 0}, {"GET", "h", "/3", 200, "", 1}}, HTTPTotal: 3}, []step{
+			up("HEAD /1 HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n\r\nGET /3 HTTP/1.1\r\nHost: h\r\n\r\n"),
+			down("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nHTTP/1.1 204 No\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")}},
+		{"WebSocket", Options{}, one(Exchange{"GET", "h", "/ws", 101, "", 0}), []step{
+			up("GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n"), down("HTTP/1.1 101 Switching\r\n\r\n"), up("GET / HTTP/1.1\r\nHost: not\r\n\r\n")}},
+		{"two lengths", Options{}, Report{}, []step{up("POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx")}},
+		{"broken chunks", Options{}, one(Exchange{"GET", "www.example.test", "/a", 200, "", 0}), []step{up(get), down("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz")}},
+		{"another protocol", Options{}, Report{}, []step{up("SSH-2.0-x\r\n"), down("SSH-2.0-y\r\n"), up(get)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) { equal(t, tt.o, tt.want, tt.steps...) })
+	}
+}
+
+func TestSMTP(t *testing.T) {
+	hello := []step{down("220 mail.example.test ESMTP\r\n"), up("EHLO c\r\n"), down("250-x\r\n250 CHUNKING\r\n")}
+	envelope := []step{up("MAIL FROM:<alice@a.test> SIZE=5\r\n"), down("250 ok\r\n"), up("rcpt to: <bob@b.test>\r\nRCPT TO:<carol@c.test>\r\n"), down("250 ok\r\n250 ok\r\n")}
+	const message = "From: x\r\nSubject: =?ISO-2022-JP?B?GyRCRnxLXDhsGyhC?=\r\n =?utf-8?q?_=26_more?=\r\nMESSAGE-ID: <1@a.test>\r\n\r\nSubject: body\r\n..\r\n.x\r\n"
+	mail := Mail{"alice@a.test", []string{"bob@b.test", "carol@c.test"}, "日本語 & more", "1@a.test", 250}
+	one := Report{Mail: []Mail{mail}, MailTotal: 1}
+	with := func(list ...[]step) (all []step) {
+		for _, l := range list {
+			all = append(all, l...)
+		}
+		return all
+	}
+	data := []step{up("DATA\r\n"), down("354 go\r\n"), up(message + ".\r\n"), down("250 taken\r\n")}
+	second := mail
+	second.Reply = 554
+	empty := Mail{"", []string{}, "", "", 250}
+	for _, tt := range []struct {
+		name  string
+		want  Report
+		steps []step
+	}{
+		{"DATA", one, with(hello, envelope, data)},
+		{"after STARTTLS", one, with(hello, []step{up("STARTTLS\r\n"), down("220 go\r\n")}, hello[1:], envelope, data)},
+		{"BDAT", one, with(hello, envelope, []step{up(fmt.Sprintf("BDAT 10\r\n%s", message[:10])), down("250 ok\r\n"), up(fmt.Sprintf("BDAT %d LAST\r\n%s", len(message)-10, message[10:])), down("250 ok\r\n")})},
+		{"DATA refused", one, with(hello, envelope, []step{up("DATA\r\n"), down("451 later\r\n"), up("NOOP\r\n"), down("250 ok\r\n")}, data)},
+		{"two messages", Report{Mail: []Mail{mail, second}, MailTotal: 2}, with(hello, envelope, data, envelope, data[:3], []step{down("554-no\r\n554 no\r\n")})},
+		{"taken back", Report{}, with(hello, envelope, []step{up("RSET\r\n"), down("250 ok\r\n"), up("QUIT\r\n")})},
+		{"no content", Report{Mail: []Mail{empty}, MailTotal: 1}, with(hello, []step{up("MAIL FROM:<>\r\n"), down("250 ok\r\n"), up("DATA\r\n"), down("354 go\r\n"), up(".\r\n"), down("250 ok\r\n")})},
+		{"no end", Report{}, with(hello, envelope, data[:2], []step{up(message)})},
+		{"credentials", Report{}, with(hello, []step{up("AUTH PLAIN\r\n"), down("334 \r\n"), up("AGFsaWNlAHNlY3JldA==\r\n"), down("235 ok\r\n")})},
+	} {
+		t.Run(tt.name, func(t *testing.T) { equal(t, Options{}, tt.want, tt.steps...) })
+	}
+}
+
+// wire makes HTTP/2 frames by golang.org/x/net.
+type wire struct {
+	out     [2]bytes.Buffer
+	framers [2]*xhttp2.Framer
+	block   [2]bytes.Buffer
+	encode  [2]*hpack.Encoder
+	steps   []step
+}
+
+func newWire() *wire {
+	w := &wire{steps: []step{up(preface)}}
+	for i := range 2 {
+		w.framers[i] = xhttp2.NewFramer(&w.out[i], nil)
+		w.encode[i] = hpack.NewEncoder(&w.block[i])
+	}
+	return w
+}
+
+func (w *wire) write(dir Direction, f func(*xhttp2.Framer) error) *wire {
+	if err := f(w.framers[dir]); err != nil {
+		panic(err)
+	}
+	w.steps = append(w.steps, step{dir, w.out[dir].String()})
+	w.out[dir].Reset()
+	return w
+}
+
+// headers writes a block in two frames, the first with padding and priority.
+func (w *wire) headers(dir Direction, id uint32, end bool, fields ...string) *wire {
+	for i := 0; i < len(fields); i += 2 {
+		w.encode[dir].WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+	}
+	block := bytes.Clone(w.block[dir].Bytes())
+	w.block[dir].Reset()
+	return w.write(dir, func(f *xhttp2.Framer) error {
+		f.WriteHeaders(xhttp2.HeadersFrameParam{StreamID: id, BlockFragment: block[:1], EndStream: end, PadLength: 3, Priority: xhttp2.PriorityParam{Weight: 1}})
+		return f.WriteContinuation(id, true, block[1:])
+	})
+}
+
+func (w *wire) data(dir Direction, id uint32, end bool, text string, pad int) *wire {
+	return w.write(dir, func(f *xhttp2.Framer) error {
+		return f.WriteDataPadded(id, end, []byte(text), make([]byte, pad))
+	})
+}
+
+func (w *wire) get(id uint32, path string) *wire {
+	return w.headers(ToOrigin, id, true, ":method", "GET", ":scheme", "https", ":authority", "www.example.test", ":path", path, "cookie", "s=1")
+}
+
+func TestHTTP2(t *testing.T) {
+	w := newWire().
+		write(ToOrigin, func(f *xhttp2.Framer) error { return f.WriteSettings(xhttp2.Setting{ID: 1, Val: 65536}) }).
+		write(ToClient, func(f *xhttp2.Framer) error { return f.WriteSettings() }).
+		get(1, "/one?secret").get(3, "/two").get(5, "/three").
+		headers(ToClient, 3, false, ":status", "103").
+		headers(ToClient, 3, false, ":status", "200", "content-type", "image/PNG; x=y").
+		headers(ToClient, 1, true, ":status", "404").
+		data(ToClient, 3, false, "12345", 4).data(ToClient, 3, false, "678", 0).
+		write(ToClient, func(f *xhttp2.Framer) error { return f.WritePing(false, [8]byte{}) }).
+		headers(ToClient, 3, true, "grpc-status", "0")
+	w.headers(ToOrigin, 3, true, "trailer", "late")
+	w.write(ToOrigin, func(f *xhttp2.Framer) error { return f.WriteRSTStream(5, xhttp2.ErrCodeCancel) }).get(7, "/never")
+	equal(t, Options{}, Report{HTTPTotal: 4, HTTP: []Exchange{
+		{"GET", "www.example.test", "/one", 404, "", 0},
+		{"GET", "www.example.test", "/two", 200, "image/png", 8},
+		{"GET", "www.example.test", "/three", 0, "", 0},
+		{"GET", "www.example.test", "/never", 0, "", 0},
+	}}, w.steps...)
+}
+
+// TestBounds: what comes after the first exchanges is counted, and texts are cut.
+func TestBounds(t *testing.T) {
+	long := "/" + strings.Repeat("x", 2000)
+	w := newWire()
+	var plain []step
+	for i := range 100 {
+		w.get(uint32(2*i+1), long).headers(ToClient, uint32(2*i+1), true, ":status", "200", "content-type", strings.Repeat("t", 300))
+		plain = append(plain, up("GET "+long+" HTTP/1.1\r\nHost: "+strings.Repeat("h", 300)+"\r\n\r\n"), down("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+	}
+	for name, steps := range map[string][]step{"HTTP/2": w.steps, "HTTP/1.1": plain} {
+		r := read(Options{}, 0, steps...)
+		if r.HTTPTotal != 100 || len(r.HTTP) != maxKept {
+			t.Errorf("%s: %d of %d kept", name, len(r.HTTP), r.HTTPTotal)
+		}
+		for _, x := range r.HTTP {
+			if len(x.Path) != maxPath || len(x.Host) > maxHost || len(x.Type) > maxType {
+				t.Errorf("%s: %d octets of path, %d of host, %d of type", name, len(x.Path), len(x.Host), len(x.Type))
+				break
+			}
+		}
+	}
+	if r := read(Options{}, 4096, up("GET / HTTP/1.1\r\nX: "+strings.Repeat("x", 1<<20)+"\r\n\r\n")); r.HTTPTotal != 0 {
+		t.Error("a header without an end is kept")
+	}
+}
+
+// download is a session whose answer goes on for ever.
+func download(proto string) (*Session, []byte) {
+	s := New(Options{})
+	chunk := bytes.Repeat([]byte("some content, as it may be\r\n"), 64<<10/28)
+	switch proto {
+	case "http1":
+		s.Data(ToOrigin, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
+		s.Data(ToClient, []byte("HTTP/1.1 200 OK\r\n\r\n"))
+	case "chunked":
+		s.Data(ToOrigin, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
+		s.Data(ToClient, []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"))
+		var b bytes.Buffer
+		for range 8 {
+			fmt.Fprintf(&b, "1f00\r\n%s\r\n", chunk[:0x1f00])
+		}
+		chunk = b.Bytes()
+	case "http2":
+		w := newWire().get(1, "/").headers(ToClient, 1, false, ":status", "200")
+		for _, st := range w.steps {
+			s.Data(st.dir, []byte(st.text))
+		}
+		for range 4 {
+			w.data(ToClient, 1, false, string(chunk[:16<<10-9]), 0)
+		}
+		chunk = nil
+		for _, st := range w.steps[len(w.steps)-4:] {
+			chunk = append(chunk, st.text...)
+		}
+	case "other":
+		s.Data(ToOrigin, []byte("SSH-2.0-x\r\n"))
+	}
+	return s, chunk
+}
+
+func upload() (*Session, []byte) {
+	s := New(Options{})
+	for _, st := range []step{down("220 ESMTP\r\n"), up("MAIL FROM:<a@b>\r\nDATA\r\n"), down("354 go\r\n"), up("Subject: x\r\n\r\n")} {
+		s.Data(st.dir, []byte(st.text))
+	}
+	return s, bytes.Repeat([]byte("c29tZSBjb250ZW50LCBhcyBpdCBtYXkgYmUsIGluIGxpbmVzIG9mIDc2IG9jdGV0cyBlYWNoIHNvCg==\r\n"), 64<<10/82)
+}
+
+func TestContentAllocatesNothing(t *testing.T) {
+	for _, proto := range []string{"http1", "chunked", "http2", "other"} {
+		s, chunk := download(proto)
+		if n := testing.AllocsPerRun(100, func() { s.Data(ToClient, chunk) }); n != 0 || s.over != (proto == "other") {
+			t.Errorf("%s: %v allocations, over %t", proto, n, s.over)
+		}
+	}
+	s, chunk := upload()
+	if n := testing.AllocsPerRun(100, func() { s.Data(ToOrigin, chunk) }); n != 0 || s.over {
+		t.Errorf("smtp: %v allocations", n)
+	}
+}
+
+// BenchmarkContent passes over chunks of 64 KiB.
+func BenchmarkContent(b *testing.B) {
+	run := func(name string, s *Session, dir Direction, chunk []byte) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(chunk)))
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Data(dir, chunk)
+			}
+		})
+	}
+	for _, proto := range []string{"http1", "chunked", "http2", "other"} {
+		s, chunk := download(proto)
+		run(proto, s, ToClient, chunk)
+	}
+	s, chunk := upload()
+	run("smtp", s, ToOrigin, chunk)
+}
+
+// BenchmarkExchange reads a small request and its answer.
+func BenchmarkExchange(b *testing.B) {
+	s := New(Options{})
+	request := []byte("GET /index.html HTTP/1.1\r\nHost: www.example.test\r\nUser-Agent: x\r\nAccept: */*\r\n\r\n")
+	answer := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello")
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Data(ToOrigin, request)
+		s.Data(ToClient, answer)
+	}
+}

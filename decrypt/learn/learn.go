@@ -1,0 +1,129 @@
+// Package learn remembers what sessions teach, so that later ones are spared it:
+// clients that refuse the leaf they are shown, origins that want a client
+// certificate, that take no narrowed offer of application protocols, or with which
+// no handshake can be made.
+//
+// All of it but the offer ends in a session that is not decrypted, so none of it
+// may be had cheaply. A lesson holds for the destinations where it was learned
+// and no other: the octets of a session whose server name is a pretence still go
+// to an origin that has proven that name. A client's refusals count for that client
+// alone or, by choice, as one voice among several. What one client can fill of the
+// table is bounded. And an entry only ever turns a decision to bump into one to
+// tunnel, as far as the action of its lesson and the rule that decided allow.
+//
+// The package knows neither sockets nor TLS. It keeps its entries in a file, if
+// it is given one.
+package learn
+
+import (
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// Lesson is a kind of what is learned. The words stand in audit entries, metrics
+// and the file.
+type Lesson string
+
+const (
+	// Pinned: the client refuses our leaf, though the origin's certificate is
+	// good. Learned of a client and a host, after some refusals.
+	Pinned Lesson = "pinned"
+	// ClientCertificate: the origin asks for a certificate of the client's.
+	ClientCertificate Lesson = "client-certificate"
+	// FailedOrigin: no handshake can be made with the origin, by its own word or
+	// by what it sent, for a reason other than trust. Learned together with the
+	// client's offer of application protocols, which may be that reason.
+	FailedOrigin Lesson = "failed-origin"
+	// NarrowOffer: the origin refuses fewer application protocols than the client
+	// offers, and takes the client's. It concerns the offer and tunnels nothing.
+	NarrowOffer Lesson = "alpn-offer"
+)
+
+// Lessons are all there are, those that tunnel first, in the order in which they
+// are looked up.
+var Lessons = []Lesson{Pinned, ClientCertificate, FailedOrigin, NarrowOffer}
+
+// Action is what follows from a lesson.
+type Action string
+
+const (
+	Off    Action = "off"    // nothing is learned
+	Alert  Action = "alert"  // it is learned and told, and changes nothing
+	Tunnel Action = "tunnel" // sessions are tunneled; for NarrowOffer: the client's offer is made
+)
+
+// Scope is whom a lesson of a pinned client concerns.
+type Scope string
+
+const (
+	// ClientHost: the client that refused, and the host.
+	ClientHost Scope = "client-host"
+	// Host: every client; then the refusals must be of different clients, of which
+	// those of an IPv6 network of 64 bits are one.
+	Host Scope = "host"
+)
+
+// Options say what is learned. The zero value learns nothing.
+type Options struct {
+	Pinned            Action
+	ClientCertificate Action
+	FailedOrigin      Action
+	NarrowOffer       Action
+
+	PinnedFor            time.Duration // how long an entry lasts
+	ClientCertificateFor time.Duration
+	FailedOriginFor      time.Duration
+	NarrowOfferFor       time.Duration
+
+	After  int           // refusals that make a pinned client, at least 1
+	Within time.Duration // in that time
+	Scope  Scope         // "": ClientHost
+
+	Entries       int // at most; beyond, what was not used for longest is forgotten. 0: 10000
+	ClientEntries int // learned of one client, at most; beyond, its own are forgotten. 0: 100
+}
+
+const (
+	defaultEntries       = 10_000
+	defaultClientEntries = 100
+)
+
+// action returns what follows from a lesson in a session with that treatment.
+// A rule's word off or alert bounds all lessons that tunnel; its word tunnel has
+// pinned clients tunneled whatever is said for others.
+func (o *Options) action(l Lesson, t *policy.Treatment) Action {
+	a := map[Lesson]Action{Pinned: o.Pinned, ClientCertificate: o.ClientCertificate, FailedOrigin: o.FailedOrigin, NarrowOffer: o.NarrowOffer}[l]
+	if a == "" {
+		a = Off
+	}
+	if t == nil || l == NarrowOffer {
+		return a
+	}
+	switch Action(t.Learn) {
+	case Off:
+		return Off
+	case Alert:
+		if a == Tunnel {
+			return Alert
+		}
+	case Tunnel:
+		if l == Pinned {
+			return Tunnel
+		}
+	}
+	return a
+}
+
+// lifetime returns how long an entry lasts.
+func (o *Options) lifetime(l Lesson) time.Duration {
+	switch l {
+	case Pinned:
+		return o.PinnedFor
+	case ClientCertificate:
+		return o.ClientCertificateFor
+	case FailedOrigin:
+		return o.FailedOriginFor
+	}
+	return o.NarrowOfferFor
+}

@@ -1,0 +1,175 @@
+package decrypt
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/learn"
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// Learner remembers what sessions teach; a *[learn.Table] is one. Safe for
+// concurrent use. It borrows facts.
+type Learner interface {
+	// Recall returns the lesson for which a session that the policy would bump is
+	// to be tunneled, "" if it is not.
+	Recall(f *policy.Facts, t *policy.Treatment) learn.Lesson
+	// Knows reports whether a lesson is known of a session.
+	Knows(l learn.Lesson, f *policy.Facts) bool
+	// Learn is told what a session taught that d decided on, and why. It reports
+	// whether sessions of the kind are tunneled from now on.
+	Learn(l learn.Lesson, f *policy.Facts, d policy.Decision, why string) (tunnel bool)
+	// Accepted is told of a session whose client took our leaf and went on.
+	Accepted(f *policy.Facts)
+}
+
+// oblivious learns nothing.
+type oblivious struct{}
+
+func (oblivious) Recall(*policy.Facts, *policy.Treatment) learn.Lesson                { return "" }
+func (oblivious) Knows(learn.Lesson, *policy.Facts) bool                              { return false }
+func (oblivious) Learn(learn.Lesson, *policy.Facts, policy.Decision, string) (_ bool) { return }
+func (oblivious) Accepted(*policy.Facts)                                              {}
+
+// teach passes a lesson on and notes it.
+func (j *joint) teach(l learn.Lesson, why string) (tunnel bool) {
+	j.s.Taught = l
+	return j.e.cfg.Learner.Learn(l, j.asked, j.s.Decision, why)
+}
+
+// hush is how soon after its handshake a client ends the connection that does
+// not like our leaf but keeps the reason to itself.
+const hush = 2 * time.Second
+
+// proven reports whether a refusal of the leaf says something of the client: it
+// was ours, and the origin has proven the name it is for.
+func (j *joint) proven() bool { return len(j.own) == 0 && j.s.OriginTLS.Verdict == "ok" }
+
+// left reports whether the client has ended the connection before it could see
+// our leaf. Nothing is consumed.
+func (j *joint) left() bool {
+	if j.client.raw != nil && len(j.client.unread()) < maxPeek/2 {
+		j.client.fill(false) // an end is met again by who reads next
+	}
+	return j.client.rerr != nil
+}
+
+// refused notes that the client's handshake failed, if that was because of the
+// leaf. left says that the client had ended before it was sent.
+func (j *joint) refused(err error, left bool) {
+	switch word := cmp.Or(refusal(err), j.client.trail.refusal(err)); {
+	case word != "":
+		j.s.Refusal = word
+	case errors.Is(err, io.EOF) && !left:
+		j.s.Refusal = learn.Closed
+	default: // reset, silent, or at odds about something else
+		return
+	}
+	if j.proven() && j.s.Refusal != refusalExpired {
+		j.teach(learn.Pinned, j.s.Refusal)
+	}
+}
+
+// received tells the learner what a client that finished its handshake made of
+// the leaf, when the relay has ended with err, and returns err with the reason
+// that fits.
+func (j *joint) received(err error) error {
+	if !j.proven() {
+		return err
+	}
+	if j.s.Octets(ClientToOrigin) > j.said {
+		j.e.cfg.Learner.Accepted(j.asked)
+		return err
+	}
+	f := (*failure)(nil)
+	if errors.As(err, &f) && f.reason == reasonClientReset && refusal(f.err) != "" {
+		j.refused(f.err, false)
+		return fail(reasonClientTLS, f.err, 0)
+	}
+	if err == nil && j.hushed {
+		j.refused(io.EOF, false)
+	}
+	return err
+}
+
+const refusalExpired = "certificate_expired" // a matter of the client's clock
+
+// refusals are the alerts by which a client refuses a certificate (RFC 8446,
+// Section 6.2).
+var refusals = map[alert]string{
+	42: "bad_certificate",
+	43: "unsupported_certificate",
+	44: "certificate_revoked",
+	45: refusalExpired,
+	46: "certificate_unknown",
+	48: "unknown_ca",
+}
+
+// refusal returns the word for the alert behind err, "" if it is another error.
+func refusal(err error) string {
+	said := remoteAlert(err)
+	for a, word := range refusals {
+		if said == tls.AlertError(a).Error() { // crypto/tls has no type for it outside QUIC
+			return word
+		}
+	}
+	return ""
+}
+
+// alertRecord is how long an alert is that is not encrypted, with its header.
+const alertRecord = 7
+
+// trail holds the last octets of a client's handshake.
+type trail [alertRecord]byte
+
+func (t *trail) add(p []byte) {
+	if n := len(p); n < alertRecord {
+		copy(t[:], t[n:])
+		copy(t[alertRecord-n:], p)
+	} else {
+		copy(t[:], p[n-alertRecord:])
+	}
+}
+
+// refusal returns the word for an alert in clear where one in TLS 1.3 was due
+// encrypted. That is how OpenSSL refuses a certificate, since it has no keys in
+// force before its Finished; crypto/tls takes it for a record that was tampered with.
+func (t *trail) refusal(err error) string {
+	local := (*net.OpError)(nil)
+	if !errors.As(err, &local) || local.Op != "local error" || local.Err == nil || local.Err.Error() != tls.AlertError(alertBadRecordMAC).Error() {
+		return ""
+	}
+	if t[0] != recordAlert || t[1] != 3 || t[3] != 0 || t[4] != 2 || t[5] != 2 {
+		return ""
+	}
+	return refusals[alert(t[6])]
+}
+
+// remoteAlert returns what crypto/tls says of an alert that the far end sent, ""
+// if err is another error.
+func remoteAlert(err error) string {
+	remote := (*net.OpError)(nil)
+	if !errors.As(err, &remote) || remote.Op != "remote error" || remote.Err == nil {
+		return ""
+	}
+	return remote.Err.Error()
+}
+
+// incapable reports whether a handshake with the origin failed for what the origin
+// said or sent, not for what became of the connection.
+func incapable(err error) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	op := (*net.OpError)(nil)
+	if errors.As(err, &op) {
+		return op.Op == "remote error" || op.Op == "local error"
+	}
+	return !errors.As(err, new(syscall.Errno))
+}
