@@ -29,7 +29,6 @@ var errCertificateRequested = errors.New("origin asks for a client certificate")
 // bump terminates TLS on both legs: first the origin's handshake, then, with
 // what it taught, the client's.
 func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
-	upgraded := j.progress.Load() > 0 // a STARTTLS dialogue cannot be started over
 	if err := j.dial(ctx); err != nil {
 		return err
 	}
@@ -37,7 +36,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	trusted := true
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
-		if j.e.cfg.CertificateRequest == BlockRequest || upgraded {
+		if j.e.cfg.CertificateRequest == BlockRequest {
 			return fail(reasonClientCert, err, alertHandshakeFailure)
 		}
 		return j.startOver(ctx)
@@ -54,7 +53,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	default:
 		reason = j.s.OriginTLS.Verdict
 		switch how := j.e.cfg.OnInvalid(reason); {
-		case how == PassOn && !upgraded:
+		case how == PassOn && !j.upgraded():
 			return j.startOver(ctx)
 		case how != Untrusted || j.originTLS == nil:
 			return fail(reason, err, alertBadCertificate)
@@ -68,6 +67,10 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	j.open()
 	return j.relay()
 }
+
+// upgraded reports whether a dialogue has come before TLS. It cannot be started
+// over.
+func (j *joint) upgraded() bool { return j.progress.Load() > 0 }
 
 // startOver gives up the origin leg, on which a handshake was begun, and tunnels
 // over a new one.
@@ -113,7 +116,8 @@ func (j *joint) originHandshake(offer []string) error {
 		DynamicRecordSizingDisabled: true,
 		KeyLogWriter:                j.keyLog(),
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			if j.e.cfg.CertificateRequest == AnswerNone {
+			switch how := j.e.cfg.CertificateRequest; {
+			case how == AnswerNone, how == TunnelRequest && j.upgraded():
 				return new(tls.Certificate), nil
 			}
 			return nil, errCertificateRequested

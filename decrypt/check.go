@@ -77,7 +77,7 @@ func (j *joint) resolves(ctx context.Context, name string) bool {
 
 // probe asks the origin for its certificate, on a connection of its own.
 func (j *joint) probe(ctx context.Context, name string) error {
-	if j.progress.Load() > 0 {
+	if j.upgraded() {
 		return errUpgraded
 	}
 	if err := j.dial(ctx); err != nil {

@@ -26,6 +26,7 @@ type dialogue struct {
 	upgraded bool
 	held     bool // the client's octets wait for an answer of the origin
 	spans    []starttls.Span
+	parts    []Part
 }
 
 // silent takes a session whose client waits for the origin to speak.
@@ -69,6 +70,9 @@ func (j *joint) converse(ctx context.Context) error {
 		func() error { return d.pump(ClientToOrigin, j.client, j.origin) },
 		func() error { return d.pump(OriginToClient, j.origin, j.client) },
 	)
+	if d.follower != nil {
+		j.s.StartTLS = j.e.upgraders.judge(j.s.Origin, d.follower.Offer(), time.Now())
+	}
 	if err != nil || !d.upgraded {
 		return err
 	}
@@ -156,6 +160,7 @@ func (d *dialogue) first(dir Direction, from *leg) {
 	defer d.mu.Unlock()
 	d.j.s.Host = host
 	switch {
+	case d.proto == sniff.MySQL: // a packet's length may look like anything
 	case proto == sniff.TLS:
 		d.upgraded = true
 		d.j.origin.poke()
@@ -194,25 +199,30 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	if state == starttls.Violation {
 		return 0, state, fail(reasonPipelined, nil, 0)
 	}
-	if rest := len(p) - n; ended && rest > 0 {
+	if rest := len(p) - n; ended && rest > 0 && state != starttls.Upgraded {
 		d.spans = append(d.spans, starttls.Span{N: rest})
 		n = len(p)
 	}
 	if n > 0 && d.j.s.Decision.Action == policy.Bump {
 		d.j.open()
 	}
-	at := 0
+	d.parts = d.parts[:0]
 	for _, span := range d.spans {
 		content := Plain
 		if span.Upgrade {
 			content = Upgrade
 		}
 		if span.N > 0 {
-			d.j.relayed(dir, content, p[at:at+span.N])
+			d.parts = append(d.parts, Part{span.N, content})
 		}
-		at += span.N
 	}
-	d.upgraded = d.upgraded || state == starttls.Upgraded
+	d.j.relayedParts(dir, d.parts, p[:n])
+	if state == starttls.Upgraded {
+		d.upgraded = true
+		if dir == ClientToOrigin {
+			d.j.origin.poke() // who is not asked to answer
+		}
+	}
 	if d.held && state != starttls.Requested {
 		d.j.client.poke()
 	}

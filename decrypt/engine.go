@@ -30,7 +30,8 @@ const (
 type CertificateRequest uint8
 
 const (
-	// TunnelRequest starts over and tunnels.
+	// TunnelRequest starts over and tunnels. A dialogue that has turned to TLS cannot
+	// be started over: there it is AnswerNone, for MySQL servers ask everybody.
 	TunnelRequest CertificateRequest = iota
 	// BlockRequest ends the session.
 	BlockRequest
@@ -78,10 +79,11 @@ type Config struct {
 
 // Engine carries sessions. It is safe for concurrent use.
 type Engine struct {
-	cfg      Config
-	log      *slog.Logger
-	checks   checkCache
-	stubborn stubborn
+	cfg       Config
+	log       *slog.Logger
+	checks    checkCache
+	stubborn  stubborn
+	upgraders upgraders
 }
 
 // New returns an engine.

@@ -53,7 +53,7 @@ func (j *joint) begin(ctx context.Context) error {
 	switch proto := j.sniff(j.client, sniff.Client, crumbs*j.e.cfg.Silence); proto {
 	case sniff.TLS:
 		return j.secure(ctx)
-	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3:
+	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3, sniff.FTP, sniff.LDAP, sniff.XMPP, sniff.PostgreSQL:
 		// A dialogue that may turn to TLS, whoever began it.
 		j.s.Protocol = proto.String()
 		return j.converse(ctx)

@@ -180,6 +180,20 @@ func (j *joint) relayed(dir Direction, content Content, p []byte) {
 	}
 }
 
+// relayedParts is relayed for octets of several kinds.
+func (j *joint) relayedParts(dir Direction, parts []Part, p []byte) {
+	if a, ok := j.stream.(Assembler); ok && len(parts) > 1 {
+		j.s.octets[dir].Add(uint64(len(p)))
+		j.progress.Add(int64(len(p)))
+		a.Assemble(dir, parts, p)
+		return
+	}
+	for _, part := range parts {
+		j.relayed(dir, part.Content, p[:part.N])
+		p = p[part.N:]
+	}
+}
+
 // end notes, and tells the tap, that a direction ended in order.
 func (j *joint) end(dir Direction) {
 	j.finished[dir].Store(true)

@@ -27,6 +27,7 @@ type Session struct {
 	SNI       string
 	ALPN      string // protocol the origin chose
 	Offer     Offer  // of application protocols, to the origin
+	StartTLS  StartTLS
 	Decision  policy.Decision
 	Outcome   Outcome
 	Reason    string // fixed word, "" for a session that ended in order
