@@ -117,7 +117,7 @@ func newScene(t *testing.T, s settings) *scene {
 	if c.pki, err = lab.NewPKI(c.directory("pki")); err != nil {
 		t.Fatal(err)
 	}
-	if c.cert, err = c.pki.Issue(webName, mailName, lab.OriginV4, lab.OriginV6); err != nil {
+	if c.cert, err = c.pki.Issue(webName, mailName, domain, lab.OriginV4, lab.OriginV6); err != nil {
 		t.Fatal(err)
 	}
 	c.dir = c.directory("box")
@@ -204,7 +204,7 @@ func (c *scene) curl(args ...string) string {
 
 // entry is the part of an audit entry that tests ask for.
 type entry struct {
-	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Outcome, Reason string
+	Session, Intake, SNI, ALPN, Protocol, StartTLS, Rule, Action, Outcome, Reason string
 
 	Client, Origin netip.AddrPort
 	TLSClient      *struct{ Version, JA4 string }                 `json:"tls_client"`
