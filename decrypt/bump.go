@@ -68,9 +68,9 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	return j.relay()
 }
 
-// upgraded reports whether a dialogue has come before TLS. It cannot be started
-// over.
-func (j *joint) upgraded() bool { return j.progress.Load() > 0 }
+// upgraded reports whether a dialogue has come before TLS, here or on a control
+// connection. It cannot be started over.
+func (j *joint) upgraded() bool { return j.progress.Load() > 0 || j.parent != nil }
 
 // startOver gives up the origin leg, on which a handshake was begun, and tunnels
 // over a new one.
@@ -96,6 +96,9 @@ func (j *joint) identity() string {
 	if name := j.serverName(); name != "" {
 		return name
 	}
+	if j.parent != nil {
+		return j.parent.name
+	}
 	if j.s.Name != "" {
 		return j.s.Name
 	}
@@ -107,7 +110,7 @@ func (j *joint) identity() string {
 // Verdict is set if the reason is one of trust.
 func (j *joint) originHandshake(offer []string) error {
 	start := time.Now()
-	conn := tls.Client(j.origin, &tls.Config{
+	cfg := &tls.Config{
 		ServerName:                  j.serverName(),
 		NextProtos:                  offer,
 		InsecureSkipVerify:          true, // judged below, by the Verifier
@@ -122,7 +125,15 @@ func (j *joint) originHandshake(offer []string) error {
 			}
 			return nil, errCertificateRequested
 		},
-	})
+	}
+	switch {
+	case j.parent != nil && j.parent.resumable != nil:
+		cfg.ClientSessionCache = j.parent.resumable
+	case j.control.Load() != nil:
+		j.resumable = new(resumable)
+		cfg.ClientSessionCache = j.resumable
+	}
+	conn := tls.Client(j.origin, cfg)
 	j.origin.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
 	err := conn.Handshake()
 	j.s.OriginTLS.Handshake = time.Since(start)

@@ -81,6 +81,9 @@ func (j *joint) converse(ctx context.Context) error {
 		l.SetDeadline(time.Time{})
 	}
 	j.s.Outcome = Failed
+	if c := j.control.Load(); c != nil {
+		c.Secured()
+	}
 	return j.secure(ctx)
 }
 
@@ -142,6 +145,10 @@ func (d *dialogue) pump(dir Direction, from, to *leg) error {
 // direction's own goroutine touches spoken[dir] and calls this.
 func (d *dialogue) first(dir Direction, from *leg) {
 	d.spoken[dir] = true
+	if d.j.parent != nil {
+		d.firstOfData(dir, from)
+		return
+	}
 	if dir == OriginToClient {
 		proto := d.j.sniff(from, sniff.Origin, d.j.e.cfg.Silence)
 		d.mu.Lock()
@@ -167,6 +174,19 @@ func (d *dialogue) first(dir Direction, from *leg) {
 	case d.proto == sniff.Unknown:
 		d.proto = proto
 	}
+}
+
+// firstOfData looks for nothing but the client's hello.
+func (d *dialogue) firstOfData(dir Direction, from *leg) {
+	hello := dir == ClientToOrigin && d.j.sniff(from, sniff.Client, crumbs*d.j.e.cfg.Silence) == sniff.TLS
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if hello {
+		d.upgraded = true
+		d.j.origin.poke()
+		return
+	}
+	d.heard = [2]bool{true, true} // it is not protected after all
 }
 
 // step examines p, the unread octets of one direction, and shows the taps the n
@@ -241,6 +261,9 @@ func (d *dialogue) recognize() error {
 	}
 	d.decided = true
 	d.j.s.Protocol = proto.String()
+	if proto == sniff.FTP {
+		d.j.watch(false)
+	}
 	switch d.j.decide(d.j.facts()) {
 	case policy.Terminate:
 		d.j.s.Outcome = Terminated

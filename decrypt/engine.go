@@ -84,6 +84,7 @@ type Engine struct {
 	checks    checkCache
 	stubborn  stubborn
 	upgraders upgraders
+	expected  expectations
 }
 
 // New returns an engine.

@@ -35,6 +35,12 @@ func (e *Engine) Bypass(in *Incoming, flight []byte) {
 
 func (e *Engine) foresee(in *Incoming, flight []byte) (s *Session, more bool) {
 	j := &joint{e: e, s: newSession(in), in: in}
+	if j.expect(false); j.parent != nil {
+		if j.decide(j.facts()) != policy.Terminate && j.parent.active && j.parent.protected {
+			j.s.Decision.Action = policy.Tunnel // the hello has gone by: it came from the other end
+		}
+		return j.s, false
+	}
 	proto, more := sniff.Client(flight)
 	if more {
 		return j.s, true

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/ftp"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
@@ -25,6 +26,11 @@ type joint struct {
 
 	clientTLS, originTLS *tls.Conn // set once their handshakes are done
 
+	control   atomic.Pointer[ftp.Control] // what an FTP session announces is read; nil: nothing
+	parent    *expected                   // the session is a data connection of FTP; nil: it is not
+	resumable *resumable                  // of the origin leg; nil: nothing is resumed
+	turned    Direction                   // 1 if the legs' directions are the reverse of the session's, see turn
+
 	mu       sync.Mutex
 	origin   *leg // nil until dialed
 	canceled bool
@@ -36,6 +42,9 @@ type joint struct {
 
 // carry takes the session from its first octet to its end.
 func (j *joint) carry(ctx context.Context) error {
+	if j.expect(true); j.parent != nil {
+		return j.data(ctx)
+	}
 	j.client.SetReadDeadline(time.Now().Add(j.e.cfg.Silence))
 	err := j.client.await()
 	j.client.SetReadDeadline(time.Time{})
@@ -109,9 +118,13 @@ func (j *joint) facts() *policy.Facts {
 	}
 }
 
-// decide asks the policy and notes its answer.
+// decide asks the policy and notes its answer. A data connection is treated as its
+// control session is, unless a rule keeps it from being made at all.
 func (j *joint) decide(f *policy.Facts) policy.Action {
 	j.s.Decision = j.e.cfg.Policy.Decide(f)
+	if j.parent != nil && j.s.Decision.Action != policy.Terminate {
+		j.s.Decision = j.parent.decision
+	}
 	return j.s.Decision.Action
 }
 
@@ -168,7 +181,7 @@ func (j *joint) open() {
 		j.opened = true
 		j.stream = j.e.cfg.Tap.Open(j.s)
 		if greeting := j.in.Greeting; len(greeting) > 0 {
-			j.relayed(OriginToClient, Plain, greeting)
+			j.relayed(j.seen(OriginToClient), Plain, greeting)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type Entry struct {
 	Offer    string         `json:"alpn_offer"` // what the origin was offered: "" the client's list, narrowed, retried, remembered
 	Protocol string         `json:"protocol"`
 	StartTLS string         `json:"starttls"` // upgrade of a plain dialogue: "" nothing heard of it, offered, used, refused, stripped
+	Related  string         `json:"related"`  // session whose control connection announced this data connection; "" for others
 	Rule     string         `json:"rule"`
 	Action   string         `json:"action"` // empty if the session ended before policy was asked
 	Outcome  string         `json:"outcome"`
@@ -121,8 +122,8 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Session: s.ID, Intake: s.Intake,
 		Client: unmap(s.Client), Origin: unmap(s.Origin),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
-		StartTLS: s.StartTLS.String(),
-		Rule:     s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
+		StartTLS: s.StartTLS.String(), Related: s.Related,
+		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
 		ForgedSerial: s.ForgedSerial,
 		Octets: Octets{
 			ClientToOrigin: s.Octets(decrypt.ClientToOrigin),

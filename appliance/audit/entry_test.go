@@ -32,7 +32,7 @@ func session() *decrypt.Session {
 		ID: "00112233445566ff", Intake: "gateway",
 		Client: netip.MustParseAddrPort("[::ffff:10.0.0.7]:50123"), Origin: netip.MustParseAddrPort("192.0.2.1:465"),
 		Start: start, End: start.Add(2 * time.Second),
-		Protocol: "smtp", StartTLS: decrypt.StartTLSUsed, SNI: "mail<>&.example.test", ALPN: "h2",
+		Protocol: "smtp", StartTLS: decrypt.StartTLSUsed, Related: "8899aabbccddeeff", SNI: "mail<>&.example.test", ALPN: "h2",
 		Decision: policy.Decision{Rule: "mail", Action: policy.Bump},
 		Outcome:  decrypt.Bumped, Reason: "client-reset", Err: errors.New("detail"),
 		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
@@ -74,6 +74,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "alpn_offer": "",
  "protocol": "smtp",
  "starttls": "used",
+ "related": "8899aabbccddeeff",
  "rule": "mail",
  "action": "bump",
  "outcome": "bumped",
@@ -152,7 +153,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","starttls":"","rule":"","action":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
+		`"protocol":"","starttls":"","related":"","rule":"","action":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":""}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

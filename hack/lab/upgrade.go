@@ -49,7 +49,7 @@ func SendXMPP(server, ca, from, password, to string) []string {
 func LFTP(server, ca, commands string) []string {
 	settings := "set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set ftp:ssl-allow no"
 	if ca != "" {
-		settings += "; set ftp:ssl-allow yes; set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:ca-file " + ca
+		settings += "; set ftp:ssl-allow yes; set ftp:ssl-allow-anonymous yes; set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:ca-file " + ca
 	}
 	return []string{"lftp", "--norc", "-e", settings + "; open " + bracket(server) + "; " + commands + "; exit"}
 }

@@ -22,7 +22,7 @@ func TestUpgrades(t *testing.T) {
 	if _, err := StartProsody(g.Origin, dir(t, g, "prosody"), "example.test", cert, map[string]string{"alice": "secret", "bob": "secret"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := StartVsftpd(g.Origin, dir(t, g, "vsftpd"), cert, false); err != nil {
+	if _, err := StartVsftpd(g.Origin, dir(t, g, "vsftpd"), cert, FTPPort, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {

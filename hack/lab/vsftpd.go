@@ -9,7 +9,7 @@ import (
 	"github.com/clearspan/clearspan/hack/netlab"
 )
 
-// FTPPort is that of [StartVsftpd]: AUTH TLS offered.
+// FTPPort is the usual one of [StartVsftpd]: AUTH TLS offered.
 const FTPPort = 21
 
 // FTP is a running FTP server.
@@ -22,7 +22,7 @@ type FTP struct {
 // StartVsftpd serves files to anonymous users, who may put some, too. Data
 // connections are encrypted if the client asks for it; with reuse, only in the TLS
 // session of the control connection.
-func StartVsftpd(ns *netlab.Namespace, dir string, certificate KeyPair, reuse bool) (*FTP, error) {
+func StartVsftpd(ns *netlab.Namespace, dir string, certificate KeyPair, port int, reuse bool) (*FTP, error) {
 	owner, err := user.Lookup("ftp")
 	if err != nil {
 		return nil, fmt.Errorf("find owner of uploads: %w", err)
@@ -39,16 +39,17 @@ func StartVsftpd(ns *netlab.Namespace, dir string, certificate KeyPair, reuse bo
 	if err := ownDir(filepath.Join(dir, "empty"), 0, 0, 0o555); err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf(vsftpdConfig, f.Root, filepath.Join(dir, "empty"), certificate.CertFile, certificate.KeyFile, map[bool]string{true: "YES", false: "NO"}[reuse])
+	config := fmt.Sprintf(vsftpdConfig, port, f.Root, filepath.Join(dir, "empty"), certificate.CertFile, certificate.KeyFile, map[bool]string{true: "YES", false: "NO"}[reuse])
 	if err := writeFiles(dir, map[string]string{"vsftpd.conf": config}); err != nil {
 		return nil, err
 	}
-	f.Server, err = startServer(ns, dir, listening(ns, nil, FTPPort), "vsftpd", filepath.Join(dir, "vsftpd.conf"))
+	f.Server, err = startServer(ns, dir, listening(ns, nil, port), "vsftpd", filepath.Join(dir, "vsftpd.conf"))
 	return f, err
 }
 
 const vsftpdConfig = `listen=NO
 listen_ipv6=YES
+listen_port=%d
 background=NO
 isolate=NO
 isolate_network=NO
