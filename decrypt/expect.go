@@ -37,6 +37,7 @@ type ends struct {
 type expectations struct {
 	mu      sync.Mutex
 	entries map[ends]*expected
+	swept   time.Time // when it was last looked through for old ones
 }
 
 // add announces a data connection. With too many announced it is forgotten, and is
@@ -49,16 +50,25 @@ func (x *expectations) add(e ends, d *expected, now time.Time) {
 		x.entries = make(map[ends]*expected)
 	}
 	if _, again := x.entries[e]; !again && len(x.entries) >= expectedEntries {
-		for key, old := range x.entries {
-			if now.After(old.until) {
-				delete(x.entries, key)
-			}
-		}
-		if len(x.entries) >= expectedEntries {
+		if x.sweep(now); len(x.entries) >= expectedEntries {
 			return
 		}
 	}
 	x.entries[e] = d
+}
+
+// sweep forgets what was not made in time. It does so once a second at most, since
+// it looks at all.
+func (x *expectations) sweep(now time.Time) {
+	if now.Sub(x.swept) < time.Second {
+		return
+	}
+	x.swept = now
+	for e, d := range x.entries {
+		if now.After(d.until) {
+			delete(x.entries, e)
+		}
+	}
 }
 
 // find returns what is expected of a session, nil for nothing. With take it is

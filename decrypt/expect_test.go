@@ -37,7 +37,7 @@ func TestExpectations(t *testing.T) {
 	if len(x.entries) > expectedEntries {
 		t.Errorf("%d entries", len(x.entries))
 	}
-	x.add(ends{client, to}, &expected{}, now.Add(2*expectedFor))
+	x.add(ends{to.Addr(), to}, &expected{}, now.Add(2*expectedFor))
 	if len(x.entries) > 1 {
 		t.Errorf("%d entries outlived their time", len(x.entries))
 	}
