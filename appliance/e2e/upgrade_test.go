@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -164,6 +165,17 @@ func TestUpgrades(t *testing.T) {
 			})
 		}
 	}
+	// openssl begins each dialogue in a way of its own, that of XMPP servers too.
+	for protocol, port := range map[string]int{"postgres": lab.PostgreSQLPort, "ldap": lab.LDAPPort, "mysql": lab.MariaDBPort,
+		"xmpp": lab.XMPPPort, "xmpp-server": lab.XMPPServerPort, "ftp": lab.FTPPort} {
+		t.Run("openssl, "+protocol, func(t *testing.T) {
+			r, err := lab.OpenSSL(c.ctx, c.Client, "", "-connect", net.JoinHostPort(lab.OriginV4, strconv.Itoa(port)), "-starttls", protocol,
+				"-xmpphost", domain, "-servername", mailName, "-CAfile", c.ca, "-verify_hostname", mailName, "-verify_return_error", "-brief")
+			if err != nil {
+				t.Errorf("%v\n%s", err, r.Stdout)
+			}
+		})
+	}
 	recorded := c.stop()
 	if t.Failed() {
 		return
@@ -191,6 +203,12 @@ func (u upgrade) judge(c *scene, recorded, truth []mirrortest.Conversation) {
 	got := make(map[string]string)
 	for _, e := range c.entries() {
 		if e.Origin.Port() != u.port {
+			continue
+		}
+		if e.SNI == mailName { // of openssl, see TestUpgrades
+			if e.Outcome != "bumped" || e.StartTLS != "used" || e.Protocol != u.protocol {
+				c.Errorf("openssl: entry %+v", e)
+			}
 			continue
 		}
 		if e.Reason == "origin-reset" || e.Reason == "client-reset" {
