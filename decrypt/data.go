@@ -34,9 +34,10 @@ func (j *joint) announced(c *ftp.Control, dir Direction, p []byte) {
 		if d.Active {
 			e = ends{origin, netip.AddrPortFrom(client, d.Port)}
 		}
-		// An address of somebody else is not listened to (RFC 2577, Section 3): a
-		// server behind NAT may name its private one, a hostile one anybody's.
-		if d.Active && d.Address != client {
+		// An address of somebody else is not listened to, nor a port of a service
+		// (RFC 2577, Section 3): a server behind NAT may name its private address, a
+		// hostile one anybody's.
+		if d.Active && d.Address != client || d.Port < 1024 {
 			continue
 		}
 		j.e.expected.add(e, &expected{
@@ -57,9 +58,12 @@ func (j *joint) expect(take bool) {
 // for on the control connection before a word is said on this one. Without
 // protection nothing in it is looked at, for a file may begin like anything.
 func (j *joint) data(ctx context.Context) error {
-	if j.decide(j.facts()) == policy.Terminate {
+	switch action := j.decide(j.facts()); {
+	case action == policy.Terminate:
 		j.s.Outcome = Terminated
 		return fail(reasonPolicy, nil, 0)
+	case action == policy.Tunnel, action == policy.TunnelCheck && !j.parent.protected:
+		return j.tunnel(ctx)
 	}
 	j.s.Outcome = Failed
 	if err := j.dial(ctx); err != nil {

@@ -98,6 +98,9 @@ func (d *dialogue) greeted(greeting []byte) {
 		d.j.open()
 	}
 	d.spoken[OriginToClient], d.heard[OriginToClient] = true, true
+	if d.j.parent != nil {
+		return // a file may begin like anything
+	}
 	d.proto, _ = sniff.Origin(greeting)
 	if d.follower = starttls.New(d.proto); d.follower != nil {
 		d.spans, _, _ = d.follower.Origin(greeting, d.spans[:0])

@@ -57,6 +57,7 @@ func TestAnnounced(t *testing.T) {
 		{"EPSV", policy.Bump, "EPSV\r\n", "229 (|||1025|)\r\n", map[ends]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
 		{"PORT", policy.Bump, "PORT 198,51,100,2,4,1\r\n", "200 ok\r\n", map[ends]bool{{origin, netip.AddrPortFrom(client, 1025)}: true}},
 		{"PORT elsewhere", policy.Bump, "PORT 198,51,100,3,4,1\r\n", "200 ok\r\n", nil},
+		{"port of a service", policy.Bump, "PASV\r\nPORT 198,51,100,2,0,22\r\n", "227 (192,0,2,10,3,255)\r\n", nil},
 		{"not to be opened", policy.Tunnel, "PASV\r\n", "227 (192,0,2,10,4,1)\r\n", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,3 +79,22 @@ func TestAnnounced(t *testing.T) {
 		})
 	}
 }
+
+// A data connection that no rule is for is treated as its control session is.
+func TestDecideForData(t *testing.T) {
+	control := policy.Decision{Rule: "ftp", Action: policy.Bump}
+	for _, own := range []policy.Decision{{Rule: policy.Default, Action: policy.Terminate}, {Rule: "ports", Action: policy.Tunnel}} {
+		want := own
+		if own.Rule == policy.Default {
+			want = control
+		}
+		j := &joint{e: &Engine{cfg: Config{Policy: decided(own)}}, s: new(Session), parent: &expected{decision: control}}
+		if j.decide(j.facts()); j.s.Decision != want {
+			t.Errorf("own decision %+v: treated by %+v", own, j.s.Decision)
+		}
+	}
+}
+
+type decided policy.Decision
+
+func (d decided) Decide(*policy.Facts) policy.Decision { return policy.Decision(d) }

@@ -118,11 +118,11 @@ func (j *joint) facts() *policy.Facts {
 	}
 }
 
-// decide asks the policy and notes its answer. A data connection is treated as its
-// control session is, unless a rule keeps it from being made at all.
+// decide asks the policy and notes its answer. A data connection that no
+// rule is for is treated as its control session is.
 func (j *joint) decide(f *policy.Facts) policy.Action {
 	j.s.Decision = j.e.cfg.Policy.Decide(f)
-	if j.parent != nil && j.s.Decision.Action != policy.Terminate {
+	if j.parent != nil && j.s.Decision.Rule == policy.Default {
 		j.s.Decision = j.parent.decision
 	}
 	return j.s.Decision.Action
