@@ -39,7 +39,7 @@ type upgrade struct {
 
 const ssl = "\x00\x00\x00\x08\x04\xd2\x16\x2f"
 
-// upgrades are all but mail, see [TestMail]. FTP is active here: its data
+// upgrades are all but the mail of [TestMail]. FTP is active here: its data
 // connections come from a network that the intake does not hear, and pass by
 // routing. See [TestFTP] for others.
 var upgrades = []upgrade{
@@ -101,6 +101,25 @@ var upgrades = []upgrade{
 			{"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\n"},
 			{"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls>", "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"},
 		},
+	},
+	{
+		protocol: "smtp", port: lab.SMTPPort,
+		start: func(c *scene) (*lab.Server, error) {
+			boxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
+			if err != nil {
+				return nil, err
+			}
+			return lab.StartExim(c.Origin, c.directory("exim"), c.cert, boxes)
+		},
+		run: func(server, ca string) []string {
+			return lab.SendMail(server, ca, sender, user+"@"+domain, "Subject: by Exim\n\nthe word is sesame\n")
+		},
+		asks:        "the word is sesame",
+		says:        "250 OK id=",
+		plain:       "offered",
+		fields:      []string{"smtp.req.command", "smtp.response.code", "imf.subject"},
+		words:       []string{"220", "EHLO", "250", "EHLO", "250", "MAIL", "RCPT", "DATA", "354", "by Exim", "250", "QUIT"},
+		negotiation: [2][]string{{"STARTTLS\r\n"}, {"250-STARTTLS\r\n", "220 TLS go ahead\r\n"}},
 	},
 	{
 		protocol: "ftp", port: lab.FTPPort,
@@ -166,7 +185,7 @@ func TestUpgrades(t *testing.T) {
 		}
 	}
 	// openssl begins each dialogue in a way of its own, that of XMPP servers too.
-	for protocol, port := range map[string]int{"postgres": lab.PostgreSQLPort, "ldap": lab.LDAPPort, "mysql": lab.MariaDBPort,
+	for protocol, port := range map[string]int{"smtp": lab.SMTPPort, "postgres": lab.PostgreSQLPort, "ldap": lab.LDAPPort, "mysql": lab.MariaDBPort,
 		"xmpp": lab.XMPPPort, "xmpp-server": lab.XMPPServerPort, "ftp": lab.FTPPort} {
 		t.Run("openssl, "+protocol, func(t *testing.T) {
 			r, err := lab.OpenSSL(c.ctx, c.Client, "", "-connect", net.JoinHostPort(lab.OriginV4, strconv.Itoa(port)), "-starttls", protocol,

@@ -9,7 +9,7 @@ import (
 // Package is a Debian package that the lab runs programs of.
 type Package struct {
 	Name    string
-	Program string // whose presence shows that it is installed
+	Program string // whose presence shows that it is installed: a name in PATH, or a path
 	For     string // "demo", "test" (needs those of demo too) or "bench"
 }
 
@@ -37,6 +37,11 @@ var Packages = []Package{
 	{"go-sendxmpp", "go-sendxmpp", "test"},
 	{"vsftpd", "vsftpd", "test"},
 	{"lftp", "lftp", "test"},
+	{"exim4-daemon-light", eximProgram, "test"}, // unpacked, with the libraries that it needs
+	{"libidn12", "", "test"},
+	{"libgnutls-dane0", "", "test"},
+	{"libnsl2", "", "test"},
+	{"libdb5.3", "", "test"},
 	{"openssl", "openssl", "test"},
 	{"libio-socket-inet6-perl", "", "test"}, // swaks over IPv6
 	{"bpftool", "bpftool", "test"},

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 )
 
 // The functions below return command lines of clients that ask the server at an IP
@@ -52,4 +53,14 @@ func LFTP(server, ca, commands string) []string {
 		settings += "; set ftp:ssl-allow yes; set ftp:ssl-allow-anonymous yes; set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:ca-file " + ca
 	}
 	return []string{"lftp", "--norc", "-e", settings + "; open " + bracket(server) + "; " + commands + "; exit"}
+}
+
+// SendMail sends a mail by SMTP on port 25, its text being the data of [Mail].
+func SendMail(server, ca, from, to, data string) []string {
+	args := []string{"swaks", "--server", server, "--port", strconv.Itoa(SMTPPort), "--helo", "client.example",
+		"--from", from, "--to", to, "--timeout", "20", "--data", data}
+	if ca == "" {
+		return args
+	}
+	return append(args, "--tls", "--tls-verify", "--tls-ca-path", ca)
 }

@@ -25,6 +25,14 @@ func TestUpgrades(t *testing.T) {
 	if _, err := StartVsftpd(g.Origin, dir(t, g, "vsftpd"), cert, FTPPort, false); err != nil {
 		t.Fatal(err)
 	}
+	boxes, err := NewMailboxes(dir(t, g, "mail"), "example.test", map[string]string{"bob": "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exim, err := StartExim(g.Origin, dir(t, g, "exim"), cert, boxes)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		name, stdin string
 		run         []string
@@ -34,6 +42,7 @@ func TestUpgrades(t *testing.T) {
 		{"mariadb", "", MariaDB(OriginV4, ca.RootFile, "select variable_value <> '', 6*7 from information_schema.session_status where variable_name = 'SSL_CIPHER'"), "1\t42"},
 		{"ldapsearch", "", LDAPSearch(OriginV4, ca.RootFile, "cn=alice"), "dn: cn=alice,dc=example,dc=test"},
 		{"go-sendxmpp", "hello\n", SendXMPP(OriginV4, ca.RootFile, "alice@example.test", "secret", "bob@example.test"), ""},
+		{"swaks", "", SendMail(OriginV4, ca.RootFile, "alice@example.test", "bob@example.test", "Subject: by Exim\n\ntext\n"), "250 OK id="},
 		{"lftp", "", LFTP(OriginV4, ca.RootFile, "ls"), "upload"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -42,5 +51,8 @@ func TestUpgrades(t *testing.T) {
 				t.Errorf("%v\n%s\n%s", err, r.Stdout, r.Stderr)
 			}
 		})
+	}
+	if _, err := boxes.WaitMessage(ctx, "bob", "Subject: by Exim"); err != nil {
+		t.Errorf("%v\n%s", err, exim.Log())
 	}
 }
