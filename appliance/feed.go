@@ -15,6 +15,7 @@ import (
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/http2"
+	"github.com/clearspan/clearspan/mirror/mysql"
 )
 
 // Reasons under which the feed itself leaves octets out of a conversation.
@@ -123,6 +124,7 @@ type branch struct {
 	content      [4]bool           // by decrypt.Content: what the outlet takes and the rule shows
 	conversation conversation      // nil until something is to be shown
 	noted        decrypt.Content
+	disguise     *mysql.Disguise      // nil: octets are shown as they are
 	omitted      map[string][2]uint64 // octets left out of the conversation, by reason
 	account      mirror.Account
 }
@@ -149,6 +151,32 @@ func (st *stream) Data(dir decrypt.Direction, content decrypt.Content, p []byte)
 	}
 }
 
+// Assemble implements [decrypt.Assembler]. What an outlet shows of octets that were
+// relayed together it shows together: recorders that look at packets one by one
+// want a reply to end where it did.
+func (st *stream) Assemble(dir decrypt.Direction, parts []decrypt.Part, p []byte) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, b := range st.branches {
+		if b.outlet.content[decrypt.Upgrade] {
+			b.data(st.session, dir, decrypt.Plain, p)
+			continue
+		}
+		visible, rest := make([]byte, 0, len(p)), p // a dialogue has few octets
+		for _, part := range parts {
+			if part.Content == decrypt.Upgrade {
+				b.data(st.session, dir, part.Content, rest[:part.N])
+			} else {
+				visible = append(visible, rest[:part.N]...)
+			}
+			rest = rest[part.N:]
+		}
+		if len(visible) > 0 {
+			b.data(st.session, dir, decrypt.Plain, visible)
+		}
+	}
+}
+
 // choose sets what is shown as a rule wants it.
 func (b *branch) choose(t *policy.Treatment) {
 	b.treatment = t
@@ -168,6 +196,9 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 	if content == decrypt.Upgrade {
 		if !b.outlet.content[decrypt.Upgrade] {
 			b.omit(dir, lostConcealed, uint64(len(p)))
+			if s.Protocol == "mysql" {
+				b.disguise = new(mysql.Disguise) // what was left out counts in what follows
+			}
 			return
 		}
 		if !b.content[decrypt.Upgrade] {
@@ -188,6 +219,9 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 			b.tell(s)
 			c.Note(note(s, content, c.Flow()))
 		}
+	}
+	if b.disguise != nil {
+		p = b.disguise.Rewrite(mirror.Direction(dir), p)
 	}
 	b.conversation.Data(mirror.Direction(dir), p)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -47,6 +49,35 @@ func play(f *feed, s *decrypt.Session) *stream {
 	t.End(decrypt.OriginToClient, decrypt.Finished)
 	t.Close()
 	return t.(*stream)
+}
+
+// What is left of octets that were relayed together is in one segment.
+func TestFeedAssembles(t *testing.T) {
+	conceals, c := recording("conceals", decrypt.Decrypted, decrypt.Plain)
+	keeps, k := recording("keeps", decrypt.Decrypted, decrypt.Plain, decrypt.Upgrade)
+	st := (&feed{outlets: []*outlet{conceals, keeps}}).Open(session(decrypt.Passed)).(*stream)
+	st.Assemble(decrypt.OriginToClient, []decrypt.Part{{N: 4, Content: decrypt.Plain}, {N: 7, Content: decrypt.Upgrade}, {N: 3, Content: decrypt.Plain}}, []byte("one STARTTLS two"[:14]))
+	st.Assemble(decrypt.ClientToOrigin, []decrypt.Part{{N: 3, Content: decrypt.Upgrade}, {N: 2, Content: decrypt.Upgrade}}, []byte("abcde"))
+	st.Close()
+	for _, want := range []struct {
+		recorder *mirrortest.Recorder
+		segments []string
+	}{{c, []string{"one S t"}}, {k, []string{"one STARTTLS t", "abcde"}}} {
+		var got []string
+		var decoder mirrortest.Decoder
+		for _, f := range want.recorder.Frames() {
+			segment, err := decoder.Decode(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(segment.Payload) > 0 {
+				got = append(got, string(segment.Payload))
+			}
+		}
+		if diff := cmp.Diff(want.segments, got); diff != "" {
+			t.Errorf("segments (-want +got):\n%s", diff)
+		}
+	}
 }
 
 func TestFeedContent(t *testing.T) {

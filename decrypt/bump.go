@@ -31,7 +31,6 @@ var errCertificateRequested = errors.New("origin asks for a client certificate")
 // bump terminates TLS on both legs: first the origin's handshake, then, with
 // what it taught, the client's.
 func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
-	upgraded := j.progress.Load() > 0 // a STARTTLS dialogue cannot be started over
 	var err error
 	if j.inquiry != nil {
 		err = j.inquiry.err
@@ -44,19 +43,17 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	trusted := true
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
-		if j.e.cfg.CertificateRequest == TunnelRequest && !upgraded {
-			j.teach(learn.ClientCertificate, "requested")
-		}
-		if j.e.cfg.CertificateRequest == BlockRequest || upgraded {
+		if j.e.cfg.CertificateRequest == BlockRequest || j.upgraded() {
 			return fail(reasonClientCert, err, alertHandshakeFailure)
 		}
+		j.teach(learn.ClientCertificate, "requested")
 		return j.startOver(ctx)
 	case errors.As(err, new(*failure)):
 		return err
 	case err != nil && reason == "" && refusesCiphers(err):
-		return j.unsuited(ctx, err, upgraded)
+		return j.unsuited(ctx, err)
 	case err != nil && reason == "":
-		return j.failedOrigin(ctx, err, upgraded)
+		return j.failedOrigin(ctx, err)
 	case err == nil:
 		if j.inquiry != nil {
 			err = j.inquiry.verdict
@@ -70,7 +67,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	default:
 		reason = j.s.OriginTLS.Verdict
 		switch how := j.e.cfg.OnInvalid(reason); {
-		case how == PassOn && !upgraded:
+		case how == PassOn && !j.upgraded():
 			return j.startOver(ctx)
 		case how != Untrusted || j.originTLS == nil:
 			return fail(reason, err, alertBadCertificate)
@@ -91,6 +88,10 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	return j.received(j.relay())
 }
 
+// upgraded reports whether a dialogue has come before TLS, here or on a control
+// connection. It cannot be started over.
+func (j *joint) upgraded() bool { return j.progress.Load() > 0 || j.parent != nil }
+
 // startOver gives up the origin leg, on which a handshake was begun, and tunnels
 // over a new one.
 func (j *joint) startOver(ctx context.Context) error {
@@ -99,11 +100,11 @@ func (j *joint) startOver(ctx context.Context) error {
 }
 
 // unsuited takes a session whose origin takes nothing that we offer.
-func (j *joint) unsuited(ctx context.Context, err error, upgraded bool) error {
+func (j *joint) unsuited(ctx context.Context, err error) error {
 	j.s.note(policy.NoSharedCipher)
 	switch d := j.decideAgain(); {
-	case d.Action == policy.Bump || d.Action != policy.Terminate && upgraded:
-		return j.failedOrigin(ctx, err, upgraded)
+	case d.Action == policy.Bump || d.Action != policy.Terminate && j.upgraded():
+		return j.failedOrigin(ctx, err)
 	default:
 		j.s.Decision = d
 	}
@@ -123,8 +124,8 @@ func (j *joint) unsuited(ctx context.Context, err error, upgraded bool) error {
 }
 
 // failedOrigin is for an origin with which no handshake can be made.
-func (j *joint) failedOrigin(ctx context.Context, err error, upgraded bool) error {
-	if incapable(err) && j.teach(learn.FailedOrigin, "handshake") && !upgraded {
+func (j *joint) failedOrigin(ctx context.Context, err error) error {
+	if incapable(err) && j.teach(learn.FailedOrigin, "handshake") && !j.upgraded() {
 		return j.startOver(ctx)
 	}
 	return fail(reasonOriginTLS, err, alertHandshakeFailure)
@@ -146,6 +147,9 @@ func (j *joint) identity() string {
 	if name := j.serverName(); name != "" {
 		return name
 	}
+	if j.parent != nil {
+		return j.parent.name
+	}
 	if j.s.Name != "" {
 		return j.s.Name
 	}
@@ -157,7 +161,7 @@ func (j *joint) identity() string {
 // Verdict is set if the reason is one of trust.
 func (j *joint) originHandshake(offer []string) error {
 	start := time.Now()
-	conn := tls.Client(j.origin, &tls.Config{
+	cfg := &tls.Config{
 		ServerName:                  j.serverName(),
 		NextProtos:                  offer,
 		InsecureSkipVerify:          true, // judged below, by the Verifier
@@ -166,12 +170,21 @@ func (j *joint) originHandshake(offer []string) error {
 		DynamicRecordSizingDisabled: true,
 		KeyLogWriter:                j.keyLog(),
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			if j.e.cfg.CertificateRequest == AnswerNone {
+			switch how := j.e.cfg.CertificateRequest; {
+			case how == AnswerNone, how == TunnelRequest && j.upgraded():
 				return new(tls.Certificate), nil
 			}
 			return nil, errCertificateRequested
 		},
-	})
+	}
+	switch {
+	case j.parent != nil && j.parent.resumable != nil:
+		cfg.ClientSessionCache = j.parent.resumable
+	case j.control.Load() != nil:
+		j.resumable = new(resumable)
+		cfg.ClientSessionCache = j.resumable
+	}
+	conn := tls.Client(j.origin, cfg)
 	j.origin.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
 	err := conn.Handshake()
 	j.s.OriginTLS.Handshake = time.Since(start)

@@ -86,7 +86,7 @@ func (e *Engine) resolves(ctx context.Context, k checkKey) (belongs, known bool)
 
 // probe asks the origin for its certificate, on a connection of its own.
 func (j *joint) probe(ctx context.Context, name string) error {
-	if j.progress.Load() > 0 {
+	if j.upgraded() {
 		return errUpgraded
 	}
 	if err := j.dial(ctx); err != nil {

@@ -26,6 +26,7 @@ type dialogue struct {
 	upgraded bool
 	held     bool // the client's octets wait for an answer of the origin
 	spans    []starttls.Span
+	parts    []Part
 }
 
 // silent takes a session whose client waits for the origin to speak.
@@ -69,6 +70,9 @@ func (j *joint) converse(ctx context.Context) error {
 		func() error { return d.pump(ClientToOrigin, j.client, j.origin) },
 		func() error { return d.pump(OriginToClient, j.origin, j.client) },
 	)
+	if d.follower != nil {
+		j.s.StartTLS = j.e.upgraders.judge(j.s.Origin, d.follower.Offer(), time.Now())
+	}
 	if err != nil || !d.upgraded {
 		return err
 	}
@@ -77,6 +81,9 @@ func (j *joint) converse(ctx context.Context) error {
 		l.SetDeadline(time.Time{})
 	}
 	j.s.Outcome = Failed
+	if c := j.control.Load(); c != nil {
+		c.Secured()
+	}
 	return j.secure(ctx)
 }
 
@@ -91,6 +98,9 @@ func (d *dialogue) greeted(greeting []byte) {
 		d.j.open()
 	}
 	d.spoken[OriginToClient], d.heard[OriginToClient] = true, true
+	if d.j.parent != nil {
+		return // a file may begin like anything
+	}
 	d.proto, _ = sniff.Origin(greeting)
 	if d.follower = starttls.New(d.proto); d.follower != nil {
 		d.spans, _, _ = d.follower.Origin(greeting, d.spans[:0])
@@ -138,6 +148,10 @@ func (d *dialogue) pump(dir Direction, from, to *leg) error {
 // direction's own goroutine touches spoken[dir] and calls this.
 func (d *dialogue) first(dir Direction, from *leg) {
 	d.spoken[dir] = true
+	if d.j.parent != nil {
+		d.firstOfData(dir, from)
+		return
+	}
 	if dir == OriginToClient {
 		proto := d.j.sniff(from, sniff.Origin, d.j.e.cfg.Silence)
 		d.mu.Lock()
@@ -156,12 +170,26 @@ func (d *dialogue) first(dir Direction, from *leg) {
 	defer d.mu.Unlock()
 	d.j.s.Host = host
 	switch {
+	case d.proto == sniff.MySQL: // a packet's length may look like anything
 	case proto == sniff.TLS:
 		d.upgraded = true
 		d.j.origin.poke()
 	case d.proto == sniff.Unknown:
 		d.proto = proto
 	}
+}
+
+// firstOfData looks for nothing but the client's hello.
+func (d *dialogue) firstOfData(dir Direction, from *leg) {
+	hello := dir == ClientToOrigin && d.j.sniff(from, sniff.Client, crumbs*d.j.e.cfg.Silence) == sniff.TLS
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if hello {
+		d.upgraded = true
+		d.j.origin.poke()
+		return
+	}
+	d.heard = [2]bool{true, true} // it is not protected after all
 }
 
 // step examines p, the unread octets of one direction, and shows the taps the n
@@ -194,25 +222,30 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	if state == starttls.Violation {
 		return 0, state, fail(reasonPipelined, nil, 0)
 	}
-	if rest := len(p) - n; ended && rest > 0 {
+	if rest := len(p) - n; ended && rest > 0 && state != starttls.Upgraded {
 		d.spans = append(d.spans, starttls.Span{N: rest})
 		n = len(p)
 	}
 	if n > 0 && d.j.s.Decision.Action == policy.Bump {
 		d.j.open()
 	}
-	at := 0
+	d.parts = d.parts[:0]
 	for _, span := range d.spans {
 		content := Plain
 		if span.Upgrade {
 			content = Upgrade
 		}
 		if span.N > 0 {
-			d.j.relayed(dir, content, p[at:at+span.N])
+			d.parts = append(d.parts, Part{span.N, content})
 		}
-		at += span.N
 	}
-	d.upgraded = d.upgraded || state == starttls.Upgraded
+	d.j.relayedParts(dir, d.parts, p[:n])
+	if state == starttls.Upgraded {
+		d.upgraded = true
+		if dir == ClientToOrigin {
+			d.j.origin.poke() // who is not asked to answer
+		}
+	}
 	if d.held && state != starttls.Requested {
 		d.j.client.poke()
 	}
@@ -231,6 +264,9 @@ func (d *dialogue) recognize() error {
 	}
 	d.decided = true
 	d.j.s.Protocol = proto.String()
+	if proto == sniff.FTP {
+		d.j.watch(false)
+	}
 	switch d.j.decide(d.j.facts()) {
 	case policy.Terminate:
 		d.j.s.Outcome = Terminated

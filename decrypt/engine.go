@@ -30,7 +30,8 @@ const (
 type CertificateRequest uint8
 
 const (
-	// TunnelRequest starts over and tunnels.
+	// TunnelRequest starts over and tunnels. A dialogue that has turned to TLS cannot
+	// be started over: there it is AnswerNone, for MySQL servers ask everybody.
 	TunnelRequest CertificateRequest = iota
 	// BlockRequest ends the session.
 	BlockRequest
@@ -91,12 +92,14 @@ type Config struct {
 
 // Engine carries sessions. It is safe for concurrent use.
 type Engine struct {
-	cfg     Config
-	log     *slog.Logger
-	checks  checkCache // names that belong to their destinations
-	strays  checkCache // names that do not resolve to them
-	unsure  checkCache // names of which nobody could tell
-	lookups chan struct{}
+	cfg       Config
+	log       *slog.Logger
+	checks    checkCache // names that belong to their destinations
+	strays    checkCache // names that do not resolve to them
+	unsure    checkCache // names of which nobody could tell
+	lookups   chan struct{}
+	upgraders upgraders
+	expected  expectations
 }
 
 // New returns an engine.

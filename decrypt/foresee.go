@@ -40,6 +40,12 @@ func (e *Engine) Bypass(in *Incoming, flight []byte) {
 
 func (e *Engine) foresee(in *Incoming, flight []byte) (s *Session, more bool) {
 	j, f, more := e.gather(in, flight)
+	if j.expect(false); j.parent != nil {
+		if j.decide(j.facts()) != policy.Terminate && j.parent.active && j.parent.protected {
+			j.s.Decision.Action = policy.Tunnel // the hello has gone by: it came from the other end
+		}
+		return j.s, false
+	}
 	if more {
 		return j.s, true
 	}

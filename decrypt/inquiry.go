@@ -27,7 +27,7 @@ type inquiry struct {
 // not to be bumped, the origin leg is given up.
 func (j *joint) inquire(ctx context.Context, hello *clienthello.Hello) (policy.Action, error) {
 	q := &inquiry{offer: j.s.Decision.Treatment.Offer(hello.ALPN)}
-	upgraded := j.progress.Load() > 0 // a STARTTLS dialogue cannot be started over
+	upgraded := j.upgraded()
 	before := j.s.Decision.Action
 	if err := j.dial(ctx); err != nil {
 		if before == policy.Terminate {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/ftp"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
@@ -36,6 +37,11 @@ type joint struct {
 	shaken     time.Time // when that of the client was
 	said       uint64    // octets that the client had sent before, in a dialogue that led to TLS
 
+	control   atomic.Pointer[ftp.Control] // what an FTP session announces is read; nil: nothing
+	parent    *expected                   // the session is a data connection of FTP; nil: it is not
+	resumable *resumable                  // of the origin leg; nil: nothing is resumed
+	turned    Direction                   // 1 if the legs' directions are the reverse of the session's, see turn
+
 	mu       sync.Mutex
 	origin   *leg // nil until dialed
 	canceled bool
@@ -47,6 +53,9 @@ type joint struct {
 
 // carry takes the session from its first octet to its end.
 func (j *joint) carry(ctx context.Context) error {
+	if j.expect(true); j.parent != nil {
+		return j.data(ctx)
+	}
 	j.client.SetReadDeadline(time.Now().Add(j.e.cfg.Silence))
 	err := j.client.await()
 	j.client.SetReadDeadline(time.Time{})
@@ -64,7 +73,7 @@ func (j *joint) begin(ctx context.Context) error {
 	switch proto := j.sniff(j.client, sniff.Client, crumbs*j.e.cfg.Silence); proto {
 	case sniff.TLS:
 		return j.secure(ctx)
-	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3:
+	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3, sniff.FTP, sniff.LDAP, sniff.XMPP, sniff.PostgreSQL:
 		// A dialogue that may turn to TLS, whoever began it.
 		j.s.Protocol = proto.String()
 		return j.converse(ctx)
@@ -125,11 +134,14 @@ func (j *joint) facts() *policy.Facts {
 	}
 }
 
-// decide asks the policy and notes its answer. What was learned may have a
-// session tunneled that it would bump, and changes no other answer.
+// decide asks the policy and notes its answer. A data connection that no rule is for
+// is treated as its control session is. What was learned may have a session
+// tunneled that the policy would bump, and changes no other answer.
 func (j *joint) decide(f *policy.Facts) policy.Action {
 	d := j.e.cfg.Policy.Decide(f)
-	if d.Action == policy.Bump && f.TLS && !d.Pending { // it is asked again
+	if j.parent != nil && d.Rule == policy.Default {
+		d = j.parent.decision
+	} else if d.Action == policy.Bump && f.TLS && !d.Pending { // it is asked again
 		if lesson := j.e.cfg.Learner.Recall(f, d.Treatment); lesson != "" {
 			d.Action, d.Learned = policy.Tunnel, string(lesson)
 		}
@@ -193,7 +205,7 @@ func (j *joint) open() {
 		j.opened = true
 		j.stream = j.e.cfg.Tap.Open(j.s)
 		if greeting := j.in.Greeting; len(greeting) > 0 {
-			j.relayed(OriginToClient, Plain, greeting)
+			j.relayed(j.seen(OriginToClient), Plain, greeting)
 		}
 	}
 }

@@ -48,8 +48,9 @@ func (j *joint) teach(l learn.Lesson, why string) (tunnel bool) {
 const hush = 2 * time.Second
 
 // proven reports whether a refusal of the leaf says something of the client: it
-// was ours, and the origin has proven the name it is for.
-func (j *joint) proven() bool { return len(j.own) == 0 && j.s.OriginTLS.Verdict == "ok" }
+// was ours, the origin has proven the name it is for, and it is no data connection,
+// which a client may give up at any time.
+func (j *joint) proven() bool { return len(j.own) == 0 && j.parent == nil && j.s.OriginTLS.Verdict == "ok" }
 
 // left reports whether the client has ended the connection before it could see
 // our leaf. Nothing is consumed.

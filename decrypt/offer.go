@@ -38,7 +38,7 @@ func (j *joint) offerOrigin(ctx context.Context, hello *clienthello.Hello) error
 	}
 	j.s.Offer = OfferNarrowed
 	err := j.originHandshake(offer)
-	if err == nil || !refusesOffer(err) || j.progress.Load() > 0 { // a STARTTLS dialogue cannot be started over
+	if err == nil || !refusesOffer(err) || j.upgraded() {
 		return err
 	}
 	j.hangUp()

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // relay joins two established TLS connections until both directions have ended.
@@ -179,10 +181,35 @@ func (j *joint) await(from *leg, have int) error {
 
 // relayed counts p and hands it to the tap; it is about to be relayed.
 func (j *joint) relayed(dir Direction, content Content, p []byte) {
-	j.s.octets[dir].Add(uint64(len(p)))
-	j.progress.Add(int64(len(p)))
+	j.count(dir, p)
 	if j.stream != nil {
-		j.stream.Data(dir, content, p)
+		j.stream.Data(j.seen(dir), content, p)
+	}
+}
+
+// count counts p, and looks for what it announces.
+func (j *joint) count(dir Direction, p []byte) {
+	j.s.octets[j.seen(dir)].Add(uint64(len(p)))
+	if j.progress.Add(int64(len(p))) == int64(len(p)) && dir == OriginToClient && j.originTLS != nil {
+		if proto, _ := sniff.Origin(p); proto == sniff.FTP { // behind TLS from the first octet
+			j.watch(true)
+		}
+	}
+	if c := j.control.Load(); c != nil {
+		j.announced(c, dir, p)
+	}
+}
+
+// relayedParts is relayed for octets of several kinds.
+func (j *joint) relayedParts(dir Direction, parts []Part, p []byte) {
+	if a, ok := j.stream.(Assembler); ok && len(parts) > 1 {
+		j.count(dir, p)
+		a.Assemble(j.seen(dir), parts, p)
+		return
+	}
+	for _, part := range parts {
+		j.relayed(dir, part.Content, p[:part.N])
+		p = p[part.N:]
 	}
 }
 
@@ -193,7 +220,7 @@ func (j *joint) end(dir Direction) {
 	}
 	j.finished[dir].Store(true)
 	if j.stream != nil {
-		j.stream.End(dir, Finished)
+		j.stream.End(j.seen(dir), Finished)
 	}
 }
 
@@ -205,12 +232,12 @@ func (j *joint) broken(dir Direction, err error) error {
 		return err
 	}
 	if j.stream != nil {
-		j.stream.End(dir, Reset)
+		j.stream.End(j.seen(dir), Reset)
 	}
 	switch {
 	case isTimeout(err):
 		return fail(reasonIdle, err, 0)
-	case dir == ClientToOrigin:
+	case j.seen(dir) == ClientToOrigin:
 		return fail(reasonClientReset, err, 0)
 	}
 	return fail(reasonOriginReset, err, 0)

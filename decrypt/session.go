@@ -34,6 +34,8 @@ type Session struct {
 	SNI       string
 	ALPN      string // protocol the origin chose
 	Offer     Offer  // of application protocols, to the origin
+	StartTLS  StartTLS
+	Related   string // identifier of the session that announced this one; "" for none
 	Decision  policy.Decision
 	Outcome   Outcome
 	Reason    string // fixed word, "" for a session that ended in order

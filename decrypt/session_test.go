@@ -3,6 +3,7 @@ package decrypt
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -456,19 +457,78 @@ func (m *mute) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestPipelinedUpgrade smuggles a command behind STARTTLS (CVE-2011-0411).
+// TestPipelinedUpgrade smuggles octets behind the request for TLS (CVE-2011-0411,
+// CVE-2021-23214), in every protocol: they reach nobody.
 func TestPipelinedUpgrade(t *testing.T) {
-	b := newTestbed(t, mailOrigin, nil)
-	conn := b.dial()
-	r := bufio.NewReader(conn)
-	r.ReadString('\n')
-	io.WriteString(conn, "STARTTLS\r\nRSET\r\n")
-	_, err := io.Copy(io.Discard, r)
-	if err == nil {
-		t.Error("session went on, want a reset")
+	const smuggled = "smuggled"
+	for _, tt := range []struct {
+		name, greeting, request string
+		reason                  string // "": pipelined-upgrade
+	}{
+		{name: "smtp", greeting: "220 mail.example.test ESMTP\r\n", request: "STARTTLS\r\n"},
+		{name: "imap", greeting: "* OK hello\r\n", request: "a STARTTLS\r\n"},
+		{name: "pop3", greeting: "+OK hello\r\n", request: "STLS\r\n"},
+		{name: "ftp", greeting: "220 FTP server\r\n", request: "AUTH TLS\r\n"},
+		{name: "ldap", request: "\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"},
+		{name: "postgresql", request: "\x00\x00\x00\x08\x04\xd2\x16\x2f"},
+		{name: "xmpp", request: "<?xml version='1.0'?><stream:stream><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"},
+		{name: "mysql", greeting: "\x25\x00\x00\x00\x0a8.0.36\x00\x08\x00\x00\x00abcdefgh\x00\xff\xff\xff\x02\x00\xff\x8f\x15\x00\x00\x00\x00\x00\x00\x00\x00",
+			request: "\x20\x00\x00\x01\x85\xae\xff\x19" + strings.Repeat("\x00", 28), reason: "malformed-hello"}, // no answer is waited for
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := make(chan string, 1)
+			b := newTestbed(t, func(_ *testbed, c net.Conn) {
+				io.WriteString(c, tt.greeting)
+				all, _ := io.ReadAll(c)
+				got <- string(all)
+			}, nil)
+			conn := b.dial()
+			if _, err := io.ReadFull(conn, make([]byte, len(tt.greeting))); err != nil {
+				t.Fatal(err)
+			}
+			io.WriteString(conn, tt.request+smuggled)
+			if _, err := io.Copy(io.Discard, conn); err == nil && tt.reason == "" {
+				t.Error("session went on, want a reset")
+			}
+			s := b.session()
+			if s.Reason != cmp.Or(tt.reason, "pipelined-upgrade") || s.Protocol != tt.name {
+				t.Errorf("protocol %q, reason %q (%v)", s.Protocol, s.Reason, s.Err)
+			}
+			if said := <-got; strings.Contains(said, smuggled) {
+				t.Errorf("the origin got %q", said)
+			}
+		})
 	}
-	if s := b.session(); s.Reason != "pipelined-upgrade" {
-		t.Errorf("reason %q (%v)", s.Reason, s.Err)
+}
+
+// TestStripped has an origin that offers TLS, and later does not.
+func TestStripped(t *testing.T) {
+	offers := make(chan string, 1)
+	b := newTestbed(t, func(_ *testbed, c net.Conn) {
+		io.WriteString(c, "220 mail.example.test ESMTP\r\n")
+		bufio.NewReader(c).ReadString('\n')
+		io.WriteString(c, "250-mail.example.test\r\n"+<-offers+"250 8BITMIME\r\n")
+		io.Copy(io.Discard, c)
+	}, func(b *testbed) { b.cfg.Tap = nil })
+	for _, tt := range []struct{ offer, want string }{
+		{"", ""}, {"250-STARTTLS\r\n", "offered"}, {"", "stripped"}, {"250-XXXXXXXA\r\n", "stripped"},
+	} {
+		conn := b.dial()
+		r := bufio.NewReader(conn)
+		r.ReadString('\n')
+		offers <- tt.offer
+		io.WriteString(conn, "EHLO client\r\n")
+		for line := ""; !strings.HasPrefix(line, "250 "); {
+			var err error
+			if line, err = r.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn.CloseWrite()
+		io.Copy(io.Discard, r)
+		if s := b.session(); s.StartTLS.String() != tt.want || s.Outcome != Passed {
+			t.Errorf("offer %q: outcome %v, the upgrade is %q, want %q", tt.offer, s.Outcome, s.StartTLS, tt.want)
+		}
 	}
 }
 

@@ -51,3 +51,17 @@ type Stream interface {
 	// Close is called once, last.
 	Close()
 }
+
+// Part is a run of N octets of one kind.
+type Part struct {
+	N       int
+	Content Content
+}
+
+// Assembler is a [Stream] that takes octets of several kinds in one call, so that
+// what is left when some are taken out can stay together.
+type Assembler interface {
+	// Assemble is Data for octets that were relayed together. The parts cover p; it
+	// borrows both.
+	Assemble(dir Direction, parts []Part, p []byte)
+}

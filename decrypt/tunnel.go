@@ -110,7 +110,7 @@ func (j *joint) splice(dir Direction, from, to *leg) error {
 		from.SetReadDeadline(deadline)
 		to.SetWriteDeadline(deadline)
 		n, err := io.Copy(to.conn, &io.LimitedReader{R: from.conn, N: spliceRun})
-		j.s.octets[dir].Add(uint64(n))
+		j.s.octets[j.seen(dir)].Add(uint64(n))
 		j.progress.Add(n)
 		switch {
 		case err == nil && n == spliceRun:

@@ -5,33 +5,43 @@
 set -eu
 
 demo="nginx-light postfix swaks libnet-ssleay-perl curl tshark tcpdump"
-test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader dovecot-imapd dovecot-pop3d openssl netcat-openbsd nftables iproute2 softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev"
+test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader dovecot-imapd dovecot-pop3d postgresql mariadb-server-core mariadb-client-core slapd ldap-utils prosody go-sendxmpp vsftpd lftp libidn12 libgnutls-dane0 libnsl2 libdb5.3 openssl netcat-openbsd nftables iproute2 softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev"
 bench="haproxy sslsplit squid-openssl mitmproxy"
+
+# Packages of test that cannot be installed beside others of it: exim4 and postfix
+# both are the mail system. They are unpacked, and nothing of them is run here.
+unpacked="exim4-daemon-light"
+unpack_to=/var/lib/clearspan-lab
 
 list=no
 [ "${1:-}" != --list ] || { list=yes; shift; }
 [ $# -gt 0 ] || set -- test
 
 wanted=
+apart=
 for purpose; do
 	case $purpose in
 	demo) wanted="$wanted $demo" ;;
-	test) wanted="$wanted $test" ;;
+	test) wanted="$wanted $test" apart=$unpacked ;;
 	bench) wanted="$wanted $bench" ;;
 	*) echo "usage: $0 [--list] [demo|test|bench ...]" >&2; exit 2 ;;
 	esac
 done
-[ $list = no ] || { printf '%s\n' $wanted; exit; }
+[ $list = no ] || { printf '%s\n' $wanted $apart; exit; }
 
 missing=
 for package in $wanted; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || state=
 	[ "$state" = installed ] || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
+for package in $apart; do
+	[ -d $unpack_to/$package ] || unpack="${unpack:-} $package"
+done
+[ -n "$missing${unpack:-}" ] || exit 0
 
 echo "clearspan: the lab ($*) runs real servers, clients and recorders in network namespaces."
-echo "clearspan: installing with apt-get, no service is started:$missing"
+[ -z "$missing" ] || echo "clearspan: installing with apt-get, no service is started:$missing"
+[ -z "${unpack:-}" ] || echo "clearspan: unpacking into $unpack_to:$unpack"
 
 root=
 if [ "$(id -u)" -ne 0 ]; then
@@ -51,7 +61,15 @@ fi
 
 apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@"; }
 apt update
-apt install --no-install-recommends -y $missing
+[ -z "$missing" ] || apt install --no-install-recommends -y $missing
+
+for package in ${unpack:-}; do
+	$root rm -rf $unpack_to/.$package
+	$root mkdir -p $unpack_to/.$package
+	(cd $unpack_to/.$package && $root apt-get -qq download "$package" && $root dpkg-deb -x "$package"_*.deb . && $root rm "$package"_*.deb)
+	$root chmod -R u-s $unpack_to/.$package
+	$root mv $unpack_to/.$package $unpack_to/$package
+done
 
 # Nor is one started at the next boot.
 command -v systemctl >/dev/null || exit 0
@@ -59,7 +77,7 @@ for package in $missing; do
 	case $package in
 	nginx-light) service=nginx ;;
 	dovecot-imapd) service="dovecot.service dovecot.socket" ;;
-	postfix | haproxy) service=$package ;;
+	postfix | haproxy | postgresql | slapd | prosody | vsftpd) service=$package ;;
 	*) continue ;;
 	esac
 	$root systemctl --quiet disable $service 2>/dev/null || true

@@ -24,6 +24,8 @@ func TestPortMap(t *testing.T) {
 		{"FTPS", mirror.DefaultPortMap(), 990, "", 21},
 		{"DoT", mirror.DefaultPortMap(), 853, "dot", 53},
 		{"LDAPS", mirror.DefaultPortMap(), 636, "", 389},
+		{"XMPP of clients", mirror.DefaultPortMap(), 5223, "", 5222},
+		{"XMPP of servers", mirror.DefaultPortMap(), 5270, "", 5269},
 		{"HTTP/1.1 stays", mirror.DefaultPortMap(), 443, "http/1.1", 443},
 		{"HTTP/2", mirror.DefaultPortMap(), 443, "h2", 80},
 		{"HTTP/2 elsewhere stays", mirror.DefaultPortMap(), 8443, "h2", 8443},

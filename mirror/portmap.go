@@ -8,12 +8,14 @@ import "maps"
 type PortMap map[uint16]uint16
 
 var defaultPorts = PortMap{
-	465: 25,  // SMTPS
-	636: 389, // LDAPS
-	853: 53,  // DNS over TLS
-	990: 21,  // FTPS
-	993: 143, // IMAPS
-	995: 110, // POP3S
+	465:  25,   // SMTPS
+	636:  389,  // LDAPS
+	853:  53,   // DNS over TLS
+	990:  21,   // FTPS
+	993:  143,  // IMAPS
+	995:  110,  // POP3S
+	5223: 5222, // XMPP of clients (XEP-0368)
+	5270: 5269, // of servers
 }
 
 // DefaultPortMap returns a new map from the ports of implicit TLS to the ports

@@ -24,6 +24,7 @@ type Metrics struct {
 
 	open       *prometheus.GaugeVec     // intake
 	sessions   *prometheus.CounterVec   // action, outcome
+	startTLS   *prometheus.CounterVec   // protocol, result
 	octets     *prometheus.CounterVec   // direction
 	verdicts   *prometheus.CounterVec   // reason
 	revocation *prometheus.CounterVec   // status
@@ -40,7 +41,7 @@ type Metrics struct {
 	refusals   *prometheus.CounterVec   // intake, reason
 	recalled   *prometheus.CounterVec   // lesson
 
-	intakes, sinks, losses, reasons, statuses, refused, raws words
+	intakes, sinks, losses, reasons, statuses, refused, raws, protocols words
 
 	forging atomic.Pointer[func() (forged, hits uint64)]
 }
@@ -56,6 +57,7 @@ func NewMetrics(version string) *Metrics {
 		registry:   prometheus.NewRegistry(),
 		open:       gauge("sessions_open", "Sessions that are open.", "intake"),
 		sessions:   counter("sessions_total", "Sessions that have ended.", "action", "outcome"),
+		startTLS:   counter("starttls_dialogues_total", "Plain dialogues in which TLS was offered or asked for, by what became of it.", "protocol", "result"),
 		octets:     counter("relayed_octets_total", "Octets of application data relayed by sessions that have ended.", "direction"),
 		verdicts:   counter("origin_verdicts_total", "Judgements of origins, ok or why they failed.", "reason"),
 		revocation: counter("origin_revocation_checks_total", "Judgements of origins by what was learned of revocation.", "status"),
@@ -76,7 +78,7 @@ func NewMetrics(version string) *Metrics {
 		}, []string{"leg", "result"}),
 	}
 	m.registry.MustRegister(
-		m.open, m.sessions, m.octets, m.verdicts, m.revocation, m.events, m.monitored, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
+		m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.monitored, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
 		m.streams, m.rendered, m.replaced, m.raw, m.recalled,
 		buildInfo(version),
 		collectors.NewGoCollector(),
@@ -139,6 +141,9 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	}
 	if lesson := s.Decision.Learned; lesson != "" {
 		m.recalled.WithLabelValues(lesson).Inc()
+	}
+	if result := s.StartTLS.String(); result != "" {
+		m.startTLS.WithLabelValues(m.protocols.bound(s.Protocol), result).Inc()
 	}
 	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
 		m.octets.WithLabelValues(d.String()).Add(float64(s.Octets(d)))

@@ -41,7 +41,7 @@ func TestMetricsOfSessions(t *testing.T) {
 		Decision:  policy.Decision{Rule: "evil", Action: policy.Terminate},
 		OriginTLS: decrypt.LegTLS{Verdict: "expired"},
 	})
-	m.SessionEnded(&decrypt.Session{Intake: "proxy"})
+	m.SessionEnded(&decrypt.Session{Intake: "proxy", Protocol: "ldap", StartTLS: decrypt.StartTLSRefused})
 	m.Handshake("client", 3*time.Millisecond, true)
 	m.Handshake("origin", 3*time.Second, false)
 	m.Mirrored("recorder", 7, 900)
@@ -94,11 +94,15 @@ clearspan_sessions_open{intake="proxy"} 1
 clearspan_sessions_total{action="bump",outcome="bumped"} 1
 clearspan_sessions_total{action="none",outcome="failed"} 1
 clearspan_sessions_total{action="terminate",outcome="terminated"} 1
+# HELP clearspan_starttls_dialogues_total Plain dialogues in which TLS was offered or asked for, by what became of it.
+# TYPE clearspan_starttls_dialogues_total counter
+clearspan_starttls_dialogues_total{protocol="ldap",result="refused"} 1
 `
 	names := []string{
 		"intake_refusals_total", "mirror_frames_total", "mirror_http2_raw_octets_total", "mirror_http2_rendered_octets_total",
 		"mirror_http2_replaced_fields_total", "mirror_http2_streams_total", "mirror_lost_octets_total", "mirror_octets_total",
 		"origin_revocation_checks_total", "origin_verdicts_total", "relayed_octets_total", "sessions_open", "sessions_total",
+		"starttls_dialogues_total",
 	}
 	for i := range names {
 		names[i] = namespace + "_" + names[i]

@@ -30,6 +30,8 @@ type Entry struct {
 	ALPN     string         `json:"alpn"`       // protocol the origin chose
 	Offer    string         `json:"alpn_offer"` // what the origin was offered: "" the client's list, narrowed, retried, remembered
 	Protocol string         `json:"protocol"`
+	StartTLS string         `json:"starttls"` // upgrade of a plain dialogue: "" nothing heard of it, offered, used, refused, stripped
+	Related  string         `json:"related"`  // session whose control connection announced this data connection; "" for others
 	Rule     string         `json:"rule"`
 	Action   string         `json:"action"`  // empty if the session ended before policy was asked
 	Would    string         `json:"would"`   // the action that mode monitor did not take; empty in other modes
@@ -145,6 +147,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Session: s.ID, Intake: s.Intake,
 		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
+		StartTLS: s.StartTLS.String(), Related: s.Related,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
 		Learned: s.Decision.Learned, Taught: string(s.Taught),
 		Events: s.Events().Names(), ForgedSerial: s.ForgedSerial,

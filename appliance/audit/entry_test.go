@@ -34,7 +34,7 @@ func session() *decrypt.Session {
 		ID: "00112233445566ff", Intake: "gateway",
 		Client: netip.MustParseAddrPort("[::ffff:10.0.0.7]:50123"), Origin: netip.MustParseAddrPort("192.0.2.1:465"),
 		Start: start, End: start.Add(2 * time.Second),
-		Protocol: "smtp", SNI: "mail<>&.example.test", ALPN: "h2",
+		Protocol: "smtp", StartTLS: decrypt.StartTLSUsed, Related: "8899aabbccddeeff", SNI: "mail<>&.example.test", ALPN: "h2",
 		Decision: policy.Decision{Rule: "mail", Action: policy.Bump},
 		Outcome:  decrypt.Bumped, Reason: "client-reset", Refusal: "unknown_ca", Taught: learn.Pinned, Err: errors.New("detail"),
 		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
@@ -79,6 +79,8 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "alpn": "h2",
  "alpn_offer": "",
  "protocol": "smtp",
+ "starttls": "used",
+ "related": "8899aabbccddeeff",
  "rule": "mail",
  "action": "bump",
  "would": "",
@@ -185,7 +187,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
+		`"protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

@@ -60,7 +60,7 @@ type Rule struct {
 func Protocols() []string { return slices.Clone(protocols) }
 
 var protocols = []string{
-	"tls", "http", "http2", "smtp", "imap", "pop3", "ftp", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
+	"tls", "http", "http2", "smtp", "imap", "pop3", "ftp", "ftp-data", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
 }
 
 // policy reads the rule table; mirrors and intakes are those that rules may name.

@@ -140,7 +140,7 @@ func newScene(t *testing.T, s settings) *scene {
 	if c.pki, err = lab.NewPKI(c.directory("pki")); err != nil {
 		t.Fatal(err)
 	}
-	if c.cert, err = c.pki.Issue(webName, mailName, lab.OriginV4, lab.OriginV6); err != nil {
+	if c.cert, err = c.pki.Issue(webName, mailName, domain, lab.OriginV4, lab.OriginV6); err != nil {
 		t.Fatal(err)
 	}
 	c.dir = c.directory("box")
@@ -227,7 +227,9 @@ func (c *scene) curl(args ...string) string {
 
 // entry is the part of an audit entry that tests ask for.
 type entry struct {
-	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Would, Outcome, Reason, Learned, Taught string
+	Session, Intake, SNI, ALPN, Protocol, StartTLS, Related, Rule, Action, Would, Outcome, Reason, Learned, Taught string
+
+	Start string
 
 	Events []string
 

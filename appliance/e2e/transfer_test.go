@@ -123,6 +123,8 @@ func TestTransfers(t *testing.T) {
 	})
 	var said []string
 	t.Run("WebSocket", func(t *testing.T) { said = c.in(t).websocket() })
+	t.Run("events, polls and uploads in parts", func(t *testing.T) { c.in(t).unhurried(false) })
+	t.Run("the same over HTTP/2", func(t *testing.T) { c.in(t).unhurried(true) })
 	if t.Failed() {
 		return
 	}

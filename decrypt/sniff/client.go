@@ -2,12 +2,13 @@ package sniff
 
 import "bytes"
 
-// clientLimit is how many of the client's octets are looked at.
-const clientLimit = 64
+// clientLimit is how many of the client's octets are looked at: an XML declaration
+// with all that may be in it, and the beginning of a stream header behind it.
+const clientLimit = 128
 
 // Client borrows b, the first octets that the client sent, and tells their
 // protocol. more reports that the octets agree with some protocol as far as they
-// go: ask again with more of them. It is false from 64 octets on; the protocol
+// go: ask again with more of them. It is false from 128 octets on; the protocol
 // is [Unknown] while it is true. Client does not allocate.
 func Client(b []byte) (p Protocol, more bool) {
 	p, more = first(b[:min(len(b), clientLimit)], clientProtocols)

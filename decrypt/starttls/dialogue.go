@@ -1,10 +1,13 @@
-// Package starttls follows the plain dialogue of SMTP, IMAP and POP3 until it
-// turns to TLS. It alters nothing: it says which octets can be relayed, which of
-// them belong to the negotiation of TLS, and where TLS begins.
+// Package starttls follows the plain dialogue of SMTP, IMAP, POP3, FTP, LDAP, XMPP,
+// PostgreSQL and MySQL until it turns to TLS. It alters nothing: it says which
+// octets can be relayed, which of them belong to the negotiation of TLS, and where
+// TLS begins.
 //
 // What belongs to the negotiation is the announcement of the capability, the
 // command and its reply. A recorder that is shown the dialogue without these
-// octets, and then the cleartext of the TLS session, sees one plain session.
+// octets, and then the cleartext of the TLS session, sees one plain session. In
+// MySQL the announcement is one bit of the greeting, which stays; package
+// mirror/mysql sees to it.
 //
 // A dialogue is followed command by command and reply by reply. Mail content,
 // literals and SASL exchanges are opaque, so that a STARTTLS inside of them means
@@ -12,6 +15,7 @@
 package starttls
 
 import (
+	"bytes"
 	"sync"
 
 	"github.com/clearspan/clearspan/decrypt/sniff"
@@ -53,25 +57,21 @@ type Span struct {
 	Upgrade bool // they belong to the negotiation of TLS
 }
 
-// Limits of a dialogue. A line is longer than any of the three protocols
-// allows; a client that has more commands outstanding is no mail client.
+// Limits of a dialogue. A line is longer than any of the protocols allows; a client
+// that has more commands outstanding is none of theirs.
 const (
-	maxLine        = 4096 // octets; a longer line is passed and never taken for part of a negotiation
-	maxOutstanding = 1000 // SMTP and POP3 commands without a reply
+	maxLine        = 4096 // octets; a longer line, tag or packet is not kept
+	maxOutstanding = 1000 // SMTP, POP3 and FTP commands without a reply
 	maxTags        = 16   // IMAP commands that could end the dialogue, without a reply
 )
 
-// protocol is the grammar of a dialogue. Lines include their LF; of a line over
-// maxLine only the beginning and the end are given. Methods run under the
-// dialogue's lock. They mark what belongs to the negotiation with
-// [Dialogue.mark] and move the dialogue's state.
+// protocol is the grammar of a dialogue. Its methods run under the dialogue's lock
+// and move the dialogue's state. They take octets off p, which is not empty, and
+// add them to w; none, if they are to be held until there are more, which they do
+// with maxLine octets at most.
 type protocol interface {
-	// holdClient and holdOrigin report whether the incomplete line could still
-	// turn out to hold something to mark. If not, it is passed as it comes.
-	holdClient(line []byte) bool
-	holdOrigin(line []byte) bool
-	clientLine(d *Dialogue, line []byte)
-	originLine(d *Dialogue, line []byte)
+	client(d *Dialogue, w *writer, p []byte)
+	origin(d *Dialogue, w *writer, p []byte)
 }
 
 // Dialogue follows one session. Its methods are safe for concurrent use; the two
@@ -81,11 +81,15 @@ type Dialogue struct {
 	grammar        protocol
 	protocol       sniff.Protocol
 	state          State
-	offered        bool
+	offered        bool // the origin has announced the upgrade
+	omitted        bool // it has told what it can, and the upgrade was not there
+	garbled        bool // the announcement was there, made unreadable
+	refused        bool // it has answered no
 	wait           bool // the client's next octets depend on an answer
 	held           bool // and there are some
 	client, origin side
 	marks          []mark // of the line at hand
+	out            writer // of the call at hand
 }
 
 // mark is a part of a line, from included, to excluded.
@@ -93,17 +97,28 @@ type mark struct{ from, to int }
 
 // New returns a dialogue at its very beginning: the origin's greeting goes
 // through it, too. It returns nil for a protocol whose upgrade is not followed.
-// With [sniff.Greeting220] the client's commands decide; the first that only FTP
-// has makes the dialogue Done.
+// With [sniff.Greeting220] the client's commands decide whether it is one of SMTP
+// or of FTP.
 func New(p sniff.Protocol) *Dialogue {
 	d := &Dialogue{protocol: p}
 	switch p {
 	case sniff.SMTP, sniff.Greeting220:
-		d.grammar = new(smtp)
+		d.grammar = lines{new(smtp)}
 	case sniff.IMAP:
-		d.grammar = new(imap)
+		d.grammar = lines{new(imap)}
 	case sniff.POP3:
-		d.grammar = new(pop3)
+		d.grammar = lines{new(pop3)}
+	case sniff.FTP:
+		d.grammar = lines{new(ftp)}
+	case sniff.PostgreSQL:
+		d.grammar = new(postgresql)
+	case sniff.LDAP:
+		d.grammar = new(ldap)
+	case sniff.MySQL:
+		d.grammar = new(mysql)
+		d.await() // the origin greets first
+	case sniff.XMPP:
+		d.grammar = new(xmpp)
 	default:
 		return nil
 	}
@@ -114,13 +129,18 @@ func New(p sniff.Protocol) *Dialogue {
 // many of them can be relayed now. Spans that cover exactly those are appended to
 // spans. An incomplete line at the end may be left; it comes again, with more
 // octets, in the next call. A state other than Following holds for both
-// directions. After Upgraded or Violation nothing is consumed.
+// directions. After Upgraded or Violation nothing is consumed: behind Upgraded the
+// rest of p is TLS, as it is where no answer is waited for (MySQL).
 func (d *Dialogue) Client(p []byte, spans []Span) (out []Span, consumed int, s State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	w := writer{spans: spans, start: len(spans)}
+	w := d.collect(spans)
 	for w.n < len(p) {
 		if d.state == Requested {
+			if n := d.slack(p[w.n:]); n > 0 {
+				w.add(n, true)
+				continue
+			}
 			d.state = Violation // sent before the client could know the answer
 		}
 		if d.state == Following && d.wait {
@@ -128,22 +148,22 @@ func (d *Dialogue) Client(p []byte, spans []Span) (out []Span, consumed int, s S
 			break
 		}
 		before := w.n
-		d.step(&d.client, &w, p[w.n:], d.grammar.holdClient, d.grammar.clientLine)
+		d.step(&d.client, w, p[w.n:], d.grammar.client)
 		if w.n == before {
 			break
 		}
 	}
-	return w.spans, w.n, d.reported()
+	return w.finish(), w.n, d.reported()
 }
 
 // Origin is [Dialogue.Client] for what the origin sends.
 func (d *Dialogue) Origin(p []byte, spans []Span) (out []Span, consumed int, s State) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	w := writer{spans: spans, start: len(spans)}
+	w := d.collect(spans)
 	for w.n < len(p) {
 		before := w.n
-		d.step(&d.origin, &w, p[w.n:], d.grammar.holdOrigin, d.grammar.originLine)
+		d.step(&d.origin, w, p[w.n:], d.grammar.origin)
 		if w.n == before {
 			break
 		}
@@ -151,7 +171,7 @@ func (d *Dialogue) Origin(p []byte, spans []Span) (out []Span, consumed int, s S
 			d.state = Violation // behind the reply, in the same flight
 		}
 	}
-	return w.spans, w.n, d.reported()
+	return w.finish(), w.n, d.reported()
 }
 
 // Offered reports whether the origin has announced the upgrade.
@@ -161,12 +181,38 @@ func (d *Dialogue) Offered() bool {
 	return d.offered
 }
 
+// Offer returns what is known of the upgrade so far.
+func (d *Dialogue) Offer() Offer {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.state == Upgraded:
+		return Accepted
+	case d.refused:
+		return Refused
+	case d.offered:
+		return Offered
+	case d.garbled:
+		return Garbled
+	case d.omitted:
+		return Omitted
+	}
+	return Unknown
+}
+
 // Protocol returns the protocol given to [New], or what [sniff.Greeting220]
 // turned out to be.
 func (d *Dialogue) Protocol() sniff.Protocol {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.protocol
+}
+
+// collect starts the spans of a call. The writer is the dialogue's own: a grammar
+// is behind an interface, and one of the call would be allocated.
+func (d *Dialogue) collect(spans []Span) *writer {
+	d.out = writer{spans: spans, start: len(spans)}
+	return &d.out
 }
 
 func (d *Dialogue) reported() State {
@@ -179,6 +225,49 @@ func (d *Dialogue) reported() State {
 // await makes the client's next octets wait for an answer; answered ends that.
 func (d *Dialogue) await()    { d.wait = true }
 func (d *Dialogue) answered() { d.wait, d.held = false, false }
+
+// slack returns how many octets at the beginning of p mean nothing behind the
+// request. Clients of XMPP send a line end, which they must not (RFC 6120, Section
+// 5.3.3), but which no server takes for anything.
+func (d *Dialogue) slack(p []byte) int {
+	if d.protocol != sniff.XMPP {
+		return 0
+	}
+	return len(p) - len(bytes.TrimLeft(p, blanks))
+}
+
+// step takes octets off p, which is not empty: what needs no grammar, or what the
+// grammar takes.
+func (d *Dialogue) step(s *side, w *writer, p []byte, grammar func(*Dialogue, *writer, []byte)) {
+	switch {
+	case d.state == Done:
+		w.add(len(p), false)
+	case d.state == Upgraded, d.state == Violation:
+	case s.opaque > 0:
+		n := int(min(uint64(len(p)), s.opaque))
+		s.opaque -= uint64(n)
+		w.add(n, false)
+	default:
+		grammar(d, w, p)
+	}
+}
+
+// over ends the dialogue and passes p.
+func (d *Dialogue) over(w *writer, p []byte) {
+	d.state = Done
+	w.add(len(p), false)
+}
+
+// pass passes a packet of size octets, of which p holds the beginning or more.
+func (s *side) pass(w *writer, p []byte, size uint64) {
+	n := min(uint64(len(p)), size)
+	s.opaque = size - n
+	w.add(int(n), false)
+}
+
+// granted and refuse are the answers to a client that has asked for the upgrade.
+func (d *Dialogue) granted() { d.state = Upgraded }
+func (d *Dialogue) refuse()  { d.state, d.refused = Following, true }
 
 // mark says that line[from:to] belongs to the negotiation. Marks of a line come
 // in ascending order.

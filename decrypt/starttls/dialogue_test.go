@@ -15,8 +15,10 @@ type scenario struct {
 	name     string
 	protocol sniff.Protocol
 	dialogue string
+	turns    []turn // in place of dialogue
 	state    State
 	offered  bool
+	offer    Offer       // at the end; judged only if it or turns is set
 	hidden   [2][]string // what a recorder is not shown, by direction, in order
 	pending  [2]string   // not relayed at the end
 	oneRead  bool        // what is tested is that octets arrive together
@@ -24,7 +26,10 @@ type scenario struct {
 
 // run plays the scenario whole, octet by octet and at random splits.
 func (s scenario) run(t *testing.T) {
-	turns := script(s.dialogue)
+	turns := s.turns
+	if turns == nil {
+		turns = script(s.dialogue)
+	}
 	var sent [2]string
 	for _, turn := range turns {
 		dir := 0
@@ -45,6 +50,9 @@ func (s scenario) run(t *testing.T) {
 		r := play(t, newDialogue(t, s.protocol), turns, cut)
 		if r.state != s.state || r.d.Offered() != s.offered {
 			t.Fatalf("split %d: state %v, offered %v, want %v, %v\n%v", i, r.state, r.d.Offered(), s.state, s.offered, r)
+		}
+		if got := r.d.Offer(); got != s.offer && (s.turns != nil || s.offer != Unknown) {
+			t.Fatalf("split %d: the upgrade is %v, want %v\n%v", i, got, s.offer, r)
 		}
 		for dir := range sent {
 			visible := sent[dir]
@@ -69,7 +77,11 @@ func (s scenario) run(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	for p := range sniff.SOCKS + 1 {
-		followed := p == sniff.SMTP || p == sniff.IMAP || p == sniff.POP3 || p == sniff.Greeting220
+		followed := false
+		switch p {
+		case sniff.SMTP, sniff.IMAP, sniff.POP3, sniff.Greeting220, sniff.FTP, sniff.LDAP, sniff.XMPP, sniff.PostgreSQL, sniff.MySQL:
+			followed = true
+		}
 		if got := New(p) != nil; got != followed {
 			t.Errorf("%q: followed %v, want %v", p, got, followed)
 		}
@@ -231,14 +243,24 @@ func TestConcurrentUse(t *testing.T) {
 
 // The whole dialogue costs nothing per line once its buffers are there.
 func TestFollowingDoesNotAllocate(t *testing.T) {
-	d := newDialogue(t, sniff.SMTP)
-	spans := make([]Span, 0, 8)
-	command, reply := []byte("RCPT TO:<a@b.test>\r\n"), []byte("250 2.1.5 Ok\r\n")
-	if n := testing.AllocsPerRun(100, func() {
-		d.Client(command, spans)
-		d.Origin(reply, spans)
-	}); n > 0 {
-		t.Errorf("%v allocations", n)
+	for _, tt := range []struct {
+		protocol       sniff.Protocol
+		command, reply string
+	}{
+		{sniff.SMTP, "RCPT TO:<a@b.test>\r\n", "250 2.1.5 Ok\r\n"},
+		{sniff.FTP, "NOOP\r\n", "200 ok\r\n"},
+		{sniff.LDAP, ldapBind, ldapBound},
+		{sniff.XMPP, "<message to='a@b.test'>x</message>", "<presence/>"},
+	} {
+		d := newDialogue(t, tt.protocol)
+		spans := make([]Span, 0, 8)
+		command, reply := []byte(tt.command), []byte(tt.reply)
+		if n := testing.AllocsPerRun(100, func() {
+			d.Client(command, spans)
+			d.Origin(reply, spans)
+		}); n > 0 {
+			t.Errorf("%v: %v allocations", tt.protocol, n)
+		}
 	}
 }
 

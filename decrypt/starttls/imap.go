@@ -185,9 +185,9 @@ func (x *imap) answer(d *Dialogue, tag []byte, ok bool) (upgraded bool) {
 	x.sent = slices.Delete(x.sent, i, i+1)
 	switch {
 	case c == upgrade && ok:
-		d.state = Upgraded
+		d.granted()
 	case c == upgrade:
-		d.state = Following
+		d.refuse()
 	case ok:
 		d.state = Done
 	}
@@ -207,6 +207,7 @@ func capabilities(d *Dialogue, line []byte, from int) {
 			d.mark(start-1, start+len(word)) // with the blank in front
 		}
 		if closed || end == len(line) {
+			d.omitted = true // unless it was offered
 			return
 		}
 		from = end

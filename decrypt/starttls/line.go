@@ -2,6 +2,50 @@ package starttls
 
 import "bytes"
 
+// lines is a protocol whose unit is a line.
+type lines struct{ lineProtocol }
+
+// lineProtocol is the grammar of a protocol whose unit is a line. Lines include
+// their LF; of a line over maxLine only the beginning and the end are given. What
+// belongs to the negotiation is marked with [Dialogue.mark], and is not hidden in
+// a line over maxLine.
+type lineProtocol interface {
+	// holdClient and holdOrigin report whether the incomplete line could still
+	// turn out to hold something to mark. If not, it is passed as it comes.
+	holdClient(line []byte) bool
+	holdOrigin(line []byte) bool
+	clientLine(d *Dialogue, line []byte)
+	originLine(d *Dialogue, line []byte)
+}
+
+func (l lines) client(d *Dialogue, w *writer, p []byte) {
+	d.line(&d.client, w, p, l.holdClient, l.clientLine)
+}
+
+func (l lines) origin(d *Dialogue, w *writer, p []byte) {
+	d.line(&d.origin, w, p, l.holdOrigin, l.originLine)
+}
+
+// line takes a line off p, or the rest of one, or none, if it is to be held.
+func (d *Dialogue) line(s *side, w *writer, p []byte, hold func([]byte) bool, complete func(*Dialogue, []byte)) {
+	end := bytes.IndexByte(p, '\n') + 1
+	d.marks = d.marks[:0]
+	switch {
+	case end > 0 && len(s.line) == 0 && end <= maxLine:
+		complete(d, p[:end])
+		w.line(end, d.marks)
+	case end > 0:
+		s.keep(p[:end])
+		complete(d, s.line)
+		s.line = s.line[:0]
+		w.add(end, false)
+	case len(s.line) == 0 && len(p) <= maxLine && hold(p):
+	default:
+		s.keep(p)
+		w.add(len(p), false)
+	}
+}
+
 // side is one direction: where it stands in its current line.
 type side struct {
 	line   []byte // what was passed of the current line already, shortened to maxLine
@@ -29,44 +73,18 @@ func (s *side) keep(p []byte) {
 	s.line = append(s.line, p...)
 }
 
-// step takes octets off p, which is not empty: opaque ones, the rest of a line
-// or none, if they are to be held.
-func (d *Dialogue) step(s *side, w *writer, p []byte, hold func([]byte) bool, complete func(*Dialogue, []byte)) {
-	switch {
-	case d.state == Done:
-		w.add(len(p), false)
-		return
-	case d.state == Upgraded, d.state == Violation:
-		return
-	case s.opaque > 0:
-		n := int(min(uint64(len(p)), s.opaque))
-		s.opaque -= uint64(n)
-		w.add(n, false)
-		return
-	}
-	end := bytes.IndexByte(p, '\n') + 1
-	d.marks = d.marks[:0]
-	switch {
-	case end > 0 && len(s.line) == 0 && end <= maxLine:
-		complete(d, p[:end])
-		w.line(end, d.marks)
-	case end > 0:
-		s.keep(p[:end])
-		complete(d, s.line)
-		s.line = s.line[:0]
-		w.add(end, false)
-	case len(s.line) == 0 && len(p) <= maxLine && hold(p):
-	default:
-		s.keep(p)
-		w.add(len(p), false)
-	}
-}
-
 // writer collects spans.
 type writer struct {
 	spans []Span
 	start int // index of the first span of this call
 	n     int // octets in the spans of this call
+}
+
+// finish returns the spans, and forgets them.
+func (w *writer) finish() []Span {
+	spans := w.spans
+	w.spans = nil
+	return spans
 }
 
 // add appends n octets, to the last span if it is of the same kind.

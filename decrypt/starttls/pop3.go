@@ -75,9 +75,9 @@ func (x *pop3) originLine(d *Dialogue, line []byte) {
 		x.body = true
 		return
 	case positive && c == upgrade:
-		d.state = Upgraded
+		d.granted()
 	case c == upgrade:
-		d.state = Following
+		d.refuse()
 	case positive && (c == exchange || c == login):
 		d.state = Done
 	case c == exchange:
@@ -90,6 +90,7 @@ func (x *pop3) originLine(d *Dialogue, line []byte) {
 func (x *pop3) bodyLine(d *Dialogue, line, word []byte) {
 	if string(bytes.TrimRight(line, "\r\n")) == "." {
 		x.body = false
+		d.omitted = d.omitted || x.sent.front() == capability
 		x.sent.pop()
 		return
 	}

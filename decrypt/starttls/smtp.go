@@ -11,6 +11,7 @@ import (
 // (RFC 2920), CHUNKING (RFC 3030) and AUTH (RFC 4954).
 type smtp struct {
 	sent     queue
+	known    bool    // it is no dialogue of FTP: a command has told
 	heard    bool    // the origin has sent a reply
 	mid      bool    // the origin's reply goes on,
 	reply    command // which is the one to this
@@ -21,7 +22,7 @@ type smtp struct {
 }
 
 func (x *smtp) holdClient(line []byte) bool {
-	return !x.content && !x.response && couldBe(line, "STARTTLS")
+	return !x.content && !x.response && (couldBe(line, "STARTTLS") || !x.known && couldBe(line, "AUTH"))
 }
 
 func (x *smtp) clientLine(d *Dialogue, line []byte) {
@@ -40,10 +41,13 @@ func (x *smtp) clientLine(d *Dialogue, line []byte) {
 	}
 	if d.protocol == sniff.Greeting220 {
 		if d.protocol = sniff.Command(d.protocol, bytes.TrimLeft(line, blanks)); d.protocol == sniff.FTP {
-			d.state = Done
+			f := &ftp{sent: x.sent, heard: x.heard, mid: x.mid, reply: x.reply}
+			d.grammar = lines{f}
+			f.clientLine(d, line)
 			return
 		}
 	}
+	x.known = d.protocol == sniff.SMTP
 	verb, argument := cutWord(line)
 	switch {
 	case is(verb, "STARTTLS"):
@@ -132,7 +136,15 @@ func (x *smtp) capability(d *Dialogue, line []byte, last bool) {
 	case is(word, "STARTTLS"):
 		d.offered = true
 		d.mark(0, len(line))
+	case isGarbled(word):
+		d.garbled = true
 	}
+}
+
+// isGarbled tells what firewalls make of STARTTLS, in place, so that no client
+// asks for it.
+func isGarbled(word []byte) bool {
+	return len(word) == len("STARTTLS") && bytes.Trim(word[:len(word)-1], "X*") == nil
 }
 
 // answer acts on a complete reply to c.
@@ -140,10 +152,13 @@ func (x *smtp) answer(d *Dialogue, c command, code int) {
 	switch c {
 	case greeting:
 		return
+	case capability:
+		d.omitted = code == 250
 	case upgrade:
-		d.state = Following
 		if code == 220 {
-			d.state = Upgraded
+			d.granted()
+		} else {
+			d.refuse()
 		}
 	case content:
 		d.answered()

@@ -329,7 +329,7 @@ func TestGreeting220(t *testing.T) {
 		protocol       sniff.Protocol
 	}{
 		{"SMTP", "O: 220 a.test\nC: EHLO c\nO: 250 STARTTLS\nC: STARTTLS\nO: 220 go", Upgraded, sniff.SMTP},
-		{"FTP", "O: 220 a.test\nC: USER a\nO: 331 ?\nC: PASS b\nO: 230 in", Done, sniff.FTP},
+		{"FTP", "O: 220 a.test\nC: USER a\nO: 331 ?\nC: PASS b\nO: 230 in", Following, sniff.FTP},
 		{"open", "O: 220 a.test\nC: NOOP\nO: 200 ok", Following, sniff.Greeting220},
 	}
 	for _, tt := range tests {
@@ -360,7 +360,7 @@ func TestOutstandingCommands(t *testing.T) {
 			if r.state != want {
 				t.Errorf("%v, want %v", r.state, want)
 			}
-			if kept := cap(r.d.grammar.(*smtp).sent.commands); kept > 4*maxOutstanding {
+			if kept := cap(r.d.grammar.(lines).lineProtocol.(*smtp).sent.commands); kept > 4*maxOutstanding {
 				t.Errorf("room for %d commands", kept)
 			}
 		})

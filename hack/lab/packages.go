@@ -9,7 +9,7 @@ import (
 // Package is a Debian package that the lab runs programs of.
 type Package struct {
 	Name    string
-	Program string // whose presence shows that it is installed
+	Program string // whose presence shows that it is installed: a name in PATH, or a path
 	For     string // "demo", "test" (needs those of demo too) or "bench"
 }
 
@@ -28,6 +28,20 @@ var Packages = []Package{
 	{"chaosreader", "chaosreader", "test"},
 	{"dovecot-imapd", "dovecot", "test"},
 	{"dovecot-pop3d", "", "test"},
+	{"postgresql", "psql", "test"},
+	{"mariadb-server-core", "mariadbd", "test"},
+	{"mariadb-client-core", "mariadb", "test"},
+	{"slapd", "slapd", "test"},
+	{"ldap-utils", "ldapsearch", "test"},
+	{"prosody", "prosody", "test"},
+	{"go-sendxmpp", "go-sendxmpp", "test"},
+	{"vsftpd", "vsftpd", "test"},
+	{"lftp", "lftp", "test"},
+	{"exim4-daemon-light", eximProgram, "test"}, // unpacked, with the libraries that it needs
+	{"libidn12", "", "test"},
+	{"libgnutls-dane0", "", "test"},
+	{"libnsl2", "", "test"},
+	{"libdb5.3", "", "test"},
 	{"openssl", "openssl", "test"},
 	{"libio-socket-inet6-perl", "", "test"}, // swaks over IPv6
 	{"bpftool", "bpftool", "test"},

@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
+)
+
+// TestWireFTP transfers a file through a bump in the wire, with TLS on both
+// connections. Where the server connects and the wire takes connections over late,
+// the client's hello has gone by: the data connection passes unopened, and the
+// client sees the origin's own certificate.
+func TestWireFTP(t *testing.T) {
+	for _, tt := range []struct{ takeover, active string }{{"late", "tunneled"}, {"accept", "bumped"}} {
+		t.Run(tt.takeover, func(t *testing.T) {
+			c := wireScene(t, tt.takeover, "{default: bump}", 0)
+			web := c.nginx()
+			page := c.page(web, "page.bin", 300_000)
+			server, err := lab.StartVsftpd(c.Origin, c.directory("vsftpd"), c.cert, lab.FTPPort, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.write(filepath.Join(server.Root, "page.bin"), page)
+			both := filepath.Join(t.TempDir(), "both.pem")
+			c.write(both, slices.Concat(c.readFile(c.ca), c.readFile(c.pki.RootFile)))
+			time.Sleep(time.Second) // until the wire takes connections
+
+			for _, way := range []struct{ name, ca, settings string }{
+				{"passive", c.ca, ""},
+				{"active", both, "set ftp:passive-mode no; "},
+			} {
+				t.Run(way.name, func(t *testing.T) {
+					file := filepath.Join(t.TempDir(), "page.bin")
+					args := lab.LFTP(lab.OriginV4, way.ca, way.settings+"get -O "+filepath.Dir(file)+" page.bin")
+					if r, err := lab.Run(c.ctx, c.Client, "", args[0], args[1:]...); err != nil {
+						t.Fatalf("%v\n%s", err, r.Stdout)
+					}
+					same(t, "downloaded", c.in(t).readFile(file), page)
+				})
+			}
+			recorded := c.stop()
+			var got []string
+			for _, e := range c.entries() {
+				if e.Protocol != "ftp-data" {
+					continue
+				}
+				got = append(got, e.Outcome)
+				if e.Related == "" || e.Reason != "" {
+					t.Errorf("entry %+v", e)
+				}
+				if e.Outcome == "bumped" {
+					v := c.conversationOf(recorded, e.ends())
+					same(t, "recorded", slices.Concat(v.Streams[0], v.Streams[1]), page)
+				}
+			}
+			slices.Sort(got)
+			if want := "bumped " + tt.active; strings.Join(got, " ") != want {
+				t.Errorf("data connections %v, want %s", got, want)
+			}
+		})
+	}
+}

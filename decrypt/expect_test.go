@@ -1,0 +1,100 @@
+package decrypt
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+func TestExpectations(t *testing.T) {
+	var x expectations
+	now := time.Unix(1_800_000_000, 0)
+	client := netip.MustParseAddr("198.51.100.2")
+	to := netip.MustParseAddrPort("192.0.2.10:40001")
+	in := &Incoming{Client: netip.MustParseAddrPort("[::ffff:198.51.100.2]:50000"), Origin: netip.MustParseAddrPort("[::ffff:192.0.2.10]:40001")}
+	if x.find(in, now, true) != nil {
+		t.Error("expected without an announcement")
+	}
+	x.add(ends{client, to}, &expected{session: "a"}, now)
+	if d := x.find(in, now, false); d == nil || d.session != "a" {
+		t.Errorf("found %+v", d)
+	}
+	if x.find(in, now, true) == nil || x.find(in, now, true) != nil {
+		t.Error("not expected exactly once")
+	}
+	x.add(ends{client, to}, &expected{}, now)
+	if x.find(in, now.Add(expectedFor+1), false) != nil {
+		t.Error("expected for too long")
+	}
+	for i := range 3 * expectedEntries {
+		var address [4]byte
+		binary.BigEndian.PutUint32(address[:], uint32(i))
+		x.add(ends{client, netip.AddrPortFrom(netip.AddrFrom4(address), 20)}, &expected{}, now)
+	}
+	if len(x.entries) > expectedEntries {
+		t.Errorf("%d entries", len(x.entries))
+	}
+	x.add(ends{to.Addr(), to}, &expected{}, now.Add(2*expectedFor))
+	if len(x.entries) > 1 {
+		t.Errorf("%d entries outlived their time", len(x.entries))
+	}
+}
+
+// Nobody can have a connection to a third party taken for a data connection.
+func TestAnnounced(t *testing.T) {
+	client, origin := netip.MustParseAddr("198.51.100.2"), netip.MustParseAddr("192.0.2.10")
+	for _, tt := range []struct {
+		name           string
+		action         policy.Action
+		command, reply string
+		want           map[ends]bool // active
+	}{
+		{"PASV", policy.Bump, "PASV\r\n", "227 (192,0,2,10,4,1)\r\n", map[ends]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
+		{"PASV behind NAT, or elsewhere", policy.Bump, "PASV\r\n", "227 (10,0,0,1,4,1)\r\n", map[ends]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
+		{"EPSV", policy.Bump, "EPSV\r\n", "229 (|||1025|)\r\n", map[ends]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
+		{"PORT", policy.Bump, "PORT 198,51,100,2,4,1\r\n", "200 ok\r\n", map[ends]bool{{origin, netip.AddrPortFrom(client, 1025)}: true}},
+		{"PORT elsewhere", policy.Bump, "PORT 198,51,100,3,4,1\r\n", "200 ok\r\n", nil},
+		{"port of a service", policy.Bump, "PASV\r\nPORT 198,51,100,2,0,22\r\n", "227 (192,0,2,10,3,255)\r\n", nil},
+		{"not to be opened", policy.Tunnel, "PASV\r\n", "227 (192,0,2,10,4,1)\r\n", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			j := &joint{e: new(Engine), in: new(Incoming), s: &Session{
+				ID: "control", Client: netip.AddrPortFrom(client, 50000), Origin: netip.AddrPortFrom(origin, 21), Decision: policy.Decision{Action: tt.action},
+			}}
+			j.watch(true)
+			j.count(ClientToOrigin, []byte(tt.command))
+			j.count(OriginToClient, []byte(tt.reply))
+			if len(j.e.expected.entries) != len(tt.want) {
+				t.Errorf("%d expected, want %d", len(j.e.expected.entries), len(tt.want))
+			}
+			for e, active := range tt.want {
+				d := j.e.expected.entries[e]
+				if d == nil || d.active != active || d.session != "control" || !d.protected {
+					t.Errorf("for %v: %+v", e, d)
+				}
+			}
+		})
+	}
+}
+
+// A data connection that no rule is for is treated as its control session is.
+func TestDecideForData(t *testing.T) {
+	control := policy.Decision{Rule: "ftp", Action: policy.Bump}
+	for _, own := range []policy.Decision{{Rule: policy.Default, Action: policy.Terminate}, {Rule: "ports", Action: policy.Tunnel}} {
+		want := own
+		if own.Rule == policy.Default {
+			want = control
+		}
+		j := &joint{e: &Engine{cfg: Config{Policy: decided(own)}}, s: new(Session), parent: &expected{decision: control}}
+		if j.decide(j.facts()); j.s.Decision != want {
+			t.Errorf("own decision %+v: treated by %+v", own, j.s.Decision)
+		}
+	}
+}
+
+type decided policy.Decision
+
+func (d decided) Decide(*policy.Facts) policy.Decision { return policy.Decision(d) }

@@ -1,0 +1,120 @@
+// Package ftp reads the control connection of an FTP session, in clear, for the data
+// connections that it announces (RFC 959, RFC 2428) and for their protection
+// (RFC 4217). It takes part in nothing and keeps one line a direction.
+package ftp
+
+import (
+	"net/netip"
+	"sync"
+)
+
+// Data is a data connection that is about to be made.
+type Data struct {
+	// Active: the server connects to Address, which is the client's word. Otherwise
+	// the client connects to it, which is the server's word; its address is not
+	// valid where only a port was given (EPSV).
+	Active    bool
+	Address   netip.Addr
+	Port      uint16
+	Protected bool // it begins with TLS, of which the FTP client is the client
+}
+
+// Control is one control connection. It is safe for concurrent use; the two
+// directions may be read by two goroutines.
+type Control struct {
+	mu      sync.Mutex
+	lines   [2]line
+	secured bool // data connections are protected
+	level   byte // of a PROT without a reply, 0 for none
+	passive int  // PASV and EPSV without a reply
+	off     bool // it is no FTP
+}
+
+// maxPassive bounds how many commands are remembered that no reply answers.
+const maxPassive = 100
+
+// NewControl returns a control connection. With secured, data connections are
+// protected unless PROT says otherwise, which a client must say first in a session
+// that has TLS.
+func NewControl(secured bool) *Control { return &Control{secured: secured} }
+
+// Secured says that the control connection has turned to TLS.
+func (c *Control) Secured() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.secured = true
+}
+
+// Client borrows p, what the client sends, and returns what is announced in it, nil
+// for nothing.
+func (c *Control) Client(p []byte) []Data { return c.read(0, p, c.command) }
+
+// Origin is [Control.Client] for what the server sends.
+func (c *Control) Origin(p []byte) []Data { return c.read(1, p, c.reply) }
+
+func (c *Control) read(dir int, p []byte, take func(string) (Data, bool)) (announced []Data) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(p) > 0 && !c.off {
+		rest, whole := c.lines[dir].add(p)
+		p = rest
+		if !whole {
+			break
+		}
+		if d, ok := take(c.lines[dir].take()); ok {
+			announced = append(announced, d)
+		}
+	}
+	return announced
+}
+
+// command takes a line of the client.
+func (c *Control) command(text string) (d Data, ok bool) {
+	verb, argument := cut(text)
+	switch verb {
+	case "EHLO", "HELO":
+		c.off = true
+	case "PROT":
+		if len(argument) == 1 {
+			c.level = argument[0] &^ 0x20
+		}
+	case "PASV", "EPSV":
+		if argument != "ALL" && argument != "all" {
+			c.passive = min(c.passive+1, maxPassive)
+		}
+	case "PORT":
+		d.Address, d.Port, ok = hostPort(argument)
+	case "EPRT":
+		d.Address, d.Port, ok = extended(argument)
+	}
+	d.Active, d.Protected = true, c.secured
+	return d, ok
+}
+
+// reply takes a line of the server.
+func (c *Control) reply(text string) (d Data, ok bool) {
+	if len(text) < 4 || text[3] != ' ' {
+		return d, false // not the last line of a reply
+	}
+	code, rest := text[:3], text[4:]
+	if c.level != 0 && (code[0] == '2' || code[0] >= '4') {
+		if code[0] == '2' {
+			c.secured = c.level == 'P' || c.level == 'E'
+		}
+		c.level = 0
+	}
+	if c.passive == 0 {
+		return d, false
+	}
+	switch code {
+	case "227":
+		d.Address, d.Port, ok = passiveReply(rest)
+	case "229":
+		d.Port, ok = extendedReply(rest)
+	default:
+		return d, false
+	}
+	c.passive--
+	d.Protected = c.secured
+	return d, ok
+}

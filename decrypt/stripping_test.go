@@ -1,0 +1,51 @@
+package decrypt
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/starttls"
+)
+
+func TestUpgraders(t *testing.T) {
+	var u upgraders
+	now := time.Unix(1_800_000_000, 0)
+	a, b := netip.MustParseAddrPort("192.0.2.1:25"), netip.MustParseAddrPort("192.0.2.2:5432")
+	for i, step := range []struct {
+		origin netip.AddrPort
+		offer  starttls.Offer
+		after  time.Duration
+		want   string
+	}{
+		{a, starttls.Unknown, 0, ""},
+		{a, starttls.Omitted, 0, ""},
+		{a, starttls.Refused, 0, "refused"},
+		{a, starttls.Garbled, 0, "stripped"},
+		{a, starttls.Offered, 0, "offered"},
+		{a, starttls.Omitted, time.Hour, "stripped"},
+		{a, starttls.Refused, time.Hour, "stripped"},
+		{a, starttls.Unknown, time.Hour, ""},
+		{b, starttls.Omitted, time.Hour, ""},
+		{b, starttls.Accepted, time.Hour, "used"},
+		{b, starttls.Refused, time.Hour, "stripped"},
+		{a, starttls.Omitted, 25 * time.Hour, ""},
+	} {
+		if got := u.judge(step.origin, step.offer, now.Add(step.after)).String(); got != step.want {
+			t.Errorf("step %d: %q, want %q", i, got, step.want)
+		}
+	}
+}
+
+func TestUpgradersAreBounded(t *testing.T) {
+	var u upgraders
+	for i := range 3 * upgraderEntries {
+		var address [4]byte
+		binary.BigEndian.PutUint32(address[:], uint32(i))
+		u.judge(netip.AddrPortFrom(netip.AddrFrom4(address), 25), starttls.Offered, time.Unix(0, 0))
+	}
+	if len(u.entries) > upgraderEntries {
+		t.Errorf("%d entries", len(u.entries))
+	}
+}
