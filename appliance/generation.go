@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 
+	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/certs/fetch"
@@ -21,6 +22,8 @@ type generation struct {
 	policy      *policy.Table
 	forger      *certs.Forger
 	authorities *authorities
+	page        *blockpage.Page
+	early       bool // proxy requests are refused, not what follows them
 }
 
 // observe adds the metrics that are read from elsewhere.
@@ -81,6 +84,11 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if a.feed.keys != nil {
 		keys = a.feed.keys.writer
 	}
+	page, err := blockpage.Load(cfg.Block.Page)
+	if err != nil {
+		return nil, err
+	}
+	reset := cfg.Block.Answer == config.ResetRefused
 	engine, err := decrypt.New(decrypt.Config{
 		KeyLog:             keys,
 		Policy:             table,
@@ -93,6 +101,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		OnInvalid:          onInvalid(cfg.Origin.OnInvalid),
 		HandshakeReason:    func(err error) string { return string(certs.ReasonOf(err)) },
 		CertificateRequest: certificateRequest(cfg.Origin.ClientCertificate),
+		Refusal:            decrypt.Refusal{Reset: reset, Page: page.Serve, HTTPS: cfg.Block.HTTPS},
 		ClientMinVersion:   cfg.Client.MinTLS,
 		OriginMinVersion:   cfg.Origin.MinTLS,
 		HandshakeTimeout:   cfg.Client.HandshakeTimeout,
@@ -102,7 +111,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generation{engine, table, forger, authorities}, nil
+	return &generation{engine, table, forger, authorities, page, !reset && !cfg.Block.HTTPS}, nil
 }
 
 // NewPolicy builds the rule table that cfg describes.
@@ -177,7 +186,7 @@ func (a *Appliance) install(g *generation) {
 	}
 }
 
-// Reload puts policy, leaf, client, origin and the session limit of cfg in force
+// Reload puts policy, block, leaf, client, origin and the session limit of cfg in force
 // for sessions that begin from now on, and loads the authorities again. Changes
 // elsewhere need a restart and are listed in the log. On error the running
 // configuration stays.

@@ -38,7 +38,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
 		if j.e.cfg.CertificateRequest == BlockRequest || upgraded {
-			return fail(reasonClientCert, err, alertHandshakeFailure)
+			return refusal(reasonClientCert, err, alertHandshakeFailure)
 		}
 		return j.startOver(ctx)
 	case errors.As(err, new(*failure)):
@@ -57,7 +57,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 		case how == PassOn && !upgraded:
 			return j.startOver(ctx)
 		case how != Untrusted || j.originTLS == nil:
-			return fail(reason, err, alertBadCertificate)
+			return refusal(reason, err, alertBadCertificate)
 		}
 		trusted = false
 	}

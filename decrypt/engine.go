@@ -67,6 +67,7 @@ type Config struct {
 	// "" if it failed for another reason than trust; nil: always "".
 	HandshakeReason    func(err error) string
 	CertificateRequest CertificateRequest
+	Refusal            Refusal // what clients of refused sessions are told
 
 	ClientMinVersion uint16        // default TLS 1.2
 	OriginMinVersion uint16        // default TLS 1.2
@@ -120,7 +121,7 @@ func (e *Engine) Serve(ctx context.Context, in *Incoming) {
 	s := newSession(in)
 	j := &joint{e: e, s: s, in: in, client: newLeg(in.Conn)}
 	stop := context.AfterFunc(ctx, j.cancel)
-	err := j.carry(ctx)
+	err := j.refuse(ctx, j.carry(ctx))
 	stop()
 	j.finish(err)
 	s.End = time.Now()

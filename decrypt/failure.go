@@ -37,6 +37,9 @@ type failure struct {
 	reason string
 	err    error
 	alert  alert // to be sent to the client if its handshake has not begun, 0 for none
+
+	refused bool // the origin is not let through
+	told    bool // the client was told why
 }
 
 func (f *failure) Error() string {
@@ -48,7 +51,9 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-func fail(reason string, err error, a alert) error { return &failure{reason, err, a} }
+func fail(reason string, err error, a alert) error {
+	return &failure{reason: reason, err: err, alert: a}
+}
 
 // alert is the description of a fatal TLS alert (RFC 8446, Section 6.2).
 type alert uint8

@@ -31,6 +31,7 @@ type Session struct {
 	Outcome   Outcome
 	Reason    string // fixed word, "" for a session that ended in order
 	Err       error  // detail behind Reason, may be nil
+	Notice    Notice // what the client was told of a refusal
 	ClientTLS LegTLS
 	OriginTLS LegTLS
 

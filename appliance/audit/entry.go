@@ -31,6 +31,7 @@ type Entry struct {
 	Action   string         `json:"action"` // empty if the session ended before policy was asked
 	Outcome  string         `json:"outcome"`
 	Reason   string         `json:"reason"` // empty for a session that ended in order
+	Notice   string         `json:"notice"` // how the client of a refused session was told: reset, alert, page, line, proxy; else empty
 
 	TLSClient    *ClientTLS        `json:"tls_client"` // null for a leg without TLS
 	TLSOrigin    *OriginTLS        `json:"tls_origin"` // null for a leg without TLS
@@ -120,7 +121,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Session: s.ID, Intake: s.Intake,
 		Client: unmap(s.Client), Origin: unmap(s.Origin),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
-		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
+		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason, Notice: s.Notice.String(),
 		ForgedSerial: s.ForgedSerial,
 		Octets: Octets{
 			ClientToOrigin: s.Octets(decrypt.ClientToOrigin),

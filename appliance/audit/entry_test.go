@@ -77,6 +77,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "action": "bump",
  "outcome": "bumped",
  "reason": "client-reset",
+ "notice": "",
  "tls_client": {
   "version": "1.3",
   "cipher": "TLS_AES_128_GCM_SHA256",
@@ -151,7 +152,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","rule":"","action":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
+		`"protocol":"","rule":"","action":"","outcome":"failed","reason":"","notice":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":""}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

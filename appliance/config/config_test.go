@@ -123,6 +123,7 @@ func TestFullFile(t *testing.T) {
 			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: Drop,
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
+		Block:  Refusal{Answer: Tell, Page: "testdata/block.html", HTTPS: true},
 		Audit:  Audit{File: "stdout"},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20},
 	}
@@ -164,7 +165,7 @@ func TestExampleFile(t *testing.T) {
 		want, got any
 	}{
 		{"leaf", d.Leaf, c.Leaf}, {"client", d.Client, c.Client}, {"origin", d.Origin, c.Origin},
-		{"audit", d.Audit, c.Audit}, {"admin", d.Admin, c.Admin}, {"limits", d.Limits, c.Limits},
+		{"block", d.Block, c.Block}, {"audit", d.Audit, c.Audit}, {"admin", d.Admin, c.Admin}, {"limits", d.Limits, c.Limits},
 		{"rotate", DefaultMirror("", PCAPNG).Rotate, c.Mirrors[1].Rotate},
 	} {
 		if diff := cmp.Diff(row.want, row.got); diff != "" {

@@ -204,7 +204,7 @@ func (c *scene) curl(args ...string) string {
 
 // entry is the part of an audit entry that tests ask for.
 type entry struct {
-	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Outcome, Reason string
+	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Outcome, Reason, Notice string
 
 	Client, Origin netip.AddrPort
 	TLSClient      *struct{ Version, JA4 string }                 `json:"tls_client"`

@@ -79,6 +79,11 @@ var bans = []ban{
 		reason: "everybody may read the page: it reaches nothing but certificates",
 	},
 	{
+		from:   "appliance/blockpage",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance"},
+		reason: "every client reaches the page: it knows the session that was refused and nothing else",
+	},
+	{
 		from:   "appliance/config",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/intake"},
 		reason: "configuration is data; appliance puts it to use",
