@@ -60,10 +60,17 @@ func refusal(reason string, err error, a alert) error {
 }
 
 // refuse tells the client of a session that ended with err why, if it was
-// refused. It returns err.
+// refused, and sees to it that what it was told arrives. It returns err.
 func (j *joint) refuse(ctx context.Context, err error) error {
 	var f *failure
-	if !errors.As(err, &f) || !f.refused && j.s.Outcome != Terminated {
+	switch {
+	case !errors.As(err, &f):
+		return err
+	case f.reason == reasonClientTLS && !isTimeout(f.err): // crypto/tls has sent an alert
+		f.told = true
+		j.depart()
+		return err
+	case !f.refused && j.s.Outcome != Terminated:
 		return err
 	}
 	j.s.Reason = f.reason // for the page

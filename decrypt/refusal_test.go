@@ -285,3 +285,31 @@ func TestPrintable(t *testing.T) {
 		t.Errorf("%d octets", len(got))
 	}
 }
+
+// chatty says more than it is asked for behind its hello.
+type chatty struct{ net.Conn }
+
+func (c chatty) Write(p []byte) (int, error) {
+	if _, err := c.Conn.Write(append(p[:len(p):len(p)], make([]byte, 100_000)...)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// TestAlertArrives: a client whose handshake fails reads why, though it had sent
+// octets that nobody reads.
+func TestAlertArrives(t *testing.T) {
+	b := newTLSTestbed(t, echo, nil, nil)
+	conn := b.dial()
+	err := tls.Client(chatty{conn}, &tls.Config{ServerName: "www.example.test", MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}).Handshake()
+	if err == nil || !strings.Contains(err.Error(), "protocol version not supported") {
+		t.Errorf("client saw %v", err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("behind the alert: %v", err)
+	}
+	conn.Close()
+	if s := b.session(); s.Reason != reasonClientTLS || s.Outcome != Failed || s.Notice != NoticeNone {
+		t.Errorf("session %+v", s)
+	}
+}

@@ -29,6 +29,7 @@ var Packages = []Package{
 	{"dovecot-imapd", "dovecot", "test"},
 	{"dovecot-pop3d", "", "test"},
 	{"openssl", "openssl", "test"},
+	{"sslscan", "sslscan", "test"},
 	{"libio-socket-inet6-perl", "", "test"}, // swaks over IPv6
 	{"bpftool", "bpftool", "test"},
 	{"netcat-openbsd", "nc", "test"},
