@@ -67,7 +67,8 @@ type Config struct {
 	// "" if it failed for another reason than trust; nil: always "".
 	HandshakeReason    func(err error) string
 	CertificateRequest CertificateRequest
-	Refusal            Refusal // what clients of refused sessions are told
+	ECH                ECHAction // of hellos known to hide another, where the policy says bump
+	Refusal            Refusal   // what clients of refused sessions are told
 
 	ClientMinVersion uint16        // default TLS 1.2
 	OriginMinVersion uint16        // default TLS 1.2
@@ -83,6 +84,7 @@ type Engine struct {
 	log      *slog.Logger
 	checks   checkCache
 	stubborn stubborn
+	ech      echCache
 }
 
 // New returns an engine.

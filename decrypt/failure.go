@@ -24,6 +24,7 @@ const (
 	reasonClientTLS    = "client-handshake"
 	reasonClientCert   = "client-certificate" // the origin asks for one
 	reasonForge        = "forge"
+	reasonECH          = "ech-required"      // the client hides its hello, and insists
 	reasonPipelined    = "pipelined-upgrade" // octets smuggled around STARTTLS
 	reasonClientReset  = "client-reset"
 	reasonOriginReset  = "origin-reset"
@@ -66,6 +67,7 @@ const (
 	alertInternalError    alert = 80
 
 	alertNoApplicationProtocol alert = 120 // RFC 7301, Section 3.2
+	alertECHRequired           alert = 121 // RFC 9849, Section 5
 )
 
 // record returns the alert as a plaintext record, as a server sends it in answer

@@ -96,7 +96,7 @@ func (j *joint) notify(ctx context.Context, f *failure) Notice {
 	hello, _, err := clienthello.Parse(j.client.unread())
 	switch page := j.e.cfg.Refusal.Page; {
 	case err == nil && page != nil && j.e.cfg.Refusal.HTTPS && j.progress.Load() == 0: // after STARTTLS nobody reads pages
-		return j.securePage(ctx, hello, f.reason == reasonPolicy)
+		return j.securePage(ctx, hello, f.reason == reasonPolicy || f.reason == reasonECH)
 	case err == nil:
 		return NoticeAlert
 	case page != nil && (j.s.Protocol == "http" || j.s.Protocol == "http2"):

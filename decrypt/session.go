@@ -52,6 +52,7 @@ type LegTLS struct {
 	Version uint16 // tls.VersionTLS12, ...
 	Cipher  uint16
 	JA4     string // client leg: fingerprint of the client's hello
+	ECH     ECH    // client leg
 
 	ChainSHA256 string // origin leg: hash over the DER of the whole chain, hexadecimal
 	Verdict     string // origin leg: "ok" or a reason

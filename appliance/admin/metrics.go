@@ -27,6 +27,7 @@ type Metrics struct {
 	octets     *prometheus.CounterVec   // direction
 	verdicts   *prometheus.CounterVec   // reason
 	revocation *prometheus.CounterVec   // status
+	ech        *prometheus.CounterVec   // state
 	handshakes *prometheus.HistogramVec // leg, result
 	frames     *prometheus.CounterVec   // sink
 	mirrored   *prometheus.CounterVec   // sink
@@ -56,6 +57,7 @@ func NewMetrics(version string) *Metrics {
 		octets:     counter("relayed_octets_total", "Octets of application data relayed by sessions that have ended.", "direction"),
 		verdicts:   counter("origin_verdicts_total", "Judgements of origins, ok or why they failed.", "reason"),
 		revocation: counter("origin_revocation_checks_total", "Judgements of origins by what was learned of revocation.", "status"),
+		ech:        counter("ech_hellos_total", "Sessions with Encrypted Client Hello: offered (real or not), insisted (real), known (to be real).", "state"),
 		frames:     counter("mirror_frames_total", "Frames delivered to a sink.", "sink"),
 		mirrored:   counter("mirror_octets_total", "Octets of sessions delivered to a sink.", "sink"),
 		lost:       counter("mirror_lost_octets_total", "Octets of sessions that did not reach a sink.", "sink", "reason"),
@@ -70,7 +72,7 @@ func NewMetrics(version string) *Metrics {
 		}, []string{"leg", "result"}),
 	}
 	m.registry.MustRegister(
-		m.open, m.sessions, m.octets, m.verdicts, m.revocation, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
+		m.open, m.sessions, m.octets, m.verdicts, m.revocation, m.ech, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
 		m.streams, m.rendered, m.replaced, m.raw,
 		buildInfo(version),
 		collectors.NewGoCollector(),
@@ -130,6 +132,9 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	}
 	if v := s.OriginTLS.Verdict; v != "" {
 		m.verdicts.WithLabelValues(m.reasons.bound(v)).Inc()
+	}
+	if state := s.ClientTLS.ECH; state != decrypt.ECHNone {
+		m.ech.WithLabelValues(state.String()).Inc()
 	}
 	if status := s.OriginTLS.Revocation; status != "" {
 		m.revocation.WithLabelValues(m.statuses.bound(status)).Inc()

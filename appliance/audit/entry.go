@@ -47,6 +47,7 @@ type ClientTLS struct {
 	Version string `json:"version"` // "1.2", "1.3"; empty if no handshake was finished
 	Cipher  string `json:"cipher"`  // IANA name
 	JA4     string `json:"ja4"`
+	ECH     string `json:"ech"` // Encrypted Client Hello: offered (real or not), insisted (real, the client gave up), known (it had insisted before); else empty
 }
 
 // OriginTLS describes the origin leg.
@@ -133,7 +134,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		e.Action = s.Decision.Action.String()
 	}
 	if l := s.ClientTLS; l != (decrypt.LegTLS{}) {
-		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4}
+		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4, ECH: l.ECH.String()}
 	}
 	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
 		e.TLSOrigin = &OriginTLS{

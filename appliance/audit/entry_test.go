@@ -81,7 +81,8 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "tls_client": {
   "version": "1.3",
   "cipher": "TLS_AES_128_GCM_SHA256",
-  "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1"
+  "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1",
+  "ech": ""
  },
  "tls_origin": {
   "version": "1.2",

@@ -4,6 +4,7 @@ package blockpage
 var explanations = map[string]string{
 	"policy":              "A rule of this network does not allow this connection.",
 	"name-mismatch-check": "The name that was asked for does not belong to the server that the connection goes to.",
+	"ech-required":        "The name of the site was hidden from this network, which does not allow that.",
 	"client-certificate":  "The server asks for a certificate of yours, which cannot be given through this network.",
 	"expired":             "The server's certificate has expired.",
 	"not-yet-valid":       "The server's certificate is not valid yet.",

@@ -101,7 +101,7 @@ func defaults(state string) *Config {
 		Leaf:   defaultLeaf,
 		Client: defaultClient,
 		Origin: defaultOrigin(),
-		Policy: Policy{Default: policy.Bump},
+		Policy: Policy{Default: policy.Bump, ECH: BumpECH},
 		Block:  defaultRefusal,
 		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl")},
 		Admin:  Admin{Listen: "127.0.0.1:8090"},

@@ -100,7 +100,7 @@ func TestFullFile(t *testing.T) {
 			ClientCertificate: NoCertificate,
 			ALPNOffer:         []string{"http/1.1"},
 		},
-		Policy: Policy{Default: policy.Terminate, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
+		Policy: Policy{Default: policy.Terminate, ECH: TunnelECH, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
 			{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
 			{Name: "clinic",
 				Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},

@@ -207,7 +207,7 @@ type entry struct {
 	Session, Intake, SNI, ALPN, Protocol, Rule, Action, Outcome, Reason, Notice string
 
 	Client, Origin netip.AddrPort
-	TLSClient      *struct{ Version, JA4 string }                 `json:"tls_client"`
+	TLSClient      *struct{ Version, JA4, ECH string }            `json:"tls_client"`
 	TLSOrigin      *struct{ Version, Verdict, Revocation string } `json:"tls_origin"`
 	ForgedSerial   string                                         `json:"forged_serial"`
 	CommunityID    string                                         `json:"community_id"`
