@@ -221,6 +221,22 @@ func (a *Appliance) serve(ctx context.Context, in *decrypt.Incoming) {
 	a.engine.Load().Serve(ctx, in)
 }
 
+// forbid is asked by intakes before they accept a proxy request: it refuses with
+// a page what policy terminates whatever follows.
+func (a *Appliance) forbid(in *decrypt.Incoming) (page []byte, forbidden bool) {
+	g := a.engine.Load()
+	if !g.early {
+		return nil, false
+	}
+	s := g.Forbid(in)
+	if s == nil {
+		return nil, false
+	}
+	a.metrics.SessionOpened(in.Intake)
+	a.ended(s, nil)
+	return g.page.HTML(s), true
+}
+
 // ended is the engine's observer.
 func (a *Appliance) ended(s *decrypt.Session, t decrypt.Stream) {
 	a.metrics.SessionEnded(s)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 
+	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/certs/fetch"
@@ -22,6 +23,8 @@ type generation struct {
 	relieves    bool // sessions are tunneled, not refused, where room is short
 	forger      *certs.Forger
 	authorities *authorities
+	page        *blockpage.Page
+	early       bool // proxy requests are refused, not what follows them
 }
 
 // observe adds the metrics that are read from elsewhere.
@@ -88,6 +91,11 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if relieves {
 		decides = relief{table, a.headroom}
 	}
+	page, err := blockpage.Load(cfg.Block.Page)
+	if err != nil {
+		return nil, err
+	}
+	reset := cfg.Block.Answer == config.ResetRefused
 	engine, err := decrypt.New(decrypt.Config{
 		ByName:             cfg.Origin.Resolve == config.ResolveSNI,
 		Names:              names(cfg.Policy),
@@ -103,6 +111,8 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		OnInvalid:          onInvalid(cfg.Origin.OnInvalid),
 		HandshakeReason:    func(err error) string { return string(certs.ReasonOf(err)) },
 		CertificateRequest: certificateRequest(cfg.Origin.ClientCertificate),
+		ECH:                echAction(cfg.Policy.ECH),
+		Refusal:            decrypt.Refusal{Reset: reset, Page: page.Serve, HTTPS: cfg.Block.HTTPS},
 		ClientMinVersion:   cfg.Client.MinTLS,
 		OriginMinVersion:   cfg.Origin.MinTLS,
 		HandshakeTimeout:   cfg.Client.HandshakeTimeout,
@@ -112,7 +122,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generation{engine, table, relieves, forger, authorities}, nil
+	return &generation{engine, table, relieves, forger, authorities, page, !reset && !cfg.Block.HTTPS}, nil
 }
 
 func onInvalid(o config.OnInvalid) func(string) decrypt.Response {
@@ -125,6 +135,16 @@ func onInvalid(o config.OnInvalid) func(string) decrypt.Response {
 		}
 		return decrypt.Block
 	}
+}
+
+func echAction(a config.ECHAction) decrypt.ECHAction {
+	switch a {
+	case config.TunnelECH:
+		return decrypt.TunnelECH
+	case config.BlockECH:
+		return decrypt.BlockECH
+	}
+	return decrypt.BumpECH
 }
 
 func certificateRequest(c config.CertificateRequest) decrypt.CertificateRequest {
@@ -154,7 +174,7 @@ func (a *Appliance) install(g *generation) {
 	}
 }
 
-// Reload puts policy, leaf, client, origin and the session limit of cfg in force
+// Reload puts policy, block, leaf, client, origin and the session limit of cfg in force
 // for sessions that begin from now on, and loads the authorities again. Changes
 // elsewhere need a restart and are listed in the log. On error the running
 // configuration stays.

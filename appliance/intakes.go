@@ -43,6 +43,7 @@ func (a *Appliance) openIntake(c config.Intake) (intake.Intake, error) {
 	}
 	switch c.Mode {
 	case config.Explicit:
+		o.Forbid = a.forbid
 		o.Pages = map[string]http.Handler{publish.Host: publish.Handler(a.material)}
 		return intake.NewExplicit(c.Listen, o)
 	case config.Static:

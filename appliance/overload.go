@@ -58,13 +58,13 @@ const overload = "overload"
 
 // relief tunnels what would be decrypted while there is no room for that.
 type relief struct {
-	decrypt.Policy
+	*policy.Table
 	headroom *headroom.Headroom
 }
 
 // Decide implements [decrypt.Policy].
 func (r relief) Decide(f *policy.Facts) policy.Decision {
-	d := r.Policy.Decide(f)
+	d := r.Table.Decide(f)
 	if d.Action != policy.Bump || d.Pending { // it is asked again
 		return d
 	}

@@ -44,7 +44,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
 		if j.e.cfg.CertificateRequest == BlockRequest || j.upgraded() {
-			return fail(reasonClientCert, err, alertHandshakeFailure)
+			return refusal(reasonClientCert, err, alertHandshakeFailure)
 		}
 		j.teach(learn.ClientCertificate, "requested")
 		return j.startOver(ctx)
@@ -70,7 +70,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 		case how == PassOn && !j.upgraded():
 			return j.startOver(ctx)
 		case how != Untrusted || j.originTLS == nil:
-			return fail(reason, err, alertBadCertificate)
+			return refusal(reason, err, alertBadCertificate)
 		}
 		trusted = false
 	}

@@ -24,6 +24,7 @@ type dialogue struct {
 	follower *starttls.Dialogue // nil: nothing to follow (yet)
 	decided  bool               // the policy was asked with the protocol known
 	upgraded bool
+	refused  bool // by the policy, when the protocol was known
 	held     bool // the client's octets wait for an answer of the origin
 	spans    []starttls.Span
 	parts    []Part
@@ -73,12 +74,15 @@ func (j *joint) converse(ctx context.Context) error {
 	if d.follower != nil {
 		j.s.StartTLS = j.e.upgraders.judge(j.s.Origin, d.follower.Offer(), time.Now())
 	}
-	if err != nil || !d.upgraded {
+	if err != nil || !d.upgraded && !d.refused {
 		return err
 	}
 	for _, l := range []*leg{j.client, j.origin} {
 		l.poked.Store(false)
 		l.SetDeadline(time.Time{})
+	}
+	if d.refused {
+		return fail(reasonPolicy, nil, 0)
 	}
 	j.s.Outcome = Failed
 	if c := j.control.Load(); c != nil {
@@ -197,7 +201,7 @@ func (d *dialogue) firstOfData(dir Direction, from *leg) {
 func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state starttls.State, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.upgraded {
+	if d.upgraded || d.refused {
 		return 0, starttls.Upgraded, nil
 	}
 	d.heard[dir] = d.heard[dir] || len(p) > 0
@@ -216,8 +220,12 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	default:
 		d.spans, n, state = d.follower.Origin(p, d.spans)
 	}
-	if err := d.recognize(); err != nil {
-		return 0, 0, err
+	if d.recognize(); d.refused {
+		for _, l := range []*leg{d.j.client, d.j.origin} {
+			l.SetWriteDeadline(time.Now().Add(lingering)) // nobody waits for a peer that does not read
+			l.poke()
+		}
+		return 0, starttls.Upgraded, nil
 	}
 	if state == starttls.Violation {
 		return 0, state, fail(reasonPipelined, nil, 0)
@@ -254,13 +262,13 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 }
 
 // recognize asks the policy again as soon as the protocol is known.
-func (d *dialogue) recognize() error {
+func (d *dialogue) recognize() {
 	proto := d.proto
 	if d.follower != nil {
 		proto = d.follower.Protocol()
 	}
 	if d.decided || proto == sniff.Unknown || proto == sniff.Greeting220 {
-		return nil
+		return
 	}
 	d.decided = true
 	d.j.s.Protocol = proto.String()
@@ -270,13 +278,12 @@ func (d *dialogue) recognize() error {
 	switch d.j.decide(d.j.facts()) {
 	case policy.Terminate:
 		d.j.s.Outcome = Terminated
-		return fail(reasonPolicy, nil, 0)
+		d.refused = true
 	case policy.Bump:
 		d.j.s.Outcome = Passed
 	default:
 		d.j.s.Outcome = Tunneling
 	}
-	return nil
 }
 
 // httpHost reads the client's first request as far as its Host.

@@ -1,25 +1,90 @@
 package decrypt
 
 import (
-	"crypto/ecdh"
-	"crypto/rand"
-	"encoding/binary"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
 	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/lab"
 )
 
-// echConfig is a list of one configuration for encrypted hellos (RFC 9849, Section
-// 4) whose key nobody has.
-func echConfig(t *testing.T) []byte {
-	t.Helper()
-	key, err := ecdh.X25519().GenerateKey(rand.Reader)
+// TestECH has a client with a key of its origin's hide a name behind the public
+// one.
+func TestECH(t *testing.T) {
+	list, _, err := lab.NewECH("www.example.test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	vector := func(b, v []byte) []byte { return append(binary.BigEndian.AppendUint16(b, uint16(len(v))), v...) }
-	body := vector([]byte{7, 0x00, 0x20}, key.PublicKey().Bytes()) // identifier, DHKEM(X25519, HKDF-SHA256)
-	body = vector(body, []byte{0, 1, 0, 1})                        // HKDF-SHA256, AES-128-GCM
-	const name = "public.example.test"
-	body = append(append(body, 32, byte(len(name))), name...)
-	body = vector(body, nil)
-	return vector(nil, vector([]byte{0xfe, 0x0d}, body))
+	hiding := func(c *tls.Config) {
+		c.ServerName, c.EncryptedClientHelloConfigList, c.MinVersion = "hidden.example.test", list, tls.VersionTLS13
+	}
+	for _, tt := range []struct {
+		how     ECHAction
+		outcome Outcome // of the second session
+		reason  string
+		state   ECH
+	}{
+		{BumpECH, Bumped, "ech-required", ECHInsisted},
+		{TunnelECH, Tunneling, "", ECHKnown},
+		{BlockECH, Terminated, "ech-required", ECHKnown},
+	} {
+		t.Run(fmt.Sprint(tt.outcome), func(t *testing.T) {
+			b := newTLSTestbed(t, echo, nil, func(b *testbed) { b.cfg.ECH, b.cfg.Tap = tt.how, nil })
+			c := b.client(hiding)
+			_, err := c.Write([]byte("x"))
+			if rejected := (*tls.ECHRejectionError)(nil); !errors.As(err, &rejected) || len(rejected.RetryConfigList) != 0 {
+				t.Errorf("client saw %v", err)
+			}
+			c.Close()
+			if s := b.session(); s.SNI != "www.example.test" || s.Reason != "ech-required" || s.ClientTLS.ECH != ECHInsisted || s.Octets(0) != 0 {
+				t.Errorf("first session %+v", s)
+			}
+
+			c = b.client(hiding) // what a browser does not do, and others may
+			_, err = c.Write([]byte("x"))
+			if err == nil {
+				t.Error("ECH was accepted")
+			}
+			c.Close()
+			s := b.session()
+			if s.Outcome != tt.outcome || s.Reason != tt.reason && tt.outcome != Tunneling || s.ClientTLS.ECH != tt.state {
+				t.Errorf("second session %+v", s)
+			}
+
+			c = b.client(nil) // and without hiding, what browsers do
+			if _, err := c.Write([]byte("x")); err != nil {
+				t.Error(err)
+			}
+			io.ReadFull(c, make([]byte, 1))
+			c.Close()
+			if s := b.session(); s.Outcome != Bumped || s.ClientTLS.ECH != ECHNone {
+				t.Errorf("third session %+v", s)
+			}
+		})
+	}
+}
+
+// TestECHCache: what one client does is nothing to another, and the memory is
+// bounded.
+func TestECHCache(t *testing.T) {
+	var c echCache
+	now := time.Now()
+	key := echKey{netip.MustParseAddr("10.0.0.1"), "a.test", netip.MustParseAddrPort("192.0.2.1:443")}
+	c.add(key, now)
+	other := key
+	other.client = netip.MustParseAddr("10.0.0.2")
+	if !c.known(key, now.Add(echLifetime-time.Second)) || c.known(key, now.Add(echLifetime)) || c.known(other, now) {
+		t.Error("remembered for others, for too long, or not at all")
+	}
+	for i := range 3 * echEntries {
+		key.name = fmt.Sprint(i)
+		c.add(key, now)
+	}
+	if len(c.entries) > echEntries {
+		t.Errorf("%d entries", len(c.entries))
+	}
 }

@@ -81,6 +81,8 @@ type Config struct {
 	// "" if it failed for another reason than trust; nil: always "".
 	HandshakeReason    func(err error) string
 	CertificateRequest CertificateRequest
+	ECH                ECHAction // of hellos known to hide another, where the policy says bump
+	Refusal            Refusal   // what clients of refused sessions are told
 
 	ClientMinVersion uint16        // default TLS 1.2
 	OriginMinVersion uint16        // default TLS 1.2
@@ -100,6 +102,7 @@ type Engine struct {
 	lookups   chan struct{}
 	upgraders upgraders
 	expected  expectations
+	ech       echCache
 }
 
 // New returns an engine.
@@ -141,7 +144,7 @@ func (e *Engine) Serve(ctx context.Context, in *Incoming) {
 	s := newSession(in)
 	j := &joint{e: e, s: s, in: in, client: newLeg(in.Conn)}
 	stop := context.AfterFunc(ctx, j.cancel)
-	err := j.carry(ctx)
+	err := j.refuse(ctx, j.carry(ctx))
 	stop()
 	j.finish(err)
 	if j.stopLookup != nil {

@@ -27,6 +27,7 @@ const (
 	reasonForge        = "forge"
 	reasonTooLate      = "too-late"          // not to be bumped, which came out after STARTTLS
 	reasonMismatch     = "sni-mismatch"      // of the host inside, which is given the action terminate
+	reasonECH          = "ech-required"      // the client hides its hello, and insists
 	reasonPipelined    = "pipelined-upgrade" // octets smuggled around STARTTLS
 	reasonClientReset  = "client-reset"
 	reasonOriginReset  = "origin-reset"
@@ -40,6 +41,9 @@ type failure struct {
 	reason string
 	err    error
 	alert  alert // to be sent to the client if its handshake has not begun, 0 for none
+
+	refused bool // the origin is not let through
+	told    bool // the client was told why
 }
 
 func (f *failure) Error() string {
@@ -51,7 +55,9 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-func fail(reason string, err error, a alert) error { return &failure{reason, err, a} }
+func fail(reason string, err error, a alert) error {
+	return &failure{reason: reason, err: err, alert: a}
+}
 
 // alert is the description of a fatal TLS alert (RFC 8446, Section 6.2).
 type alert uint8
@@ -68,6 +74,7 @@ const (
 	alertInsufficientSecurity alert = 71
 
 	alertNoApplicationProtocol alert = 120 // RFC 7301, Section 3.2
+	alertECHRequired           alert = 121 // RFC 9849, Section 5
 )
 
 // record returns the alert as a plaintext record, as a server sends it in answer

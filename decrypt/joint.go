@@ -237,7 +237,7 @@ func (j *joint) finish(err error) {
 		}
 		j.stream.Close()
 	}
-	if err == nil || f != nil && f.alert != 0 {
+	if err == nil || f != nil && (f.alert != 0 || f.told) {
 		j.client.close()
 	} else {
 		j.client.abort()

@@ -50,7 +50,9 @@ const hush = 2 * time.Second
 // proven reports whether a refusal of the leaf says something of the client: it
 // was ours, the origin has proven the name it is for, and it is no data connection,
 // which a client may give up at any time.
-func (j *joint) proven() bool { return len(j.own) == 0 && j.parent == nil && j.s.OriginTLS.Verdict == "ok" }
+func (j *joint) proven() bool {
+	return len(j.own) == 0 && j.parent == nil && j.s.OriginTLS.Verdict == "ok"
+}
 
 // left reports whether the client has ended the connection before it could see
 // our leaf. Nothing is consumed.
@@ -64,7 +66,7 @@ func (j *joint) left() bool {
 // refused notes that the client's handshake failed, if that was because of the
 // leaf. left says that the client had ended before it was sent.
 func (j *joint) refused(err error, left bool) {
-	switch word := cmp.Or(refusal(err), j.client.trail.refusal(err)); {
+	switch word := cmp.Or(refusalIn(err), j.client.trail.refusalIn(err)); {
 	case word != "":
 		j.s.Refusal = word
 	case errors.Is(err, io.EOF) && !left:
@@ -89,7 +91,7 @@ func (j *joint) received(err error) error {
 		return err
 	}
 	f := (*failure)(nil)
-	if errors.As(err, &f) && f.reason == reasonClientReset && refusal(f.err) != "" {
+	if errors.As(err, &f) && f.reason == reasonClientReset && refusalIn(f.err) != "" {
 		j.refused(f.err, false)
 		return fail(reasonClientTLS, f.err, 0)
 	}
@@ -112,8 +114,8 @@ var refusals = map[alert]string{
 	48: "unknown_ca",
 }
 
-// refusal returns the word for the alert behind err, "" if it is another error.
-func refusal(err error) string {
+// refusalIn returns the word for the alert behind err, "" if it is another error.
+func refusalIn(err error) string {
 	said := remoteAlert(err)
 	for a, word := range refusals {
 		if said == tls.AlertError(a).Error() { // crypto/tls has no type for it outside QUIC
@@ -141,7 +143,7 @@ func (t *trail) add(p []byte) {
 // refusal returns the word for an alert in clear where one in TLS 1.3 was due
 // encrypted. That is how OpenSSL refuses a certificate, since it has no keys in
 // force before its Finished; crypto/tls takes it for a record that was tampered with.
-func (t *trail) refusal(err error) string {
+func (t *trail) refusalIn(err error) string {
 	local := (*net.OpError)(nil)
 	if !errors.As(err, &local) || local.Op != "local error" || local.Err == nil || local.Err.Error() != tls.AlertError(alertBadRecordMAC).Error() {
 		return ""

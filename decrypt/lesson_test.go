@@ -288,10 +288,10 @@ func TestTrail(t *testing.T) {
 		octets := []byte{9, 9, 9, 9, 9, 9, 9, 9, recordAlert, 3, 3, 0, 2, 2, 42}
 		tr.add(octets[:8+cut])
 		tr.add(octets[8+cut:])
-		if got := tr.refusal(mac); got != "bad_certificate" {
+		if got := tr.refusalIn(mac); got != "bad_certificate" {
 			t.Errorf("cut at %d: %q", cut, got)
 		}
-		if tr.refusal(io.EOF) != "" || (&trail{}).refusal(mac) != "" {
+		if tr.refusalIn(io.EOF) != "" || (&trail{}).refusalIn(mac) != "" {
 			t.Error("a refusal without an alert")
 		}
 	}
@@ -311,7 +311,7 @@ func TestIncapable(t *testing.T) {
 			t.Errorf("%v: %t", tt.err, got)
 		}
 	}
-	if got := refusal(&net.OpError{Op: "remote error", Err: tls.AlertError(48)}); got != "unknown_ca" || strings.Contains(refusal(tls.AlertError(48)), "u") {
+	if got := refusalIn(&net.OpError{Op: "remote error", Err: tls.AlertError(48)}); got != "unknown_ca" || strings.Contains(refusalIn(tls.AlertError(48)), "u") {
 		t.Errorf("unknown_ca is %q", got)
 	}
 }

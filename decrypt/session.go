@@ -40,6 +40,7 @@ type Session struct {
 	Outcome   Outcome
 	Reason    string // fixed word, "" for a session that ended in order
 	Err       error  // detail behind Reason, may be nil
+	Notice    Notice // what the client was told of a refusal
 	ClientTLS LegTLS
 	OriginTLS LegTLS
 
@@ -86,6 +87,7 @@ type LegTLS struct {
 	Version uint16 // tls.VersionTLS12, ...
 	Cipher  uint16
 	JA4     string // client leg: fingerprint of the client's hello
+	ECH     ECH    // client leg
 
 	ChainSHA256 string // origin leg: hash over the DER of the whole chain, hexadecimal
 	Verdict     string // origin leg: "ok" or a reason

@@ -30,6 +30,7 @@ type Metrics struct {
 	revocation *prometheus.CounterVec   // status
 	events     *prometheus.CounterVec   // event
 	monitored  *prometheus.CounterVec   // would
+	ech        *prometheus.CounterVec   // state
 	handshakes *prometheus.HistogramVec // leg, result
 	frames     *prometheus.CounterVec   // sink
 	mirrored   *prometheus.CounterVec   // sink
@@ -63,6 +64,7 @@ func NewMetrics(version string) *Metrics {
 		revocation: counter("origin_revocation_checks_total", "Judgements of origins by what was learned of revocation.", "status"),
 		events:     counter("policy_events_total", "Sessions with something remarkable about them.", "event"),
 		monitored:  counter("policy_monitored_total", "Sessions of mode monitor, by the action that was not taken.", "would"),
+		ech:        counter("ech_hellos_total", "Sessions with Encrypted Client Hello: offered (real or not), insisted (real), known (to be real).", "state"),
 		frames:     counter("mirror_frames_total", "Frames delivered to a sink.", "sink"),
 		mirrored:   counter("mirror_octets_total", "Octets of sessions delivered to a sink.", "sink"),
 		lost:       counter("mirror_lost_octets_total", "Octets of sessions that did not reach a sink.", "sink", "reason"),
@@ -78,7 +80,7 @@ func NewMetrics(version string) *Metrics {
 		}, []string{"leg", "result"}),
 	}
 	m.registry.MustRegister(
-		m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.monitored, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
+		m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
 		m.streams, m.rendered, m.replaced, m.raw, m.recalled,
 		buildInfo(version),
 		collectors.NewGoCollector(),
@@ -150,6 +152,9 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	}
 	if v := s.OriginTLS.Verdict; v != "" {
 		m.verdicts.WithLabelValues(m.reasons.bound(v)).Inc()
+	}
+	if state := s.ClientTLS.ECH; state != decrypt.ECHNone {
+		m.ech.WithLabelValues(state.String()).Inc()
 	}
 	if status := s.OriginTLS.Revocation; status != "" {
 		m.revocation.WithLabelValues(m.statuses.bound(status)).Inc()

@@ -40,6 +40,7 @@ type Entry struct {
 	Taught   string         `json:"taught"`  // lesson of this one
 	Outcome  string         `json:"outcome"`
 	Reason   string         `json:"reason"` // empty for a session that ended in order
+	Notice   string         `json:"notice"` // how the client of a refused session was told: reset, alert, page, line, proxy; else empty
 
 	TLSClient    *ClientTLS        `json:"tls_client"` // null for a leg without TLS
 	TLSOrigin    *OriginTLS        `json:"tls_origin"` // null for a leg without TLS
@@ -73,6 +74,7 @@ type ClientTLS struct {
 	Cipher  string `json:"cipher"`  // IANA name
 	JA4     string `json:"ja4"`
 	Refusal string `json:"refusal"` // how the client refused our leaf: an alert such as "unknown_ca", or "closed"
+	ECH     string `json:"ech"`     // Encrypted Client Hello: offered (real or not), insisted (real, the client gave up), known (it had insisted before); else empty
 }
 
 // OriginTLS describes the origin leg.
@@ -148,7 +150,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		StartTLS: s.StartTLS.String(), Related: s.Related,
-		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason,
+		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason, Notice: s.Notice.String(),
 		Learned: s.Decision.Learned, Taught: string(s.Taught),
 		Events: s.Events().Names(), ForgedSerial: s.ForgedSerial,
 		Octets: Octets{
@@ -165,7 +167,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		}
 	}
 	if l := s.ClientTLS; l != (decrypt.LegTLS{}) {
-		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4, Refusal: s.Refusal}
+		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4, Refusal: s.Refusal, ECH: l.ECH.String()}
 	}
 	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
 		e.TLSOrigin = &OriginTLS{

@@ -89,11 +89,13 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "taught": "pinned",
  "outcome": "bumped",
  "reason": "client-reset",
+ "notice": "",
  "tls_client": {
   "version": "1.3",
   "cipher": "TLS_AES_128_GCM_SHA256",
   "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1",
-  "refusal": "unknown_ca"
+  "refusal": "unknown_ca",
+  "ech": ""
  },
  "tls_origin": {
   "version": "1.2",
@@ -187,7 +189,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","tls_client":null,"tls_origin":null,` +
+		`"protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

@@ -35,6 +35,7 @@ type Config struct {
 	Client    Client
 	Origin    Origin
 	Policy    Policy
+	Block     Refusal
 	// Mirrors are where cleartext goes. There may be none: sessions are then
 	// inspected and audited only.
 	Mirrors []Mirror
@@ -100,7 +101,8 @@ func defaults(state string) *Config {
 		Leaf:   defaultLeaf,
 		Client: defaultClient,
 		Origin: defaultOrigin(),
-		Policy: Policy{Default: policy.Bump, Mode: Enforce, Learn: defaultLearn},
+		Policy: Policy{Default: policy.Bump, Mode: Enforce, Learn: defaultLearn, ECH: BumpECH},
+		Block:  defaultRefusal,
 		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl"), Facts: true},
 		Admin:  Admin{Listen: "127.0.0.1:8090"},
 		Limits: Limits{Sessions: 100_000, Overload: RefuseOverload},
@@ -119,6 +121,7 @@ func (r *reader) config(root *node) *Config {
 	c.Origin = r.origin(t.get("origin"), c.Origin)
 	c.Mirrors = r.mirrors(t.get("mirror"), state)
 	c.Policy = r.policy(t.get("policy"), c.Policy, c.Mirrors, c.Intakes)
+	c.Block = r.block(t.get("block"), c.Block)
 	if n := t.get("services"); n != nil && (n.kind != list || len(n.items) > 0) {
 		t.unavailable("services")
 	}

@@ -110,7 +110,7 @@ func TestFullFile(t *testing.T) {
 			Resolve:           ResolveSNI,
 			ALPNOffer:         []string{"http/1.1"},
 		},
-		Policy: Policy{Default: policy.Terminate, Mode: Monitor,
+		Policy: Policy{Default: policy.Terminate, Mode: Monitor, ECH: TunnelECH,
 			Learn: learn.Options{
 				Pinned: learn.Tunnel, PinnedFor: 48 * time.Hour, After: 5, Within: 2 * time.Hour, Scope: learn.Host,
 				ClientCertificate: learn.Alert, ClientCertificateFor: 3 * time.Hour, FailedOrigin: learn.Tunnel, FailedOriginFor: 5 * time.Minute,
@@ -147,6 +147,7 @@ func TestFullFile(t *testing.T) {
 			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: Drop,
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
+		Block:  Refusal{Answer: Tell, Page: "testdata/block.html", HTTPS: true},
 		Audit:  Audit{File: "stdout", Facts: true, Queries: true},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20, Overload: TunnelOverload},
 	}
@@ -188,7 +189,7 @@ func TestExampleFile(t *testing.T) {
 		want, got any
 	}{
 		{"leaf", d.Leaf, c.Leaf}, {"client", d.Client, c.Client}, {"origin", d.Origin, c.Origin},
-		{"audit", d.Audit, c.Audit}, {"admin", d.Admin, c.Admin}, {"limits", d.Limits, c.Limits},
+		{"block", d.Block, c.Block}, {"audit", d.Audit, c.Audit}, {"admin", d.Admin, c.Admin}, {"limits", d.Limits, c.Limits},
 		{"rotate", DefaultMirror("", PCAPNG).Rotate, c.Mirrors[1].Rotate},
 	} {
 		if diff := cmp.Diff(row.want, row.got); diff != "" {

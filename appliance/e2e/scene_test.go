@@ -227,14 +227,14 @@ func (c *scene) curl(args ...string) string {
 
 // entry is the part of an audit entry that tests ask for.
 type entry struct {
-	Session, Intake, SNI, ALPN, Protocol, StartTLS, Related, Rule, Action, Would, Outcome, Reason, Learned, Taught string
+	Session, Intake, SNI, ALPN, Protocol, StartTLS, Related, Rule, Action, Would, Outcome, Reason, Learned, Taught, Notice string
 
 	Start string
 
 	Events []string
 
 	Client, Origin, Destination netip.AddrPort
-	TLSClient                   *struct{ Version, JA4, Refusal string }        `json:"tls_client"`
+	TLSClient                   *struct{ Version, JA4, Refusal, ECH string }   `json:"tls_client"`
 	TLSOrigin                   *struct{ Version, Verdict, Revocation string } `json:"tls_origin"`
 	ForgedSerial                string                                         `json:"forged_serial"`
 	CommunityID                 string                                         `json:"community_id"`

@@ -130,12 +130,18 @@ func refusal(err error) *httpError {
 	return &httpError{http.StatusBadGateway, "the destination did not answer"}
 }
 
-// writeRefusal answers conn with e and ends it so that the answer arrives: what
-// the client is still sending is read for a short while, for octets that nobody
-// reads make the kernel reset the connection.
+// writeRefusal answers conn with e and ends it, see [writePage].
 func writeRefusal(conn *net.TCPConn, e *httpError) {
-	fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
-		e.status, http.StatusText(e.status), len(e.text)+1, e.text)
+	writePage(conn, e.status, "text/plain", append([]byte(e.text), '\n'))
+}
+
+// writePage answers conn with UTF-8 text of a media type and ends it so that the
+// answer arrives: what the client is still sending is read for a short while, for
+// octets that nobody reads make the kernel reset the connection.
+func writePage(conn *net.TCPConn, status int, kind string, page []byte) {
+	head := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n",
+		status, http.StatusText(status), kind, len(page))
+	conn.Write(append(head, page...))
 	linger(conn)
 }
 

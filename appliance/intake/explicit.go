@@ -112,6 +112,10 @@ func (e *explicit) connect(ctx context.Context, conn *net.TCPConn, r *bufio.Read
 		writeRefusal(conn, refusal(err))
 		return nil
 	}
+	if page, forbidden := e.Forbid(e.incoming(addrPort(conn.RemoteAddr()), nil, dst, addrs)); forbidden {
+		writePage(conn, http.StatusForbidden, "text/html", page)
+		return nil
+	}
 	if _, err := conn.Write([]byte(established)); err != nil {
 		return nil
 	}
@@ -140,6 +144,11 @@ func (e *explicit) socks(ctx context.Context, conn *net.TCPConn, r *bufio.Reader
 			reply = socksForbidden
 		}
 		conn.Write(reply.message())
+		linger(conn)
+		return nil
+	}
+	if _, forbidden := e.Forbid(e.incoming(addrPort(conn.RemoteAddr()), nil, dst, addrs)); forbidden {
+		conn.Write(socksForbidden.message())
 		linger(conn)
 		return nil
 	}

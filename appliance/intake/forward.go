@@ -274,6 +274,13 @@ func (f *forwarder) tunnel(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, err)
 		return
 	}
+	if page, forbidden := f.Forbid(f.incoming(f.client, nil, dst, addrs)); forbidden {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusForbidden)
+		w.Write(page)
+		return
+	}
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		f.refuse(w, err)

@@ -76,6 +76,12 @@ type Options struct {
 	// origin form, one at a time for each client connection.
 	Pages map[string]http.Handler
 
+	// Forbid is asked before an explicit intake accepts a request of CONNECT or
+	// SOCKS; it borrows in, which has no connection. With forbidden the client gets
+	// the page, which is HTML, with status 403, or the reply of SOCKS for it; nobody
+	// else hears of the request. nil permits all. Called concurrently.
+	Forbid func(in *decrypt.Incoming) (page []byte, forbidden bool)
+
 	Resolver       Resolver      // nil: net.DefaultResolver
 	ConnectTimeout time.Duration // to open an origin leg, all addresses together; 0: 10 s
 
@@ -93,6 +99,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.ConnectTimeout <= 0 {
 		o.ConnectTimeout = 10 * time.Second
+	}
+	if o.Forbid == nil {
+		o.Forbid = func(*decrypt.Incoming) ([]byte, bool) { return nil, false }
 	}
 	if o.Count == nil {
 		o.Count = func(Event) {}

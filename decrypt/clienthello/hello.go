@@ -84,9 +84,10 @@ const (
 	groupP256             = 0x0017
 )
 
-// ecdsaSuites are the TLS 1.2 suites with ephemeral keys and an ECDSA
-// certificate that crypto/tls serves.
-var ecdsaSuites = [...]uint16{0xc009, 0xc00a, 0xc02b, 0xc02c, 0xcca9}
+// ecdsaSuites are the TLS 1.2 suites with ephemeral keys, authenticated encryption
+// and an ECDSA certificate that crypto/tls serves. Who has others for ECDSA only is
+// better shown an RSA certificate.
+var ecdsaSuites = [...]uint16{0xc02b, 0xc02c, 0xcca9}
 
 // SupportsECDSA reports whether the client can be shown an ECDSA P-256
 // certificate signed with SHA-256, whatever version is negotiated in the end. A

@@ -321,6 +321,7 @@ func TestSupportsECDSA(t *testing.T) {
 		{"TLS 1.2 without groups", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02b}}, true},
 		{"TLS 1.2 without the curve", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02b}, Groups: []uint16{0x1d}}, false},
 		{"TLS 1.2 without a suite", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02f}}, false},
+		{"TLS 1.2 with a suite of CBC only", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc009, 0xc02f}}, false},
 		{"1.3 or 1.2, no suite for 1.2", Hello{Versions: []uint16{0x0304, 0x0303}, SignatureSchemes: p256, CipherSuites: []uint16{0x1301}}, false},
 	}
 	for _, tt := range tests {

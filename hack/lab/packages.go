@@ -43,6 +43,7 @@ var Packages = []Package{
 	{"libnsl2", "", "test"},
 	{"libdb5.3", "", "test"},
 	{"openssl", "openssl", "test"},
+	{"sslscan", "sslscan", "test"},
 	{"libio-socket-inet6-perl", "", "test"}, // swaks over IPv6
 	{"bpftool", "bpftool", "test"},
 	{"netcat-openbsd", "nc", "test"},

@@ -84,6 +84,11 @@ var bans = []ban{
 		reason: "it reads octets; what they belong to is for the feed to know",
 	},
 	{
+		from:   "appliance/blockpage",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance"},
+		reason: "every client reaches the page: it knows the session that was refused and nothing else",
+	},
+	{
 		from:   "appliance/config",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/intake"},
 		reason: "configuration is data; appliance puts it to use",

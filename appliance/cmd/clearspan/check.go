@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clearspan/clearspan/appliance"
+	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/certs"
 )
@@ -43,6 +44,9 @@ func checkConfig(cfg *config.Config) error {
 		if err := certs.CheckTokenURI(key); err != nil {
 			return err
 		}
+	}
+	if _, err := blockpage.Load(cfg.Block.Page); err != nil {
+		return err
 	}
 	_, err := appliance.NewPolicy(cfg)
 	return err
