@@ -33,7 +33,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	if err := j.dial(ctx); err != nil {
 		return err
 	}
-	err := j.offerOrigin(ctx, hello)
+	err := j.meetOrigin(ctx, hello)
 	trusted := true
 	switch reason := j.s.OriginTLS.Verdict; {
 	case errors.Is(err, errCertificateRequested):
@@ -45,14 +45,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 		return err
 	case err != nil && reason == "":
 		return fail(reasonOriginTLS, err, alertHandshakeFailure)
-	case err == nil:
-		reason, err = j.judge(ctx)
-		if reason == "ok" {
-			break
-		}
-		fallthrough
-	default:
-		reason = j.s.OriginTLS.Verdict
+	case err != nil:
 		switch how := j.e.cfg.OnInvalid(reason); {
 		case how == PassOn && !upgraded:
 			return j.startOver(ctx)
@@ -104,14 +97,16 @@ func (j *joint) identity() string {
 // Verdict is set if the reason is one of trust.
 func (j *joint) originHandshake(offer []string) error {
 	start := time.Now()
+	keys := j.keyLog()
 	conn := tls.Client(j.origin, &tls.Config{
 		ServerName:                  j.serverName(),
 		NextProtos:                  offer,
 		InsecureSkipVerify:          true, // judged below, by the Verifier
 		MinVersion:                  j.e.cfg.OriginMinVersion,
 		CipherSuites:                greenSuites,
+		ClientSessionCache:          j.recallOrigin(keys != nil),
 		DynamicRecordSizingDisabled: true,
-		KeyLogWriter:                j.keyLog(),
+		KeyLogWriter:                keys,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if j.e.cfg.CertificateRequest == AnswerNone {
 				return new(tls.Certificate), nil
@@ -130,7 +125,7 @@ func (j *joint) originHandshake(offer []string) error {
 	state := conn.ConnectionState()
 	j.originTLS = conn
 	j.s.ALPN = state.NegotiatedProtocol
-	j.s.OriginTLS.Version, j.s.OriginTLS.Cipher = state.Version, state.CipherSuite
+	j.s.OriginTLS.Version, j.s.OriginTLS.Cipher, j.s.OriginTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
 	j.s.OriginTLS.ChainSHA256 = chainHash(state.PeerCertificates)
 	return nil
 }
@@ -143,9 +138,9 @@ func (j *joint) keyLog() io.Writer {
 	return j.e.cfg.KeyLog(j.s)
 }
 
-// judge asks the verifier and notes its verdict, "ok" or a reason, and what it
-// learned of revocation.
-func (j *joint) judge(ctx context.Context) (string, error) {
+// judge asks the verifier, notes its verdict, "ok" or a reason, and what it learned
+// of revocation, and returns its error.
+func (j *joint) judge(ctx context.Context) error {
 	state := j.originTLS.ConnectionState()
 	var err error
 	if a, ok := j.e.cfg.Verifier.(Assessor); ok {
@@ -162,7 +157,7 @@ func (j *joint) judge(ctx context.Context) (string, error) {
 		}
 	}
 	j.s.OriginTLS.Verdict = verdict
-	return verdict, err
+	return err
 }
 
 func chainHash(chain []*x509.Certificate) string {
@@ -176,42 +171,35 @@ func chainHash(chain []*x509.Certificate) string {
 // clientHandshake completes the handshake with the client: no version above the
 // origin's, and exactly the application protocol that the origin chose.
 func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, trusted bool) error {
-	leaf := j.in.Certificate
-	if leaf == nil {
-		var err error
-		chain := j.originTLS.ConnectionState().PeerCertificates
-		leaf, err = j.e.cfg.Forger.Forge(ctx, chain, j.serverName(), trusted, hello.SupportsECDSA())
-		if err != nil {
-			return fail(reasonForge, err, alertInternalError)
-		}
-		j.s.Untrusted = !trusted
-		if leaf.Leaf != nil {
-			j.s.ForgedSerial = leaf.Leaf.SerialNumber.Text(16)
-		}
-	}
 	cfg := &tls.Config{
-		Certificates:                []tls.Certificate{*leaf},
 		MinVersion:                  j.e.cfg.ClientMinVersion,
 		MaxVersion:                  max(j.s.OriginTLS.Version, j.e.cfg.ClientMinVersion),
 		CipherSuites:                greenSuites,
-		SessionTicketsDisabled:      true,
 		DynamicRecordSizingDisabled: true,
 		KeyLogWriter:                j.keyLog(),
 	}
 	if j.s.ALPN != "" {
 		cfg.NextProtos = []string{j.s.ALPN}
 	}
+	proof := &clientProof{j: j, ctx: ctx, trusted: trusted, ecdsa: hello.SupportsECDSA()}
+	proof.configure(cfg)
 	start := time.Now()
 	conn := tls.Server(j.client, cfg)
 	j.client.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
 	err := conn.Handshake()
 	j.s.ClientTLS.Handshake = time.Since(start)
-	if err != nil {
+	state := conn.ConnectionState()
+	if j.in.Certificate == nil {
+		j.s.Untrusted, j.s.ForgedSerial = !trusted, proof.serial(state.DidResume)
+	}
+	switch {
+	case errors.As(err, new(*failure)):
+		return err
+	case err != nil:
 		return fail(reasonClientTLS, err, 0)
 	}
 	j.client.SetDeadline(time.Time{})
-	state := conn.ConnectionState()
 	j.clientTLS = conn
-	j.s.ClientTLS.Version, j.s.ClientTLS.Cipher = state.Version, state.CipherSuite
+	j.s.ClientTLS.Version, j.s.ClientTLS.Cipher, j.s.ClientTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
 	return nil
 }

@@ -68,6 +68,14 @@ type Config struct {
 	HandshakeReason    func(err error) string
 	CertificateRequest CertificateRequest
 
+	// FullClientHandshakes and FullOriginHandshakes switch off resumption on a leg.
+	// Otherwise a client may resume a session with the same origin, certificates,
+	// verdict and authority, for as long as the leaf holds and an engine's keys do;
+	// and origins are offered the sessions that they had with the same client in the
+	// last hour. Origins are judged in either case, and no early data is taken or
+	// sent.
+	FullClientHandshakes, FullOriginHandshakes bool
+
 	ClientMinVersion uint16        // default TLS 1.2
 	OriginMinVersion uint16        // default TLS 1.2
 	Silence          time.Duration // how long a client may be silent before the origin is dialed; default 100 ms
@@ -82,6 +90,8 @@ type Engine struct {
 	log      *slog.Logger
 	checks   checkCache
 	stubborn stubborn
+	tickets  ticketKeys
+	origins  origins
 }
 
 // New returns an engine.

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -144,8 +145,10 @@ type testbed struct {
 	tap      *recorder
 	sessions chan *Session
 	greeting []byte // passed before the engine got the session
-	front    net.Listener
-	cancel   context.CancelFunc
+
+	certificate atomic.Pointer[tls.Certificate] // of inbound inspection, nil for none
+	front       net.Listener
+	cancel      context.CancelFunc
 }
 
 // newTestbed starts an engine whose origin is served by origin, one goroutine a
@@ -197,7 +200,7 @@ func newTestbed(t *testing.T, origin func(*testbed, net.Conn), change func(*test
 					Client: conn.RemoteAddr().(*net.TCPAddr).AddrPort(),
 					Origin: netip.MustParseAddrPort(back.Addr().String()),
 
-					Greeting: b.greeting,
+					Greeting: b.greeting, Certificate: b.certificate.Load(),
 					Dial: func(ctx context.Context) (net.Conn, error) {
 						return new(net.Dialer).DialContext(ctx, "tcp", back.Addr().String())
 					},

@@ -24,6 +24,8 @@ type joint struct {
 	stream Stream // nil until cleartext is at hand, or for good
 
 	clientTLS, originTLS *tls.Conn // set once their handshakes are done
+	recall               *recall   // sessions of the origin leg, nil where it does not resume
+	fullOrigin           bool      // no session is to be resumed on the origin leg
 
 	mu       sync.Mutex
 	origin   *leg // nil until dialed

@@ -34,7 +34,7 @@ type Session struct {
 	ClientTLS LegTLS
 	OriginTLS LegTLS
 
-	ForgedSerial string // hexadecimal, of the leaf shown to the client
+	ForgedSerial string // hexadecimal, of the leaf shown to the client, in an earlier session if it resumed
 	Untrusted    bool   // the leaf was signed by the untrusted authority
 
 	octets [2]atomic.Uint64
@@ -50,6 +50,7 @@ func (s *Session) Octets(d Direction) uint64 { return s.octets[d].Load() }
 type LegTLS struct {
 	Version uint16 // tls.VersionTLS12, ...
 	Cipher  uint16
+	Resumed bool   // by a ticket of an earlier session, without a certificate shown
 	JA4     string // client leg: fingerprint of the client's hello
 
 	ChainSHA256 string // origin leg: hash over the DER of the whole chain, hexadecimal
