@@ -26,6 +26,7 @@ func BenchmarkSession(b *testing.B) {
 		change func(*sessionBench)
 	}{
 		{"full", func(s *sessionBench) {}},
+		{"client without ML-KEM", func(s *sessionBench) { s.curves = []tls.CurveID{tls.X25519} }},
 		{"client resumed", func(s *sessionBench) { s.resumes, s.engine.FullOriginHandshakes = true, true }},
 		{"both resumed", func(s *sessionBench) { s.resumes = true }},
 		{"new names", func(s *sessionBench) { s.names = true }},
@@ -44,9 +45,10 @@ func BenchmarkSession(b *testing.B) {
 
 type sessionBench struct {
 	version    uint16
-	resumes    bool // the client and the engine
-	names      bool // each session has a name of its own
-	revocation bool // of the origin's certificate is known from a list at hand
+	curves     []tls.CurveID // of the client; nil: what crypto/tls offers, ML-KEM first
+	resumes    bool          // the client and the engine
+	names      bool          // each session has a name of its own
+	revocation bool          // of the origin's certificate is known from a list at hand
 	engine     decrypt.Config
 }
 
@@ -106,7 +108,7 @@ func (s *sessionBench) run(b *testing.B) {
 	})
 	roots := x509.NewCertPool()
 	roots.AddCert(trusted.Certificate())
-	client := &tls.Config{RootCAs: roots, ServerName: testHost}
+	client := &tls.Config{RootCAs: roots, ServerName: testHost, CurvePreferences: s.curves}
 	if s.resumes {
 		client.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	}

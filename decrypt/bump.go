@@ -181,7 +181,7 @@ func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, t
 	if j.s.ALPN != "" {
 		cfg.NextProtos = []string{j.s.ALPN}
 	}
-	proof := &clientProof{j: j, ctx: ctx, trusted: trusted, ecdsa: hello.SupportsECDSA()}
+	proof := &clientProof{j: j, ctx: ctx, trusted: trusted, ecdsa: hello.SupportsECDSA(cfg.MaxVersion)}
 	proof.configure(cfg)
 	start := time.Now()
 	conn := tls.Server(j.client, cfg)
