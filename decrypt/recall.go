@@ -12,8 +12,8 @@ const (
 	recallLifetime = time.Hour // from the handshake in which the origin showed its certificates
 	recallTickets  = 4         // of TLS 1.3 for each key, as each is used once
 	recallEntries  = 10_000
-	recallOctets   = 64 << 20
-	recallOverhead = 1024 // octets of a ticket beside what is counted
+	recallOctets   = 32 << 20 // of all, with the certificates as DER
+	recallOverhead = 1024     // octets of a ticket beside what is counted
 )
 
 // recallKey is who may resume a session with whom. Sessions are never shared
