@@ -16,6 +16,9 @@ const (
 	judgementEntries  = 10_000
 	judgementOctets   = 64 << 20 // DER behind the refusals that are kept
 	acceptedCost      = 512      // octets of an entry that keeps no certificate
+
+	pathEntries = 2_000    // chains whose ways to the roots are kept
+	pathOctets  = 32 << 20 // their DER and what was parsed of it, estimated
 )
 
 // JudgeConfig is what a [Judge] holds origins against.
@@ -38,7 +41,9 @@ type JudgeConfig struct {
 // A judgement is kept for a short time under the hash of everything that went
 // into it: all presented certificates, the name, the TLS version and the staple.
 // It is never kept beyond a certificate's notAfter, nor beyond what it was told
-// of revocation. A judge is bound to its configuration; a new configuration
+// of revocation. The ways from a chain to the roots, which no name changes, are
+// kept apart, so that names under one certificate do not cost its signatures each.
+// A judge is bound to its configuration; a new configuration
 // takes a new judge. Safe for concurrent use.
 type Judge struct {
 	roots      *x509.CertPool
@@ -49,6 +54,7 @@ type Judge struct {
 
 	mu    sync.Mutex
 	cache *lru[judgement]
+	paths *lru[paths] // those that hold
 }
 
 // judgement is what is known of an origin.
@@ -67,6 +73,7 @@ func NewJudge(cfg JudgeConfig) *Judge {
 		revocation: newRevocation(cfg.Revocation),
 		now:        cfg.Now,
 		cache:      newLRU[judgement](judgementEntries, judgementOctets),
+		paths:      newLRU[paths](pathEntries, pathOctets),
 	}
 	if j.minVersion == 0 {
 		j.minVersion = tls.VersionTLS12
@@ -158,7 +165,7 @@ func (j *Judge) judge(ctx context.Context, name string, state *tls.ConnectionSta
 	if err := checkSize(certs); err != nil {
 		return judgement{fault: refuse(Malformed, err)}, forever
 	}
-	found := findPaths(certs, j.roots, now)
+	found := j.findPaths(certs, now)
 	for _, chain := range found.chains {
 		if err := j.checkOwn(chain, chain); err != nil {
 			return judgement{fault: refuse(OwnAuthority, err)}, forever
@@ -190,6 +197,29 @@ func (j *Judge) judge(ctx context.Context, name string, state *tls.ConnectionSta
 		fault = refuse(RevocationUnknown, status.err)
 	}
 	return judgement{fault, status.status.word()}, status.until
+}
+
+// findPaths is [findPaths], remembered for as long as a judgement. What it returns
+// is shared.
+func (j *Judge) findPaths(certs []*x509.Certificate, now time.Time) paths {
+	key := chainKey(uint32(len(certs)), "", certs)
+	j.mu.Lock()
+	found, ok := j.paths.get(key, now)
+	j.mu.Unlock()
+	if ok {
+		return found
+	}
+	found = findPaths(certs, j.roots, now)
+	if found.err == nil && found.date == nil {
+		until := keepUntil(certs, now)
+		for _, chain := range found.chains {
+			until = earliest(until, keepUntil(chain, now))
+		}
+		j.mu.Lock()
+		j.paths.put(key, found, acceptedCost+4*derLen(certs), until)
+		j.mu.Unlock()
+	}
+	return found
 }
 
 // checkPaths looks for what crypto/x509 accepts and we do not.

@@ -38,7 +38,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 		if err := j.dial(ctx); err != nil {
 			return err
 		}
-		err = j.offerOrigin(ctx, hello)
+		err = j.meetOrigin(ctx, hello)
 	}
 	trusted := true
 	switch reason := j.s.OriginTLS.Verdict; {
@@ -54,18 +54,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 		return j.unsuited(ctx, err)
 	case err != nil && reason == "":
 		return j.failedOrigin(ctx, err)
-	case err == nil:
-		if j.inquiry != nil {
-			err = j.inquiry.verdict
-		} else {
-			reason, err = j.judge(ctx)
-		}
-		if reason == "ok" {
-			break
-		}
-		fallthrough
-	default:
-		reason = j.s.OriginTLS.Verdict
+	case err != nil:
 		switch how := j.e.cfg.OnInvalid(reason); {
 		case how == PassOn && !j.upgraded():
 			return j.startOver(ctx)
@@ -161,6 +150,7 @@ func (j *joint) identity() string {
 // Verdict is set if the reason is one of trust.
 func (j *joint) originHandshake(offer []string) error {
 	start := time.Now()
+	keys := j.keyLog()
 	cfg := &tls.Config{
 		ServerName:                  j.serverName(),
 		NextProtos:                  offer,
@@ -168,7 +158,7 @@ func (j *joint) originHandshake(offer []string) error {
 		MinVersion:                  j.e.cfg.OriginMinVersion,
 		CipherSuites:                greenSuites,
 		DynamicRecordSizingDisabled: true,
-		KeyLogWriter:                j.keyLog(),
+		KeyLogWriter:                keys,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			switch how := j.e.cfg.CertificateRequest; {
 			case how == AnswerNone, how == TunnelRequest && j.upgraded():
@@ -177,12 +167,14 @@ func (j *joint) originHandshake(offer []string) error {
 			return nil, errCertificateRequested
 		},
 	}
-	switch {
+	switch j.recall = nil; {
 	case j.parent != nil && j.parent.resumable != nil:
 		cfg.ClientSessionCache = j.parent.resumable
 	case j.control.Load() != nil:
 		j.resumable = new(resumable)
 		cfg.ClientSessionCache = j.resumable
+	default:
+		cfg.ClientSessionCache = j.recallOrigin(keys != nil)
 	}
 	conn := tls.Client(j.origin, cfg)
 	j.origin.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
@@ -197,7 +189,7 @@ func (j *joint) originHandshake(offer []string) error {
 	state := &j.originState
 	j.originTLS = conn
 	j.s.ALPN = state.NegotiatedProtocol
-	j.s.OriginTLS.Version, j.s.OriginTLS.Cipher = state.Version, state.CipherSuite
+	j.s.OriginTLS.Version, j.s.OriginTLS.Cipher, j.s.OriginTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
 	j.s.OriginTLS.ChainSHA256 = chainHash(state.PeerCertificates)
 	return nil
 }
@@ -213,9 +205,9 @@ func (j *joint) keyLog() io.Writer {
 	return j.e.cfg.KeyLog(j.s)
 }
 
-// judge asks the verifier and notes its verdict, "ok" or a reason, and what it
-// learned of revocation.
-func (j *joint) judge(ctx context.Context) (string, error) {
+// judge asks the verifier, notes its verdict, "ok" or a reason, and what it learned
+// of revocation, and returns its error.
+func (j *joint) judge(ctx context.Context) error {
 	state := j.originState
 	var err error
 	if a, ok := j.e.cfg.Verifier.(Assessor); ok {
@@ -232,7 +224,7 @@ func (j *joint) judge(ctx context.Context) (string, error) {
 		}
 	}
 	j.s.OriginTLS.Verdict = verdict
-	return verdict, err
+	return err
 }
 
 func chainHash(chain []*x509.Certificate) string {
@@ -249,45 +241,38 @@ func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, t
 	if j.in.Own != nil {
 		j.own = j.in.Own(j.serverName(), trusted)
 	}
-	shown := j.own
-	if len(shown) == 0 {
-		chain := j.originTLS.ConnectionState().PeerCertificates
-		leaf, err := j.e.cfg.Forger.Forge(ctx, chain, j.serverName(), trusted, hello.SupportsECDSA())
-		if err != nil {
-			return fail(reasonForge, err, alertInternalError)
-		}
-		j.s.Untrusted = !trusted
-		if leaf.Leaf != nil {
-			j.s.ForgedSerial = leaf.Leaf.SerialNumber.Text(16)
-		}
-		shown = []tls.Certificate{*leaf}
-	}
 	cfg := &tls.Config{
-		Certificates:                shown,
 		MinVersion:                  j.e.cfg.ClientMinVersion,
 		MaxVersion:                  max(j.s.OriginTLS.Version, j.e.cfg.ClientMinVersion),
 		CipherSuites:                greenSuites,
-		SessionTicketsDisabled:      true,
 		DynamicRecordSizingDisabled: true,
 		KeyLogWriter:                j.keyLog(),
 	}
 	if j.s.ALPN != "" {
 		cfg.NextProtos = []string{j.s.ALPN}
 	}
+	proof := &clientProof{j: j, ctx: ctx, trusted: trusted, ecdsa: hello.SupportsECDSA(cfg.MaxVersion)}
+	proof.configure(cfg)
 	left := j.left()
 	start := time.Now()
 	conn := tls.Server(j.client, cfg)
 	j.client.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
 	err := conn.Handshake()
 	j.s.ClientTLS.Handshake = time.Since(start)
-	if err != nil {
+	state := conn.ConnectionState()
+	if len(j.own) == 0 {
+		j.s.Untrusted, j.s.ForgedSerial = !trusted, proof.serial(state.DidResume)
+	}
+	switch {
+	case errors.As(err, new(*failure)):
+		return err
+	case err != nil:
 		j.refused(err, left)
 		return fail(reasonClientTLS, err, 0)
 	}
 	j.shaken, j.said = time.Now(), j.s.Octets(ClientToOrigin)
 	j.client.SetDeadline(time.Time{})
-	state := conn.ConnectionState()
 	j.clientTLS = conn
-	j.s.ClientTLS.Version, j.s.ClientTLS.Cipher = state.Version, state.CipherSuite
+	j.s.ClientTLS.Version, j.s.ClientTLS.Cipher, j.s.ClientTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
 	return nil
 }

@@ -84,6 +84,14 @@ type Config struct {
 	ECH                ECHAction // of hellos known to hide another, where the policy says bump
 	Refusal            Refusal   // what clients of refused sessions are told
 
+	// FullClientHandshakes and FullOriginHandshakes switch off resumption on a leg.
+	// Otherwise a client may resume a session with the same origin, certificates,
+	// verdict and authority, for as long as the leaf holds and an engine's keys do;
+	// and origins are offered the sessions that they had with the same client in the
+	// last hour. Origins are judged in either case, and no early data is taken or
+	// sent.
+	FullClientHandshakes, FullOriginHandshakes bool
+
 	ClientMinVersion uint16        // default TLS 1.2
 	OriginMinVersion uint16        // default TLS 1.2
 	Silence          time.Duration // how long a client may be silent before the origin is dialed; default 100 ms
@@ -103,6 +111,8 @@ type Engine struct {
 	upgraders upgraders
 	expected  expectations
 	ech       echCache
+	tickets   ticketKeys
+	origins   origins
 }
 
 // New returns an engine.

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,16 +139,17 @@ func (r *recorder) Close() {}
 // testbed is an engine between a client and one origin, all on loopback.
 type testbed struct {
 	*testing.T
-	forger   *forger
-	origins  *authority // signs origins
-	cfg      Config
-	tap      *recorder
-	sessions chan *Session
-	greeting []byte                               // passed before the engine got the session
-	own      func(string, bool) []tls.Certificate // as in Incoming
-	slow     time.Duration                        // how long dialing the origin takes
-	front    net.Listener
-	cancel   context.CancelFunc
+	forger      *forger
+	origins     *authority // signs origins
+	cfg         Config
+	tap         *recorder
+	sessions    chan *Session
+	greeting    []byte                               // passed before the engine got the session
+	own         func(string, bool) []tls.Certificate // as in Incoming
+	slow        time.Duration                        // how long dialing the origin takes
+	certificate atomic.Pointer[tls.Certificate]      // the only one of own, nil for none
+	front       net.Listener
+	cancel      context.CancelFunc
 }
 
 // newTestbed starts an engine whose origin is served by origin, one goroutine a
@@ -199,7 +201,7 @@ func newTestbed(t *testing.T, origin func(*testbed, net.Conn), change func(*test
 					Client: conn.RemoteAddr().(*net.TCPAddr).AddrPort(),
 					Origin: netip.MustParseAddrPort(back.Addr().String()),
 
-					Greeting: b.greeting, Own: b.own,
+					Greeting: b.greeting, Own: b.ownCertificates,
 					Dial: func(ctx context.Context) (net.Conn, error) {
 						time.Sleep(b.slow)
 						return new(net.Dialer).DialContext(ctx, "tcp", back.Addr().String())
@@ -215,6 +217,17 @@ func newTestbed(t *testing.T, origin func(*testbed, net.Conn), change func(*test
 		running.Wait()
 	})
 	return b
+}
+
+// ownCertificates is Incoming.Own.
+func (b *testbed) ownCertificates(name string, proven bool) []tls.Certificate {
+	switch c := b.certificate.Load(); {
+	case c != nil:
+		return []tls.Certificate{*c}
+	case b.own != nil:
+		return b.own(name, proven)
+	}
+	return nil
 }
 
 func (b *testbed) listen() net.Listener {

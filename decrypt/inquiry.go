@@ -16,10 +16,9 @@ import (
 // inquiry is a handshake with the origin that was made because its certificate
 // may change the decision. A session that is bumped goes on with it.
 type inquiry struct {
-	err     error    // of the handshake
-	verdict error    // of the judgement, if err is nil
-	offer   []string // application protocols that the rule allowed then
-	keys    heldKeys
+	err   error    // of the handshake, or the judgement
+	offer []string // application protocols that the rule allowed then
+	keys  heldKeys
 }
 
 // inquire asks the origin for its certificate and the policy again. Where the
@@ -36,15 +35,17 @@ func (j *joint) inquire(ctx context.Context, hello *clienthello.Hello) (policy.A
 		return before, err
 	}
 	j.inquiry = q
-	q.err = j.offerOrigin(ctx, hello)
+	q.err = j.meetOrigin(ctx, hello)
 	if errors.As(q.err, new(*failure)) && before != policy.Terminate { // not even a connection
 		return before, q.err
 	}
 	cert := new(policy.Certificate)
-	proven := q.err == nil || errors.Is(q.err, errCertificateRequested)
-	if chain := j.originState.PeerCertificates; proven && len(chain) > 0 {
-		var reason string
-		reason, q.verdict = j.judge(ctx)
+	asked := errors.Is(q.err, errCertificateRequested)
+	if chain := j.originState.PeerCertificates; (j.originTLS != nil || asked) && len(chain) > 0 {
+		if asked {
+			j.judge(ctx) // the verdict stays
+		}
+		reason := j.s.OriginTLS.Verdict
 		cert = certificate(chain[0], reason == "ok")
 		if j.s.SNI != "" && reason == "ok" {
 			j.e.checks.add(checkKey{j.s.SNI, j.s.Origin})

@@ -37,10 +37,12 @@ type joint struct {
 	shaken     time.Time // when that of the client was
 	said       uint64    // octets that the client had sent before, in a dialogue that led to TLS
 
-	control   atomic.Pointer[ftp.Control] // what an FTP session announces is read; nil: nothing
-	parent    *expected                   // the session is a data connection of FTP; nil: it is not
-	resumable *resumable                  // of the origin leg; nil: nothing is resumed
-	turned    Direction                   // 1 if the legs' directions are the reverse of the session's, see turn
+	control    atomic.Pointer[ftp.Control] // what an FTP session announces is read; nil: nothing
+	parent     *expected                   // the session is a data connection of FTP; nil: it is not
+	resumable  *resumable                  // of the origin leg; nil: nothing is resumed
+	turned     Direction                   // 1 if the legs' directions are the reverse of the session's, see turn
+	recall     *recall                     // sessions of the origin leg, nil where it does not resume
+	fullOrigin bool                        // no session is to be resumed on the origin leg
 
 	mu       sync.Mutex
 	origin   *leg // nil until dialed

@@ -119,12 +119,16 @@ func (j *joint) securePage(ctx context.Context, hello *clienthello.Hello, truste
 	if !ok {
 		return NoticeAlert
 	}
+	highest := uint16(tls.VersionTLS13)
+	if v := j.s.OriginTLS.Version; v != 0 {
+		highest = max(v, j.e.cfg.ClientMinVersion)
+	}
 	var shown []tls.Certificate
 	if j.in.Own != nil {
 		shown = j.in.Own(j.serverName(), false)
 	}
 	if len(shown) == 0 {
-		leaf, err := j.e.cfg.Forger.Forge(ctx, nil, j.identity(), trusted, hello.SupportsECDSA())
+		leaf, err := j.e.cfg.Forger.Forge(ctx, nil, j.identity(), trusted, hello.SupportsECDSA(highest))
 		if err != nil {
 			return NoticeAlert
 		}
@@ -137,12 +141,10 @@ func (j *joint) securePage(ctx context.Context, hello *clienthello.Hello, truste
 	cfg := &tls.Config{
 		Certificates:           shown,
 		MinVersion:             j.e.cfg.ClientMinVersion,
+		MaxVersion:             highest,
 		CipherSuites:           greenSuites,
 		SessionTicketsDisabled: true,
 		NextProtos:             protocols,
-	}
-	if v := j.s.OriginTLS.Version; v != 0 {
-		cfg.MaxVersion = max(v, cfg.MinVersion)
 	}
 	start := time.Now()
 	under := &lent{leg: j.client}

@@ -47,7 +47,7 @@ type Session struct {
 	Refusal string       // how the client refused our leaf: "unknown_ca" or another alert, "closed"; "" if it did not
 	Taught  learn.Lesson // what the session taught, "" if nothing; whether it was learned is the Learner's
 
-	ForgedSerial string // hexadecimal, of the leaf shown to the client
+	ForgedSerial string // hexadecimal, of the leaf shown to the client, in an earlier session if it resumed
 	Untrusted    bool   // the leaf was signed by the untrusted authority
 
 	octets [2]atomic.Uint64
@@ -86,6 +86,7 @@ func (s *Session) Octets(d Direction) uint64 { return s.octets[d].Load() }
 type LegTLS struct {
 	Version uint16 // tls.VersionTLS12, ...
 	Cipher  uint16
+	Resumed bool   // by a ticket of an earlier session, without a certificate shown
 	JA4     string // client leg: fingerprint of the client's hello
 	ECH     ECH    // client leg
 

@@ -52,29 +52,3 @@ func TestSuites(t *testing.T) {
 		})
 	}
 }
-
-// TestNoResumption: every session has handshakes of its own on both legs.
-func TestNoResumption(t *testing.T) {
-	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		resumed := make(chan bool, 2)
-		b := newTLSTestbed(t, func(c *tls.Conn) { resumed <- c.ConnectionState().DidResume; echo(c) }, nil, func(b *testbed) { b.cfg.Tap = nil })
-		cache := tls.NewLRUClientSessionCache(4)
-		for range 2 {
-			c := b.client(func(cfg *tls.Config) { cfg.ClientSessionCache, cfg.MaxVersion = cache, version })
-			if _, err := c.Write([]byte("x")); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := c.Read(make([]byte, 1)); err != nil { // tickets come before it
-				t.Fatal(err)
-			}
-			if c.ConnectionState().DidResume {
-				t.Errorf("%s: client's session is resumed", tls.VersionName(version))
-			}
-			if <-resumed {
-				t.Errorf("%s: origin's session is resumed", tls.VersionName(version))
-			}
-			c.Close()
-			<-b.sessions
-		}
-	}
-}

@@ -32,6 +32,7 @@ type Metrics struct {
 	monitored  *prometheus.CounterVec   // would
 	ech        *prometheus.CounterVec   // state
 	handshakes *prometheus.HistogramVec // leg, result
+	finished   *prometheus.CounterVec   // leg, kind
 	frames     *prometheus.CounterVec   // sink
 	mirrored   *prometheus.CounterVec   // sink
 	lost       *prometheus.CounterVec   // sink, reason
@@ -50,6 +51,11 @@ type Metrics struct {
 // handshakeBuckets are upper bounds in seconds, from a session that is resumed
 // on the same machine to one that a timeout ends.
 var handshakeBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+var (
+	legs  = [2]string{"client", "origin"}
+	kinds = [2]string{"full", "resumed"} // of handshakes
+)
 
 // NewMetrics returns metrics in a registry of their own, beside those of the Go
 // runtime and the process. version is that of the program.
@@ -72,6 +78,7 @@ func NewMetrics(version string) *Metrics {
 		rendered:   counter("mirror_http2_rendered_octets_total", "Octets of payload delivered to a sink in place of HTTP/2.", "sink"),
 		replaced:   counter("mirror_http2_replaced_fields_total", "Fields of HTTP/2 that HTTP/1.1 could not hold as they were.", "sink"),
 		raw:        counter("mirror_http2_raw_octets_total", "Octets of HTTP/2 that could not be shown as HTTP/1.1.", "sink", "reason"),
+		finished:   counter("handshakes_total", "Finished TLS handshakes, full or resumed.", "leg", "kind"),
 		refusals:   counter("intake_refusals_total", "Connections that an intake did not hand on.", "intake", "reason"),
 		recalled:   counter("sessions_learned_total", "Sessions that were tunneled for what earlier ones taught.", "lesson"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -80,7 +87,7 @@ func NewMetrics(version string) *Metrics {
 		}, []string{"leg", "result"}),
 	}
 	m.registry.MustRegister(
-		m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.frames, m.mirrored, m.lost, m.refusals,
+		m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
 		m.streams, m.rendered, m.replaced, m.raw, m.recalled,
 		buildInfo(version),
 		collectors.NewGoCollector(),
@@ -93,6 +100,11 @@ func NewMetrics(version string) *Metrics {
 	// Present from the start, so that a rate has a first value.
 	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
 		m.octets.WithLabelValues(d.String())
+	}
+	for _, leg := range legs {
+		for _, kind := range kinds {
+			m.finished.WithLabelValues(leg, kind)
+		}
 	}
 	return m
 }
@@ -155,6 +167,15 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	}
 	if state := s.ClientTLS.ECH; state != decrypt.ECHNone {
 		m.ech.WithLabelValues(state.String()).Inc()
+	}
+	for i, l := range []*decrypt.LegTLS{&s.ClientTLS, &s.OriginTLS} {
+		switch {
+		case l.Version == 0:
+		case l.Resumed:
+			m.finished.WithLabelValues(legs[i], "resumed").Inc()
+		default:
+			m.finished.WithLabelValues(legs[i], "full").Inc()
+		}
 	}
 	if status := s.OriginTLS.Revocation; status != "" {
 		m.revocation.WithLabelValues(m.statuses.bound(status)).Inc()

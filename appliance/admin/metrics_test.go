@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"crypto/tls"
 	"fmt"
 	"reflect"
 	"strings"
@@ -32,7 +33,8 @@ func TestMetricsOfSessions(t *testing.T) {
 	bumped := &decrypt.Session{
 		Intake: "proxy", SNI: "secret.example.test", Outcome: decrypt.Bumped,
 		Decision:  policy.Decision{Rule: "default", Action: policy.Bump},
-		OriginTLS: decrypt.LegTLS{Verdict: "ok", Revocation: "good"},
+		ClientTLS: decrypt.LegTLS{Version: tls.VersionTLS13, Resumed: true},
+		OriginTLS: decrypt.LegTLS{Version: tls.VersionTLS12, Verdict: "ok", Revocation: "good"},
 	}
 	setOctets(bumped, 10, 2000)
 	m.SessionEnded(bumped)
@@ -51,6 +53,12 @@ func TestMetricsOfSessions(t *testing.T) {
 	m.Refused("proxy", "limit")
 
 	const want = `
+# HELP clearspan_handshakes_total Finished TLS handshakes, full or resumed.
+# TYPE clearspan_handshakes_total counter
+clearspan_handshakes_total{kind="full",leg="client"} 0
+clearspan_handshakes_total{kind="full",leg="origin"} 1
+clearspan_handshakes_total{kind="resumed",leg="client"} 1
+clearspan_handshakes_total{kind="resumed",leg="origin"} 0
 # HELP clearspan_intake_refusals_total Connections that an intake did not hand on.
 # TYPE clearspan_intake_refusals_total counter
 clearspan_intake_refusals_total{intake="proxy",reason="limit"} 1
@@ -99,6 +107,7 @@ clearspan_sessions_total{action="terminate",outcome="terminated"} 1
 clearspan_starttls_dialogues_total{protocol="ldap",result="refused"} 1
 `
 	names := []string{
+		"handshakes_total",
 		"intake_refusals_total", "mirror_frames_total", "mirror_http2_raw_octets_total", "mirror_http2_rendered_octets_total",
 		"mirror_http2_replaced_fields_total", "mirror_http2_streams_total", "mirror_lost_octets_total", "mirror_octets_total",
 		"origin_revocation_checks_total", "origin_verdicts_total", "relayed_octets_total", "sessions_open", "sessions_total",

@@ -72,6 +72,7 @@ func (e Entry) With(f facts.Report) Entry {
 type ClientTLS struct {
 	Version string `json:"version"` // "1.2", "1.3"; empty if no handshake was finished
 	Cipher  string `json:"cipher"`  // IANA name
+	Resumed bool   `json:"resumed"` // by a ticket; forged_serial is then of the session that it was given in
 	JA4     string `json:"ja4"`
 	Refusal string `json:"refusal"` // how the client refused our leaf: an alert such as "unknown_ca", or "closed"
 	ECH     string `json:"ech"`     // Encrypted Client Hello: offered (real or not), insisted (real, the client gave up), known (it had insisted before); else empty
@@ -81,6 +82,7 @@ type ClientTLS struct {
 type OriginTLS struct {
 	Version     string `json:"version"`
 	Cipher      string `json:"cipher"`
+	Resumed     bool   `json:"resumed"` // chain_sha256 is then what the origin showed at first, judged again
 	ChainSHA256 string `json:"chain_sha256"`
 	Verdict     string `json:"verdict"`    // "ok" or why the origin failed
 	Revocation  string `json:"revocation"` // "good", "revoked" or "unknown"; empty if nobody was asked
@@ -167,11 +169,11 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		}
 	}
 	if l := s.ClientTLS; l != (decrypt.LegTLS{}) {
-		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), JA4: l.JA4, Refusal: s.Refusal, ECH: l.ECH.String()}
+		e.TLSClient = &ClientTLS{Version: versionName(l.Version), Cipher: cipherName(l.Cipher), Resumed: l.Resumed, JA4: l.JA4, Refusal: s.Refusal, ECH: l.ECH.String()}
 	}
 	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
 		e.TLSOrigin = &OriginTLS{
-			Version: versionName(l.Version), Cipher: cipherName(l.Cipher),
+			Version: versionName(l.Version), Cipher: cipherName(l.Cipher), Resumed: l.Resumed,
 			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict, Revocation: l.Revocation,
 		}
 	}

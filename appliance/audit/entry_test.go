@@ -37,7 +37,7 @@ func session() *decrypt.Session {
 		Protocol: "smtp", StartTLS: decrypt.StartTLSUsed, Related: "8899aabbccddeeff", SNI: "mail<>&.example.test", ALPN: "h2",
 		Decision: policy.Decision{Rule: "mail", Action: policy.Bump},
 		Outcome:  decrypt.Bumped, Reason: "client-reset", Refusal: "unknown_ca", Taught: learn.Pinned, Err: errors.New("detail"),
-		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
+		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, Resumed: true, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
 		OriginTLS:    decrypt.LegTLS{Version: tls.VersionTLS12, Cipher: tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, ChainSHA256: "ab12", Verdict: "ok", Revocation: "unknown"},
 		ForgedSerial: "0f",
 	}
@@ -93,6 +93,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "tls_client": {
   "version": "1.3",
   "cipher": "TLS_AES_128_GCM_SHA256",
+  "resumed": true,
   "ja4": "t13d1516h2_8daaf6152771_e5627efa2ab1",
   "refusal": "unknown_ca",
   "ech": ""
@@ -100,6 +101,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "tls_origin": {
   "version": "1.2",
   "cipher": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+  "resumed": false,
   "chain_sha256": "ab12",
   "verdict": "ok",
   "revocation": "unknown"

@@ -54,9 +54,11 @@ type Client struct {
 	HandshakeTimeout time.Duration
 	// IdleTimeout ends a session in which nothing moves. Default 1h.
 	IdleTimeout time.Duration
+	// Resumption lets clients resume their sessions with an origin. Default true.
+	Resumption bool
 }
 
-var defaultClient = Client{MinTLS: tls.VersionTLS12, HandshakeTimeout: 10 * time.Second, IdleTimeout: time.Hour}
+var defaultClient = Client{MinTLS: tls.VersionTLS12, HandshakeTimeout: 10 * time.Second, IdleTimeout: time.Hour, Resumption: true}
 
 // InvalidAction is what happens to a session whose origin fails verification.
 type InvalidAction string
@@ -124,6 +126,9 @@ type Origin struct {
 	// ALPNOffer are the application protocols that an origin is offered at most,
 	// where no rule says otherwise. Default nil: those of the client.
 	ALPNOffer []string
+	// Resumption offers origins the sessions that they had with the same client.
+	// Default true.
+	Resumption bool
 }
 
 // Resolve is where sessions with a server name go.
@@ -145,6 +150,7 @@ func defaultOrigin() Origin {
 			"revoked": BlockInvalid, "weak-signature": BlockInvalid, "malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
 		}},
 		ClientCertificate: TunnelRequest,
+		Resumption:        true,
 	}
 }
 
@@ -203,6 +209,7 @@ func (r *reader) client(n *node, c Client) Client {
 	c.MinTLS = value(t, "min_tls", c.MinTLS, parseTLSVersion)
 	c.HandshakeTimeout = value(t, "handshake_timeout", c.HandshakeTimeout, duration(time.Second, 10*time.Minute))
 	c.IdleTimeout = value(t, "idle_timeout", c.IdleTimeout, duration(time.Second, 30*24*time.Hour))
+	c.Resumption = value(t, "resumption", c.Resumption, parseBool)
 	t.close()
 	return c
 }
@@ -222,6 +229,7 @@ func (r *reader) origin(n *node, o Origin) Origin {
 	o.ClientCertificate = value(t, "client_certificate", o.ClientCertificate, oneOf(TunnelRequest, BlockRequest, NoCertificate))
 
 	o.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
+	o.Resumption = value(t, "resumption", o.Resumption, parseBool)
 	o.Revocation = r.revocation(t.get("revocation"), o.Revocation)
 	r.onInvalid(t.get("on_invalid"), &o.OnInvalid)
 	t.close()

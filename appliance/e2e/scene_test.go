@@ -234,12 +234,12 @@ type entry struct {
 	Events []string
 
 	Client, Origin, Destination netip.AddrPort
-	TLSClient                   *struct{ Version, JA4, Refusal, ECH string }   `json:"tls_client"`
-	TLSOrigin                   *struct{ Version, Verdict, Revocation string } `json:"tls_origin"`
-	ForgedSerial                string                                         `json:"forged_serial"`
-	CommunityID                 string                                         `json:"community_id"`
-	Offer                       string                                         `json:"alpn_offer"`
-	Octets                      map[string]uint64                              // client_to_origin, origin_to_client
+	TLSClient                   *tlsClient        `json:"tls_client"`
+	TLSOrigin                   *tlsOrigin        `json:"tls_origin"`
+	ForgedSerial                string            `json:"forged_serial"`
+	CommunityID                 string            `json:"community_id"`
+	Offer                       string            `json:"alpn_offer"`
+	Octets                      map[string]uint64 // client_to_origin, origin_to_client
 	Mirror                      map[string]struct {
 		Frames, Octets, Lost uint64
 		Reason               string
@@ -261,6 +261,17 @@ type entry struct {
 		Client, Origin netip.AddrPort
 		Ports          map[string]uint16
 	}
+}
+
+type tlsClient struct {
+	Version, JA4, Refusal, ECH string
+	Resumed                    bool
+}
+
+type tlsOrigin struct {
+	Version, Verdict, Revocation string
+	Chain                        string `json:"chain_sha256"`
+	Resumed                      bool
 }
 
 // entries reads the audit trail. The appliance must have been stopped.

@@ -29,7 +29,7 @@ func TestSecrets(t *testing.T) {
 		}
 		raw[leg] = capture
 	}
-	const visible = 3 // sessions below whose secrets are kept
+	const visible = 7 // sessions below whose secrets are kept
 	for _, args := range [][]string{
 		{"https://" + webName + "/page"},
 		{"--tls-max", "1.2", "https://" + webName + "/page"},
@@ -37,6 +37,15 @@ func TestSecrets(t *testing.T) {
 		append(lab.Resolve(mailName, lab.OriginV4), "https://"+mailName+"/page"),
 	} {
 		same(t, "page", c.fetch(append(args, "--http1.1")...).content, page)
+	}
+	tickets := t.TempDir()
+	for _, version := range []string{"-tls1_2", "-tls1_3"} {
+		for i := range 2 {
+			said := c.openssl(filepath.Join(tickets, version), lab.TLSPort, webName, version)
+			if reused := strings.Contains(said, "\nReused, TLSv1."); reused != (i > 0 && version == "-tls1_3") { // no secret of the other
+				t.Errorf("%s: session %d is reused: %t", version, i, reused)
+			}
+		}
 	}
 	c.stop()
 

@@ -90,14 +90,15 @@ const (
 var ecdsaSuites = [...]uint16{0xc02b, 0xc02c, 0xcca9}
 
 // SupportsECDSA reports whether the client can be shown an ECDSA P-256
-// certificate signed with SHA-256, whatever version is negotiated in the end. A
-// client that may end up with TLS 1.2 needs a suite and the curve for it, too
-// (RFC 8422, Section 5.1). Without signature_algorithms the answer is no.
-func (h *Hello) SupportsECDSA() bool {
+// certificate signed with SHA-256 if no version above highest is negotiated. With
+// TLS 1.2 it needs a suite and the curve for it, too (RFC 8422, Section 5.1); with
+// TLS 1.3 its groups say nothing about signatures (RFC 8446, Section 4.2.7).
+// Without signature_algorithms the answer is no.
+func (h *Hello) SupportsECDSA(highest uint16) bool {
 	if !slices.Contains(h.SignatureSchemes, schemeECDSAP256SHA256) {
 		return false
 	}
-	if !h.offersTLS12() {
+	if min(h.MaxVersion(), highest) >= versionTLS13 || !h.offersTLS12() {
 		return true
 	}
 	if h.Groups != nil && !slices.Contains(h.Groups, groupP256) {

@@ -58,7 +58,7 @@ func TestParseCryptoTLS(t *testing.T) {
 			if h.MaxVersion() != tt.highest {
 				t.Errorf("MaxVersion %#04x", h.MaxVersion())
 			}
-			if !h.SupportsECDSA() {
+			if !h.SupportsECDSA(0x0304) {
 				t.Error("SupportsECDSA is false")
 			}
 		})
@@ -84,8 +84,8 @@ func TestParseOpenSSL(t *testing.T) {
 			if err != nil || n != len(raw) {
 				t.Fatalf("Parse: n %d of %d, %v", n, len(raw), err)
 			}
-			if h.ServerName != tt.sni || h.MaxVersion() != tt.highest || h.SupportsECDSA() != tt.ecdsa {
-				t.Errorf("name %q, version %#04x, ECDSA %v", h.ServerName, h.MaxVersion(), h.SupportsECDSA())
+			if h.ServerName != tt.sni || h.MaxVersion() != tt.highest || h.SupportsECDSA(0x0304) != tt.ecdsa {
+				t.Errorf("name %q, version %#04x, ECDSA %v", h.ServerName, h.MaxVersion(), h.SupportsECDSA(0x0304))
 			}
 		})
 	}
@@ -310,23 +310,27 @@ func TestMaxVersion(t *testing.T) {
 func TestSupportsECDSA(t *testing.T) {
 	p256 := []uint16{schemeECDSAP256SHA256}
 	tests := []struct {
-		name  string
-		hello Hello
-		want  bool
+		name    string
+		hello   Hello
+		highest uint16
+		want    bool
 	}{
-		{"TLS 1.3 alone", Hello{Versions: []uint16{0x0304}, SignatureSchemes: p256}, true},
-		{"TLS 1.3 without the scheme", Hello{Versions: []uint16{0x0304}, SignatureSchemes: []uint16{0x0804}}, false},
-		{"no schemes", Hello{Version: 0x0303, CipherSuites: []uint16{0xc02b}}, false},
-		{"TLS 1.2", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02f, 0xc02b}, Groups: []uint16{0x17}}, true},
-		{"TLS 1.2 without groups", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02b}}, true},
-		{"TLS 1.2 without the curve", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02b}, Groups: []uint16{0x1d}}, false},
-		{"TLS 1.2 without a suite", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02f}}, false},
-		{"TLS 1.2 with a suite of CBC only", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc009, 0xc02f}}, false},
-		{"1.3 or 1.2, no suite for 1.2", Hello{Versions: []uint16{0x0304, 0x0303}, SignatureSchemes: p256, CipherSuites: []uint16{0x1301}}, false},
+		{"TLS 1.3 alone", Hello{Versions: []uint16{0x0304}, SignatureSchemes: p256}, 0x0304, true},
+		{"TLS 1.3 without the scheme", Hello{Versions: []uint16{0x0304}, SignatureSchemes: []uint16{0x0804}}, 0x0304, false},
+		{"no schemes", Hello{Version: 0x0303, CipherSuites: []uint16{0xc02b}}, 0x0304, false},
+		{"TLS 1.2", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02f, 0xc02b}, Groups: []uint16{0x17}}, 0x0304, true},
+		{"TLS 1.2 without groups", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02b}}, 0x0304, true},
+		{"TLS 1.2 without the curve", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02b}, Groups: []uint16{0x1d}}, 0x0304, false},
+		{"TLS 1.2 without a suite", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc02f}}, 0x0304, false},
+		{"1.3, no suite for 1.2", Hello{Versions: []uint16{0x0304, 0x0303}, SignatureSchemes: p256, CipherSuites: []uint16{0x1301}}, 0x0304, true},
+		{"1.2 though it has 1.3, no suite", Hello{Versions: []uint16{0x0304, 0x0303}, SignatureSchemes: p256, CipherSuites: []uint16{0x1301}}, 0x0303, false},
+		{"1.3 without the curve", Hello{Versions: []uint16{0x0304, 0x0303}, SignatureSchemes: p256, CipherSuites: []uint16{0xc02b}, Groups: []uint16{0x1d}}, 0x0304, true},
+		{"1.2 without the curve", Hello{Versions: []uint16{0x0304, 0x0303}, SignatureSchemes: p256, CipherSuites: []uint16{0xc02b}, Groups: []uint16{0x1d}}, 0x0303, false},
+		{"TLS 1.2 with a suite of CBC only", Hello{SignatureSchemes: p256, CipherSuites: []uint16{0xc009, 0xc02f}}, 0x0304, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.hello.SupportsECDSA(); got != tt.want {
+			if got := tt.hello.SupportsECDSA(tt.highest); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
