@@ -28,14 +28,19 @@
 //
 // # HTTP/2
 //
-// Frames go from one connection to the other; each leg has its own compression
-// tables, SETTINGS are answered on each leg, and what one end announced is told
-// to the other as far as this package can keep it. Messages that no service
-// wants pass frame by frame, with the flow control of the two ends. A message
-// for a service is held stream by stream: its header is shown as HTTP/1.1, its
-// DATA frames are consumed under a window of this package's own, and what became
-// of it is sent as the other end's windows allow. Server push is switched off.
-// PING passes from end to end. Priorities pass as they are.
+// Frames go from one connection to the other. Each leg has its own compression
+// tables; streams are numbered anew toward the origin, in the order in which
+// services let their requests pass. Messages that no service wants pass frame by
+// frame under the flow control of the two ends: window that the receiver opens is
+// opened to the sender. A message for a service is held by itself: its header is
+// shown as HTTP/1.1, its content is consumed under a window of this package's
+// own, 256 KiB a stream, and what became of it is sent as its receiver's windows
+// allow. What one end says in SETTINGS of concurrency, header sizes and extended
+// CONNECT is told to the other; PING and GOAWAY pass from end to end, the latter
+// with its number translated. Padding, priorities, frames of extensions and server
+// push do not pass. A malformed message, a content-length that is not true
+// included, has its stream reset and goes no further; a connection that breaks
+// the rules is a [Refusal].
 //
 // # Order
 //

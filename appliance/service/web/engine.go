@@ -65,9 +65,9 @@ func (x *exchanges) fromClient() {
 	m, err := x.recognize()
 	switch {
 	case err != nil:
-	case m == http2:
+	case m == speaksHTTP2:
 		err = x.frames.fromClient()
-	case m == http1:
+	case m == speaksHTTP1:
 		err = x.requests()
 	default:
 		err = x.pass(&x.client, &x.toOrigin)
@@ -76,7 +76,7 @@ func (x *exchanges) fromClient() {
 		x.refuse(err)
 	}
 	x.taking(false)
-	if x.failure() != nil && m != http2 {
+	if x.failure() != nil && m != speaksHTTP2 {
 		x.discard()
 	}
 }
@@ -102,7 +102,7 @@ func (x *exchanges) discard() {
 // sends before.
 func (x *exchanges) recognize() (mode, error) {
 	if x.s.ALPN == "h2" {
-		return x.decide(http2), nil
+		return x.decide(speaksHTTP2), nil
 	}
 	if err := x.client.idle(); err != nil {
 		return undecided, err
@@ -119,7 +119,7 @@ func (x *exchanges) recognize() (mode, error) {
 			}
 			m = unread
 			if err == io.EOF && len(x.client.unread()) == 0 {
-				m = http1 // nothing at all: whatever comes from the origin is unasked or foreign
+				m = speaksHTTP1 // nothing at all: whatever comes from the origin is unasked or foreign
 				x.mu.Lock()
 				if x.mode != undecided {
 					m = x.mode
@@ -141,7 +141,7 @@ func (x *exchanges) recognize() (mode, error) {
 
 // fromOrigin reads what the origin sends, to its end.
 func (x *exchanges) fromOrigin() {
-	m := http2
+	m := speaksHTTP2
 	if x.s.ALPN != "h2" {
 		err := x.origin.idle()
 		if err == nil && len(x.origin.unread()) == 0 {
@@ -164,9 +164,9 @@ func (x *exchanges) fromOrigin() {
 	}
 	var err error
 	switch m {
-	case http2:
+	case speaksHTTP2:
 		err = x.frames.fromOrigin()
-	case http1:
+	case speaksHTTP1:
 		err = x.responses()
 	default:
 		err = x.pass(&x.origin, &x.toClient)

@@ -52,8 +52,8 @@ type mode uint8
 
 const (
 	undecided mode = iota
-	http1
-	http2
+	speaksHTTP1
+	speaksHTTP2
 	unread // not HTTP
 )
 
@@ -205,7 +205,7 @@ func (x *exchanges) fail(err error, status int, why string) {
 	if first {
 		x.err = err
 	}
-	tell := first && status != 0 && !x.partial && !x.raw && x.mode == http1
+	tell := first && status != 0 && !x.partial && !x.raw && x.mode == speaksHTTP1
 	if tell {
 		x.told = make(chan struct{})
 		x.timer = time.AfterFunc(x.cfg.linger, func() {

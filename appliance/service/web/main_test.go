@@ -25,8 +25,6 @@ type memory struct {
 	w *io.PipeWriter
 }
 
-var errReset = errors.New("connection reset")
-
 func pair() (a, b *memory) {
 	ar, bw := io.Pipe()
 	br, aw := io.Pipe()

@@ -52,6 +52,7 @@ const (
 	upgraded        = "upgrade"
 	connectBody     = "connect-body"
 	foreign         = "not-http"
+	flood           = "flood"
 	protocol        = "protocol"
 )
 

@@ -65,7 +65,7 @@ func (x *exchanges) request(h *head) (more bool, err error) {
 				b.waits = func() error { return x.goOn(e) }
 			}
 		}
-		v, err := x.adapt(m, media)
+		v, err := x.adapt(x.ctx, m, media)
 		if err != nil {
 			return x.ended(nil, err)
 		}

@@ -69,7 +69,7 @@ func (x *exchanges) response(e *exchange, h *head) (more bool, err error) {
 	if how != noBody {
 		m.Body = b
 	}
-	v, err := x.adapt(m, media)
+	v, err := x.adapt(x.ctx, m, media)
 	if err != nil {
 		if err == errTruncated { // nothing of it was passed on
 			return false, x.toClient.closeWrite()

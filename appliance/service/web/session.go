@@ -89,7 +89,7 @@ func (v *verdict) close() {
 
 // adapt shows a message to all services that want it. media is its type. An
 // error is one of the body's sender. The verdict is to be closed.
-func (s *session) adapt(m Message, media []byte) (v verdict, err error) {
+func (s *session) adapt(ctx context.Context, m Message, media []byte) (v verdict, err error) {
 	m.Client, m.Server, m.User = s.s.Client, s.s.Origin, s.user
 	v.body = m.Body
 	n := len(s.cfg.Services)
@@ -107,7 +107,7 @@ func (s *session) adapt(m Message, media []byte) (v verdict, err error) {
 		}
 		v.shown = true
 		m.Body = v.body
-		if err := s.show(service, m, &v); err != nil {
+		if err := s.show(ctx, service, m, &v); err != nil {
 			v.close()
 			return v, err
 		}
@@ -130,14 +130,14 @@ func (s *session) adapt(m Message, media []byte) (v verdict, err error) {
 }
 
 // show asks one service.
-func (s *session) show(service *Service, m Message, v *verdict) error {
+func (s *session) show(ctx context.Context, service *Service, m Message, v *verdict) error {
 	var t *tape
 	if m.Body != nil {
 		t = &tape{src: m.Body, limit: s.cfg.Replay, lost: !service.FailOpen}
 		m.Body = t
 	}
 	start := time.Now()
-	r, err := service.Adapter.Adapt(s.ctx, &m)
+	r, err := service.Adapter.Adapt(ctx, &m)
 	took := time.Since(start)
 	if err == nil {
 		err = sound(r, &m)
@@ -146,7 +146,7 @@ func (s *session) show(service *Service, m Message, v *verdict) error {
 		if r != nil && r.Body != nil {
 			r.Body.Close()
 		}
-		return s.failed(service, err, took, t, v)
+		return s.failed(ctx, service, err, took, t, v)
 	}
 	if t != nil {
 		t.answered()
@@ -162,18 +162,18 @@ func (s *session) show(service *Service, m Message, v *verdict) error {
 	v.body = nil
 	if r.Body != nil {
 		v.open = append(v.open, r.Body)
-		v.body = &watched{s: s, service: service.Name, r: r.Body}
+		v.body = &watched{s: s, ctx: ctx, service: service.Name, r: r.Body}
 	}
 	return nil
 }
 
 // failed does what is to be done when a service gave no result.
-func (s *session) failed(service *Service, err error, took time.Duration, t *tape, v *verdict) error {
+func (s *session) failed(ctx context.Context, service *Service, err error, took time.Duration, t *tape, v *verdict) error {
 	if broken := (*brokenBody)(nil); errors.As(err, &broken) {
 		return broken.err
 	}
-	if s.ctx.Err() != nil {
-		return s.ctx.Err()
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if service.FailOpen {
 		ok := true
@@ -230,6 +230,7 @@ func sound(r *Result, m *Message) error {
 // watched notes a service that fails while its body is being sent.
 type watched struct {
 	s       *session
+	ctx     context.Context
 	service string
 	r       io.Reader
 	failed  bool
@@ -240,7 +241,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	if err != nil && err != io.EOF && !w.failed {
 		w.failed = true
-		if broken := (*brokenBody)(nil); !errors.As(err, &broken) && w.s.ctx.Err() == nil {
+		if broken := (*brokenBody)(nil); !errors.As(err, &broken) && w.ctx.Err() == nil {
 			w.s.note(w.service, WordFailedClosed, 0)
 		}
 	}

@@ -21,7 +21,7 @@ func sniff(p []byte) mode {
 	n := min(len(p), len(preface))
 	if string(p[:n]) == preface[:n] {
 		if n == len(preface) {
-			return http2
+			return speaksHTTP2
 		}
 		if n > len("PRI") {
 			return undecided
@@ -36,7 +36,7 @@ func sniff(p []byte) mode {
 	}
 	switch string(p[:i]) {
 	case "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT":
-		return http1
+		return speaksHTTP1
 	}
 	end := bytes.IndexByte(p, '\n')
 	switch {
@@ -47,7 +47,7 @@ func sniff(p []byte) mode {
 	}
 	line := bytes.TrimSuffix(p[:end], []byte("\r"))
 	if at := bytes.LastIndexByte(line, ' '); at > i && bytes.HasPrefix(line[at+1:], []byte("HTTP/")) {
-		return http1
+		return speaksHTTP1
 	}
 	return unread
 }
