@@ -28,11 +28,17 @@ func unencrypted() *http.Protocols {
 // between returns a client of HTTP/2 whose requests reach handler through cfg.
 func between(t *testing.T, cfg Config, handler http.HandlerFunc) *http.Client {
 	t.Helper()
+	return betweenBy(t, unencrypted(), cfg, handler)
+}
+
+// betweenBy is between by any version of HTTP.
+func betweenBy(t *testing.T, by *http.Protocols, cfg Config, handler http.HandlerFunc) *http.Client {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: handler, Protocols: unencrypted()}
+	s := &http.Server{Handler: handler, Protocols: by}
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
 	near, err := net.Listen("tcp", "127.0.0.1:0")
@@ -40,7 +46,7 @@ func between(t *testing.T, cfg Config, handler http.HandlerFunc) *http.Client {
 		t.Fatal(err)
 	}
 	r := serve(t, New(cfg), "", near, func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) })
-	tr := &http.Transport{Protocols: unencrypted(), DisableCompression: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	tr := &http.Transport{Protocols: by, DisableCompression: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", r.address)
 	}}
 	t.Cleanup(tr.CloseIdleConnections)
@@ -312,8 +318,16 @@ func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("carries 256 MiB")
 	}
+	first := new(http.Protocols)
+	first.SetHTTP1(true)
+	for name, by := range map[string]*http.Protocols{"HTTP/1.1": first, "HTTP/2": unencrypted()} {
+		t.Run(name, func(t *testing.T) { carryMuch(t, by) })
+	}
+}
+
+func carryMuch(t *testing.T, by *http.Protocols) {
 	const size = 256 << 20
-	c := between(t, one(adapterFunc(streaming)), func(w http.ResponseWriter, r *http.Request) {
+	c := betweenBy(t, by, one(adapterFunc(streaming)), func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		e := endless(size)
 		io.Copy(w, &e)
