@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -122,6 +123,69 @@ func exchangeMany(b *testing.B, cfg *Config, request, response string) {
 	origin.Close()
 	wg.Wait()
 }
+
+// BenchmarkHTTP2 is BenchmarkHTTP1 by HTTP/2, between ends of net/http.
+func BenchmarkHTTP2(b *testing.B) {
+	shown := new(Config)
+	*shown = one(preview(0))
+	for _, size := range []int{100, 1 << 20} {
+		content := make([]byte, size)
+		for name, cfg := range map[string]*Config{"relay": nil, "parsed": {}, "shown": shown} {
+			b.Run(fmt.Sprintf("%d/%s", size, name), func(b *testing.B) {
+				client, left := line(b)
+				right, origin := line(b)
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if cfg == nil {
+						copying(left, right)
+					} else {
+						New(*cfg).Carry(context.Background(), &decrypt.Session{ALPN: "h2"}, left, right)
+					}
+					left.Close()
+					right.Close()
+				})
+				accepted := make(chan net.Conn, 1)
+				accepted <- origin
+				l := single{accepted, origin.LocalAddr()}
+				s := &http.Server{Protocols: unencrypted(), Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(content) })}
+				wg.Go(func() { s.Serve(l) })
+				tr := &http.Transport{Protocols: unencrypted(), DialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
+				b.SetBytes(int64(size))
+				b.ReportAllocs()
+				before := processor()
+				for b.Loop() {
+					r, err := (&http.Client{Transport: tr}).Get("http://origin.test/")
+					if err != nil {
+						b.Fatal(err)
+					}
+					io.Copy(io.Discard, r.Body)
+					r.Body.Close()
+				}
+				b.ReportMetric(float64(processor()-before)/float64(b.N), "cpu-ns/op")
+				tr.CloseIdleConnections()
+				client.Close()
+				close(accepted)
+				s.Close()
+				wg.Wait()
+			})
+		}
+	}
+}
+
+// single is a listener with one connection.
+type single struct {
+	conns   chan net.Conn
+	address net.Addr
+}
+
+func (s single) Accept() (net.Conn, error) {
+	if c, ok := <-s.conns; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (s single) Close() error   { return nil }
+func (s single) Addr() net.Addr { return s.address }
 
 // processor returns the time that the process has spent on processors, the ends
 // of the exchange included.

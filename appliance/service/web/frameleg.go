@@ -15,7 +15,7 @@ const (
 
 	// maxQueue is what waits to be written to a leg before who passes on more
 	// waits too; answers of our own go beyond it, up to maxAnswers.
-	maxQueue   = 256 << 10
+	maxQueue   = 64 << 10
 	maxAnswers = 1 << 20
 
 	maxFields = 256 << 10 // of one message, by the measure of RFC 9113, Section 6.5.2
@@ -30,9 +30,10 @@ type frameLeg struct {
 	coder  *hpack.Encoder
 	block  bytes.Buffer
 
+	f     *frames
+	in    *input
 	to    *output
 	out   queue     // to be written
-	spare []byte    // for out
 	open  bool      // its first SETTINGS may be, or are, written
 	ended bool      // nothing more is to be written; close then
 	wake  sync.Cond // for who writes out
@@ -45,9 +46,9 @@ type frameLeg struct {
 	credit  int64 // of window for what we read, not yet announced
 }
 
-func newFrameLeg(kind Kind, in *input, to *output, mu *sync.Mutex) *frameLeg {
-	l := &frameLeg{kind: kind, to: to, send: defaultWindow, initial: defaultWindow, recv: defaultWindow}
-	l.wake.L, l.cond.L = mu, mu
+func newFrameLeg(f *frames, kind Kind, in *input, to *output) *frameLeg {
+	l := &frameLeg{f: f, kind: kind, in: in, to: to, send: defaultWindow, initial: defaultWindow, recv: defaultWindow}
+	l.wake.L, l.cond.L = &f.mu, &f.mu
 	l.reader = http2.NewFramer(nil, frameReader{in})
 	l.reader.SetMaxReadFrameSize(maxFrame)
 	l.reader.SetReuseFrames()
@@ -89,7 +90,24 @@ func (l *frameLeg) headers(id uint32, list []hpack.HeaderField, end bool) {
 		n = min(len(p), maxFrame)
 		l.writer.WriteContinuation(id, n == len(p), p[:n])
 	}
-	l.wake.Signal()
+	l.kick()
+}
+
+// kick has what is queued written, unless its reader is about to add more.
+func (l *frameLeg) kick() {
+	if !l.f.lazy || l.out.Len() > maxQueue/2 {
+		l.wake.Signal()
+	}
+}
+
+// ahead tells that reading the next frame, with those of the same header block,
+// waits for nobody.
+func (l *frameLeg) ahead() bool {
+	p := l.in.unread()
+	if len(p) < 9 || len(p)-9 < int(p[0])<<16|int(p[1])<<8|int(p[2]) {
+		return false
+	}
+	return http2.FrameType(p[3]) != http2.FrameHeaders || http2.Flags(p[4]).Has(http2.FlagHeadersEndHeaders)
 }
 
 // refund gives back n octets of the connection's window for what was read and
@@ -109,7 +127,7 @@ func (l *frameLeg) grant(n int64) {
 	}
 	l.recv += n
 	l.writer.WriteWindowUpdate(0, uint32(n))
-	l.wake.Signal()
+	l.kick()
 }
 
 // write writes what is queued until the leg ends. It returns nil when it was
@@ -131,7 +149,7 @@ func (f *frames) write(l *frameLeg) error {
 			return nil
 		}
 		p := l.out.p
-		l.out.p, l.spare = l.spare, nil
+		l.out.p = nil
 		if len(p) > maxQueue {
 			l.cond.Broadcast()
 			f.hurry(1 - l.kind)
@@ -139,8 +157,8 @@ func (f *frames) write(l *frameLeg) error {
 		f.mu.Unlock()
 		_, err := l.to.Write(p)
 		f.mu.Lock()
-		if cap(p) <= largeBuffer { // an idle session keeps little
-			l.spare = p[:0]
+		if cap(p) == queueBuffer {
+			queueBuffers.Put((*[queueBuffer]byte)(p[:queueBuffer]))
 		}
 		if err != nil {
 			return err
@@ -151,15 +169,25 @@ func (f *frames) write(l *frameLeg) error {
 // room waits until more may be passed on to l. The caller holds the lock.
 func (f *frames) room(l *frameLeg) {
 	for f.err == nil && l.out.Len() > maxQueue {
+		f.lazy = false
+		l.kick()
 		l.cond.Wait()
 	}
 }
 
-// queue collects frames.
+// queueBuffer is the memory of a queue; one that grows beyond is not kept.
+const queueBuffer = maxQueue + 2*maxFrame
+
+var queueBuffers = sync.Pool{New: func() any { return new([queueBuffer]byte) }}
+
+// queue collects frames. It has no memory while it is empty.
 type queue struct{ p []byte }
 
 // Write implements io.Writer.
 func (q *queue) Write(p []byte) (int, error) {
+	if q.p == nil {
+		q.p = queueBuffers.Get().(*[queueBuffer]byte)[:0]
+	}
 	q.p = append(q.p, p...)
 	return len(p), nil
 }

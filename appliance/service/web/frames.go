@@ -26,6 +26,7 @@ type frames struct {
 	opened   uint32  // stream at the origin
 	away     bool    // the origin takes no more streams
 	held     [2]int  // messages that services have, by kind
+	lazy     bool    // the frame that is being taken is not the last at hand
 	ended    [2]bool // no more comes from that leg
 	wg       sync.WaitGroup
 }
@@ -41,8 +42,8 @@ func (f *frames) begin() {
 		return
 	}
 	f.byClient, f.byOrigin = make(map[uint32]*stream), make(map[uint32]*stream)
-	f.legs[Request] = newFrameLeg(Request, &f.x.client, &f.x.toClient, &f.mu)
-	f.legs[Response] = newFrameLeg(Response, &f.x.origin, &f.x.toOrigin, &f.mu)
+	f.legs[Request] = newFrameLeg(f, Request, &f.x.client, &f.x.toClient)
+	f.legs[Response] = newFrameLeg(f, Response, &f.x.origin, &f.x.toOrigin)
 	for _, l := range f.legs {
 		f.wg.Go(func() {
 			if err := f.write(l); err != nil {
@@ -65,7 +66,7 @@ func (f *frames) kill(err error) {
 	}
 	for _, l := range f.legs {
 		if l != nil {
-			l.wake.Signal()
+			l.kick()
 			l.cond.Broadcast()
 		}
 	}
@@ -113,7 +114,8 @@ func (f *frames) read(from, to *frameLeg) error {
 			to.cond.Wait()
 		}
 		to.open, to.ended = true, true
-		to.wake.Signal()
+		to.kick()
+		from.kick()
 		f.mu.Unlock()
 		return nil
 	}
@@ -134,6 +136,7 @@ func (f *frames) take(from, to *frameLeg) error {
 		case errors.As(err, &broken):
 			f.mu.Lock()
 			f.abandon(f.find(from, broken.StreamID), from, broken.StreamID, broken.Code)
+			to.kick()
 			err := f.healthy(from)
 			f.mu.Unlock()
 			if err != nil {
@@ -150,7 +153,13 @@ func (f *frames) take(from, to *frameLeg) error {
 		}
 		first = false
 		f.mu.Lock()
+		f.lazy = from.ahead()
 		err = f.frame(from, to, frame)
+		if f.lazy = f.lazy && from.ahead(); !f.lazy {
+			from.kick()
+			to.kick()
+		}
+		f.lazy = false
 		if err == nil {
 			err = f.healthy(from)
 		}
@@ -194,14 +203,14 @@ func (f *frames) frame(from, to *frameLeg, frame http2.Frame) error {
 			}
 			if id := st.id(to); id != 0 {
 				to.writer.WriteRSTStream(id, frame.ErrCode)
-				to.wake.Signal()
+				to.kick()
 			}
 			f.drop(st, &brokenBody{errReset})
 		}
 	case *http2.PingFrame:
 		f.room(to)
 		to.writer.WritePing(frame.IsAck(), frame.Data)
-		to.wake.Signal()
+		to.kick()
 	case *http2.GoAwayFrame:
 		f.room(to)
 		f.goAway(from, to, frame)
@@ -255,8 +264,8 @@ func (f *frames) settings(from, to *frameLeg, frame *http2.SettingsFrame) error 
 		to.writer.WriteSettings(told...)
 	}
 	from.writer.WriteSettingsAck()
-	to.wake.Signal()
-	from.wake.Signal()
+	to.kick()
+	from.kick()
 	return nil
 }
 
@@ -288,5 +297,5 @@ func (f *frames) goAway(from, to *frameLeg, frame *http2.GoAwayFrame) {
 		last = highest
 	}
 	to.writer.WriteGoAway(last, frame.ErrCode, frame.DebugData())
-	to.wake.Signal()
+	to.kick()
 }

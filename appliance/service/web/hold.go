@@ -192,7 +192,7 @@ func (f *frames) send(st *stream, kind Kind, p []byte) bool {
 		to.send -= n
 		to.debt += n // the sender of the message has that window back already
 		to.writer.WriteData(st.id(to), false, p[:n])
-		to.wake.Signal()
+		to.kick()
 		p = p[n:]
 	}
 	return true
@@ -212,11 +212,11 @@ func (f *frames) leaveSource(st *stream, kind Kind) {
 func (f *frames) leaveOrigin(st *stream) {
 	if st.origin != 0 && (!st.halves[Response].ended || !st.halves[Request].sent) {
 		f.legs[Response].writer.WriteRSTStream(st.origin, http2.ErrCodeCancel)
-		f.legs[Response].wake.Signal()
+		f.legs[Response].kick()
 	}
 	if !st.halves[Request].ended { // RFC 9113, Section 8.1
 		f.legs[Request].writer.WriteRSTStream(st.client, http2.ErrCodeNo)
-		f.legs[Request].wake.Signal()
+		f.legs[Request].kick()
 	}
 	f.drop(st, &brokenBody{errReset})
 }

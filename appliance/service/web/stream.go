@@ -133,13 +133,13 @@ var errReset = errors.New("stream was reset")
 // the number is known.
 func (f *frames) abandon(st *stream, from *frameLeg, id uint32, code http2.ErrCode) {
 	from.writer.WriteRSTStream(id, code)
-	from.wake.Signal()
+	from.kick()
 	if st == nil {
 		return
 	}
 	if to := f.legs[1-from.kind]; st.id(to) != 0 {
 		to.writer.WriteRSTStream(st.id(to), http2.ErrCodeCancel)
-		to.wake.Signal()
+		to.kick()
 	}
 	f.drop(st, &brokenBody{errReset})
 }
@@ -156,7 +156,7 @@ func (f *frames) finish(st *stream, kind Kind) {
 	st.halves[kind].sent = true
 	if kind == Response && st.halves[Request].refused {
 		f.legs[Request].writer.WriteRSTStream(st.client, http2.ErrCodeNo)
-		f.legs[Request].wake.Signal()
+		f.legs[Request].kick()
 		f.drop(st, &brokenBody{errReset})
 		return
 	}
@@ -187,7 +187,7 @@ func (f *frames) satisfied(st *stream, from Kind) bool {
 func (f *frames) open(st *stream, list []hpack.HeaderField, end bool) bool {
 	if f.away {
 		f.legs[Request].writer.WriteRSTStream(st.client, http2.ErrCodeRefusedStream)
-		f.legs[Request].wake.Signal()
+		f.legs[Request].kick()
 		f.drop(st, &brokenBody{errReset})
 		return false
 	}
@@ -319,7 +319,7 @@ func (h *half) grant(from *frameLeg, id uint32, n int64) {
 	}
 	h.recv += n
 	from.writer.WriteWindowUpdate(id, uint32(n))
-	from.wake.Signal()
+	from.kick()
 }
 
 // data takes content.
@@ -393,7 +393,7 @@ func (f *frames) pass(st *stream, kind Kind, p []byte) {
 		to.send -= n
 		last := h.ended && n == int64(len(p)) && h.trailers == nil
 		to.writer.WriteData(st.id(to), last, p[:n])
-		to.wake.Signal()
+		to.kick()
 		if p = p[n:]; last {
 			h.pending = nil
 			f.finish(st, kind)
@@ -422,7 +422,7 @@ func (f *frames) end(st *stream, kind Kind) {
 		to.headers(st.id(to), h.trailers, true)
 	default:
 		to.writer.WriteData(st.id(to), true, nil)
-		to.wake.Signal()
+		to.kick()
 	}
 	f.finish(st, kind)
 }
