@@ -52,7 +52,9 @@ func (e *Engine) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 	wg.Go(func() { x.fromOrigin() })
 	wg.Wait()
 	x.frames.stop()
-	if x.timer != nil {
+	if x.told != nil && !x.heard { // the client had ended before: give it time
+		<-x.told
+	} else if x.timer != nil {
 		x.timer.Stop()
 	}
 	x.client.drop()
@@ -95,6 +97,7 @@ func (x *exchanges) discard() {
 	if ended && told != nil { // nothing of the client's can tell
 		<-told
 	}
+	x.heard = true
 	x.abort()
 }
 

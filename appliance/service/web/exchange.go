@@ -43,6 +43,7 @@ type exchanges struct {
 	cut     *exchange // its request will never be whole
 	err     error
 	timer   *time.Timer
+	heard   bool          // the client has read it, or had its time; of the goroutine that reads the client
 	told    chan struct{} // closed when a last page had its time; nil without one
 	frames  *frames       // HTTP/2
 }

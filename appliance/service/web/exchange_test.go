@@ -222,12 +222,14 @@ func TestExchanges(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(3) {
-				tt.cfg.linger = 150 * time.Millisecond
+				tt.cfg.linger = 3 * time.Second
 				sc := play(t, tt.cfg, "")
 				pieces := rand.New(rand.NewPCG(seed, 7))
 				go func() {
 					say(sc.client, []byte(tt.client), pieces)
-					sc.client.CloseWrite()
+					if tt.reason == "" {
+						sc.client.CloseWrite()
+					}
 				}()
 				heard := make(chan string, 1)
 				go func() {
@@ -246,6 +248,7 @@ func TestExchanges(t *testing.T) {
 					heard <- string(p[:n]) + string(rest)
 				}()
 				answer, _ := io.ReadAll(sc.client)
+				sc.client.CloseWrite()
 				if string(answer) != tt.answer {
 					t.Errorf("client got %q\nwant %q", answer, tt.answer)
 				}
