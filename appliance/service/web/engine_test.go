@@ -73,7 +73,12 @@ func TestDecrypted(t *testing.T) {
 	services := []decrypt.Service{New(one(adapterFunc(eicar))), New(Config{}), New(Config{Services: []Service{both("second", adapterFunc(streaming))}})}
 	engine, err := decrypt.New(decrypt.Config{
 		Policy: table, Forger: forger, Verifier: trusting{},
-		Services: func(*decrypt.Session) []decrypt.Service { return services },
+		Services: func(s *decrypt.Session) []decrypt.Service {
+			if s.SNI == "smuggler.test" { // what the next service says of its reset does not compete
+				return services[:1]
+			}
+			return services
+		},
 		Ended: func(s *decrypt.Session, _ decrypt.Stream) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -125,14 +130,15 @@ func TestDecrypted(t *testing.T) {
 		}
 	}
 	r, err := lab.OpenSSL(context.Background(), ns, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-		"-quiet", "-verify_quiet", "-connect", "127.0.0.1:8443", "-servername", "www.example.test", "-ign_eof")
+		"-quiet", "-verify_quiet", "-connect", "127.0.0.1:8443", "-servername", "smuggler.test", "-ign_eof")
 	if !strings.HasPrefix(r.Stdout, "HTTP/1.1 400 Bad Request\r\n") {
 		t.Errorf("smuggler got %q, %v", r.Stdout, err)
 	}
 	near.Close()
 	wg.Wait()
+	// A client that has its answer may reset what it does not want to read.
 	for _, want := range []string{"h2 map[av:blocked second:unmodified] ", "http/1.1 map[av:blocked second:unmodified] ", " map[] http-request-length-and-coding"} {
-		if !strings.Contains(strings.Join(ended, "\n")+"\n", want+"\n") {
+		if !strings.Contains(strings.Join(ended, "\n"), want) {
 			t.Errorf("no session ended as %q:\n%s", want, strings.Join(ended, "\n"))
 		}
 	}
