@@ -78,15 +78,15 @@ func serviceFailure(err error) error {
 }
 
 // chain runs services in order, each in a goroutine of its own, with pipes
-// between them. The error of the first that fails is returned when all have
-// ended.
+// between them. The error of the first that fails, and not because another has, is
+// returned when all have ended.
 func chain(ctx context.Context, s *Session, services []Service, client, origin End) error {
 	if len(services) == 1 {
 		return services[0].Carry(ctx, s, client, origin)
 	}
 	var wg sync.WaitGroup
-	var once sync.Once
-	var first error
+	errs := make([]error, len(services))
+	order := make(chan int, len(services)) // in which they failed
 	near := client
 	for i, service := range services {
 		far, next := origin, End(nil)
@@ -96,7 +96,8 @@ func chain(ctx context.Context, s *Session, services []Service, client, origin E
 		left, right := near, far
 		wg.Go(func() {
 			if err := service.Carry(ctx, s, left, right); err != nil {
-				once.Do(func() { first = err })
+				errs[i] = err
+				order <- i
 				left.Abort()
 				right.Abort()
 				return
@@ -110,6 +111,14 @@ func chain(ctx context.Context, s *Session, services []Service, client, origin E
 		near = next
 	}
 	wg.Wait()
+	close(order)
+	var first error
+	for i := range order {
+		if !errors.Is(errs[i], errAborted) {
+			return errs[i]
+		}
+		first = errs[i]
+	}
 	return first
 }
 
@@ -142,11 +151,15 @@ func (e *legEnd) Read(p []byte) (n int, err error) {
 	}
 	if e.has {
 		e.has = false
-		p[0] = e.ahead[0]
-		n, _ = e.text.Read(p[1:]) // does not wait; an error comes again
-		n++
+		p[0], n = e.ahead[0], 1
 	} else if n, err = e.read(p); err != nil {
 		return 0, err
+	}
+	for n < len(p) { // what else is at hand; an error comes again
+		more, err := e.text.Read(p[n:])
+		if n += more; err != nil {
+			break
+		}
 	}
 	if e.tapped && e.j.inside != nil {
 		if err := e.j.look(p[:n]); err != nil {

@@ -26,6 +26,7 @@ var Packages = []Package{
 	{"libnss3-tools", "certutil", "test"},
 	{"tcpflow", "tcpflow", "test"},
 	{"chaosreader", "chaosreader", "test"},
+	{"nghttp2-client", "nghttp", "test"},
 	{"dovecot-imapd", "dovecot", "test"},
 	{"dovecot-pop3d", "", "test"},
 	{"postgresql", "psql", "test"},

@@ -89,6 +89,16 @@ var bans = []ban{
 		reason: "every client reaches the page: it knows the session that was refused and nothing else",
 	},
 	{
+		from:   "appliance/service",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/intake", module + "/appliance/admin"},
+		reason: "a service sees cleartext and its session, nothing of the box around them",
+	},
+	{
+		from:   "appliance/service/web",
+		to:     []string{module + "/appliance/service/icap", module + "/appliance/service/inline"},
+		reason: "the engine knows HTTP, not by what protocol services are reached",
+	},
+	{
 		from:   "appliance/config",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/intake"},
 		reason: "configuration is data; appliance puts it to use",
@@ -217,6 +227,8 @@ func TestBansBite(t *testing.T) {
 		{"decrypt", module + "/decrypt/policy", false},
 		{"certs", module + "/decrypt", true},
 		{"appliance/intake", module + "/decrypt", false},
+		{"appliance/service/web", module + "/appliance/service/icap", true},
+		{"appliance/service", module + "/appliance/service/icap", false},
 	} {
 		got := false
 		for _, b := range bans {

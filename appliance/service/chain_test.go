@@ -1,0 +1,124 @@
+package service
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/clearspan/clearspan/appliance/service/web"
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// looks answers every request, and tells who did.
+type looks string
+
+func (l looks) Adapt(_ context.Context, m *web.Message) (*web.Result, error) {
+	return &web.Result{Outcome: web.Blocked, Header: []byte("HTTP/1.1 403 No\r\n\r\n"), Body: io.NopCloser(strings.NewReader(string(l)))}, nil
+}
+
+// stands is a service for whole sessions, or mail.
+type stands string
+
+func (stands) Carry(context.Context, *decrypt.Session, decrypt.End, decrypt.End) error { return nil }
+
+func members() []Member {
+	return []Member{
+		{Name: "av", Web: &web.Service{Adapter: looks("av"), Requests: true}, Mail: stands("av mail")},
+		{Name: "dlp", Web: &web.Service{Adapter: looks("dlp"), Requests: true}, FailOpen: true},
+		{Name: "ips", Session: stands("ips")},
+	}
+}
+
+func TestServices(t *testing.T) {
+	c, err := NewChain(members(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, protocol, alpn string
+		names                []string
+		want                 []string
+	}{
+		{"HTTP/2", "tls", "h2", []string{"av", "dlp", "ips"}, []string{"web", "ips"}},
+		{"around a device", "tls", "http/1.1", []string{"av", "ips", "dlp"}, []string{"web", "ips", "web"}},
+		{"plain HTTP", "http", "", []string{"ips", "av"}, []string{"ips", "web"}},
+		{"TLS that tells nothing", "tls", "", []string{"av"}, []string{"web"}},
+		{"mail", "smtp", "", []string{"av", "dlp", "ips"}, []string{"av mail", "ips"}},
+		{"another protocol", "tls", "dot", []string{"av"}, nil},
+		{"none asked for", "http", "", nil, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, s := range c.Services(&decrypt.Session{Protocol: tt.protocol, ALPN: tt.alpn}, tt.names) {
+				switch s := s.(type) {
+				case stands:
+					got = append(got, string(s))
+				case *web.Engine:
+					got = append(got, "web")
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestNewChainRefuses(t *testing.T) {
+	if _, err := NewChain([]Member{{Name: "a"}, {Name: "a"}}, Options{}); err == nil {
+		t.Error("two members of one name were taken")
+	}
+}
+
+type end struct{ net.Conn }
+
+func (e end) CloseWrite() error { return e.Close() }
+func (e end) Abort()            { e.Close() }
+
+// TestFirstInOrder has the first of two services answer, and be counted.
+func TestFirstInOrder(t *testing.T) {
+	var stats Statistics
+	c, err := NewChain(members(), Options{Observe: stats.Observe})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, names := range [][]string{{"av", "dlp"}, {"dlp", "av"}} {
+		s := &decrypt.Session{ALPN: "http/1.1"}
+		client, left := net.Pipe()
+		origin, right := net.Pipe()
+		done := make(chan error, 1)
+		go func() { done <- c.Services(s, names)[0].Carry(context.Background(), s, end{left}, end{right}) }()
+		fmt.Fprint(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		resp, err := http.ReadResponse(bufio.NewReader(client), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := io.ReadAll(resp.Body); string(got) != names[0] {
+			t.Errorf("%q answered, want %q", got, names[0])
+		}
+		client.Close()
+		origin.Close()
+		<-done
+		if got := s.Services(); got[names[0]] != web.WordBlocked || len(got) != 1 {
+			t.Errorf("session notes %v", got)
+		}
+		if got := stats.Counts(); len(got) != i+1 {
+			t.Errorf("counts %v", got)
+		}
+	}
+	for _, got := range stats.Counts() {
+		if got.Word != web.WordBlocked || got.Messages != 1 {
+			t.Errorf("counted %v", got)
+		}
+	}
+}
