@@ -19,9 +19,6 @@ const (
 	nullBody part = "null-body"
 )
 
-// isBody reports whether a part is the last one of its message.
-func (p part) isBody() bool { return p != reqHdr && p != resHdr }
-
 // encapsulated is the content of the field of that name (RFC 3507, Section
 // 4.4.1): the headers in their order with their lengths, then the body.
 type encapsulated struct {

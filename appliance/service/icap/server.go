@@ -35,6 +35,7 @@ type server struct {
 
 	opts    *options
 	until   time.Time     // when opts has to be asked for again
+	asked   time.Time     // when they were asked for last
 	asking  chan struct{} // closed when OPTIONS under way is answered; nil: none is
 	lastErr error         // of OPTIONS
 
@@ -79,7 +80,7 @@ func (s *server) ask() {
 		return
 	}
 	answered := make(chan struct{})
-	s.asking = answered
+	s.asking, s.asked = answered, time.Now()
 	s.c.wg.Go(func() {
 		o, err := s.fetch(s.c.ctx)
 		s.mu.Lock()
@@ -95,11 +96,12 @@ func (s *server) ask() {
 	})
 }
 
-// changed tells that the server's tag is another than that of its options.
+// changed tells the tag of an answer. If it is another than that of the options
+// these are asked for again, once a second at most.
 func (s *server) changed(tag string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if tag != "" && s.opts != nil && s.opts.tag != tag {
+	if tag != "" && s.opts != nil && s.opts.tag != tag && time.Since(s.asked) >= minOptionsTTL {
 		s.until = time.Time{}
 	}
 }
