@@ -5,7 +5,7 @@
 set -eu
 
 demo="nginx-light postfix swaks libnet-ssleay-perl curl tshark tcpdump"
-test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader dovecot-imapd dovecot-pop3d openssl netcat-openbsd nftables iproute2 softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev"
+test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader dovecot-imapd dovecot-pop3d openssl netcat-openbsd nftables iproute2 softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev c-icap libc-icap-mod-virus-scan"
 bench="haproxy sslsplit"
 
 list=no
@@ -59,7 +59,8 @@ for package in $missing; do
 	case $package in
 	nginx-light) service=nginx ;;
 	dovecot-imapd) service="dovecot.service dovecot.socket" ;;
-	postfix | haproxy) service=$package ;;
+	libc-icap-mod-virus-scan) service=clamav-freshclam ;;
+	postfix | haproxy | c-icap) service=$package ;;
 	*) continue ;;
 	esac
 	$root systemctl --quiet disable $service 2>/dev/null || true

@@ -26,7 +26,8 @@ type answer struct {
 type field struct{ name, value string }
 
 // readAnswer reads the header of a response up to the empty line. Lines end in
-// CRLF. io.EOF is returned only if not one octet came.
+// CRLF; they may be folded, as c-icap does. io.EOF is returned only if not one
+// octet came.
 func readAnswer(br *bufio.Reader) (*answer, error) {
 	left := maxHead
 	line, err := readLine(br, &left)
@@ -46,6 +47,11 @@ func readAnswer(br *bufio.Reader) (*answer, error) {
 			return nil, err
 		case len(line) == 0:
 			return a, nil
+		case line[0] == ' ' || line[0] == '\t':
+			if err := a.fold(line); err != nil {
+				return nil, err
+			}
+			continue
 		case len(a.fields) == maxFields:
 			return nil, errors.New("header has too many fields")
 		}
@@ -55,6 +61,16 @@ func readAnswer(br *bufio.Reader) (*answer, error) {
 		}
 		a.fields = append(a.fields, field{string(name), string(value)})
 	}
+}
+
+// fold appends a continued line to the field before it (RFC 2616, Section 2.2).
+func (a *answer) fold(line []byte) error {
+	if len(a.fields) == 0 || !clean(line) {
+		return errors.New("malformed continuation of a field")
+	}
+	f := &a.fields[len(a.fields)-1]
+	f.value = strings.Trim(f.value+" "+strings.Trim(string(line), " \t"), " ")
+	return nil
 }
 
 // readLine reads a line, and takes its length off left. The result is valid until

@@ -107,7 +107,7 @@ func chunkSize(line []byte) (size int64, extensions string, err error) {
 		}
 		size = size<<4 | int64(d)
 	}
-	rest := strings.Trim(string(line[n:]), " \t")
+	rest := strings.TrimRight(string(line[n:]), " \t")
 	if n == 0 || rest != "" && rest[0] != ';' || !clean(line[n:]) {
 		return 0, "", errors.New("malformed size of a chunk")
 	}

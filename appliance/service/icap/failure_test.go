@@ -40,7 +40,10 @@ func TestMisbehaviour(t *testing.T) {
 			r.close()
 		}},
 		{"hangs in a header", Timeout, func(r *received) { r.say("ICAP/1.0 200 OK\r\nISTag: "); r.hang() }},
-		{"hangs in a header block", Timeout, func(r *received) { r.say("ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body=500\r\n\r\nHTTP/1.1"); r.hang() }},
+		{"hangs in a header block", Timeout, func(r *received) {
+			r.say("ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body=500\r\n\r\nHTTP/1.1")
+			r.hang()
+		}},
 		{"garbage", Protocol, say("\x16\x03\x01\x00\x00hello\r\n\r\n")},
 		{"speaks HTTP", Protocol, say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")},
 		{"half a header", Protocol, say("ICAP/1.0 200 OK\r\nEncaps")},
@@ -48,7 +51,8 @@ func TestMisbehaviour(t *testing.T) {
 		{"endless header", Protocol, say("ICAP/1.0 200 OK\r\n%s\r\n", strings.Repeat("X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n", 4000))},
 		{"endless line", Protocol, say("ICAP/1.0 200 OK\r\nX: %s\r\n\r\n", strings.Repeat("y", 70<<10))},
 		{"bare LF", Protocol, say("ICAP/1.0 204 OK\nISTag: x\n\n")},
-		{"folded line", Protocol, say("ICAP/1.0 204 OK\r\nX: a\r\n b\r\n\r\n")},
+		{"folded first line", Protocol, say("ICAP/1.0 204 OK\r\n b\r\nX: a\r\n\r\n")},
+		{"folded line in a header block", Protocol, func(r *received) { r.answer(200, []byte("HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n"), "null-body", "") }},
 		{"wrong ISTag", Protocol, say("ICAP/1.0 204 OK\r\nISTag: \"abc\r\n\r\n")},
 		{"long ISTag", Protocol, say("ICAP/1.0 204 OK\r\nISTag: \"%s\"\r\n\r\n", strings.Repeat("x", 200))},
 		{"no Encapsulated", Protocol, say("ICAP/1.0 200 OK\r\n\r\n%s", ok)},
