@@ -43,6 +43,9 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err := a.feed.holds(cfg); err != nil {
 		return nil, err
 	}
+	if len(cfg.Services) > 0 {
+		return nil, errServices
+	}
 	table, err := NewPolicy(cfg)
 	if err != nil {
 		return nil, err
@@ -112,6 +115,10 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	return &generation{engine, table, relieves, forger, authorities}, nil
 }
 
+// errServices is for a configuration with services, which are not yet put between
+// the legs of sessions.
+var errServices = errors.New("services are not available in this version")
+
 // NewPolicy builds the rule table that cfg describes.
 func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 	var rules []policy.Rule
@@ -119,14 +126,14 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 		rules = append(rules, policy.Rule{
 			Name: r.Name, Host: r.Host, Client: r.Client, Origin: r.Origin, Port: portRanges(r.Port),
 			Protocol: r.Protocol, ALPN: r.ALPN, Action: r.Action,
-			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer},
+			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer, Services: r.Services},
 		})
 	}
 	table, err := policy.New(rules, cfg.Policy.Default)
 	if err != nil {
 		return nil, fmt.Errorf("build policy: %w", err)
 	}
-	return table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer}), nil
+	return table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer, Services: cfg.Policy.Services}), nil
 }
 
 // words returns the names of content classes, nil for nil.

@@ -100,7 +100,9 @@ func TestFullFile(t *testing.T) {
 			ClientCertificate: NoCertificate,
 			ALPNOffer:         []string{"http/1.1"},
 		},
-		Policy: Policy{Default: policy.Terminate, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
+		Policy: Policy{Default: policy.Terminate, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Services: []string{"av"}, Rules: []Rule{
+			{Name: "mail", Port: []PortRange{{465, 465}}, Action: policy.Bump, Services: []string{"ips", "av"}},
+			{Name: "bare", Port: []PortRange{{993, 993}}, Action: policy.Bump, Services: []string{}},
 			{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
 			{Name: "clinic",
 				Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},
@@ -122,6 +124,15 @@ func TestFullFile(t *testing.T) {
 				MTU: 1400, Full: Block, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: Drop,
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
+		},
+		Services: []Service{
+			{Name: "av", Kind: ICAP, Timeout: 5 * time.Second, OnFailure: FailClosed, URLs: []string{"icap://127.0.0.1:1344/avscan"},
+				Modes: []ICAPMode{REQMOD, RESPMOD}, Roots: []string{"system"}, Oversize: FailOpen, Replay: 64 << 10, Preview: AutoPreview,
+				Connections: 64, Tell: []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}, User: UserBase64},
+			{Name: "dlp", Kind: ICAP, Timeout: 30 * time.Second, OnFailure: FailOpen, URLs: []string{"icaps://dlp.test/x?y=z", "icap://[2001:db8::1]/x"},
+				Modes: []ICAPMode{REQMOD}, Roots: []string{"testdata/extra.pem"}, MaxBody: 10 << 20, Oversize: FailClosed, Replay: 1 << 20, Preview: 4 << 10,
+				Connections: 10, Tell: []Telling{TellClientIP, TellUser}, User: UserPlain},
+			{Name: "ips", Kind: Inline, Timeout: 2 * time.Second, OnFailure: FailOpen, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7},
 		},
 		Audit:  Audit{File: "stdout"},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20, Overload: TunnelOverload},

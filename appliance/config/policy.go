@@ -15,6 +15,9 @@ type Policy struct {
 	// Mirror are the mirrors that show a session whose rule does not say. Nil:
 	// all.
 	Mirror *policy.Mirrors
+	// Services are what a session goes through whose rule does not say, in order
+	// from the client. Default none.
+	Services []string
 	// Rules are asked in order; the first that matches decides.
 	Rules []Rule
 }
@@ -34,6 +37,7 @@ type Rule struct {
 	Mirror    *policy.Mirrors // mirrors that show the session; nil: those of the policy
 	Content   []Content       // narrows the classes that these mirrors take; nil: it does not
 	ALPNOffer []string        // what the origin is offered at most; nil: that of [Origin]
+	Services  []string        // what the session goes through, in order from the client; nil: those of the policy
 }
 
 // Protocols returns the words that a rule's protocol may hold.
@@ -43,22 +47,24 @@ var protocols = []string{
 	"tls", "http", "http2", "smtp", "imap", "pop3", "ftp", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
 }
 
-// policy reads the rule table; mirrors are those that rules may choose.
-func (r *reader) policy(n *node, p Policy, mirrors []Mirror) Policy {
+// policy reads the rule table; mirrors and services are those that rules may
+// choose.
+func (r *reader) policy(n *node, p Policy, mirrors []Mirror, services []Service) Policy {
 	t := r.table(n, "policy")
 	p.Default = value(t, "default", p.Default, policy.ParseAction)
 	p.Mirror = choice(t, mirrors)
+	p.Services = chain(t, services)
 	items := r.list(t.get("rules"), "rules")
 	names := make(map[string]int, len(items))
 	for _, item := range items {
-		p.Rules = append(p.Rules, r.rule(item, names, mirrors))
+		p.Rules = append(p.Rules, r.rule(item, names, mirrors, services))
 	}
 	t.unavailable("lists", "learn")
 	t.close()
 	return p
 }
 
-func (r *reader) rule(n *node, names map[string]int, mirrors []Mirror) (rule Rule) {
+func (r *reader) rule(n *node, names map[string]int, mirrors []Mirror, services []Service) (rule Rule) {
 	t := r.table(n, "rules")
 	rule.Name = unique(t, "rule", names)
 	if rule.Name == "default" {
@@ -74,7 +80,10 @@ func (r *reader) rule(n *node, names map[string]int, mirrors []Mirror) (rule Rul
 	rule.Mirror = choice(t, mirrors)
 	rule.Content = values(t, "content", nil, oneOf(Decrypted, Plain, Tunneled))
 	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
-	t.unavailable("category", "lists", "services", "time", "ja4", "issuer", "intake")
+	if rule.Services = chain(t, services); len(rule.Services) > 0 && rule.Action != policy.Bump {
+		r.fail(t.place("services"), "services: need action bump, a session that is not opened goes through none")
+	}
+	t.unavailable("category", "lists", "time", "ja4", "issuer", "intake")
 	t.close()
 	return rule
 }

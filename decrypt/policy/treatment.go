@@ -16,6 +16,9 @@ type Treatment struct {
 	// ALPNOffer are the application protocols that the origin may be offered;
 	// nil: those of the client.
 	ALPNOffer []string
+	// Services are the names of what the session goes through, in order from the
+	// client; nil: none.
+	Services []string
 }
 
 // Mirrors is a choice of mirrors. The zero value chooses none.
@@ -80,12 +83,15 @@ func (t *Treatment) String() string {
 	if t.ALPNOffer != nil {
 		words = append(words, "alpn_offer "+strings.Join(t.ALPNOffer, ", "))
 	}
+	if t.Services != nil {
+		words = append(words, "services "+(&Mirrors{Names: t.Services}).String())
+	}
 	return strings.Join(words, "; ")
 }
 
 // asks reports whether anything is asked for.
 func (t *Treatment) asks() bool {
-	return t.Mirrors != nil || t.Content != nil || t.ALPNOffer != nil
+	return t.Mirrors != nil || t.Content != nil || t.ALPNOffer != nil || t.Services != nil
 }
 
 // orElse fills what t leaves open from other, and returns a copy that shares
@@ -101,6 +107,9 @@ func (t Treatment) orElse(other *Treatment) *Treatment {
 		if t.ALPNOffer == nil {
 			t.ALPNOffer = other.ALPNOffer
 		}
+		if t.Services == nil {
+			t.Services = other.Services
+		}
 	}
 	if !t.asks() {
 		return nil
@@ -108,6 +117,6 @@ func (t Treatment) orElse(other *Treatment) *Treatment {
 	if t.Mirrors != nil {
 		t.Mirrors = &Mirrors{All: t.Mirrors.All, Names: slices.Clone(t.Mirrors.Names)}
 	}
-	t.Content, t.ALPNOffer = slices.Clone(t.Content), slices.Clone(t.ALPNOffer)
+	t.Content, t.ALPNOffer, t.Services = slices.Clone(t.Content), slices.Clone(t.ALPNOffer), slices.Clone(t.Services)
 	return &t
 }
