@@ -20,6 +20,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/appliance/publish"
+	"github.com/clearspan/clearspan/appliance/service"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
@@ -41,6 +42,8 @@ type Appliance struct {
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published
 	headroom  *headroom.Headroom
+	chain     *service.Chain
+	closers   []func() error // of services
 	limiter   *intake.Limiter
 	intakes   []intake.Intake
 	wires     []*wire.Intake // of these
@@ -101,6 +104,9 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 		a.feed.facts = &facts.Options{Queries: cfg.Audit.Queries}
 	}
 	if err := a.openLearned(); err != nil {
+		return nil, err
+	}
+	if err := a.openServices(cfg.Services); err != nil {
 		return nil, err
 	}
 	g, err := a.newGeneration(cfg)
@@ -204,6 +210,9 @@ func (a *Appliance) Close() error {
 		}
 		if a.publish != nil {
 			errs = append(errs, a.publish.Close())
+		}
+		for _, f := range a.closers {
+			errs = append(errs, f())
 		}
 		if a.feed != nil {
 			errs = append(errs, a.feed.close())

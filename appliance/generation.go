@@ -46,6 +46,9 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err := a.feed.holds(cfg); err != nil {
 		return nil, err
 	}
+	if err := a.hasServices(cfg); err != nil {
+		return nil, err
+	}
 	table, err := NewPolicy(cfg)
 	if err != nil {
 		return nil, err
@@ -101,6 +104,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		Names:                names(cfg.Policy),
 		KeyLog:               keys,
 		Policy:               decides,
+		Services:             a.services,
 		Learner:              a.learned,
 		Forger:               forger,
 		Verifier:             judge,
@@ -187,7 +191,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 	merged := *cfg
 	merged.State, merged.Intakes, merged.Authority = a.cfg.State, a.cfg.Intakes, a.cfg.Authority
 	merged.Mirrors, merged.Audit, merged.Admin = a.cfg.Mirrors, a.cfg.Audit, a.cfg.Admin
-	merged.Limits.Memory = a.cfg.Limits.Memory
+	merged.Limits.Memory, merged.Services = a.cfg.Limits.Memory, a.cfg.Services
 	if a.publish == nil {
 		merged.Leaf.CRL = "" // nobody would serve it
 	}
@@ -213,6 +217,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 		"mirror":        reflect.DeepEqual(a.cfg.Mirrors, cfg.Mirrors),
 		"audit":         a.cfg.Audit == cfg.Audit,
 		"admin":         a.cfg.Admin == cfg.Admin,
+		"services":      reflect.DeepEqual(a.cfg.Services, cfg.Services),
 		"limits.memory": a.cfg.Limits.Memory == cfg.Limits.Memory,
 	} {
 		if !same {

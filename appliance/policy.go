@@ -21,7 +21,7 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 		rule := policy.Rule{
 			Name: r.Name, Host: r.Host, Intake: r.Intake, Client: r.Client, Origin: r.Origin, Port: portRanges(r.Port),
 			Protocol: r.Protocol, ALPN: r.ALPN, JA4: r.JA4, Time: r.Time, OriginName: r.OriginName, Issuer: r.Issuer, Action: r.Action,
-			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer, Learn: string(r.Learn)},
+			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer, Learn: string(r.Learn), Services: r.Services},
 		}
 		for _, name := range r.Category {
 			rule.Category = append(rule.Category, lists[name])
@@ -32,7 +32,7 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build policy: %w", err)
 	}
-	table = table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer})
+	table = table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer, Services: cfg.Policy.Services})
 	if table, err = table.WithEvents(cfg.Policy.Events); err != nil {
 		return nil, fmt.Errorf("build policy: %w", err)
 	}

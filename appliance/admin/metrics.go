@@ -32,6 +32,7 @@ type Metrics struct {
 	monitored  *prometheus.CounterVec   // would
 	ech        *prometheus.CounterVec   // state
 	handshakes *prometheus.HistogramVec // leg, result
+	services   *prometheus.HistogramVec // service, result
 	finished   *prometheus.CounterVec   // leg, kind
 	frames     *prometheus.CounterVec   // sink
 	mirrored   *prometheus.CounterVec   // sink
@@ -86,8 +87,12 @@ func NewMetrics(version string) *Metrics {
 			Buckets: handshakeBuckets,
 		}, []string{"leg", "result"}),
 	}
+	m.services = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Name: "service_decision_seconds", Help: "How long services took to decide on messages and sessions.",
+		Buckets: serviceBuckets,
+	}, []string{"service", "result"})
 	m.registry.MustRegister(
-		m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
+		m.services, m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
 		m.streams, m.rendered, m.replaced, m.raw, m.recalled,
 		buildInfo(version),
 		collectors.NewGoCollector(),
@@ -256,4 +261,12 @@ func (m *Metrics) Counter(name, help string, read func() uint64) error {
 func (m *Metrics) Gauge(name, help string, read func() float64) error {
 	return m.registry.Register(prometheus.NewGaugeFunc(
 		prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
+}
+
+var serviceBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// Served counts what a service of the configuration did with a message, or a
+// session: one of the fixed words of packages service, web and inline.
+func (m *Metrics) Served(service, result string, took time.Duration) {
+	m.services.WithLabelValues(service, result).Observe(took.Seconds())
 }

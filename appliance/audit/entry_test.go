@@ -50,7 +50,9 @@ func TestEntryOfBumpedSession(t *testing.T) {
 		Client: netip.MustParseAddrPort("10.0.0.7:50123"), Origin: netip.MustParseAddrPort("192.0.2.1:25"),
 		Ports: map[string]uint16{"recorder": 25},
 	}
-	e := NewEntry(session(), map[string]Mirror{
+	s := session()
+	s.Served("av", "blocked")
+	e := NewEntry(s, map[string]Mirror{
 		"recorder": {Frames: 9, Octets: 2000, Lost: 100, Reason: "queue-full"},
 		"zeek": {Frames: 9, Octets: 2100, Streams: []Stream{{1, 20480}, {3, 20481}},
 			Transcoded: &Transcoded{Streams: 2, Octets: 3000, Lost: 4, Replaced: 5, Raw: 6, Reason: "hpack"}},
@@ -90,6 +92,9 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "outcome": "bumped",
  "reason": "client-reset",
  "notice": "",
+ "service": {
+  "av": "blocked"
+ },
  "tls_client": {
   "version": "1.3",
   "cipher": "TLS_AES_128_GCM_SHA256",
@@ -191,7 +196,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","tls_client":null,"tls_origin":null,` +
+		`"protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

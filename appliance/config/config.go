@@ -39,9 +39,11 @@ type Config struct {
 	// Mirrors are where cleartext goes. There may be none: sessions are then
 	// inspected and audited only.
 	Mirrors []Mirror
-	Audit   Audit
-	Admin   Admin
-	Limits  Limits
+	// Services are what decrypted sessions may go through, by choice of rules.
+	Services []Service
+	Audit    Audit
+	Admin    Admin
+	Limits   Limits
 }
 
 // AuthorityDir is where an authority is created that the configuration does not
@@ -120,11 +122,9 @@ func (r *reader) config(root *node) *Config {
 	c.Client = r.client(t.get("client"), c.Client)
 	c.Origin = r.origin(t.get("origin"), c.Origin)
 	c.Mirrors = r.mirrors(t.get("mirror"), state)
-	c.Policy = r.policy(t.get("policy"), c.Policy, c.Mirrors, c.Intakes)
+	c.Services = r.services(t.get("services"))
+	c.Policy = r.policy(t.get("policy"), c.Policy, c.Mirrors, c.Intakes, c.Services)
 	c.Block = r.block(t.get("block"), c.Block)
-	if n := t.get("services"); n != nil && (n.kind != list || len(n.items) > 0) {
-		t.unavailable("services")
-	}
 	c.Audit = r.audit(t.get("audit"), c.Audit, state)
 	c.Admin = r.admin(t.get("admin"), c.Admin)
 	c.Limits = r.limits(t.get("limits"), c.Limits)

@@ -110,7 +110,7 @@ func TestFullFile(t *testing.T) {
 			Resolve:           ResolveSNI,
 			ALPNOffer:         []string{"http/1.1"},
 		},
-		Policy: Policy{Default: policy.Terminate, Mode: Monitor, ECH: TunnelECH,
+		Policy: Policy{Default: policy.Terminate, Mode: Monitor, ECH: TunnelECH, Services: []string{"av"},
 			Learn: learn.Options{
 				Pinned: learn.Tunnel, PinnedFor: 48 * time.Hour, After: 5, Within: 2 * time.Hour, Scope: learn.Host,
 				ClientCertificate: learn.Alert, ClientCertificateFor: 3 * time.Hour, FailedOrigin: learn.Tunnel, FailedOriginFor: 5 * time.Minute,
@@ -118,6 +118,8 @@ func TestFullFile(t *testing.T) {
 			},
 			Lists:  []List{{"finance", "testdata/finance.txt"}, {"web-mail", "testdata/finance.txt"}},
 			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate}, NoLookup: true, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
+				{Name: "mail", Port: []PortRange{{465, 465}}, Action: policy.Bump, Services: []string{"ips", "av"}},
+				{Name: "bare", Port: []PortRange{{993, 993}}, Action: policy.Bump, Services: []string{}},
 				{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
 				{Name: "clinic",
 					Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},
@@ -147,8 +149,17 @@ func TestFullFile(t *testing.T) {
 			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: Drop,
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
-		Block:  Refusal{Answer: Tell, Page: "testdata/block.html", HTTPS: true},
-		Audit:  Audit{File: "stdout", Facts: true, Queries: true},
+		Block: Refusal{Answer: Tell, Page: "testdata/block.html", HTTPS: true},
+		Audit: Audit{File: "stdout", Facts: true, Queries: true},
+		Services: []Service{
+			{Name: "av", Kind: ICAP, Timeout: 5 * time.Second, OnFailure: FailClosed, URLs: []string{"icap://127.0.0.1:1344/avscan"},
+				Modes: []ICAPMode{REQMOD, RESPMOD}, Roots: []string{"system"}, Oversize: FailOpen, Replay: 64 << 10, Preview: AutoPreview,
+				Connections: 64, Tell: []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}, User: UserBase64},
+			{Name: "dlp", Kind: ICAP, Timeout: 30 * time.Second, OnFailure: FailOpen, URLs: []string{"icaps://dlp.test/x?y=z", "icap://[2001:db8::1]/x"},
+				Modes: []ICAPMode{REQMOD}, Roots: []string{"testdata/extra.pem"}, MaxBody: 10 << 20, Oversize: FailClosed, Replay: 1 << 20, Preview: 4 << 10,
+				Connections: 10, Tell: []Telling{TellClientIP, TellUser}, User: UserPlain},
+			{Name: "ips", Kind: Inline, Timeout: 2 * time.Second, OnFailure: FailOpen, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7},
+		},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20, Overload: TunnelOverload},
 	}
 	if diff := cmp.Diff(want, got, comparePlain); diff != "" {

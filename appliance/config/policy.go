@@ -30,6 +30,9 @@ type Policy struct {
 	NoLookup bool
 	// Learn is what is learned of sessions.
 	Learn learn.Options
+	// Services are what a session goes through whose rule does not say, in order
+	// from the client. Default none.
+	Services []string
 	// Rules are asked in order; the first that matches decides.
 	Rules []Rule
 }
@@ -67,6 +70,7 @@ type Rule struct {
 	Content   []Content       // narrows the classes that these mirrors take; nil: it does not
 	ALPNOffer []string        // what the origin is offered at most; nil: that of [Origin]
 	Learn     learn.Action    // what may follow from what was learned; "": what Policy.Learn says
+	Services  []string        // what the session goes through, in order from the client; nil: those of the policy
 }
 
 // Protocols returns the words that a rule's protocol may hold.
@@ -76,16 +80,17 @@ var protocols = []string{
 	"tls", "http", "http2", "smtp", "imap", "pop3", "ftp", "ftp-data", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
 }
 
-// policy reads the rule table; mirrors and intakes are those that rules may name.
-func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake) Policy {
+// policy reads the rule table; the others are what rules may name.
+func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake, services []Service) Policy {
 	t := r.table(n, "policy")
 	p.Default = value(t, "default", p.Default, policy.ParseAction)
 	p.ECH = value(t, "ech", p.ECH, oneOf(BumpECH, TunnelECH, BlockECH))
 	p.Mirror = choice(t, mirrors)
+	p.Services = chain(t, services)
 	p.Mode = value(t, "mode", p.Mode, oneOf(Enforce, Monitor))
 	p.Lists = r.lists(t.get("lists"))
 	p.Events, p.NoLookup = r.events(t.get("events"))
-	known := vocabulary{mirrors, p.Lists, intakes}
+	known := vocabulary{mirrors, p.Lists, intakes, services}
 	items := r.list(t.get("rules"), "rules")
 	names := make(map[string]int, len(items))
 	for _, item := range items {
@@ -114,7 +119,9 @@ func (r *reader) rule(n *node, names map[string]int, known vocabulary) (rule Rul
 	rule.Content = values(t, "content", nil, oneOf(Decrypted, Plain, Tunneled))
 	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
 	rule.Learn = value(t, "learn", "", oneOf(learn.Off, learn.Alert, learn.Tunnel))
-	t.unavailable("services")
+	if rule.Services = chain(t, known.services); len(rule.Services) > 0 && rule.Action != policy.Bump {
+		r.fail(t.place("services"), "services: need action bump, a session that is not opened goes through none")
+	}
 	t.close()
 	return rule
 }

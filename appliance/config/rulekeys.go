@@ -94,9 +94,10 @@ func (r *reader) conditions(t *table, rule *Rule, known vocabulary) {
 
 // vocabulary are the names that rules may choose from.
 type vocabulary struct {
-	mirrors []Mirror
-	lists   []List
-	intakes []Intake
+	mirrors  []Mirror
+	lists    []List
+	intakes  []Intake
+	services []Service
 }
 
 func (v vocabulary) list(s string) (string, error) {

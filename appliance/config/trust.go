@@ -214,15 +214,20 @@ func (r *reader) client(n *node, c Client) Client {
 	return c
 }
 
-func (r *reader) origin(n *node, o Origin) Origin {
-	t := r.table(n, "origin")
+// roots reads the key roots: PEM files, or "system".
+func (r *reader) roots(t *table, def []string) []string {
 	file := parseFile(r.dir)
-	o.Roots = values(t, "roots", o.Roots, func(s string) (string, error) {
+	return values(t, "roots", def, func(s string) (string, error) {
 		if s == "system" {
 			return s, nil
 		}
 		return file(s)
 	})
+}
+
+func (r *reader) origin(n *node, o Origin) Origin {
+	t := r.table(n, "origin")
+	o.Roots = r.roots(t, o.Roots)
 	o.MinTLS = value(t, "min_tls", o.MinTLS, parseTLSVersion)
 	o.ConnectTimeout = value(t, "connect_timeout", o.ConnectTimeout, duration(100*time.Millisecond, 10*time.Minute))
 	o.Resolve = value(t, "resolve", o.Resolve, oneOf(ResolveDestination, ResolveSNI))

@@ -231,7 +231,8 @@ type entry struct {
 
 	Start string
 
-	Events []string
+	Events  []string
+	Service map[string]string
 
 	Client, Origin, Destination netip.AddrPort
 	TLSClient                   *tlsClient        `json:"tls_client"`

@@ -19,6 +19,9 @@ type Treatment struct {
 	// Learn bounds what follows from what was learned: "off", "alert" or "tunnel",
 	// see package learn; "": nothing beside what holds for all.
 	Learn string
+	// Services are the names of what the session goes through, in order from the
+	// client; nil: none.
+	Services []string
 }
 
 // Mirrors is a choice of mirrors. The zero value chooses none.
@@ -86,12 +89,15 @@ func (t *Treatment) String() string {
 	if t.Learn != "" {
 		words = append(words, "learn "+t.Learn)
 	}
+	if t.Services != nil {
+		words = append(words, "services "+(&Mirrors{Names: t.Services}).String())
+	}
 	return strings.Join(words, "; ")
 }
 
 // asks reports whether anything is asked for.
 func (t *Treatment) asks() bool {
-	return t.Mirrors != nil || t.Content != nil || t.ALPNOffer != nil || t.Learn != ""
+	return t.Mirrors != nil || t.Content != nil || t.ALPNOffer != nil || t.Learn != "" || t.Services != nil
 }
 
 // orElse fills what t leaves open from other, and returns a copy that shares
@@ -110,6 +116,9 @@ func (t Treatment) orElse(other *Treatment) *Treatment {
 		if t.Learn == "" {
 			t.Learn = other.Learn
 		}
+		if t.Services == nil {
+			t.Services = other.Services
+		}
 	}
 	if !t.asks() {
 		return nil
@@ -117,6 +126,6 @@ func (t Treatment) orElse(other *Treatment) *Treatment {
 	if t.Mirrors != nil {
 		t.Mirrors = &Mirrors{All: t.Mirrors.All, Names: slices.Clone(t.Mirrors.Names)}
 	}
-	t.Content, t.ALPNOffer = slices.Clone(t.Content), slices.Clone(t.ALPNOffer)
+	t.Content, t.ALPNOffer, t.Services = slices.Clone(t.Content), slices.Clone(t.ALPNOffer), slices.Clone(t.Services)
 	return &t
 }

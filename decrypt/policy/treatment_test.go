@@ -11,20 +11,24 @@ func TestTreatmentOfRules(t *testing.T) {
 		{Name: "hidden", Host: []string{"hidden.test"}, Treatment: Treatment{Mirrors: &Mirrors{}}},
 		{Name: "one", Host: []string{"one.test"}, Treatment: Treatment{Mirrors: &Mirrors{Names: []string{"files"}}, Content: []string{"plain"}}},
 		{Name: "all", Host: []string{"all.test"}, Treatment: Treatment{Mirrors: &Mirrors{All: true}, ALPNOffer: []string{"h2"}}},
+		{Name: "seen", Host: []string{"seen.test"}, Treatment: Treatment{Services: []string{"ips", "av"}}},
+		{Name: "bare", Host: []string{"bare.test"}, Treatment: Treatment{Services: []string{}}},
 	}, Bump)
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := table.WithDefault(Treatment{Mirrors: &Mirrors{Names: []string{"live"}}, ALPNOffer: []string{"http/1.1"}})
+	with := table.WithDefault(Treatment{Mirrors: &Mirrors{Names: []string{"live"}}, ALPNOffer: []string{"http/1.1"}, Services: []string{"av"}})
 	for _, tt := range []struct {
 		sni           string
 		without, with string
 	}{
-		{"open.test", "", "mirror live; alpn_offer http/1.1"},
-		{"hidden.test", "mirror none", "mirror none; alpn_offer http/1.1"},
-		{"one.test", "mirror files; content plain", "mirror files; content plain; alpn_offer http/1.1"},
-		{"all.test", "mirror all; alpn_offer h2", "mirror all; alpn_offer h2"},
-		{"none.test", "", "mirror live; alpn_offer http/1.1"},
+		{"open.test", "", "mirror live; alpn_offer http/1.1; services av"},
+		{"hidden.test", "mirror none", "mirror none; alpn_offer http/1.1; services av"},
+		{"one.test", "mirror files; content plain", "mirror files; content plain; alpn_offer http/1.1; services av"},
+		{"all.test", "mirror all; alpn_offer h2", "mirror all; alpn_offer h2; services av"},
+		{"seen.test", "services ips, av", "mirror live; alpn_offer http/1.1; services ips, av"},
+		{"bare.test", "services none", "mirror live; alpn_offer http/1.1; services none"},
+		{"none.test", "", "mirror live; alpn_offer http/1.1; services av"},
 	} {
 		f := &Facts{SNI: tt.sni}
 		if got := table.Decide(f).Treatment; got.String() != tt.without || (got == nil) != (tt.without == "") {

@@ -56,6 +56,8 @@ var Packages = []Package{
 	{"clang-14", "clang-14", "test"}, // generated eBPF objects are compared
 	{"llvm-14", "llvm-strip-14", "test"},
 	{"libbpf-dev", "", "test"},
+	{"c-icap", "c-icap", "test"},
+	{"libc-icap-mod-virus-scan", "", "test"},
 	{"haproxy", "haproxy", "bench"},
 	{"sslsplit", "sslsplit", "bench"},
 	{"squid-openssl", "squid", "bench"},

@@ -1,0 +1,265 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Service is a device that may change or block what sessions say. A rule names
+// those that its sessions go through.
+type Service struct {
+	Name string // unique among services
+	Kind ServiceKind
+
+	// Timeout is how long a session waits for it: for the next octets, and for the
+	// whole header of an answer (kind icap, default 30s); for a connection through
+	// it (kind inline, default 3s).
+	Timeout time.Duration
+	// OnFailure is what happens to sessions that it fails for. Default closed.
+	OnFailure FailureMode
+
+	// Of kind icap.
+	URLs        []string    // of its servers, icap or icaps
+	Modes       []ICAPMode  // what it is shown. Default both
+	Roots       []string    // whom icaps servers are trusted by: "system" and PEM files. Default system
+	MaxBody     uint64      // longest body shown, in octets. Default 0: no limit
+	Oversize    FailureMode // what happens to longer ones. Default open
+	Replay      uint64      // octets kept of a body until the service has decided. Default 64 KiB
+	Preview     int         // longest preview in octets; -1: what the server wants, the default; -2: none
+	Connections int         // to each server, at most. Default 64
+	Tell        []Telling   // what it is told of the ends. Default all
+	User        UserForm    // how it is told the user. Default base64
+
+	// Of kind inline.
+	Legs  [2]string     // interfaces: toward clients, toward origins
+	Port  uint16        // that the device sees as the origin's. Default 0: as on a mirror
+	VLAN  uint16        // tag on both legs. Default 0: none
+	Probe time.Duration // between two trials of a device that no session uses; 0: none. Default 2s
+}
+
+// ServiceKind is how a service is reached.
+type ServiceKind string
+
+const (
+	ICAP   ServiceKind = "icap"
+	Inline ServiceKind = "inline"
+)
+
+// FailureMode is what happens to what cannot be inspected.
+type FailureMode string
+
+const (
+	FailOpen   FailureMode = "open"   // it passes
+	FailClosed FailureMode = "closed" // it is blocked
+)
+
+// ICAPMode is a method by which a service of kind icap adapts messages.
+type ICAPMode string
+
+const (
+	REQMOD  ICAPMode = "reqmod"
+	RESPMOD ICAPMode = "respmod"
+)
+
+// Telling is a fact that a service of kind icap is told.
+type Telling string
+
+const (
+	TellClientIP   Telling = "client-ip"
+	TellClientPort Telling = "client-port"
+	TellServerIP   Telling = "server-ip"
+	TellUser       Telling = "user"
+)
+
+// UserForm is how a user is written.
+type UserForm string
+
+const (
+	UserBase64 UserForm = "base64" // of "Local://USER"
+	UserPlain  UserForm = "plain"
+)
+
+// Values of Service.Preview that are no sizes.
+const (
+	AutoPreview = -1
+	NoPreview   = -2
+)
+
+// DefaultService returns a service with the defaults of its kind.
+func DefaultService(name string, kind ServiceKind) Service {
+	s := Service{Name: name, Kind: kind, OnFailure: FailClosed}
+	switch kind {
+	case ICAP:
+		s.Timeout = 30 * time.Second
+		s.Modes = []ICAPMode{REQMOD, RESPMOD}
+		s.Roots = []string{"system"}
+		s.Oversize, s.Replay, s.Preview, s.Connections = FailOpen, 64<<10, AutoPreview, 64
+		s.Tell = []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}
+		s.User = UserBase64
+	case Inline:
+		s.Timeout, s.Probe = 3*time.Second, 2*time.Second
+	}
+	return s
+}
+
+func (r *reader) services(n *node) []Service {
+	items := r.list(n, "services")
+	names := make(map[string]int, len(items))
+	var services []Service
+	for _, item := range items {
+		s := r.service(item, names)
+		if s.Name == noService {
+			r.fail(item.place, "name: %q has a meaning of its own in rules", s.Name)
+		}
+		services = append(services, s)
+	}
+	return services
+}
+
+func (r *reader) service(n *node, names map[string]int) Service {
+	t := r.table(n, "services")
+	name := unique(t, "service", names)
+	kind := required(t, "kind", oneOf(ICAP, Inline))
+	s := DefaultService(name, kind)
+	icap := []string{"url", "urls", "mode", "roots", "max_body", "oversize", "replay", "preview", "connections", "tell", "user"}
+	inline := []string{"legs", "port", "vlan", "probe"}
+	s.Timeout = value(t, "timeout", s.Timeout, duration(100*time.Millisecond, time.Hour))
+	s.OnFailure = value(t, "on_failure", s.OnFailure, oneOf(FailOpen, FailClosed))
+	switch kind {
+	case ICAP:
+		r.icap(t, &s)
+		t.foreign("kind icap", inline...)
+	case Inline:
+		r.inline(t, &s)
+		t.foreign("kind inline", icap...)
+	default:
+		t.accept(slices.Concat(icap, inline)...)
+	}
+	t.close()
+	return s
+}
+
+func (r *reader) icap(t *table, s *Service) {
+	key := "url"
+	if t.has("urls") {
+		if key = "urls"; t.has("url") {
+			r.fail(t.place("url"), "url and urls stand beside each other")
+		}
+	}
+	if t.accept("url", "urls"); !t.has(key) {
+		t.missing("url", "")
+	}
+	s.URLs = values(t, key, nil, parseICAPURL)
+	if len(s.URLs) > 16 {
+		r.fail(t.place(key), "%s: want at most 16", key)
+	}
+	s.Modes = values(t, "mode", s.Modes, oneOf(REQMOD, RESPMOD))
+	s.Roots = r.roots(t, s.Roots)
+	s.MaxBody = value(t, "max_body", 0, parseSize)
+	s.Oversize = value(t, "oversize", s.Oversize, oneOf(FailOpen, FailClosed))
+	s.Replay = value(t, "replay", s.Replay, parseSize)
+	if s.Replay < 1<<10 || s.Replay > 1<<20 {
+		r.fail(t.place("replay"), "replay: want 1KiB to 1MiB")
+	}
+	s.Preview = value(t, "preview", s.Preview, parsePreview)
+	s.Connections = value(t, "connections", s.Connections, intNumber(1, 10_000))
+	if n := t.get("tell"); n != nil && n.kind == list && len(n.items) == 0 {
+		s.Tell = nil
+	} else {
+		s.Tell = values(t, "tell", s.Tell, oneOf(TellClientIP, TellClientPort, TellServerIP, TellUser))
+	}
+	s.User = value(t, "user", s.User, oneOf(UserBase64, UserPlain))
+}
+
+func (r *reader) inline(t *table, s *Service) {
+	legs := values(t, "legs", nil, parseInterface)
+	switch {
+	case !t.has("legs"):
+		t.missing("legs", "")
+	case len(legs) != 2 || legs[0] == legs[1]:
+		r.fail(t.place("legs"), "legs: want two interfaces, the one toward clients first")
+	default:
+		s.Legs = [2]string(legs)
+	}
+	s.Port = value(t, "port", 0, parsePort)
+	s.VLAN = value(t, "vlan", 0, func(v string) (uint16, error) {
+		n, err := intNumber(0, 4094)(v)
+		return uint16(n), err
+	})
+	s.Probe = value(t, "probe", s.Probe, func(v string) (time.Duration, error) {
+		if v == "off" {
+			return 0, nil
+		}
+		return duration(100*time.Millisecond, time.Hour)(v)
+	})
+}
+
+// parsePreview accepts "auto", "off" or a size.
+func parsePreview(s string) (int, error) {
+	switch s {
+	case "auto":
+		return AutoPreview, nil
+	case "off":
+		return NoPreview, nil
+	}
+	n, err := parseSize(s)
+	if err != nil || n > 1<<20 {
+		return 0, fmt.Errorf("want auto, off or a size up to 1MiB, not %q", s)
+	}
+	return int(n), nil
+}
+
+// parseICAPURL accepts icap://HOST[:PORT]/SERVICE and icaps.
+func parseICAPURL(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "icap" && u.Scheme != "icaps" || u.Host == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return "", fmt.Errorf("want a URL such as icap://192.0.2.1:1344/avscan, not %q", s)
+	}
+	if port := u.Port(); port != "" {
+		if _, err := parsePort(port); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case u.User != nil || u.Fragment != "" || u.Hostname() == "":
+		return "", errors.New("URL holds more, or less, than host, port and service")
+	case u.Path == "" || u.Path == "/":
+		return "", errors.New("URL names no service, such as /avscan")
+	}
+	return s, nil
+}
+
+// noService stands for an empty list of services.
+const noService = "none"
+
+// chain reads the key services of a rule, or of the policy: names in order from
+// the client, or "none". Nil if it is absent.
+func chain(t *table, services []Service) []string {
+	n := t.get("services")
+	if n != nil && (n.kind == list && len(n.items) == 0 || n.kind == scalar && n.text == noService) {
+		return []string{}
+	}
+	known := make([]string, 0, len(services))
+	for _, s := range services {
+		known = append(known, s.Name)
+	}
+	names := values(t, "services", nil, func(s string) (string, error) {
+		switch near := nearest(s, known); {
+		case slices.Contains(known, s) && s != "":
+			return s, nil
+		case near != "":
+			return "", fmt.Errorf("there is no service %q, did you mean %q?", s, near)
+		}
+		return "", fmt.Errorf("there is no service %q", s)
+	})
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			t.r.fail(t.place("services"), "services: %s stands there twice", name)
+		}
+	}
+	return names
+}

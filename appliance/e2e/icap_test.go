@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/clearspan/clearspan/hack/lab"
+)
+
+// scanner starts c-icap with ClamAV beside the appliance.
+func scanner(dir *string) func(*scene) {
+	return func(c *scene) {
+		d := c.directory("icap")
+		if _, err := lab.StartICAP(c.Box, d, nil); err != nil {
+			c.Fatal(err)
+		}
+		*dir = d
+	}
+}
+
+const scanned = `services:
+  - {name: av, kind: icap, url: "icap://127.0.0.1:1344/avscan", timeout: 10s, on_failure: closed}`
+
+// TestICAP has a virus scanner look at web traffic: what is clean arrives octet for
+// octet, what is not is a page that says so, and the mirror shows what the client
+// sent and got.
+func TestICAP(t *testing.T) {
+	var dir string
+	c := newScene(t, settings{prepare: scanner(&dir), policy: "{default: bump, services: [av]}", more: scanned})
+	web := c.nginx()
+	clean := c.page(web, "clean.bin", 300_000)
+	text := []byte(strings.Repeat("clean text, which is compressed\n", 4000))
+	c.write(filepath.Join(web.Root, "clean.txt"), text)
+	bad := filepath.Join(c.dir, "upload")
+	c.write(bad, []byte(lab.EICAR()))
+	c.write(filepath.Join(web.Root, "bad.com"), []byte(lab.EICAR()))
+	c.write(filepath.Join(web.Root, "bad.txt"), []byte(lab.EICAR()+strings.Repeat("\n", 5000)))
+	good := filepath.Join(c.dir, "good")
+	c.write(good, clean)
+
+	const site = "https://" + webName
+	for _, version := range []string{"--http1.1", "--http2"} {
+		for _, tt := range []struct {
+			name    string
+			args    []string
+			content []byte
+			blocked bool
+		}{
+			{"download", []string{site + "/clean.bin"}, clean, false},
+			{"compressed, without a length", []string{"--compressed", site + "/clean.txt"}, text, false},
+			{"upload", []string{"--upload-file", good, site + "/upload/" + version}, nil, false},
+			{"infected", []string{site + "/bad.com"}, nil, true},
+			{"infected, with a longer body", []string{site + "/bad.txt"}, nil, true},
+			{"infected, compressed, without a length", []string{"--compressed", site + "/bad.txt"}, nil, true},
+			{"infected upload", []string{"--upload-file", bad, site + "/upload/bad" + version}, nil, true},
+		} {
+			t.Run(tt.name+version, func(t *testing.T) {
+				x := c.in(t).fetch(append([]string{version}, tt.args...)...)
+				if tt.blocked != (x.status == "403") || tt.blocked != bytes.Contains(x.content, []byte(lab.Threat)) {
+					t.Errorf("status %s: %.400q", x.status, x.content)
+				}
+				if tt.content != nil {
+					same(t, "content", x.content, tt.content)
+				}
+			})
+		}
+		if got := c.readFile(filepath.Join(web.Root, "upload", version)); !bytes.Equal(got, clean) {
+			t.Errorf("%s: %d octets were uploaded, not those of the file", version, len(got))
+		}
+		if _, err := os.Stat(filepath.Join(web.Root, "upload", "bad"+version)); err == nil {
+			t.Errorf("%s: the infected upload reached the origin", version)
+		}
+	}
+	c.stop()
+	words := make(map[string]int)
+	for _, e := range c.entries() {
+		words[e.Service["av"]]++
+	}
+	if words["blocked"] != 8 || words["unmodified"] != 6 {
+		t.Errorf("entries say %v", words)
+	}
+	log := c.readFile(filepath.Join(dir, "access.log"))
+	for _, want := range []string{"204 RESPMOD avscan", "204 REQMOD avscan", "200 REQMOD avscan", "200 RESPMOD avscan"} {
+		if !bytes.Contains(log, []byte(want)) {
+			t.Errorf("c-icap served no %q:\n%s", want, log)
+		}
+	}
+}
+
+// TestICAPFails kills the scanner: sessions that must be seen by it are refused,
+// others go on.
+func TestICAPFails(t *testing.T) {
+	for _, tt := range []struct{ how, status, word string }{{"closed", "503", "failed-closed"}, {"open", "200", "failed-open"}} {
+		t.Run(tt.how, func(t *testing.T) {
+			var server *lab.ICAP
+			c := newScene(t, settings{
+				prepare: func(c *scene) {
+					var err error
+					if server, err = lab.StartICAP(c.Box, c.directory("icap"), nil); err != nil {
+						c.Fatal(err)
+					}
+				},
+				policy: "{default: bump, services: [av], rules: [{name: unseen, host: [" + mailName + "], action: bump, services: none}]}",
+				more:   strings.Replace(scanned, "on_failure: closed", "on_failure: "+tt.how, 1),
+			})
+			web := c.nginx()
+			page := c.page(web, "page", 30_000)
+			for _, version := range []string{"--http1.1", "--http2"} {
+				if x := c.fetch(version, "https://"+webName+"/page"); x.status != "200" {
+					t.Errorf("status %s", x.status)
+				}
+			}
+			server.Signal(syscall.SIGKILL)
+			<-server.Done()
+			for _, version := range []string{"--http1.1", "--http2"} {
+				x := c.fetch(version, "https://"+webName+"/page")
+				if x.status != tt.status || bytes.Equal(x.content, page) != (tt.how == "open") {
+					t.Errorf("%s: status %s, %d octets", version, x.status, len(x.content))
+				}
+				x = c.fetch(version, "--connect-to", mailName+":443:"+lab.OriginV4+":443", "https://"+mailName+"/page")
+				same(t, "page that goes through no service", x.content, page)
+			}
+			c.stop()
+			var words []string
+			for _, e := range c.entries() {
+				words = append(words, e.Service["av"])
+			}
+			slices.Sort(words)
+			if want := []string{"", "", tt.word, tt.word, "unmodified", "unmodified"}; !slices.Equal(words, want) {
+				t.Errorf("entries say %q, want %q", words, want)
+			}
+		})
+	}
+}

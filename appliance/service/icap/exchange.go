@@ -1,0 +1,304 @@
+package icap
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// maxChunk is how many octets of a body go in one write, at most.
+const maxChunk = 32 << 10
+
+type chunkBuffer [chunkBefore + maxChunk + chunkAfter + len(lastChunk)]byte
+
+var chunkBuffers = sync.Pool{New: func() any { return new(chunkBuffer) }}
+
+// errStale says that a connection had been closed before it was used again.
+var errStale = errors.New("connection was closed while it was not used")
+
+// adapt has this server adapt a message. src is at the body's beginning.
+func (s *server) adapt(ctx context.Context, m *Message, src *source) (*Result, error) {
+	o, err := s.options(ctx)
+	if err != nil {
+		return nil, err
+	}
+	how := o.handling(m.Request)
+	switch {
+	case !o.methods[m.Method]:
+		return nil, fault(Unavailable, "service does not offer %v", m.Method)
+	case how == notAtAll:
+		return bypass(src, "transfer-ignore"), nil
+	}
+	preview := -1
+	if !src.empty() && o.preview >= 0 && how == asPreview && !s.cfg.NoPreview {
+		preview = min(o.preview, s.cfg.Preview, s.cfg.Replay)
+	}
+	req, err := s.c.compose(&s.endpoint, m, src.empty(), preview, o.allows(src.replayable(), preview >= 0))
+	if err != nil {
+		return nil, err
+	}
+	first := req.head
+	if preview >= 0 {
+		if first, err = withPreview(first, src, preview); err != nil {
+			return nil, err
+		}
+	}
+	s.messages.Add(1)
+	for fresh := false; ; fresh = true {
+		x := &exchange{s: s, ctx: ctx, m: m, src: src, req: req, previews: preview >= 0}
+		res, err := x.start(first, fresh)
+		switch {
+		case err != errStale:
+			return res, err
+		case preview < 0 && !src.rewind():
+			return nil, &Error{Kind: Unavailable, Err: errStale}
+		}
+	}
+}
+
+// withPreview reads the preview from src and appends it to a request's head.
+func withPreview(head []byte, src *source, size int) ([]byte, error) {
+	p := make([]byte, chunkBefore+size+chunkAfter)
+	n := 0
+	for n < size && !src.ended() {
+		k, err := src.Read(p[chunkBefore+n : chunkBefore+size])
+		n += k
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if n > 0 {
+		head = append(head, frameChunk(p, n)...)
+	}
+	if src.ended() {
+		return append(head, ieof...), nil
+	}
+	return append(head, lastChunk...), nil
+}
+
+// exchange is one request and its answer.
+type exchange struct {
+	s        *server
+	ctx      context.Context
+	m        *Message
+	src      *source
+	req      *request
+	previews bool // the request begins with a preview
+
+	c      *conn
+	w      *watch
+	uncare func() bool // ends the care for ctx
+	detail Detail
+	heard  bool // the server has answered something
+	close  bool // and will close the connection
+
+	// Of the sender, a goroutine that runs beside the answer.
+	done     chan struct{} // closed when it has ended; nil: there was none
+	halt     atomic.Bool   // nobody needs the rest
+	settled  atomic.Bool   // what was sent is not needed any more
+	last     atomic.Bool   // it writes the end of the body, and nothing more
+	complete bool          // all was sent; like the rest valid when done is closed
+	bodyErr  error
+	tooLarge bool
+
+	ending sync.Mutex
+	ended  bool
+}
+
+// start sends the message and returns when the server has decided. What it needs
+// of the server is given back then, or when the body of the result is closed.
+func (x *exchange) start(first []byte, fresh bool) (*Result, error) {
+	c, err := x.s.take(x.ctx, fresh)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.Kind != Overload {
+			x.s.note(e, true)
+		}
+		return nil, err
+	}
+	x.c = c
+	x.s.busy.Add(1)
+	x.detail = Detail{Server: x.s.host, Reused: c.reused}
+	x.w = newWatch(c, x.s.cfg.Timeout)
+	x.uncare = context.AfterFunc(x.ctx, func() { c.Close() })
+	res, err := x.converse(first)
+	if err != nil {
+		return nil, x.fail(err)
+	}
+	x.s.succeed()
+	return res, nil
+}
+
+func (x *exchange) converse(first []byte) (*Result, error) {
+	if _, err := x.c.Write(first); err != nil {
+		return nil, err
+	}
+	if x.previews || x.src.empty() {
+		x.w.send(sent)
+	} else {
+		x.send()
+	}
+	for {
+		a, err := readAnswer(x.c.br)
+		if err != nil {
+			return nil, err
+		}
+		tag, err := a.isTag()
+		if err != nil {
+			return nil, fault(Protocol, "answer: %w", err)
+		}
+		x.s.changed(tag)
+		x.heard = true
+		if a.status != 100 {
+			x.describe(a, tag)
+			return x.decided(a)
+		}
+		if !x.previews || x.done != nil || x.src.ended() {
+			return nil, fault(Protocol, "server answers 100 to a message without more to send")
+		}
+		x.send()
+	}
+}
+
+func (x *exchange) describe(a *answer, tag string) {
+	d := &x.detail
+	d.Status, d.ISTag = a.status, tag
+	d.Infection, d.Virus, d.Violation = a.text("X-Infection-Found"), a.text("X-Virus-ID"), a.text("X-Violations-Found")
+	d.Preview = x.previews && x.done == nil
+	x.close = a.has("Connection", "close")
+}
+
+// send starts the sender.
+func (x *exchange) send() {
+	x.done = make(chan struct{})
+	x.w.send(fetching)
+	go func() {
+		defer close(x.done)
+		defer x.w.send(sent)
+		x.sendBody()
+	}()
+}
+
+// sendBody sends the rest of the body. It ends early when nobody needs it.
+func (x *exchange) sendBody() {
+	buf := chunkBuffers.Get().(*chunkBuffer)
+	defer chunkBuffers.Put(buf)
+	most := x.s.cfg.MaxBody
+	for !x.halt.Load() {
+		if x.settled.Load() {
+			x.src.release()
+		} else if most > 0 && x.src.got > most {
+			x.tooLarge = true
+			x.c.Close()
+			return
+		}
+		x.w.send(fetching)
+		n, err := x.src.Read(buf[chunkBefore : chunkBefore+maxChunk])
+		if err != nil && err != io.EOF {
+			x.bodyErr = err
+			x.c.Close()
+			return
+		}
+		if x.halt.Load() {
+			return
+		}
+		var out []byte
+		if n > 0 {
+			out = frameChunk(buf[:], n)
+		}
+		if err == io.EOF || x.src.ended() {
+			out = append(out, lastChunk...)
+			x.last.Store(true)
+		}
+		x.w.send(writing)
+		if _, err := x.c.Write(out); err != nil {
+			return // there may be an answer nevertheless
+		}
+		if x.last.Load() {
+			x.complete = true
+			return
+		}
+	}
+}
+
+// leave is end for an answer that was read to its end, but it does not wait for
+// the body: the sender, if it still is there, is left for a later end.
+func (x *exchange) leave() {
+	if x.done != nil && !x.last.Load() {
+		select {
+		case <-x.done:
+		default:
+			x.halt.Store(true)
+			x.c.Close()
+			return
+		}
+	}
+	x.end(true)
+}
+
+// end gives the connection back; ok says that the answer was read to its end. It
+// waits for the sender.
+func (x *exchange) end(ok bool) {
+	x.ending.Lock()
+	defer x.ending.Unlock()
+	if x.ended {
+		return
+	}
+	x.ended = true
+	complete := true
+	if x.done != nil {
+		x.halt.Store(true)
+		if !ok || !x.last.Load() {
+			x.c.Close()
+		}
+		<-x.done
+		complete = x.complete
+	}
+	late := x.w.stop()
+	open := x.uncare()
+	x.s.busy.Add(-1)
+	if ok && complete && open && !late && !x.close {
+		x.s.put(x.c)
+	} else {
+		x.s.drop(x.c)
+	}
+}
+
+// fail ends the exchange and says whose fault it is that err came.
+func (x *exchange) fail(err error) error {
+	x.end(false)
+	var e *Error
+	switch {
+	case x.ctx.Err() != nil:
+		return x.ctx.Err()
+	case x.bodyErr != nil:
+		return x.bodyErr
+	case x.tooLarge:
+		return fault(TooLarge, "body of more than %d octets", x.s.cfg.MaxBody)
+	case x.w.late():
+		e = fault(Timeout, "server did not go on within %v", x.s.cfg.Timeout)
+	case errors.As(err, &e):
+	case err == io.EOF || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET):
+		if x.detail.Reused && !x.heard {
+			return errStale
+		}
+		e = fault(Unavailable, "server closed the connection instead of an answer")
+	default:
+		e = fault(Protocol, "answer: %w", err)
+	}
+	x.s.note(e, false)
+	return e
+}
+
+// note counts a failure of the server.
+func (s *server) note(err error, hard bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail(err, hard)
+}

@@ -1,0 +1,97 @@
+package appliance
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/service"
+	"github.com/clearspan/clearspan/appliance/service/icap"
+	"github.com/clearspan/clearspan/appliance/service/web"
+	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// openServices opens what sessions may be sent through.
+func (a *Appliance) openServices(list []config.Service) error {
+	var members []service.Member
+	for _, s := range list {
+		m, err := a.openService(s)
+		if err != nil {
+			return fmt.Errorf("open service %s: %w", s.Name, err)
+		}
+		members = append(members, m)
+	}
+	chain, err := service.NewChain(members, service.Options{Observe: a.metrics.Served})
+	a.chain = chain
+	return err
+}
+
+func (a *Appliance) openService(s config.Service) (m service.Member, err error) {
+	m = service.Member{Name: s.Name, FailOpen: s.OnFailure == config.FailOpen}
+	switch s.Kind {
+	case config.ICAP:
+		client, err := a.openICAP(s)
+		if err != nil {
+			return m, err
+		}
+		a.closers = append(a.closers, client.Close)
+		m.Web = &web.Service{
+			Adapter: service.Scan{Client: client}, MaxBody: int64(s.MaxBody),
+			Requests: slices.Contains(s.Modes, config.REQMOD), Responses: slices.Contains(s.Modes, config.RESPMOD),
+		}
+		if s.Oversize == config.FailClosed {
+			m.Web.MaxBody = 0 // the client refuses it
+		}
+		return m, nil
+	}
+	return m, errors.New("kind " + string(s.Kind) + " is not available in this version")
+}
+
+func (a *Appliance) openICAP(s config.Service) (*icap.Client, error) {
+	roots, err := certs.LoadRoots(s.Roots)
+	if err != nil {
+		return nil, err
+	}
+	return icap.New(icap.Config{
+		URLs: s.URLs, Timeout: s.Timeout, MaxBody: int64(s.MaxBody), Oversize: s.Oversize == config.FailClosed,
+		Replay: int(s.Replay), Preview: max(s.Preview, 0), NoPreview: s.Preview == config.NoPreview, Connections: s.Connections,
+		Tell: icap.Facts{
+			ClientIP: slices.Contains(s.Tell, config.TellClientIP), ClientPort: slices.Contains(s.Tell, config.TellClientPort),
+			ServerIP: slices.Contains(s.Tell, config.TellServerIP), User: slices.Contains(s.Tell, config.TellUser),
+			PlainUser: s.User == config.UserPlain,
+		},
+		TLS: &tls.Config{RootCAs: roots}, Logger: a.log.With("service", s.Name),
+	})
+}
+
+// hasServices returns an error if rules of cfg name services that are not open.
+func (a *Appliance) hasServices(cfg *config.Config) error {
+	has := func(name string) bool {
+		return slices.ContainsFunc(a.cfg.Services, func(s config.Service) bool { return s.Name == name })
+	}
+	for _, r := range cfg.Policy.Rules {
+		for _, name := range r.Services {
+			if !has(name) {
+				return fmt.Errorf("rule %s: service %s needs a restart", r.Name, name)
+			}
+		}
+	}
+	for _, name := range cfg.Policy.Services {
+		if !has(name) {
+			return fmt.Errorf("policy: service %s needs a restart", name)
+		}
+	}
+	return nil
+}
+
+// services returns what stands between the legs of a session.
+func (a *Appliance) services(s *decrypt.Session) []decrypt.Service {
+	t := s.Decision.Treatment
+	if t == nil || len(t.Services) == 0 {
+		return nil
+	}
+	return a.chain.Services(s, t.Services)
+}
