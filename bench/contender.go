@@ -47,11 +47,14 @@ const (
 	oursFiles    = "clearspan + pcapng"
 	oursWire     = "clearspan wire"
 	haproxy      = "HAProxy"
+	oursTick     = "clearspan with tickets"
 	haproxyTick  = "HAProxy with tickets"
 	split        = "SSLsplit"
 	splitMirror  = "SSLsplit -I"
 	squid        = "Squid"
 	mitmproxy    = "mitmproxy"
+	oursICAP     = "clearspan + ICAP"
+	squidICAP    = "Squid + ICAP"
 	floor        = "floor: TCP copy + AES-GCM"
 	sslsplitPort = "peer0" // the interface SSLsplit mirrors to: it insists on ARP
 )
@@ -63,6 +66,9 @@ type start func(ctx context.Context, dir string, port int) (pid int, err error)
 // contenders starts every program that is installed; skipped says which are not.
 func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []string, err error) {
 	target := lab.OriginV4 + ":443"
+	if err := b.icap(); err != nil {
+		skipped = append(skipped, fmt.Sprintf("ICAP: %v", err))
+	}
 	for i, p := range []struct {
 		contender
 		program string
@@ -74,9 +80,12 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 		{contender{name: splitMirror, peer: true, forges: true}, "sslsplit", b.sslsplit(true)},
 		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan("mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
 		{contender{name: split, peer: true, forges: true}, "sslsplit", b.sslsplit(false)},
+		{contender{name: oursTick, forges: true, tickets: true}, b.Binary, b.clearspan(withTickets)},
 		{contender{name: haproxyTick, peer: true, tickets: true}, "haproxy", b.haproxy(true)},
-		{contender{name: squid, peer: true, forges: true, target: target}, "/usr/lib/squid/security_file_certgen", b.squid},
+		{contender{name: squid, peer: true, forges: true, target: target}, "/usr/lib/squid/security_file_certgen", b.squid("")},
 		{contender{name: mitmproxy, peer: true, forges: true, slow: true}, "mitmdump", b.mitmproxy},
+		{contender{name: oursICAP, forges: true}, "c-icap", b.clearspan(icapYAML)},
+		{contender{name: squidICAP, peer: true, forges: true, target: target}, "c-icap", b.squid(icapSquid)},
 		{contender{name: floor, peer: true}, b.Binary, b.floor},
 	} {
 		if !b.takes(p.name) {
@@ -104,15 +113,23 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 	return list, skipped, nil
 }
 
-// clearspan returns what starts ours with the mirrors given as YAML.
-func (b *bed) clearspan(mirrors string) start {
+// withTickets has [bed.clearspan] resume sessions on both legs.
+const withTickets = "client: {resumption: true}\n"
+
+// clearspan returns what starts ours, with more of its configuration as YAML. Unless
+// that asks for tickets no session is resumed on either leg.
+func (b *bed) clearspan(more string) start {
 	return func(_ context.Context, dir string, port int) (int, error) {
+		resumption := more == withTickets
+		if !resumption {
+			more = "client: {resumption: false}\n" + more
+		}
 		yaml := fmt.Sprintf(`state: state
 intake:
   - {name: fixed, mode: static, listen: "%s:%d", origin: "%s:443"}
-origin: {roots: [%q]}
+origin: {roots: [%q], resumption: %t}
 admin: {listen: "off"}
-%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, mirrors)
+%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, resumption, more)
 		a, err := lab.StartAppliance(b.gateway.Box, dir, b.Binary, yaml)
 		if err != nil {
 			return 0, err

@@ -12,7 +12,7 @@ func objects() (list []workload) {
 	for _, size := range sizes {
 		list = append(list, workload{
 			name: fmt.Sprintf("objects of %d KiB", size>>10), title: "CPU time per GiB by the size of objects, in octets", curve: "objects", x: size,
-			unit: "s/GiB", scale: 1, once: true, cost: cpuSeconds, suits: func(c *contender) bool { return !c.slow },
+			unit: "s/GiB", scale: 1, once: true, cost: cpuSeconds, suits: func(c *contender) bool { return !c.slow && plainly(c) },
 			run: func(ctx context.Context, b *bed, c *contender) (work, error) {
 				const clients = 4
 				each := max(1, b.part(min(1600, 128<<20/size))/clients)
@@ -42,7 +42,7 @@ func crowds() (list []workload) {
 	for _, n := range []int{10, 100, 1000, 4000} {
 		list = append(list, workload{
 			name: fmt.Sprintf("beside %d sessions", n), title: "CPU time per GiB by the number of idle sessions beside", curve: "sessions", x: n,
-			unit: "s/GiB", scale: 1, once: true, cost: cpuSeconds, suits: func(c *contender) bool { return !c.slow && !c.peer || c.name == haproxy },
+			unit: "s/GiB", scale: 1, once: true, cost: cpuSeconds, suits: func(c *contender) bool { return !c.peer && plainly(c) || c.name == haproxy },
 			run: func(ctx context.Context, b *bed, c *contender) (work, error) {
 				if b.Quick && n > 100 {
 					n /= 8

@@ -80,8 +80,46 @@ func (b *bed) sslsplitLink() error {
 }
 
 // squid forges and encrypts again, as a proxy that clients ask by CONNECT. It
-// caches nothing and verifies nothing.
-func (b *bed) squid(_ context.Context, dir string, port int) (int, error) {
+// caches nothing and verifies nothing. more are further lines of its configuration.
+func (b *bed) squid(more string) start {
+	return func(_ context.Context, dir string, port int) (int, error) { return b.startSquid(dir, port, more) }
+}
+
+// icap starts an ICAP server that gives messages back, for the contenders that are
+// to show them to one. It is not charged.
+func (b *bed) icap() error {
+	if !b.takes(oursICAP) && !b.takes(squidICAP) {
+		return nil
+	}
+	if _, err := exec.LookPath("c-icap"); err != nil {
+		return err
+	}
+	dir, err := b.gateway.Lab.Dir("icap")
+	if err != nil {
+		return err
+	}
+	_, err = lab.StartICAP(b.gateway.Box, dir, nil)
+	return err
+}
+
+// What has programs show requests and responses to the ICAP server, with a preview
+// that it answers with 204.
+const (
+	icapYAML = `services:
+  - {name: echo, kind: icap, url: "icap://127.0.0.1:1344/echo"}
+policy: {default: bump, services: [echo]}
+`
+	icapSquid = `icap_enable on
+icap_preview_enable on
+icap_preview_size 1024
+icap_service requests reqmod_precache bypass=off icap://127.0.0.1:1344/echo
+icap_service responses respmod_precache bypass=off icap://127.0.0.1:1344/echo
+adaptation_access requests allow all
+adaptation_access responses allow all
+`
+)
+
+func (b *bed) startSquid(dir string, port int, more string) (int, error) {
 	ca, key, err := authority(dir)
 	if err != nil {
 		return 0, err
@@ -119,7 +157,7 @@ pinger_enable off
 max_filedescriptors 20000
 via off
 forwarded_for delete
-`, lab.BoxLANV4, port, both, db, filepath.Join(dir, "cache.log"), dir)
+%s`, lab.BoxLANV4, port, both, db, filepath.Join(dir, "cache.log"), dir, more)
 	if err := os.WriteFile(file, []byte(cfg), 0o644); err != nil {
 		return 0, err
 	}

@@ -40,7 +40,8 @@ func (b *bed) wire() (c *contender, remove func() error, err error) {
 	a, err := lab.StartAppliance(w.Box, dir, b.Binary, fmt.Sprintf(`state: state
 intake:
   - {name: %s, mode: wire, legs: [%s, %s], ports: [443]}
-origin: {roots: [%q]}
+client: {resumption: false}
+origin: {roots: [%q], resumption: false}
 admin: {listen: "off"}
 `, id, lab.LANInterface, lab.WANInterface, inline.pki.RootFile))
 	if err != nil {
