@@ -82,6 +82,7 @@ func (s *side) prepare(c Config) error {
 		{"ipv4/tcp_tw_reuse", "1"},
 		{"ipv4/tcp_mtu_probing", "1"},
 		{"ipv4/tcp_retries2", strconv.Itoa(retries(c.Timeout))},
+		{"ipv4/tcp_invalid_ratelimit", "0"}, // a probe without an answer counts as one swallowed
 		{"ipv4/ip_local_port_range", "10240 65535"},
 	} {
 		if err := s.Set(set[0], set[1]); err != nil {

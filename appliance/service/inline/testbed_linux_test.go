@@ -30,10 +30,11 @@ type testbed struct {
 }
 
 var (
-	client4 = netip.MustParseAddrPort("192.0.2.7:40007")
-	origin4 = netip.MustParseAddrPort("203.0.113.9:443")
-	client6 = netip.MustParseAddrPort("[2001:db8:1::7]:40007")
-	origin6 = netip.MustParseAddrPort("[2001:db8:2::9]:443")
+	client4    = netip.MustParseAddrPort("192.0.2.7:40007")
+	origin4    = netip.MustParseAddrPort("203.0.113.9:443")
+	origin8443 = netip.AddrPortFrom(origin4.Addr(), 8443)
+	client6    = netip.MustParseAddrPort("[2001:db8:1::7]:40007")
+	origin6    = netip.MustParseAddrPort("[2001:db8:2::9]:443")
 )
 
 func to80(*decrypt.Session) uint16 { return 80 }
