@@ -1,0 +1,159 @@
+package inline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// unplug takes the cable of a leg out of the device, or puts it back.
+func (b *testbed) unplug(port string, out bool) {
+	b.t.Helper()
+	if err := b.device.SetUp(port, !out); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// TestUnplugged: new sessions do what is configured from the moment that the
+// carrier is lost; running ones are reset once the device holds octets of theirs
+// for too long, and go on if it comes back before.
+func TestUnplugged(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		open bool
+		port string
+	}{{"open", true, "dev0"}, {"closed", false, "dev1"}} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newLab(t)
+			b.bridge()
+			b.open(func(c *Config) { c.FailOpen, c.Timeout = tt.open, 2*time.Second })
+			idle := b.carry(b.Device, client4, origin4)
+			busy := b.carry(b.Device, netip.AddrPortFrom(client4.Addr(), 40008), origin4)
+			for _, s := range []*session{idle, busy} {
+				io.WriteString(s.client, "hello")
+				if _, err := io.ReadFull(s.origin, make([]byte, 5)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var moved atomic.Int64
+			go func() {
+				for {
+					if n, err := busy.client.Write(make([]byte, 10_000)); err != nil {
+						return
+					} else {
+						moved.Add(int64(n))
+					}
+				}
+			}()
+			go io.Copy(io.Discard, busy.origin)
+			b.await("the session is under load", func() bool { return moved.Load() > 10<<20 })
+
+			b.unplug(tt.port, true)
+			b.await("the device is down", func() bool { return !b.Up() })
+			s := b.carry(b.Device, client6, origin6)
+			if tt.open {
+				b.exchange(s, request, answer)
+				b.end(s, b.Device, Bypassed)
+			} else {
+				if _, err := io.ReadAll(s.client); !errors.Is(err, syscall.ECONNRESET) {
+					t.Errorf("client read %v, want a reset", err)
+				}
+				b.end(s, b.Device, Refused)
+			}
+			b.end(busy, b.Device, TimedOut)
+
+			b.unplug(tt.port, false)
+			b.await("the device is up", b.Up)
+			b.exchange(idle, request, answer)
+			b.end(idle, b.Device, Carried)
+			s = b.carry(b.Device, client6, origin6)
+			b.exchange(s, request, answer)
+			b.end(s, b.Device, Carried)
+			if log := b.log.String(); !strings.Contains(log, "unplugged") || !strings.Contains(log, "plugged in") {
+				t.Error("the log does not tell")
+			}
+		})
+	}
+}
+
+// TestUnpluggedUnderLoad: no session is left hanging, and none is told an orderly
+// end that was none.
+func TestUnpluggedUnderLoad(t *testing.T) {
+	for _, open := range []bool{true, false} {
+		t.Run(fmt.Sprintf("open=%v", open), func(t *testing.T) {
+			b := newLab(t)
+			b.bridge()
+			b.open(func(c *Config) { c.FailOpen, c.Timeout = open, time.Second })
+			var wg sync.WaitGroup
+			words := make(map[string]int)
+			var mu sync.Mutex
+			var done atomic.Int64
+			for worker := range 8 {
+				wg.Go(func() {
+					for i := range 40 {
+						client := netip.AddrPortFrom(client4.Addr(), uint16(20_000+1000*worker+i))
+						s := b.carry(b.Device, client, origin4)
+						err := talk(s, request, answer)
+						s.client.Close()
+						s.origin.Close()
+						<-s.done
+						done.Add(1)
+						word := s.Services()[b.config.Name]
+						if good := word == Carried || word == Bypassed; good != (err == nil) {
+							t.Errorf("session was %s: %v", word, err)
+						}
+						mu.Lock()
+						words[word]++
+						mu.Unlock()
+					}
+				})
+			}
+			b.await("sessions were carried", func() bool { return done.Load() > 40 })
+			b.unplug("dev0", true)
+			b.await("sessions went on", func() bool { return done.Load() > 200 })
+			b.unplug("dev0", false)
+			wg.Wait()
+			t.Log(words)
+			if words[Carried] == 0 || open && words[Bypassed] == 0 || !open && words[Refused] == 0 {
+				t.Errorf("sessions ended as %v", words)
+			}
+		})
+	}
+}
+
+// TestProbe: a device that has a carrier and passes nothing is found out without
+// any session, and so is its recovery.
+func TestProbe(t *testing.T) {
+	b := newLab(t)
+	m := b.middlebox()
+	b.open(func(c *Config) {
+		c.FailOpen, c.Timeout = true, 300*time.Millisecond
+		c.Probe = Probe{Interval: 50 * time.Millisecond}
+	})
+	b.await("probes come through", func() bool { return b.counter("probe-ok") >= 3 })
+	m.set(func(int, []byte) (on, back [][]byte) { return nil, nil })
+	b.await("the device is down", func() bool { return !b.Up() })
+	s := b.carry(b.Device, client4, origin4)
+	b.exchange(s, request, answer)
+	b.end(s, b.Device, Bypassed)
+	if s.Session.Services()[b.config.Name] != Bypassed {
+		t.Error("not bypassed")
+	}
+	m.set(nil)
+	b.await("the device is up again", b.Up)
+	s = b.carry(b.Device, client4, origin4)
+	b.exchange(s, request, answer)
+	b.end(s, b.Device, Carried)
+	for _, want := range []string{"inline device is down", "inline device is up again"} {
+		if !strings.Contains(b.log.String(), want) {
+			t.Errorf("the log does not say %q", want)
+		}
+	}
+}
