@@ -96,9 +96,6 @@ func (d *Device) open() error {
 			return err
 		}
 	}
-	if err := d.route(); err != nil {
-		return err
-	}
 	if d.program, err = loadProgram(d.config); err != nil {
 		return err
 	}
@@ -112,6 +109,14 @@ func (d *Device) open() error {
 		}
 	}
 	if err := d.program.attach(d.sides); err != nil {
+		return err
+	}
+	for _, s := range d.sides {
+		if err := s.raise(); err != nil {
+			return err
+		}
+	}
+	if err := d.route(); err != nil {
 		return err
 	}
 	return d.subscribe()

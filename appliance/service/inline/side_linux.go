@@ -43,12 +43,22 @@ func openSide(c Config, i int, port room.Port, home *room.Home) (*side, error) {
 		err = home.Move(port, in)
 	}
 	if err == nil {
-		err = s.raise()
+		err = s.find()
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close(home))
 	}
 	return s, nil
+}
+
+// find looks at the leg, in the room.
+func (s *side) find() error {
+	link, err := s.Links.LinkByName(s.port.Name)
+	if err != nil {
+		return fmt.Errorf("find leg %s: %w", s.port.Name, err)
+	}
+	s.index, s.mac = link.Attrs().Index, link.Attrs().HardwareAddr
+	return nil
 }
 
 // prepare makes the room fit for the leg before it comes: an interface takes its
@@ -64,9 +74,12 @@ func (s *side) prepare(c Config) error {
 	if err := s.clear(lo); err != nil {
 		return err
 	}
-	answers := "8" // to nobody: every address is ours
+	// ARP is answered for nobody, since every address counts as ours, and there is
+	// no IPv6 address that could be announced; where neighbours are asked for, for
+	// those of the leg, and from a link-local one.
+	answers, generate := "8", "1"
 	if c.resolves() {
-		answers = "1" // for those of the leg
+		answers, generate = "1", "0"
 	}
 	for _, set := range [][2]string{
 		{"ipv4/ip_forward", "0"},
@@ -74,7 +87,7 @@ func (s *side) prepare(c Config) error {
 		{"ipv4/conf/default/rp_filter", "0"},
 		{"ipv4/conf/all/route_localnet", "1"}, // clients on this machine
 		{"ipv4/conf/all/arp_ignore", answers},
-		{"ipv6/conf/default/addr_gen_mode", "1"}, // no address, so nothing to announce
+		{"ipv6/conf/default/addr_gen_mode", generate},
 		{"ipv6/conf/default/accept_ra", "0"},
 		{"ipv6/conf/default/accept_dad", "0"},
 		{"ipv4/tcp_syncookies", "0"}, // a cookie returns in a frame that no socket waits for
@@ -111,16 +124,15 @@ func (s *side) clear(lo netlink.Link) error {
 	return nil
 }
 
-// raise sets the leg up.
+// raise sets the leg up. The programs are at work by then: it says nothing.
 func (s *side) raise() error {
-	link, err := s.Links.LinkByName(s.port.Name)
+	link, err := s.Links.LinkByIndex(s.index)
 	if err == nil {
 		err = s.Links.LinkSetUp(link)
 	}
 	if err != nil {
 		return fmt.Errorf("set up leg %s: %w", s.port.Name, err)
 	}
-	s.index, s.mac = link.Attrs().Index, link.Attrs().HardwareAddr
 	return nil
 }
 

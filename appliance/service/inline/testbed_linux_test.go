@@ -87,17 +87,22 @@ func (b *testbed) bridge() {
 	for _, name := range []string{"dev0", "dev1"} {
 		b.run("ip", "link", "set", "dev", name, "master", "br0")
 	}
+	if err := b.device.Sysctl("net/ipv6/conf/br0/disable_ipv6", "1"); err != nil { // it says nothing itself
+		b.t.Fatal(err)
+	}
 	b.run("ip", "link", "set", "dev", "br0", "up")
 }
 
 // run runs a program in the device.
 func (b *testbed) run(name string, args ...string) string {
 	b.t.Helper()
-	out, err := b.device.Command(context.Background(), name, args...).CombinedOutput()
-	if err != nil {
-		b.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	var out, says bytes.Buffer
+	cmd := b.device.Command(context.Background(), name, args...)
+	cmd.Stdout, cmd.Stderr = &out, &says
+	if err := cmd.Run(); err != nil {
+		b.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, &says)
 	}
-	return string(out)
+	return out.String()
 }
 
 // rules gives the device nftables rules.
