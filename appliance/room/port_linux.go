@@ -44,6 +44,9 @@ func newHome(handle netns.NsHandle) (*Home, error) {
 	return &Home{handle, links}, nil
 }
 
+// ID identifies the namespace on this machine, as long as it exists.
+func (h *Home) ID() string { return h.handle.UniqueId() }
+
 // Close lets go of the namespace.
 func (h *Home) Close() error {
 	h.links.Close()

@@ -49,7 +49,7 @@ func (d *Device) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 	d.tally.open.Add(1)
 	defer d.tally.open.Add(-1)
 	c := &carriage{client: client, origin: origin, near: through.near, far: through.far, ends: make(chan end, 4)}
-	err = c.run(ctx)
+	err = c.run(ctx, d.ctx)
 	word := c.word
 	if word == Carried && through.changed {
 		word = PortChanged
@@ -109,15 +109,15 @@ type carriage struct {
 	nearGone bool // and the client's, behind all that it had for the client
 }
 
-// run moves octets until all ways have ended.
-func (c *carriage) run(ctx context.Context) error {
+// run moves octets until all ways have ended. Both contexts end them.
+func (c *carriage) run(ctx, device context.Context) error {
 	go c.send(clientToDevice, c.near, c.client, atClient, atNear)
 	go c.receive(deviceToOrigin, c.origin, c.far, atFar, atOrigin)
 	go c.send(originToDevice, c.far, c.origin, atOrigin, atFar)
 	go c.receive(deviceToClient, c.client, c.near, atNear, atClient)
 	c.word = Carried
 	var patience <-chan time.Time
-	done := ctx.Done()
+	done, closed := ctx.Done(), device.Done()
 	for left := ways; left > 0; {
 		select {
 		case e := <-c.ends:
@@ -133,6 +133,10 @@ func (c *carriage) run(ctx context.Context) error {
 			c.broke(Broken, ctx.Err())
 			c.abort()
 			done = nil
+		case <-closed:
+			c.broke(Broken, errClosed)
+			c.abort()
+			closed = nil
 		}
 	}
 	c.near.close()

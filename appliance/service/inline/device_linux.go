@@ -27,6 +27,7 @@ type Device struct {
 	meeting   *meeting
 	tally     tally
 
+	ctx    context.Context // ends with Close
 	stop   context.CancelFunc
 	tasks  sync.WaitGroup
 	asked  chan struct{} // room for one: probe now
@@ -58,15 +59,14 @@ func newDevice(c Config, home *room.Home) (*Device, error) {
 		return nil, errors.Join(fmt.Errorf("open inline device: %w", err), home.Close())
 	}
 	d := &Device{config: c, log: c.Logger, home: home, asked: make(chan struct{}, 1)}
+	d.ctx, d.stop = context.WithCancel(context.Background())
 	if err := d.open(); err != nil {
 		return nil, fmt.Errorf("open inline device %s: %w", c.Name, errors.Join(err, d.Close()))
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	d.stop = stop
 	for _, l := range d.listeners {
 		d.tasks.Go(func() { d.accept(l) })
 	}
-	d.tasks.Go(func() { d.watch(ctx) })
+	d.tasks.Go(func() { d.watch(d.ctx) })
 	return d, nil
 }
 
@@ -76,13 +76,13 @@ func (d *Device) open() error {
 		return err
 	}
 	defer all.close()
-	if err := sweep(d.home); err != nil {
+	if err := sweep(d.home, d.config.Name); err != nil {
 		return err
 	}
 	if d.lock, err = lockOne(d.config.Name); err != nil {
 		return err
 	}
-	r := new(record)
+	r := &record{Home: d.home.ID()}
 	for i, name := range d.config.Legs {
 		if r.Legs[i], err = d.home.Inspect(name); err != nil {
 			return errors.Join(err, os.Remove(lockFile(d.config.Name)))
@@ -143,9 +143,7 @@ func (d *Device) Close() error {
 	d.closed = true
 	d.mu.Unlock()
 	var errs []error
-	if d.stop != nil {
-		d.stop()
-	}
+	d.stop()
 	for _, l := range d.listeners {
 		if l != nil {
 			errs = append(errs, l.Close())
@@ -210,7 +208,7 @@ func (d *Device) Counters() (map[string]uint64, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if d.closed {
-		return nil, errors.New("inline device is closed")
+		return nil, errClosed
 	}
 	all := map[string]uint64{
 		"sessions-open": uint64(max(0, d.tally.open.Load())),

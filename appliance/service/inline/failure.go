@@ -36,7 +36,8 @@ const (
 )
 
 var (
-	errDown  = errors.New("device is down")
-	errReset = errors.New("connection reset by the device")
-	errTaken = errors.New("addresses and ports are in use on the chain")
+	errClosed = errors.New("inline device is closed")
+	errDown   = errors.New("device is down")
+	errReset  = errors.New("connection reset by the device")
+	errTaken  = errors.New("addresses and ports are in use on the chain")
 )

@@ -19,6 +19,7 @@ const stateDir = "/run/clearspan/inline"
 
 // record is kept in a file for as long as legs are away: how they were before.
 type record struct {
+	Home string       `json:"home"` // where they came from
 	Legs [2]room.Port `json:"legs"`
 }
 
@@ -93,8 +94,8 @@ func takeLock(path string, how int) (*lock, error) {
 
 func (l *lock) close() { l.file.Close() }
 
-// Sweep gives back what devices of dead processes have left: legs to the network
-// namespace of this process, as they were, and namespaces. [New] does it too.
+// Sweep gives back what devices of dead processes have left that ran in the network
+// namespace of this process: legs, as they were, and namespaces. [New] does it too.
 func Sweep() error {
 	home, err := room.OwnHome()
 	if err != nil {
@@ -106,11 +107,12 @@ func Sweep() error {
 		return err
 	}
 	defer all.close()
-	return sweep(home)
+	return sweep(home, "")
 }
 
-// sweep does what Sweep says; the caller holds the lock of all.
-func sweep(home *room.Home) error {
+// sweep does what Sweep says, and takes the legs of the device own wherever they
+// came from; the caller holds the lock of all.
+func sweep(home *room.Home, own string) error {
 	entries, err := os.ReadDir(stateDir)
 	if err != nil {
 		return fmt.Errorf("list devices: %w", err)
@@ -126,7 +128,7 @@ func sweep(home *room.Home) error {
 			continue
 		}
 		if err == nil {
-			err = reclaim(name, home)
+			err = reclaim(name, home, name == own)
 			one.close()
 		}
 		if err != nil {
@@ -136,12 +138,15 @@ func sweep(home *room.Home) error {
 	return errors.Join(errs...)
 }
 
-// reclaim gives back what a dead process has left of a device; the caller holds
-// both locks.
-func reclaim(name string, home *room.Home) error {
+// reclaim gives back what a dead process has left of a device, if it came from home
+// or anywhere suffices; the caller holds both locks.
+func reclaim(name string, home *room.Home, anywhere bool) error {
 	r, err := readRecord(name)
 	if err != nil {
 		return err
+	}
+	if r.Home != home.ID() && !anywhere {
+		return nil
 	}
 	for i, port := range r.Legs {
 		in, err := room.Find(roomName(name, i))

@@ -118,14 +118,9 @@ func (b *testbed) rules(text string) {
 // open opens the device.
 func (b *testbed) open(change func(*Config)) {
 	b.t.Helper()
-	b.Device = b.openAs(b.box, change)
-}
-
-func (b *testbed) openAs(box *netlab.Namespace, change func(*Config)) *Device {
-	b.t.Helper()
 	names.Lock()
 	names.n++
-	name := fmt.Sprintf("%s-%d", box.FullName(), names.n)
+	name := fmt.Sprintf("%s-%d", b.box.FullName(), names.n)
 	names.Unlock()
 	c := Config{
 		Name: name, Legs: [2]string{"chain0", "chain1"}, Port: to80,
@@ -135,11 +130,7 @@ func (b *testbed) openAs(box *netlab.Namespace, change func(*Config)) *Device {
 	if change != nil {
 		change(&c)
 	}
-	home, err := room.HomeNamed(box.FullName())
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	d, err := newDevice(c, home)
+	d, err := newDevice(c, b.home())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -151,8 +142,18 @@ func (b *testbed) openAs(box *netlab.Namespace, change func(*Config)) *Device {
 			b.t.Log(b.log)
 		}
 	})
+	b.Device = d
 	b.await("device is up", d.Up)
-	return d
+}
+
+// home is where the legs are.
+func (b *testbed) home() *room.Home {
+	b.t.Helper()
+	home, err := room.HomeNamed(b.box.FullName())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return home
 }
 
 // await waits for a condition for at most 20 s.
