@@ -150,8 +150,8 @@ func (r *Room) leaveMounts() error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("leave mount namespace: %w", err)
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("part mounts: %w", err)
 	}
 	for range 16 { // names may be mounted more than once, where /run/netns is shared
 		if err := unix.Unmount(r.path, unix.MNT_DETACH); err != nil {
