@@ -20,6 +20,10 @@ const (
 	echoing  = 200 * time.Millisecond
 )
 
+// withholding times the time-out is how long the device may be silent towards one
+// side when the other has sent its end.
+const withholding = 4
+
 // Carry implements [decrypt.Service].
 func (d *Device) Carry(ctx context.Context, s *decrypt.Session, client, origin decrypt.End) error {
 	if !d.Up() {
@@ -48,7 +52,10 @@ func (d *Device) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 	d.proven.Store(time.Now().UnixNano())
 	d.tally.open.Add(1)
 	defer d.tally.open.Add(-1)
-	c := &carriage{client: client, origin: origin, near: through.near, far: through.far, ends: make(chan end, 4)}
+	c := &carriage{
+		client: client, origin: origin, near: through.near, far: through.far,
+		ends: make(chan end, ways), withhold: withholding * d.config.Timeout,
+	}
 	err = c.run(ctx, d.ctx)
 	word := c.word
 	if word == Carried && through.changed {
@@ -100,6 +107,7 @@ const (
 type carriage struct {
 	client, origin decrypt.End
 	near, far      *socket
+	withhold       time.Duration // that the device may withhold an end
 	ends           chan end
 
 	word     string // what became of it
@@ -155,6 +163,14 @@ func (c *carriage) note(e end) (wait time.Duration) {
 	switch e.at {
 	case nowhere:
 		c.finished[e.way] = true
+		// An end that the device loses is told by nobody: the socket that sent it
+		// gives up, but no one waits for that one any more.
+		switch e.way {
+		case clientToDevice:
+			c.far.expect(c.withhold)
+		case originToDevice:
+			c.near.expect(c.withhold)
+		}
 	case atClient:
 		if first {
 			c.broke(Broken, e.err)

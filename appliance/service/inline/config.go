@@ -31,7 +31,8 @@ type Config struct {
 	// Port gives the origin's port that the device sees, not 0; nil: the real one.
 	Port func(*decrypt.Session) uint16
 	// Timeout bounds the opening of a connection through the device, and about how
-	// long it may leave octets unacknowledged; 0: 3 s.
+	// long it may leave octets unacknowledged; for four times that it may withhold
+	// the end of a direction; 0: 3 s.
 	Timeout time.Duration
 	// FailOpen has sessions pass without the device that it fails for before it was
 	// given any octet; else they are reset.

@@ -25,15 +25,17 @@ func (b *testbed) unplug(port string, out bool) {
 // carrier is lost; running ones are reset once the device holds octets of theirs
 // for too long, and go on if it comes back before.
 func TestUnplugged(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name string
 		open bool
 		port string
 	}{{"open", true, "dev0"}, {"closed", false, "dev1"}} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			b := newLab(t)
 			b.bridge()
-			b.open(func(c *Config) { c.FailOpen, c.Timeout = tt.open, 2*time.Second })
+			b.open(func(c *Config) { c.FailOpen = tt.open })
 			idle := b.carry(b.Device, client4, origin4)
 			busy := b.carry(b.Device, netip.AddrPortFrom(client4.Addr(), 40008), origin4)
 			for _, s := range []*session{idle, busy} {
@@ -86,8 +88,10 @@ func TestUnplugged(t *testing.T) {
 // TestUnpluggedUnderLoad: no session is left hanging, and none is told an orderly
 // end that was none.
 func TestUnpluggedUnderLoad(t *testing.T) {
+	t.Parallel()
 	for _, open := range []bool{true, false} {
 		t.Run(fmt.Sprintf("open=%v", open), func(t *testing.T) {
+			t.Parallel()
 			b := newLab(t)
 			b.bridge()
 			b.open(func(c *Config) { c.FailOpen, c.Timeout = open, time.Second })
@@ -131,10 +135,11 @@ func TestUnpluggedUnderLoad(t *testing.T) {
 // TestProbe: a device that has a carrier and passes nothing is found out without
 // any session, and so is its recovery.
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	m := b.middlebox()
 	b.open(func(c *Config) {
-		c.FailOpen, c.Timeout = true, 300*time.Millisecond
+		c.FailOpen = true
 		c.Probe = Probe{Interval: 50 * time.Millisecond}
 	})
 	b.await("probes come through", func() bool { return b.counter("probe-ok") >= 3 })

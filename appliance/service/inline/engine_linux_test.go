@@ -129,7 +129,11 @@ func TestCurl(t *testing.T) {
 				t.Errorf("%s %s: curl says %q, %v, want %q", tt.name, version, out, err, want)
 			}
 			s := <-ended
-			if s.Outcome != decrypt.Bumped || s.Reason != "" || s.Services()[b.config.Name] != Carried {
+			word := s.Services()[b.config.Name]
+			orderly := s.Reason == "" && word == Carried
+			// curl may close a connection of HTTP/2 before it has read all.
+			orderly = orderly || i == 1 && s.Reason == "client-reset" && word == Broken
+			if s.Outcome != decrypt.Bumped || !orderly {
 				t.Errorf("%s %s: %s, %q (%v), services %v", tt.name, version, s.Outcome, s.Reason, s.Err, s.Services())
 			}
 		}

@@ -201,6 +201,7 @@ func TestRefused(t *testing.T) {
 
 // TestConfined: an open device, its end included, needs little.
 func TestConfined(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	b.bridge()
 	before := b.state()
@@ -218,6 +219,7 @@ func TestConfined(t *testing.T) {
 
 // TestKilled: the next start, of whatever device, cleans up.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	b.bridge()
 	before := b.state()

@@ -1,6 +1,7 @@
 package inline
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -16,5 +17,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	flag.Parse()
+	flag.Set("test.parallel", "8") // they wait, mostly
 	goleak.VerifyTestMain(m)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,7 +46,8 @@ func (s *side) transparent(v6 bool) (fd int, err error) {
 type socket struct {
 	file     *os.File
 	raw      syscall.RawConn
-	finished atomic.Bool // our FIN is sent
+	finished atomic.Bool  // our FIN is sent
+	bound    atomic.Int64 // ns that a read may wait, 0: for ever
 
 	attempt func(fd uintptr) bool // readOnce
 	buffer  *[chunk]byte          // results of readOnce
@@ -70,11 +72,20 @@ func newSocket(fd int) (*socket, error) {
 // back, of which n octets are set, unless there is an error. io.EOF stands for
 // FIN.
 func (s *socket) read() (b *[chunk]byte, n int, err error) {
+	if bound := s.bound.Load(); bound > 0 {
+		s.file.SetReadDeadline(time.Now().Add(time.Duration(bound)))
+	}
 	if err := s.raw.Read(s.attempt); err != nil {
 		return nil, 0, err
 	}
 	b, s.buffer = s.buffer, nil
 	return b, s.n, s.err
+}
+
+// expect bounds how long each read waits, the one that waits now included.
+func (s *socket) expect(within time.Duration) {
+	s.bound.Store(int64(within))
+	s.file.SetReadDeadline(time.Now().Add(within))
 }
 
 // readOnce is the callback of RawConn.Read: one read that does not block.

@@ -81,13 +81,13 @@ func (b *testbed) exact() {
 	}
 }
 
-// bridge makes the device a bridge.
+// bridge makes the device a bridge that says nothing itself.
 func (b *testbed) bridge() {
-	b.run("ip", "link", "add", "name", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0")
+	b.run("ip", "link", "add", "name", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
 	for _, name := range []string{"dev0", "dev1"} {
 		b.run("ip", "link", "set", "dev", name, "master", "br0")
 	}
-	if err := b.device.Sysctl("net/ipv6/conf/br0/disable_ipv6", "1"); err != nil { // it says nothing itself
+	if err := b.device.Sysctl("net/ipv6/conf/br0/disable_ipv6", "1"); err != nil {
 		b.t.Fatal(err)
 	}
 	b.run("ip", "link", "set", "dev", "br0", "up")

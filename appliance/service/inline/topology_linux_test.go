@@ -11,6 +11,7 @@ import (
 
 // TestVLAN: all frames bear the tag, and those that do not are dropped.
 func TestVLAN(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	m := b.middlebox() // to send, besides the bridge
 	m.set(func(int, []byte) (on, back [][]byte) { return nil, nil })
@@ -36,6 +37,7 @@ func TestVLAN(t *testing.T) {
 
 // TestRouter: the device is a hop of its own.
 func TestRouter(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	for i := range 2 {
 		port := fmt.Sprintf("dev%d", i)
@@ -71,6 +73,7 @@ func TestRouter(t *testing.T) {
 
 // TestSeries: each device sees what the one before let pass.
 func TestSeries(t *testing.T) {
+	t.Parallel()
 	first, second := newLab(t), newLab(t)
 	one, other := first.middlebox(), second.middlebox()
 	first.open(nil)

@@ -27,11 +27,12 @@ const evil = "@th,256,32 0x4556494c "
 
 // TestDropPattern: the device swallows what it does not like.
 func TestDropPattern(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	b.exact()
 	b.bridge()
 	b.rules(forward("ether type ip tcp dport 80 " + evil + "drop"))
-	b.open(func(c *Config) { c.Timeout, c.FailOpen = time.Second, true })
+	b.open(func(c *Config) { c.FailOpen = true })
 	good := b.carry(b.Device, client4, origin4)
 	b.exchange(good, request, answer)
 	b.end(good, b.Device, Carried)
@@ -53,9 +54,10 @@ func TestDropPattern(t *testing.T) {
 // TestSlowReader: an end that takes nothing for longer than the time-out is not
 // taken for a device that swallows.
 func TestSlowReader(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	b.bridge()
-	b.open(func(c *Config) { c.Timeout = time.Second })
+	b.open(nil)
 	s := b.carry(b.Device, client4, origin4)
 	const size = 16 << 20 // more than all buffers on the way
 	s.client.SetReadBuffer(64 << 10)
@@ -63,7 +65,7 @@ func TestSlowReader(t *testing.T) {
 		io.Copy(s.origin, io.LimitReader(zeros{}, size))
 		s.origin.CloseWrite()
 	}()
-	time.Sleep(4 * time.Second)
+	time.Sleep(6 * time.Second)
 	s.client.CloseWrite()
 	if n, err := io.Copy(io.Discard, s.client); n != size || err != nil {
 		t.Errorf("client read %d octets, %v", n, err)
@@ -77,6 +79,7 @@ func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 // TestDropSYN: the device lets no connection through.
 func TestDropSYN(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	b.bridge()
 	b.rules(forward("ether type ip tcp flags syn / syn,ack drop"))
@@ -108,6 +111,7 @@ func TestDropSYN(t *testing.T) {
 // TestReject: what the device answers with RST is reset, whatever is configured
 // for its failure.
 func TestReject(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	m := b.middlebox()
 	b.open(func(c *Config) { c.FailOpen = true })
@@ -159,6 +163,7 @@ func isEvil(s segment) bool { return bytes.HasPrefix(s.payload, []byte("EVIL")) 
 // TestBlockPage: the device answers in the origin's place, ends the client's side
 // and resets the origin's.
 func TestBlockPage(t *testing.T) {
+	t.Parallel()
 	b := newLab(t)
 	m := b.middlebox()
 	b.open(nil)
@@ -261,6 +266,26 @@ func TestLegReset(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEndSwallowed: the device loses the end of a direction, and nothing else is on
+// its way that could show it.
+func TestEndSwallowed(t *testing.T) {
+	t.Parallel()
+	b := newLab(t)
+	m := b.middlebox()
+	b.open(func(c *Config) { c.Timeout = 2 * time.Second })
+	s := b.carry(b.Device, client4, origin4)
+	s.client.CloseWrite()
+	if _, err := io.ReadAll(s.origin); err != nil {
+		t.Fatal(err)
+	}
+	m.set(func(int, []byte) (on, back [][]byte) { return nil, nil })
+	s.origin.CloseWrite()
+	if got, err := io.ReadAll(s.client); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("client read %q, %v, want a reset", got, err)
+	}
+	b.end(s, b.Device, TimedOut)
 }
 
 // TestHalfClosed: each direction ends by itself.
