@@ -2,10 +2,13 @@ package inline
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,9 +22,9 @@ func (direct) Carry(_ context.Context, _ *decrypt.Session, client, origin decryp
 	return past(client, origin)
 }
 
-// BenchmarkCarry measures 64 MiB to the client and whole sessions, through a bridge
-// and beside it, in one interleaved run. The time is that of the process and of the
-// kernel on its behalf, both ends included.
+// BenchmarkCarry measures 64 MiB to the client, whole sessions, and small exchanges
+// on an open session, through a bridge and beside it, in one interleaved run. CPU
+// time is that of the process and of the kernel on its behalf, both ends included.
 func BenchmarkCarry(b *testing.B) {
 	bed := newLab(b)
 	bed.bridge()
@@ -32,6 +35,7 @@ func BenchmarkCarry(b *testing.B) {
 		decrypt.Service
 	}{{"direct", direct{}}, {"inline", bed.Device}}
 	var bulk, short [2]float64
+	var turns [2][]time.Duration
 	var port uint16 = 20_000
 	next := func() netip.AddrPort {
 		port++
@@ -65,11 +69,32 @@ func BenchmarkCarry(b *testing.B) {
 				<-s.done
 			}
 			short[i] += cpu() - before
+
+			s = bed.carry(way.Service, next(), origin4)
+			one := make([]byte, 1)
+			for range 200 {
+				start := time.Now()
+				s.client.Write(one)
+				io.ReadFull(s.origin, one)
+				s.origin.Write(one)
+				if _, err := io.ReadFull(s.client, one); err != nil {
+					b.Fatal(err)
+				}
+				turns[i] = append(turns[i], time.Since(start))
+			}
+			s.client.Close()
+			s.origin.Close()
+			<-s.done
 		}
 	}
 	for i, way := range ways {
 		b.ReportMetric(bulk[i]/float64(rounds)*(1<<30)/size, way.name+"-s/GiB")
 		b.ReportMetric(short[i]/float64(rounds)/each*1e6, way.name+"-us/session")
+		slices.Sort(turns[i])
+		for _, p := range []int{50, 99} {
+			at := turns[i][len(turns[i])*p/100]
+			b.ReportMetric(float64(at.Microseconds()), fmt.Sprintf("%s-p%d-us", way.name, p))
+		}
 	}
 }
 

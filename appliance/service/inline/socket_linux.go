@@ -107,14 +107,15 @@ func (s *socket) readOnce(fd uintptr) bool {
 		s.n, s.err = 0, io.EOF
 		if err != nil {
 			s.err = os.NewSyscallError("read", err)
-		} else if !s.finished.Load() && closed(int(fd)) {
+		} else if closed(int(fd)) && !s.finished.Load() { // in this order
 			s.err = errReset // the error was told to who wrote
 		}
 		return true
 	}
 }
 
-// closed reports whether a connection is at its end in both directions.
+// closed reports whether a connection is at its end in both directions: by RST, or
+// because both FINs have come through.
 func closed(fd int) bool {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
 	return err == nil && info.State == unix.BPF_TCP_CLOSE
