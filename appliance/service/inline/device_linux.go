@@ -55,13 +55,18 @@ func New(c Config) (*Device, error) {
 // newDevice takes home, where the legs are.
 func newDevice(c Config, home *room.Home) (*Device, error) {
 	c, err := c.complete()
+	var all *lock
+	if err == nil {
+		all, err = lockAll()
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open inline device: %w", err), home.Close())
 	}
+	defer all.close()
 	d := &Device{config: c, log: c.Logger, home: home, asked: make(chan struct{}, 1)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	if err := d.open(); err != nil {
-		return nil, fmt.Errorf("open inline device %s: %w", c.Name, errors.Join(err, d.Close()))
+		return nil, fmt.Errorf("open inline device %s: %w", c.Name, errors.Join(err, d.close()))
 	}
 	for _, l := range d.listeners {
 		d.tasks.Go(func() { d.accept(l) })
@@ -70,12 +75,8 @@ func newDevice(c Config, home *room.Home) (*Device, error) {
 	return d, nil
 }
 
-func (d *Device) open() error {
-	all, err := lockAll()
-	if err != nil {
-		return err
-	}
-	defer all.close()
+// open sets everything up; the caller holds the lock of all.
+func (d *Device) open() (err error) {
 	if err := sweep(d.home, d.config.Name); err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (d *Device) open() error {
 	r := &record{Home: d.home.ID()}
 	for i, name := range d.config.Legs {
 		if r.Legs[i], err = d.home.Inspect(name); err != nil {
-			return errors.Join(err, os.Remove(lockFile(d.config.Name)))
+			return err
 		}
 	}
 	if err := r.write(d.config.Name); err != nil {
@@ -142,6 +143,16 @@ func (d *Device) Close() error {
 	}
 	d.closed = true
 	d.mu.Unlock()
+	all, err := lockAll()
+	if err != nil {
+		return err
+	}
+	defer all.close()
+	return d.close()
+}
+
+// close undoes what open did, whatever it did; the caller holds the lock of all.
+func (d *Device) close() error {
 	var errs []error
 	d.stop()
 	for _, l := range d.listeners {
@@ -160,20 +171,12 @@ func (d *Device) Close() error {
 		}
 	}
 	if d.lock != nil {
-		if errors.Join(errs...) == nil {
-			errs = append(errs, d.removeFiles())
+		if errors.Join(errs...) == nil { // the legs are back
+			errs = append(errs, removeFiles(d.config.Name))
 		}
 		d.lock.close()
 	}
 	return errors.Join(append(errs, d.home.Close())...)
-}
-
-// removeFiles forgets a device whose legs are back.
-func (d *Device) removeFiles() error {
-	if _, err := os.Stat(recordFile(d.config.Name)); errors.Is(err, os.ErrNotExist) {
-		return nil // it never came so far
-	}
-	return removeFiles(d.config.Name)
 }
 
 // tally counts what becomes of sessions.

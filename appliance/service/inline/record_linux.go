@@ -167,6 +167,13 @@ func reclaim(name string, home *room.Home, anywhere bool) error {
 	return removeFiles(name)
 }
 
+// removeFiles forgets a device, if there was one; the caller holds both locks.
 func removeFiles(name string) error {
-	return errors.Join(os.Remove(recordFile(name)), os.Remove(lockFile(name)))
+	var errs []error
+	for _, path := range []string{recordFile(name), lockFile(name)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
