@@ -95,41 +95,58 @@ func TestUnpluggedUnderLoad(t *testing.T) {
 			b := newLab(t)
 			b.bridge()
 			b.open(func(c *Config) { c.FailOpen, c.Timeout = open, time.Second })
-			var wg sync.WaitGroup
-			words := make(map[string]int)
-			var mu sync.Mutex
-			var done atomic.Int64
-			for worker := range 8 {
-				wg.Go(func() {
-					for i := range 40 {
-						client := netip.AddrPortFrom(client4.Addr(), uint16(20_000+1000*worker+i))
-						s := b.carry(b.Device, client, origin4)
-						err := talk(s, request, answer)
-						s.client.Close()
-						s.origin.Close()
-						<-s.done
-						done.Add(1)
-						word := s.Services()[b.config.Name]
-						if good := word == Carried || word == Bypassed; good != (err == nil) {
-							t.Errorf("session was %s: %v", word, err)
-						}
-						mu.Lock()
-						words[word]++
-						mu.Unlock()
-					}
-				})
-			}
-			b.await("sessions were carried", func() bool { return done.Load() > 40 })
-			b.unplug("dev0", true)
-			b.await("sessions went on", func() bool { return done.Load() > 200 })
-			b.unplug("dev0", false)
-			wg.Wait()
-			t.Log(words)
-			if words[Carried] == 0 || open && words[Bypassed] == 0 || !open && words[Refused] == 0 {
-				t.Errorf("sessions ended as %v", words)
+			b.load(open)
+		})
+	}
+}
+
+// load has sessions come and go while the device is unplugged, and plugged in again.
+func (b *testbed) load(open bool) {
+	b.t.Helper()
+	failed := Refused
+	if open {
+		failed = Bypassed
+	}
+	var mu sync.Mutex
+	words := make(map[string]int)
+	reached := func(word string, n int) func() bool {
+		return func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return words[word] >= n
+		}
+	}
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop.Store(true)
+	for worker := range 8 {
+		wg.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				s := b.carry(b.Device, netip.AddrPortFrom(client4.Addr(), uint16(20_000+1000*worker+i%1000)), origin4)
+				err := talk(s, request, answer)
+				s.client.Close()
+				s.origin.Close()
+				<-s.done
+				word := s.Services()[b.config.Name]
+				if good := word == Carried || word == PortChanged || word == Bypassed; good != (err == nil) {
+					b.t.Errorf("session was %s: %v", word, err)
+				}
+				mu.Lock()
+				words[word]++
+				mu.Unlock()
 			}
 		})
 	}
+	b.await("sessions are carried", reached(Carried, 40))
+	b.unplug("dev0", true)
+	b.await("sessions meet a device that is down", reached(failed, 40))
+	b.unplug("dev0", false)
+	b.await("the device is up", b.Up)
+	mu.Lock()
+	n := words[Carried]
+	mu.Unlock()
+	b.await("sessions are carried again", reached(Carried, n+40))
 }
 
 // TestProbe: a device that has a carrier and passes nothing is found out without
