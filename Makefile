@@ -6,7 +6,7 @@ BIN   := bin/clearspan
 export CGO_ENABLED ?= 0
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-GENERATED := appliance/intake/wire/kernel_bpfel.go appliance/intake/wire/kernel_bpfel.o
+GENERATED := $(foreach d,appliance/intake/wire appliance/service/inline,$(d)/kernel_bpfel.go $(d)/kernel_bpfel.o)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .PHONY: help build build-pkcs11 demo demo-wire test unit race token lint generate drift bench packages packages-demo packages-bench fuzz clean

@@ -74,6 +74,16 @@ var bans = []ban{
 		reason: "an intake hands connections over; it knows neither the configuration file nor what becomes of them",
 	},
 	{
+		from:   "appliance/service/inline",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/config", module + "/appliance/intake"},
+		reason: "an inline device is a service to the engine; it knows no configuration file, and no frames but by the kernel",
+	},
+	{
+		from:   "appliance/room",
+		to:     []string{module},
+		reason: "leaf package",
+	},
+	{
 		from:   "appliance/publish",
 		to:     []string{module + "/mirror", module + "/decrypt", module + "/appliance/config", module + "/appliance/intake", module + "/appliance/admin"},
 		reason: "everybody may read the page: it reaches nothing but certificates",
@@ -229,6 +239,9 @@ func TestBansBite(t *testing.T) {
 		{"appliance/intake", module + "/decrypt", false},
 		{"appliance/service/web", module + "/appliance/service/icap", true},
 		{"appliance/service", module + "/appliance/service/icap", false},
+		{"appliance/service/inline", module + "/mirror", true},
+		{"appliance/service/inline", module + "/decrypt", false},
+		{"appliance/room", module + "/decrypt", true},
 	} {
 		got := false
 		for _, b := range bans {

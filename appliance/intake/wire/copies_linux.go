@@ -38,7 +38,7 @@ func farCopies(name string) string {
 // linkCopies makes the link anew, or takes it away where no copies are wanted.
 func (r *room) linkCopies(name string, c Config) (copies, error) {
 	var none copies
-	if err := r.do(r.unlink); err != nil {
+	if err := r.Do(r.unlink); err != nil {
 		return none, fmt.Errorf("remove link for copies: %w", err)
 	}
 	if c.Copy.To == "" || !c.Copy.Plain && !c.Copy.Tunneled && !c.Copy.Other {
@@ -60,10 +60,10 @@ func (r *room) linkCopies(name string, c Config) (copies, error) {
 	defer there.Close()
 
 	made := copies{port: port.Attrs().Index}
-	err = r.do(func() error {
+	err = r.Do(func() error {
 		mtu := 0
 		for _, name := range c.Legs {
-			leg, err := r.links.LinkByName(name)
+			leg, err := r.Links.LinkByName(name)
 			if err != nil {
 				return err
 			}
@@ -76,15 +76,15 @@ func (r *room) linkCopies(name string, c Config) (copies, error) {
 		attrs.Name, attrs.MTU = nearCopies, mtu
 		veth := netlink.NewVeth(attrs)
 		veth.PeerName, veth.PeerMTU, veth.PeerNamespace = farCopies(name), uint32(mtu), netlink.NsFd(there)
-		if err := r.links.LinkAdd(veth); err != nil {
+		if err := r.Links.LinkAdd(veth); err != nil {
 			return err
 		}
-		near, err := r.links.LinkByName(nearCopies)
+		near, err := r.Links.LinkByName(nearCopies)
 		if err != nil {
 			return err
 		}
 		made.near = near.Attrs().Index
-		return errors.Join(finishFrames(nearCopies), raiseSilently(r.links, near))
+		return errors.Join(finishFrames(nearCopies), raiseSilently(r.Links, near))
 	})
 	if err != nil {
 		return none, fmt.Errorf("make link for copies: %w", err)
@@ -110,19 +110,19 @@ func raiseSilently(links *netlink.Handle, l netlink.Link) error {
 
 // unlink removes the link if there is one; both ends go.
 func (r *room) unlink() error {
-	l, err := r.links.LinkByName(nearCopies)
+	l, err := r.Links.LinkByName(nearCopies)
 	if _, missing := err.(netlink.LinkNotFoundError); missing {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return r.links.LinkDel(l)
+	return r.Links.LinkDel(l)
 }
 
 // removeCopies takes the link away.
 func (r *room) removeCopies() error {
-	if err := r.do(r.unlink); err != nil {
+	if err := r.Do(r.unlink); err != nil {
 		return fmt.Errorf("remove link for copies: %w", err)
 	}
 	return nil

@@ -19,7 +19,7 @@ func (r *room) listen(v6 bool) (*net.TCPListener, error) {
 	if v6 {
 		family, address = unix.AF_INET6, &unix.SockaddrInet6{}
 	}
-	fd, err := r.socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+	fd, err := r.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
 	if err != nil {
 		return nil, fmt.Errorf("open listener: %w", err)
 	}

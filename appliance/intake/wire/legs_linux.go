@@ -56,7 +56,7 @@ func (r *room) moveLeg(name string) error {
 	if err != nil {
 		return fmt.Errorf("find leg %s: %w", name, err)
 	}
-	return r.do(func() error {
+	return r.Do(func() error {
 		f, err := os.Open("/proc/thread-self/ns/net")
 		if err != nil {
 			return err
@@ -75,21 +75,10 @@ func (r *room) moveLeg(name string) error {
 	})
 }
 
-// homeLinks opens netlink in the namespace of the process, that is, of its main
-// thread.
-func homeLinks() (*netlink.Handle, error) {
-	home, err := homeNamespace()
-	if err != nil {
-		return nil, err
-	}
-	defer home.Close()
-	return netlink.NewHandleAt(home, unix.NETLINK_ROUTE)
-}
-
 // has reports whether an interface is in the room.
 func (r *room) has(name string) bool {
-	return r.do(func() error {
-		_, err := r.links.LinkByName(name)
+	return r.Do(func() error {
+		_, err := r.Links.LinkByName(name)
 		return err
 	}) == nil
 }
@@ -97,12 +86,12 @@ func (r *room) has(name string) bool {
 // prepare makes the room fit for the legs before they come: an interface takes
 // its settings over from "default".
 func (r *room) prepare() error {
-	return r.do(func() error {
-		lo, err := r.links.LinkByName("lo")
+	return r.Do(func() error {
+		lo, err := r.Links.LinkByName("lo")
 		if err != nil {
 			return fmt.Errorf("find lo: %w", err)
 		}
-		if err := r.links.LinkSetUp(lo); err != nil {
+		if err := r.Links.LinkSetUp(lo); err != nil {
 			return fmt.Errorf("set up lo: %w", err)
 		}
 		for _, s := range [][2]string{
@@ -132,9 +121,9 @@ func (r *room) prepare() error {
 // raise makes the legs silent and promiscuous, sets them up, and returns their
 // indexes.
 func (r *room) raise(legs [2]string) (indexes [2]int, err error) {
-	err = r.do(func() error {
+	err = r.Do(func() error {
 		for i, name := range legs {
-			link, err := r.links.LinkByName(name)
+			link, err := r.Links.LinkByName(name)
 			if err != nil {
 				return fmt.Errorf("find leg %s: %w", name, err)
 			}
@@ -148,7 +137,7 @@ func (r *room) raise(legs [2]string) (indexes [2]int, err error) {
 					return err
 				}
 			}
-			for _, set := range []func(netlink.Link) error{r.links.LinkSetARPOff, r.links.SetPromiscOn, r.links.LinkSetUp} {
+			for _, set := range []func(netlink.Link) error{r.Links.LinkSetARPOff, r.Links.SetPromiscOn, r.Links.LinkSetUp} {
 				if err := set(link); err != nil {
 					return fmt.Errorf("set up leg %s: %w", name, err)
 				}
@@ -167,22 +156,22 @@ func (r *room) releaseLeg(l leg) error {
 		return err
 	}
 	defer home.Close()
-	err = r.do(func() error {
-		link, err := r.links.LinkByName(l.Name)
+	err = r.Do(func() error {
+		link, err := r.Links.LinkByName(l.Name)
 		if err != nil {
 			if _, missing := err.(netlink.LinkNotFoundError); missing {
 				return nil // it never came, or was taken out of the machine
 			}
 			return err
 		}
-		errs := []error{r.links.LinkSetDown(link)}
+		errs := []error{r.Links.LinkSetDown(link)}
 		if l.ARP {
-			errs = append(errs, r.links.LinkSetARPOn(link))
+			errs = append(errs, r.Links.LinkSetARPOn(link))
 		}
 		if !l.Promisc {
-			errs = append(errs, r.links.SetPromiscOff(link))
+			errs = append(errs, r.Links.SetPromiscOff(link))
 		}
-		return errors.Join(append(errs, r.links.LinkSetNsFd(link, int(home)))...)
+		return errors.Join(append(errs, r.Links.LinkSetNsFd(link, int(home)))...)
 	})
 	if err != nil {
 		return fmt.Errorf("release leg %s: %w", l.Name, err)

@@ -87,9 +87,6 @@ func b2u(b bool) uint8 {
 // earlier process if their links are pinned. It runs in the room.
 func (p *program) attach(name string, indexes [2]int, accept bool) error {
 	dir := pinDir(name)
-	if err := mountPins(); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("create directory of pins: %w", err)
 	}

@@ -23,7 +23,7 @@ type replayer struct {
 const netHeader = 10
 
 func openReplayer(r *room, indexes [2]int) (*replayer, error) {
-	fd, err := r.socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
+	fd, err := r.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	if err == nil {
 		err = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1)
 	}

@@ -6,111 +6,32 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	rooms "github.com/clearspan/clearspan/appliance/room"
 )
 
 const namespaces = "/run/netns"
 
-// room is the network namespace of a wire, with a thread inside that does what
-// has to be done there. Safe for concurrent use.
-type room struct {
-	links *netlink.Handle
-	fresh bool // it was made, not found
-	jobs  chan func()
-	quit  chan struct{} // closed by close
-	gone  chan struct{} // closed by the thread
-}
+// room is the network namespace of a wire. It outlives the process.
+type room struct{ *rooms.Room }
 
 func roomName(name string) string { return "clearspan-" + name }
 
 // enterRoom opens the namespace of the wire of that name and makes it if need
-// be. It outlives the process.
+// be.
 func enterRoom(name string, create bool) (*room, error) {
-	r := &room{jobs: make(chan func()), quit: make(chan struct{}), gone: make(chan struct{})}
-	ready := make(chan error, 1)
-	go r.run(name, create, ready)
-	if err := <-ready; err != nil {
-		return nil, fmt.Errorf("enter namespace %s: %w", roomName(name), err)
-	}
-	return r, nil
-}
-
-// run is the thread. It is never given back to the scheduler, so that it ends
-// with the goroutine, namespace and all.
-func (r *room) run(name string, create bool, ready chan<- error) {
-	runtime.LockOSThread()
-	if unix.Gettid() == unix.Getpid() { // the main thread would stay for ever
-		started := make(chan struct{})
-		go func() {
-			close(started)
-			r.run(name, create, ready)
-		}()
-		<-started
-		runtime.UnlockOSThread()
-		return
-	}
-	defer close(r.gone)
-	if err := r.enter(name, create); err != nil {
-		ready <- err
-		return
-	}
-	defer r.links.Close()
-	ready <- nil
-	for {
-		select {
-		case job := <-r.jobs:
-			job()
-		case <-r.quit:
-			return
-		}
-	}
-}
-
-func (r *room) enter(name string, create bool) error {
-	handle, err := netns.GetFromName(roomName(name))
-	switch {
-	case err == nil:
-		err = netns.Set(handle)
-	case errors.Is(err, fs.ErrNotExist) && create:
-		r.fresh = true
-		handle, err = netns.NewNamed(roomName(name))
+	r, err := rooms.Find(roomName(name))
+	if errors.Is(err, fs.ErrNotExist) && create {
+		r, err = rooms.Make(roomName(name))
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer handle.Close()
-	r.links, err = netlink.NewHandle(unix.NETLINK_ROUTE)
-	return err
-}
-
-// do runs f in the namespace. f must not block for long, nor call do.
-func (r *room) do(f func() error) error {
-	result := make(chan error, 1)
-	select {
-	case r.jobs <- func() { result <- f() }:
-		return <-result
-	case <-r.gone:
-		return errors.New("namespace is closed")
-	}
-}
-
-// socket opens a socket that belongs to the namespace; the caller closes it.
-func (r *room) socket(family, kind, protocol int) (fd int, err error) {
-	err = r.do(func() error {
-		fd, err = unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
-		return err
-	})
-	return fd, err
-}
-
-// close ends the thread. The namespace stays.
-func (r *room) close() {
-	close(r.quit)
-	<-r.gone
+	return &room{r}, nil
 }
 
 // removeRoom unbinds the namespace's name; it goes with its last socket.
@@ -133,4 +54,15 @@ func homeNamespace() (netns.NsHandle, error) {
 		return home, fmt.Errorf("open own namespace: %w", err)
 	}
 	return home, nil
+}
+
+// homeLinks opens netlink in the namespace of the process, that is, of its main
+// thread.
+func homeLinks() (*netlink.Handle, error) {
+	home, err := homeNamespace()
+	if err != nil {
+		return nil, err
+	}
+	defer home.Close()
+	return netlink.NewHandleAt(home, unix.NETLINK_ROUTE)
 }

@@ -25,7 +25,7 @@ var gateways = map[int]net.IP{
 
 // route adds rules and routes for the legs; what exists already is kept.
 func (r *room) route(indexes [2]int, names [2]string) error {
-	return r.do(func() error {
+	return r.Do(func() error {
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
 			if err := r.routeFamily(family, indexes, names); err != nil {
 				return err
@@ -36,7 +36,7 @@ func (r *room) route(indexes [2]int, names [2]string) error {
 }
 
 func (r *room) routeFamily(family int, indexes [2]int, names [2]string) error {
-	lo, err := r.links.LinkByName("lo")
+	lo, err := r.Links.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
 	}
@@ -62,12 +62,12 @@ func (r *room) routeFamily(family int, indexes [2]int, names [2]string) error {
 		rules = append(rules, in, out)
 	}
 	for _, route := range routes {
-		if err := r.links.RouteReplace(route); err != nil {
+		if err := r.Links.RouteReplace(route); err != nil {
 			return fmt.Errorf("add route to table %d: %w", route.Table, err)
 		}
 	}
 	for _, rule := range rules {
-		if err := r.links.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := r.Links.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("add routing rule %d: %w", rule.Priority, err)
 		}
 	}

@@ -181,7 +181,7 @@ func dismantle(name string, record *record) error {
 			errs = append(errs, r.releaseLeg(l))
 		}
 		errs = append(errs, r.removeCopies())
-		r.close()
+		r.Close()
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("remove wire %s: %w", name, err)

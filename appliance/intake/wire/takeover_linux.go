@@ -22,7 +22,7 @@ func (r *room) transparentSocket(local netip.AddrPort, leg int) (fd int, err err
 	if local.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	if fd, err = r.socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP); err != nil {
+	if fd, err = r.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP); err != nil {
 		return -1, fmt.Errorf("open socket: %w", err)
 	}
 	if err := prepareSocket(fd, family, leg); err != nil {

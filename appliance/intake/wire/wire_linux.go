@@ -125,7 +125,11 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 
 // build makes the room, moves the legs there and puts the programs to work.
 func (w *wire) build(o intake.Options) ([]net.Listener, error) {
-	var err error
+	// Before there is a thread of the room, which has mounts of its own.
+	err := mountPins()
+	if err != nil {
+		return nil, err
+	}
 	if w.room, err = enterRoom(w.name, true); err != nil {
 		return nil, err
 	}
@@ -169,7 +173,7 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 			return nil, err
 		}
 	}
-	if err := w.room.do(func() error {
+	if err := w.room.Do(func() error {
 		return w.program.attach(w.name, w.indexes, w.config.Takeover == Accept)
 	}); err != nil {
 		return nil, err
@@ -252,7 +256,7 @@ func (w *wire) close() error {
 		w.program = nil
 	}
 	if w.room != nil {
-		w.room.close()
+		w.room.Close()
 		w.room = nil
 	}
 	if w.lock != nil {

@@ -1,0 +1,231 @@
+package inline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/room"
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// Device is an inline device in operation, a [decrypt.Service]. Safe for
+// concurrent use.
+type Device struct {
+	config    Config
+	log       *slog.Logger
+	home      *room.Home
+	lock      *lock
+	sides     [2]*side // the client's, the origin's
+	program   *program
+	listeners [2]*os.File // of the origin's side: IPv4, IPv6
+	meeting   *meeting
+	tally     tally
+
+	ctx    context.Context // ends with Close
+	stop   context.CancelFunc
+	tasks  sync.WaitGroup
+	asked  chan struct{} // room for one: probe now
+	proven atomic.Int64  // when a connection last came through, Unix ns
+
+	health health
+
+	mu     sync.RWMutex // guards the program's counters against Close
+	closed bool
+}
+
+var _ decrypt.Service = (*Device)(nil)
+
+// New takes the legs and makes the device ready. It first gives back what devices
+// of dead processes have left. It returns ErrInUse if one of that name runs. If it
+// fails, everything is as it was.
+func New(c Config) (*Device, error) {
+	home, err := room.OwnHome()
+	if err != nil {
+		return nil, fmt.Errorf("open inline device: %w", err)
+	}
+	return newDevice(c, home)
+}
+
+// newDevice takes home, where the legs are.
+func newDevice(c Config, home *room.Home) (*Device, error) {
+	c, err := c.complete()
+	var all *lock
+	if err == nil {
+		all, err = lockAll()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open inline device: %w", err), home.Close())
+	}
+	defer all.close()
+	d := &Device{config: c, log: c.Logger, home: home, asked: make(chan struct{}, 1)}
+	d.ctx, d.stop = context.WithCancel(context.Background())
+	if err := d.open(); err != nil {
+		return nil, fmt.Errorf("open inline device %s: %w", c.Name, errors.Join(err, d.close()))
+	}
+	for _, l := range d.listeners {
+		d.tasks.Go(func() { d.accept(l) })
+	}
+	d.tasks.Go(func() { d.watch(d.ctx) })
+	return d, nil
+}
+
+// open sets everything up; the caller holds the lock of all.
+func (d *Device) open() (err error) {
+	if err := sweep(d.home, d.config.Name); err != nil {
+		return err
+	}
+	if d.lock, err = lockOne(d.config.Name); err != nil {
+		return err
+	}
+	r := &record{Home: d.home.ID()}
+	for i, name := range d.config.Legs {
+		if r.Legs[i], err = d.home.Inspect(name); err != nil {
+			return err
+		}
+	}
+	if err := r.write(d.config.Name); err != nil {
+		return err
+	}
+	for i, port := range r.Legs {
+		if d.sides[i], err = openSide(d.config, i, port, d.home); err != nil {
+			return err
+		}
+	}
+	if d.program, err = loadProgram(d.config); err != nil {
+		return err
+	}
+	d.meeting = &meeting{admitted: d.program.Expected, waiting: make(map[kernelTuple]chan *socket)}
+	for i := range d.listeners {
+		if d.listeners[i], err = d.sides[1].listen(i == 1); err != nil {
+			return err
+		}
+		if err := d.program.enlist(i, d.listeners[i]); err != nil {
+			return err
+		}
+	}
+	if err := d.program.attach(d.sides); err != nil {
+		return err
+	}
+	for _, s := range d.sides {
+		if err := s.raise(); err != nil {
+			return err
+		}
+	}
+	if err := d.route(); err != nil {
+		return err
+	}
+	return d.subscribe()
+}
+
+// route makes each side send to the device.
+func (d *Device) route() error {
+	for i, s := range d.sides {
+		if err := s.route(d.sides[1-i].mac, d.config.Hops[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends the device: sessions that still pass through it are reset, the legs
+// go back to where they came from, as they were.
+func (d *Device) Close() error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil
+	}
+	d.closed = true
+	d.mu.Unlock()
+	all, err := lockAll()
+	if err != nil {
+		return err
+	}
+	defer all.close()
+	return d.close()
+}
+
+// close undoes what open did, whatever it did; the caller holds the lock of all.
+func (d *Device) close() error {
+	var errs []error
+	d.stop()
+	for _, l := range d.listeners {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
+	}
+	d.health.close()
+	d.tasks.Wait()
+	if d.program != nil {
+		errs = append(errs, d.program.close())
+	}
+	for _, s := range d.sides {
+		if s != nil {
+			errs = append(errs, s.close(d.home))
+		}
+	}
+	if d.lock != nil {
+		if errors.Join(errs...) == nil { // the legs are back
+			errs = append(errs, removeFiles(d.config.Name))
+		}
+		d.lock.close()
+	}
+	return errors.Join(append(errs, d.home.Close())...)
+}
+
+// tally counts what becomes of sessions.
+type tally struct {
+	open   atomic.Int64
+	late   atomic.Uint64
+	probes [2]atomic.Uint64 // failed, succeeded
+	words  [len(outcomes)]atomic.Uint64
+}
+
+// served notes what became of a session.
+func (d *Device) served(s *decrypt.Session, word string) {
+	s.Served(d.config.Name, word)
+	for i, w := range outcomes {
+		if w == word {
+			d.tally.words[i].Add(1)
+		}
+	}
+}
+
+// outcomes are the words for what becomes of sessions.
+var outcomes = [...]string{Carried, PortChanged, Reset, TimedOut, Bypassed, Refused, Broken}
+
+// Counters returns how many sessions ended with which word, how many are open
+// ("sessions-open"), probes by their success ("probe-ok", "probe-failed"), and
+// frames: those of sessions ("frames-in", "frames-out"), those dropped that the
+// device sent although they open no session ("unpaired"), belong to none
+// ("stray"), bear another tag ("tag") or are no TCP ("foreign"), and those of the
+// kernel's own that were kept in ("own"). "late" are connections that came out of
+// the device when nobody waited any more. It is an error after Close.
+func (d *Device) Counters() (map[string]uint64, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.closed {
+		return nil, errClosed
+	}
+	all := map[string]uint64{
+		"sessions-open": uint64(max(0, d.tally.open.Load())),
+		"late":          d.tally.late.Load(),
+		"probe-failed":  d.tally.probes[0].Load(),
+		"probe-ok":      d.tally.probes[1].Load(),
+	}
+	for i, w := range outcomes {
+		all[w] = d.tally.words[i].Load()
+	}
+	return all, d.program.counters(all)
+}
+
+// recently reports whether a connection came through the device within d.
+func (d *Device) recently(within time.Duration) bool {
+	return time.Since(time.Unix(0, d.proven.Load())) < within
+}

@@ -1,0 +1,167 @@
+package inline
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// patience is how many probes have to fail in a row.
+const patience = 2
+
+// health is what is known of the device.
+type health struct {
+	carrier   [2]atomic.Bool // by leg
+	deaf      atomic.Bool    // probes do not come through
+	failures  int            // in a row; belongs to the goroutine of watch
+	changes   [2]chan netlink.LinkUpdate
+	unwatched chan struct{} // closed by close
+}
+
+// close ends the subscriptions.
+func (h *health) close() {
+	if h.unwatched == nil {
+		return
+	}
+	close(h.unwatched)
+	for _, changes := range h.changes {
+		go func() { // ends with the subscription, which must not wait for a reader
+			for range changes {
+			}
+		}()
+	}
+}
+
+// Up reports whether the device is thought to be at work: both legs have a
+// carrier, and connections come through.
+func (d *Device) Up() bool {
+	h := &d.health
+	return h.carrier[0].Load() && h.carrier[1].Load() && !h.deaf.Load()
+}
+
+// subscribe has the kernel tell of changes of the legs.
+func (d *Device) subscribe() error {
+	d.health.unwatched = make(chan struct{})
+	for i, s := range d.sides {
+		d.health.changes[i] = make(chan netlink.LinkUpdate, 16)
+		err := s.Do(func() error {
+			return netlink.LinkSubscribe(d.health.changes[i], d.health.unwatched)
+		})
+		if err != nil {
+			return fmt.Errorf("watch leg %s: %w", s.port.Name, err)
+		}
+		d.look(i)
+	}
+	return nil
+}
+
+// look reads whether a leg has a carrier.
+func (d *Device) look(i int) {
+	link, err := d.sides[i].Links.LinkByIndex(d.sides[i].index)
+	up := err == nil && link.Attrs().RawFlags&(unix.IFF_UP|unix.IFF_RUNNING) == unix.IFF_UP|unix.IFF_RUNNING
+	d.health.carrier[i].Store(up)
+}
+
+// watch keeps what is known of the device up to date.
+func (d *Device) watch(ctx context.Context) {
+	interval := d.config.Probe.Interval
+	var tick <-chan time.Time
+	if interval > 0 {
+		ticker := time.NewTicker(interval)
+		defer ticker.Stop()
+		tick = ticker.C
+		d.ask()
+	}
+	changes := d.health.changes
+	for {
+		leg := -1
+		var open bool
+		select {
+		case <-ctx.Done():
+			return
+		case _, open = <-changes[0]:
+			leg = 0
+		case _, open = <-changes[1]:
+			leg = 1
+		case <-tick:
+			if d.Up() && d.recently(interval) {
+				continue
+			}
+			d.probe(ctx)
+		case <-d.asked:
+			if interval > 0 {
+				d.probe(ctx)
+			}
+		}
+		if leg >= 0 && !open { // the kernel tells no more; read instead
+			changes[leg] = nil
+		}
+		if leg >= 0 {
+			d.changed(leg)
+		}
+	}
+}
+
+// ask has the device tried soon.
+func (d *Device) ask() {
+	select {
+	case d.asked <- struct{}{}:
+	default:
+	}
+}
+
+// changed takes note of a leg whose state may have changed.
+func (d *Device) changed(leg int) {
+	before := d.health.carrier[leg].Load()
+	d.look(leg)
+	switch after := d.health.carrier[leg].Load(); {
+	case before && !after:
+		d.log.Warn("inline device is unplugged", "leg", d.config.Legs[leg])
+	case !before && after:
+		// Routes are gone if the interface was down.
+		if err := d.route(); err != nil {
+			d.log.Error("inline device cannot be used", "leg", d.config.Legs[leg], "err", err)
+			d.health.carrier[leg].Store(false)
+			return
+		}
+		d.log.Info("inline device is plugged in", "leg", d.config.Legs[leg])
+		d.ask()
+	}
+}
+
+// probe opens and closes a connection through the device.
+func (d *Device) probe(ctx context.Context) {
+	h := &d.health
+	if !h.carrier[0].Load() || !h.carrier[1].Load() {
+		return
+	}
+	p := d.config.Probe
+	c, err := d.dial(ctx, netip.AddrPortFrom(p.Client, 0), p.Origin)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		d.tally.probes[0].Add(1)
+		h.failures++
+		if h.failures >= patience && !h.deaf.Swap(true) {
+			d.log.Warn("inline device is down: no connection comes through", "err", err)
+		} else if !h.deaf.Load() {
+			d.ask()
+		}
+		return
+	}
+	c.near.closeWrite()
+	c.far.closeWrite()
+	c.near.close()
+	c.far.close()
+	d.tally.probes[1].Add(1)
+	h.failures = 0
+	if h.deaf.Swap(false) {
+		d.log.Info("inline device is up again: connections come through")
+	}
+}

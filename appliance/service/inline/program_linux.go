@@ -1,0 +1,115 @@
+package inline
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+)
+
+// program is what runs in the kernel. It goes with the process.
+type program struct {
+	kernelObjects
+	links []link.Link
+}
+
+func loadProgram(c Config) (*program, error) {
+	spec, err := loadKernel()
+	if err != nil {
+		return nil, err
+	}
+	resolves := uint8(0)
+	if c.resolves() {
+		resolves = 1
+	}
+	for name, value := range map[string]any{kernelVarVlan: c.VLAN, kernelVarResolves: resolves} {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return nil, fmt.Errorf("set %s of inline program: %w", name, err)
+		}
+	}
+	p := new(program)
+	if err := spec.LoadAndAssign(&p.kernelObjects, nil); err != nil {
+		return nil, fmt.Errorf("load inline program: %w", err)
+	}
+	return p, nil
+}
+
+// attach puts the programs to work on both legs.
+func (p *program) attach(sides [2]*side) error {
+	for i, s := range sides {
+		from := [2]*ebpf.Program{p.InlineFromNear, p.InlineFromFar}[i]
+		err := s.Do(func() error {
+			for _, at := range []link.TCXOptions{
+				{Interface: s.index, Program: p.InlineEgress, Attach: ebpf.AttachTCXEgress},
+				{Interface: s.index, Program: from, Attach: ebpf.AttachTCXIngress},
+			} {
+				l, err := link.AttachTCX(at)
+				if err != nil {
+					return err
+				}
+				p.links = append(p.links, l)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("attach inline program to leg %s: %w", s.port.Name, err)
+		}
+	}
+	err := sides[1].Do(func() error {
+		ns, err := os.Open("/proc/thread-self/ns/net")
+		if err != nil {
+			return err
+		}
+		defer ns.Close()
+		l, err := link.AttachNetNs(int(ns.Fd()), p.InlineLookup)
+		if err == nil {
+			p.links = append(p.links, l)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("attach inline program to socket look-up: %w", err)
+	}
+	return nil
+}
+
+// enlist has the listener of a family, 0 for IPv4, 1 for IPv6, take connections.
+func (p *program) enlist(family int, listener *os.File) error {
+	raw, err := listener.SyscallConn()
+	if err == nil {
+		var failed error
+		err = raw.Control(func(fd uintptr) { failed = p.Listeners.Put(uint32(family), uint64(fd)) })
+		err = errors.Join(err, failed)
+	}
+	if err != nil {
+		return fmt.Errorf("enlist listener: %w", err)
+	}
+	return nil
+}
+
+func (p *program) close() error {
+	var errs []error
+	for _, l := range p.links {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(append(errs, p.kernelObjects.Close())...)
+}
+
+// pathNames are the words for counters of frames, in the order of the programs.
+var pathNames = [...]string{"frames-in", "frames-out", "unpaired", "stray", "tag", "foreign", "own"}
+
+// counters sums the counters over all processors.
+func (p *program) counters(all map[string]uint64) error {
+	var each []uint64
+	for i, name := range pathNames {
+		if err := p.Paths.Lookup(uint32(i), &each); err != nil {
+			return fmt.Errorf("read counters of inline program: %w", err)
+		}
+		for _, n := range each {
+			all[name] += n
+		}
+	}
+	return nil
+}
