@@ -192,10 +192,7 @@ func play(t *testing.T, cfg Config, answers map[string]string, script string) *d
 		client.CloseWrite()
 	})
 	client.SetReadDeadline(time.Now().Add(20 * time.Second))
-	got, err := io.ReadAll(client)
-	if err != nil && d.err == nil {
-		t.Logf("client: %v", err)
-	}
+	got, _ := io.ReadAll(client) // a session that fails is reset
 	client.Close()
 	wg.Wait()
 	d.answers = string(got)
