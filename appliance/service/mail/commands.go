@@ -32,6 +32,9 @@ func (x *session) perform(line []byte) error {
 	if bytes.ContainsAny(line, "\r\x00") {
 		return x.refuse(500, "5.5.2 Control characters in a command")
 	}
+	if !isVerb(verb) {
+		return x.refuse(500, "5.5.2 Syntax error")
+	}
 	text := string(line) + "\r\n"
 	switch verb {
 	case "EHLO", "HELO", "LHLO":

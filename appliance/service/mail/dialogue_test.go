@@ -75,6 +75,7 @@ func TestDialogue(t *testing.T) {
 		{"AUTH answer that looks like DATA", Config{Adapter: adapter(clean)}, nil, begin + "AUTH LOGIN\r\nDATA\r\n" + quit, "220 250 250 250 334 235 221", nil, ""},
 		{"STARTTLS, BURL", Config{Adapter: adapter(clean)}, nil, begin + "STARTTLS\r\nBURL imap://x LAST\r\n" + quit, "220 250 250 250 454 502 221", nil, ""},
 		{"bare CR hides DATA", Config{Adapter: adapter(clean)}, nil, begin + "NOOP\rDATA\r\n" + quit, "220 250 250 250 500 221", nil, ""},
+		{"almost DATA", Config{Adapter: adapter(clean)}, nil, begin + "DATA;\r\n\vDATA\r\n\r\n" + quit, "220 250 250 250 500 500 500 221", nil, ""},
 		{"bare LF ends commands", Config{Adapter: adapter(clean)}, nil, strings.ReplaceAll(begin, "\r\n", "\n") + "DATA\nx\r\n.\r\n" + quit, "220 250 250 250 354 250 221", []string{"x\r\n"}, WordUnmodified},
 		{"smuggled end", Config{Adapter: adapter(clean)}, nil, begin + "DATA\r\nx\n.\nMAIL FROM:<x>\r\n.\r\n" + quit, "220 250 250 250 354 550 221", nil, WordBlocked},
 		{"unfinished content", Config{Adapter: adapter(clean)}, nil, begin + "DATA\r\nx\r\n", "220 250 250 250 354", nil, ""},

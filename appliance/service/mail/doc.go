@@ -32,7 +32,8 @@
 //
 // Content with a dot alone between line ends that are not both CRLF is answered
 // 550 5.5.2: some servers end a message there and take what follows for commands
-// (SMTP smuggling). Commands with a bare CR or NUL are answered 500; a bare LF is
+// (SMTP smuggling). Commands with a bare CR or NUL, or that do not begin
+// with a word of letters and digits, are answered 500; a bare LF is
 // made CRLF. BURL (RFC 4468) and XEXCH50, by which content would come another
 // way, are answered 502 and not announced. STARTTLS is answered 454: here the
 // session is cleartext already. DATA and BDAT without a recipient are answered

@@ -32,7 +32,19 @@ func (l *lines) next() ([]byte, error) {
 	return bytes.TrimSuffix(line, []byte("\r")), nil
 }
 
-// word returns the first word of a line, in upper case, and the rest.
+// isVerb reports whether a first word can be a command. What cannot might be one
+// to a server that is less strict.
+func isVerb(verb string) bool {
+	for _, c := range []byte(verb) {
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return verb != ""
+}
+
+// word returns the first word of a line, in upper case, and the rest; "" for one
+// that is longer than any command.
 func word(line []byte) (verb string, rest []byte) {
 	line = bytes.TrimLeft(line, " \t")
 	end := bytes.IndexAny(line, " \t")

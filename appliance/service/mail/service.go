@@ -69,6 +69,13 @@ func New(cfg Config) (*Service, error) {
 	return &Service{cfg}, nil
 }
 
+// Speaks reports whether a session that is about to be carried is SMTP: it was
+// found to be, or it is TLS on the port of SMTP over TLS (RFC 8314) without a word
+// about another protocol.
+func Speaks(s *decrypt.Session) bool {
+	return s.Protocol == "smtp" || s.Protocol == "tls" && s.ALPN == "" && s.Origin.Port() == 465
+}
+
 // violation ends a session whose dialogue cannot be followed.
 type violation struct{ err error }
 
