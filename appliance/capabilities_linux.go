@@ -64,6 +64,12 @@ func needed(cfg *config.Config, file string) (c capabilities) {
 			c.add(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW) // a port that comes back is opened again
 		}
 	}
+	for _, s := range cfg.Services {
+		if s.Kind == config.Inline {
+			// Transparent sockets, with clients' ports, which may be low.
+			c.add(unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE)
+		}
+	}
 	if os.Geteuid() == 0 && othersFiles(cfg, file) {
 		c.add(unix.CAP_DAC_OVERRIDE)
 	}
@@ -82,6 +88,9 @@ func othersFiles(cfg *config.Config, file string) bool {
 		writes = append(writes, m.Directory)
 	}
 	reads := slices.Concat([]string{file, cfg.Authority.PassphraseFile}, cfg.Origin.Roots, cfg.Origin.Revocation.CRL)
+	for _, s := range cfg.Services {
+		reads = append(reads, s.Roots...)
+	}
 	for _, l := range cfg.Policy.Lists {
 		reads = append(reads, l.File)
 	}

@@ -251,6 +251,13 @@ func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 	b.conversation = mirror.Open(sink, flow, opts)
 }
 
+// clearPort is the origin's port as recorders see it by default: that of the
+// protocol in clear.
+func clearPort(s *decrypt.Session) uint16 {
+	flow := mirror.Flow{Client: s.Client, Origin: s.Origin}
+	return flow.Seen(mirror.Options{ALPN: s.ALPN}).Origin.Port()
+}
+
 // tell gives the sink the names under which the client asked for the origin.
 func (b *branch) tell(s *decrypt.Session) {
 	if b.outlet.named == nil {

@@ -2,13 +2,14 @@ package appliance
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/service"
 	"github.com/clearspan/clearspan/appliance/service/icap"
+	"github.com/clearspan/clearspan/appliance/service/inline"
+	"github.com/clearspan/clearspan/appliance/service/mail"
 	"github.com/clearspan/clearspan/appliance/service/web"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
@@ -45,9 +46,39 @@ func (a *Appliance) openService(s config.Service) (m service.Member, err error) 
 		if s.Oversize == config.FailClosed {
 			m.Web.MaxBody = 0 // the client refuses it
 		}
-		return m, nil
+		if !m.Web.Responses {
+			return m, nil // mail is shown as responses
+		}
+		m.Mail, err = mail.New(mail.Config{
+			Name: s.Name, Adapter: client, FailOpen: m.FailOpen, Dir: a.cfg.State, Observe: a.metrics.Served,
+		})
+		return m, err
+	case config.Inline:
+		m.Session, err = a.openInline(s)
+		return m, err
 	}
-	return m, errors.New("kind " + string(s.Kind) + " is not available in this version")
+	return m, fmt.Errorf("unknown kind %q", s.Kind)
+}
+
+// openInline takes the interfaces of a device.
+func (a *Appliance) openInline(s config.Service) (*inline.Device, error) {
+	port := clearPort
+	if s.Port != 0 {
+		port = func(*decrypt.Session) uint16 { return s.Port }
+	}
+	probe := inline.Probe{Interval: s.Probe}
+	if s.Probe == 0 {
+		probe.Interval = -1
+	}
+	d, err := inline.New(inline.Config{
+		Name: s.Name, Legs: s.Legs, VLAN: s.VLAN, Port: port, Timeout: s.Timeout, FailOpen: s.OnFailure == config.FailOpen,
+		Probe: probe, Logger: a.log.With("service", s.Name),
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, d.Close)
+	return d, a.metrics.DeviceCounters(s.Name, d.Counters)
 }
 
 func (a *Appliance) openICAP(s config.Service) (*icap.Client, error) {

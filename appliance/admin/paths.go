@@ -6,26 +6,37 @@ import "github.com/prometheus/client_golang/prometheus"
 // through it. read is called when metrics are, concurrently; it returns the
 // counts by fixed words, or an error while there are none.
 func (m *Metrics) WirePaths(intake string, read func() (map[string]uint64, error)) error {
-	return m.registry.Register(&wirePaths{
+	return m.registry.Register(&paths{
 		desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "wire_frames_total"),
 			"Frames and flows by the path they took through the wire.", []string{"path"}, prometheus.Labels{"intake": intake}),
 		read: read,
 	})
 }
 
-type wirePaths struct {
+// DeviceCounters adds those of an inline device: sessions, probes and frames by
+// fixed words, as for WirePaths.
+func (m *Metrics) DeviceCounters(service string, read func() (map[string]uint64, error)) error {
+	return m.registry.Register(&paths{
+		desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "inline_events_total"),
+			"Sessions, probes and frames of an inline device, by what became of them.", []string{"event"}, prometheus.Labels{"service": service}),
+		read: read,
+	})
+}
+
+// paths are counters by fixed words, read from elsewhere.
+type paths struct {
 	desc *prometheus.Desc
 	read func() (map[string]uint64, error)
 }
 
 // Describe implements [prometheus.Collector].
-func (w *wirePaths) Describe(to chan<- *prometheus.Desc) { to <- w.desc }
+func (w *paths) Describe(to chan<- *prometheus.Desc) { to <- w.desc }
 
 // Collect implements [prometheus.Collector].
-func (w *wirePaths) Collect(to chan<- prometheus.Metric) {
+func (w *paths) Collect(to chan<- prometheus.Metric) {
 	counts, err := w.read()
 	if err != nil {
-		return // the wire is closed
+		return // it is closed
 	}
 	for path, n := range counts {
 		to <- prometheus.MustNewConstMetric(w.desc, prometheus.CounterValue, float64(n), path)

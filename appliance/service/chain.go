@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/service/mail"
 	"github.com/clearspan/clearspan/appliance/service/web"
 	"github.com/clearspan/clearspan/decrypt"
 )
@@ -62,7 +63,7 @@ func NewChain(members []Member, opts Options) (*Chain, error) {
 // members with the given names, which must exist. It is nil if none of them can
 // look at s.
 func (c *Chain) Services(s *decrypt.Session, names []string) (list []decrypt.Service) {
-	mail := s.Protocol == "smtp"
+	isMail := mail.Speaks(s)
 	http := mayBeHTTP(s)
 	var pending []string // members that look at HTTP, side by side
 	flush := func() {
@@ -73,7 +74,7 @@ func (c *Chain) Services(s *decrypt.Session, names []string) (list []decrypt.Ser
 	}
 	for _, name := range names {
 		switch m := c.members[name]; {
-		case mail && m.Mail != nil:
+		case isMail && m.Mail != nil:
 			flush()
 			list = append(list, m.Mail)
 		case http && m.Web != nil:

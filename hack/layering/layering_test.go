@@ -138,6 +138,16 @@ var bans = []ban{
 		to:     []string{module},
 		reason: "leaf package",
 	},
+	{
+		from:   "appliance/service/icap",
+		to:     []string{module},
+		reason: "leaf package; it is a client of ICAP for anybody",
+	},
+	{
+		from:   "appliance/service/mail",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/config", module + "/appliance/intake", module + "/appliance/service/web"},
+		reason: "a service sees cleartext and its session, nothing of the box around them",
+	},
 }
 
 // translators may import both decrypt and mirror.
@@ -242,6 +252,9 @@ func TestBansBite(t *testing.T) {
 		{"appliance/service/inline", module + "/mirror", true},
 		{"appliance/service/inline", module + "/decrypt", false},
 		{"appliance/room", module + "/decrypt", true},
+		{"appliance/service/icap", module + "/decrypt", true},
+		{"appliance/service/mail", module + "/appliance/service/icap", false},
+		{"appliance/service/mail", module + "/appliance/config", true},
 	} {
 		got := false
 		for _, b := range bans {

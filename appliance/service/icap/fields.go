@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// hopByHop are the fields that concern one connection only (RFC 9110, Section
-// 7.6.1; RFC 3507, Section 4.4.2), in lower case.
+// hopByHop are the fields that concern one connection only (RFC 3507, Section
+// 4.4.2), in lower case. Fields that a message names in Connection are not among
+// them: their receiver may heed them all the same, so a server has to see them.
 var hopByHop = []string{
 	"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
 	"upgrade",
@@ -26,7 +27,6 @@ func split(header []byte) (shown, hop []byte, err error) {
 	if !bytes.HasSuffix(header, []byte("\r\n\r\n")) || len(header) > maxHead {
 		return nil, nil, errHeader
 	}
-	named := connectionFields(header)
 	shown = header
 	copied := false
 	at := 0
@@ -34,7 +34,7 @@ func split(header []byte) (shown, hop []byte, err error) {
 		from := at
 		at += len(line)
 		name, _, _ := bytes.Cut(line, []byte(":"))
-		if from == 0 || !isHop(name, named) {
+		if from == 0 || !isHop(name) {
 			if copied {
 				shown = append(shown, line...)
 			}
@@ -50,28 +50,8 @@ func split(header []byte) (shown, hop []byte, err error) {
 	return shown, hop, nil
 }
 
-func isHop(name []byte, named []string) bool {
-	same := func(f string) bool { return len(f) == len(name) && strings.EqualFold(f, string(name)) }
-	return slices.ContainsFunc(hopByHop, same) || slices.ContainsFunc(named, same)
-}
-
-// connectionFields returns the names in the fields Connection, at most 32.
-func connectionFields(header []byte) (named []string) {
-	for line := range bytes.SplitAfterSeq(header, []byte("\r\n")) {
-		name, value, ok := bytes.Cut(line, []byte(":"))
-		if !ok || !bytes.EqualFold(name, []byte("connection")) {
-			continue
-		}
-		for w := range strings.SplitSeq(string(value), ",") {
-			w = strings.Trim(w, " \t\r\n")
-			// Content-Length and Host are of the message, whoever names them.
-			if w == "" || len(named) == 32 || strings.EqualFold(w, "content-length") || strings.EqualFold(w, "host") {
-				continue
-			}
-			named = append(named, w)
-		}
-	}
-	return named
+func isHop(name []byte) bool {
+	return slices.ContainsFunc(hopByHop, func(f string) bool { return len(f) == len(name) && strings.EqualFold(f, string(name)) })
 }
 
 // adopt checks a header block that a server returned, takes hop-by-hop fields out
