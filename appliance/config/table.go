@@ -109,15 +109,6 @@ func (t *table) accept(keys ...string) {
 	}
 }
 
-// unavailable refuses keys that belong to later versions.
-func (t *table) unavailable(keys ...string) {
-	for _, key := range keys {
-		if p := t.pair(key); p != nil {
-			t.r.fail(p.place, "%s is not available in this version", key)
-		}
-	}
-}
-
 // foreign refuses known keys that have no meaning here; why completes the
 // sentence "KEY does not apply to ...".
 func (t *table) foreign(why string, keys ...string) {
