@@ -11,12 +11,14 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
@@ -125,22 +127,71 @@ func (s *cicap) client(t *testing.T, service string, change func(*Config)) *Clie
 
 func TestCICAP(t *testing.T) {
 	s := startCICAP(t)
+	t.Run("capture", s.capture)
+	t.Run("memory", s.memory)
 	t.Run("echo", s.echo)
 	t.Run("tls", s.tls)
 	t.Run("scan", s.scan)
 	t.Run("partial", s.partial)
-	requests, err := s.Requests()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, want := range []string{"200 OPTIONS echo", "204 RESPMOD echo", "204 REQMOD echo", "204 RESPMOD avscan", "200 RESPMOD avscan", "200 REQMOD avscan", "206 RESPMOD ex206"} {
-		if !slices.ContainsFunc(requests, func(r string) bool { return strings.HasPrefix(r, want) }) {
+		served := false
+		for deadline := time.Now().Add(10 * time.Second); !served && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			requests, err := s.Requests() // written a little later than served
+			if err != nil {
+				t.Fatal(err)
+			}
+			served = slices.ContainsFunc(requests, func(r string) bool { return strings.HasPrefix(r, want) })
+		}
+		if !served {
 			t.Errorf("c-icap did not serve %q", want)
 		}
 	}
 	if t.Failed() {
 		t.Logf("log of c-icap:\n%s", s.Log())
 	}
+}
+
+// What a recorder sees of a message that is long over when its preview is.
+func (s *cicap) capture(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "icap.pcap")
+	if _, err := lab.StartCapture(s.ns, "lo", file); err != nil { // the lab ends it
+		t.Fatal(err)
+	}
+	c := s.client(t, lab.ScanService, nil)
+	body := append([]byte("%PDF-1.4\n"), octets(10<<20)...) // of a kind that is not scanned
+	if res := want(t, c, download(body, false), Unmodified, body); !res.Detail.Preview {
+		t.Errorf("%+v", res.Detail)
+	}
+	const last = "ICAP/1.0 204 Unmodified\r\n"
+	var frames []byte
+	for deadline := time.Now().Add(20 * time.Second); !bytes.Contains(frames, []byte(last)) && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var err error
+		if frames, err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, part := range []string{"\r\nPreview: 1024\r\n", "\r\n400\r\n" + string(body[:100]), last} {
+		if !bytes.Contains(frames, []byte(part)) {
+			t.Errorf("capture does not hold %q", part[:min(len(part), 40)])
+		}
+	}
+	if bytes.Contains(frames, body[2000:2100]) || len(frames) > 64<<10 {
+		t.Errorf("capture of %d octets holds more than the preview", len(frames))
+	}
+	said, err := exec.Command("tshark", "-n", "-r", file, "-Y", "icap", "-T", "fields", "-e", "icap.options", "-e", "icap.respmod", "-e", "icap.response").CombinedOutput()
+	if err != nil || len(bytes.Fields(said)) < 4 {
+		t.Errorf("tshark: %v\n%s", err, said)
+	}
+	said, err = exec.Command("tshark", "-n", "-r", file, "-Y", "_ws.malformed").CombinedOutput()
+	if err != nil || bytes.Contains(said, []byte("Malformed")) {
+		t.Errorf("tshark: %v\n%s", err, said)
+	}
+}
+
+// 256 MiB go through c-icap and back in 64 streams.
+func (s *cicap) memory(t *testing.T) {
+	c := s.client(t, lab.EchoService, func(c *Config) { c.NoPreview = true })
+	measureMemory(t, c, 64, 4<<20)
 }
 
 // Bodies come back octet by octet, whether by 204 or 200.

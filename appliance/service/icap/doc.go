@@ -10,8 +10,10 @@
 // Config.Replay octets are kept, until the server has decided; nothing else is.
 // What a server may do depends on that:
 //
-//   - A preview is sent if the server wants one. 204 in answer to it is always
-//     possible; the rest of the body then never comes near the server.
+//   - A preview is sent if the server wants one, when its octets have come: who
+//     streams slowly, server-sent events say, is better not shown at all. 204 in
+//     answer to it is always possible; the rest of the body then never comes near
+//     the server.
 //   - 204 outside of a preview is allowed for bodies whose length is known and
 //     within Replay.
 //   - 206 (draft-icap-ext-partial-content) is allowed to servers that offer it,
@@ -26,9 +28,10 @@
 // Several servers of one service share the messages: the one with the fewest in
 // hand is asked next. OPTIONS are asked for before the first message, when their
 // lifetime has ended, and when the ISTag has changed. Connections persist, and
-// are as many as the server allows at most. A server that fails is left alone for
-// a second, then for two, up to half a minute, and comes back when it answers
-// OPTIONS. A message goes to another server, or over a new connection, as long as
+// are as many as the server allows at most. A server that cannot be reached, or
+// that does not answer OPTIONS, for which it is asked after three failures in a
+// row, is left alone for a second, then for two, up to half a minute, and comes
+// back when it answers OPTIONS. A message goes to another server, or over a new connection, as long as
 // all that was read of its body is kept.
 //
 // # Failures

@@ -269,6 +269,9 @@ func TestMaxConnections(t *testing.T) {
 		wantKind(t, <-errs, Overload)
 		refused++
 	}
+	for deadline := time.Now().Add(20 * time.Second); d.open.Load() < 3 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 	close(release)
 	wg.Wait()
 	close(errs)

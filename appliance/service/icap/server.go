@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	tolerated   = 3 // failures in a row before a server is left alone
+	tolerated   = 3 // failures in a row before a server is asked for OPTIONS
 	firstPause  = time.Second
 	longestRest = 30 * time.Second
 )
@@ -158,12 +158,20 @@ func (s *server) succeed() {
 	s.failures = 0
 }
 
-// fail notes a failure. After some in a row, or at once if the server cannot be
-// reached at all, it is left alone. The caller holds the lock.
+// fail notes a failure. A hard one, which is that the server cannot be reached or
+// does not answer OPTIONS, has it left alone. After some others in a row it is
+// asked for OPTIONS: messages that break it must not take it away from all others.
+// The caller holds the lock.
 func (s *server) fail(err error, hard bool) {
 	s.failed.Add(1)
-	s.failures++
-	if s.down || s.closed || !hard && s.failures < tolerated {
+	switch s.failures++; {
+	case s.down || s.closed:
+		return
+	case !hard && s.failures >= tolerated:
+		s.failures = 0
+		s.ask()
+		return
+	case !hard:
 		return
 	}
 	s.down = true

@@ -141,12 +141,16 @@ func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 // Bodies never sit in memory: 64 at a time.
 func TestMemory(t *testing.T) {
-	const streams = 64
 	size := int64(4 << 20)
 	if testing.Short() {
 		size = 1 << 20
 	}
-	c := client(t, nil, serve(t, usualOptions, echo))
+	measureMemory(t, client(t, nil, serve(t, usualOptions, echo)), 64, size)
+}
+
+// measureMemory has streams of size octets echoed at a time, and bounds what the
+// heap grows by.
+func measureMemory(t *testing.T, c *Client, streams int, size int64) {
 	stop, peak := make(chan struct{}), make(chan uint64)
 	var before runtime.MemStats
 	runtime.GC()
@@ -183,8 +187,7 @@ func TestMemory(t *testing.T) {
 	}
 	wg.Wait()
 	close(stop)
-	most := <-peak
-	grown := int64(most) - int64(before.HeapInuse)
+	grown := int64(<-peak) - int64(before.HeapInuse)
 	t.Logf("%d streams of %d MiB: heap grew by %.1f MiB", streams, size>>20, float64(grown)/(1<<20))
 	// The client's part is 64 KiB that are kept, 32 KiB of a chunk and 8 KiB to
 	// read; the rest is the double, and garbage.

@@ -3,11 +3,13 @@ package mail
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/clearspan/clearspan/appliance/service/icap"
+	"github.com/clearspan/clearspan/decrypt"
 )
 
 const (
@@ -149,3 +151,21 @@ func TestOutOfStep(t *testing.T) {
 }
 
 var _ Adapter = (*icap.Client)(nil)
+
+func TestSpeaks(t *testing.T) {
+	for _, tt := range []struct {
+		protocol, alpn, origin string
+		want                   bool
+	}{
+		{"smtp", "", "192.0.2.1:2525", true},
+		{"tls", "", "192.0.2.1:465", true},
+		{"tls", "h2", "192.0.2.1:465", false},
+		{"tls", "", "192.0.2.1:443", false},
+		{"http", "", "192.0.2.1:465", false},
+	} {
+		s := &decrypt.Session{Protocol: tt.protocol, ALPN: tt.alpn, Origin: netip.MustParseAddrPort(tt.origin)}
+		if got := Speaks(s); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
+}
