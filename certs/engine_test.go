@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,90 +25,161 @@ func (bumpAll) Decide(*policy.Facts) policy.Decision {
 	return policy.Decision{Rule: "test", Action: policy.Bump}
 }
 
-// responses are what an engine may do with an origin that is not trusted.
-var responses = map[string]decrypt.Response{"block": decrypt.Block, "untrusted": decrypt.Untrusted, "tunnel": decrypt.PassOn}
+// inquiring is a policy that wants to see the origin's certificate, and decides
+// then.
+type inquiring struct{ then policy.Action }
+
+func (q inquiring) Decide(f *policy.Facts) policy.Decision {
+	if f.Certificate == nil {
+		return policy.Decision{Rule: "test", Action: policy.Bump, Pending: true}
+	}
+	return policy.Decision{Rule: "test", Action: q.then}
+}
+
+// way is how an engine treats an origin that is not trusted.
+type way struct {
+	response decrypt.Response
+	page     bool           // the client is shown a page by HTTPS instead of an alert
+	policy   decrypt.Policy // nil: bumpAll
+}
+
+// responses are what an engine may do with an origin that is not trusted, and the
+// detours on which it may come there.
+var responses = map[string]way{
+	"block":               {response: decrypt.Block},
+	"untrusted":           {response: decrypt.Untrusted},
+	"tunnel":              {response: decrypt.PassOn},
+	"page":                {response: decrypt.Block, page: true},
+	"inquired, page":      {response: decrypt.Block, page: true, policy: inquiring{policy.Bump}},
+	"inquired, untrusted": {response: decrypt.Untrusted, policy: inquiring{policy.Bump}},
+}
 
 // meeting is what a client saw of an origin through the engine.
 type meeting struct {
 	shown   [][]byte // the chain shown to the client, nil if there was none
+	resumed bool     // the client was shown a ticket's session instead
 	session *decrypt.Session
 }
 
-// meet has a client ask through an engine for host at an origin that serves as
-// cfg says. How an origin that is not trusted is met, response says; one that
-// holds a certificate of our own authority is blocked, as the configuration has
-// it.
-func meet(t testing.TB, judge *Judge, forger *Forger, response decrypt.Response, cfg *tls.Config, host string) meeting {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	origin, front := listen(t), listen(t)
-	defer origin.Close()
-	defer front.Close()
-	go func() {
-		for {
-			conn, err := origin.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(20 * time.Second))
-				server := tls.Server(conn, cfg)
-				if server.Handshake() == nil {
-					io.Copy(io.Discard, server)
-				}
-			}()
-		}
-	}()
+// arrangement is an engine between one client and one origin.
+type arrangement struct {
+	testing.TB
+	engine        *decrypt.Engine
+	origin, front net.Listener
+	serves        atomic.Pointer[tls.Config] // what the origin serves
+	ended         *decrypt.Session           // the one that ended last
+}
 
-	var m meeting
-	engine, err := decrypt.New(decrypt.Config{
+// arrange returns an arrangement, to be closed. How an origin that is not trusted
+// is met, how says; one that holds a certificate of our own authority is blocked,
+// as the configuration has it.
+func arrange(t testing.TB, judge *Judge, forger *Forger, how way) *arrangement {
+	t.Helper()
+	a := &arrangement{TB: t, origin: listen(t), front: listen(t)}
+	go accept(a.origin, func(conn net.Conn) {
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		server := tls.Server(conn, a.serves.Load())
+		if server.Handshake() == nil {
+			io.Copy(io.Discard, server)
+		}
+	})
+	cfg := decrypt.Config{
 		Policy: bumpAll{}, Forger: forger, Verifier: judge,
 		HandshakeReason: func(err error) string { return string(ReasonOf(err)) },
 		OnInvalid: func(reason string) decrypt.Response {
 			if reason == string(OwnAuthority) {
 				return decrypt.Block
 			}
-			return response
+			return how.response
 		},
-		Ended: func(s *decrypt.Session, _ decrypt.Stream) { m.session = s },
-	})
-	if err != nil {
+		Ended: func(s *decrypt.Session, _ decrypt.Stream) { a.ended = s },
+	}
+	if how.policy != nil {
+		cfg.Policy = how.policy
+	}
+	if how.page {
+		cfg.Refusal = decrypt.Refusal{HTTPS: true, Page: func(_ *decrypt.Session, conn net.Conn) { io.WriteString(conn, "refused") }}
+	}
+	var err error
+	if a.engine, err = decrypt.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	ours, err := net.Dial("tcp", front.Addr().String())
+	return a
+}
+
+func (a *arrangement) close() {
+	a.origin.Close()
+	a.front.Close()
+}
+
+// meet has a client ask for host while the origin serves as cfg says. client may
+// be nil; certificates are recorded, not verified.
+func (a *arrangement) meet(cfg *tls.Config, host string, client *tls.Config) (m meeting) {
+	a.Helper()
+	ctx, cancel := context.WithTimeout(a.Context(), 30*time.Second)
+	defer cancel()
+	a.serves.Store(cfg)
+	ours, err := net.Dial("tcp", a.front.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		a.Fatal(err)
 	}
-	theirs, err := front.Accept()
+	theirs, err := a.front.Accept()
 	if err != nil {
-		t.Fatal(err)
+		a.Fatal(err)
 	}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		engine.Serve(ctx, &decrypt.Incoming{
-			Conn: theirs, Client: ours.LocalAddr().(*net.TCPAddr).AddrPort(), Name: host,
-			Origin: netip.MustParseAddrPort(origin.Addr().String()),
+		a.engine.Serve(ctx, &decrypt.Incoming{
+			Conn: theirs, Client: netip.MustParseAddrPort("192.0.2.1:1"), Name: host,
+			Origin: netip.MustParseAddrPort(a.origin.Addr().String()),
 			Dial: func(ctx context.Context) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, "tcp", origin.Addr().String())
+				return new(net.Dialer).DialContext(ctx, "tcp", a.origin.Addr().String())
 			},
 		})
 	}()
 	ours.SetDeadline(time.Now().Add(20 * time.Second))
-	client := tls.Client(ours, &tls.Config{
-		ServerName: host, InsecureSkipVerify: true,
-		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
-			m.shown = chain
-			return nil
-		},
-	})
-	client.Handshake() // what was shown and the session tell what came of it
-	client.Close()
+	if client == nil {
+		client = new(tls.Config)
+	}
+	client = client.Clone()
+	client.ServerName, client.InsecureSkipVerify, client.NextProtos = host, true, []string{"http/1.1"}
+	client.VerifyPeerCertificate = func(chain [][]byte, _ [][]*x509.Certificate) error {
+		m.shown = chain
+		return nil
+	}
+	conn := tls.Client(ours, client)
+	if conn.Handshake() == nil { // else what was shown and the session tell what came of it
+		m.resumed = conn.ConnectionState().DidResume
+		if client.ClientSessionCache != nil {
+			a.tickets(conn)
+		}
+	}
+	if m.shown == nil && !m.resumed { // a client that offers ECH does not call back
+		for _, cert := range conn.ConnectionState().PeerCertificates {
+			m.shown = append(m.shown, cert.Raw)
+		}
+	}
+	conn.Close()
 	ours.Close()
 	<-served
+	m.session = a.ended
 	return m
+}
+
+// tickets ends what the client says, and reads to the end, so that tickets arrive
+// on both legs.
+func (a *arrangement) tickets(conn *tls.Conn) {
+	conn.CloseWrite()
+	io.Copy(io.Discard, conn)
+}
+
+// meet is one meeting in an arrangement of its own.
+func meet(t testing.TB, judge *Judge, forger *Forger, how way, cfg *tls.Config, host string) meeting {
+	t.Helper()
+	a := arrange(t, judge, forger, how)
+	defer a.close()
+	return a.meet(cfg, host, nil)
 }
 
 func listen(t testing.TB) net.Listener {
@@ -147,13 +219,21 @@ func wantMeeting(t *testing.T, name, response string, m meeting, forger *Forger,
 	if s.OriginTLS.Verdict == "ok" {
 		t.Errorf("%s, %s: bad origin is ok", name, response)
 	}
+	if m.resumed {
+		t.Errorf("%s, %s: the client resumed a session", name, response)
+	}
 	own := s.OriginTLS.Verdict == string(OwnAuthority)
+	how := responses[response]
 	switch {
-	case response == "block" || own:
+	case how.page:
+		if m.shown != nil && (!s.Untrusted || !signedBy(forger.untrusted, m.shown)) || m.shown == nil && s.Notice == decrypt.NoticePage || s.Outcome != decrypt.Failed {
+			t.Errorf("%s, %s: %v, %v, %q (%v), a chain of %d shown", name, response, s.Outcome, s.Notice, s.Reason, s.Err, len(m.shown))
+		}
+	case how.response == decrypt.Block || own:
 		if m.shown != nil || s.Outcome != decrypt.Failed {
 			t.Errorf("%s, %s: %v, %q (%v), a chain of %d shown", name, response, s.Outcome, s.Reason, s.Err, len(m.shown))
 		}
-	case response == "tunnel":
+	case how.response == decrypt.PassOn:
 		// A client that cannot read the chain, or has no suite for its key, sees nothing.
 		if m.shown != nil && !slices.EqualFunc(m.shown, chain, bytes.Equal) {
 			t.Errorf("%s, %s: another chain is shown", name, response)
@@ -181,58 +261,6 @@ func serveRaw(t testing.TB, chain [][]byte, key crypto.PrivateKey, staple []byte
 	}
 }
 
-// TestLimboServed serves every case that comes with a key through an engine. A
-// bad origin, or one that is refused for a listed reason, never yields a leaf
-// under the trusted authority.
-func TestLimboServed(t *testing.T) {
-	forger := testForger(t, func(c *ForgerConfig) { c.Now = nil })
-	served, good := 0, 0
-	for _, c := range limboCases(t) {
-		if c.Key == "" {
-			continue
-		}
-		served++
-		chain, key := c.presented(t), limboKey(t, c)
-		_, listed := limboDeviations[c.ID]
-		bad := c.good() == listed // good and listed: refused; bad and listed: accepted
-		if !bad {
-			good++
-		}
-		for response, r := range responses {
-			m := meet(t, c.judge(t, forger.trusted.Certificate(), forger.untrusted.Certificate()), forger, r, serveRaw(t, chain, key, nil), c.name())
-			if !bad && m.session.Reason == "forge" && !validToday(t, chain[0]) {
-				continue // good at the time of the case, and no leaf can be good then
-			}
-			wantMeeting(t, c.ID, response, m, forger, chain, bad)
-		}
-	}
-	if served < 175 || good < 40 {
-		t.Errorf("%d cases served, %d of them good", served, good)
-	}
-	t.Logf("%d cases served %d times, %d of them good", served, served*len(responses), good)
-}
-
-func validToday(t *testing.T, leaf []byte) bool {
-	cert := parse(t, leaf)
-	return time.Now().After(cert.NotBefore) && time.Now().Before(cert.NotAfter)
-}
-
-// limboKey returns the key of a case, nil for a kind that crypto/tls does not
-// sign with.
-func limboKey(t *testing.T, c *limboCase) crypto.PrivateKey {
-	octets := der(t, c.Key)
-	if key, err := x509.ParseECPrivateKey(octets); err == nil {
-		return key
-	}
-	if key, err := x509.ParsePKCS1PrivateKey(octets); err == nil {
-		return key
-	}
-	if key, err := x509.ParsePKCS8PrivateKey(octets); err == nil {
-		return key
-	}
-	return nil
-}
-
 // BenchmarkHandshake is a whole session without data: both handshakes, with the
 // leaf from the cache, the judgement from the cache or made anew.
 func BenchmarkHandshake(b *testing.B) {
@@ -250,7 +278,7 @@ func BenchmarkHandshake(b *testing.B) {
 					if kept == "judged anew" {
 						judge.cache = newLRU[judgement](1, 1)
 					}
-					if m := meet(b, judge, forger, decrypt.Block, cfg, testHost); m.session.Outcome != decrypt.Bumped {
+					if m := meet(b, judge, forger, way{}, cfg, testHost); m.session.Outcome != decrypt.Bumped {
 						b.Fatal(m.session.Err)
 					}
 				}

@@ -20,6 +20,7 @@ var handshakeFaults = []struct {
 }{
 	{"tls: failed to parse certificate from server", Malformed},
 	{"tls: received empty certificates message", Malformed},
+	{"tls: handshake message of length", Malformed}, // certificates of more than 256 KiB
 	{"tls: server sent certificate containing RSA key larger than", WeakKey},
 	{"tls: server's certificate contains an unsupported type of public key", WeakKey},
 	{"tls: certificate used with invalid signature algorithm", WeakSignature},

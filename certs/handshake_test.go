@@ -84,6 +84,9 @@ func TestReasonOfHandshake(t *testing.T) {
 		{"certificate that cannot be parsed", serveTLS(&tls.Config{Certificates: []tls.Certificate{{
 			Certificate: [][]byte{garbled}, PrivateKey: leaf.key,
 		}}}), false, Malformed},
+		{"certificates of 300 KiB", serveTLS(&tls.Config{Certificates: []tls.Certificate{{
+			Certificate: [][]byte{leaf.cert.Raw, make([]byte, 300<<10)}, PrivateKey: leaf.key,
+		}}}), false, Malformed},
 		{"RSA key of 8201 bits", serveTLS(serving([]*x509.Certificate{hugeLeaf.cert}, rsaKey(t, 2048))), false, WeakKey},
 		{"unknown kind of key", serveTLS(serving([]*x509.Certificate{oddKeyLeaf(t, p)}, rsaKey(t, 2048))), false, WeakKey},
 		{"key of another certificate", serveTLS(serving(p.chain(leaf), ecKey(t))), false, Malformed},

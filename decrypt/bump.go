@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
@@ -147,7 +148,7 @@ func (j *joint) identity() string {
 
 // originHandshake completes the handshake with the origin, whatever its
 // certificate says, and offers it the given application protocols. On failure
-// Verdict is set if the reason is one of trust.
+// Verdict and Finding are set if the reason is one of trust.
 func (j *joint) originHandshake(offer []string) error {
 	start := time.Now()
 	keys := j.keyLog()
@@ -182,7 +183,9 @@ func (j *joint) originHandshake(offer []string) error {
 	j.s.OriginTLS.Handshake = time.Since(start)
 	j.originState = conn.ConnectionState()
 	if err != nil {
-		j.s.OriginTLS.Verdict = j.e.cfg.HandshakeReason(err)
+		if j.s.OriginTLS.Verdict = j.e.cfg.HandshakeReason(err); j.s.OriginTLS.Verdict != "" {
+			j.s.OriginTLS.Finding = finding(err)
+		}
 		return err
 	}
 	j.origin.SetDeadline(time.Time{})
@@ -222,9 +225,17 @@ func (j *joint) judge(ctx context.Context) error {
 		if errors.As(err, &r) {
 			verdict = r.Reason()
 		}
+		j.s.OriginTLS.Finding = finding(err)
 	}
 	j.s.OriginTLS.Verdict = verdict
 	return err
+}
+
+// finding returns the beginning of what err says.
+func finding(err error) string {
+	const most = 256
+	text := err.Error()
+	return strings.ToValidUTF8(text[:min(len(text), most)], "")
 }
 
 func chainHash(chain []*x509.Certificate) string {

@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -410,6 +412,14 @@ func TestBulk(t *testing.T) {
 	}
 }
 
+// What was found is the origin's to word, and bounded.
+func TestFinding(t *testing.T) {
+	long := finding(fmt.Errorf("certificate for %s", bytes.Repeat([]byte("\xc3\xbc"), 1000)))
+	if len(long) > 256 || len(long) < 250 || !utf8.ValidString(long) {
+		t.Errorf("%d octets: %q", len(long), long)
+	}
+}
+
 func TestInvalidOrigin(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -444,8 +454,8 @@ func TestInvalidOrigin(t *testing.T) {
 				t.Error(err)
 			}
 			c.Close()
-			if s := b.session(); s.Outcome != tt.outcome || s.OriginTLS.Verdict != "unknown-issuer" {
-				t.Errorf("outcome %s, verdict %q", s.Outcome, s.OriginTLS.Verdict)
+			if s := b.session(); s.Outcome != tt.outcome || s.OriginTLS.Verdict != "unknown-issuer" || s.OriginTLS.Finding == "" {
+				t.Errorf("outcome %s, verdict %q, finding %q", s.Outcome, s.OriginTLS.Verdict, s.OriginTLS.Finding)
 			}
 		})
 	}

@@ -46,7 +46,7 @@ func (j *joint) offerOrigin(ctx context.Context, hello *clienthello.Hello) error
 		return err
 	}
 	j.s.Offer = OfferRetried
-	j.s.OriginTLS.Verdict = ""
+	j.s.OriginTLS.Verdict, j.s.OriginTLS.Finding = "", ""
 	if err := j.originHandshake(hello.ALPN); err != nil {
 		return err
 	}

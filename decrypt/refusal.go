@@ -96,7 +96,7 @@ func (j *joint) notify(ctx context.Context, f *failure) Notice {
 	hello, _, err := clienthello.Parse(j.client.unread())
 	switch page := j.e.cfg.Refusal.Page; {
 	case err == nil && page != nil && j.e.cfg.Refusal.HTTPS && j.progress.Load() == 0: // after STARTTLS nobody reads pages
-		return j.securePage(ctx, hello, f.reason == reasonPolicy || f.reason == reasonECH)
+		return j.securePage(ctx, hello, (f.reason == reasonPolicy || f.reason == reasonECH) && f.err == nil && j.blameless())
 	case err == nil:
 		return NoticeAlert
 	case page != nil && (j.s.Protocol == "http" || j.s.Protocol == "http2"):
@@ -110,6 +110,12 @@ func (j *joint) notify(ctx context.Context, f *failure) Notice {
 		return NoticeReset
 	}
 	return NoticeLine
+}
+
+// blameless reports whether nothing speaks against the origin: it was judged to be
+// good, or was not asked.
+func (j *joint) blameless() bool {
+	return j.s.OriginTLS.Verdict == "ok" || j.s.OriginTLS.Verdict == "" && (j.inquiry == nil || j.inquiry.err == nil)
 }
 
 // securePage completes the client's handshake with a leaf for the name that it

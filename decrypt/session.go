@@ -92,6 +92,7 @@ type LegTLS struct {
 
 	ChainSHA256 string // origin leg: hash over the DER of the whole chain, hexadecimal
 	Verdict     string // origin leg: "ok" or a reason
+	Finding     string // origin leg: what the reason was found in, at most 256 octets; words in it may be the origin's
 	Revocation  string // origin leg: the word of an [Assessor]
 
 	Handshake time.Duration // how long it took; Version is 0 if it failed

@@ -87,6 +87,7 @@ type OriginTLS struct {
 	Resumed     bool   `json:"resumed"` // chain_sha256 is then what the origin showed at first, judged again
 	ChainSHA256 string `json:"chain_sha256"`
 	Verdict     string `json:"verdict"`    // "ok" or why the origin failed
+	Finding     string `json:"finding"`    // in detail, at most 256 octets; partly the origin's words
 	Revocation  string `json:"revocation"` // "good", "revoked" or "unknown"; empty if nobody was asked
 }
 
@@ -179,7 +180,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
 		e.TLSOrigin = &OriginTLS{
 			Version: versionName(l.Version), Cipher: cipherName(l.Cipher), Resumed: l.Resumed,
-			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict, Revocation: l.Revocation,
+			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict, Finding: l.Finding, Revocation: l.Revocation,
 		}
 	}
 	e.Flow = Flow{Client: e.Client, Origin: e.Origin}

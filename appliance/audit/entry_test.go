@@ -38,7 +38,7 @@ func session() *decrypt.Session {
 		Decision: policy.Decision{Rule: "mail", Action: policy.Bump},
 		Outcome:  decrypt.Bumped, Reason: "client-reset", Refusal: "unknown_ca", Taught: learn.Pinned, Err: errors.New("detail"),
 		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, Resumed: true, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
-		OriginTLS:    decrypt.LegTLS{Version: tls.VersionTLS12, Cipher: tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, ChainSHA256: "ab12", Verdict: "ok", Revocation: "unknown"},
+		OriginTLS:    decrypt.LegTLS{Version: tls.VersionTLS12, Cipher: tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, ChainSHA256: "ab12", Verdict: "expired", Finding: "ended", Revocation: "unknown"},
 		ForgedSerial: "0f",
 	}
 	setOctets(s, 100, 2000)
@@ -108,7 +108,8 @@ func TestEntryOfBumpedSession(t *testing.T) {
   "cipher": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
   "resumed": false,
   "chain_sha256": "ab12",
-  "verdict": "ok",
+  "verdict": "expired",
+  "finding": "ended",
   "revocation": "unknown"
  },
  "forged_serial": "0f",

@@ -270,9 +270,9 @@ type tlsClient struct {
 }
 
 type tlsOrigin struct {
-	Version, Verdict, Revocation string
-	Chain                        string `json:"chain_sha256"`
-	Resumed                      bool
+	Version, Verdict, Finding, Revocation string
+	Chain                                 string `json:"chain_sha256"`
+	Resumed                               bool
 }
 
 // entries reads the audit trail. The appliance must have been stopped.

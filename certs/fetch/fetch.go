@@ -116,15 +116,36 @@ func (c *Client) Fetch(ctx context.Context, address, mediaType string, body []by
 	if answer.ContentLength > limit {
 		return nil, fmt.Errorf("%w: %d octets, want at most %d", ErrTooLong, answer.ContentLength, limit)
 	}
-	var got bytes.Buffer
-	got.Grow(int(min(max(answer.ContentLength, 0), firstGrant)) + bytes.MinRead)
-	if _, err := got.ReadFrom(io.LimitReader(answer.Body, limit+1)); err != nil {
+	got, err := read(answer.Body, min(max(answer.ContentLength, 0), firstGrant), limit+1)
+	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)
 	}
-	if int64(got.Len()) > limit {
+	if int64(len(got)) > limit {
 		return nil, fmt.Errorf("%w: want at most %d octets", ErrTooLong, limit)
 	}
-	return got.Bytes(), nil
+	return got, nil
+}
+
+// read returns what r has, and no more than the first most octets of it. Memory for
+// expected octets is taken at once; then it doubles, but not beyond most.
+func read(r io.Reader, expected, most int64) ([]byte, error) {
+	got := make([]byte, 0, min(expected+bytes.MinRead, most))
+	for {
+		if len(got) == cap(got) {
+			if int64(cap(got)) >= most {
+				return got, nil
+			}
+			got = append(make([]byte, 0, min(2*int64(cap(got)), most)), got...)
+		}
+		n, err := r.Read(got[len(got):cap(got)])
+		got = got[:len(got)+n]
+		if err == io.EOF {
+			return got, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // checkURL refuses all but plain HTTP without credentials.

@@ -69,8 +69,8 @@ func TestLimit(t *testing.T) {
 				w.Write(make([]byte, row.octets))
 			})
 			got, err := New(Config{Allow: loopback}).Fetch(t.Context(), url, "", nil, 100_000)
-			if (err == nil) != row.ok || row.ok && len(got) != row.octets {
-				t.Errorf("%d octets, %v", len(got), err)
+			if (err == nil) != row.ok || row.ok && len(got) != row.octets || cap(got) > 100_001 {
+				t.Errorf("%d octets in memory for %d, %v", len(got), cap(got), err)
 			}
 			if !row.ok && (!errors.Is(err, ErrTooLong) || !strings.Contains(err.Error(), "at most 100000")) {
 				t.Errorf("the error does not say so: %v", err)
