@@ -122,6 +122,8 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		FullOriginHandshakes: !cfg.Origin.Resumption,
 		OriginMinVersion:     cfg.Origin.MinTLS,
 		HandshakeTimeout:     cfg.Client.HandshakeTimeout,
+		SilenceTimeout:       cfg.Client.SilenceTimeout,
+		Pending:              cfg.Limits.Pending,
 		ConnectTimeout:       cfg.Origin.ConnectTimeout,
 		IdleTimeout:          cfg.Client.IdleTimeout,
 	})

@@ -67,6 +67,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	if err := j.clientHandshake(ctx, hello, trusted); err != nil {
 		return err
 	}
+	j.begun()
 	j.s.Outcome = Bumped
 	if j.s.SNI != "" && (j.s.ALPN == "" || j.s.ALPN == "http/1.1") {
 		j.inside = new(inside)

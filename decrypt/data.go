@@ -69,6 +69,7 @@ func (j *joint) data(ctx context.Context) error {
 	if err := j.dial(ctx); err != nil {
 		return err
 	}
+	j.begun() // it was announced
 	if j.parent.active {
 		j.turn()
 	}

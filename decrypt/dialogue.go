@@ -67,10 +67,12 @@ func (j *joint) converse(ctx context.Context) error {
 	j.client.stall, j.origin.stall = j.e.cfg.IdleTimeout, j.e.cfg.IdleTimeout
 	d := &dialogue{j: j}
 	d.greeted(j.in.Greeting)
+	j.mute = len(j.in.Greeting) == 0 && j.parent == nil
 	err := j.both(
 		func() error { return d.pump(ClientToOrigin, j.client, j.origin) },
 		func() error { return d.pump(OriginToClient, j.origin, j.client) },
 	)
+	j.mute = false
 	if d.follower != nil {
 		j.s.StartTLS = j.e.upgraders.judge(j.s.Origin, d.follower.Offer(), time.Now())
 	}
@@ -246,6 +248,9 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 		if span.N > 0 {
 			d.parts = append(d.parts, Part{span.N, content})
 		}
+	}
+	if n > 0 {
+		d.j.begun()
 	}
 	d.j.relayedParts(dir, d.parts, p[:n])
 	if state == starttls.Upgraded {

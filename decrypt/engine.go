@@ -95,9 +95,15 @@ type Config struct {
 	ClientMinVersion uint16        // default TLS 1.2
 	OriginMinVersion uint16        // default TLS 1.2
 	Silence          time.Duration // how long a client may be silent before the origin is dialed; default 100 ms
+	SilenceTimeout   time.Duration // how long both ends may say nothing at all from the start; default 1 min
 	HandshakeTimeout time.Duration // for each handshake and for the first flight; default 10 s
 	ConnectTimeout   time.Duration // for dialing the origin; default 10 s
 	IdleTimeout      time.Duration // default 1 h
+
+	// Pending is how many sessions a client address (of IPv6, its /64) may have at a
+	// time in which its handshake is not complete, or nothing was said; the next one
+	// is reset. 0 is no limit.
+	Pending int
 }
 
 // Engine carries sessions. It is safe for concurrent use.
@@ -113,6 +119,7 @@ type Engine struct {
 	ech       echCache
 	tickets   ticketKeys
 	origins   origins
+	pending   pending
 }
 
 // New returns an engine.
@@ -135,6 +142,7 @@ func New(cfg Config) (*Engine, error) {
 	setDefault(&cfg.ClientMinVersion, tls.VersionTLS12)
 	setDefault(&cfg.OriginMinVersion, tls.VersionTLS12)
 	setDefault(&cfg.Silence, 100*time.Millisecond)
+	setDefault(&cfg.SilenceTimeout, time.Minute)
 	setDefault(&cfg.HandshakeTimeout, 10*time.Second)
 	setDefault(&cfg.ConnectTimeout, 10*time.Second)
 	setDefault(&cfg.IdleTimeout, time.Hour)

@@ -16,6 +16,7 @@ const (
 	reasonPolicy       = "policy"              // the rule says terminate
 	reasonNameCheck    = "name-mismatch-check" // tunnel-check: the name does not belong to the destination
 	reasonNoFlight     = "client-silent"       // no octets, or no whole hello, in time
+	reasonPending      = "client-pending"      // the client has too many sessions that have not begun
 	reasonMalformed    = "malformed-hello"
 	reasonHelloTooLong = "hello-too-long"
 	reasonDial         = "origin-unreachable"

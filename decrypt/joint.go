@@ -22,6 +22,8 @@ type joint struct {
 	in     *Incoming
 	client *leg
 	asked  *policy.Facts // what the policy was last asked
+	waits  bool          // it is counted among those that are pending
+	mute   bool          // nobody has said anything, which is not to last
 	hushed bool          // the client ended soon, having said nothing; for who comes after the relay
 	opened bool          // the tap was asked for a stream
 	stream Stream        // nil until cleartext is at hand, or for good
@@ -55,6 +57,12 @@ type joint struct {
 
 // carry takes the session from its first octet to its end.
 func (j *joint) carry(ctx context.Context) error {
+	if limit := j.e.cfg.Pending; limit > 0 {
+		if !j.e.pending.take(j.s.Client.Addr(), limit) {
+			return fail(reasonPending, nil, 0)
+		}
+		j.waits = true
+	}
 	if j.expect(true); j.parent != nil {
 		return j.data(ctx)
 	}
@@ -82,6 +90,15 @@ func (j *joint) begin(ctx context.Context) error {
 	default:
 		j.s.Protocol = proto.String()
 		return j.clientFirst(ctx, proto)
+	}
+}
+
+// begun notes that the session has come to more than its beginning. One goroutine
+// at a time.
+func (j *joint) begun() {
+	if j.waits {
+		j.waits = false
+		j.e.pending.release(j.s.Client.Addr())
 	}
 }
 
@@ -214,6 +231,7 @@ func (j *joint) open() {
 
 // finish notes how the session ended and closes what is open.
 func (j *joint) finish(err error) {
+	j.begun()
 	var f *failure
 	switch {
 	case err == nil:

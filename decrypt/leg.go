@@ -97,6 +97,19 @@ func (l *leg) drop() {
 	l.in, l.r, l.w = nil, 0, 0
 }
 
+// shrink keeps what is unread in no more than that takes: whoever sends a piece
+// of a hello and no more shall not hold a buffer.
+func (l *leg) shrink() {
+	n := l.w - l.r
+	if n > smallBuffer/4 || cap(l.in) < smallBuffer {
+		return
+	}
+	b := make([]byte, n) // of no pool's capacity
+	copy(b, l.unread())
+	release(l.in)
+	l.in, l.r, l.w = b, 0, n
+}
+
 // room makes space behind in[:w], moving or growing what is unread up to limit
 // octets.
 func (l *leg) room(limit int) error {
@@ -117,9 +130,14 @@ func (l *leg) room(limit int) error {
 	if n >= limit {
 		return errTooMuch
 	}
-	if l.r > 0 && n <= cap(l.in)/2 {
+	switch {
+	case l.r > 0 && n <= cap(l.in)/2:
 		copy(l.in, l.in[l.r:l.w])
-	} else {
+	case n < smallBuffer/2: // it was shrunk
+		b := takeSmall()
+		copy(b, l.in[l.r:l.w])
+		l.in = b
+	default:
 		b := make([]byte, min(2*n, limit)+smallBuffer|1) // of no pool's capacity
 		copy(b, l.in[l.r:l.w])
 		release(l.in)
@@ -144,6 +162,8 @@ func (l *leg) tryRead(fd uintptr) bool {
 		case err == unix.EAGAIN:
 			if l.r == l.w {
 				l.drop()
+			} else if l.wait {
+				l.shrink()
 			}
 			l.again = true
 			return !l.wait

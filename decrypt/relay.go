@@ -157,11 +157,16 @@ func (j *joint) drain(dir Direction, from, to *leg) error {
 
 // await waits until more than have octets of from are unread, or its end has
 // come; the next read tells which. It returns errPoked when the leg was poked.
-// The session is idle when neither direction moved for IdleTimeout.
+// The session is idle when neither direction moved for IdleTimeout, or from the
+// start for SilenceTimeout.
 func (j *joint) await(from *leg, have int) error {
 	for len(from.unread()) <= have {
 		before := j.progress.Load()
-		from.SetReadDeadline(time.Now().Add(j.e.cfg.IdleTimeout))
+		patience, reason := j.e.cfg.IdleTimeout, reasonIdle
+		if j.mute && before == 0 {
+			patience, reason = min(patience, j.e.cfg.SilenceTimeout), reasonNoFlight
+		}
+		from.SetReadDeadline(time.Now().Add(patience))
 		if from.poked.Swap(false) {
 			return errPoked
 		}
@@ -173,7 +178,7 @@ func (j *joint) await(from *leg, have int) error {
 		case from.poked.Swap(false):
 			return errPoked
 		case j.progress.Load() == before:
-			return fail(reasonIdle, nil, 0)
+			return fail(reason, nil, 0)
 		}
 	}
 	return nil

@@ -16,6 +16,7 @@ func (j *joint) tunnel(ctx context.Context) error {
 	if err := j.dial(ctx); err != nil {
 		return err
 	}
+	j.begun()
 	j.s.Outcome = Tunneling
 	j.open()
 	return j.pass(Tunneled)
@@ -37,6 +38,7 @@ func (j *joint) clientFirst(ctx context.Context, proto sniff.Protocol) error {
 	if err := j.dial(ctx); err != nil {
 		return err
 	}
+	j.begun()
 	j.s.Outcome = Passed
 	if services := j.services(); services != nil {
 		return j.serve(ctx, services, Plain, j.client, j.origin)

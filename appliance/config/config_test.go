@@ -95,7 +95,7 @@ func TestFullFile(t *testing.T) {
 			PassphraseFile: "testdata/passphrase", Publish: "127.0.0.1:10080",
 		},
 		Leaf:   Leaf{Lifetime: 12 * time.Hour, Cache: 500, CRL: "http://127.0.0.1:10080"},
-		Client: Client{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, IdleTimeout: 10 * time.Minute},
+		Client: Client{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, SilenceTimeout: 20 * time.Second, IdleTimeout: 10 * time.Minute},
 		Origin: Origin{
 			Roots: []string{"system", "testdata/extra.pem"}, MinTLS: 0x0304, ConnectTimeout: 3 * time.Second,
 			Revocation: Revocation{
@@ -160,7 +160,7 @@ func TestFullFile(t *testing.T) {
 				Connections: 10, Tell: []Telling{TellClientIP, TellUser}, User: UserPlain},
 			{Name: "ips", Kind: Inline, Timeout: 2 * time.Second, OnFailure: FailOpen, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7},
 		},
-		Limits: Limits{Sessions: 10, Memory: 512 << 20, Overload: TunnelOverload},
+		Limits: Limits{Sessions: 10, Memory: 512 << 20, Pending: 200, Overload: TunnelOverload},
 	}
 	if diff := cmp.Diff(want, got, comparePlain); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)

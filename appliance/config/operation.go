@@ -31,6 +31,9 @@ type Limits struct {
 	// Memory is what the process may take, in octets. Default 0: what its control
 	// group and the machine have.
 	Memory uint64
+	// Pending is how many sessions a client address may have that have not begun: its
+	// handshake is not complete, or nothing was said. Default 0: no limit.
+	Pending int
 	// Overload is what happens to sessions for which there is no room. Default
 	// refuse.
 	Overload Overload
@@ -83,6 +86,7 @@ func (r *reader) limits(n *node, l Limits) Limits {
 	if l.Memory > 0 && l.Memory < 64<<20 {
 		r.fail(t.place("memory"), "memory: want at least 64MiB, or 0 for what there is")
 	}
+	l.Pending = value(t, "pending", l.Pending, intNumber(0, 10_000_000))
 	l.Overload = value(t, "overload", l.Overload, oneOf(RefuseOverload, TunnelOverload))
 	t.close()
 	return l

@@ -49,16 +49,19 @@ type Client struct {
 	// MinTLS is the lowest version offered to clients: tls.VersionTLS12, the
 	// default, or tls.VersionTLS13.
 	MinTLS uint16
-	// HandshakeTimeout bounds the client's handshake, first octet included.
-	// Default 10s.
+	// HandshakeTimeout bounds the client's handshake, from the first octet of its
+	// hello to the end of that, and then what follows. Default 10s.
 	HandshakeTimeout time.Duration
+	// SilenceTimeout ends a session in which neither end has said anything. Default
+	// 1m.
+	SilenceTimeout time.Duration
 	// IdleTimeout ends a session in which nothing moves. Default 1h.
 	IdleTimeout time.Duration
 	// Resumption lets clients resume their sessions with an origin. Default true.
 	Resumption bool
 }
 
-var defaultClient = Client{MinTLS: tls.VersionTLS12, HandshakeTimeout: 10 * time.Second, IdleTimeout: time.Hour, Resumption: true}
+var defaultClient = Client{MinTLS: tls.VersionTLS12, HandshakeTimeout: 10 * time.Second, SilenceTimeout: time.Minute, IdleTimeout: time.Hour, Resumption: true}
 
 // InvalidAction is what happens to a session whose origin fails verification.
 type InvalidAction string
@@ -208,6 +211,7 @@ func (r *reader) client(n *node, c Client) Client {
 	t := r.table(n, "client")
 	c.MinTLS = value(t, "min_tls", c.MinTLS, parseTLSVersion)
 	c.HandshakeTimeout = value(t, "handshake_timeout", c.HandshakeTimeout, duration(time.Second, 10*time.Minute))
+	c.SilenceTimeout = value(t, "silence_timeout", c.SilenceTimeout, duration(time.Second, 30*24*time.Hour))
 	c.IdleTimeout = value(t, "idle_timeout", c.IdleTimeout, duration(time.Second, 30*24*time.Hour))
 	c.Resumption = value(t, "resumption", c.Resumption, parseBool)
 	t.close()

@@ -1,0 +1,50 @@
+package decrypt
+
+import (
+	"net/netip"
+	"sync"
+)
+
+// pending counts the sessions that have not come to say anything yet, by client.
+// The zero value counts none. Safe for concurrent use.
+type pending struct {
+	mu sync.Mutex
+	by map[netip.Addr]int // no zeroes; as many entries as there are such sessions at most
+}
+
+// take counts one more, unless the client has as many as it may.
+func (p *pending) take(client netip.Addr, limit int) bool {
+	key := clientKey(client)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.by[key] >= limit {
+		return false
+	}
+	if p.by == nil {
+		p.by = make(map[netip.Addr]int)
+	}
+	p.by[key]++
+	return true
+}
+
+// release takes back what take has counted.
+func (p *pending) release(client netip.Addr) {
+	key := clientKey(client)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.by[key]--; p.by[key] <= 0 {
+		delete(p.by, key)
+	}
+}
+
+// clientKey is what stands for a client: its address, of IPv6 the network of 64
+// bits, in which a client chooses its addresses as it likes (RFC 8981).
+func clientKey(a netip.Addr) netip.Addr {
+	a = a.Unmap().WithZone("")
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}
