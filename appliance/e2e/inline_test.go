@@ -18,7 +18,6 @@ type device struct {
 	scene *scene
 }
 
-
 func newDevice(c *scene) *device {
 	c.Helper()
 	ns, err := c.Lab.Namespace("device")
