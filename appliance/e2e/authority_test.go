@@ -41,7 +41,7 @@ func ready(t *testing.T, dir string, more ...string) (log string, ok bool) {
 		t.Fatal(err)
 	}
 	said := &transcript{}
-	cmd := exec.CommandContext(t.Context(), binary, "run", "-c", config)
+	cmd := exec.CommandContext(t.Context(), quick(t), "run", "-c", config)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
 	cmd.Env = []string{"HOME=" + dir, "GORACE=atexit_sleep_ms=0"}
 	if err := cmd.Start(); err != nil {

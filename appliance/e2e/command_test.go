@@ -19,7 +19,7 @@ import (
 // clearspan runs the program, which needs no network for this.
 func clearspan(t *testing.T, dir string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd := exec.CommandContext(t.Context(), quick(t), args...)
 	var out, errs bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs
 	cmd.Env = []string{"HOME=" + dir, "GORACE=atexit_sleep_ms=0"} // the race detector would wait a second at the end
@@ -185,4 +185,15 @@ func TestFeedCheck(t *testing.T) {
 			}
 		})
 	}
+}
+
+// quick is the appliance without the race detector, for commands that encrypt keys:
+// scrypt takes minutes with it.
+func quick(t *testing.T) string {
+	t.Helper()
+	program, err := plainBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
 }
