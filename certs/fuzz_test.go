@@ -34,8 +34,9 @@ func FuzzAuthority(f *testing.F) {
 			wantNoKey(t, err.Error(), key)
 			return
 		}
-		if forger, err := NewForger(ForgerConfig{Trusted: a}); err == nil {
-			forger.Forge(t.Context(), nil, testHost, true, true)
+		// It signs, without the keys of leaves, which take long to make.
+		if list, err := NewRevocationList(a, nil); err == nil && list == nil {
+			t.Fatal("neither list nor error")
 		}
 	})
 }

@@ -87,11 +87,11 @@ func TestCertificateGoesBad(t *testing.T) {
 		later time.Duration
 		want  Reason
 	}{
-		{"ends", func(p *pki, _ *responder) *node { return p.leaf(t, valid(-day, time.Minute)) }, 2 * time.Minute, Expired},
+		{"ends", func(p *pki, _ *responder) *node { return p.leaf(t, valid(-day, day)) }, 2 * day, Expired},
 		{"intermediate ends", func(p *pki, _ *responder) *node {
-			p.inter = issue(t, p.root, ecKey(t), asCA("Short-lived Intermediate"), valid(-day, time.Minute))
+			p.inter = issue(t, p.root, ecKey(t), asCA("Short-lived Intermediate"), valid(-day, day))
 			return p.leaf(t)
-		}, 2 * time.Minute, Expired},
+		}, 2 * day, Expired},
 		{"is revoked by a list", func(p *pki, r *responder) *node { return p.leaf(t, pointsTo(r.URL+"/crl")) }, 5 * time.Hour, Revoked},
 		{"is revoked by a responder", func(p *pki, r *responder) *node { return p.leaf(t, asksAt(r.URL+"/ocsp")) }, 5 * time.Hour, Revoked},
 	} {

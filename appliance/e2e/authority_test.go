@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"encoding/pem"
 	"os"
 	"os/exec"
@@ -218,5 +219,46 @@ PATH=/nonexistent; export PATH
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
+	}
+}
+
+// TestInstallations: each installation makes keys of its own, and starts with none
+// that others may read.
+func TestInstallations(t *testing.T) {
+	seen := make(map[string]string)
+	var dirs []string
+	for range 2 {
+		dir := t.TempDir()
+		dirs = append(dirs, dir)
+		if log, ok := ready(t, dir); !ok {
+			t.Fatal(log)
+		}
+		for _, name := range []string{"ca", "untrusted"} {
+			pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "authority", name+".crt"), filepath.Join(dir, "authority", name+".key"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for kind, octets := range map[string][]byte{"key": pair.Leaf.RawSubjectPublicKeyInfo, "serial number": pair.Leaf.SerialNumber.Bytes()} {
+				if before, ok := seen[kind+string(octets)]; ok {
+					t.Errorf("%s in %s has the %s of %s", name, dir, kind, before)
+				}
+				seen[kind+string(octets)] = name + " in " + dir
+			}
+		}
+	}
+	key := filepath.Join(dirs[0], "authority", "ca.key")
+	for _, mode := range []os.FileMode{0o604, 0o640, 0o620} {
+		if err := os.Chmod(key, mode); err != nil {
+			t.Fatal(err)
+		}
+		if log, ok := ready(t, dirs[0]); ok || !strings.Contains(log, key) || !strings.Contains(log, "0600") {
+			t.Errorf("starts with a key of mode %v:\n%s", mode, log)
+		}
+	}
+	if err := os.Chmod(key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if log, ok := ready(t, dirs[0]); !ok {
+		t.Error(log)
 	}
 }
