@@ -92,7 +92,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	var decides decrypt.Policy = table
 	relieves := cfg.Limits.Overload == config.TunnelOverload
 	if relieves {
-		decides = relief{table, a.headroom}
+		decides = relief{table, a.headroom.Level}
 	}
 	page, err := blockpage.Load(cfg.Block.Page)
 	if err != nil {
@@ -115,7 +115,6 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		OnInvalid:            onInvalid(cfg.Origin.OnInvalid),
 		HandshakeReason:      func(err error) string { return string(certs.ReasonOf(err)) },
 		CertificateRequest:   certificateRequest(cfg.Origin.ClientCertificate),
-		ECH:                  echAction(cfg.Policy.ECH),
 		Refusal:              decrypt.Refusal{Reset: reset, Page: page.Serve, HTTPS: cfg.Block.HTTPS},
 		ClientMinVersion:     cfg.Client.MinTLS,
 		FullClientHandshakes: !cfg.Client.Resumption,
@@ -143,16 +142,6 @@ func onInvalid(o config.OnInvalid) func(string) decrypt.Response {
 		}
 		return decrypt.Block
 	}
-}
-
-func echAction(a config.ECHAction) decrypt.ECHAction {
-	switch a {
-	case config.TunnelECH:
-		return decrypt.TunnelECH
-	case config.BlockECH:
-		return decrypt.BlockECH
-	}
-	return decrypt.BumpECH
 }
 
 func certificateRequest(c config.CertificateRequest) decrypt.CertificateRequest {

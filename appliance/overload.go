@@ -59,7 +59,7 @@ const overload = "overload"
 // relief tunnels what would be decrypted while there is no room for that.
 type relief struct {
 	*policy.Table
-	headroom *headroom.Headroom
+	level func() (level headroom.Level, short string)
 }
 
 // Decide implements [decrypt.Policy].
@@ -68,8 +68,9 @@ func (r relief) Decide(f *policy.Facts) policy.Decision {
 	if d.Action != policy.Bump || d.Pending { // it is asked again
 		return d
 	}
-	if level, _ := r.headroom.Level(); level == headroom.Ample {
+	if level, _ := r.level(); level == headroom.Ample {
 		return d
 	}
-	return policy.Decision{Rule: overload, Action: policy.Tunnel, Treatment: d.Treatment}
+	d.Rule, d.Action = overload, policy.Tunnel
+	return d
 }

@@ -69,14 +69,14 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	}
 	j.begun()
 	j.s.Outcome = Bumped
-	if j.s.SNI != "" && (j.s.ALPN == "" || j.s.ALPN == "http/1.1") {
+	if j.s.SNI != "" && (j.s.ALPN == "" || j.s.ALPN == "http/1.1" || j.s.ALPN == "h2") {
 		j.inside = new(inside)
 	}
 	if services := j.services(); services != nil {
-		return j.received(j.serve(ctx, services, Decrypted, j.clientTLS, j.originTLS))
+		return j.received(j.overruled(j.serve(ctx, services, Decrypted, j.clientTLS, j.originTLS)))
 	}
 	j.open()
-	return j.received(j.relay())
+	return j.received(j.overruled(j.relay()))
 }
 
 // upgraded reports whether a dialogue has come before TLS, here or on a control

@@ -1,7 +1,6 @@
 package decrypt
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -9,22 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/clearspan/clearspan/decrypt/clienthello"
-)
-
-// ECHAction is what becomes of a hello that is known to hide another (Encrypted
-// Client Hello, RFC 9849).
-type ECHAction uint8
-
-const (
-	// BumpECH treats it like any hello, by its public name. A client whose ECH is
-	// not accepted by the holder of that name connects again without (RFC 9849,
-	// Section 6.1.6), and is seen.
-	BumpECH ECHAction = iota
-	// TunnelECH passes it unopened.
-	TunnelECH
-	// BlockECH ends the session.
-	BlockECH
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // ECH says what is known of a client's use of Encrypted Client Hello. Most
@@ -80,33 +64,31 @@ func (c *echCache) add(k echKey, now time.Time) {
 	c.entries[k] = now.Add(echLifetime)
 }
 
-func (j *joint) echKey() echKey {
-	return echKey{j.s.Client.Addr().Unmap(), j.s.SNI, j.s.Origin}
-}
-
-// bumpVisible bumps a session unless its hello is known to hide another, and that
-// is to be treated otherwise.
-func (j *joint) bumpVisible(ctx context.Context, hello *clienthello.Hello) error {
-	if !hello.ECH {
-		return j.bump(ctx, hello)
-	}
-	key := j.echKey() // before the origin's address is known better
-	j.s.ClientTLS.ECH = ECHOffered
-	if j.e.ech.known(key, time.Now()) {
-		j.s.ClientTLS.ECH = ECHKnown
-		switch j.e.cfg.ECH {
-		case TunnelECH:
-			return j.tunnel(ctx)
-		case BlockECH:
-			j.s.Outcome = Terminated
-			return fail(reasonECH, nil, alertAccessDenied)
+// hides notes that the hello hides another, or pretends to. What is known of it is
+// looked up once, before the origin's address is known better.
+func (j *joint) hides() {
+	if j.s.ClientTLS.ECH == ECHNone {
+		j.s.ClientTLS.ECH = ECHOffered
+		j.hidden = echKey{j.s.Client.Addr().Unmap(), j.s.SNI, j.s.Origin}
+		if j.e.ech.known(j.hidden, time.Now()) {
+			j.s.ClientTLS.ECH = ECHKnown
 		}
 	}
-	err := j.bump(ctx, hello)
-	if f := (*failure)(nil); errors.As(err, &f) && requiresECH(f.err) {
+	j.s.note(policy.ECH)
+	if j.s.ClientTLS.ECH == ECHKnown {
+		j.s.note(policy.ECHRequired)
+	}
+}
+
+// insists finds out whether a bumped session ended with err because its client
+// insists on hiding, remembers it, and returns err with that reason. A client whose
+// hidden hello is not accepted by the holder of the public name mostly connects
+// again without (RFC 9849, Section 6.1.6), and is seen.
+func (j *joint) insists(err error) error {
+	if f := (*failure)(nil); errors.As(err, &f) && j.s.ClientTLS.ECH != ECHNone && requiresECH(f.err) {
 		f.reason = reasonECH
 		j.s.ClientTLS.ECH = ECHInsisted
-		j.e.ech.add(key, time.Now())
+		j.e.ech.add(j.hidden, time.Now())
 	}
 	return err
 }

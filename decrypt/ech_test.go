@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
@@ -23,19 +24,28 @@ func TestECH(t *testing.T) {
 		c.ServerName, c.EncryptedClientHelloConfigList, c.MinVersion = "hidden.example.test", list, tls.VersionTLS13
 	}
 	for _, tt := range []struct {
-		how     ECHAction
+		name    string
+		actions policy.EventActions
 		outcome Outcome // of the second session
+		rule    string
 		reason  string
 		state   ECH
 	}{
-		{BumpECH, Bumped, "ech-required", ECHInsisted},
-		{TunnelECH, Tunneling, "", ECHKnown},
-		{BlockECH, Terminated, "ech-required", ECHKnown},
+		{"log", nil, Bumped, "default", "ech-required", ECHInsisted},
+		{"bump", policy.EventActions{policy.ECHRequired: policy.Bump}, Bumped, "event:ech-required", "ech-required", ECHInsisted},
+		{"tunnel", policy.EventActions{policy.ECHRequired: policy.Tunnel}, Tunneling, "event:ech-required", "", ECHKnown},
+		{"tunnel what insists, bump what may pretend", policy.EventActions{policy.ECHRequired: policy.Tunnel, policy.ECH: policy.Bump},
+			Tunneling, "event:ech-required", "", ECHKnown},
+		{"terminate", policy.EventActions{policy.ECHRequired: policy.Terminate}, Terminated, "event:ech-required", "policy", ECHKnown},
 	} {
-		t.Run(fmt.Sprint(tt.outcome), func(t *testing.T) {
-			b := newTLSTestbed(t, echo, nil, func(b *testbed) { b.cfg.ECH, b.cfg.Tap = tt.how, nil })
+		t.Run(tt.name, func(t *testing.T) {
+			table, err := rules(t, policy.Bump).WithEvents(tt.actions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := newTLSTestbed(t, echo, nil, func(b *testbed) { b.cfg.Policy, b.cfg.Tap = table, nil })
 			c := b.client(hiding)
-			_, err := c.Write([]byte("x"))
+			_, err = c.Write([]byte("x"))
 			if rejected := (*tls.ECHRejectionError)(nil); !errors.As(err, &rejected) || len(rejected.RetryConfigList) != 0 {
 				t.Errorf("client saw %v", err)
 			}
@@ -51,8 +61,11 @@ func TestECH(t *testing.T) {
 			}
 			c.Close()
 			s := b.session()
-			if s.Outcome != tt.outcome || s.Reason != tt.reason && tt.outcome != Tunneling || s.ClientTLS.ECH != tt.state {
-				t.Errorf("second session %+v", s)
+			if s.Outcome != tt.outcome || s.Reason != tt.reason && tt.outcome != Tunneling || s.ClientTLS.ECH != tt.state || s.Decision.Rule != tt.rule {
+				t.Errorf("second session %v by %q, %s, ECH %v", s.Outcome, s.Decision.Rule, s.Reason, s.ClientTLS.ECH)
+			}
+			if want := tt.state == ECHKnown || tt.outcome == Bumped; s.Events().Has(policy.ECHRequired) != want {
+				t.Errorf("events %v", s.Events().Names())
 			}
 
 			c = b.client(nil) // and without hiding, what browsers do

@@ -81,8 +81,7 @@ type Config struct {
 	// "" if it failed for another reason than trust; nil: always "".
 	HandshakeReason    func(err error) string
 	CertificateRequest CertificateRequest
-	ECH                ECHAction // of hellos known to hide another, where the policy says bump
-	Refusal            Refusal   // what clients of refused sessions are told
+	Refusal            Refusal // what clients of refused sessions are told
 
 	// FullClientHandshakes and FullOriginHandshakes switch off resumption on a leg.
 	// Otherwise a client may resume a session with the same origin, certificates,

@@ -24,7 +24,7 @@ func (j *joint) helloEvents(hello *clienthello.Hello) {
 		j.s.note(policy.NoSNI)
 	}
 	if hello.ECH {
-		j.s.note(policy.ECH)
+		j.hides()
 	}
 	if policy.Differ(j.s.Name, hello.ServerName) {
 		j.s.note(policy.SNIMismatch)
@@ -128,33 +128,53 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 // insideLimit is how much of a request is kept to find its host, in octets.
 const insideLimit = 16 << 10
 
-// inside looks for the host of the first request in a bumped session of HTTP/1.
-// Only the client's direction touches it.
-type inside struct{ head []byte }
+// inside looks for the host of the first request in a bumped session of HTTP.
+// Only the client's direction touches it while the session is relayed.
+type inside struct {
+	head     []byte
+	over     bool             // nothing is looked for any more
+	overrule *policy.Decision // by which the session is to end, nil for none
+}
 
-// look borrows p, which comes next, and returns an error if the session is to end.
+// look takes a look at what the client says inside. It borrows p, which comes next, and returns an error if the session is to end.
 func (j *joint) look(p []byte) error {
 	w := j.inside
+	if w.over {
+		return nil
+	}
 	w.head = append(w.head, p[:min(len(p), insideLimit-len(w.head))]...)
 	proto, more := sniff.Client(w.head)
 	if more && len(w.head) < insideLimit {
 		return nil
 	}
-	if proto != sniff.HTTP {
-		j.inside = nil
+	var host string
+	ok := false
+	switch proto {
+	case sniff.HTTP:
+		host, ok, more = sniff.Host(w.head)
+	case sniff.HTTP2:
+		host, ok, more = sniff.Authority(w.head)
+	}
+	if more && len(w.head) < insideLimit {
 		return nil
 	}
-	host, ok, more := sniff.Host(w.head)
-	if more {
-		return nil
-	}
-	j.inside = nil
+	w.head, w.over = nil, true
 	if !ok || !policy.Differ(j.s.SNI, host) {
 		return nil
 	}
 	j.s.note(policy.SNIMismatch)
 	if d := j.decideAgain(); d.Action == policy.Terminate {
+		w.overrule = &d
 		return fail(reasonMismatch, nil, 0)
 	}
 	return nil
+}
+
+// overruled notes that what was found inside has ended the session, when its relay
+// is over, and returns err.
+func (j *joint) overruled(err error) error {
+	if j.inside != nil && j.inside.overrule != nil {
+		j.s.Decision, j.s.Outcome = *j.inside.overrule, Terminated
+	}
+	return err
 }

@@ -33,6 +33,14 @@ func (d directory) LookupNetIP(ctx context.Context, _, host string) ([]netip.Add
 	}
 }
 
+// http2Request is the beginning of an HTTP/2 connection with a request for host, in
+// literals without indexing (RFC 7541, Section 6.2.2).
+func http2Request(host string) string {
+	block := "\x82\x87\x84\x01" + string(rune(len(host))) + host // GET, https, /, :authority
+	return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" +
+		"\x00\x00" + string(rune(len(block))) + "\x01\x05\x00\x00\x00\x01" + block
+}
+
 func TestEvents(t *testing.T) {
 	here, there := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("192.0.2.1")
 	names := directory{"www.example.test": {there, here}, "else.example.test": {there}, "fail.example.test": {}, "public.example.test": {here}}
@@ -42,6 +50,7 @@ func TestEvents(t *testing.T) {
 		actions policy.EventActions
 		client  func(*tls.Config)
 		origin  func(*tls.Config)
+		alpn    string
 		send    string
 		events  []string
 		outcome Outcome
@@ -75,14 +84,23 @@ func TestEvents(t *testing.T) {
 		{name: "another host inside", send: "GET / HTTP/1.1\r\nHost: bank.test\r\n\r\n", events: []string{"sni-mismatch"}, outcome: Bumped, rule: "default"},
 		{name: "the same host inside", send: "GET / HTTP/1.1\r\nHost: WWW.example.test:8443\r\n\r\n", outcome: Bumped, rule: "default"},
 		{name: "another host inside, terminate", actions: policy.EventActions{policy.SNIMismatch: policy.Terminate}, send: "GET / HTTP/1.1\r\nHost: bank.test\r\n\r\n",
-			events: []string{"sni-mismatch"}, outcome: Bumped, rule: "default", reason: "sni-mismatch"},
+			events: []string{"sni-mismatch"}, outcome: Terminated, rule: "event:sni-mismatch", reason: "sni-mismatch"},
+		{name: "another host inside, HTTP/2", send: http2Request("bank.test"), alpn: "h2", events: []string{"sni-mismatch"}, outcome: Bumped, rule: "default"},
+		{name: "the same host inside, HTTP/2", send: http2Request("www.example.test:8443"), alpn: "h2", outcome: Bumped, rule: "default"},
+		{name: "another host inside, HTTP/2, terminate", actions: policy.EventActions{policy.SNIMismatch: policy.Terminate}, send: http2Request("bank.test"), alpn: "h2",
+			events: []string{"sni-mismatch"}, outcome: Terminated, rule: "event:sni-mismatch", reason: "sni-mismatch"},
 		{name: "no HTTP inside", actions: policy.EventActions{policy.SNIMismatch: policy.Terminate}, send: "EHLO bank.test\r\n", outcome: Bumped, rule: "default"},
 		{name: "ECH", client: func(c *tls.Config) { c.EncryptedClientHelloConfigList = echConfig(t) }, events: []string{"ech"}, outcome: Failed, rule: "default", reason: "client-handshake"},
 		{name: "ECH, terminate", actions: policy.EventActions{policy.ECH: policy.Terminate}, client: func(c *tls.Config) { c.EncryptedClientHelloConfigList = echConfig(t) },
 			events: []string{"ech"}, outcome: Terminated, rule: "event:ech", reason: "policy"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newTLSTestbed(t, echo, tt.origin, func(b *testbed) {
+			b := newTLSTestbed(t, echo, func(cfg *tls.Config) {
+				cfg.NextProtos = []string{"h2", "http/1.1"}
+				if tt.origin != nil {
+					tt.origin(cfg)
+				}
+			}, func(b *testbed) {
 				table, err := rules(t, policy.Bump).WithEvents(tt.actions)
 				if err != nil {
 					t.Fatal(err)
@@ -95,12 +113,15 @@ func TestEvents(t *testing.T) {
 			})
 			c := b.client(func(cfg *tls.Config) {
 				cfg.InsecureSkipVerify = true
+				if tt.alpn != "" {
+					cfg.NextProtos = []string{tt.alpn}
+				}
 				if tt.client != nil {
 					tt.client(cfg)
 				}
 			})
 			err := c.Handshake()
-			if carried := tt.outcome == Bumped || tt.outcome == Tunneling; (err == nil) != carried {
+			if carried := tt.outcome == Bumped || tt.outcome == Tunneling || tt.send != ""; (err == nil) != carried {
 				t.Errorf("client: %v", err)
 			}
 			if tt.send != "" {

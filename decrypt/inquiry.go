@@ -54,6 +54,9 @@ func (j *joint) inquire(ctx context.Context, hello *clienthello.Hello) (policy.A
 	f := j.helloFacts(hello)
 	f.Certificate = cert
 	action := j.decide(f)
+	if j.s.Decision.Learned != "" && upgraded { // it would have come in time before the handshake
+		action, j.s.Decision.Action, j.s.Decision.Learned = policy.Bump, policy.Bump, ""
+	}
 	switch {
 	case action == policy.Bump && (upgraded || slices.Equal(q.offer, j.s.Decision.Treatment.Offer(hello.ALPN))):
 		return action, q.keys.release(j.e.cfg.KeyLog, j.s)

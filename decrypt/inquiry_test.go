@@ -149,16 +149,7 @@ func TestInquiryAfterUpgrade(t *testing.T) {
 				b.cfg.Policy = rules(t, policy.Bump, policy.Rule{Name: "r", Issuer: []string{tt.issuer}, Action: policy.Tunnel})
 			})
 			conn := b.dial()
-			r := bufio.NewReader(conn)
-			for _, say := range []string{"", "EHLO client\r\n", "STARTTLS\r\n"} {
-				io.WriteString(conn, say)
-				for line := "-"; len(line) > 3 && line[3] == '-' || line == "-"; {
-					var err error
-					if line, err = r.ReadString('\n'); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
+			askTLS(t, conn)
 			c := tls.Client(conn, &tls.Config{ServerName: "www.example.test", RootCAs: b.forger.trusted.pool})
 			if err := c.Handshake(); (err == nil) != (tt.reason == "") {
 				t.Errorf("client: %v", err)

@@ -34,6 +34,7 @@ type joint struct {
 	originState          tls.ConnectionState // of the origin's last handshake, as far as it came
 
 	inquiry    *inquiry  // nil: the origin's certificate was not asked for
+	hidden     echKey    // of a hello that hides another, or pretends to
 	inside     *inside   // nil: nothing is looked for in the cleartext
 	stopLookup func()    // may be nil
 	shaken     time.Time // when that of the client was
@@ -160,10 +161,17 @@ func (j *joint) decide(f *policy.Facts) policy.Action {
 	d := j.e.cfg.Policy.Decide(f)
 	if j.parent != nil && d.Rule == policy.Default {
 		d = j.parent.decision
-	} else if d.Action == policy.Bump && f.TLS && !d.Pending { // it is asked again
-		if lesson := j.e.cfg.Learner.Recall(f, d.Treatment); lesson != "" {
-			d.Action, d.Learned = policy.Tunnel, string(lesson)
+	} else if would := d.Would; f.TLS && !d.Pending { // it is asked again
+		action := &d.Action
+		if d.Monitored {
+			action = &would
 		}
+		if *action == policy.Bump {
+			if lesson := j.e.cfg.Learner.Recall(f, d.Treatment); lesson != "" {
+				*action, d.Learned = policy.Tunnel, string(lesson)
+			}
+		}
+		d.Would = would
 	}
 	j.s.Decision, j.asked = d, f
 	return d.Action

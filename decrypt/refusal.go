@@ -88,7 +88,7 @@ func (j *joint) refuse(ctx context.Context, err error) error {
 // notify tells the client, except for an alert, which is sent when the session
 // is closed.
 func (j *joint) notify(ctx context.Context, f *failure) Notice {
-	if j.e.cfg.Refusal.Reset {
+	if j.e.cfg.Refusal.Reset || j.clientTLS != nil {
 		return NoticeReset
 	}
 	timer := time.AfterFunc(2*j.e.cfg.HandshakeTimeout, j.client.abort)
@@ -96,7 +96,7 @@ func (j *joint) notify(ctx context.Context, f *failure) Notice {
 	hello, _, err := clienthello.Parse(j.client.unread())
 	switch page := j.e.cfg.Refusal.Page; {
 	case err == nil && page != nil && j.e.cfg.Refusal.HTTPS && j.progress.Load() == 0: // after STARTTLS nobody reads pages
-		return j.securePage(ctx, hello, (f.reason == reasonPolicy || f.reason == reasonECH) && f.err == nil && j.blameless())
+		return j.securePage(ctx, hello, f.reason == reasonPolicy && f.err == nil && j.blameless())
 	case err == nil:
 		return NoticeAlert
 	case page != nil && (j.s.Protocol == "http" || j.s.Protocol == "http2"):
@@ -122,7 +122,7 @@ func (j *joint) blameless() bool {
 // asked for, and lets it have the page.
 func (j *joint) securePage(ctx context.Context, hello *clienthello.Hello, trusted bool) Notice {
 	protocols, ok := j.pageProtocols(hello)
-	if !ok {
+	if !ok || !sharesCipher(hello, j.e.cfg.ClientMinVersion) {
 		return NoticeAlert
 	}
 	highest := uint16(tls.VersionTLS13)

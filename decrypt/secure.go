@@ -44,7 +44,7 @@ func (j *joint) secure(ctx context.Context) error {
 	case policy.Tunnel:
 		return j.tunnel(ctx)
 	}
-	return j.bumpVisible(ctx, hello)
+	return j.insists(j.bump(ctx, hello))
 }
 
 // helloFacts are the facts with what the hello tells.

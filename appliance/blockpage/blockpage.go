@@ -104,7 +104,7 @@ func factsOf(s *decrypt.Session) Facts {
 	f := Facts{
 		Host:        cmp.Or(s.SNI, s.Host, s.Name),
 		Reason:      s.Reason,
-		Explanation: explain(s.Reason),
+		Explanation: explain(s.Reason, s.Decision.Rule),
 		Policy:      s.Outcome == decrypt.Terminated,
 		Rule:        s.Decision.Rule,
 		Session:     s.ID,

@@ -4,7 +4,6 @@ package blockpage
 var explanations = map[string]string{
 	"policy":              "A rule of this network does not allow this connection.",
 	"name-mismatch-check": "The name that was asked for does not belong to the server that the connection goes to.",
-	"ech-required":        "The name of the site was hidden from this network, which does not allow that.",
 	"client-certificate":  "The server asks for a certificate of yours, which cannot be given through this network.",
 	"expired":             "The server's certificate has expired.",
 	"not-yet-valid":       "The server's certificate is not valid yet.",
@@ -23,7 +22,20 @@ var explanations = map[string]string{
 	"own-authority":       "The server shows a certificate of this network's own inspection authority.",
 }
 
-func explain(reason string) string {
+// events are sentences for users, by the word in the rule's place.
+var events = map[string]string{
+	"event:no-sni":           "The connection does not say which site it is for, which this network does not allow.",
+	"event:sni-mismatch":     "The connection names two different sites, which this network does not allow.",
+	"event:sni-unresolved":   "The name that was asked for does not belong to the server that the connection goes to.",
+	"event:no-shared-cipher": "The server does not speak a version of TLS that this network allows.",
+	"event:ech-required":     "The name of the site was hidden from this network, which does not allow that.",
+	"event:ech":              "The name of the site may have been hidden from this network, which does not allow that.",
+}
+
+func explain(reason, rule string) string {
+	if text, ok := events[rule]; ok && reason == "policy" {
+		return text
+	}
 	if text, ok := explanations[reason]; ok {
 		return text
 	}

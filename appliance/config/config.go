@@ -103,7 +103,7 @@ func defaults(state string) *Config {
 		Leaf:   defaultLeaf,
 		Client: defaultClient,
 		Origin: defaultOrigin(),
-		Policy: Policy{Default: policy.Bump, Mode: Enforce, Learn: defaultLearn, ECH: BumpECH},
+		Policy: Policy{Default: policy.Bump, Mode: Enforce, Learn: defaultLearn},
 		Block:  defaultRefusal,
 		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl"), Facts: true},
 		Admin:  Admin{Listen: "127.0.0.1:8090"},

@@ -110,14 +110,14 @@ func TestFullFile(t *testing.T) {
 			Resolve:           ResolveSNI,
 			ALPNOffer:         []string{"http/1.1"},
 		},
-		Policy: Policy{Default: policy.Terminate, Mode: Monitor, ECH: TunnelECH, Services: []string{"av"},
+		Policy: Policy{Default: policy.Terminate, Mode: Monitor, Services: []string{"av"},
 			Learn: learn.Options{
 				Pinned: learn.Tunnel, PinnedFor: 48 * time.Hour, After: 5, Within: 2 * time.Hour, Scope: learn.Host,
 				ClientCertificate: learn.Alert, ClientCertificateFor: 3 * time.Hour, FailedOrigin: learn.Tunnel, FailedOriginFor: 5 * time.Minute,
 				NarrowOffer: learn.Tunnel, NarrowOfferFor: 7 * time.Minute, Entries: 500, ClientEntries: 20,
 			},
 			Lists:  []List{{"finance", "testdata/finance.txt"}, {"web-mail", "testdata/finance.txt"}},
-			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate}, NoLookup: true, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
+			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate, policy.ECHRequired: policy.Tunnel}, NoLookup: true, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
 				{Name: "mail", Port: []PortRange{{465, 465}}, Action: policy.Bump, Services: []string{"ips", "av"}},
 				{Name: "bare", Port: []PortRange{{993, 993}}, Action: policy.Bump, Services: []string{}},
 				{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},

@@ -13,9 +13,6 @@ import (
 type Policy struct {
 	// Default is the action when no rule matches. Default bump.
 	Default policy.Action
-	// ECH is what becomes of a session to be bumped whose hello hides another, as
-	// its client has shown before. Default bump.
-	ECH ECHAction
 	// Mirror are the mirrors that show a session whose rule does not say. Nil:
 	// all.
 	Mirror *policy.Mirrors
@@ -36,16 +33,6 @@ type Policy struct {
 	// Rules are asked in order; the first that matches decides.
 	Rules []Rule
 }
-
-// ECHAction is what becomes of a hello that hides another (Encrypted Client
-// Hello).
-type ECHAction string
-
-const (
-	BumpECH   ECHAction = "bump"   // by its public name; clients then try without
-	TunnelECH ECHAction = "tunnel" // the session is passed unopened
-	BlockECH  ECHAction = "block"  // the session ends
-)
 
 // Rule gives an action to sessions that meet all of its conditions. A condition
 // is met by any of its values; an absent one always.
@@ -84,7 +71,6 @@ var protocols = []string{
 func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake, services []Service) Policy {
 	t := r.table(n, "policy")
 	p.Default = value(t, "default", p.Default, policy.ParseAction)
-	p.ECH = value(t, "ech", p.ECH, oneOf(BumpECH, TunnelECH, BlockECH))
 	p.Mirror = choice(t, mirrors)
 	p.Services = chain(t, services)
 	p.Mode = value(t, "mode", p.Mode, oneOf(Enforce, Monitor))

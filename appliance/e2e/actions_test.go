@@ -52,11 +52,15 @@ func (o *overheard) said() (read, written []byte) {
 // connect asks the proxy for target by CONNECT.
 func (c *scene) connect(target string) net.Conn {
 	c.Helper()
-	return c.ask(target, http.StatusOK)
+	conn, status := c.ask(target)
+	if status != http.StatusOK {
+		c.Fatalf("CONNECT %s: status %d", target, status)
+	}
+	return conn
 }
 
-// ask asks the proxy for target by CONNECT, and wants an answer of that status.
-func (c *scene) ask(target string, status int) net.Conn {
+// ask is connect for an answer of any status.
+func (c *scene) ask(target string) (net.Conn, int) {
 	c.Helper()
 	conn, err := c.Client.DialContext(c.ctx, "tcp", lab.BoxLANV4+":"+proxyPort)
 	if err != nil {
@@ -67,10 +71,10 @@ func (c *scene) ask(target string, status int) net.Conn {
 	fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", target, target)
 	r := bufio.NewReaderSize(conn, 16) // what is behind the answer comes only when the client has spoken
 	answer, err := http.ReadResponse(r, nil)
-	if err != nil || answer.StatusCode != status || status == http.StatusOK && r.Buffered() > 0 {
+	if err != nil || answer.StatusCode == http.StatusOK && r.Buffered() > 0 {
 		c.Fatalf("CONNECT %s: %v, %v", target, answer, err)
 	}
-	return conn
+	return conn, answer.StatusCode
 }
 
 // origins serves an echo over TLS on the ports, and returns where the connections
@@ -97,6 +101,7 @@ func TestKasperskysTable(t *testing.T) {
 		round
 		foreign
 		terminate
+		named
 	)
 	c := newScene(t, settings{
 		intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
@@ -108,9 +113,10 @@ func TestKasperskysTable(t *testing.T) {
     - {name: bump, port: %d, action: bump}
     - {name: tunnel, port: %d, action: tunnel}
     - {name: check, port: "%d-%d", action: Tunnel with SNI check}
-    - {name: terminate, port: %d, action: terminate}`, bump, tunnel, checked, foreign, terminate),
+    - {name: terminate, port: %d, action: terminate}
+    - {name: allowed, port: %d, host: allowed.example.test, action: tunnel}`, bump, tunnel, checked, foreign, terminate, named),
 	})
-	arrived := c.origins(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}, bump, tunnel, checked, round, foreign, terminate)
+	arrived := c.origins(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}, bump, tunnel, checked, round, foreign, terminate, named)
 	wan, err := lab.StartCapture(c.Box, lab.WANInterface, filepath.Join(c.directory("wan"), "wan.pcap"))
 	if err != nil {
 		t.Fatal(err)
@@ -130,19 +136,11 @@ func TestKasperskysTable(t *testing.T) {
 		{"check, round robin", round, "round.example.test", tls.VersionTLS12, c.pki.Root.Subject.CommonName, []string{"check", "tunnel-check", "tunneled", ""}},
 		{"check, foreign destination, TLS 1.2", foreign, "harmless.example.test", tls.VersionTLS12, "", []string{"check", "tunnel-check", "terminated", "name-mismatch-check"}},
 		{"check, foreign destination, TLS 1.3", foreign, "harmless.example.test", tls.VersionTLS13, "", []string{"check", "tunnel-check", "terminated", "name-mismatch-check"}},
-		{"terminate", terminate, webName, tls.VersionTLS13, "", []string{"terminate", "terminate", "terminated", "policy"}},
+		{"terminate by the name", named, webName, tls.VersionTLS13, "", []string{"default", "terminate", "terminated", "policy"}},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			c := c.in(t)
-			if row.port == terminate { // decided before there is a tunnel
-				conn := c.ask(net.JoinHostPort(lab.OriginV4, strconv.Itoa(row.port)), http.StatusForbidden)
-				want[localPort(conn).client] = row.entry
-				if len(arrived) > 0 {
-					t.Error("a connection reached the origin")
-				}
-				return
-			}
 			conn := &overheard{Conn: c.connect(net.JoinHostPort(lab.OriginV4, strconv.Itoa(row.port)))}
 			want[localPort(conn).client] = row.entry
 			client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: row.sni, MinVersion: row.version, MaxVersion: row.version})
@@ -156,6 +154,9 @@ func TestKasperskysTable(t *testing.T) {
 					heard, _ := (<-arrived).said()
 					if bytes.Contains(heard, hello[11:43]) { // the random of RFC 8446, Section 4.1.2
 						t.Error("the client's hello reached the origin")
+					}
+					if row.port == named {
+						t.Error("a connection reached the origin")
 					}
 				}
 				return
@@ -178,6 +179,12 @@ func TestKasperskysTable(t *testing.T) {
 			}
 		})
 	}
+	// Whom no name could help is told before there is a tunnel.
+	conn, status := c.ask(net.JoinHostPort(lab.OriginV4, strconv.Itoa(terminate)))
+	if want[localPort(conn).client] = []string{"terminate", "terminate", "terminated", "policy"}; status != http.StatusForbidden {
+		t.Errorf("terminate by the port: status %d", status)
+	}
+	conn.Close()
 	if t.Failed() {
 		return
 	}
@@ -185,7 +192,11 @@ func TestKasperskysTable(t *testing.T) {
 	if len(recorded) != 1 || string(recorded[0].Streams[0]) != "bump" || string(recorded[0].Streams[1]) != "bump" {
 		t.Errorf("%d conversations on the mirror, want that of bump", len(recorded))
 	}
-	for _, e := range c.entries() {
+	entries := c.entries()
+	if len(entries) != len(want) {
+		t.Errorf("%d entries, want %d", len(entries), len(want))
+	}
+	for _, e := range entries {
 		if diff := cmp.Diff(want[e.Client.Port()], []string{e.Rule, e.Action, e.Outcome, e.Reason}); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)
 		}
@@ -193,7 +204,7 @@ func TestKasperskysTable(t *testing.T) {
 	if _, err := wan.Stop(); err != nil {
 		t.Error(err)
 	}
-	for port, seen := range map[int]bool{tunnel: true, terminate: false} {
+	for port, seen := range map[int]bool{tunnel: true, terminate: false, named: false} {
 		packets, err := lab.Fields(c.ctx, wan.File, fmt.Sprintf("tcp.port == %d", port), "frame.number")
 		if err != nil || len(packets) > 0 != seen {
 			t.Errorf("port %d: %d packets towards the origin, %v", port, len(packets), err)

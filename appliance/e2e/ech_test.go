@@ -14,7 +14,7 @@ import (
 // that is wanted.
 func TestHiddenHello(t *testing.T) {
 	const hidden = "hidden.example.test"
-	c := newScene(t, settings{policy: "{default: bump, ech: tunnel}"})
+	c := newScene(t, settings{policy: "{default: bump, events: {ech-required: tunnel}}"})
 	secret, err := c.pki.Issue(hidden)
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +39,7 @@ func TestHiddenHello(t *testing.T) {
 	}
 	client.Close()
 	want[port] = [4]string{webName, "bumped", "ech-required", "insisted"}
+	eventually(t, "known to insist", func() bool { return c.metrics()[`clearspan_ech_hellos_total{state="insisted"}`] == 1 })
 
 	client, port = hello(c.ca, nil)
 	c.echoed(client, "in the open")

@@ -163,6 +163,7 @@ func TestEvents(t *testing.T) {
 		{"logged only", "", Events(0).With(SNIMismatch), false, Decision{Rule: "default", Action: Tunnel}},
 		{"first of several", "", Events(0).With(SNIUnresolved).With(NoSNI), false, Decision{Rule: "event:no-sni", Action: Bump}},
 		{"terminate before all", "", Events(0).With(NoSNI).With(ECH), true, Decision{Rule: "event:ech", Action: Terminate}},
+		{"terminate before what is sure", "", Events(0).With(ECH).With(ECHRequired).With(NoSNI), true, Decision{Rule: "event:ech", Action: Terminate}},
 		{"a rule that terminates stays", "evil.test", Events(0).With(NoSNI), true, Decision{Rule: "evil", Action: Terminate}},
 		{"a certificate may still be asked for", "", Events(0).With(NoSNI), true, Decision{Rule: "event:no-sni", Action: Bump, Pending: true}},
 	} {

@@ -20,16 +20,22 @@ const (
 	// NoSharedCipher is a client, or an origin, that has no cipher suite or
 	// version in common with us.
 	NoSharedCipher
-	// ECH is a hello that hides another one, or pretends to (RFC 9849).
+	// ECHRequired is a hello that hides another one in truth: the client has ended
+	// such a session before, because its hidden hello was not read (RFC 9849,
+	// Section 6.1.6).
+	ECHRequired
+	// ECH is a hello that hides another one, or pretends to (RFC 9849, Section 6.2).
 	ECH
 
 	eventCount
 )
 
-var eventNames = [eventCount]string{"no-sni", "sni-mismatch", "sni-unresolved", "no-shared-cipher", "ech"}
+var eventNames = [eventCount]string{"no-sni", "sni-mismatch", "sni-unresolved", "no-shared-cipher", "ech-required", "ech"}
 
 // eventRules are the names of events in place of a rule's.
-var eventRules = [eventCount]string{"event:no-sni", "event:sni-mismatch", "event:sni-unresolved", "event:no-shared-cipher", "event:ech"}
+var eventRules = [eventCount]string{
+	"event:no-sni", "event:sni-mismatch", "event:sni-unresolved", "event:no-shared-cipher", "event:ech-required", "event:ech",
+}
 
 // String returns the word used in configuration, audit entries and metrics.
 func (e Event) String() string {

@@ -1,0 +1,97 @@
+package sniff
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// opening is the beginning of a client's HTTP/2 connection whose first request has
+// the given fields, in blocks of at most size octets.
+func opening(tb testing.TB, size int, padding uint8, fields ...string) []byte {
+	tb.Helper()
+	var block, out bytes.Buffer
+	e := hpack.NewEncoder(&block)
+	for i := 0; i < len(fields); i += 2 {
+		if err := e.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	out.WriteString(http2Preface)
+	f := http2.NewFramer(&out, nil)
+	f.WriteSettings(http2.Setting{ID: http2.SettingMaxFrameSize, Val: 1 << 14})
+	f.WriteWindowUpdate(0, 1<<20)
+	first := block.Next(size)
+	f.WriteHeaders(http2.HeadersFrameParam{
+		StreamID: 1, BlockFragment: first, EndStream: true, EndHeaders: block.Len() == 0, PadLength: padding,
+		Priority: http2.PriorityParam{Weight: 255, Exclusive: padding > 0},
+	})
+	for block.Len() > 0 {
+		p := block.Next(size)
+		f.WriteContinuation(1, block.Len() == 0, p)
+	}
+	return out.Bytes()
+}
+
+func TestAuthority(t *testing.T) {
+	long := strings.Repeat("x", 3000)
+	for _, tt := range []struct {
+		name string
+		in   []byte
+		want string
+		ok   bool
+	}{
+		{"authority", opening(t, 1<<14, 0, ":method", "GET", ":authority", "www.example.test:8443", ":path", "/"), "www.example.test", true},
+		{"padding, priority and many frames", opening(t, 7, 9, ":method", "GET", ":path", "/"+long, "cookie", long, ":authority", "www.example.test"), "www.example.test", true},
+		{"host alone", opening(t, 1<<14, 0, ":method", "GET", "host", "a.test"), "a.test", true},
+		{"both agree", opening(t, 1<<14, 0, ":authority", "a.test", "host", "a.test"), "a.test", true},
+		{"both differ", opening(t, 1<<14, 0, ":authority", "a.test", "host", "b.test"), "", false},
+		{"two authorities", opening(t, 1<<14, 0, ":authority", "a.test", ":authority", "b.test"), "", false},
+		{"none", opening(t, 1<<14, 0, ":method", "GET"), "", false},
+		{"no host", opening(t, 1<<14, 0, ":authority", "a test"), "", false},
+		{"an address", opening(t, 1<<14, 0, ":authority", "[2001:db8::1]:443"), "2001:db8::1", true},
+		{"broken block", append([]byte(http2Preface), 0, 0, 1, 1, 4, 0, 0, 0, 1, 0xff), "", false},
+		{"padding beyond the frame", append([]byte(http2Preface), 0, 0, 1, 1, 4|8, 0, 0, 0, 1, 9), "", false},
+		{"continuation of nothing", append([]byte(http2Preface), 0, 0, 1, 9, 4, 0, 0, 0, 1, 0x82), "", false},
+		{"HTTP/1", []byte("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"), "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			host, ok, more := Authority(tt.in)
+			if host != tt.want || ok != tt.ok || more {
+				t.Errorf("%q, %v, %v", host, ok, more)
+			}
+			if !tt.ok {
+				return
+			}
+			for n := range tt.in {
+				if host, ok, more := Authority(tt.in[:n]); !more && (host != tt.want || !ok) || more && ok {
+					t.Fatalf("of %d octets: %q, %v, %v", n, host, ok, more)
+				}
+			}
+		})
+	}
+	never := append([]byte(http2Preface), bytes.Repeat([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}, hostLimit/frameHeader+1)...)
+	if _, ok, more := Authority(never); ok || more {
+		t.Errorf("waits for a request behind %d octets", len(never))
+	}
+}
+
+func FuzzAuthority(f *testing.F) {
+	f.Add(opening(f, 1<<14, 0, ":method", "GET", ":authority", "a.test"), 40)
+	f.Add(opening(f, 3, 5, ":authority", "a.test", "host", "a.test"), 60)
+	for _, s := range seeds {
+		f.Add([]byte(s), 9)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, cut int) {
+		host, ok, more := Authority(b)
+		if ok == (host == "") || ok && more || more && len(b) >= hostLimit {
+			t.Fatalf("%q, %v, %v after %d octets", host, ok, more, len(b))
+		}
+		if h, ok2, more2 := Authority(b[:max(0, min(cut, len(b)))]); !more2 && (h != host || ok2 != ok) {
+			t.Fatalf("%q, %v after %d octets, %q, %v after %d", h, ok2, cut, host, ok, len(b))
+		}
+	})
+}
