@@ -14,6 +14,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/collector"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/headroom"
@@ -41,6 +42,7 @@ type Appliance struct {
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published
 	headroom  *headroom.Headroom
+	collector *collector.Pacer
 	limiter   *intake.Limiter
 	intakes   []intake.Intake
 	wires     []*wire.Intake // of these
@@ -210,6 +212,9 @@ func (a *Appliance) Close() error {
 		}
 		if a.audit != nil {
 			errs = append(errs, a.audit.Close())
+		}
+		if a.collector != nil {
+			a.collector.Stop()
 		}
 	})
 	return errors.Join(errs...)

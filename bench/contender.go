@@ -43,6 +43,7 @@ func (c *contender) cache(worker int) tls.ClientSessionCache {
 // Names in the report. Ratios refer to them.
 const (
 	ours         = "clearspan"
+	oursAgainst  = "other clearspan"
 	oursMirror   = "clearspan + mirror port"
 	oursFiles    = "clearspan + pcapng"
 	oursWire     = "clearspan wire"
@@ -68,18 +69,19 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 		program string
 		begin   start
 	}{
-		{contender{name: ours, forges: true}, b.Binary, b.clearspan("")},
+		{contender{name: ours, forges: true}, b.Binary, b.clearspan(b.Binary, "")},
+		{contender{name: oursAgainst, forges: true}, b.Against, b.clearspan(b.Against, "")},
 		{contender{name: haproxy, peer: true}, "haproxy", b.haproxy(false)},
-		{contender{name: oursMirror, forges: true}, b.Binary, b.clearspan("mirror:\n  - {name: recorder, kind: interface, interface: " + lab.MirrorInterface + "}\n")},
+		{contender{name: oursMirror, forges: true}, b.Binary, b.clearspan(b.Binary, "mirror:\n  - {name: recorder, kind: interface, interface: " + lab.MirrorInterface + "}\n")},
 		{contender{name: splitMirror, peer: true, forges: true}, "sslsplit", b.sslsplit(true)},
-		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan("mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
+		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan(b.Binary, "mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
 		{contender{name: split, peer: true, forges: true}, "sslsplit", b.sslsplit(false)},
 		{contender{name: haproxyTick, peer: true, tickets: true}, "haproxy", b.haproxy(true)},
 		{contender{name: squid, peer: true, forges: true, target: target}, "/usr/lib/squid/security_file_certgen", b.squid},
 		{contender{name: mitmproxy, peer: true, forges: true, slow: true}, "mitmdump", b.mitmproxy},
 		{contender{name: floor, peer: true}, b.Binary, b.floor},
 	} {
-		if !b.takes(p.name) {
+		if !b.takes(p.name) || p.program == "" {
 			continue
 		}
 		if _, err := exec.LookPath(p.program); err != nil {
@@ -104,16 +106,17 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 	return list, skipped, nil
 }
 
-// clearspan returns what starts ours with the mirrors given as YAML.
-func (b *bed) clearspan(mirrors string) start {
+// clearspan returns what starts one of ours with the mirrors, or whatever else,
+// given as YAML.
+func (b *bed) clearspan(binary, more string) start {
 	return func(_ context.Context, dir string, port int) (int, error) {
 		yaml := fmt.Sprintf(`state: state
 intake:
   - {name: fixed, mode: static, listen: "%s:%d", origin: "%s:443"}
 origin: {roots: [%q]}
 admin: {listen: "off"}
-%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, mirrors)
-		a, err := lab.StartAppliance(b.gateway.Box, dir, b.Binary, yaml)
+%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, more)
+		a, err := lab.StartAppliance(b.gateway.Box, dir, binary, yaml)
 		if err != nil {
 			return 0, err
 		}
