@@ -14,6 +14,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/collector"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/headroom"
@@ -44,6 +45,7 @@ type Appliance struct {
 	headroom  *headroom.Headroom
 	chain     *service.Chain
 	closers   []func() error // of services
+	collector *collector.Pacer
 	limiter   *intake.Limiter
 	intakes   []intake.Intake
 	wires     []*wire.Intake // of these
@@ -219,6 +221,9 @@ func (a *Appliance) Close() error {
 		}
 		if a.audit != nil {
 			errs = append(errs, a.audit.Close())
+		}
+		if a.collector != nil {
+			a.collector.Stop()
 		}
 	})
 	return errors.Join(errs...)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime/debug"
 
+	"github.com/clearspan/clearspan/appliance/collector"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/headroom"
 	"github.com/clearspan/clearspan/appliance/intake"
@@ -23,6 +24,7 @@ func (a *Appliance) openHeadroom(limits config.Limits) (err error) {
 		debug.SetMemoryLimit(goal)
 	}
 	decrypt.LimitBuffers(a.headroom.Buffers())
+	a.collector = collector.Start(a.headroom.Floor())
 	limit, whose := a.headroom.Limit()
 	a.log.Info("memory limit", "octets", limit, "of", whose, "overload", string(limits.Overload))
 	return nil

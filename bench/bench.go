@@ -28,6 +28,7 @@ import (
 // Options describes a run.
 type Options struct {
 	Binary    string    // the clearspan under test
+	Against   string    // another clearspan, to compare with; may be empty
 	Version   string    // of it, for the report
 	Out       io.Writer // progress and the tables
 	Results   string    // directory for the JSON file; "" writes none

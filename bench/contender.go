@@ -43,6 +43,7 @@ func (c *contender) cache(worker int) tls.ClientSessionCache {
 // Names in the report. Ratios refer to them.
 const (
 	ours         = "clearspan"
+	oursAgainst  = "other clearspan"
 	oursMirror   = "clearspan + mirror port"
 	oursFiles    = "clearspan + pcapng"
 	oursWire     = "clearspan wire"
@@ -74,21 +75,22 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 		program string
 		begin   start
 	}{
-		{contender{name: ours, forges: true}, b.Binary, b.clearspan("")},
+		{contender{name: ours, forges: true}, b.Binary, b.clearspan(b.Binary, "")},
+		{contender{name: oursAgainst, forges: true}, b.Against, b.clearspan(b.Against, "")},
 		{contender{name: haproxy, peer: true}, "haproxy", b.haproxy(false)},
-		{contender{name: oursMirror, forges: true}, b.Binary, b.clearspan("mirror:\n  - {name: recorder, kind: interface, interface: " + lab.MirrorInterface + "}\n")},
+		{contender{name: oursMirror, forges: true}, b.Binary, b.clearspan(b.Binary, "mirror:\n  - {name: recorder, kind: interface, interface: "+lab.MirrorInterface+"}\n")},
 		{contender{name: splitMirror, peer: true, forges: true}, "sslsplit", b.sslsplit(true)},
-		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan("mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
+		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan(b.Binary, "mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
 		{contender{name: split, peer: true, forges: true}, "sslsplit", b.sslsplit(false)},
-		{contender{name: oursTick, forges: true, tickets: true}, b.Binary, b.clearspan(withTickets)},
+		{contender{name: oursTick, forges: true, tickets: true}, b.Binary, b.clearspan(b.Binary, withTickets)},
 		{contender{name: haproxyTick, peer: true, tickets: true}, "haproxy", b.haproxy(true)},
 		{contender{name: squid, peer: true, forges: true, target: target}, "/usr/lib/squid/security_file_certgen", b.squid("")},
 		{contender{name: mitmproxy, peer: true, forges: true, slow: true}, "mitmdump", b.mitmproxy},
-		{contender{name: oursICAP, forges: true}, "c-icap", b.clearspan(icapYAML)},
+		{contender{name: oursICAP, forges: true}, "c-icap", b.clearspan(b.Binary, icapYAML)},
 		{contender{name: squidICAP, peer: true, forges: true, target: target}, "c-icap", b.squid(icapSquid)},
 		{contender{name: floor, peer: true}, b.Binary, b.floor},
 	} {
-		if !b.takes(p.name) {
+		if !b.takes(p.name) || p.program == "" {
 			continue
 		}
 		if _, err := exec.LookPath(p.program); err != nil {
@@ -116,9 +118,9 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 // withTickets has [bed.clearspan] resume sessions on both legs.
 const withTickets = "client: {resumption: true}\n"
 
-// clearspan returns what starts ours, with more of its configuration as YAML. Unless
-// that asks for tickets no session is resumed on either leg.
-func (b *bed) clearspan(more string) start {
+// clearspan returns what starts one of ours, with more of its configuration as
+// YAML. Unless that asks for tickets no session is resumed on either leg.
+func (b *bed) clearspan(binary, more string) start {
 	return func(_ context.Context, dir string, port int) (int, error) {
 		resumption := more == withTickets
 		if !resumption {
@@ -130,7 +132,7 @@ intake:
 origin: {roots: [%q], resumption: %t}
 admin: {listen: "off"}
 %s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, resumption, more)
-		a, err := lab.StartAppliance(b.gateway.Box, dir, b.Binary, yaml)
+		a, err := lab.StartAppliance(b.gateway.Box, dir, binary, yaml)
 		if err != nil {
 			return 0, err
 		}

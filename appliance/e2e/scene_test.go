@@ -114,6 +114,7 @@ type settings struct {
 	gaps   bool             // octets are lost on the mirror port on purpose: gaps are no fault
 	blind  bool             // nobody keeps what is on the mirror port, and there are no capture files
 	full   string           // of the mirror port; default: block
+	lasts  time.Duration    // how much longer than usual the test may take
 
 	network func(*netlab.Lab) (*lab.Gateway, error) // nil: lab.NewGateway
 	prepare func(*scene)                            // called before the appliance starts; may be nil
@@ -127,7 +128,7 @@ const everyPort = `{name: gateway, mode: tproxy, listen: ":8099", from: [` + lab
 func newScene(t *testing.T, s settings) *scene {
 	t.Helper()
 	network := netlab.ForTest(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(2+rounds())*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(2+rounds())*time.Minute+s.lasts)
 	t.Cleanup(cancel)
 	c := &scene{T: t, ctx: ctx, gaps: s.gaps, blind: s.blind, finish: s.finish}
 	var err error

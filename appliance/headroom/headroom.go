@@ -24,6 +24,9 @@ const (
 	// Of the octets between nothing and goal, the part that large buffers may
 	// take.
 	bufferShare = 3
+
+	// The floor of the heap: from which limit on, which part of that, and the most.
+	floorFrom, floorShare, mostFloor = 512 << 20, 8, 128 << 20
 )
 
 // Level is how much is left.
@@ -101,6 +104,16 @@ func (h *Headroom) Limit() (octets uint64, whose string) {
 func (h *Headroom) Goal() uint64 {
 	limit, _ := h.Limit()
 	return limit / 100 * goal
+}
+
+// Floor is the heap, in octets, below which collecting garbage gains nothing; 0
+// where memory is too short for that.
+func (h *Headroom) Floor() uint64 {
+	limit, _ := h.Limit()
+	if limit < floorFrom {
+		return 0
+	}
+	return min(limit/floorShare, mostFloor)
 }
 
 // Buffers is what large buffers may take together, in octets.

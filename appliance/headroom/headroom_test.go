@@ -78,6 +78,14 @@ func TestYoungSessionsCount(t *testing.T) {
 	})
 }
 
+func TestFloor(t *testing.T) {
+	for limit, want := range map[uint64]uint64{64 * mib: 0, 511 * mib: 0, 512 * mib: 64 * mib, 1024 * mib: 128 * mib, 1 << 40: 128 * mib} {
+		if got := of(limit, new(uint64)).Floor(); got != want {
+			t.Errorf("limit %d MiB: floor %d MiB, want %d", limit/mib, got/mib, want/mib)
+		}
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	h, err := New(Config{Memory: 1 << 40})
 	if err != nil {

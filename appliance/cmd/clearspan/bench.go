@@ -52,6 +52,7 @@ pair), by every method, without and with tcpdump at the far end.`,
 	f.BoolVar(&o.Quick, "quick", false, "a fraction of the work")
 	f.StringSliceVar(&o.Workloads, "workloads", nil, "`NAMES` of the workloads, by comma, of "+strings.Join(bench.Workloads(), ", ")+"; default all")
 	f.StringSliceVar(&o.Only, "only", nil, "`NAMES` of the programs that take part, as in the table, by comma")
+	f.StringVar(&o.Against, "against", "", "`FILE` of another clearspan that takes part, to see what a change did")
 	f.BoolVar(&emission, "emission", false, "measure the methods of mirror ports instead")
 	f.StringVar(&o.Results, "results", "", "`DIR` for the figures as JSON")
 	cmd.AddCommand(&cobra.Command{
