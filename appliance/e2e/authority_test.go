@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -50,17 +51,18 @@ func ready(t *testing.T, dir string, more ...string) (log string, ok bool) {
 	}
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
-	ended := false
-	eventually(t, "ready or ended", func() bool {
+	// A passphrase takes its time, many times that with the race detector.
+	for end := time.Now().Add(2 * time.Minute); !strings.Contains(said.String(), `"msg":"ready"`); {
 		select {
 		case <-done:
-			ended = true
-		default:
+			return said.String(), false
+		case <-time.After(10 * time.Millisecond):
 		}
-		return ended || strings.Contains(said.String(), `"msg":"ready"`)
-	})
-	if ended {
-		return said.String(), false
+		if time.Now().After(end) {
+			cmd.Process.Kill()
+			<-done
+			t.Fatalf("neither ready nor ended:\n%s", said)
+		}
 	}
 	cmd.Process.Signal(os.Interrupt)
 	if err := <-done; err != nil {
