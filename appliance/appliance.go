@@ -18,6 +18,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/headroom"
 	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/appliance/intake/nameserver"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/appliance/publish"
 	"github.com/clearspan/clearspan/certs"
@@ -43,7 +44,8 @@ type Appliance struct {
 	headroom  *headroom.Headroom
 	limiter   *intake.Limiter
 	intakes   []intake.Intake
-	wires     []*wire.Intake // of these
+	wires     []*wire.Intake       // of these
+	names     []*nameserver.Server // of the intakes, too
 	own       guard
 
 	engine  atomic.Pointer[generation]

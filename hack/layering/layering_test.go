@@ -74,6 +74,17 @@ var bans = []ban{
 		reason: "an intake hands connections over; it knows neither the configuration file nor what becomes of them",
 	},
 	{
+		from:   "appliance/intake/nameserver",
+		to:     []string{module},
+		reason: "leaf package; it forwards queries and comes near no session",
+	},
+	{
+		from:   "appliance",
+		to:     []string{"github.com/miekg/dns"},
+		except: []string{"appliance/intake/nameserver"},
+		reason: "one package knows the DNS library",
+	},
+	{
 		from:   "appliance/publish",
 		to:     []string{module + "/mirror", module + "/decrypt", module + "/appliance/config", module + "/appliance/intake", module + "/appliance/admin"},
 		reason: "everybody may read the page: it reaches nothing but certificates",
