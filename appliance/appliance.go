@@ -19,6 +19,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/headroom"
 	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/appliance/intake/nameserver"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/appliance/publish"
 	"github.com/clearspan/clearspan/appliance/service"
@@ -48,7 +49,8 @@ type Appliance struct {
 	collector *collector.Pacer
 	limiter   *intake.Limiter
 	intakes   []intake.Intake
-	wires     []*wire.Intake // of these
+	wires     []*wire.Intake       // of these
+	names     []*nameserver.Server // of the intakes, too
 	own       guard
 
 	engine  atomic.Pointer[generation]

@@ -64,6 +64,8 @@ func (a *Appliance) openIntake(c config.Intake) (intake.Intake, error) {
 		return openRedirect(c, o)
 	case config.Wire:
 		return a.openWire(c, o)
+	case config.DNS:
+		return a.openNames(c)
 	}
 	return nil, fmt.Errorf("mode %s is not available in this version", c.Mode)
 }

@@ -16,7 +16,7 @@ import (
 // openHeadroom finds out what the process may take, and has the Go runtime and the
 // engines keep to it.
 func (a *Appliance) openHeadroom(limits config.Limits) (err error) {
-	if a.headroom, err = headroom.New(headroom.Config{Memory: limits.Memory}); err != nil {
+	if a.headroom, err = headroom.New(headroom.Config{Memory: limits.Memory, Open: func() int { return a.limiter.Open() }}); err != nil {
 		return err
 	}
 	goal := int64(min(a.headroom.Goal(), math.MaxInt64))

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -23,6 +25,17 @@ const (
 	// Wire is a bump in the wire: two interfaces without addresses, between which
 	// everything passes that is not selected.
 	Wire Mode = "wire"
+	// DNS forwards queries and takes out of answers what lets clients hide server
+	// names. No session comes of it.
+	DNS Mode = "dns"
+)
+
+// StripDNS is what answers lose of SVCB and HTTPS records.
+type StripDNS string
+
+const (
+	StripECH    StripDNS = "ech"     // the keys of Encrypted Client Hello
+	StripRecord StripDNS = "records" // all of them
 )
 
 // Takeover is when a wire takes a connection.
@@ -84,6 +97,15 @@ type Intake struct {
 	// only.
 	ProxySend ProxyVersion
 
+	// Upstream are the servers that are asked, in order. DNS only, at least one. The
+	// next three are for DNS only, too.
+	Upstream []netip.AddrPort
+	// Clients are the networks that are answered; nil: those with private, link-local
+	// and loopback addresses.
+	Clients []netip.Prefix
+	Strip   StripDNS      // default ech
+	Timeout time.Duration // for each server. Default 2s
+
 	// From are the interfaces on which connections are taken. TProxy and Redirect
 	// only, at least one.
 	From []string
@@ -124,9 +146,9 @@ func (r *reader) intakes(t *table) []Intake {
 func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	t := r.table(n, "intake")
 	in.Name = unique(t, "intake", names)
-	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire))
+	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire, DNS))
 	// The keys of all modes, so that a key in the wrong place is named as such.
-	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "ports", "legs", "takeover", "down", "quic", "stall")
+	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "ports", "legs", "takeover", "down", "quic", "stall", "upstream", "strip", "timeout")
 	if in.Mode == "" {
 		t.close()
 		return in
@@ -153,6 +175,9 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	} else {
 		t.foreign(mode, "certificate", "key", "certificates")
 	}
+	if in.Mode != DNS {
+		t.foreign(mode, "upstream", "strip", "timeout")
+	}
 	switch in.Mode {
 	case TProxy, Redirect:
 		in.From = values(t, "from", nil, parseInterface)
@@ -160,6 +185,9 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 			t.missing("from", "")
 		}
 		in.Ports = values(t, "ports", nil, parsePorts)
+	case DNS:
+		r.dns(t, &in)
+		t.foreign(mode, "ports")
 	case Wire:
 		in.Ports = values(t, "ports", nil, parsePorts)
 		t.foreign(mode, "from")
@@ -194,6 +222,37 @@ func (r *reader) proxyProtocol(t *table, in *Intake) {
 	in.ProxyFrom = values(p, "from", nil, parsePrefix)
 	in.ProxySend = value(p, "send", "", oneOf(ProxyVersions...))
 	p.close()
+}
+
+// dns reads what only a forwarder of DNS has.
+func (r *reader) dns(t *table, in *Intake) {
+	if host, _, err := net.SplitHostPort(in.Listen); err == nil && host == "" {
+		r.fail(t.place("listen"), "listen: want the address at which clients ask, so that answers come from it")
+	}
+	in.Upstream = values(t, "upstream", nil, parseServer)
+	if !t.has("upstream") {
+		t.missing("upstream", "")
+	}
+	for _, u := range in.Upstream {
+		if u.String() == in.Listen {
+			r.fail(t.place("upstream"), "upstream: %s is this intake itself", u)
+		}
+	}
+	in.Clients = values(t, "from", nil, parsePrefix)
+	in.Strip = value(t, "strip", StripECH, oneOf(StripECH, StripRecord))
+	in.Timeout = value(t, "timeout", 2*time.Second, duration(100*time.Millisecond, 30*time.Second))
+}
+
+// parseServer accepts the address of a name server, with a port or without.
+func parseServer(s string) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.AddrPortFrom(a, 53), nil
+	}
+	a, err := netip.ParseAddrPort(s)
+	if err != nil || a.Port() == 0 {
+		return netip.AddrPort{}, fmt.Errorf("want the address of a name server such as 192.0.2.53 or [2001:db8::53]:53, not %q", s)
+	}
+	return a, nil
 }
 
 // wire reads what only a wire has.

@@ -20,7 +20,7 @@ func TestReaders(t *testing.T) {
 	for _, slow := range []string{"skip", "disconnect"} {
 		t.Run(slow, func(t *testing.T) {
 			const feed = "127.0.0.1:57012"
-			c := newScene(t, settings{mirror: `  - {name: live, kind: pcap-over-ip, listen: "` + feed + `", slow: ` + slow + `}`})
+			c := newScene(t, settings{blind: true, mirror: `  - {name: live, kind: pcap-over-ip, listen: "` + feed + `", slow: ` + slow + `}`})
 			web := c.nginx()
 			page := c.page(web, "page", pageSize)
 			dir := c.directory("reader")

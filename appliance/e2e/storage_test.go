@@ -99,7 +99,7 @@ func TestStorageFull(t *testing.T) {
 // TestStalledReader has a reader of pcap-over-IP that takes nothing.
 func TestStalledReader(t *testing.T) {
 	const feed = "127.0.0.1:57012"
-	c := newScene(t, settings{mirror: `  - {name: live, kind: pcap-over-ip, listen: "` + feed + `"}`})
+	c := newScene(t, settings{blind: true, mirror: `  - {name: live, kind: pcap-over-ip, listen: "` + feed + `"}`})
 	web := c.nginx()
 	page := c.page(web, "page", 24<<20)
 	load := func() (ends, time.Duration) {

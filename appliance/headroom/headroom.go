@@ -13,6 +13,9 @@ const (
 	// youngDescriptors file descriptors while it is spliced.
 	youngMemory      = 128 << 10
 	youngDescriptors = 6
+	// openMemory is by how many octets an open session may grow: the small buffers
+	// in which it holds what a peer does not read.
+	openMemory = 48 << 10
 	// young is for how long a session counts in advance.
 	young = 500 * time.Millisecond
 	slots = 10 // of which young consists
@@ -23,7 +26,7 @@ const (
 
 	// Of the octets between nothing and goal, the part that large buffers may
 	// take.
-	bufferShare = 3
+	bufferShare = 4
 
 	// The floor of the heap: from which limit on, which part of that, and the most.
 	floorFrom, floorShare, mostFloor = 512 << 20, 8, 128 << 20
@@ -43,12 +46,15 @@ type Config struct {
 	// Memory is what the process may take, in octets; 0: what its control group
 	// and the machine have.
 	Memory uint64
+	// Open returns how many sessions are open; nil: none ever are.
+	Open func() int
 }
 
 // Headroom answers whether there is room for a session. It is safe for
 // concurrent use.
 type Headroom struct {
 	gauges []*gauge
+	open   func() int
 
 	began [slots]atomic.Int64 // sessions, by the time they began
 	slot  atomic.Int64        // the present one, counted from the start
@@ -70,7 +76,7 @@ type gauge struct {
 
 // New finds out what limits there are. The error says what could not be read.
 func New(cfg Config) (*Headroom, error) {
-	h := &Headroom{start: time.Now()}
+	h := &Headroom{start: time.Now(), open: cfg.Open}
 	if cfg.Memory > 0 {
 		h.gauges = append(h.gauges, &gauge{name: "process", limit: cfg.Memory, used: processMemory})
 	}
@@ -154,8 +160,12 @@ func (h *Headroom) Level() (level Level, short string) {
 		}
 	}
 	level = h.level
+	growth := uint64(began) * youngMemory
+	if h.open != nil {
+		growth += uint64(max(h.open(), 0)) * openMemory
+	}
 	for _, g := range h.gauges {
-		if l := g.level(g.last.Load() + uint64(began)*youngMemory); l > level {
+		if l := g.level(g.last.Load() + growth); l > level {
 			level = l
 		}
 	}

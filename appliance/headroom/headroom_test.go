@@ -86,6 +86,24 @@ func TestFloor(t *testing.T) {
 	}
 }
 
+// TestOpenSessionsMayGrow: room is kept for what open sessions may take yet.
+func TestOpenSessionsMayGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		used := uint64(10 * mib)
+		h := of(100*mib, &used)
+		open := 0
+		h.open = func() int { return open }
+		for ; open < 100_000; open++ {
+			if level, _ := h.Level(); level != Ample {
+				break
+			}
+		}
+		if want := (65*mib + openMemory - 1) / openMemory; open != want {
+			t.Errorf("%d sessions open, want %d", open, want)
+		}
+	})
+}
+
 func TestConcurrentUse(t *testing.T) {
 	h, err := New(Config{Memory: 1 << 40})
 	if err != nil {

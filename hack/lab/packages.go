@@ -35,6 +35,8 @@ var Packages = []Package{
 	{"slapd", "slapd", "test"},
 	{"ldap-utils", "ldapsearch", "test"},
 	{"prosody", "prosody", "test"},
+	{"nsd", "nsd", "test"},
+	{"bind9-dnsutils", "dig", "test"},
 	{"go-sendxmpp", "go-sendxmpp", "test"},
 	{"vsftpd", "vsftpd", "test"},
 	{"lftp", "lftp", "test"},

@@ -82,6 +82,15 @@ var bans = []ban{
 		from:   "appliance/room",
 		to:     []string{module},
 		reason: "leaf package",
+		from:   "appliance/intake/nameserver",
+		to:     []string{module},
+		reason: "leaf package; it forwards queries and comes near no session",
+	},
+	{
+		from:   "appliance",
+		to:     []string{"github.com/miekg/dns"},
+		except: []string{"appliance/intake/nameserver"},
+		reason: "one package knows the DNS library",
 	},
 	{
 		from:   "appliance/publish",
