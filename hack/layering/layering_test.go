@@ -82,6 +82,8 @@ var bans = []ban{
 		from:   "appliance/room",
 		to:     []string{module},
 		reason: "leaf package",
+	},
+	{
 		from:   "appliance/intake/nameserver",
 		to:     []string{module},
 		reason: "leaf package; it forwards queries and comes near no session",
