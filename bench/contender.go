@@ -72,7 +72,7 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 		{contender{name: ours, forges: true}, b.Binary, b.clearspan(b.Binary, "")},
 		{contender{name: oursAgainst, forges: true}, b.Against, b.clearspan(b.Against, "")},
 		{contender{name: haproxy, peer: true}, "haproxy", b.haproxy(false)},
-		{contender{name: oursMirror, forges: true}, b.Binary, b.clearspan(b.Binary, "mirror:\n  - {name: recorder, kind: interface, interface: " + lab.MirrorInterface + "}\n")},
+		{contender{name: oursMirror, forges: true}, b.Binary, b.clearspan(b.Binary, "mirror:\n  - {name: recorder, kind: interface, interface: "+lab.MirrorInterface+"}\n")},
 		{contender{name: splitMirror, peer: true, forges: true}, "sslsplit", b.sslsplit(true)},
 		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan(b.Binary, "mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
 		{contender{name: split, peer: true, forges: true}, "sslsplit", b.sslsplit(false)},
@@ -106,22 +106,25 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 	return list, skipped, nil
 }
 
-// clearspan returns what starts one of ours with the mirrors, or whatever else,
-// given as YAML.
+// clearspan returns what starts one of ours with more of a configuration, as YAML.
 func (b *bed) clearspan(binary, more string) start {
 	return func(_ context.Context, dir string, port int) (int, error) {
-		yaml := fmt.Sprintf(`state: state
-intake:
-  - {name: fixed, mode: static, listen: "%s:%d", origin: "%s:443"}
-origin: {roots: [%q]}
-admin: {listen: "off"}
-%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, more)
-		a, err := lab.StartAppliance(b.gateway.Box, dir, binary, yaml)
+		a, err := b.appliance(dir, port, binary, more)
 		if err != nil {
 			return 0, err
 		}
 		return a.Pid(), nil
 	}
+}
+
+// appliance starts one of ours in front of the origin.
+func (b *bed) appliance(dir string, port int, binary, more string) (*lab.Appliance, error) {
+	return lab.StartAppliance(b.gateway.Box, dir, binary, fmt.Sprintf(`state: state
+intake:
+  - {name: fixed, mode: static, listen: "%s:%d", origin: "%s:443"}
+origin: {roots: [%q]}
+admin: {listen: "off"}
+%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, more))
 }
 
 // serveBy runs a program on the box until the lab is closed, and waits until it
