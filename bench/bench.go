@@ -90,6 +90,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("build network: %w", err)
 	}
+	// Ports of connections that have ended are not to be wanted: the client's and the
+	// box's own.
+	for _, ns := range []*netlab.Namespace{g.Client, g.Box} {
+		if err := errors.Join(ns.Sysctl("net.ipv4.ip_local_port_range", "10500 64999"), ns.Sysctl("net.ipv4.tcp_tw_reuse", "1")); err != nil {
+			return fmt.Errorf("build network: %w", err)
+		}
+	}
 	b := &bed{Options: o, gateway: g}
 	if err := b.serve(); err != nil {
 		return err
@@ -113,32 +120,68 @@ func Run(ctx context.Context, o Options) (err error) {
 	report.Skipped = skipped
 	for round := range o.Rounds {
 		for _, w := range workloads {
-			if len(o.Workloads) > 0 && !slices.Contains(o.Workloads, w.kind()) || w.once && round > 0 {
+			if !o.has(w) || w.once && round > 0 {
 				continue
 			}
-			for _, c := range contenders {
-				if w.suits != nil && !w.suits(c) {
-					continue
-				}
-				m, err := b.measure(ctx, w, c)
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if err != nil && c.peer {
-					// A peer that fails is a result, too.
-					fmt.Fprintf(o.Out, "round %d  %-10s %-28s failed: %v\n", round+1, w.name, c.name, err)
-					report.fail(w, c.name, err)
-					continue
-				}
-				if err != nil {
-					return fmt.Errorf("measure %s, %s: %w", w.name, c.name, err)
-				}
-				report.add(w, c.name, m)
-				fmt.Fprintf(o.Out, "round %d  %-10s %-28s %s\n", round+1, w.name, c.name, m.line(w))
+			if err := b.round(ctx, round, w, contenders, report); err != nil {
+				return err
 			}
 		}
 	}
 	return report.write(o)
+}
+
+// has tells whether a workload is part of the run.
+func (o Options) has(w workload) bool {
+	if len(o.Workloads) == 0 {
+		return !w.long || !o.Quick
+	}
+	return slices.Contains(o.Workloads, w.kind())
+}
+
+// round takes a workload through the contenders that it is for, once.
+func (b *bed) round(ctx context.Context, round int, w workload, contenders []*contender, report *report) error {
+	if w.variant == nil {
+		return b.through(ctx, round, w, contenders, report)
+	}
+	for name, binary := range map[string]string{ours: b.Binary, oursAgainst: b.Against} {
+		if binary == "" || !b.takes(name) {
+			continue
+		}
+		c, stop, err := b.variant(w, name, binary)
+		if err != nil {
+			return fmt.Errorf("measure %s: %w", w.name, err)
+		}
+		if err := errors.Join(b.through(ctx, round, w, []*contender{c}, report), stop()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// through measures a workload with each of the contenders that it is for.
+func (b *bed) through(ctx context.Context, round int, w workload, contenders []*contender, report *report) error {
+	for _, c := range contenders {
+		if w.suits != nil && !w.suits(c) {
+			continue
+		}
+		m, err := b.measure(ctx, w, c)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil && c.peer {
+			// A peer that fails is a result, too.
+			fmt.Fprintf(b.Out, "round %d  %-10s %-28s failed: %v\n", round+1, w.name, c.name, err)
+			report.fail(w, c.name, err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("measure %s, %s: %w", w.name, c.name, err)
+		}
+		report.add(w, c.name, m)
+		fmt.Fprintf(b.Out, "round %d  %-10s %-28s %s\n", round+1, w.name, c.name, m.line(w))
+	}
+	return nil
 }
 
 func (b *bed) takes(name string) bool { return len(b.Only) == 0 || slices.Contains(b.Only, name) }

@@ -45,7 +45,7 @@ func (c *contender) dial(ctx context.Context, host string, tickets tls.ClientSes
 		conn.Close()
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
-	return &client{secure, bufio.NewReaderSize(secure, 64<<10), host}, nil
+	return &client{secure, bufio.NewReader(secure), host}, nil
 }
 
 // dialMany opens n sessions, eight at a time, and has each make a request. It

@@ -118,26 +118,29 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 // withTickets has [bed.clearspan] resume sessions on both legs.
 const withTickets = "client: {resumption: true}\n"
 
-// clearspan returns what starts one of ours, with more of its configuration as
-// YAML. Unless that asks for tickets no session is resumed on either leg.
+// clearspan returns what starts one of ours with more of a configuration, as YAML.
 func (b *bed) clearspan(binary, more string) start {
 	return func(_ context.Context, dir string, port int) (int, error) {
-		resumption := more == withTickets
-		if !resumption {
-			more = "client: {resumption: false}\n" + more
-		}
-		yaml := fmt.Sprintf(`state: state
-intake:
-  - {name: fixed, mode: static, listen: "%s:%d", origin: "%s:443"}
-origin: {roots: [%q], resumption: %t}
-admin: {listen: "off"}
-%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, resumption, more)
-		a, err := lab.StartAppliance(b.gateway.Box, dir, binary, yaml)
+		a, err := b.appliance(dir, port, binary, more)
 		if err != nil {
 			return 0, err
 		}
 		return a.Pid(), nil
 	}
+}
+
+// appliance starts one of ours in front of the origin.
+func (b *bed) appliance(dir string, port int, binary, more string) (*lab.Appliance, error) {
+	resumption := more == withTickets
+	if !resumption {
+		more = "client: {resumption: false}\n" + more
+	}
+	return lab.StartAppliance(b.gateway.Box, dir, binary, fmt.Sprintf(`state: state
+intake:
+  - {name: fixed, mode: static, listen: "%s:%d", origin: "%s:443"}
+origin: {roots: [%q], resumption: %t}
+admin: {listen: "off"}
+%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, resumption, more))
 }
 
 // serveBy runs a program on the box until the lab is closed, and waits until it

@@ -3,14 +3,18 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // objects are a curve: CPU time per GiB by the size of the objects that make it up,
 // on sessions that stay open.
 func objects() (list []workload) {
-	for _, size := range sizes {
+	for i, size := range sizes {
 		list = append(list, workload{
+			long: i%2 == 1,
 			name: fmt.Sprintf("objects of %d KiB", size>>10), title: "CPU time per GiB by the size of objects, in octets", curve: "objects", x: size,
 			unit: "s/GiB", scale: 1, once: true, cost: cpuSeconds, suits: func(c *contender) bool { return !c.slow && plainly(c) },
 			run: func(ctx context.Context, b *bed, c *contender) (work, error) {
@@ -39,8 +43,9 @@ func objects() (list []workload) {
 // crowds are a curve: CPU time per GiB of large downloads by the number of idle
 // sessions beside them.
 func crowds() (list []workload) {
-	for _, n := range []int{10, 100, 1000, 4000} {
+	for i, n := range []int{10, 100, 1000, 4000} {
 		list = append(list, workload{
+			long: i == 1 || i == 3,
 			name: fmt.Sprintf("beside %d sessions", n), title: "CPU time per GiB by the number of idle sessions beside", curve: "sessions", x: n,
 			unit: "s/GiB", scale: 1, once: true, cost: cpuSeconds, suits: func(c *contender) bool { return !c.peer && plainly(c) || c.name == haproxy },
 			run: func(ctx context.Context, b *bed, c *contender) (work, error) {
@@ -64,4 +69,62 @@ func crowds() (list []workload) {
 		})
 	}
 	return list
+}
+
+// newcomers are a curve: CPU time of a session with a full handshake by the number
+// of idle sessions beside it.
+func newcomers() (list []workload) {
+	for i, n := range []int{10, 1000, fit(8000)} {
+		list = append(list, workload{
+			name: fmt.Sprintf("handshakes beside %d sessions", n), title: "CPU time of a session with a full handshake by the number of idle sessions beside",
+			curve: "newcomers", x: n, unit: "ms/session", scale: 1e3, once: true, long: i > 1, cost: cpuSeconds,
+			suits: func(c *contender) bool { return c.name == ours || c.name == oursAgainst || c.name == haproxy },
+			run: func(ctx context.Context, b *bed, c *contender) (work, error) {
+				if b.Quick && n > 100 {
+					n /= 8
+				}
+				open, err := c.dialMany(ctx, n)
+				defer closeAll(open)
+				if err != nil {
+					return work{}, err
+				}
+				time.Sleep(time.Second)
+				before, err := cpuSeconds(c)
+				if err != nil {
+					return work{}, err
+				}
+				done, err := sessions(1600, full)(ctx, b, c)
+				done.before = before
+				return done, err
+			},
+		})
+	}
+	return list
+}
+
+// idles are a curve: resident memory of an idle session by the number of them.
+func idles() (list []workload) {
+	points := []int{500, fit(10_000), fit(50_000)}
+	for i, n := range points {
+		if slices.Index(points, n) < i {
+			continue // there are no descriptors for more
+		}
+		list = append(list, workload{
+			name: fmt.Sprintf("%d idle sessions", n), title: "resident memory of an idle session by the number of them", curve: "idle", x: n,
+			unit: "KiB/session", scale: 1.0 / 1024, once: true, long: i > 0, cost: memory, settle: rested, run: idle(n),
+			variant: func(*bed, string) (string, error) { return "", nil }, // nothing is kept of earlier work
+		})
+	}
+	return list
+}
+
+// fit returns n, or how many sessions a process may have descriptors for: two for
+// each, and some.
+func fit(n int) int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return n
+	}
+	most := int(min(limit.Max, 1<<20))/2 - 1000
+	return max(10, min(n, most/100*100))
 }

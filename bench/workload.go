@@ -17,8 +17,14 @@ type workload struct {
 	unit  string  // of cost
 	scale float64 // from seconds, or octets, to the unit
 	once  bool    // in the first round only
+	long  bool    // not in a quick run
 	curve string  // of which it is a point; "" if of none
 	x     int     // where on the curve
+
+	// variant returns more of a configuration, as YAML, and rules of the policy; such
+	// a workload goes through an appliance of its own with that. nil: through all
+	// contenders.
+	variant func(b *bed, dir string) (more string, err error)
 
 	suits  func(*contender) bool // nil: every contender takes part
 	cost   func(*contender) (float64, error)
@@ -48,7 +54,7 @@ func Workloads() (names []string) {
 // kind is the name of the curve, or of the workload itself.
 func (w workload) kind() string { return cmp.Or(w.curve, w.name) }
 
-var workloads = slices.Concat(plain, objects(), crowds())
+var workloads = slices.Concat(plain, objects(), crowds(), newcomers(), idles(), rules(), entries(), mirrors())
 
 var plain = []workload{
 	{name: "bulk", title: "large downloads, some at once", unit: "s/GiB", scale: 1, cost: cpuSeconds, run: bulk},
@@ -60,7 +66,7 @@ var plain = []workload{
 	{name: "names", title: "sessions to names that were never seen, a request of 1 KiB each", unit: "ms/session", scale: 1e3,
 		cost: cpuSeconds, suits: func(c *contender) bool { return c.forges && plainly(c) }, settle: sessions(8, full), run: sessions(200, unseen)},
 	{name: "pages", title: "pages: a session with 12 requests of 1 KiB to 512 KiB", unit: "ms/page", scale: 1e3, cost: cpuSeconds, run: pages},
-	{name: "idle", title: "resident memory of an idle session", unit: "KiB/session", scale: 1.0 / 1024, once: true, cost: memory, suits: plainly, run: idle},
+	{name: "idle", title: "resident memory of an idle session", unit: "KiB/session", scale: 1.0 / 1024, once: true, cost: memory, suits: plainly, settle: rested, run: idle(2000)},
 }
 
 // bulk downloads the large object with every client at once. A contender that is
@@ -189,18 +195,39 @@ func pages(ctx context.Context, b *bed, c *contender) (work, error) {
 	return work{units: float64(workers * each), delays: delays}, err
 }
 
-// idle opens sessions, has each make a request, and lets them be.
-func idle(ctx context.Context, b *bed, c *contender) (work, error) {
-	n := b.part(1600)
-	open, err := c.dialMany(ctx, n)
-	defer closeAll(open)
-	if err != nil {
-		return work{}, err
+// idle returns work of n sessions, each of which makes a request and is let be.
+func idle(n int) func(context.Context, *bed, *contender) (work, error) {
+	return func(ctx context.Context, b *bed, c *contender) (work, error) {
+		n := b.part(n)
+		open, err := c.dialMany(ctx, n)
+		defer closeAll(open)
+		if err != nil {
+			return work{}, err
+		}
+		if err := b.rest(ctx); err != nil {
+			return work{}, err
+		}
+		used, err := memory(c)
+		return work{units: float64(n), measured: true, cost: used}, err
 	}
-	time.Sleep(3 * time.Second) // what was needed for the handshakes is given back
-	used, err := memory(c)
-	return work{units: float64(n), measured: true, cost: used}, err
 }
+
+// rest waits until contenders have given back what they needed for work that is
+// done.
+func (b *bed) rest(ctx context.Context) error {
+	rest := 8 * time.Second
+	if b.Quick {
+		rest /= 4
+	}
+	select {
+	case <-time.After(rest):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+// rested is a settle: nothing is done, and for long enough.
+func rested(ctx context.Context, b *bed, _ *contender) (work, error) { return work{}, b.rest(ctx) }
 
 // together runs f n times at once and returns the first error.
 func together(n int, f func(worker int) error) error {

@@ -117,8 +117,8 @@ func (p *Pacer) run() {
 
 // await has collected get a value when the next collection has ended.
 func (p *Pacer) await() {
-	type object struct{ _ *byte } // with a pointer: none that shares its memory with others
-	runtime.AddCleanup(new(object), func(collected chan struct{}) {
+	// An object with a pointer in it: such ones do not share their memory with others.
+	runtime.AddCleanup(new(*byte), func(collected chan struct{}) {
 		select {
 		case collected <- struct{}{}:
 		default:

@@ -93,8 +93,8 @@ func TestSoak(t *testing.T) {
 	}
 	c.quiet(before)
 	m := c.metrics()
-	t.Logf("%v and %v octets relayed, at the end %.0f KiB resident", m[`clearspan_relayed_octets_total{direction="client-to-origin"}`],
-		m[`clearspan_relayed_octets_total{direction="origin-to-client"}`], m[residentMetric]/1024)
+	t.Logf("%v and %v octets relayed, at the end %.0f KiB resident", m[`clearspan_relayed_octets_total{direction="client_to_origin"}`],
+		m[`clearspan_relayed_octets_total{direction="origin_to_client"}`], m[residentMetric]/1024)
 	c.stop()
 	c.balance("files")
 	c.soaked()
@@ -155,7 +155,7 @@ func (c *scene) soakLoad() []soakWork {
 	straight := &tls.Config{RootCAs: c.pool(c.pki.RootFile), ServerName: webName}
 	get := func(config *tls.Config, port int, path string, h2 bool, requests int, size int64) func(context.Context) error {
 		return func(ctx context.Context) error {
-			t := &http.Transport{DialContext: c.Client.DialContext, TLSClientConfig: config.Clone(), ForceAttemptHTTP2: h2}
+			t := &http.Transport{DialContext: c.Client.DialContext, TLSClientConfig: config.Clone(), ForceAttemptHTTP2: h2, DisableCompression: true}
 			defer t.CloseIdleConnections()
 			for range requests {
 				if err := download(ctx, t, fmt.Sprintf("https://%s:%d/%s", lab.OriginV4, port, path), size); err != nil {

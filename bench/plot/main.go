@@ -2,8 +2,8 @@
 //
 //	go run ./bench/plot FIGURES.json [DIRECTORY]
 //
-// It writes cost.svg, objects.svg and sessions.svg, and the same as PNG, to the
-// directory, by default that of the figures. It is a program of its own so that
+// It writes cost.svg and one for each curve, such as objects.svg, and the same as
+// PNG, to the directory, by default that of the figures. It is a program of its own so that
 // the appliance does not carry fonts.
 package main
 
@@ -47,7 +47,10 @@ func draw(file, dir string) ([]string, error) {
 		return nil, fmt.Errorf("read %s: no figures", file)
 	}
 	var files []string
-	for name, make := range map[string]func(run) (drawing, error){"cost": costs, "objects": curve("objects"), "sessions": curve("sessions")} {
+	for name, make := range map[string]func(run) (drawing, error){
+		"cost": costs, "objects": curve("objects"), "sessions": curve("sessions"),
+		"newcomers": curve("newcomers"), "idle": curve("idle"), "rules": curve("rules"), "entries": curve("entries"), "mirrors": curve("mirrors"),
+	} {
 		d, err := make(r)
 		if err != nil {
 			return nil, fmt.Errorf("draw %s: %w", name, err)

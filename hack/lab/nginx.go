@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/clearspan/clearspan/hack/netlab"
 )
 
@@ -67,7 +69,7 @@ func StartNginx(ns *netlab.Namespace, dir string, sites []Site) (*Web, error) {
 			ports = append(ports, s.Port)
 		}
 	}
-	config := strings.NewReplacer("@DIR@", dir, "@SERVERS@", servers.String()).Replace(nginxConfig)
+	config := strings.NewReplacer("@DIR@", dir, "@SERVERS@", servers.String(), "@DESCRIPTORS@", fmt.Sprint(nginxDescriptors())).Replace(nginxConfig)
 	if err := writeFiles(dir, map[string]string{"nginx.conf": config}); err != nil {
 		return nil, err
 	}
@@ -119,6 +121,16 @@ func (s Site) config() string {
 	return b.String()
 }
 
+// nginxDescriptors is how many connections and files nginx may have: as many as
+// there can be, up to what 50,000 sessions take.
+func nginxDescriptors() uint64 {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 1024
+	}
+	return min(limit.Max, 52_000)
+}
+
 // The user stays root: the files belong to the caller and the master is only a
 // test server. Worker and temporary paths all lie in the lab's directory.
 const nginxConfig = `daemon off;
@@ -126,7 +138,8 @@ user root;
 worker_processes 1;
 pid @DIR@/nginx.pid;
 error_log stderr warn;
-events { worker_connections 4096; }
+worker_rlimit_nofile @DESCRIPTORS@;
+events { worker_connections @DESCRIPTORS@; }
 http {
   access_log @DIR@/access.log combined;
   client_body_temp_path @DIR@/tmp/body;
@@ -136,6 +149,7 @@ http {
   scgi_temp_path @DIR@/tmp/scgi;
   client_max_body_size 0;
   keepalive_requests 100000;
+  keepalive_timeout 10m;
   root @DIR@/www;
   default_type application/octet-stream;
   types { text/html html; text/plain txt; application/json json; }

@@ -21,7 +21,8 @@ func benchCommand() *cobra.Command {
 		Long: `Measure what clearspan costs, with and without mirrors, and how long clients
 wait, in a network of namespaces with nginx as origin. HAProxy, SSLsplit, Squid
 and mitmproxy take part if they are installed. Rounds are interleaved; compare
-ratios, not times. --quick does a fraction of the work, in less than two minutes.
+ratios, not times. --quick does a fraction of the work and leaves long curves out,
+in less than two minutes on a quiet machine.
 
 With --emission: measure CPU time per segment shown on a mirror port (a veth
 pair), by every method, without and with tcpdump at the far end.`,
