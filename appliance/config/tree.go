@@ -51,10 +51,7 @@ type pair struct {
 	value *node
 }
 
-// parseTree reads one YAML document. Only plain data passes: anchors, aliases,
-// merge keys, tags and complex keys are refused, so that a value always stands
-// where it is used and a small file cannot grow. It is the only function that
-// calls the YAML library.
+// parseTree reads one YAML document.
 func parseTree(data []byte) (root *node, at place, err error) {
 	if len(data) > maxFile {
 		return nil, top, fmt.Errorf("file is longer than %d MiB", maxFile>>20)
@@ -62,6 +59,19 @@ func parseTree(data []byte) (root *node, at place, err error) {
 	if at, ok := validText(data); !ok {
 		return nil, at, errors.New("file is not UTF-8 text")
 	}
+	if len(data) > wholeLimit {
+		if root, ok := parsePieces(data, pieceSize); ok {
+			return root, top, nil
+		}
+	}
+	return parseWhole(data)
+}
+
+// parseWhole reads one YAML document at once. Only plain data passes: anchors,
+// aliases, merge keys, tags and complex keys are refused, so that a value always
+// stands where it is used and a small file cannot grow. It is the only function that
+// calls the YAML library.
+func parseWhole(data []byte) (root *node, at place, err error) {
 	// The library is not ours, and its input is whatever a file holds.
 	defer func() {
 		if p := recover(); p != nil {
