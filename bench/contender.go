@@ -54,6 +54,8 @@ const (
 	splitMirror  = "SSLsplit -I"
 	squid        = "Squid"
 	mitmproxy    = "mitmproxy"
+	oursParsed   = "clearspan + HTTP parsed"
+	oursInline   = "clearspan + inline"
 	oursICAP     = "clearspan + ICAP"
 	squidICAP    = "Squid + ICAP"
 	floor        = "floor: TCP copy + AES-GCM"
@@ -86,6 +88,8 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 		{contender{name: haproxyTick, peer: true, tickets: true}, "haproxy", b.haproxy(true)},
 		{contender{name: squid, peer: true, forges: true, target: target}, "/usr/lib/squid/security_file_certgen", b.squid("")},
 		{contender{name: mitmproxy, peer: true, forges: true, slow: true}, "mitmdump", b.mitmproxy},
+		{contender{name: oursParsed, forges: true}, b.Binary, b.clearspan(b.Binary, parsedYAML)},
+		{contender{name: oursInline, forges: true}, b.Binary, b.inline},
 		{contender{name: oursICAP, forges: true}, "c-icap", b.clearspan(b.Binary, icapYAML)},
 		{contender{name: squidICAP, peer: true, forges: true, target: target}, "c-icap", b.squid(icapSquid)},
 		{contender{name: floor, peer: true}, b.Binary, b.floor},

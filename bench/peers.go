@@ -85,40 +85,6 @@ func (b *bed) squid(more string) start {
 	return func(_ context.Context, dir string, port int) (int, error) { return b.startSquid(dir, port, more) }
 }
 
-// icap starts an ICAP server that gives messages back, for the contenders that are
-// to show them to one. It is not charged.
-func (b *bed) icap() error {
-	if !b.takes(oursICAP) && !b.takes(squidICAP) {
-		return nil
-	}
-	if _, err := exec.LookPath("c-icap"); err != nil {
-		return err
-	}
-	dir, err := b.gateway.Lab.Dir("icap")
-	if err != nil {
-		return err
-	}
-	_, err = lab.StartICAP(b.gateway.Box, dir, nil)
-	return err
-}
-
-// What has programs show requests and responses to the ICAP server, with a preview
-// that it answers with 204.
-const (
-	icapYAML = `services:
-  - {name: echo, kind: icap, url: "icap://127.0.0.1:1344/echo"}
-policy: {default: bump, services: [echo]}
-`
-	icapSquid = `icap_enable on
-icap_preview_enable on
-icap_preview_size 1024
-icap_service requests reqmod_precache bypass=off icap://127.0.0.1:1344/echo
-icap_service responses respmod_precache bypass=off icap://127.0.0.1:1344/echo
-adaptation_access requests allow all
-adaptation_access responses allow all
-`
-)
-
 func (b *bed) startSquid(dir string, port int, more string) (int, error) {
 	ca, key, err := authority(dir)
 	if err != nil {

@@ -247,4 +247,6 @@ func together(n int, f func(worker int) error) error {
 
 // plainly leaves those out that differ from others by what a workload does not ask
 // for.
-func plainly(c *contender) bool { return !c.tickets && c.name != oursICAP && c.name != squidICAP }
+func plainly(c *contender) bool { return !c.tickets && !serviced[c.name] }
+
+var serviced = map[string]bool{oursParsed: true, oursInline: true, oursICAP: true, squidICAP: true}
