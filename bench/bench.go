@@ -263,7 +263,8 @@ func (b *bed) measure(ctx context.Context, w workload, c *contender) (m measurem
 	if err != nil {
 		return m, err
 	}
-	m.elapsed = time.Since(start)
+	c.worked = time.Now()
+	m.elapsed = c.worked.Sub(start)
 	if !done.measured {
 		time.Sleep(200 * time.Millisecond) // what the program does after the last octet
 		if done.cost, err = w.cost(c); err != nil {

@@ -32,6 +32,7 @@ type contender struct {
 	slow    bool // by so much that it is given less to do
 
 	caches *sync.Map // tls.ClientSessionCache by worker
+	worked time.Time // the end of the last work
 }
 
 // cache returns the tickets that a worker has from this contender.

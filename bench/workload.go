@@ -204,7 +204,8 @@ func idle(n int) func(context.Context, *bed, *contender) (work, error) {
 		if err != nil {
 			return work{}, err
 		}
-		if err := b.rest(ctx); err != nil {
+		c.worked = time.Now()
+		if _, err := rested(ctx, b, c); err != nil {
 			return work{}, err
 		}
 		used, err := memory(c)
@@ -212,22 +213,22 @@ func idle(n int) func(context.Context, *bed, *contender) (work, error) {
 	}
 }
 
-// rest waits until contenders have given back what they needed for work that is
-// done.
-func (b *bed) rest(ctx context.Context) error {
+// rested is a settle: nothing is done, until the contender has given back what it
+// needed for work that is done.
+func rested(ctx context.Context, b *bed, c *contender) (work, error) {
 	rest := 8 * time.Second
-	if b.Quick {
-		rest /= 4
+	switch {
+	case b.Quick && c.peer:
+		rest = time.Second
+	case b.Quick:
+		rest = 4 * time.Second
 	}
 	select {
-	case <-time.After(rest):
+	case <-time.After(time.Until(c.worked.Add(rest))):
 	case <-ctx.Done():
 	}
-	return ctx.Err()
+	return work{}, ctx.Err()
 }
-
-// rested is a settle: nothing is done, and for long enough.
-func rested(ctx context.Context, b *bed, _ *contender) (work, error) { return work{}, b.rest(ctx) }
 
 // together runs f n times at once and returns the first error.
 func together(n int, f func(worker int) error) error {

@@ -24,9 +24,9 @@ const (
 	// sessions are shed, and where not even a tunnel is begun.
 	goal, shed, full = 65, 75, 85
 
-	// Of the octets between nothing and goal, the part that large buffers may
-	// take.
-	bufferShare = 4
+	// Of the octets between nothing and goal, the part that large buffers may take:
+	// sessions may have come up to shed without any, and all want theirs then.
+	bufferShare = 6
 
 	// The floor of the heap: from which limit on, which part of that, and the most.
 	floorFrom, floorShare, mostFloor = 512 << 20, 8, 128 << 20
