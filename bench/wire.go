@@ -21,7 +21,7 @@ func (b *bed) wire() (c *contender, remove func() error, err error) {
 	remove = l.Close
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, remove())
+			err = errors.Join(err, l.Close())
 		}
 	}()
 	w, err := lab.NewInline(l)

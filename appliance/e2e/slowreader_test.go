@@ -31,7 +31,7 @@ func TestSlowReader(t *testing.T) {
 	if rounds() > 1 {
 		length, probes = 30*time.Second, 400
 	}
-	c := newScene(t, settings{blind: true, full: "drop"})
+	c := newScene(t, settings{blind: true, plain: true, full: "drop"})
 	web := c.nginx()
 	c.page(web, "large.bin", size)
 	other := c.page(web, "other.bin", 3<<20)
