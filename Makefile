@@ -62,7 +62,7 @@ fuzz: ## every fuzz target for 20 s
 
 packages: ; @hack/packages.sh test
 packages-demo: ; @hack/packages.sh demo
-packages-bench: ; @hack/packages.sh demo bench
+packages-bench: ; @hack/packages.sh test bench
 
 clean: ## remove what was built
 	rm -rf bin demo-out

@@ -3,6 +3,7 @@ package appliance
 import (
 	"crypto/tls"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/clearspan/clearspan/appliance/config"
@@ -17,6 +18,11 @@ import (
 
 // openServices opens what sessions may be sent through.
 func (a *Appliance) openServices(list []config.Service) error {
+	if os.Geteuid() == 0 { // nobody else has made any
+		if err := inline.Sweep(); err != nil {
+			a.log.Warn("leavings of inline devices not looked for", "err", err)
+		}
+	}
 	var members []service.Member
 	for _, s := range list {
 		m, err := a.openService(s)

@@ -1,12 +1,11 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/clearspan/clearspan/appliance/service/icap"
 )
 
 // Service is a device that may change or block what sessions say. A rule names
@@ -214,24 +213,7 @@ func parsePreview(s string) (int, error) {
 }
 
 // parseICAPURL accepts icap://HOST[:PORT]/SERVICE and icaps.
-func parseICAPURL(s string) (string, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "icap" && u.Scheme != "icaps" || u.Host == "" || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return "", fmt.Errorf("want a URL such as icap://192.0.2.1:1344/avscan, not %q", s)
-	}
-	if port := u.Port(); port != "" {
-		if _, err := parsePort(port); err != nil {
-			return "", err
-		}
-	}
-	switch {
-	case u.User != nil || u.Fragment != "" || u.Hostname() == "":
-		return "", errors.New("URL holds more, or less, than host, port and service")
-	case u.Path == "" || u.Path == "/":
-		return "", errors.New("URL names no service, such as /avscan")
-	}
-	return s, nil
-}
+func parseICAPURL(s string) (string, error) { return s, icap.CheckURL(s) }
 
 // noService stands for an empty list of services.
 const noService = "none"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -17,7 +18,7 @@ import (
 func group(t *testing.T, octets uint64) *lab.MemoryGroup {
 	t.Helper()
 	g, err := lab.NewMemoryGroup("clearspan-test-"+time.Now().Format("150405.000000"), octets)
-	if errors.Is(err, errors.ErrUnsupported) {
+	if errors.Is(err, errors.ErrUnsupported) && os.Getenv("CI") == "" {
 		t.Skipf("no control group to be had: %v", err)
 	}
 	if err != nil {

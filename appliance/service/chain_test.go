@@ -8,7 +8,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -87,8 +90,11 @@ func (e end) Abort()            { e.Close() }
 
 // TestFirstInOrder has the first of two services answer, and be counted.
 func TestFirstInOrder(t *testing.T) {
-	var stats Statistics
-	c, err := NewChain(members(), Options{Observe: stats.Observe})
+	var seen sync.Map // how often each was heard of, by service and word
+	c, err := NewChain(members(), Options{Observe: func(service, word string, _ time.Duration) {
+		n, _ := seen.LoadOrStore(service+" "+word, new(atomic.Int64))
+		n.(*atomic.Int64).Add(1)
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,13 +118,11 @@ func TestFirstInOrder(t *testing.T) {
 		if got := s.Services(); got[names[0]] != web.WordBlocked || len(got) != 1 {
 			t.Errorf("session notes %v", got)
 		}
-		if got := stats.Counts(); len(got) != i+1 {
-			t.Errorf("counts %v", got)
-		}
-	}
-	for _, got := range stats.Counts() {
-		if got.Word != web.WordBlocked || got.Messages != 1 {
-			t.Errorf("counted %v", got)
+		got := make(map[string]int64)
+		seen.Range(func(key, n any) bool { got[key.(string)] = n.(*atomic.Int64).Load(); return true })
+		want := map[string]int64{names[0] + " " + web.WordBlocked: 1, "av " + web.WordBlocked: 1}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("after %d sessions (-want +got):\n%s", i+1, diff)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -19,7 +20,7 @@ func TestNewConditions(t *testing.T) {
 	banks := list(t, "bank.test\n")
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		t.Skip("no time zones on this machine")
+		t.Fatal(err)
 	}
 	work := Period{From: 8 * 60, To: 18 * 60, Days: Days(0).Add(time.Monday).Add(time.Friday), Zone: time.UTC}
 	night := Period{From: 22 * 60, To: 6 * 60, Days: Days(0).Add(time.Saturday), Zone: berlin}

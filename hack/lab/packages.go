@@ -61,7 +61,7 @@ var Packages = []Package{
 	{"c-icap", "c-icap", "test"},
 	{"libc-icap-mod-virus-scan", "", "test"},
 	{"haproxy", "haproxy", "bench"},
-	{"sslsplit", "sslsplit", "bench"},
+	{"sslsplit", "sslsplit", "test"},
 	{"squid-openssl", "squid", "bench"},
 	{"mitmproxy", "mitmdump", "bench"},
 }

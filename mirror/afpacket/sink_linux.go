@@ -14,6 +14,7 @@ import (
 
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/internal/link"
+	"github.com/clearspan/clearspan/mirror/internal/totals"
 )
 
 // Full says what Send does while the interface's transmit queue is full.
@@ -73,7 +74,7 @@ type Sink struct {
 	fd       int
 	watch    *link.Watcher
 	batches  sync.Pool // of *batch
-	count    link.Totals
+	count    totals.Totals
 	base     link.Counters // of the device when the sink was opened
 
 	log    *slog.Logger

@@ -1,10 +1,9 @@
 package pcapip
 
 import (
-	"errors"
 	"sync/atomic"
 
-	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/internal/totals"
 )
 
 // Stats is what a sink did since it was opened. Frames plus frames lost is the
@@ -26,35 +25,10 @@ func (s *Sink) Stats() Stats {
 
 // counters holds a sink's totals. It is safe for concurrent use.
 type counters struct {
-	frames, octets, missed          atomic.Uint64
-	full, noReader, tooLong, closed atomic.Uint64
-}
-
-// lose counts n frames lost because of err, one of those that Send returns.
-func (c *counters) lose(err error, n int) {
-	counter := &c.full
-	switch {
-	case errors.Is(err, mirror.ErrNoReader):
-		counter = &c.noReader
-	case errors.Is(err, mirror.ErrTooLong):
-		counter = &c.tooLong
-	case errors.Is(err, mirror.ErrClosed):
-		counter = &c.closed
-	}
-	counter.Add(uint64(n))
+	totals.Totals
+	missed atomic.Uint64
 }
 
 func (c *counters) snapshot() Stats {
-	st := Stats{Frames: c.frames.Load(), Octets: c.octets.Load(), Missed: c.missed.Load(), Lost: make(map[string]uint64)}
-	for reason, n := range map[string]uint64{
-		mirror.LossReason(mirror.ErrFull):     c.full.Load(),
-		mirror.LossReason(mirror.ErrNoReader): c.noReader.Load(),
-		mirror.LossReason(mirror.ErrTooLong):  c.tooLong.Load(),
-		mirror.LossReason(mirror.ErrClosed):   c.closed.Load(),
-	} {
-		if n > 0 {
-			st.Lost[reason] = n
-		}
-	}
-	return st
+	return Stats{Frames: c.Frames.Load(), Octets: c.Octets.Load(), Lost: c.Lost(), Missed: c.missed.Load()}
 }

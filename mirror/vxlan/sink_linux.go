@@ -94,10 +94,10 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 	for i := range frames[:n] {
 		octets += frames[i].Len()
 	}
-	s.count.frames.Add(uint64(n))
-	s.count.octets.Add(uint64(octets))
+	s.count.Frames.Add(uint64(n))
+	s.count.Octets.Add(uint64(octets))
 	if err != nil {
-		s.count.lose(err, len(frames)-n)
+		s.count.Lose(err, len(frames)-n)
 	}
 	return n, err
 }

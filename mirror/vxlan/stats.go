@@ -1,10 +1,9 @@
 package vxlan
 
 import (
-	"errors"
 	"sync/atomic"
 
-	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/internal/totals"
 )
 
 // Stats is what a sink did since it was opened. Frames delivered plus frames
@@ -19,49 +18,10 @@ type Stats struct {
 
 // counters holds a sink's totals. It is safe for concurrent use.
 type counters struct {
-	frames, octets, refused                        atomic.Uint64
-	full, noLink, noReader, tooLong, closed, other atomic.Uint64
-}
-
-// lose counts n frames lost because of err.
-func (c *counters) lose(err error, n int) {
-	counter := &c.other
-	switch {
-	case errors.Is(err, mirror.ErrFull):
-		counter = &c.full
-	case errors.Is(err, mirror.ErrNoLink):
-		counter = &c.noLink
-	case errors.Is(err, mirror.ErrNoReader):
-		counter = &c.noReader
-	case errors.Is(err, mirror.ErrTooLong):
-		counter = &c.tooLong
-	case errors.Is(err, mirror.ErrClosed):
-		counter = &c.closed
-	}
-	counter.Add(uint64(n))
+	totals.Totals
+	refused atomic.Uint64
 }
 
 func (c *counters) snapshot() Stats {
-	st := Stats{
-		Frames:  c.frames.Load(),
-		Octets:  c.octets.Load(),
-		Lost:    make(map[string]uint64),
-		Refused: c.refused.Load(),
-	}
-	for reason, n := range map[string]uint64{
-		mirror.LossReason(mirror.ErrFull):     c.full.Load(),
-		mirror.LossReason(mirror.ErrNoLink):   c.noLink.Load(),
-		mirror.LossReason(mirror.ErrNoReader): c.noReader.Load(),
-		mirror.LossReason(mirror.ErrTooLong):  c.tooLong.Load(),
-		mirror.LossReason(mirror.ErrClosed):   c.closed.Load(),
-		mirror.LossReason(errOther):           c.other.Load(),
-	} {
-		if n > 0 {
-			st.Lost[reason] = n
-		}
-	}
-	return st
+	return Stats{Frames: c.Frames.Load(), Octets: c.Octets.Load(), Lost: c.Lost(), Refused: c.refused.Load()}
 }
-
-// errOther stands for every error that has no loss reason of its own.
-var errOther = errors.New("send frames")

@@ -13,6 +13,7 @@ import (
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/internal/link"
+	"github.com/clearspan/clearspan/mirror/internal/totals"
 )
 
 // Config describes a sink. Only Interface is required.
@@ -53,7 +54,7 @@ type Sink struct {
 	namespace *namespace
 	watch     *link.Watcher
 	base      link.Counters // of the device when the sink was opened
-	count     link.Totals
+	count     totals.Totals
 	closing   atomic.Bool
 	close     sync.Once
 
