@@ -251,12 +251,17 @@ func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 	b.conversation = mirror.Open(sink, flow, opts)
 }
 
-// clearPort is the origin's port as recorders see it by default: that of the
+// clearPorts are those of a mirror and 443, on which inline devices, unlike
+// recorders, take everything for TLS.
+var clearPorts = func() mirror.PortMap {
+	ports := mirror.DefaultPortMap()
+	ports[443] = 80
+	return ports
+}()
+
+// clearPort is the origin's port as inline devices see it by default: that of the
 // protocol in clear.
-func clearPort(s *decrypt.Session) uint16 {
-	flow := mirror.Flow{Client: s.Client, Origin: s.Origin}
-	return flow.Seen(mirror.Options{ALPN: s.ALPN}).Origin.Port()
-}
+func clearPort(s *decrypt.Session) uint16 { return clearPorts.Map(s.Origin.Port(), s.ALPN) }
 
 // tell gives the sink the names under which the client asked for the origin.
 func (b *branch) tell(s *decrypt.Session) {

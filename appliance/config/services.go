@@ -35,7 +35,7 @@ type Service struct {
 
 	// Of kind inline.
 	Legs  [2]string     // interfaces: toward clients, toward origins
-	Port  uint16        // that the device sees as the origin's. Default 0: as on a mirror
+	Port  uint16        // that the device sees as the origin's. Default 0: that of the protocol in clear, 80 for 443
 	VLAN  uint16        // tag on both legs. Default 0: none
 	Probe time.Duration // between two trials of a device that no session uses; 0: none. Default 2s
 }

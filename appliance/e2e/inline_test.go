@@ -51,6 +51,9 @@ func (d *device) run(name string, args ...string) {
 	}
 }
 
+// clients are the client's addresses, as tshark names their fields.
+var clients = map[string]string{"ip": lab.ClientV4, "ipv6": lab.ClientV6}
+
 // TestInlineDevice sends web sessions through a bridge: it sees cleartext with the
 // true addresses on the port of HTTP, and what it does is done to the session.
 func TestInlineDevice(t *testing.T) {
@@ -90,18 +93,21 @@ func TestInlineDevice(t *testing.T) {
 			if _, err := seen.Stop(); err != nil {
 				t.Error(err)
 			}
-			requests, err := lab.Fields(c.ctx, seen.File, "http.request", "ip.src", "ip.dst", "tcp.dstport", "http.request.uri")
-			if err != nil {
-				t.Fatal(err)
-			}
-			least := 0
-			for _, r := range requests {
-				if len(r) == 4 && strings.HasPrefix(r[0], "198.51.100.") && r[1] == lab.OriginV4 && r[3] == "/page" {
-					least++
+			// HTTP/1.1 to port 443, by both versions of IP, on the port of HTTP.
+			for address, want := range map[string]string{"ip": lab.OriginV4, "ipv6": lab.OriginV6} {
+				requests, err := lab.Fields(c.ctx, seen.File, "http.request && tcp.dstport == 80", address+".src", address+".dst", "http.request.uri")
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			if least < 1 {
-				t.Errorf("the device saw %q", requests)
+				shown := 0
+				for _, r := range requests {
+					if len(r) == 3 && r[0] == clients[address] && r[1] == want && r[2] == "/page" {
+						shown++
+					}
+				}
+				if shown != 1 {
+					t.Errorf("the device saw %q", requests)
+				}
 			}
 			c.stop()
 			words := make(map[string]int)

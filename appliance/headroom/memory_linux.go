@@ -1,12 +1,11 @@
 package headroom
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,25 +26,39 @@ func processMemory() (uint64, error) {
 }
 
 // machineMemory returns the memory of the machine, in octets.
-func machineMemory() (uint64, error) { return field("/proc/meminfo", "MemTotal:", 1<<10) }
+func machineMemory() (uint64, error) { return kibibytes("MemTotal:") }
 
 // availableMemory returns what the kernel could give out, in octets.
-func availableMemory() (uint64, error) { return field("/proc/meminfo", "MemAvailable:", 1<<10) }
+func availableMemory() (uint64, error) { return kibibytes("MemAvailable:") }
 
-// field returns the number that stands behind a name in a file of such lines.
-func field(file, name string, unit uint64) (uint64, error) {
+func kibibytes(name string) (uint64, error) {
+	n, err := sum("/proc/meminfo", name)
+	return n << 10, err
+}
+
+// sum adds the numbers that stand behind names in a file of such lines; each must
+// be there.
+func sum(file string, names ...string) (total uint64, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0, err
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		words := strings.Fields(lines.Text())
-		if len(words) > 1 && words[0] == name {
-			n, err := strconv.ParseUint(words[1], 10, 64)
-			return n * unit, err
+	found := 0
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) < 2 || !slices.Contains(names, words[0]) {
+			continue
 		}
+		n, err := strconv.ParseUint(words[1], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read %s of %s: %w", words[0], file, err)
+		}
+		total, found = total+n, found+1
 	}
-	return 0, fmt.Errorf("%s has no %s", file, name)
+	if found != len(names) {
+		return 0, fmt.Errorf("%s does not have all of %v", file, names)
+	}
+	return total, nil
 }
 
 // hierarchy is where control groups of one version keep a group's memory.
@@ -118,14 +131,8 @@ func (h hierarchy) used(dir string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, name := range h.cache {
-		n, err := field(filepath.Join(dir, "memory.stat"), name, 1)
-		if err != nil {
-			return 0, err
-		}
-		used -= min(used, n)
-	}
-	return used, nil
+	cache, err := sum(filepath.Join(dir, "memory.stat"), h.cache...)
+	return used - min(used, cache), err
 }
 
 // descriptors returns how the file descriptors stand if as many more as given
