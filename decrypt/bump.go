@@ -72,7 +72,7 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	if j.s.SNI != "" && (j.s.ALPN == "" || j.s.ALPN == "http/1.1" || j.s.ALPN == "h2") {
 		j.inside = new(inside)
 	}
-	if services := j.services(); services != nil {
+	if services := j.services(); len(services) > 0 {
 		return j.received(j.overruled(j.serve(ctx, services, Decrypted, j.clientTLS, j.originTLS)))
 	}
 	j.open()

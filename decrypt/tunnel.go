@@ -40,7 +40,7 @@ func (j *joint) clientFirst(ctx context.Context, proto sniff.Protocol) error {
 	}
 	j.begun()
 	j.s.Outcome = Passed
-	if services := j.services(); services != nil {
+	if services := j.services(); len(services) > 0 {
 		return j.serve(ctx, services, Plain, j.client, j.origin)
 	}
 	j.open()
