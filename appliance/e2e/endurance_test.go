@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/netlab"
 )
 
 // rounds is how thoroughly tests that can be thorough are: CLEARSPAN_ROUNDS,
@@ -37,7 +38,7 @@ func (c *scene) downloads(sessions int, size int64) {
 	client := http.Client{Transport: &http.Transport{
 		DialContext:       c.Client.DialContext,
 		TLSClientConfig:   &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
-		DisableKeepAlives: true,
+		DisableKeepAlives: true, DisableCompression: true, // nginx compressing is most of the work otherwise
 	}}
 	var all sync.WaitGroup
 	slots := make(chan struct{}, 8)
@@ -112,6 +113,9 @@ func TestRecorderMishaps(t *testing.T) {
 				var all sync.WaitGroup
 				if disturbed {
 					all.Go(func() { c.mishaps(ctx) })
+				} else {
+					recorder := c.record()
+					defer func() { recorder.Signal(syscall.SIGKILL); <-recorder.Done() }()
 				}
 				var times []time.Duration
 				all.Go(func() { times = c.delays(ctx) })
@@ -119,6 +123,7 @@ func TestRecorderMishaps(t *testing.T) {
 				cancel()
 				all.Wait()
 				c.stop()
+				c.balance("recorder")
 				var octets, lost uint64
 				reasons := make(map[string]int)
 				for _, e := range c.entries() {
@@ -141,6 +146,16 @@ func TestRecorderMishaps(t *testing.T) {
 	}
 }
 
+// record starts a recorder on the far side of the mirror port.
+func (c *scene) record() *netlab.Cmd {
+	c.Helper()
+	recorder := c.Recorder.Command(context.Background(), "tcpdump", "-i", lab.RecorderInterface, "-n", "-w", "/dev/null")
+	if err := recorder.Start(); err != nil {
+		c.Error(err)
+	}
+	return recorder
+}
+
 // mishaps befall recorder and mirror port, one after the other, until ctx ends.
 func (c *scene) mishaps(ctx context.Context) {
 	c.Helper()
@@ -153,11 +168,7 @@ func (c *scene) mishaps(ctx context.Context) {
 	}
 	defer port("up", "mtu", "1500")
 	for ctx.Err() == nil {
-		recorder := c.Recorder.Command(context.Background(), "tcpdump", "-i", lab.RecorderInterface, "-n", "-w", "/dev/null")
-		if err := recorder.Start(); err != nil {
-			c.Error(err)
-			return
-		}
+		recorder := c.record()
 		pause()
 		recorder.Signal(syscall.SIGSTOP)
 		pause()
