@@ -30,8 +30,28 @@ func rounds() int {
 	return n
 }
 
-// downloads fetches size octets in each of so many sessions, eight at a time.
-func (c *scene) downloads(sessions int, size int64) {
+// paced reads at most so many octets a second.
+type paced struct {
+	io.Reader
+	rate, done int64 // rate 0 is no limit
+	start      time.Time
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	if p.rate > 0 {
+		due := p.start.Add(time.Duration(p.done) * time.Second / time.Duration(p.rate))
+		if early := time.Until(due); early > 10*time.Millisecond {
+			time.Sleep(early)
+		}
+	}
+	n, err := p.Reader.Read(b)
+	p.done += int64(n)
+	return n, err
+}
+
+// downloads fetches size octets in each of so many sessions, eight at a time, each
+// at most at rate, octets a second, unless that is 0.
+func (c *scene) downloads(sessions int, size, rate int64) {
 	c.Helper()
 	web := c.nginx()
 	c.page(web, "large.bin", int(size))
@@ -52,7 +72,7 @@ func (c *scene) downloads(sessions int, size int64) {
 				return
 			}
 			defer r.Body.Close()
-			if n, err := io.Copy(io.Discard, r.Body); err != nil || n != size {
+			if n, err := io.Copy(io.Discard, &paced{Reader: r.Body, rate: rate, start: time.Now()}); err != nil || n != size {
 				c.Errorf("%d octets of %d, %v", n, size, err)
 			}
 		})
@@ -98,9 +118,11 @@ func (c *scene) delays(ctx context.Context) (times []time.Duration) {
 // CLEARSPAN_ROUNDS of 5 it takes 10 GB in 200 sessions, and tells how users fare
 // beside an undisturbed run.
 func TestRecorderMishaps(t *testing.T) {
-	sessions, size := 24, int64(4<<20)
+	sessions, size, rate := 24, int64(4<<20), int64(0)
 	if rounds() > 1 {
-		sessions, size = 200, int64(rounds())*10<<20
+		// Processors that are not busy all the time: or the queue for them would be
+		// all that users notice.
+		sessions, size, rate = 200, int64(rounds())*10<<20, 20<<20
 	}
 	for _, full := range []string{"drop", "block"} {
 		for _, disturbed := range []bool{false, true} {
@@ -111,15 +133,22 @@ func TestRecorderMishaps(t *testing.T) {
 				c := newScene(t, settings{blind: true, full: full})
 				ctx, cancel := context.WithCancel(c.ctx)
 				var all sync.WaitGroup
-				if disturbed {
-					all.Go(func() { c.mishaps(ctx) })
-				} else {
-					recorder := c.record()
+				port, far := lab.MirrorInterface, lab.RecorderInterface
+				if !disturbed {
+					// The same befalls a port beside ours: what the disturber takes
+					// of the processors is in both runs.
+					port, far = "spare0", "spare1"
+					if err := c.Lab.Link(netlab.End{Namespace: c.Box, Name: port, Silent: true},
+						netlab.End{Namespace: c.Recorder, Name: far, Silent: true}, netlab.LinkOptions{}); err != nil {
+						t.Fatal(err)
+					}
+					recorder := c.record(lab.RecorderInterface)
 					defer func() { recorder.Signal(syscall.SIGKILL); <-recorder.Done() }()
 				}
+				all.Go(func() { c.mishaps(ctx, port, far) })
 				var times []time.Duration
 				all.Go(func() { times = c.delays(ctx) })
-				c.downloads(sessions, size)
+				c.downloads(sessions, size, rate)
 				cancel()
 				all.Wait()
 				c.stop()
@@ -146,29 +175,30 @@ func TestRecorderMishaps(t *testing.T) {
 	}
 }
 
-// record starts a recorder on the far side of the mirror port.
-func (c *scene) record() *netlab.Cmd {
+// record starts a recorder on an interface of its.
+func (c *scene) record(far string) *netlab.Cmd {
 	c.Helper()
-	recorder := c.Recorder.Command(context.Background(), "tcpdump", "-i", lab.RecorderInterface, "-n", "-w", "/dev/null")
+	recorder := c.Recorder.Command(context.Background(), "tcpdump", "-i", far, "-n", "-w", "/dev/null")
 	if err := recorder.Start(); err != nil {
 		c.Error(err)
 	}
 	return recorder
 }
 
-// mishaps befall recorder and mirror port, one after the other, until ctx ends.
-func (c *scene) mishaps(ctx context.Context) {
+// mishaps befall the recorder on far and the port before it, one after the other,
+// until ctx ends.
+func (c *scene) mishaps(ctx context.Context, name, far string) {
 	c.Helper()
 	pause := func() { time.Sleep(150 * time.Millisecond) }
 	port := func(args ...string) {
-		args = append([]string{"link", "set", "dev", lab.MirrorInterface}, args...)
+		args = append([]string{"link", "set", "dev", name}, args...)
 		if out, err := c.Box.Command(context.Background(), "ip", args...).CombinedOutput(); err != nil {
 			c.Errorf("ip %v: %v\n%s", args, err, out)
 		}
 	}
 	defer port("up", "mtu", "1500")
 	for ctx.Err() == nil {
-		recorder := c.record()
+		recorder := c.record(far)
 		pause()
 		recorder.Signal(syscall.SIGSTOP)
 		pause()
@@ -205,7 +235,7 @@ func TestRecorderGetsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Second) // until it records
-	c.downloads(sessions, size)
+	c.downloads(sessions, size, 0)
 	c.stop()
 	after, err := c.Recorder.Interface(lab.RecorderInterface)
 	if err != nil {
