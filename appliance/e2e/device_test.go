@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/netlab"
+)
+
+// device is a machine between two ports of the box, dev0 and dev1, the former
+// toward clients.
+type device struct {
+	*netlab.Namespace
+	scene   *scene
+	service string // its name in the appliance's configuration
+}
+
+// deviceScene is a scene whose sessions go through a device, which build makes
+// what it is. keys are members of the service beside name, kind and legs.
+func deviceScene(t *testing.T, keys string, build func(*device), s settings) (*scene, *device) {
+	t.Helper()
+	d := &device{service: fmt.Sprintf("ips-%d", os.Getpid())}
+	s.prepare = func(c *scene) {
+		d.cable(c)
+		build(d)
+	}
+	s.policy = "{default: bump, services: [" + d.service + "]}"
+	s.more = "services:\n  - {name: " + d.service + ", kind: inline, legs: [chain0, chain1]" + prefixed(", ", keys) + "}"
+	c := newScene(t, s)
+	return c, d
+}
+
+// cable makes the device's namespace and joins it to the box.
+func (d *device) cable(c *scene) {
+	c.Helper()
+	var err error
+	if d.Namespace, err = c.Lab.Namespace("device"); err != nil {
+		c.Fatal(err)
+	}
+	d.scene = c
+	// A leg that comes back has the namespace's defaults.
+	if err := c.Box.Sysctl("net/ipv6/conf/default/disable_ipv6", "1"); err != nil {
+		c.Fatal(err)
+	}
+	for i := range 2 {
+		err := c.Lab.Link(netlab.End{Namespace: c.Box, Name: fmt.Sprintf("chain%d", i), Silent: true},
+			netlab.End{Namespace: d.Namespace, Name: fmt.Sprintf("dev%d", i), Silent: true}, netlab.LinkOptions{})
+		if err != nil {
+			c.Fatal(err)
+		}
+	}
+}
+
+// bridge makes the device a bridge.
+func (d *device) bridge() {
+	d.scene.Helper()
+	d.run("ip", "link", "add", "name", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
+	for _, name := range []string{"dev0", "dev1"} {
+		d.run("ip", "link", "set", "dev", name, "master", "br0")
+	}
+	d.run("ip", "link", "set", "dev", "br0", "up")
+}
+
+// run runs a program in the device.
+func (d *device) run(name string, args ...string) {
+	d.scene.Helper()
+	if out, err := d.Command(context.Background(), name, args...).CombinedOutput(); err != nil {
+		d.scene.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
+
+// record captures what is on a port of the device.
+func (d *device) record(port string) *lab.Capture {
+	d.scene.Helper()
+	seen, err := lab.StartCapture(d.Namespace, port, filepath.Join(d.scene.directory("device"), "seen.pcap"))
+	if err != nil {
+		d.scene.Fatal(err)
+	}
+	return seen
+}
+
+// fields reads what frames of a capture that match a filter say, with the
+// addresses of source and destination, of whichever version of IP, in front.
+func (d *device) fields(seen *lab.Capture, filter string, names ...string) (rows [][]string) {
+	d.scene.Helper()
+	found, err := lab.Fields(d.scene.ctx, seen.File, filter, append([]string{"ip.src", "ipv6.src", "ip.dst", "ipv6.dst"}, names...)...)
+	if err != nil {
+		d.scene.Fatal(err)
+	}
+	for _, f := range found {
+		rows = append(rows, append([]string{f[0] + f[1], f[2] + f[3]}, f[4:]...))
+	}
+	return rows
+}
+
+// events returns how often something became of a session, a probe or a frame.
+func (d *device) events(event string) int {
+	d.scene.Helper()
+	n, ok := d.scene.metrics()[`clearspan_inline_events_total{event="`+event+`",service="`+d.service+`"}`]
+	if !ok {
+		d.scene.Fatalf("no event %q is counted", event)
+	}
+	return int(n)
+}
+
+// word returns what an entry says of the device.
+func (d *device) word(e entry) string { return e.Service[d.service] }
+
+// words counts what entries say of the device.
+func (d *device) words(entries []entry) map[string]int {
+	words := make(map[string]int)
+	for _, e := range entries {
+		words[d.word(e)]++
+	}
+	return words
+}
