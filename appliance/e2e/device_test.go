@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
@@ -73,6 +74,22 @@ func (d *device) run(name string, args ...string) {
 	}
 }
 
+// nft gives the device rules.
+func (d *device) nft(rules string) {
+	d.scene.Helper()
+	if r, err := lab.Run(d.scene.ctx, d.Namespace, rules, "nft", "-f", "-"); err != nil {
+		d.scene.Fatalf("%v\n%s", err, r.Stderr)
+	}
+}
+
+// plug takes the cable of a port out of the device, or puts it back.
+func (d *device) plug(port string, in bool) {
+	d.scene.Helper()
+	if err := d.SetUp(port, in); err != nil {
+		d.scene.Fatal(err)
+	}
+}
+
 // record captures what is on a port of the device.
 func (d *device) record(port string) *lab.Capture {
 	d.scene.Helper()
@@ -118,3 +135,6 @@ func (d *device) words(entries []entry) map[string]int {
 	}
 	return words
 }
+
+// logged reports whether the appliance has said something.
+func (d *device) logged(what string) bool { return strings.Contains(d.scene.appliance.Log(), what) }

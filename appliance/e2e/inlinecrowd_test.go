@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -178,7 +179,7 @@ func (s *talk) end() {
 	if s.err = s.conn.CloseWrite(); s.err != nil {
 		return
 	}
-	if more, err := s.lines.ReadString('\n'); more != "" {
+	if more, err := s.lines.ReadString('\n'); more != "" || err != io.EOF {
 		s.err = fmt.Errorf("got %q at the end, %v", more, err)
 	}
 }
