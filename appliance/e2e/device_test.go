@@ -66,6 +66,34 @@ func (d *device) bridge() {
 	d.run("ip", "link", "set", "dev", "br0", "up")
 }
 
+// router makes the device a router, clients behind dev0 and origins behind dev1.
+func (d *device) router() {
+	d.scene.Helper()
+	for i := range 2 {
+		port := fmt.Sprintf("dev%d", i)
+		if err := d.Sysctl("net/ipv6/conf/"+port+"/disable_ipv6", "0"); err != nil {
+			d.scene.Fatal(err)
+		}
+		d.run("ip", "link", "set", "dev", port, "arp", "on")
+		if r, err := lab.Run(d.scene.ctx, d.scene.Box, "", "ip", "link", "set", "dev", fmt.Sprintf("chain%d", i), "arp", "on"); err != nil {
+			d.scene.Fatalf("%v\n%s", err, r.Stderr)
+		}
+		d.run("ip", "addr", "add", fmt.Sprintf("10.9.%d.1/30", i), "dev", port)
+		d.run("ip", "addr", "add", fmt.Sprintf("fd09:%d::1/64", i), "dev", port, "nodad")
+		host := [][2]string{{lab.ClientV4, lab.ClientV6}, {lab.OriginV4, lab.OriginV6}}[i]
+		d.run("ip", "route", "add", host[0], "via", fmt.Sprintf("10.9.%d.2", i))
+		d.run("ip", "route", "add", host[1], "via", fmt.Sprintf("fd09:%d::2", i))
+	}
+	if err := d.Forward(); err != nil {
+		d.scene.Fatal(err)
+	}
+}
+
+// hops has a service find [device.router].
+const hops = `hops: [
+  {leg: chain0, address: 10.9.0.2/30, gateway: 10.9.0.1}, {leg: chain0, address: "fd09:0::2/64", gateway: "fd09:0::1"},
+  {leg: chain1, address: 10.9.1.2/30, gateway: 10.9.1.1}, {leg: chain1, address: "fd09:1::2/64", gateway: "fd09:1::1"}]`
+
 // run runs a program in the device.
 func (d *device) run(name string, args ...string) {
 	d.scene.Helper()
@@ -88,6 +116,18 @@ func (d *device) plug(port string, in bool) {
 	if err := d.SetUp(port, in); err != nil {
 		d.scene.Fatal(err)
 	}
+}
+
+// get has the client fetch a page of the origin's address by HTTP/1.1.
+func (d *device) get(origin, name string) ([]byte, error) {
+	d.scene.Helper()
+	file := filepath.Join(d.scene.TempDir(), "page")
+	_, err := lab.Curl(d.scene.ctx, d.scene.Client, d.scene.ca, append(lab.Resolve(webName, origin),
+		"--http1.1", "--max-time", "20", "--output", file, "https://"+webName+"/"+name)...)
+	if err != nil {
+		return nil, err
+	}
+	return d.scene.readFile(file), nil
 }
 
 // record captures what is on a port of the device.

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,13 +46,9 @@ func TestInlineVerdict(t *testing.T) {
 				pages[name] = c.page(web, name, 20_000)
 			}
 			seen := d.record("dev0")
-			asked := 0
 			for _, origin := range []string{lab.OriginV4, lab.OriginV6} {
 				for _, name := range []string{"good", "bad-1"} {
-					asked++
-					file := filepath.Join(c.dir, fmt.Sprintf("got-%d", asked))
-					_, err := lab.Curl(c.ctx, c.Client, c.ca, append(lab.Resolve(webName, origin),
-						"--http1.1", "--max-time", "20", "--output", file, "https://"+webName+"/"+name)...)
+					page, err := d.get(origin, name)
 					want, fails := name, name == "bad-1" && tt.fails
 					if name == "bad-1" && tt.gets != "" {
 						want = tt.gets
@@ -62,7 +57,7 @@ func TestInlineVerdict(t *testing.T) {
 						t.Errorf("%s of %s: %v", name, origin, err)
 					}
 					if !fails {
-						same(t, name+" of "+origin, c.readFile(file), pages[want])
+						same(t, name+" of "+origin, page, pages[want])
 					}
 				}
 			}
