@@ -4,8 +4,8 @@
 # nothing if all are there. Starts no service.
 set -eu
 
-demo="nginx-light postfix swaks libnet-ssleay-perl curl tshark tcpdump"
-test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader nghttp2-client dovecot-imapd dovecot-pop3d postgresql mariadb-server-core mariadb-client-core slapd ldap-utils prosody go-sendxmpp vsftpd lftp libidn12 libgnutls-dane0 libnsl2 libdb5.3 openssl sslscan netcat-openbsd nftables iproute2 softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev c-icap libc-icap-mod-virus-scan nsd bind9-dnsutils sslsplit"
+demo="nginx-light postfix swaks libnet-ssleay-perl curl tshark tcpdump nftables iproute2 c-icap libc-icap-mod-virus-scan"
+test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader nghttp2-client dovecot-imapd dovecot-pop3d postgresql mariadb-server-core mariadb-client-core slapd ldap-utils prosody go-sendxmpp vsftpd lftp libidn12 libgnutls-dane0 libnsl2 libdb5.3 openssl sslscan netcat-openbsd softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev nsd bind9-dnsutils sslsplit"
 bench="haproxy squid-openssl mitmproxy"
 
 # Packages of test that cannot be installed beside others of it: exim4 and postfix

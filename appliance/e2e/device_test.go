@@ -39,31 +39,18 @@ func deviceScene(t *testing.T, keys string, build func(*device), s settings) (*s
 func (d *device) cable(c *scene) {
 	c.Helper()
 	var err error
-	if d.Namespace, err = c.Lab.Namespace("device"); err != nil {
+	if d.Namespace, err = c.AddDevice(); err != nil {
 		c.Fatal(err)
 	}
 	d.scene = c
-	// A leg that comes back has the namespace's defaults.
-	if err := c.Box.Sysctl("net/ipv6/conf/default/disable_ipv6", "1"); err != nil {
-		c.Fatal(err)
-	}
-	for i := range 2 {
-		err := c.Lab.Link(netlab.End{Namespace: c.Box, Name: fmt.Sprintf("chain%d", i), Silent: true},
-			netlab.End{Namespace: d.Namespace, Name: fmt.Sprintf("dev%d", i), Silent: true}, netlab.LinkOptions{})
-		if err != nil {
-			c.Fatal(err)
-		}
-	}
 }
 
 // bridge makes the device a bridge.
 func (d *device) bridge() {
 	d.scene.Helper()
-	d.run("ip", "link", "add", "name", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0")
-	for _, name := range []string{"dev0", "dev1"} {
-		d.run("ip", "link", "set", "dev", name, "master", "br0")
+	if err := lab.Bridge(d.scene.ctx, d.Namespace); err != nil {
+		d.scene.Fatal(err)
 	}
-	d.run("ip", "link", "set", "dev", "br0", "up")
 }
 
 // router makes the device a router, clients behind dev0 and origins behind dev1.
@@ -105,8 +92,8 @@ func (d *device) run(name string, args ...string) {
 // nft gives the device rules.
 func (d *device) nft(rules string) {
 	d.scene.Helper()
-	if r, err := lab.Run(d.scene.ctx, d.Namespace, rules, "nft", "-f", "-"); err != nil {
-		d.scene.Fatalf("%v\n%s", err, r.Stderr)
+	if err := lab.NFT(d.scene.ctx, d.Namespace, rules); err != nil {
+		d.scene.Fatal(err)
 	}
 }
 
