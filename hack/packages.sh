@@ -13,6 +13,9 @@ bench="haproxy squid-openssl mitmproxy"
 unpacked="exim4-daemon-light"
 unpack_to=/var/lib/clearspan-lab
 
+# Packages of test that a release of Debian may have in its backports only.
+later="suricata"
+
 list=no
 [ "${1:-}" != --list ] || { list=yes; shift; }
 [ $# -gt 0 ] || set -- test
@@ -22,7 +25,7 @@ apart=
 for purpose; do
 	case $purpose in
 	demo) wanted="$wanted $demo" ;;
-	test) wanted="$wanted $test" apart=$unpacked ;;
+	test) wanted="$wanted $test $later" apart=$unpacked ;;
 	bench) wanted="$wanted $bench" ;;
 	*) echo "usage: $0 [--list] [demo|test|bench ...]" >&2; exit 2 ;;
 	esac
@@ -61,7 +64,32 @@ fi
 
 apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@"; }
 apt update
-[ -z "$missing" ] || apt install --no-install-recommends -y $missing
+for package in $later; do
+	case " $missing " in *" $package "*) ;; *) continue ;; esac
+	apt-cache policy "$package" | grep -q 'Candidate: [^(]' || backported="${backported:-} $package"
+done
+for package in $missing; do
+	case " ${backported:-} " in *" $package "*) ;; *) available="${available:-} $package" ;; esac
+done
+[ -z "${available:-}" ] || apt install --no-install-recommends -y $available
+
+# Backports come from where the release does. The machine's own sources stay as
+# they are.
+if [ -n "${backported:-}" ]; then
+	release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	site=$(apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" "Codename: $release" | head -n 1)
+	work=$(mktemp -d)
+	chmod 755 "$work"
+	mkdir -p "$work/lists/partial"
+	{ cat /etc/apt/sources.list 2>/dev/null || :; echo "deb $site $release-backports main"; } >"$work/sources.list"
+	late() {
+		apt -o Dir::Etc::SourceList="$work/sources.list" -o Dir::State::Lists="$work/lists" \
+			-o Dir::Cache::PkgCache= -o Dir::Cache::SrcPkgCache= "$@"
+	}
+	late update
+	late install --no-install-recommends -y -t "$release-backports" $backported
+	$root rm -rf "$work"
+fi
 
 for package in ${unpack:-}; do
 	$root rm -rf $unpack_to/.$package
@@ -78,7 +106,7 @@ for package in $missing; do
 	nginx-light) service=nginx ;;
 	dovecot-imapd) service="dovecot.service dovecot.socket" ;;
 	libc-icap-mod-virus-scan) service=clamav-freshclam ;;
-	postfix | haproxy | postgresql | slapd | prosody | vsftpd | c-icap) service=$package ;;
+	postfix | haproxy | postgresql | slapd | prosody | vsftpd | c-icap | suricata) service=$package ;;
 	*) continue ;;
 	esac
 	$root systemctl --quiet disable $service 2>/dev/null || true

@@ -1,5 +1,5 @@
 // Package lab runs real programs in the namespaces of a netlab: nginx, Postfix
-// and Dovecot as origins, c-icap with ClamAV as a service, curl, swaks and openssl as clients, tcpdump as the
+// and Dovecot as origins, c-icap with ClamAV and Suricata as services, curl, swaks and openssl as clients, tcpdump as the
 // recorder with tshark and tcpflow to judge what it recorded, and the appliance
 // between them.
 //

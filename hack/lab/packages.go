@@ -54,6 +54,7 @@ var Packages = []Package{
 	{"libio-socket-inet6-perl", "", "test"}, // swaks over IPv6
 	{"bpftool", "bpftool", "test"},
 	{"netcat-openbsd", "nc", "test"},
+	{"suricata", "suricata", "test"}, // from backports if need be
 	{"softhsm2", "softhsm2-util", "test"},
 	{"gcc", "gcc", "test"}, // the race detector is built with cgo
 	{"libc6-dev", "", "test"},
