@@ -76,9 +76,15 @@ func (a *Appliance) openInline(s config.Service) (*inline.Device, error) {
 	if s.Probe == 0 {
 		probe.Interval = -1
 	}
+	var hops [2][]inline.Hop
+	for leg, list := range s.Hops {
+		for _, h := range list {
+			hops[leg] = append(hops[leg], inline.Hop(h))
+		}
+	}
 	d, err := inline.New(inline.Config{
 		Name: s.Name, Legs: s.Legs, VLAN: s.VLAN, Port: port, Timeout: s.Timeout, FailOpen: s.OnFailure == config.FailOpen,
-		Probe: probe, Logger: a.log.With("service", s.Name),
+		Hops: hops, Probe: probe, Logger: a.log.With("service", s.Name),
 	})
 	if err != nil {
 		return nil, err

@@ -4,14 +4,18 @@
 # nothing if all are there. Starts no service.
 set -eu
 
-demo="nginx-light postfix swaks libnet-ssleay-perl curl tshark tcpdump"
-test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader nghttp2-client dovecot-imapd dovecot-pop3d postgresql mariadb-server-core mariadb-client-core slapd ldap-utils prosody go-sendxmpp vsftpd lftp libidn12 libgnutls-dane0 libnsl2 libdb5.3 openssl sslscan netcat-openbsd nftables iproute2 softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev c-icap libc-icap-mod-virus-scan nsd bind9-dnsutils sslsplit"
+demo="nginx-light postfix swaks libnet-ssleay-perl curl tshark tcpdump nftables iproute2 c-icap libc-icap-mod-virus-scan"
+test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader nghttp2-client dovecot-imapd dovecot-pop3d postgresql mariadb-server-core mariadb-client-core slapd ldap-utils prosody go-sendxmpp vsftpd lftp libidn12 libgnutls-dane0 libnsl2 libdb5.3 openssl sslscan netcat-openbsd softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev nsd bind9-dnsutils sslsplit"
 bench="haproxy squid-openssl mitmproxy"
 
 # Packages of test that cannot be installed beside others of it: exim4 and postfix
 # both are the mail system. They are unpacked, and nothing of them is run here.
 unpacked="exim4-daemon-light"
 unpack_to=/var/lib/clearspan-lab
+
+# Packages of test that a release of Debian may have in its backports only, to which
+# a machine need not have access.
+later="suricata"
 
 list=no
 [ "${1:-}" != --list ] || { list=yes; shift; }
@@ -22,7 +26,7 @@ apart=
 for purpose; do
 	case $purpose in
 	demo) wanted="$wanted $demo" ;;
-	test) wanted="$wanted $test" apart=$unpacked ;;
+	test) wanted="$wanted $test $later" apart=$unpacked ;;
 	bench) wanted="$wanted $bench" ;;
 	*) echo "usage: $0 [--list] [demo|test|bench ...]" >&2; exit 2 ;;
 	esac
@@ -61,7 +65,32 @@ fi
 
 apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@"; }
 apt update
-[ -z "$missing" ] || apt install --no-install-recommends -y $missing
+for package in $later; do
+	case " $missing " in *" $package "*) ;; *) continue ;; esac
+	apt-cache policy "$package" | grep -q 'Candidate: [^(]' || backported="${backported:-} $package"
+done
+for package in $missing; do
+	case " ${backported:-} " in *" $package "*) ;; *) available="${available:-} $package" ;; esac
+done
+[ -z "${available:-}" ] || apt install --no-install-recommends -y $available
+
+# Backports come from where the release does. The machine's own sources stay as
+# they are.
+if [ -n "${backported:-}" ]; then
+	release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	site=$(apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" "Codename: $release" | head -n 1)
+	work=$(mktemp -d)
+	chmod 755 "$work"
+	mkdir -p "$work/lists/partial"
+	{ cat /etc/apt/sources.list 2>/dev/null || :; echo "deb $site $release-backports main"; } >"$work/sources.list"
+	late() {
+		apt -o Dir::Etc::SourceList="$work/sources.list" -o Dir::State::Lists="$work/lists" \
+			-o Dir::Cache::PkgCache= -o Dir::Cache::SrcPkgCache= "$@"
+	}
+	late update && late install --no-install-recommends -y -t "$release-backports" $backported ||
+		echo "clearspan: not to be had from the backports of $release, and left out with its tests:$backported" >&2
+	$root rm -rf "$work"
+fi
 
 for package in ${unpack:-}; do
 	$root rm -rf $unpack_to/.$package
@@ -78,7 +107,7 @@ for package in $missing; do
 	nginx-light) service=nginx ;;
 	dovecot-imapd) service="dovecot.service dovecot.socket" ;;
 	libc-icap-mod-virus-scan) service=clamav-freshclam ;;
-	postfix | haproxy | postgresql | slapd | prosody | vsftpd | c-icap) service=$package ;;
+	postfix | haproxy | postgresql | slapd | prosody | vsftpd | c-icap | suricata) service=$package ;;
 	*) continue ;;
 	esac
 	$root systemctl --quiet disable $service 2>/dev/null || true

@@ -161,6 +161,10 @@ func TestFullFile(t *testing.T) {
 				Modes: []ICAPMode{REQMOD}, Roots: []string{"testdata/extra.pem"}, MaxBody: 10 << 20, Oversize: FailClosed, Replay: 1 << 20, Preview: 4 << 10,
 				Connections: 10, Tell: []Telling{TellClientIP, TellUser}, User: UserPlain},
 			{Name: "ips", Kind: Inline, Timeout: 2 * time.Second, OnFailure: FailOpen, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7},
+			{Name: "fw", Kind: Inline, Timeout: 3 * time.Second, OnFailure: FailClosed, Legs: [2]string{"chain2", "chain3"}, Probe: 2 * time.Second, Hops: [2][]Hop{
+				{{netip.MustParsePrefix("10.0.0.2/30"), netip.MustParseAddr("10.0.0.1")}, {netip.MustParsePrefix("2001:db8::2/64"), netip.MustParseAddr("2001:db8::1")}},
+				{{netip.MustParsePrefix("10.0.1.2/30"), netip.MustParseAddr("10.0.1.1")}, {netip.MustParsePrefix("2001:db8:1::2/64"), netip.MustParseAddr("2001:db8:1::1")}},
+			}},
 		},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20, Pending: 200, Overload: TunnelOverload},
 	}

@@ -38,6 +38,7 @@ type Service struct {
 	Port  uint16        // that the device sees as the origin's. Default 0: that of the protocol in clear, 80 for 443
 	VLAN  uint16        // tag on both legs. Default 0: none
 	Probe time.Duration // between two trials of a device that no session uses; 0: none. Default 2s
+	Hops  [2][]Hop      // by leg, for a device that routes; at most one a family, the same families on both. Default none
 }
 
 // ServiceKind is how a service is reached.
@@ -125,7 +126,7 @@ func (r *reader) service(n *node, names map[string]int) Service {
 	kind := required(t, "kind", oneOf(ICAP, Inline))
 	s := DefaultService(name, kind)
 	icap := []string{"url", "urls", "mode", "roots", "max_body", "oversize", "replay", "preview", "connections", "tell", "user"}
-	inline := []string{"legs", "port", "vlan", "probe"}
+	inline := []string{"legs", "port", "vlan", "probe", "hops"}
 	s.Timeout = value(t, "timeout", s.Timeout, duration(100*time.Millisecond, time.Hour))
 	s.OnFailure = value(t, "on_failure", s.OnFailure, oneOf(FailOpen, FailClosed))
 	switch kind {
@@ -195,6 +196,7 @@ func (r *reader) inline(t *table, s *Service) {
 		}
 		return duration(100*time.Millisecond, time.Hour)(v)
 	})
+	s.Hops = r.hops(t, s.Legs)
 }
 
 // parsePreview accepts "auto", "off" or a size.

@@ -11,7 +11,7 @@ import (
 )
 
 // compare holds what was recorded against what was sent.
-func (r *recording) compare(out *story, fetches []fetch, mails []mail) {
+func (r *recording) compare(out *story, fetches []fetch, mails []mail, pages []inspected) {
 	out.check(len(r.problems) == 0, "checksums, sequence numbers and dissection, without a flaw", strings.Join(r.problems, "\n    "))
 	for _, f := range fetches {
 		r.compareFetch(out, f)
@@ -23,7 +23,8 @@ func (r *recording) compare(out *story, fetches []fetch, mails []mail) {
 		out.check(found, fmt.Sprintf("mail to port %d, exported, is the mail sent", m.port),
 			fmt.Sprintf("sent %q, recorded %q", m.data(), r.mails))
 	}
-	r.compareAudit(out, len(fetches)+len(mails))
+	r.compareServices(out, pages)
+	r.compareAudit(out, len(fetches)+len(mails)+len(pages))
 }
 
 func (r *recording) compareFetch(out *story, f fetch) {

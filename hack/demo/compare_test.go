@@ -12,8 +12,9 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
-// sound returns a recording of two pages and a mail in which nothing differs.
-func sound() (*recording, []fetch, []mail) {
+// sound returns a recording of two pages, a mail and an inspected page in which
+// nothing differs.
+func sound() (*recording, []fetch, []mail, []inspected) {
 	f := fetch{page: "a.html", content: []byte("<p>"), client: "192.0.2.1:1000", up: 10, down: 20}
 	h := fetch{page: "b.html", http2: true, content: []byte("<h>"), client: "192.0.2.1:1002"}
 	m := mail{port: lab.SubmissionPort, subject: "S", body: "B"}
@@ -21,13 +22,14 @@ func sound() (*recording, []fetch, []mail) {
 		{Client: "192.0.2.1:1000", ClientToOrigin: 10, OriginToClient: 20, Closed: true},
 		{Client: "192.0.2.1:1001", ClientToOrigin: 30, OriginToClient: 40, Closed: true},
 		{Client: "192.0.2.1:1002", ClientToOrigin: 50, OriginToClient: 60, Closed: true},
+		{Client: "192.0.2.1:1003", ClientToOrigin: 70, OriginToClient: 80, Closed: true},
 	}
 	r := &recording{
 		conversations: conversations,
 		files:         append([]lab.Conversation(nil), conversations...),
 		objects:       map[string][]byte{"a.html": []byte("<p>")},
 		mails:         []string{m.data()},
-		entries:       make([]entry, 3),
+		entries:       make([]entry, 4),
 	}
 	for i, c := range conversations {
 		e := &r.entries[i]
@@ -39,7 +41,9 @@ func sound() (*recording, []fetch, []mail) {
 	r.entries[1].Octets.Up += 10
 	r.entries[1].Mirror[sinkName] = mirrored{70, 10, concealed}
 	r.bodies = []lab.HTTP2Body{{To: h.client, Content: []byte("<h>")}}
-	return r, []fetch{f, h}, []mail{m}
+	r.entries[3].Service = map[string]string{scanner: "blocked"}
+	r.served = "GET /c.html"
+	return r, []fetch{f, h}, []mail{m}, []inspected{{page: "c.html", client: "192.0.2.1:1003", result: map[string]string{scanner: "blocked"}}}
 }
 
 func TestCompareNoticesEverything(t *testing.T) {
@@ -55,8 +59,8 @@ func TestCompareNoticesEverything(t *testing.T) {
 		{"HTTP/2 body altered", func(r *recording) { r.bodies[0].Content = []byte("<P>") }, "b.html, joined"},
 		{"HTTP/2 body of another", func(r *recording) { r.bodies[0].To = "192.0.2.1:1" }, "b.html, joined"},
 		{"octet too many", func(r *recording) { r.conversations[0].ClientToOrigin++ }, "recorded 11 and 20"},
-		{"conversation absent", func(r *recording) { r.conversations = r.conversations[:1] }, "1 conversations, 3 entries"},
-		{"entry absent", func(r *recording) { r.entries = r.entries[:1] }, "3 conversations, 1 entries"},
+		{"conversation absent", func(r *recording) { r.conversations = r.conversations[:1] }, "1 conversations, 4 entries"},
+		{"entry absent", func(r *recording) { r.entries = r.entries[:1] }, "4 conversations, 1 entries"},
 		{"mail altered", func(r *recording) { r.mails[0] += "x" }, "mail to port 587"},
 		{"mail absent", func(r *recording) { r.mails = nil }, "mail to port 587"},
 		{"octets lost", func(r *recording) {
@@ -71,14 +75,17 @@ func TestCompareNoticesEverything(t *testing.T) {
 		}, "mirrored 31"},
 		{"more recorded than relayed", func(r *recording) { r.entries[0].Octets.Up = 9 }, "relayed 9"},
 		{"not closed", func(r *recording) { r.conversations[1].Closed = false }, "closed: false"},
+		{"service said otherwise", func(r *recording) { r.entries[3].Service[scanner] = "unmodified" }, "c.html, audit entry"},
+		{"service of the entry not expected", func(r *recording) { r.entries[3].Service["other"] = "carried" }, "c.html, audit entry"},
+		{"the origin was asked", func(r *recording) { r.served += "\nGET /" + threat }, "origin's log"},
 		{"pcapng file differs", func(r *recording) { r.files[1].OriginToClient-- }, "30 and 39 octets in the file"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r, fetches, mails := sound()
+			r, fetches, mails, pages := sound()
 			tc.spoil(r)
 			var text strings.Builder
 			out := &story{w: &text}
-			r.compare(out, fetches, mails)
+			r.compare(out, fetches, mails, pages)
 			err := out.verdict()
 			if (err == nil) != (tc.want == "") || !strings.Contains(text.String(), tc.want) {
 				t.Errorf("verdict %v, told:\n%s", err, &text)
@@ -88,7 +95,7 @@ func TestCompareNoticesEverything(t *testing.T) {
 }
 
 func TestTell(t *testing.T) {
-	r, _, mails := sound()
+	r, _, mails, _ := sound()
 	r.requests = [][]string{{"0", "GET", "www.example.test", "/a.html"}}
 	r.responses = [][]string{{"0", "200", "text/html", "3"}}
 	r.requests2 = [][]string{{"1", "GET", "www.example.test", "/b.html"}}

@@ -1,6 +1,6 @@
 // Package demo shows the main job on real traffic: curl and swaks reach nginx
 // and Postfix through the appliance, and a recorder on the mirror port reads
-// what they said. Everything runs in network namespaces and is gone afterwards,
+// what they said. Some pass a virus scanner and an inline device. Everything runs in network namespaces and is gone afterwards,
 // but for the capture.
 package demo
 
@@ -81,8 +81,8 @@ func play(ctx context.Context, network *netlab.Lab, o Options, out *story) (err 
 	if o.Wire {
 		what += ", a bump in the wire: two ports without an address, client and origin are neighbours"
 	}
-	out.say("%s; four network namespaces, a recorder on the mirror port\n\n", what)
-	s, err := setStage(network, o)
+	out.say("%s; five network namespaces, a recorder on the mirror port\n\n", what)
+	s, err := setStage(ctx, network, o)
 	if s != nil {
 		defer func() { err = errors.Join(err, s.keep(), s.removeWire(o.Binary)) }()
 	}
@@ -101,6 +101,13 @@ func play(ctx context.Context, network *netlab.Lab, o Options, out *story) (err 
 			return err
 		}
 	}
+	out.say("\nOn the way through a virus scanner (c-icap with ClamAV) and an inline device (a bridge with nftables):\n")
+	pages := inspection()
+	for i := range pages {
+		if err := pages[i].run(ctx, s, out); err != nil {
+			return err
+		}
+	}
 	if err := s.end(); err != nil {
 		return err
 	}
@@ -111,6 +118,6 @@ func play(ctx context.Context, network *netlab.Lab, o Options, out *story) (err 
 	out.say("\nRead by the recorder (tshark) on %s:\n", lab.RecorderInterface)
 	r.tell(out)
 	out.say("\nCompared:\n")
-	r.compare(out, fetches, mails)
+	r.compare(out, fetches, mails, pages)
 	return out.verdict()
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/clearspan/clearspan/hack/lab"
@@ -27,6 +28,7 @@ type recording struct {
 	mails         []string // exported messages
 	entries       []entry
 	files         []lab.Conversation // of the pcapng sink
+	served        string             // the origin's log of web requests
 }
 
 // entry is the part of an audit entry that is compared.
@@ -36,7 +38,8 @@ type entry struct {
 		Up   int64 `json:"client_to_origin"`
 		Down int64 `json:"origin_to_client"`
 	}
-	Mirror map[string]mirrored
+	Mirror  map[string]mirrored
+	Service map[string]string
 }
 
 // mirrored is what an entry says of a sink.
@@ -79,6 +82,11 @@ func readRecording(ctx context.Context, s *stage) (*recording, error) {
 	if r.entries, err = readEntries(s.auditFile()); err != nil {
 		return nil, err
 	}
+	served, err := os.ReadFile(filepath.Join(s.web.Dir, "access.log"))
+	if err != nil {
+		return nil, err
+	}
+	r.served = string(served)
 	written, err := filepath.Glob(filepath.Join(s.box, "pcap", "*.pcapng"))
 	if err != nil {
 		return nil, err
@@ -137,11 +145,13 @@ func readEntries(path string) ([]entry, error) {
 // tell lists requests, responses and mails as they were read.
 func (r *recording) tell(out *story) {
 	pair := func(version string, requests, responses [][]string) {
-		for i, q := range requests {
+		for _, q := range requests {
 			answer := "no response"
-			if i < len(responses) {
+			if i := slices.IndexFunc(responses, func(p []string) bool { return p[0] == q[0] }); i >= 0 {
 				p := responses[i]
-				answer = strings.Join(strings.Fields(fmt.Sprintf("%s %s %s octets", p[1], p[2], p[3])), " ")
+				if answer = p[1] + " " + p[2]; p[3] != "" {
+					answer += " " + p[3] + " octets"
+				}
 			}
 			out.say("  %s %s http://%s%s -> %s\n", version, q[1], q[2], q[3], answer)
 		}

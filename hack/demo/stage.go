@@ -39,7 +39,7 @@ type stage struct {
 
 // setStage starts origins, recorder and appliance. On an error the stage is
 // returned if it has something worth keeping.
-func setStage(network *netlab.Lab, o Options) (*stage, error) {
+func setStage(ctx context.Context, network *netlab.Lab, o Options) (*stage, error) {
 	wire, build, intake := "", lab.NewGateway, gatewayIntake
 	if o.Wire {
 		wire = fmt.Sprintf("demo-%d", os.Getpid())
@@ -50,7 +50,7 @@ func setStage(network *netlab.Lab, o Options) (*stage, error) {
 		return nil, fmt.Errorf("make network: %w", err)
 	}
 	dirs := make(map[string]string)
-	for _, name := range []string{"pki", "nginx", "mail", "postfix", "box"} {
+	for _, name := range []string{"pki", "nginx", "mail", "postfix", "icap", "box"} {
 		if dirs[name], err = network.Dir(name); err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func setStage(network *netlab.Lab, o Options) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	certificate, err := pki.Issue(webName, mailName)
+	certificate, err := pki.Issue(webName, mailName, filesName)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +76,9 @@ func setStage(network *netlab.Lab, o Options) (*stage, error) {
 	if _, err := lab.StartPostfix(g.Origin, dirs["postfix"], certificate, s.boxes); err != nil {
 		return nil, err
 	}
+	if err := startServices(ctx, g, dirs["icap"]); err != nil {
+		return nil, err
+	}
 	if s.capture, err = lab.StartCapture(g.Recorder, lab.RecorderInterface, filepath.Join(o.Keep, captureName)); err != nil {
 		return nil, err
 	}
@@ -83,7 +86,7 @@ func setStage(network *netlab.Lab, o Options) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := strings.NewReplacer("@INTAKE@", intake, "@ROOT@", pki.RootFile, "@BOX@", s.box).Replace(applianceConfig)
+	config := strings.NewReplacer("@INTAKE@", intake, "@ROOT@", pki.RootFile, "@BOX@", s.box).Replace(applianceConfig + servicesConfig())
 	if s.appliance, err = lab.StartAppliance(g.Box, s.box, binary, config); err != nil {
 		return s, err
 	}
@@ -145,7 +148,10 @@ func writePages(root string) error {
 	return errors.Join(
 		os.WriteFile(filepath.Join(root, "hello.html"), []byte("<p>Hello from the origin, by HTTP/1.1.</p>\n"), 0o644),
 		os.WriteFile(filepath.Join(root, "news.html"), []byte("<p>News from the origin, by HTTP/2 and IPv6.</p>\n"), 0o644),
-		os.WriteFile(filepath.Join(root, "large.bin"), large, 0o644))
+		os.WriteFile(filepath.Join(root, "large.bin"), large, 0o644),
+		os.WriteFile(filepath.Join(root, "report.txt"), []byte("Nothing is wrong with this.\n"), 0o644),
+		os.WriteFile(filepath.Join(root, "invoice.com"), []byte(lab.EICAR()), 0o644),
+		os.WriteFile(filepath.Join(root, threat), []byte("Never to be seen.\n"), 0o644))
 }
 
 // end stops the appliance, so that all it has to tell is told, and then the

@@ -1,7 +1,7 @@
 // Package lab runs real programs in the namespaces of a netlab: nginx, Postfix
-// and Dovecot as origins, c-icap with ClamAV as a service, curl, swaks and openssl as clients, tcpdump as the
-// recorder with tshark and tcpflow to judge what it recorded, and the appliance
-// between them.
+// and Dovecot as origins, c-icap with ClamAV and Suricata as services, curl,
+// swaks and openssl as clients, tcpdump as the recorder with tshark and tcpflow
+// to judge what it recorded, and the appliance between them.
 //
 // Every program gets its configuration, state and logs in a directory of its
 // lab and touches nothing else on the machine. Servers run in the foreground,

@@ -22,6 +22,10 @@ var Packages = []Package{
 	{"curl", "curl", "demo"},
 	{"tshark", "tshark", "demo"},
 	{"tcpdump", "tcpdump", "demo"},
+	{"nftables", "nft", "demo"},
+	{"iproute2", "ip", "demo"},
+	{"c-icap", "c-icap", "demo"},
+	{"libc-icap-mod-virus-scan", "", "demo"}, // with ClamAV's library
 	{"chromium", "chromium", "test"},
 	{"libnss3-tools", "certutil", "test"},
 	{"tcpflow", "tcpflow", "test"},
@@ -50,16 +54,13 @@ var Packages = []Package{
 	{"libio-socket-inet6-perl", "", "test"}, // swaks over IPv6
 	{"bpftool", "bpftool", "test"},
 	{"netcat-openbsd", "nc", "test"},
-	{"nftables", "nft", "test"},
-	{"iproute2", "ip", "test"},
+	{"suricata", "", "test"}, // from backports if need be; without them its test is left out
 	{"softhsm2", "softhsm2-util", "test"},
 	{"gcc", "gcc", "test"}, // the race detector is built with cgo
 	{"libc6-dev", "", "test"},
 	{"clang-14", "clang-14", "test"}, // generated eBPF objects are compared
 	{"llvm-14", "llvm-strip-14", "test"},
 	{"libbpf-dev", "", "test"},
-	{"c-icap", "c-icap", "test"},
-	{"libc-icap-mod-virus-scan", "", "test"},
 	{"haproxy", "haproxy", "bench"},
 	{"sslsplit", "sslsplit", "test"},
 	{"squid-openssl", "squid", "bench"},

@@ -16,10 +16,10 @@ func demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Send HTTPS and mail through clearspan and show what a recorder reads (needs root)",
 		Long: `Build a network of namespaces (client, appliance, origin, recorder), fetch pages
-with curl and send mail with swaks through clearspan, and compare what the
-recorder on the mirror port saw with what was sent. Everything but the capture
-is removed at the end. Needs root and Debian's nginx, postfix, curl, swaks,
-tcpdump and tshark.`,
+with curl and send mail with swaks through clearspan, some of it through a virus
+scanner and an inline device, and compare what the recorder on the mirror port
+saw with what was sent. Everything but the capture is removed at the end. Needs
+root and the packages of hack/packages.sh demo.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)

@@ -55,8 +55,9 @@ type Probe struct {
 	// Interval between two attempts; 0: 2 s, negative: none. Two that fail in a row
 	// mean that the device is down, one that succeeds that it is up.
 	Interval time.Duration
-	// Client and Origin are what these connections bear, of one family; invalid:
-	// 198.18.0.1 and 198.18.0.2:80 (RFC 2544).
+	// Client and Origin are what these connections bear, of one family; invalid: the
+	// addresses of the legs where the device routes, else 198.18.0.1 and 198.18.0.2
+	// (RFC 2544), port 80.
 	Client netip.Addr
 	Origin netip.AddrPort
 }
@@ -91,8 +92,8 @@ func (c Config) complete() (Config, error) {
 		c.Probe.Interval = 2 * time.Second
 	}
 	if !c.Probe.Client.IsValid() && !c.Probe.Origin.IsValid() {
-		c.Probe.Client = netip.AddrFrom4([4]byte{198, 18, 0, 1})
-		c.Probe.Origin = netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, 0, 2}), 80)
+		client, origin := c.probed()
+		c.Probe.Client, c.Probe.Origin = client, netip.AddrPortFrom(origin, 80)
 	}
 	if !c.Probe.Client.IsValid() || !c.Probe.Origin.IsValid() || c.Probe.Client.Is4() != c.Probe.Origin.Addr().Is4() {
 		return c, fmt.Errorf("probe from %s to %s: not two addresses of one family", c.Probe.Client, c.Probe.Origin)
@@ -102,6 +103,18 @@ func (c Config) complete() (Config, error) {
 	}
 	c.Logger = c.Logger.With("service", c.Name)
 	return c, nil
+}
+
+// probed returns addresses between which the device passes connections.
+func (c Config) probed() (client, origin netip.Addr) {
+	for _, near := range c.Hops[0] {
+		for _, far := range c.Hops[1] {
+			if near.Gateway.Is4() == far.Gateway.Is4() {
+				return near.Address.Addr(), far.Address.Addr()
+			}
+		}
+	}
+	return netip.AddrFrom4([4]byte{198, 18, 0, 1}), netip.AddrFrom4([4]byte{198, 18, 0, 2})
 }
 
 // resolves reports whether neighbours are asked for their addresses.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
 )
@@ -55,6 +56,7 @@ func TestRouter(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.open(func(c *Config) {
+		c.Probe.Interval = 50 * time.Millisecond
 		for i := range 2 {
 			for _, h := range [][2]string{{"10.9.%d.2/30", "10.9.%d.1"}, {"fd09:%d::2/64", "fd09:%d::1"}} {
 				c.Hops[i] = append(c.Hops[i], Hop{
@@ -64,6 +66,7 @@ func TestRouter(t *testing.T) {
 			}
 		}
 	})
+	b.await("connections between the legs come through", func() bool { return b.counter("probe-ok") >= 3 })
 	for _, addrs := range [][2]netip.AddrPort{{client4, origin4}, {client6, origin6}} {
 		s := b.carry(b.Device, addrs[0], addrs[1])
 		b.exchange(s, request, answer)
