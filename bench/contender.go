@@ -47,6 +47,8 @@ const (
 	oursAgainst  = "other clearspan"
 	oursMirror   = "clearspan + mirror port"
 	oursFiles    = "clearspan + pcapng"
+	otherMirror  = "other clearspan + mirror port"
+	otherFiles   = "other clearspan + pcapng"
 	oursWire     = "clearspan wire"
 	haproxy      = "HAProxy"
 	oursTick     = "clearspan with tickets"
@@ -61,6 +63,12 @@ const (
 	squidICAP    = "Squid + ICAP"
 	floor        = "floor: TCP copy + AES-GCM"
 	sslsplitPort = "peer0" // the interface SSLsplit mirrors to: it insists on ARP
+)
+
+// What is configured of mirrors, as YAML.
+const (
+	mirrorYAML = "mirror:\n  - {name: recorder, kind: interface, interface: " + lab.MirrorInterface + "}\n"
+	filesYAML  = "mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n"
 )
 
 // start starts a program that serves on a port of the box, and returns its
@@ -81,9 +89,11 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 		{contender{name: ours, forges: true}, b.Binary, b.clearspan(b.Binary, "")},
 		{contender{name: oursAgainst, forges: true}, b.Against, b.clearspan(b.Against, "")},
 		{contender{name: haproxy, peer: true}, "haproxy", b.haproxy(false)},
-		{contender{name: oursMirror, forges: true}, b.Binary, b.clearspan(b.Binary, "mirror:\n  - {name: recorder, kind: interface, interface: "+lab.MirrorInterface+"}\n")},
+		{contender{name: oursMirror, forges: true}, b.Binary, b.clearspan(b.Binary, mirrorYAML)},
+		{contender{name: otherMirror, forges: true}, b.Against, b.clearspan(b.Against, mirrorYAML)},
 		{contender{name: splitMirror, peer: true, forges: true}, "sslsplit", b.sslsplit(true)},
-		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan(b.Binary, "mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n")},
+		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan(b.Binary, filesYAML)},
+		{contender{name: otherFiles, forges: true}, b.Against, b.clearspan(b.Against, filesYAML)},
 		{contender{name: split, peer: true, forges: true}, "sslsplit", b.sslsplit(false)},
 		{contender{name: oursTick, forges: true, tickets: true}, b.Binary, b.clearspan(b.Binary, withTickets)},
 		{contender{name: haproxyTick, peer: true, tickets: true}, "haproxy", b.haproxy(true)},

@@ -126,7 +126,7 @@ func (b *batch) release(n int) {
 // next call.
 func (b *batch) send(fd, ifindex, from, to int) (int, unix.Errno) {
 	b.addr.Ifindex = int32(ifindex)
-	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd),
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd),
 		uintptr(unsafe.Pointer(&b.msgs[from])), uintptr(to-from), unix.MSG_DONTWAIT, 0, 0)
 	runtime.KeepAlive(b)
 	if errno != 0 {

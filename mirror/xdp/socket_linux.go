@@ -133,7 +133,7 @@ func (s *socket) publish() { s.tx.producer.Store(s.produced) }
 // kick has the kernel take descriptors. It returns how many it took, and
 // whether the device dropped the last of these. It never waits.
 func (s *socket) kick() (taken int, dropped bool, errno unix.Errno) {
-	_, _, errno = unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
+	_, _, errno = unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
 	before := s.taken
 	if now := s.tx.consumer.Load(); int32(now-s.taken) > 0 {
 		s.taken = now
@@ -162,7 +162,7 @@ func (s *socket) cancel() bool {
 	// others all at once, and they do not say so.
 	last := s.tx.consumer.Load()
 	for range s.produced - s.taken {
-		_, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(s.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
+		_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), 0, 0, unix.MSG_DONTWAIT, 0, 0)
 		if errno != 0 && errno != unix.EINTR {
 			return false
 		}
