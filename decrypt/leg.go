@@ -41,6 +41,9 @@ type leg struct {
 	collect bool          // Write collects
 	stall   time.Duration // how long a write may take, 0 for ever
 	out     []byte        // collected, nil while empty
+	rest    []byte        // argument and result of tryWrite
+	werr    error
+	writeFn func(fd uintptr) bool
 }
 
 // again tells crypto/tls that the socket is empty for now. Its Temporary method
@@ -74,7 +77,7 @@ func newLeg(conn net.Conn) *leg {
 	if s, ok := conn.(syscall.Conn); ok {
 		if raw, err := s.SyscallConn(); err == nil {
 			l.raw = raw
-			l.tryFn = l.tryRead
+			l.tryFn, l.writeFn = l.tryRead, l.tryWrite
 		}
 	}
 	return l
@@ -154,33 +157,29 @@ func (l *leg) tryRead(fd uintptr) bool {
 		l.rerr = err
 		return true
 	}
-	for {
-		n, err := unix.Read(int(fd), l.in[l.w:])
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err == unix.EAGAIN:
-			if l.r == l.w {
-				l.drop()
-			} else if l.wait {
-				l.shrink()
-			}
-			l.again = true
-			return !l.wait
-		case err != nil:
-			l.rerr = os.NewSyscallError("read", err)
-		case n <= 0:
-			l.rerr = io.EOF
-		default:
-			l.drained = n < len(l.in)-l.w
-			l.w += n
-		}
+	n, errno := readNow(fd, l.in[l.w:])
+	switch {
+	case errno == unix.EAGAIN:
 		if l.r == l.w {
 			l.drop()
+		} else if l.wait {
+			l.shrink()
 		}
-		l.again = false
-		return true
+		l.again = true
+		return !l.wait
+	case errno != 0:
+		l.rerr = os.NewSyscallError("read", errno)
+	case n == 0:
+		l.rerr = io.EOF
+	default:
+		l.drained = n < len(l.in)-l.w
+		l.w += n
 	}
+	if l.r == l.w {
+		l.drop()
+	}
+	l.again = false
+	return true
 }
 
 // maxPeek bounds what a leg buffers while a first flight is examined.
@@ -271,7 +270,10 @@ func (l *leg) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.collect {
-		return l.conn.Write(p)
+		if err := l.put(p); err != nil {
+			return 0, err
+		}
+		return len(p), nil
 	}
 	if len(l.out) > 0 && len(l.out)+len(p) > cap(l.out) {
 		if err := l.flushLocked(); err != nil {
@@ -307,8 +309,7 @@ func (l *leg) writeLocked(p []byte) error {
 	if l.stall > 0 {
 		l.conn.SetWriteDeadline(time.Now().Add(l.stall))
 	}
-	_, err := l.conn.Write(p)
-	return err
+	return l.put(p)
 }
 
 // flush writes what was collected in one system call.
