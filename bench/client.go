@@ -25,7 +25,18 @@ const patience = 2 * time.Minute
 
 // dial opens a session to host, whatever certificate there is: whom a client
 // trusts is no part of the cost. tickets may be nil.
+// The client offers what crypto/tls does, X25519MLKEM768 first.
 func (c *contender) dial(ctx context.Context, host string, tickets tls.ClientSessionCache) (*client, error) {
+	return c.begin(ctx, &tls.Config{ServerName: host, ClientSessionCache: tickets})
+}
+
+// dialX25519 is dial for a client without ML-KEM and without a ticket.
+func (c *contender) dialX25519(ctx context.Context, host string) (*client, error) {
+	return c.begin(ctx, &tls.Config{ServerName: host, CurvePreferences: []tls.CurveID{tls.X25519}})
+}
+
+// begin takes cfg.
+func (c *contender) begin(ctx context.Context, cfg *tls.Config) (*client, error) {
 	conn, err := c.clients.DialContext(ctx, "tcp", net.JoinHostPort(c.address, strconv.Itoa(c.port)))
 	if err != nil {
 		return nil, err
@@ -37,15 +48,13 @@ func (c *contender) dial(ctx context.Context, host string, tickets tls.ClientSes
 			return nil, err
 		}
 	}
-	secure := tls.Client(conn, &tls.Config{
-		ServerName: host, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"},
-		ClientSessionCache: tickets, DynamicRecordSizingDisabled: true,
-	})
+	cfg.InsecureSkipVerify, cfg.NextProtos, cfg.DynamicRecordSizingDisabled = true, []string{"http/1.1"}, true
+	secure := tls.Client(conn, cfg)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
-	return &client{secure, bufio.NewReader(secure), host}, nil
+	return &client{secure, bufio.NewReader(secure), cfg.ServerName}, nil
 }
 
 // dialMany opens n sessions, eight at a time, and has each make a request. It

@@ -59,8 +59,10 @@ var workloads = slices.Concat(plain, objects(), crowds(), newcomers(), idles(), 
 var plain = []workload{
 	{name: "bulk", title: "large downloads, some at once", unit: "s/GiB", scale: 1, cost: cpuSeconds, run: bulk},
 	{name: "requests", title: "requests of 1 KiB on open sessions, one after the other on each", unit: "us/request", scale: 1e6, cost: cpuSeconds, run: requests},
-	{name: "handshakes", title: "sessions with full handshakes on both legs, a request of 1 KiB each", unit: "ms/session", scale: 1e3,
+	{name: "handshakes", title: "sessions with full handshakes on both legs, a request of 1 KiB each; clients offer ML-KEM first", unit: "ms/session", scale: 1e3,
 		cost: cpuSeconds, suits: plainly, settle: sessions(8, full), run: sessions(400, full)},
+	{name: "x25519", title: "sessions with full handshakes on both legs, a request of 1 KiB each; clients offer X25519 alone", unit: "ms/session", scale: 1e3,
+		cost: cpuSeconds, suits: plainly, settle: sessions(8, classical), run: sessions(400, classical)},
 	{name: "resumed", title: "sessions that resume on both legs, a request of 1 KiB each", unit: "ms/session", scale: 1e3,
 		cost: cpuSeconds, suits: func(c *contender) bool { return c.tickets }, settle: sessions(8, resumed), run: sessions(400, resumed)},
 	{name: "names", title: "sessions to names that were never seen, a request of 1 KiB each", unit: "ms/session", scale: 1e3,
@@ -119,9 +121,10 @@ func requests(ctx context.Context, b *bed, c *contender) (work, error) {
 type kind uint8
 
 const (
-	full    kind = iota // no ticket
-	resumed             // with the ticket of an earlier session
-	unseen              // to a name that was never seen
+	full      kind = iota // no ticket
+	classical             // no ticket, no ML-KEM
+	resumed               // with the ticket of an earlier session
+	unseen                // to a name that was never seen
 )
 
 // sessions returns work of n sessions, four at a time.
@@ -142,7 +145,13 @@ func sessions(n int, how kind) func(context.Context, *bed, *contender) (work, er
 					host = fmt.Sprintf("n%d-%d-%d.%s", time.Now().UnixNano(), worker, i, domain)
 				}
 				start := time.Now()
-				k, err := c.dial(ctx, host, tickets)
+				var k *client
+				var err error
+				if how == classical {
+					k, err = c.dialX25519(ctx, host)
+				} else {
+					k, err = c.dial(ctx, host, tickets)
+				}
 				if err != nil {
 					return err
 				}

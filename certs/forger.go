@@ -3,7 +3,6 @@ package certs
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -240,7 +239,7 @@ func (f *Forger) sign(chain []*x509.Certificate, name string, trusted, ecdsa boo
 	if err != nil {
 		return nil, fmt.Errorf("forge leaf: %v", err)
 	}
-	signer, id, err := keys.take(now)
+	key, err := keys.take(now)
 	if err != nil {
 		return nil, fmt.Errorf("forge leaf: %v", err)
 	}
@@ -248,12 +247,12 @@ func (f *Forger) sign(chain []*x509.Certificate, name string, trusted, ecdsa boo
 	template.KeyUsage = usage
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	template.BasicConstraintsValid = true
-	template.SubjectKeyId = id
+	template.SubjectKeyId = key.id
 	template.AuthorityKeyId = authority.Certificate().SubjectKeyId
 	if trusted {
 		template.CRLDistributionPoints = f.crl
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, authority.Certificate(), signer.Public(), authority.key)
+	der, err := signLeaf(template, authority, key)
 	if err != nil {
 		return nil, fmt.Errorf("sign leaf: %v", err)
 	}
@@ -263,7 +262,7 @@ func (f *Forger) sign(chain []*x509.Certificate, name string, trusted, ecdsa boo
 	}
 	return &tls.Certificate{
 		Certificate: append([][]byte{der}, authority.tail...),
-		PrivateKey:  signer,
+		PrivateKey:  key.signer,
 		Leaf:        leaf,
 	}, nil
 }

@@ -401,9 +401,9 @@ func TestKeyPoolRotates(t *testing.T) {
 			if i >= 2 {
 				now = now.Add(row.after)
 			}
-			signer, id, err := pool.take(now)
-			if err != nil || signer == nil || len(id) != 20 {
-				t.Fatalf("%s: take: %v, id %x", row.name, err, id)
+			key, err := pool.take(now)
+			if err != nil || key.signer == nil || len(key.id) != 20 || len(key.spki) == 0 {
+				t.Fatalf("%s: take: %v, id %x", row.name, err, key.id)
 			}
 		}
 		if made != row.made {
@@ -411,7 +411,7 @@ func TestKeyPoolRotates(t *testing.T) {
 		}
 	}
 	pool := newKeyPool(1, func() (crypto.Signer, error) { return nil, errors.New("no entropy") })
-	if _, _, err := pool.take(testNow); err == nil {
+	if _, err := pool.take(testNow); err == nil {
 		t.Error("no error from a generator that fails")
 	}
 }

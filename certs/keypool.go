@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"fmt"
 	"sync"
 	"time"
@@ -32,6 +33,7 @@ type keyPool struct {
 
 type leafKey struct {
 	signer crypto.Signer
+	spki   []byte // SubjectPublicKeyInfo in DER
 	id     []byte // subject key identifier
 	made   time.Time
 	uses   int
@@ -53,9 +55,9 @@ func newKeyPool(size int, generate func() (crypto.Signer, error)) *keyPool {
 	return &keyPool{generate: generate, maxUses: keyMaxUses, maxAge: keyMaxAge, keys: make([]leafKey, size)}
 }
 
-// take returns a key and its identifier, both shared. Keys are made when they
-// are first needed, one at a time; meanwhile other callers wait.
-func (p *keyPool) take(now time.Time) (crypto.Signer, []byte, error) {
+// take returns a key, what it points to is shared. Keys are made when they are
+// first needed, one at a time; meanwhile other callers wait.
+func (p *keyPool) take(now time.Time) (leafKey, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k := &p.keys[p.next]
@@ -63,14 +65,18 @@ func (p *keyPool) take(now time.Time) (crypto.Signer, []byte, error) {
 	if k.signer == nil || k.uses >= p.maxUses || now.Sub(k.made) >= p.maxAge {
 		signer, err := p.generate()
 		if err != nil {
-			return nil, nil, fmt.Errorf("make leaf key: %v", err)
+			return leafKey{}, fmt.Errorf("make leaf key: %v", err)
+		}
+		spki, err := x509.MarshalPKIXPublicKey(signer.Public())
+		if err != nil {
+			return leafKey{}, fmt.Errorf("encode leaf key: %v", err)
 		}
 		id, err := keyID(signer.Public())
 		if err != nil {
-			return nil, nil, fmt.Errorf("encode leaf key: %v", err)
+			return leafKey{}, fmt.Errorf("encode leaf key: %v", err)
 		}
-		*k = leafKey{signer: signer, id: id, made: now}
+		*k = leafKey{signer: signer, spki: spki, id: id, made: now}
 	}
 	k.uses++
-	return k.signer, k.id, nil
+	return *k, nil
 }
