@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 GENERATED := $(foreach d,appliance/intake/wire appliance/service/inline,$(d)/kernel_bpfel.go $(d)/kernel_bpfel.o)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-pkcs11 demo demo-wire test unit race token lint generate drift bench packages packages-demo packages-bench fuzz clean
+.PHONY: help build build-pkcs11 demo demo-wire test unit race token lint generate drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -56,6 +56,14 @@ bench: packages-bench build ## cost and delay against other programs, with plots
 	$(BIN) bench --results bench/results
 	go run ./bench/plot "$$(ls bench/results/*Z.json | tail -n 1)"
 	$(BIN) bench --emission --results bench/results
+
+# The compiler optimizes for what this profile says is hot. The program that is
+# profiled is built with the profile of before.
+profile: packages-bench build ## take the CPU profile again that builds are optimized by
+	@rm -rf bin/profiles && mkdir -p bin/profiles
+	$(BIN) bench --rounds 2 --size 128 --profiles bin/profiles --workloads bulk,requests,handshakes,x25519,resumed,names,pages \
+		--only "clearspan,clearspan + mirror port,clearspan + pcapng,clearspan + HTTP parsed,clearspan with tickets"
+	$(GO) tool pprof -proto bin/profiles/*.pprof > appliance/cmd/clearspan/default.pgo
 
 fuzz: ## every fuzz target for 20 s
 	hack/fuzz.sh 20s

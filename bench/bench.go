@@ -36,6 +36,7 @@ type Options struct {
 	Size      int64     // octets a download, default 256 MiB, quick 32 MiB
 	Clients   int       // parallel downloads, default 4
 	Quick     bool      // a fraction of the work
+	Profiles  string    // directory for CPU profiles of the clearspan under test; "" writes none
 	Only      []string  // names of the programs that take part; nil: all
 	Workloads []string  // names of the workloads; nil: all
 }

@@ -91,14 +91,16 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(t.TempDir(), "clearspan")
-	if out, err := exec.Command("go", "build", "-o", binary, "../appliance/cmd/clearspan").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-pgo=off", "-o", binary, "../appliance/cmd/clearspan").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var out bytes.Buffer
-	results := t.TempDir()
-	if err := Run(t.Context(), Options{Binary: binary, Out: &out, Results: results, Quick: true, Size: 8 << 20, Clients: 2}); err != nil {
+	results, profiles := t.TempDir(), t.TempDir()
+	o := Options{Binary: binary, Out: &out, Results: results, Profiles: profiles, Quick: true, Size: 8 << 20, Clients: 2}
+	if err := Run(t.Context(), o); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
+	readProfiles(t, profiles)
 	file, err := filepath.Glob(filepath.Join(results, "*.json"))
 	if err != nil || len(file) != 1 {
 		t.Fatalf("files %v, %v", file, err)
@@ -124,6 +126,19 @@ func TestRun(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(&out)
+	}
+}
+
+// readProfiles holds that there are profiles, and that they name what was busy.
+func readProfiles(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.pprof"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("profiles: %v, %v", files, err)
+	}
+	top, err := exec.Command("go", append([]string{"tool", "pprof", "-top", "-cum"}, files...)...).CombinedOutput()
+	if err != nil || !bytes.Contains(top, []byte("decrypt.(*joint)")) {
+		t.Errorf("go tool pprof: %v\n%s", err, top)
 	}
 }
 

@@ -150,12 +150,16 @@ func (b *bed) appliance(dir string, port int, binary, more string) (*lab.Applian
 	if !resumption {
 		more = "client: {resumption: false}\n" + more
 	}
+	var flags []string
+	if b.Profiles != "" && binary == b.Binary {
+		flags = []string{"--profile", filepath.Join(b.Profiles, filepath.Base(dir)+".pprof")}
+	}
 	return lab.StartAppliance(b.gateway.Box, dir, binary, fmt.Sprintf(`state: state
 intake:
   - {name: fixed, mode: static, listen: "%s:%d", origin: "%s:443"}
 origin: {roots: [%q], resumption: %t}
 admin: {listen: "off"}
-%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, resumption, more))
+%s`, lab.BoxLANV4, port, lab.OriginV4, b.pki.RootFile, resumption, more), flags...)
 }
 
 // serveBy runs a program on the box until the lab is closed, and waits until it

@@ -50,9 +50,9 @@ func TestMain(m *testing.M) {
 
 // compile builds the appliance.
 func compile(to string, race bool) error {
-	build := exec.Command("go", "build", "-o", to, "../cmd/clearspan")
+	build := exec.Command("go", "build", "-pgo=off", "-o", to, "../cmd/clearspan") // off: much faster to build
 	if race {
-		build = exec.Command("go", "build", "-race", "-o", to, "../cmd/clearspan")
+		build = exec.Command("go", "build", "-pgo=off", "-race", "-o", to, "../cmd/clearspan")
 		build.Env = append(os.Environ(), "CGO_ENABLED=1")
 	}
 	if out, err := build.CombinedOutput(); err != nil {

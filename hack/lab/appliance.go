@@ -20,13 +20,13 @@ type Appliance struct {
 
 // StartAppliance runs the binary in a namespace with the YAML configuration,
 // written to dir/clearspan.yaml, and waits until it says that it is ready.
-// Relative paths in the configuration start at dir.
-func StartAppliance(ns *netlab.Namespace, dir, binary, yaml string) (*Appliance, error) {
+// Relative paths in the configuration start at dir. flags are others of clearspan run.
+func StartAppliance(ns *netlab.Namespace, dir, binary, yaml string, flags ...string) (*Appliance, error) {
 	if err := writeFiles(dir, map[string]string{"clearspan.yaml": yaml}); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, "clearspan.yaml")
-	server, err := startServer(ns, dir, saysReady, binary, "run", "-c", file)
+	server, err := startServer(ns, dir, saysReady, binary, append([]string{"run", "-c", file}, flags...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -34,6 +35,14 @@ pair), by every method, without and with tcpdump at the far end.`,
 			if o.Binary, err = os.Executable(); err != nil {
 				return err
 			}
+			for _, path := range []*string{&o.Against, &o.Profiles} {
+				if *path == "" {
+					continue
+				}
+				if *path, err = filepath.Abs(*path); err != nil {
+					return err
+				}
+			}
 			o.Out, o.Version = cmd.OutOrStdout(), version
 			if cmd.Flags().Changed("size") {
 				o.Size = size << 20
@@ -56,6 +65,7 @@ pair), by every method, without and with tcpdump at the far end.`,
 	f.StringVar(&o.Against, "against", "", "`FILE` of another clearspan that takes part, to see what a change did")
 	f.BoolVar(&emission, "emission", false, "measure the methods of mirror ports instead")
 	f.StringVar(&o.Results, "results", "", "`DIR` for the figures as JSON")
+	f.StringVar(&o.Profiles, "profiles", "", "`DIR` for CPU profiles of clearspan (pprof)")
 	cmd.AddCommand(&cobra.Command{
 		Use:    "floor LISTEN ORIGIN",
 		Short:  "Copy and encrypt octets, for comparison; a measurement starts it",

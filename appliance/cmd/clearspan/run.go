@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,7 +19,7 @@ import (
 )
 
 func runCommand() *cobra.Command {
-	var file, level string
+	var file, level, profile string
 	var drain time.Duration
 	var quick config.Quick
 	cmd := &cobra.Command{
@@ -52,7 +53,11 @@ second one ends at once.`,
 				return badConfig(err)
 			}
 			load := func() (*config.Config, error) { return loadConfig(file, quick) }
-			return run(load, file, log, drain)
+			finish, err := startProfile(profile)
+			if err != nil {
+				return err
+			}
+			return errors.Join(run(load, file, log, drain), finish())
 		},
 	}
 	f := cmd.Flags()
@@ -64,6 +69,7 @@ second one ends at once.`,
 	f.StringVar(&quick.PCAPOverIP, "pcap-over-ip", "", "serve the live feed on `ADDR`")
 	f.StringVar(&quick.State, "state", "", "state `DIR`")
 	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&profile, "profile", "", "write a CPU profile (pprof) of the run into `FILE`")
 	f.DurationVar(&drain, "drain", 30*time.Second, "how long open sessions may go on after SIGTERM")
 	return cmd
 }
