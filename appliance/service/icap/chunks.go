@@ -75,13 +75,14 @@ func (c *chunks) ready() bool {
 // next reads up to the octets of the next chunk. io.EOF: there is none.
 func (c *chunks) next() error {
 	if c.mid {
-		var end [2]byte
-		if _, err := io.ReadFull(c.br, end[:]); err != nil {
+		end, err := c.br.Peek(2)
+		if err != nil {
 			return unexpected(err)
 		}
-		if end != [2]byte{'\r', '\n'} {
+		if end[0] != '\r' || end[1] != '\n' {
 			return errors.New("malformed end of a chunk")
 		}
+		c.br.Discard(2)
 	}
 	left := maxChunkLine
 	line, err := readLine(c.br, &left)
