@@ -61,6 +61,10 @@ const (
 	oursInline   = "clearspan + inline"
 	oursICAP     = "clearspan + ICAP"
 	squidICAP    = "Squid + ICAP"
+	ours204      = "clearspan + ICAP 204"
+	squid204     = "Squid + ICAP 204"
+	otherICAP    = "other clearspan + ICAP"
+	other204     = "other clearspan + ICAP 204"
 	floor        = "floor: TCP copy + AES-GCM"
 	sslsplitPort = "peer0" // the interface SSLsplit mirrors to: it insists on ARP
 )
@@ -80,6 +84,10 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 	target := lab.OriginV4 + ":443"
 	if err := b.icap(); err != nil {
 		skipped = append(skipped, fmt.Sprintf("ICAP: %v", err))
+	}
+	against := ""
+	if b.Against != "" {
+		against = "c-icap"
 	}
 	for i, p := range []struct {
 		contender
@@ -101,8 +109,12 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 		{contender{name: mitmproxy, peer: true, forges: true, slow: true}, "mitmdump", b.mitmproxy},
 		{contender{name: oursParsed, forges: true}, b.Binary, b.clearspan(b.Binary, parsedYAML)},
 		{contender{name: oursInline, forges: true}, b.Binary, b.inline},
-		{contender{name: oursICAP, forges: true}, "c-icap", b.clearspan(b.Binary, icapYAML)},
-		{contender{name: squidICAP, peer: true, forges: true, target: target}, "c-icap", b.squid(icapSquid)},
+		{contender{name: oursICAP, forges: true}, "c-icap", b.clearspan(b.Binary, fmt.Sprintf(icapYAML, lab.EchoService))},
+		{contender{name: otherICAP, forges: true}, against, b.clearspan(b.Against, fmt.Sprintf(icapYAML, lab.EchoService))},
+		{contender{name: squidICAP, peer: true, forges: true, target: target}, "c-icap", b.squid(fmt.Sprintf(icapSquid, lab.EchoService))},
+		{contender{name: ours204, forges: true}, "c-icap", b.clearspan(b.Binary, fmt.Sprintf(icapYAML, lab.ScanService))},
+		{contender{name: other204, forges: true}, against, b.clearspan(b.Against, fmt.Sprintf(icapYAML, lab.ScanService))},
+		{contender{name: squid204, peer: true, forges: true, target: target}, "c-icap", b.squid(fmt.Sprintf(icapSquid, lab.ScanService))},
 		{contender{name: floor, peer: true}, b.Binary, b.floor},
 	} {
 		if !b.takes(p.name) || p.program == "" {

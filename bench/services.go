@@ -4,18 +4,18 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
 
-// What has programs show requests and responses to the ICAP server, with a preview
-// that it answers with 204. Nobody is shown a message by parsedYAML: each is longer
-// than that.
+// What has programs show requests and responses to a service of the ICAP server,
+// with a preview. Nobody is shown a message by parsedYAML: each is longer than that.
 const (
 	icapYAML = `services:
-  - {name: echo, kind: icap, url: "icap://127.0.0.1:1344/echo"}
-policy: {default: bump, services: [echo]}
+  - {name: scan, kind: icap, url: "icap://127.0.0.1:1344/%s"}
+policy: {default: bump, services: [scan]}
 `
 	parsedYAML = `services:
   - {name: echo, kind: icap, url: "icap://127.0.0.1:1344/echo", mode: [respmod], max_body: 1}
@@ -28,17 +28,19 @@ policy: {default: bump, services: [%[1]s]}
 	icapSquid = `icap_enable on
 icap_preview_enable on
 icap_preview_size 1024
-icap_service requests reqmod_precache bypass=off icap://127.0.0.1:1344/echo
-icap_service responses respmod_precache bypass=off icap://127.0.0.1:1344/echo
+icap_service requests reqmod_precache bypass=off icap://127.0.0.1:1344/%[1]s
+icap_service responses respmod_precache bypass=off icap://127.0.0.1:1344/%[1]s
 adaptation_access requests allow all
 adaptation_access responses allow all
 `
 )
 
-// icap starts an ICAP server that gives messages back, for the contenders that are
-// to show them to one. It is not charged.
+// icap starts an ICAP server for the contenders that are to show messages to one.
+// Its echo answers every other body with 204 after the preview, and gives the
+// others back whole; its scanner looks into nothing that is asked for, and answers
+// all with 204. It is not charged.
 func (b *bed) icap() error {
-	if !b.takes(oursICAP) && !b.takes(squidICAP) {
+	if !slices.ContainsFunc([]string{oursICAP, otherICAP, squidICAP, ours204, other204, squid204}, b.takes) {
 		return nil
 	}
 	if _, err := exec.LookPath("c-icap"); err != nil {
@@ -48,7 +50,7 @@ func (b *bed) icap() error {
 	if err != nil {
 		return err
 	}
-	_, err = lab.StartICAP(b.gateway.Box, dir, nil)
+	_, err = lab.StartICAP(b.gateway.Box, dir, nil, "GIF")
 	return err
 }
 

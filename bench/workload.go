@@ -259,4 +259,7 @@ func together(n int, f func(worker int) error) error {
 // for.
 func plainly(c *contender) bool { return !c.tickets && !serviced[c.name] }
 
-var serviced = map[string]bool{oursParsed: true, oursInline: true, oursICAP: true, squidICAP: true}
+var serviced = map[string]bool{
+	oursParsed: true, oursInline: true,
+	oursICAP: true, otherICAP: true, squidICAP: true, ours204: true, other204: true, squid204: true,
+}

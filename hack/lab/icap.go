@@ -18,7 +18,7 @@ const (
 
 // Services of [StartICAP].
 const (
-	EchoService    = "echo"   // gives messages back as they are
+	EchoService    = "echo"   // answers every other body with 204 after the preview, gives the others back as they are
 	PartialService = "ex206"  // writes into HTML pages; knows 206
 	ScanService    = "avscan" // ClamAV, which knows [EICAR] and nothing else
 )
@@ -40,8 +40,12 @@ type ICAP struct {
 
 // StartICAP runs c-icap with the three services. A nil certificate: no TLS. It
 // sees signatures of ours in place of the machine's, in a mount namespace of its
-// own.
-func StartICAP(ns *netlab.Namespace, dir string, certificate *KeyPair) (*ICAP, error) {
+// own. scan names the file types that [ScanService] looks into, all without any;
+// what is none of them it answers with 204 after the preview.
+func StartICAP(ns *netlab.Namespace, dir string, certificate *KeyPair, scan ...string) (*ICAP, error) {
+	if len(scan) == 0 {
+		scan = []string{"TEXT", "DATA", "EXECUTABLE", "ARCHIVE", "GIF", "JPEG", "MSOFFICE"}
+	}
 	tls, ports := "", []int{ICAPPort}
 	if certificate != nil {
 		tls = fmt.Sprintf("TlsPort %d cert=%s key=%s", ICAPSPort, certificate.CertFile, certificate.KeyFile)
@@ -56,7 +60,7 @@ func StartICAP(ns *netlab.Namespace, dir string, certificate *KeyPair) (*ICAP, e
 	if err != nil || len(modules) == 0 {
 		return nil, fmt.Errorf("start c-icap: its modules are not in /usr/lib (%v)", err)
 	}
-	config := strings.NewReplacer("@DIR@", dir, "@MODULES@", filepath.Dir(modules[0]), "@PORT@", fmt.Sprint(ICAPPort), "@TLS@", tls).Replace(icapConfig)
+	config := strings.NewReplacer("@DIR@", dir, "@MODULES@", filepath.Dir(modules[0]), "@PORT@", fmt.Sprint(ICAPPort), "@TLS@", tls, "@SCAN@", strings.Join(scan, " ")).Replace(icapConfig)
 	if err := writeFiles(dir, map[string]string{
 		"c-icap.conf": config,
 		// NAME:any file type:any offset:pattern
@@ -116,7 +120,7 @@ Service ex206 srv_ex206.so
 Service virus_scan virus_scan.so
 ServiceAlias avscan virus_scan?allow204=on&sizelimit=off&mode=simple
 Module common clamav_mod.so
-virus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE GIF JPEG MSOFFICE
+virus_scan.ScanFileTypes @SCAN@
 virus_scan.SendPercentData 0
 virus_scan.MaxObjectSize 100M
 virus_scan.DefaultEngine clamav

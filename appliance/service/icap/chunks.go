@@ -2,6 +2,7 @@ package icap
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"strings"
@@ -28,38 +29,60 @@ type chunks struct {
 
 func newChunks(br *bufio.Reader) *chunks { return &chunks{br: br, original: -1} }
 
-// Read implements io.Reader. io.EOF says that the body came whole.
-func (c *chunks) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+// Read implements io.Reader. io.EOF says that the body came whole. It fills p with
+// what is at hand, of as many chunks as that is, and waits for the first octet
+// only: servers write chunks that are much smaller than what should be passed on
+// together. It allocates nothing for a chunk without extensions.
+func (c *chunks) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		switch {
+		case c.err != nil:
+			return n, c.err
+		case n > 0 && !c.ready():
+			return n, nil
+		case c.left == 0:
+			c.err = c.next()
+			continue
+		}
+		m, err := c.br.Read(p[n:min(int64(len(p)), int64(n)+c.left)])
+		n += m
+		c.left -= int64(m)
+		if err != nil {
+			c.err = unexpected(err)
+		}
 	}
-	for c.err == nil && c.left == 0 {
-		c.err = c.next()
-	}
+	return n, nil
+}
+
+// ready reports whether Read goes on without waiting: there are octets of the
+// chunk at hand, or what stands before those of the next. The end of
+// the body is not ready while trailers are to come.
+func (c *chunks) ready() bool {
 	if c.err != nil {
-		return 0, c.err
+		return true
 	}
-	n, err := c.br.Read(p[:min(int64(len(p)), c.left)])
-	c.left -= int64(n)
-	if err != nil {
-		c.err = unexpected(err)
+	p, _ := c.br.Peek(c.br.Buffered())
+	if c.left > 0 {
+		return len(p) > 0
 	}
-	if n > 0 {
-		return n, nil
+	if c.mid {
+		p = p[min(2, len(p)):]
 	}
-	return 0, c.err
+	end := bytes.IndexByte(p, '\n')
+	return end >= 0 && (p[0] != '0' || bytes.HasPrefix(p[end+1:], []byte("\r\n")))
 }
 
 // next reads up to the octets of the next chunk. io.EOF: there is none.
 func (c *chunks) next() error {
 	if c.mid {
-		var end [2]byte
-		if _, err := io.ReadFull(c.br, end[:]); err != nil {
+		end, err := c.br.Peek(2)
+		if err != nil {
 			return unexpected(err)
 		}
-		if end != [2]byte{'\r', '\n'} {
+		if end[0] != '\r' || end[1] != '\n' {
 			return errors.New("malformed end of a chunk")
 		}
+		c.br.Discard(2)
 	}
 	left := maxChunkLine
 	line, err := readLine(c.br, &left)

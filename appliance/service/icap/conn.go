@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	readBuffer = 8 << 10          // octets, a connection
+	readBuffer = 64 << 10         // octets, a connection
 	idleLimit  = 30 * time.Second // that a connection is kept without use
 )
 

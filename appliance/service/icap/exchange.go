@@ -10,7 +10,7 @@ import (
 )
 
 // maxChunk is how many octets of a body go in one write, at most.
-const maxChunk = 32 << 10
+const maxChunk = 64 << 10
 
 type chunkBuffer [chunkBefore + maxChunk + chunkAfter + len(lastChunk)]byte
 

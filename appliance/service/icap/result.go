@@ -134,6 +134,19 @@ func (o original) Read(p []byte) (int, error) {
 	return n, plain(err)
 }
 
+// Ready reports whether Read gives octets, or the end, without waiting.
+func (o original) Ready() bool { return o.src.pos < len(o.src.kept) || o.src.ended() }
+
+// Rest returns what Read reads from now on, when all that was kept has been read;
+// else nil. Who goes on there reads nothing here any more, and closes this later.
+func (o original) Rest() io.Reader {
+	s := o.src
+	if s.pos < len(s.kept) || s.keep || s.err != nil || s.length == s.got {
+		return nil
+	}
+	return s.r
+}
+
 // Close implements io.Closer. What is kept is let go.
 func (o original) Close() error {
 	o.src.kept, o.src.pos = nil, 0
@@ -192,6 +205,9 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	}
 	return n, b.err
 }
+
+// Ready reports whether Read gives octets, or the end, without waiting.
+func (b *answerBody) Ready() bool { return b.err != nil || !b.tail && b.ch.ready() }
 
 // original goes over to the rest of the original body.
 func (b *answerBody) original() error {

@@ -56,7 +56,11 @@ type Result struct {
 
 	// Body streams; nil: no body. Unmodified: what was read of Message.Body, then
 	// its rest. The engine reads it to its end or to an error, and closes it.
-	// After Close nobody reads Message.Body any more.
+	// After Close nobody reads Message.Body any more. Two methods spare copies and
+	// writes where Body has them: Ready() bool tells that Read will not wait, and
+	// Rest() io.Reader, of an Unmodified one, what its further octets are read from
+	// as they are, Message.Body itself; nil while there are others before. Then the
+	// engine goes on there, and the service must not read it any more.
 	Body io.ReadCloser
 }
 

@@ -64,7 +64,7 @@ func BenchmarkHTTP1(b *testing.B) {
 	request := "GET /some/path?and=query HTTP/1.1\r\nHost: www.example.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n" +
 		"Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\nCookie: session=0123456789abcdef0123456789abcdef\r\n\r\n"
 	shown := new(Config)
-	*shown = one(preview(0))
+	*shown = one(glance(1024))
 	for _, size := range []int{100, 10_000, 1 << 20, 16 << 20} {
 		chunked := "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
 		for left := size; left > 0; left -= min(left, 16<<10) {
@@ -234,5 +234,31 @@ func TestParsingAllocatesNothing(t *testing.T) {
 		c.pending = p
 	}); n != 0 {
 		t.Errorf("parsing chunks allocates %v times", n)
+	}
+}
+
+// plenty is an end from which there is always something to read.
+type plenty struct{ socket }
+
+func (plenty) Read(p []byte) (int, error) { return len(p), nil }
+
+// TestBodiesAllocateNothing has a service read a long body, and what it made of it
+// sent in chunks.
+func TestBodiesAllocateNothing(t *testing.T) {
+	in := &input{end: plenty{}}
+	b := newBody(in, Response, byLength, 1<<40)
+	p := make([]byte, largeBuffer)
+	for range 4 { // the first ones fill buffers
+		b.Read(p)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if n, err := b.Read(p); n != len(p) || err != nil {
+			t.Fatal(n, err)
+		}
+		if c := chunk(p, 0, 1024); string(c[:5]) != "400\r\n" || len(c) != 5+1024+2 {
+			t.Fatalf("chunk of %d octets: %q", len(c), c[:8])
+		}
+	}); n != 0 {
+		t.Errorf("a body allocates %v times a read", n)
 	}
 }

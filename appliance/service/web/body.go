@@ -15,6 +15,9 @@ const (
 	byEnd // of the connection
 )
 
+// straightRead is how much content is worth a read past the buffer, in octets.
+const straightRead = 8 << 10
+
 // body is that of one HTTP/1.1 message under way.
 type body struct {
 	in   *input
@@ -97,8 +100,14 @@ func (b *body) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		if len(b.in.unread()) == 0 {
-			if err := b.more(); err != nil {
+			room := b.straight(p)
+			n, err := b.more(room)
+			if err != nil {
 				b.err = err
+			}
+			if n > 0 {
+				b.account(room[:n])
+				return n, nil
 			}
 			continue
 		}
@@ -146,8 +155,39 @@ func (b *body) check(word string) {
 	b.done = b.chunk.done()
 }
 
-// more waits for octets.
-func (b *body) more() error {
+// straight returns the part of p that content can be read to without a copy: what
+// is sure to be content, where it is long and comes fast. Else nil.
+func (b *body) straight(p []byte) []byte {
+	run := int64(len(p))
+	switch b.how {
+	case byLength:
+		run = min(run, b.left)
+	case byChunks:
+		if b.chunk.state != inData {
+			return nil
+		}
+		run = int64(min(uint64(run), b.chunk.left))
+	}
+	if !b.in.big || run < straightRead {
+		return nil
+	}
+	return p[:run]
+}
+
+// account takes note of content that was read past the buffer.
+func (b *body) account(p []byte) {
+	switch b.how {
+	case byLength:
+		b.left -= int64(len(p))
+		b.done = b.left == 0
+	case byChunks:
+		b.chunk.next(p)
+	}
+	b.pos += int64(len(p))
+}
+
+// more waits for octets, and reads them to p, or, if that is nil, to the buffer.
+func (b *body) more(p []byte) (n int, _ error) {
 	waits := b.waits
 	b.waits = nil
 	b.mu.Unlock()
@@ -155,7 +195,11 @@ func (b *body) more() error {
 	if waits != nil {
 		err = waits()
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case p != nil:
+		n, err = b.in.straight(p)
+	default:
 		err = b.in.fill()
 	}
 	b.mu.Lock()
@@ -163,11 +207,11 @@ func (b *body) more() error {
 	switch {
 	case err == io.EOF && b.how == byEnd:
 		b.done = true
-		return nil
+		return n, nil
 	case err == io.EOF:
-		return errTruncated
+		return n, errTruncated
 	default:
-		return err
+		return n, err
 	}
 }
 
@@ -191,7 +235,7 @@ func (b *body) relay(w io.Writer, lead int) error {
 			return b.err
 		}
 		if len(b.in.unread()) == 0 {
-			if err := b.more(); err != nil {
+			if _, err := b.more(nil); err != nil {
 				b.err = err
 				return err
 			}
@@ -228,7 +272,7 @@ func (b *body) discard() error {
 		if b.done || b.err != nil {
 			return b.err
 		}
-		if err := b.more(); err != nil {
+		if _, err := b.more(nil); err != nil {
 			b.err = err
 			return err
 		}

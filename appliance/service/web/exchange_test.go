@@ -83,6 +83,9 @@ func TestOctetsAreIdentical(t *testing.T) {
 		"responses":  {Services: []Service{{Name: "av", Adapter: preview(100), Responses: true}}},
 		"unread":     one(preview(0)),
 		"preview":    one(preview(1024)),
+		"glance":     one(glance(1024)),
+		"two glance": {Services: []Service{both("a", glance(10)), both("b", glance(3000))}},
+		"last reads": {Services: []Service{both("a", glance(10)), both("b", adapterFunc(streaming)), both("c", glance(0))}},
 		"whole":      one(preview(1 << 30)),
 		"streaming":  one(adapterFunc(streaming)),
 		"bypassed":   {Services: []Service{{Name: "av", Adapter: preview(9), Requests: true, Responses: true, MaxBody: 1}}},
@@ -277,7 +280,7 @@ func TestContinue(t *testing.T) {
 	const head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
 	const goOn = "HTTP/1.1 100 Continue\r\n\r\n"
 	const ok = "HTTP/1.1 204 x\r\n\r\n"
-	for name, cfg := range map[string]Config{"relayed": {}, "shown": one(preview(99)), "unread": one(preview(0)), "streaming": one(adapterFunc(streaming))} {
+	for name, cfg := range map[string]Config{"relayed": {}, "shown": one(preview(99)), "unread": one(preview(0)), "glance": one(glance(99)), "streaming": one(adapterFunc(streaming))} {
 		t.Run(name, func(t *testing.T) {
 			sc := play(t, cfg, "")
 			go func() {
@@ -329,7 +332,7 @@ func TestOriginSpeaksFirst(t *testing.T) {
 
 // TestStreams has a response arrive piece by piece while its origin goes on.
 func TestStreams(t *testing.T) {
-	for name, cfg := range map[string]Config{"relayed": {}, "unread": one(preview(0)), "streaming": one(adapterFunc(streaming))} {
+	for name, cfg := range map[string]Config{"relayed": {}, "unread": one(preview(0)), "glance": one(glance(0)), "streaming": one(adapterFunc(streaming))} {
 		t.Run(name, func(t *testing.T) {
 			sc := play(t, cfg, "")
 			const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -224,7 +224,7 @@ func FuzzSession(f *testing.F) {
 	w.WriteData(1, true, bytes.Repeat([]byte("x"), 300))
 	f.Add(up.Bytes(), down.Bytes(), true)
 	f.Fuzz(func(t *testing.T, up, down []byte, two bool) {
-		for _, a := range []adapterFunc{preview(5), shout, eicar} {
+		for _, a := range []adapterFunc{preview(5), glance(5), shout, eicar} {
 			cfg := one(a)
 			cfg.linger, cfg.Stall = time.Millisecond, time.Millisecond
 			alpn := ""

@@ -94,6 +94,24 @@ func (in *input) fill() error {
 	return err
 }
 
+// straight reads to p, past the buffer, which is empty. The result is that of fill,
+// with how much was read.
+func (in *input) straight(p []byte) (int, error) {
+	if in.err != nil {
+		return 0, in.err
+	}
+	n, err := in.end.Read(p)
+	if n > 0 {
+		in.err = err
+		return n, nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	in.err = err
+	return 0, err
+}
+
 // room makes space behind w.
 func (in *input) room() error {
 	n := in.w - in.r

@@ -139,6 +139,42 @@ func preview(n int64) adapterFunc {
 	}
 }
 
+// glance is preview by a service whose body tells what is at hand and what comes
+// as it is.
+func glance(n int64) adapterFunc {
+	return func(_ context.Context, m *Message) (*Result, error) {
+		if m.Body == nil {
+			return &Result{}, nil
+		}
+		kept, err := io.ReadAll(io.LimitReader(m.Body, n))
+		return &Result{Body: &begun{bytes.NewReader(kept), m.Body}}, err
+	}
+}
+
+// begun is what was read of a body, then its rest.
+type begun struct {
+	kept *bytes.Reader
+	rest io.Reader
+}
+
+func (k *begun) Read(p []byte) (int, error) {
+	if k.Ready() {
+		return k.kept.Read(p)
+	}
+	return k.rest.Read(p)
+}
+
+func (k *begun) Ready() bool { return k.kept.Len() > 0 }
+
+func (k *begun) Rest() io.Reader {
+	if k.Ready() {
+		return nil
+	}
+	return k.rest
+}
+
+func (k *begun) Close() error { return nil }
+
 // streaming reads the body in a goroutine of its own while it is written.
 func streaming(_ context.Context, m *Message) (*Result, error) {
 	if m.Body == nil {

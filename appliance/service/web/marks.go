@@ -69,15 +69,19 @@ func (m *marks) next(limit int64) int64 {
 	return limit
 }
 
-// reframer writes the content of a chunked body with the framing it came with.
+// reframer writes the content of a body with the framing it came with.
 type reframer struct {
 	b    *body
-	pos  int64
-	open bool // a chunk of our own wants its CRLF
+	pos  int64 // octets of content written
+	open bool  // a chunk of our own wants its CRLF
 }
 
 // append appends content p to dst with its framing.
 func (r *reframer) append(dst, p []byte) []byte {
+	if r.b.how != byChunks {
+		r.pos += int64(len(p))
+		return append(dst, p...)
+	}
 	r.b.mu.Lock()
 	defer r.b.mu.Unlock()
 	m := &r.b.marks
@@ -112,8 +116,22 @@ func (r *reframer) appendSize(dst []byte, n int) []byte {
 	return append(strconv.AppendUint(dst, uint64(n), 16), "\r\n"...)
 }
 
+// border appends the framing that was read before pos, and reports whether the
+// body goes on behind it as it came.
+func (r *reframer) border(dst []byte) ([]byte, bool) {
+	r.b.mu.Lock()
+	defer r.b.mu.Unlock()
+	if r.b.marks.lost || r.pos != r.b.pos {
+		return dst, false
+	}
+	return r.b.marks.take(dst, r.pos), true
+}
+
 // finish appends what stands behind all content.
 func (r *reframer) finish(dst []byte) []byte {
+	if r.b.how != byChunks {
+		return dst
+	}
 	r.b.mu.Lock()
 	defer r.b.mu.Unlock()
 	dst = r.b.marks.take(dst, r.pos)

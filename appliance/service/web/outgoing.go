@@ -131,85 +131,45 @@ func (o *outgoing) add(line string) {
 	o.head = append(append(o.head[:len(o.head)-2], line...), "\r\n"...)
 }
 
-// send writes the message to w.
+// send writes the message to w. What is at hand of it goes in one write, up to the
+// size of a buffer.
 func (o *outgoing) send(w io.Writer) error {
+	if o.body == nil || !ready(o.body) {
+		if _, err := w.Write(o.head); err != nil || o.body == nil {
+			return err
+		}
+		o.head = nil
+	}
 	buf := largeBuffers.Get().(*[largeBuffer]byte)
 	defer largeBuffers.Put(buf)
-	if o.body == nil {
-		_, err := w.Write(o.head)
+	out := buf[:0]
+	if len(o.head) <= largeBuffer/2 {
+		out = append(out, o.head...)
+	} else if _, err := w.Write(o.head); err != nil {
 		return err
 	}
-	if _, err := w.Write(o.head); err != nil {
-		return err
-	}
-	const room = 16 // for the size of a chunk
 	left := o.length
 	for {
-		n, err := o.body.Read(buf[room : largeBuffer-2])
-		if n > 0 {
-			if o.length >= 0 {
-				if left -= int64(n); left < 0 {
-					return errFraming
-				}
-			}
-			p := buf[room : room+n]
-			if o.chunks {
-				size := append(strconv.AppendUint(nil, uint64(n), 16), "\r\n"...)
-				start := room - len(size)
-				copy(buf[start:], size)
-				p = append(buf[start:room+n], "\r\n"...)
-			}
-			if _, err := w.Write(p); err != nil {
-				return err
-			}
+		at := len(out)
+		if o.chunks {
+			at += beforeChunk
 		}
+		n, err := o.body.Read(buf[at : largeBuffer-behindChunk])
 		switch {
-		case err == io.EOF && left > 0:
+		case n > 0 && o.chunks:
+			out = chunk(buf[:], len(out), n)
+		case n > 0:
+			out = buf[:at+n]
+		}
+		if left -= int64(n); o.length >= 0 && (left < 0 || err == io.EOF && left > 0) {
 			return errFraming
-		case err == io.EOF && o.chunks:
-			_, err := w.Write([]byte("0\r\n\r\n"))
-			return err
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
 		}
-	}
-}
-
-// again sends a message as it came: header, and the content that r gives with
-// the framing of b.
-func again(w io.Writer, header []byte, r io.Reader, b *body) error {
-	buf := largeBuffers.Get().(*[largeBuffer]byte)
-	defer largeBuffers.Put(buf)
-	part := largeBuffers.Get().(*[largeBuffer]byte)
-	defer largeBuffers.Put(part)
-	out := append(buf[:0], header...)
-	if r == nil || !b.ready() {
-		if _, err := w.Write(out); err != nil || r == nil {
-			return err
+		if err == io.EOF && o.chunks {
+			out = append(out, "0\r\n\r\n"...)
 		}
-		out = out[:0]
-	}
-	f := reframer{b: b}
-	total := int64(0)
-	for {
-		n, err := r.Read(part[:largeBuffer/2])
-		if total += int64(n); total > b.read() || err == io.EOF && (total != b.read() || !b.finished()) {
-			return errFraming // not what came
-		}
-		switch {
-		case b.how == byChunks:
-			out = f.append(out, part[:n])
-		default:
-			out = append(out, part[:n]...)
-		}
-		if err == io.EOF && b.how == byChunks {
-			out = f.finish(out)
-		}
-		if len(out) > 0 && (err != nil || len(out) > largeBuffer/2 || !b.ready()) {
-			if _, werr := w.Write(out); werr != nil {
-				return werr
+		if len(out) > 0 {
+			if _, err := w.Write(out); err != nil {
+				return err
 			}
 			out = buf[:0]
 		}
@@ -218,6 +178,83 @@ func again(w io.Writer, header []byte, r io.Reader, b *body) error {
 			return nil
 		case err != nil:
 			return err
+		}
+	}
+}
+
+// Room for what stands before the content of a chunk in a buffer, and for what may
+// stand behind it, up to the end of the body.
+const (
+	beforeChunk = len("ffff\r\n")
+	behindChunk = len("\r\n0\r\n\r\n")
+)
+
+// chunk makes a chunk of the n octets of content that stand in buf beforeChunk
+// behind the first lead octets, and returns it with these, which it moves, before
+// it.
+func chunk(buf []byte, lead, n int) []byte {
+	var digits [beforeChunk]byte
+	size := append(strconv.AppendUint(digits[:0], uint64(n), 16), "\r\n"...)
+	from := beforeChunk - len(size)
+	copy(buf[from:], buf[:lead])
+	copy(buf[from+lead:], size)
+	return append(buf[from:lead+beforeChunk+n], "\r\n"...)
+}
+
+// again sends a message as it came: header, and the content that r gives with
+// the framing of b. Where r gives what comes of b as it is, the rest is relayed.
+func again(w io.Writer, header []byte, r io.Reader, b *body) error {
+	more, err := replay(w, header, r, b)
+	if err != nil || !more {
+		return err
+	}
+	return b.relay(w, 0)
+}
+
+// replay is again up to the point from which b can be relayed; more tells that
+// there is one.
+func replay(w io.Writer, header []byte, r io.Reader, b *body) (more bool, _ error) {
+	buf := largeBuffers.Get().(*[largeBuffer]byte)
+	defer largeBuffers.Put(buf)
+	out := append(buf[:0], header...)
+	if r == nil || !b.ready() && !ready(r) {
+		if _, err := w.Write(out); err != nil || r == nil {
+			return false, err
+		}
+		out = out[:0]
+	}
+	part := largeBuffers.Get().(*[largeBuffer]byte)
+	defer largeBuffers.Put(part)
+	f := reframer{b: b}
+	for {
+		if rest(r) == b {
+			if out, more = f.border(out); more {
+				if len(out) == 0 {
+					return true, nil
+				}
+				_, err := w.Write(out)
+				return true, err
+			}
+		}
+		n, err := r.Read(part[:largeBuffer/2])
+		if read := b.read(); f.pos+int64(n) > read || err == io.EOF && (f.pos+int64(n) != read || !b.finished()) {
+			return false, errFraming // not what came
+		}
+		out = f.append(out, part[:n])
+		if err == io.EOF {
+			out = f.finish(out)
+		}
+		if len(out) > 0 && (err != nil || len(out) > largeBuffer/2 || !b.ready()) {
+			if _, werr := w.Write(out); werr != nil {
+				return false, werr
+			}
+			out = buf[:0]
+		}
+		switch {
+		case err == io.EOF:
+			return false, nil
+		case err != nil:
+			return false, err
 		}
 	}
 }

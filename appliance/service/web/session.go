@@ -227,6 +227,27 @@ func sound(r *Result, m *Message) error {
 	return nil
 }
 
+// ready reports whether reading from r does not wait.
+func ready(r io.Reader) bool {
+	w, ok := r.(interface{ Ready() bool })
+	return ok && w.Ready()
+}
+
+// rest returns the body that r reads from now on as it is; nil while other octets
+// come first, or if r is changed or unknown.
+func rest(r io.Reader) *body {
+	for {
+		switch v := r.(type) {
+		case *body:
+			return v
+		case interface{ Rest() io.Reader }:
+			r = v.Rest()
+		default:
+			return nil
+		}
+	}
+}
+
 // watched notes a service that fails while its body is being sent.
 type watched struct {
 	s       *session
@@ -234,6 +255,16 @@ type watched struct {
 	service string
 	r       io.Reader
 	failed  bool
+}
+
+// Ready and Rest are those of the service's body.
+func (w *watched) Ready() bool { return ready(w.r) }
+
+func (w *watched) Rest() io.Reader {
+	if r, ok := w.r.(interface{ Rest() io.Reader }); ok && !w.failed {
+		return r.Rest()
+	}
+	return nil
 }
 
 // Read implements io.Reader.

@@ -38,6 +38,16 @@ func (t *tape) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Rest returns what further octets are read from, nil while they are kept.
+func (t *tape) Rest() io.Reader {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.off || !t.lost {
+		return nil
+	}
+	return t.src
+}
+
 // answered tells the tape that the service has taken the message on: what comes
 // from now on cannot be played again.
 func (t *tape) answered() {
