@@ -12,15 +12,19 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
-// scanner starts c-icap with ClamAV beside the appliance.
-func scanner(dir *string) func(*scene) {
-	return func(c *scene) {
-		d := c.directory("icap")
-		if _, err := lab.StartICAP(c.Box, d, nil); err != nil {
-			c.Fatal(err)
-		}
-		*dir = d
+// icap starts c-icap with ClamAV beside the appliance.
+func (c *scene) icap() *lab.ICAP {
+	c.Helper()
+	server, err := lab.StartICAP(c.Box, c.directory("icap"), nil)
+	if err != nil {
+		c.Fatal(err)
 	}
+	return server
+}
+
+// scanner is icap before the appliance starts; it tells the directory.
+func scanner(dir *string) func(*scene) {
+	return func(c *scene) { *dir = c.icap().Dir }
 }
 
 const scanned = `services:
@@ -99,14 +103,9 @@ func TestICAPFails(t *testing.T) {
 		t.Run(tt.how, func(t *testing.T) {
 			var server *lab.ICAP
 			c := newScene(t, settings{
-				prepare: func(c *scene) {
-					var err error
-					if server, err = lab.StartICAP(c.Box, c.directory("icap"), nil); err != nil {
-						c.Fatal(err)
-					}
-				},
-				policy: "{default: bump, services: [av], rules: [{name: unseen, host: [" + mailName + "], action: bump, services: none}]}",
-				more:   strings.Replace(scanned, "on_failure: closed", "on_failure: "+tt.how, 1),
+				prepare: func(c *scene) { server = c.icap() },
+				policy:  "{default: bump, services: [av], rules: [{name: unseen, host: [" + mailName + "], action: bump, services: none}]}",
+				more:    strings.Replace(scanned, "on_failure: closed", "on_failure: "+tt.how, 1),
 			})
 			web := c.nginx()
 			page := c.page(web, "page", 30_000)
