@@ -12,13 +12,7 @@ import (
 func TestICAPMail(t *testing.T) {
 	var dir string
 	c := newScene(t, settings{prepare: scanner(&dir), policy: "{default: bump, services: [av]}", more: scanned})
-	boxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lab.StartPostfix(c.Origin, c.directory("postfix"), c.cert, boxes); err != nil {
-		t.Fatal(err)
-	}
+	boxes := c.postfix()
 	for _, port := range []int{lab.SMTPSPort, lab.SubmissionPort} {
 		m := lab.Mail{Server: lab.OriginV4, Port: port, From: sender, To: user + "@" + domain, Data: letter("clean", "text\n"), CA: c.ca, Name: mailName}
 		if r, err := lab.Swaks(c.ctx, c.Client, m); err != nil {
@@ -42,4 +36,17 @@ func TestICAPMail(t *testing.T) {
 	if words["blocked"] != 2 || words["unmodified"]+words["modified"] != 2 {
 		t.Errorf("entries say %v", words)
 	}
+}
+
+// postfix starts the usual mail server on the origin.
+func (c *scene) postfix() *lab.Mailboxes {
+	c.Helper()
+	boxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
+	if err != nil {
+		c.Fatal(err)
+	}
+	if _, err := lab.StartPostfix(c.Origin, c.directory("postfix"), c.cert, boxes); err != nil {
+		c.Fatal(err)
+	}
+	return boxes
 }
