@@ -82,7 +82,11 @@ func TestICAP(t *testing.T) {
 	words := make(map[string]int)
 	for _, e := range c.entries() {
 		words[e.Service["av"]]++
+		if found := e.Finding["av"]; (found == lab.Threat+".UNOFFICIAL") != (e.Service["av"] == "blocked") {
+			t.Errorf("session %s is %s, found was %q", e.Session, e.Service["av"], found)
+		}
 	}
+	c.awaitLog(8, "service found a threat", lab.Threat)
 	if words["blocked"] != 8 || words["unmodified"] != 4 || words["modified"] != 2 {
 		t.Errorf("entries say %v", words)
 	}

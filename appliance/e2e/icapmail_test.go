@@ -36,6 +36,9 @@ func TestICAPMail(t *testing.T) {
 	words := make(map[string]int)
 	for _, e := range c.entries() {
 		words[e.Service["av"]]++
+		if found := e.Finding["av"]; (found == lab.Threat+".UNOFFICIAL") != (e.Service["av"] == "blocked") {
+			t.Errorf("session %s is %s, found was %q", e.Session, e.Service["av"], found)
+		}
 	}
 	if words["blocked"] != 2 || words["unmodified"]+words["modified"] != 2 {
 		t.Errorf("entries say %v", words)
@@ -90,6 +93,9 @@ func TestICAPPlain(t *testing.T) {
 	words := make(map[string]int)
 	for _, e := range c.entries() {
 		words[e.Service["av"]]++
+		if found := e.Finding["av"]; (found == lab.Threat+".UNOFFICIAL") != (e.Service["av"] == "blocked") {
+			t.Errorf("session %s is %s, found was %q", e.Session, e.Service["av"], found)
+		}
 		if e.Outcome != "plain" || e.Reason != "" {
 			t.Errorf("entry %+v", e)
 		}

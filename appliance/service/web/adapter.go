@@ -58,6 +58,10 @@ type Result struct {
 	// its rest. The engine reads it to its end or to an error, and closes it.
 	// After Close nobody reads Message.Body any more.
 	Body io.ReadCloser
+
+	// Finding is what the service found, in its words; "" if nothing. Printable, at
+	// most 256 octets.
+	Finding string
 }
 
 // Adapter changes one message. It may return while it still reads the body, so

@@ -159,6 +159,9 @@ func (s *session) show(ctx context.Context, service *Service, m Message, v *verd
 		word, v.header, v.blocked = WordBlocked, r.Header, true
 	}
 	s.note(service.Name, word, took)
+	if r.Finding != "" {
+		s.s.Found(service.Name, r.Finding)
+	}
 	v.body = nil
 	if r.Body != nil {
 		v.open = append(v.open, r.Body)
