@@ -230,7 +230,8 @@ func (e *legEnd) read(p []byte) (int, error) {
 	return 0, e.ending
 }
 
-// Write implements End.
+// Write implements End. What an origin takes no more that has ended in order, early
+// in a request say, is let go: its answer must arrive.
 func (e *legEnd) Write(p []byte) (int, error) {
 	if err := e.moved(e.dir.Opposite(), p); err != nil {
 		return 0, err
@@ -239,10 +240,13 @@ func (e *legEnd) Write(p []byte) (int, error) {
 	if err == nil {
 		err = e.leg.flush()
 	}
-	if err != nil {
-		return n, e.broken(err)
+	switch {
+	case err == nil:
+		return n, nil
+	case !e.tapped && isReset(err) && e.j.finishes(e.dir, err):
+		return len(p), nil // it has said all it had to, which is still to be read
 	}
-	return n, nil
+	return n, e.broken(err)
 }
 
 // CloseWrite implements End.

@@ -91,6 +91,12 @@ type Service struct {
 	// Bypass lists media types of messages that are not shown, "application/grpc"
 	// say; a "*" at the end stands for any rest.
 	Bypass []string
+
+	// Streams lists media types, in lower case, of responses that are not shown if
+	// they announce no length and their requests ask for the type (Accept):
+	// text/event-stream, whose events would wait for what a service wants to see
+	// first.
+	Streams []string
 }
 
 // Words for what a service did, as in the audit entry, mildest first.
