@@ -266,7 +266,7 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 			return 0, starttls.Upgraded, nil
 		}
 		state = starttls.Upgraded
-	case state == starttls.Plain && !d.refused:
+	case dir == ClientToOrigin && (state == starttls.Plain || state == starttls.Requested && n < len(p)) && !d.refused && !d.awaited():
 		d.follower.Resume()
 		var more int
 		d.spans, more, state = d.follower.Client(p[n:], d.spans)

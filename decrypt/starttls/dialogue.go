@@ -91,6 +91,7 @@ type Dialogue struct {
 	wait           bool // the client's next octets depend on an answer
 	held           bool // and there are some
 	yields         bool // the dialogue ends where the client goes on without TLS
+	detained       bool // wait is for that alone
 	client, origin side
 	marks          []mark // of the line at hand
 	out            writer // of the call at hand
@@ -180,11 +181,15 @@ func (d *Dialogue) Yield() {
 	d.yields = true
 }
 
-// Resume takes Yield back, also behind Plain.
+// Resume takes Yield back, also behind Plain, and where answers are waited for so
+// that it may come. Call Client again with what is kept.
 func (d *Dialogue) Resume() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.yields = false
+	if d.detained {
+		d.answered()
+	}
 	if d.state == Plain {
 		d.state = Following
 	}
@@ -258,7 +263,7 @@ func (d *Dialogue) reported() State {
 
 // await makes the client's next octets wait for an answer; answered ends that.
 func (d *Dialogue) await()    { d.wait = true }
-func (d *Dialogue) answered() { d.wait, d.held = false, false }
+func (d *Dialogue) answered() { d.wait, d.held, d.detained = false, false, false }
 
 // slack returns how many octets at the beginning of p mean nothing behind the
 // request. Clients of XMPP send a line end, which they must not (RFC 6120, Section

@@ -105,7 +105,7 @@ func (x *smtp) plain(d *Dialogue, p []byte) bool {
 		d.state = Plain
 		return true
 	}
-	d.wait, d.held = true, true
+	d.wait, d.held, d.detained = true, true, true
 	return true
 }
 

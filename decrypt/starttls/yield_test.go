@@ -64,6 +64,18 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// Nor does anything wait any more that only waited for that.
+func TestResumeDetained(t *testing.T) {
+	r := play(t, yielding(t, sniff.SMTP), script("O: 220 a ESMTP\nC: EHLO c\nC< MAIL FROM:<a@a.test>"), whole)
+	if r.state != Requested {
+		t.Fatal(r)
+	}
+	r.d.Resume()
+	if r.feed(false, ""); r.state != Following || r.pending[0] != "" {
+		t.Error(r)
+	}
+}
+
 // FuzzYield plays turns, separated by octet 0, whole and in pieces: no command that
 // could begin a mail is passed, and the pieces make no difference.
 func FuzzYield(f *testing.F) {
