@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -243,10 +244,22 @@ func (e *legEnd) Write(p []byte) (int, error) {
 	switch {
 	case err == nil:
 		return n, nil
-	case !e.tapped && isReset(err) && e.j.finishes(e.dir, err):
+	case !e.tapped && isReset(err) && e.complete(err):
 		return len(p), nil // it has said all it had to, which is still to be read
 	}
 	return n, e.broken(err)
+}
+
+// complete reports whether this leg, which takes no more for err, has ended in order,
+// by close_notify if it was reset. Its end may be behind octets that are still to
+// be read, and is waited for for a moment.
+func (e *legEnd) complete(err error) bool {
+	for deadline := time.Now().Add(lingering); !e.j.finished[e.dir].Load(); time.Sleep(time.Millisecond) {
+		if e.j.failed.Load() || time.Now().After(deadline) {
+			return false
+		}
+	}
+	return !errors.Is(err, syscall.ECONNRESET) || e.leg.rerr == nil
 }
 
 // CloseWrite implements End.

@@ -29,7 +29,7 @@ func TestICAPEarlyAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	const parts, part = 30, 64 << 10
+	const parts, part = 60, 64 << 10 // for three times as long as nginx listens
 	fmt.Fprintf(conn, "PUT /upload/x HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", webName, parts*part)
 	for i := range parts {
 		if _, err := conn.Write(bytes.Repeat([]byte("x"), part)); err != nil {
