@@ -274,6 +274,9 @@ func (a *Appliance) ended(s *decrypt.Session, t decrypt.Stream) {
 			found = st.facts.Close()
 		}
 	}
+	for service, finding := range s.Findings() {
+		a.log.Warn("service found a threat", "session", s.ID, "service", service, "finding", finding, "client", s.Client, "origin", s.Origin)
+	}
 	a.audit.Write(audit.NewEntry(s, mirrors, flow).With(found))
 }
 

@@ -47,6 +47,7 @@ func (a *Appliance) openService(s config.Service) (m service.Member, err error) 
 		a.closers = append(a.closers, client.Close)
 		m.Web = &web.Service{
 			Adapter: service.Scan{Client: client}, MaxBody: int64(s.MaxBody),
+			Streams:  s.Streams,
 			Requests: slices.Contains(s.Modes, config.REQMOD), Responses: slices.Contains(s.Modes, config.RESPMOD),
 		}
 		if s.Oversize == config.FailClosed {

@@ -2,6 +2,7 @@ package decrypt
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -25,9 +26,11 @@ type dialogue struct {
 	decided  bool               // the policy was asked with the protocol known
 	upgraded bool
 	refused  bool // by the policy, when the protocol was known
+	yielded  bool // services carry the rest, as it stays plain
 	held     bool // the client's octets wait for an answer of the origin
 	spans    []starttls.Span
 	parts    []Part
+	services []Service // that yielded is for
 }
 
 // silent takes a session whose client waits for the origin to speak.
@@ -76,15 +79,18 @@ func (j *joint) converse(ctx context.Context) error {
 	if d.follower != nil {
 		j.s.StartTLS = j.e.upgraders.judge(j.s.Origin, d.follower.Offer(), time.Now())
 	}
-	if err != nil || !d.upgraded && !d.refused {
+	if err != nil || !d.upgraded && !d.refused && !d.yielded {
 		return err
 	}
 	for _, l := range []*leg{j.client, j.origin} {
 		l.poked.Store(false)
 		l.SetDeadline(time.Time{})
 	}
-	if d.refused {
+	switch {
+	case d.refused:
 		return fail(reasonPolicy, nil, 0)
+	case d.yielded:
+		return j.serve(ctx, d.services, Plain, j.client, j.origin)
 	}
 	j.s.Outcome = Failed
 	if c := j.control.Load(); c != nil {
@@ -108,9 +114,37 @@ func (d *dialogue) greeted(greeting []byte) {
 		return // a file may begin like anything
 	}
 	d.proto, _ = sniff.Origin(greeting)
-	if d.follower = starttls.New(d.proto); d.follower != nil {
+	if d.follow(); d.follower != nil {
 		d.spans, _, _ = d.follower.Origin(greeting, d.spans[:0])
 	}
+}
+
+// follow begins to follow the protocol, if there is anything to follow.
+func (d *dialogue) follow() {
+	d.follower = starttls.New(d.proto)
+	if d.follower != nil && d.j.e.cfg.Services != nil {
+		d.follower.Yield()
+	}
+}
+
+// yield hands the session over if services are to carry what stays plain. Nothing
+// of the client's then is on its way that the origin has not answered.
+func (d *dialogue) yield() bool {
+	d.yielded = d.awaited()
+	return d.yielded
+}
+
+// errUnanswered ends a session that services should carry: what is held would go on
+// unseen.
+var errUnanswered = errors.New("client ended with commands held for answers to those before")
+
+// awaited reports whether services are to carry the session if it stays plain.
+func (d *dialogue) awaited() bool {
+	if d.refused || d.j.s.Decision.Action != policy.Bump {
+		return false
+	}
+	d.services = d.j.services()
+	return len(d.services) > 0
 }
 
 // pump passes one direction until the dialogue is over.
@@ -203,12 +237,13 @@ func (d *dialogue) firstOfData(dir Direction, from *leg) {
 func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state starttls.State, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.upgraded || d.refused {
+	if d.upgraded || d.refused || d.yielded {
 		return 0, starttls.Upgraded, nil
 	}
+	begins := dir == ClientToOrigin && !d.heard[0] && !d.heard[1] && len(p) > 0
 	d.heard[dir] = d.heard[dir] || len(p) > 0
 	if d.follower == nil {
-		d.follower = starttls.New(d.proto)
+		d.follow()
 	}
 	d.spans, n, state = d.spans[:0], len(p), starttls.Following
 	switch {
@@ -222,7 +257,22 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	default:
 		d.spans, n, state = d.follower.Origin(p, d.spans)
 	}
-	if d.recognize(); d.refused {
+	d.recognize()
+	web := begins && (d.proto == sniff.HTTP || d.proto == sniff.HTTP2) // of a client that was silent for a while
+	switch {
+	case (web || state == starttls.Plain) && d.yield():
+		d.j.origin.poke()
+		if web {
+			return 0, starttls.Upgraded, nil
+		}
+		state = starttls.Upgraded
+	case dir == ClientToOrigin && (state == starttls.Plain || state == starttls.Requested && n < len(p)) && !d.refused && !d.awaited():
+		d.follower.Resume()
+		var more int
+		d.spans, more, state = d.follower.Client(p[n:], d.spans)
+		n += more
+	}
+	if d.refused {
 		for _, l := range []*leg{d.j.client, d.j.origin} {
 			l.SetWriteDeadline(time.Now().Add(lingering)) // nobody waits for a peer that does not read
 			l.poke()
@@ -231,6 +281,9 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	}
 	if state == starttls.Violation {
 		return 0, state, fail(reasonPipelined, nil, 0)
+	}
+	if state == starttls.Requested && ended && dir == ClientToOrigin && d.awaited() {
+		return 0, state, fail(reasonService, errUnanswered, 0)
 	}
 	if rest := len(p) - n; ended && rest > 0 && state != starttls.Upgraded {
 		d.spans = append(d.spans, starttls.Span{N: rest})
@@ -253,7 +306,7 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 		d.j.begun()
 	}
 	d.j.relayedParts(dir, d.parts, p[:n])
-	if state == starttls.Upgraded {
+	if state == starttls.Upgraded && !d.yielded {
 		d.upgraded = true
 		if dir == ClientToOrigin {
 			d.j.origin.poke() // who is not asked to answer

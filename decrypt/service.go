@@ -5,11 +5,14 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // Service stands between the two legs of a decrypted or plain session: it moves
-// the cleartext, and may change or withhold it.
+// the cleartext, and may change or withhold it. A plain session of SMTP it carries
+// from the first command of mail on, behind greeting and EHLO; of other plain
+// dialogues that could turn to TLS it carries none.
 type Service interface {
 	// Carry serves s and returns when both directions have ended. If it returns
 	// nil earlier, what it wrote is delivered and the legs are closed in order; an
@@ -228,7 +231,8 @@ func (e *legEnd) read(p []byte) (int, error) {
 	return 0, e.ending
 }
 
-// Write implements End.
+// Write implements End. What an origin takes no more that has ended in order, early
+// in a request say, is let go: its answer must arrive.
 func (e *legEnd) Write(p []byte) (int, error) {
 	if err := e.moved(e.dir.Opposite(), p); err != nil {
 		return 0, err
@@ -237,10 +241,25 @@ func (e *legEnd) Write(p []byte) (int, error) {
 	if err == nil {
 		err = e.leg.flush()
 	}
-	if err != nil {
-		return n, e.broken(err)
+	switch {
+	case err == nil:
+		return n, nil
+	case !e.tapped && isReset(err) && e.complete(err):
+		return len(p), nil // it has said all it had to, which is still to be read
 	}
-	return n, nil
+	return n, e.broken(err)
+}
+
+// complete reports whether this leg, which takes no more for err, has ended in order,
+// by close_notify if it was reset. Its end may be behind octets that are still to
+// be read, and is waited for for a moment.
+func (e *legEnd) complete(err error) bool {
+	for deadline := time.Now().Add(lingering); !e.j.finished[e.dir].Load(); time.Sleep(time.Millisecond) {
+		if e.j.failed.Load() || time.Now().After(deadline) {
+			return false
+		}
+	}
+	return !errors.Is(err, syscall.ECONNRESET) || e.leg.rerr == nil
 }
 
 // CloseWrite implements End.

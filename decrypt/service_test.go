@@ -1,6 +1,7 @@
 package decrypt
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -201,5 +203,90 @@ func TestServicePlain(t *testing.T) {
 	c.Close()
 	if s := b.session(); s.Outcome != Passed || s.Reason != "" {
 		t.Errorf("outcome %s, reason %q", s.Outcome, s.Reason)
+	}
+}
+
+// TestServicesCarryPlainMail has services carry a dialogue from the command on that
+// begins a mail, and none if there are none for it.
+func TestServicesCarryPlainMail(t *testing.T) {
+	for _, tt := range []struct {
+		name, said, first string // what the client says at once, and what services give it first
+		services          bool
+	}{
+		{"behind the answer", "EHLO c\r\n", "250 MAIL FROM:<a@a.test>\r\n", true},
+		{"pipelined", "EHLO c\r\nMAIL FROM:<a@a.test>\r\n", "250 MAIL FROM:<a@a.test>\r\n", true},
+		{"no services", "EHLO c\r\n", "", false},
+		{"pipelined, no services", "EHLO c\r\nMAIL FROM:<a@a.test>\r\n", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			read := make(chan string, 1)
+			b := newTestbed(t, func(_ *testbed, conn net.Conn) {
+				io.WriteString(conn, "220 mail.example.test ESMTP\r\n")
+				for lines := bufio.NewScanner(conn); lines.Scan(); {
+					io.WriteString(conn, "250 "+lines.Text()+"\r\n")
+				}
+			}, func(b *testbed) {
+				b.cfg.Services = func(s *Session) []Service {
+					if !tt.services {
+						return nil
+					}
+					if s.Protocol != "smtp" || s.Outcome != Passed {
+						t.Errorf("asked for %+v", s)
+					}
+					first := true
+					return []Service{through(func(p []byte) {
+						if first && len(p) > 0 {
+							read <- string(p)
+							first = false
+						}
+					})}
+				}
+			})
+			conn := b.dial()
+			r := bufio.NewReader(conn)
+			expect := func(want string) {
+				t.Helper()
+				if line, err := r.ReadString('\n'); err != nil || line != want+"\r\n" {
+					t.Fatalf("read %q, %v; want %q", line, err, want)
+				}
+			}
+			expect("220 mail.example.test ESMTP")
+			io.WriteString(conn, tt.said)
+			expect("250 EHLO c")
+			if !strings.Contains(tt.said, "MAIL") {
+				io.WriteString(conn, "MAIL FROM:<a@a.test>\r\n")
+			}
+			expect("250 MAIL FROM:<a@a.test>")
+			conn.Close()
+			if s := b.session(); s.Outcome != Passed || s.Reason != "" {
+				t.Errorf("session %v, %q: %v", s.Outcome, s.Reason, s.Err)
+			}
+			close(read)
+			if got := <-read; got != tt.first {
+				t.Errorf("services gave %q first", got)
+			}
+		})
+	}
+}
+
+// TestHeldCommandsEnd has a client end while a command of its waits for answers: it
+// does not go on past the services.
+func TestHeldCommandsEnd(t *testing.T) {
+	heard := make(chan string, 1)
+	b := newTestbed(t, func(_ *testbed, conn net.Conn) {
+		io.WriteString(conn, "220 mail.example.test ESMTP\r\n")
+		said, _ := io.ReadAll(conn) // and no answer
+		heard <- string(said)
+	}, func(b *testbed) {
+		b.cfg.Services = func(*Session) []Service { return []Service{through(func([]byte) {})} }
+	})
+	conn := b.dial()
+	io.WriteString(conn, "EHLO c\r\nMAIL FROM:<a@a.test>\r\n")
+	conn.CloseWrite()
+	if got := <-heard; got != "EHLO c\r\n" && got != "" {
+		t.Errorf("the origin heard %q", got)
+	}
+	if s := b.session(); s.Reason != reasonService {
+		t.Errorf("session %v, %q: %v", s.Outcome, s.Reason, s.Err)
 	}
 }

@@ -55,6 +55,7 @@ type Session struct {
 
 	mu       sync.Mutex // guards the rest
 	services map[string]string
+	findings map[string]string
 }
 
 // Served notes the word for what a service did with the session; the last one of
@@ -74,6 +75,27 @@ func (s *Session) Services() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.services)
+}
+
+// Found notes what a service found in the session, in the service's own words, which
+// are to be printable and short; the first of a name stays. Safe for concurrent use.
+func (s *Session) Found(name, finding string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.findings == nil {
+		s.findings = make(map[string]string)
+	}
+	if _, ok := s.findings[name]; !ok {
+		s.findings[name] = finding
+	}
+}
+
+// Findings returns what services found, by their names; nil if nothing. Safe for
+// concurrent use.
+func (s *Session) Findings() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.findings)
 }
 
 // Octets returns how many octets of application data were taken from one leg to

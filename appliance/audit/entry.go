@@ -42,7 +42,8 @@ type Entry struct {
 	Reason   string         `json:"reason"` // empty for a session that ended in order
 	Notice   string         `json:"notice"` // how the client of a refused session was told: reset, alert, page, line, proxy; else empty
 
-	Service map[string]string `json:"service"` // what services did, by name
+	Service map[string]string `json:"service"`         // what services did, by name
+	Finding map[string]string `json:"service_finding"` // what they found, such as the name of a virus: at most 256 octets, theirs
 
 	TLSClient    *ClientTLS        `json:"tls_client"` // null for a leg without TLS
 	TLSOrigin    *OriginTLS        `json:"tls_origin"` // null for a leg without TLS
@@ -155,7 +156,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		StartTLS: s.StartTLS.String(), Related: s.Related,
-		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason, Notice: s.Notice.String(), Service: s.Services(),
+		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason, Notice: s.Notice.String(), Service: s.Services(), Finding: s.Findings(),
 		Learned: s.Decision.Learned, Taught: string(s.Taught),
 		Events: s.Events().Names(), ForgedSerial: s.ForgedSerial,
 		Octets: Octets{
@@ -167,6 +168,9 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	}
 	if e.Service == nil {
 		e.Service = map[string]string{}
+	}
+	if e.Finding == nil {
+		e.Finding = map[string]string{}
 	}
 	if e.Rule != "" {
 		e.Action = s.Decision.Action.String()

@@ -52,6 +52,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
 	}
 	s := session()
 	s.Served("av", "blocked")
+	s.Found("av", "Test.EICAR")
 	e := NewEntry(s, map[string]Mirror{
 		"recorder": {Frames: 9, Octets: 2000, Lost: 100, Reason: "queue-full"},
 		"zeek": {Frames: 9, Octets: 2100, Streams: []Stream{{1, 20480}, {3, 20481}},
@@ -94,6 +95,9 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "notice": "",
  "service": {
   "av": "blocked"
+ },
+ "service_finding": {
+  "av": "Test.EICAR"
  },
  "tls_client": {
   "version": "1.3",
@@ -197,7 +201,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"tls_client":null,"tls_origin":null,` +
+		`"protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

@@ -156,10 +156,10 @@ func TestFullFile(t *testing.T) {
 		Services: []Service{
 			{Name: "av", Kind: ICAP, Timeout: 5 * time.Second, OnFailure: FailClosed, URLs: []string{"icap://127.0.0.1:1344/avscan"},
 				Modes: []ICAPMode{REQMOD, RESPMOD}, Roots: []string{"system"}, Oversize: FailOpen, Replay: 64 << 10, Preview: AutoPreview,
-				Connections: 64, Tell: []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}, User: UserBase64},
+				Streams: []string{"text/event-stream"}, Connections: 64, Tell: []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}, User: UserBase64},
 			{Name: "dlp", Kind: ICAP, Timeout: 30 * time.Second, OnFailure: FailOpen, URLs: []string{"icaps://dlp.test/x?y=z", "icap://[2001:db8::1]/x"},
 				Modes: []ICAPMode{REQMOD}, Roots: []string{"testdata/extra.pem"}, MaxBody: 10 << 20, Oversize: FailClosed, Replay: 1 << 20, Preview: 4 << 10,
-				Connections: 10, Tell: []Telling{TellClientIP, TellUser}, User: UserPlain},
+				Streams: []string{"video/mp4"}, Connections: 10, Tell: []Telling{TellClientIP, TellUser}, User: UserPlain},
 			{Name: "ips", Kind: Inline, Timeout: 2 * time.Second, OnFailure: FailOpen, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7},
 			{Name: "fw", Kind: Inline, Timeout: 3 * time.Second, OnFailure: FailClosed, Legs: [2]string{"chain2", "chain3"}, Probe: 2 * time.Second, Hops: [2][]Hop{
 				{{netip.MustParsePrefix("10.0.0.2/30"), netip.MustParseAddr("10.0.0.1")}, {netip.MustParsePrefix("2001:db8::2/64"), netip.MustParseAddr("2001:db8::1")}},

@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"mime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/service/icap"
@@ -29,6 +31,7 @@ type Service struct {
 	Oversize    FailureMode // what happens to longer ones. Default open
 	Replay      uint64      // octets kept of a body until the service has decided. Default 64 KiB
 	Preview     int         // longest preview in octets; -1: what the server wants, the default; -2: none
+	Streams     []string    // media types of endless responses that it is not shown. Default text/event-stream
 	Connections int         // to each server, at most. Default 64
 	Tell        []Telling   // what it is told of the ends. Default all
 	User        UserForm    // how it is told the user. Default base64
@@ -100,6 +103,7 @@ func DefaultService(name string, kind ServiceKind) Service {
 		s.Oversize, s.Replay, s.Preview, s.Connections = FailOpen, 64<<10, AutoPreview, 64
 		s.Tell = []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}
 		s.User = UserBase64
+		s.Streams = []string{"text/event-stream"}
 	case Inline:
 		s.Timeout, s.Probe = 3*time.Second, 2*time.Second
 	}
@@ -125,7 +129,7 @@ func (r *reader) service(n *node, names map[string]int) Service {
 	name := unique(t, "service", names)
 	kind := required(t, "kind", oneOf(ICAP, Inline))
 	s := DefaultService(name, kind)
-	icap := []string{"url", "urls", "mode", "roots", "max_body", "oversize", "replay", "preview", "connections", "tell", "user"}
+	icap := []string{"url", "urls", "mode", "roots", "max_body", "oversize", "replay", "preview", "streams", "connections", "tell", "user"}
 	inline := []string{"legs", "port", "vlan", "probe", "hops"}
 	s.Timeout = value(t, "timeout", s.Timeout, duration(100*time.Millisecond, time.Hour))
 	s.OnFailure = value(t, "on_failure", s.OnFailure, oneOf(FailOpen, FailClosed))
@@ -166,6 +170,11 @@ func (r *reader) icap(t *table, s *Service) {
 		r.fail(t.place("replay"), "replay: want 1KiB to 1MiB")
 	}
 	s.Preview = value(t, "preview", s.Preview, parsePreview)
+	if n := t.get("streams"); n != nil && n.kind == list && len(n.items) == 0 {
+		s.Streams = nil
+	} else {
+		s.Streams = values(t, "streams", s.Streams, parseMedia)
+	}
 	s.Connections = value(t, "connections", s.Connections, intNumber(1, 10_000))
 	if n := t.get("tell"); n != nil && n.kind == list && len(n.items) == 0 {
 		s.Tell = nil
@@ -197,6 +206,15 @@ func (r *reader) inline(t *table, s *Service) {
 		return duration(100*time.Millisecond, time.Hour)(v)
 	})
 	s.Hops = r.hops(t, s.Legs)
+}
+
+// parseMedia accepts a media type without parameters, and returns it in lower case.
+func parseMedia(s string) (string, error) {
+	kind, params, err := mime.ParseMediaType(s)
+	if err != nil || len(params) > 0 || !strings.Contains(kind, "/") {
+		return "", fmt.Errorf("want a media type such as text/event-stream, not %q", s)
+	}
+	return kind, nil
 }
 
 // parsePreview accepts "auto", "off" or a size.

@@ -234,6 +234,7 @@ type entry struct {
 
 	Events  []string
 	Service map[string]string
+	Finding map[string]string `json:"service_finding"`
 
 	Client, Origin, Destination netip.AddrPort
 	TLSClient                   *tlsClient        `json:"tls_client"`

@@ -23,7 +23,7 @@ func (s Scan) Adapt(ctx context.Context, m *web.Message) (*web.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &web.Result{Outcome: outcomes[r.Outcome], Header: r.Header, Body: r.Body}, nil
+	return &web.Result{Outcome: outcomes[r.Outcome], Header: r.Header, Body: r.Body, Finding: r.Detail.Threat()}, nil
 }
 
 var outcomes = [...]web.Outcome{icap.Unmodified: web.Unmodified, icap.Modified: web.Modified, icap.Blocked: web.Blocked}

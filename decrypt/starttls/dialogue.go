@@ -39,9 +39,12 @@ const (
 	// Violation: octets were sent across the upgrade (CVE-2011-0411). End the
 	// session; nothing that was not consumed may reach anybody.
 	Violation
+	// Plain: after [Dialogue.Yield], the client goes on without TLS. What follows the
+	// consumed octets is the rest of a plain session, in both directions.
+	Plain
 )
 
-var states = [...]string{"following", "requested", "upgraded", "done", "violation"}
+var states = [...]string{"following", "requested", "upgraded", "done", "violation", "plain"}
 
 // String returns the state's name in lower case.
 func (s State) String() string {
@@ -87,6 +90,8 @@ type Dialogue struct {
 	refused        bool // it has answered no
 	wait           bool // the client's next octets depend on an answer
 	held           bool // and there are some
+	yields         bool // the dialogue ends where the client goes on without TLS
+	detained       bool // wait is for that alone
 	client, origin side
 	marks          []mark // of the line at hand
 	out            writer // of the call at hand
@@ -94,6 +99,14 @@ type Dialogue struct {
 
 // mark is a part of a line, from included, to excluded.
 type mark struct{ from, to int }
+
+// yielder is a grammar that knows where its client goes on without TLS.
+type yielder interface {
+	// plain looks at the client's next line, of which p holds the beginning or more,
+	// and reports whether it must not be passed now: it moves the dialogue to Plain,
+	// has it await answers, or waits for more of the line.
+	plain(d *Dialogue, p []byte) bool
+}
 
 // New returns a dialogue at its very beginning: the origin's greeting goes
 // through it, too. It returns nil for a protocol whose upgrade is not followed.
@@ -129,7 +142,7 @@ func New(p sniff.Protocol) *Dialogue {
 // many of them can be relayed now. Spans that cover exactly those are appended to
 // spans. An incomplete line at the end may be left; it comes again, with more
 // octets, in the next call. A state other than Following holds for both
-// directions. After Upgraded or Violation nothing is consumed: behind Upgraded the
+// directions. After Upgraded, Violation or Plain nothing is consumed: behind Upgraded the
 // rest of p is TLS, as it is where no answer is waited for (MySQL).
 func (d *Dialogue) Client(p []byte, spans []Span) (out []Span, consumed int, s State) {
 	d.mu.Lock()
@@ -147,6 +160,9 @@ func (d *Dialogue) Client(p []byte, spans []Span) (out []Span, consumed int, s S
 			d.held = true
 			break
 		}
+		if y, ok := d.grammar.(yielder); ok && d.yields && d.state == Following && y.plain(d, p[w.n:]) {
+			break
+		}
 		before := w.n
 		d.step(&d.client, w, p[w.n:], d.grammar.client)
 		if w.n == before {
@@ -154,6 +170,29 @@ func (d *Dialogue) Client(p []byte, spans []Span) (out []Span, consumed int, s S
 		}
 	}
 	return w.finish(), w.n, d.reported()
+}
+
+// Yield has the dialogue come to Plain as soon as the client says what only makes
+// sense in a session that stays without TLS, and all it said before is answered;
+// that command is not consumed. Of SMTP only; others go on as before.
+func (d *Dialogue) Yield() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.yields = true
+}
+
+// Resume takes Yield back, also behind Plain, and where answers are waited for so
+// that it may come. Call Client again with what is kept.
+func (d *Dialogue) Resume() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.yields = false
+	if d.detained {
+		d.answered()
+	}
+	if d.state == Plain {
+		d.state = Following
+	}
 }
 
 // Origin is [Dialogue.Client] for what the origin sends.
@@ -224,7 +263,7 @@ func (d *Dialogue) reported() State {
 
 // await makes the client's next octets wait for an answer; answered ends that.
 func (d *Dialogue) await()    { d.wait = true }
-func (d *Dialogue) answered() { d.wait, d.held = false, false }
+func (d *Dialogue) answered() { d.wait, d.held, d.detained = false, false, false }
 
 // slack returns how many octets at the beginning of p mean nothing behind the
 // request. Clients of XMPP send a line end, which they must not (RFC 6120, Section
@@ -242,7 +281,7 @@ func (d *Dialogue) step(s *side, w *writer, p []byte, grammar func(*Dialogue, *w
 	switch {
 	case d.state == Done:
 		w.add(len(p), false)
-	case d.state == Upgraded, d.state == Violation:
+	case d.state == Upgraded, d.state == Violation, d.state == Plain:
 	case s.opaque > 0:
 		n := int(min(uint64(len(p)), s.opaque))
 		s.opaque -= uint64(n)

@@ -26,6 +26,12 @@ func (l lines) origin(d *Dialogue, w *writer, p []byte) {
 	d.line(&d.origin, w, p, l.holdOrigin, l.originLine)
 }
 
+// plain implements yielder for the grammars that do.
+func (l lines) plain(d *Dialogue, p []byte) bool {
+	y, ok := l.lineProtocol.(yielder)
+	return ok && len(d.client.line) == 0 && d.client.opaque == 0 && y.plain(d, p)
+}
+
 // line takes a line off p, or the rest of one, or none, if it is to be held.
 func (d *Dialogue) line(s *side, w *writer, p []byte, hold func([]byte) bool, complete func(*Dialogue, []byte)) {
 	end := bytes.IndexByte(p, '\n') + 1

@@ -2,6 +2,7 @@ package starttls
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"github.com/clearspan/clearspan/decrypt/sniff"
@@ -74,6 +75,45 @@ func (x *smtp) clientLine(d *Dialogue, line []byte) {
 	}
 }
 
+// beforeMail are the commands that come before mail, and carry none.
+var beforeMail = []string{"EHLO", "HELO", "STARTTLS", "AUTH", "NOOP", "RSET", "HELP", "VRFY", "QUIT", "XCLIENT", "XFORWARD"}
+
+// plain implements yielder. Any command but those before mail is one that services
+// are to see: whatever a server may take for MAIL.
+func (x *smtp) plain(d *Dialogue, p []byte) bool {
+	if x.content || x.response {
+		return false
+	}
+	end := bytes.IndexByte(p, '\n')
+	if end < 0 && len(p) < maxLine {
+		return true // the line is not whole
+	}
+	line := p
+	if end >= 0 {
+		line = bytes.TrimSuffix(p[:end], []byte("\r"))
+	}
+	verb, _ := cutWord(line)
+	if sniff.Command(d.protocol, bytes.TrimLeft(line, blanks)) != sniff.SMTP {
+		return false // not yet, or FTP
+	}
+	// A server may take a bare CR for the end of a line.
+	if end >= 0 && bytes.IndexByte(line, '\r') < 0 && slices.ContainsFunc(beforeMail, func(name string) bool { return is(verb, name) }) {
+		if len(x.sent.commands)-x.sent.head < maxOutstanding {
+			return false
+		}
+	} else if x.settled() {
+		d.state = Plain
+		return true
+	}
+	d.wait, d.held, d.detained = true, true, true
+	return true
+}
+
+// settled reports whether the origin has greeted and answered every command.
+func (x *smtp) settled() bool {
+	return x.heard && !x.mid && x.sent.head == len(x.sent.commands)
+}
+
 func (x *smtp) push(d *Dialogue, c command) {
 	if !x.sent.push(c) {
 		d.state = Done
@@ -119,6 +159,9 @@ func (x *smtp) originLine(d *Dialogue, line []byte) {
 	x.mid, x.reply = !last, c
 	if last {
 		x.answer(d, c, code)
+		if d.yields && x.settled() {
+			d.answered()
+		}
 	}
 }
 

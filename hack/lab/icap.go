@@ -23,7 +23,7 @@ const (
 	ScanService    = "avscan" // ClamAV, which knows [EICAR] and nothing else
 )
 
-// Threat is the name that [ScanService] gives to [EICAR].
+// Threat is the name that [ScanService] gives to [EICAR]; ClamAV adds ".UNOFFICIAL".
 const Threat = "Clearspan.Test.EICAR"
 
 // EICAR returns the string by which virus scanners are tested. It is put together

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -127,6 +128,29 @@ func (s *Server) Done() <-chan struct{} { return s.cmd.Done() }
 
 // Signal sends a signal to the server's main process.
 func (s *Server) Signal(sig syscall.Signal) error { return s.cmd.Signal(sig) }
+
+// SignalAll sends a signal to all of the server's processes: the main one, and
+// those that come of it.
+func (s *Server) SignalAll(sig syscall.Signal) error {
+	for list := []int{s.Pid()}; len(list) > 0; list = list[1:] {
+		children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", list[0]))
+		if err != nil {
+			return err
+		}
+		for _, file := range children {
+			text, _ := os.ReadFile(file) // the thread may have ended
+			for _, pid := range strings.Fields(string(text)) {
+				if n, err := strconv.Atoi(pid); err == nil {
+					list = append(list, n)
+				}
+			}
+		}
+		if err := syscall.Kill(list[0], sig); err != nil {
+			return fmt.Errorf("signal %s: %w", s.name, err)
+		}
+	}
+	return nil
+}
 
 // Stop ends the server with SIGTERM, after 10 s with SIGKILL, and waits. An end
 // other than with status 0 or by SIGTERM is an error that holds the log.

@@ -24,6 +24,7 @@ type Site struct {
 	ClientCA    string   // file with the authority of the client certificates that it asks for; may be empty
 
 	PriorKnowledge bool   // HTTP/2 without TLS, and nothing else
+	MaxBody        string // of requests, as nginx spells sizes: longer ones are answered 413, and the connection is closed a second later; may be empty
 	AltSvc         string // alternative services that are announced (RFC 7838), such as h3=":443"
 }
 
@@ -104,6 +105,9 @@ func (s Site) config() string {
 		}
 		fmt.Fprintf(&b, "    ssl_certificate %s;\n    ssl_certificate_key %s;\n    ssl_protocols %s;\n",
 			s.Certificate.CertFile, s.Certificate.KeyFile, protocols)
+	}
+	if s.MaxBody != "" {
+		fmt.Fprintf(&b, "    client_max_body_size %s;\n    lingering_close always;\n    lingering_time 1s;\n", s.MaxBody)
 	}
 	if s.AltSvc != "" {
 		fmt.Fprintf(&b, "    add_header Alt-Svc '%s';\n", s.AltSvc)

@@ -331,3 +331,22 @@ func TestTransfer(t *testing.T) {
 		}
 	}
 }
+
+func TestThreat(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		d    Detail
+		want string
+	}{
+		{"nothing", Detail{}, ""},
+		{"infection", Detail{Infection: "Type=0; Resolution=2; Threat=Eicar-Test;", Virus: "other"}, "Eicar-Test"},
+		{"infection without a threat", Detail{Infection: "Type=0; Threat=;"}, "Type=0; Threat=;"},
+		{"virus", Detail{Virus: "Eicar-Test"}, "Eicar-Test"},
+		{"no violation", Detail{Violation: "0"}, ""},
+		{"violation", Detail{Violation: "1 a.exe Eicar 5 2"}, "1 a.exe Eicar 5 2"},
+	} {
+		if got := tt.d.Threat(); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

@@ -11,7 +11,8 @@
 // What a server may do depends on that:
 //
 //   - A preview is sent if the server wants one, when its octets have come: who
-//     streams slowly, server-sent events say, is better not shown at all. 204 in
+//     streams slowly, server-sent events say, is better not shown at all (see
+//     web.Service.Streams). 204 in
 //     answer to it is always possible; the rest of the body then never comes near
 //     the server.
 //   - 204 outside of a preview is allowed for bodies whose length is known and

@@ -3,6 +3,7 @@ package icap
 import (
 	"io"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -77,6 +78,26 @@ type Result struct {
 	Body io.ReadCloser
 
 	Detail Detail
+}
+
+// Threat names what the server found: the threat of X-Infection-Found, else
+// X-Virus-ID, else X-Violations-Found as it is; "" if it found nothing.
+func (d *Detail) Threat() string {
+	if _, name, ok := strings.Cut(d.Infection, "Threat="); ok {
+		name, _, _ = strings.Cut(name, ";")
+		if name = strings.TrimSpace(name); name != "" {
+			return name
+		}
+	}
+	switch {
+	case d.Virus != "":
+		return d.Virus
+	case d.Infection != "":
+		return d.Infection
+	case strings.HasPrefix(d.Violation, "0"): // their number comes first
+		return ""
+	}
+	return d.Violation
 }
 
 // Detail is what a server said about a message, for the audit entry. Texts are

@@ -1,5 +1,6 @@
-// Package mail stands between the two ends of a decrypted SMTP session and has a
-// service look at every message before the origin is told of its content.
+// Package mail stands between the two ends of a decrypted SMTP session, or of one
+// that stays plain, and has a service look at every message before the origin is
+// told of its content.
 //
 // The dialogue passes command by command, pipelining included (RFC 2920). The
 // content of DATA (RFC 5321) and BDAT (RFC 3030) is held back: the client's DATA is

@@ -57,13 +57,21 @@ func (x *session) inspect(c *content) verdict {
 	if res.Body != nil {
 		defer res.Body.Close()
 	}
+	found := res.Detail.Threat()
+	if found != "" {
+		x.s.Found(x.cfg.Name, found)
+	}
 	switch {
 	case res.Outcome == icap.Unmodified && res.Detail.Bypass != "":
 		return verdict{word: WordBypassed}
 	case res.Outcome == icap.Unmodified:
 		return verdict{word: WordUnmodified}
 	case res.Outcome == icap.Blocked || !bytes.HasPrefix(res.Header[min(len(res.Header), 8):], []byte(" 200")):
-		return verdict{word: WordBlocked, why: threat(res.Detail.Infection)}
+		v := verdict{word: WordBlocked}
+		if found != "" {
+			v.why = ": " + found[:min(len(found), 100)]
+		}
+		return v
 	}
 	changed := x.newContent(c.dotted)
 	if res.Body != nil {
@@ -105,19 +113,6 @@ func (c *content) endsLine() bool {
 		end = append(bytes.Clone(end), last[:n]...)
 	}
 	return bytes.HasSuffix(end, []byte("\r\n"))
-}
-
-// threat names what was found in X-Infection-Found, "" if it does not say.
-func threat(infection string) string {
-	_, name, ok := strings.Cut(infection, "Threat=")
-	if !ok {
-		return ""
-	}
-	name, _, _ = strings.Cut(name, ";")
-	if name = strings.TrimSpace(name); name == "" {
-		return ""
-	}
-	return ": " + name[:min(len(name), 100)]
 }
 
 // wrap makes a message as the service is shown it, see the package's

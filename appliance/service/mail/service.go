@@ -119,7 +119,7 @@ func (m *Service) Carry(ctx context.Context, s *decrypt.Session, client, origin 
 	defer cancel()
 	x := &session{cfg: &m.cfg, ctx: ctx, s: s, client: newLines(client), origin: newLines(origin), toOne: client, toAll: origin}
 	x.cond.L = &x.mu
-	if s.Protocol != "smtp" || s.Outcome != decrypt.Bumped { // else it was before STARTTLS
+	if s.Protocol != "smtp" { // else it was in the dialogue that told so
 		x.queue = append(x.queue, pending{kind: greeting})
 	}
 	defer func() { x.bdat.close() }()

@@ -62,6 +62,10 @@ type Result struct {
 	// as they are, Message.Body itself; nil while there are others before. Then the
 	// engine goes on there, and the service must not read it any more.
 	Body io.ReadCloser
+
+	// Finding is what the service found, in its words; "" if nothing. Printable, at
+	// most 256 octets.
+	Finding string
 }
 
 // Adapter changes one message. It may return while it still reads the body, so
@@ -91,6 +95,12 @@ type Service struct {
 	// Bypass lists media types of messages that are not shown, "application/grpc"
 	// say; a "*" at the end stands for any rest.
 	Bypass []string
+
+	// Streams lists media types, in lower case, of responses that are not shown if
+	// they announce no length and their requests ask for the type (Accept):
+	// text/event-stream, whose events would wait for what a service wants to see
+	// first.
+	Streams []string
 }
 
 // Words for what a service did, as in the audit entry, mildest first.

@@ -116,6 +116,9 @@ func frame(raw []byte, kind Kind, body io.Reader, bodiless bool, minor int) (*ou
 	case minor == 1:
 		o.chunks = true
 		o.head = withoutFraming(raw)
+		if kind == Response && bytes.HasPrefix(o.head, []byte("HTTP/1.0 ")) {
+			o.head[len("HTTP/1.")] = '1' // which chunks take (RFC 9112, Section 6.1)
+		}
 		o.add("Transfer-Encoding: chunked\r\n")
 	case kind == Response:
 		o.last = true

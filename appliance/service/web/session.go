@@ -54,14 +54,37 @@ func (s *Service) wants(kind Kind) bool {
 }
 
 // bypasses tells that a message is not to be shown to the service.
-func (s *Service) bypasses(length int64, media []byte) bool {
-	if s.MaxBody > 0 && length > s.MaxBody {
+func (s *Service) bypasses(m *Message, media []byte) bool {
+	if s.MaxBody > 0 && m.Length > s.MaxBody {
 		return true
+	}
+	for _, stream := range s.Streams {
+		if m.Kind == Response && m.Length < 0 && equal(media, stream) && accepts(m.Request, stream) {
+			return true
+		}
 	}
 	for _, b := range s.Bypass {
 		prefix, any := strings.CutSuffix(b, "*")
 		if len(media) == len(b) && equal(media, b) || any && len(media) >= len(prefix) && equal(media[:len(prefix)], prefix) {
 			return true
+		}
+	}
+	return false
+}
+
+// accepts reports whether a request asks for exactly that media type (RFC 9110,
+// Section 12.5.1).
+func accepts(request []byte, media string) bool {
+	for line := range fieldLines(request) {
+		c := bytes.IndexByte(line, ':')
+		if c < 0 || !equal(line[:c], "accept") {
+			continue
+		}
+		for part := range bytes.SplitSeq(line[c+1:], []byte(",")) {
+			kind, _, _ := bytes.Cut(part, []byte(";"))
+			if equal(trim(kind), media) {
+				return true
+			}
 		}
 	}
 	return false
@@ -101,7 +124,7 @@ func (s *session) adapt(ctx context.Context, m Message, media []byte) (v verdict
 		if !service.wants(m.Kind) {
 			continue
 		}
-		if service.bypasses(m.Length, media) {
+		if service.bypasses(&m, media) {
 			s.note(service.Name, WordBypassed, 0)
 			continue
 		}
@@ -159,6 +182,9 @@ func (s *session) show(ctx context.Context, service *Service, m Message, v *verd
 		word, v.header, v.blocked = WordBlocked, r.Header, true
 	}
 	s.note(service.Name, word, took)
+	if r.Finding != "" {
+		s.s.Found(service.Name, r.Finding)
+	}
 	v.body = nil
 	if r.Body != nil {
 		v.open = append(v.open, r.Body)
