@@ -55,16 +55,15 @@ func (d *Device) subscribe() error {
 		if err != nil {
 			return fmt.Errorf("watch leg %s: %w", s.port.Name, err)
 		}
-		d.look(i)
+		d.health.carrier[i].Store(d.look(i))
 	}
 	return nil
 }
 
 // look reads whether a leg has a carrier.
-func (d *Device) look(i int) {
+func (d *Device) look(i int) bool {
 	link, err := d.sides[i].Links.LinkByIndex(d.sides[i].index)
-	up := err == nil && link.Attrs().RawFlags&(unix.IFF_UP|unix.IFF_RUNNING) == unix.IFF_UP|unix.IFF_RUNNING
-	d.health.carrier[i].Store(up)
+	return err == nil && link.Attrs().RawFlags&(unix.IFF_UP|unix.IFF_RUNNING) == unix.IFF_UP|unix.IFF_RUNNING
 }
 
 // watch keeps what is known of the device up to date.
@@ -117,19 +116,19 @@ func (d *Device) ask() {
 
 // changed takes note of a leg whose state may have changed.
 func (d *Device) changed(leg int) {
-	before := d.health.carrier[leg].Load()
-	d.look(leg)
-	switch after := d.health.carrier[leg].Load(); {
+	carrier := &d.health.carrier[leg]
+	switch before, after := carrier.Load(), d.look(leg); {
 	case before && !after:
+		carrier.Store(false)
 		d.log.Warn("inline device is unplugged", "leg", d.config.Legs[leg])
 	case !before && after:
 		// Routes are gone if the interface was down.
 		if err := d.route(); err != nil {
 			d.log.Error("inline device cannot be used", "leg", d.config.Legs[leg], "err", err)
-			d.health.carrier[leg].Store(false)
 			return
 		}
 		d.log.Info("inline device is plugged in", "leg", d.config.Legs[leg])
+		carrier.Store(true)
 		d.ask()
 	}
 }
