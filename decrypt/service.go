@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -44,6 +45,7 @@ func (j *joint) serve(ctx context.Context, services []Service, content Content, 
 	j.open()
 	near := &legEnd{j: j, dir: ClientToOrigin, content: content, text: client, leg: j.client, tapped: true}
 	far := &legEnd{j: j, dir: OriginToClient, content: content, text: origin, leg: j.origin}
+	near.opposite, far.opposite = far, near
 	err := chain(ctx, j.s, services, near, far)
 	if err != nil {
 		j.failed.Store(true)
@@ -142,6 +144,9 @@ type legEnd struct {
 	tapped  bool
 	tapping [2]sync.Mutex // by direction; both to end the stream
 
+	opposite *legEnd
+	cut      atomic.Bool // the peer ended TLS by a FIN, without close_notify
+
 	ahead  [1]byte // read by Await
 	has    bool    // ahead holds an octet
 	ending error   // sticky
@@ -216,6 +221,7 @@ func (e *legEnd) read(p []byte) (int, error) {
 				e.ending = err
 			}
 		case err == io.EOF:
+			e.cut.Store(e.leg.rerr != nil)
 			if e.tapped {
 				e.j.end(e.dir)
 			} else {
@@ -262,12 +268,13 @@ func (e *legEnd) complete(err error) bool {
 	return !errors.Is(err, syscall.ECONNRESET) || e.leg.rerr == nil
 }
 
-// CloseWrite implements End.
+// CloseWrite implements End. Behind an end without close_notify there is none
+// either: what may have been cut off must not look complete (RFC 8446, Section 6.1).
 func (e *legEnd) CloseWrite() error {
 	if e.tapped && !e.j.finished[e.dir.Opposite()].Load() {
 		e.j.end(e.dir.Opposite())
 	}
-	if e.text != cleartext(e.leg) {
+	if e.text != cleartext(e.leg) && !e.opposite.cut.Load() {
 		e.text.CloseWrite() // a leg that is gone shows next
 	}
 	if err := e.leg.closeWrite(); err != nil && !isGone(err) {

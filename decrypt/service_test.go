@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -119,6 +120,40 @@ func TestServiceBulk(t *testing.T) {
 	}
 	c.Close()
 	b.session()
+}
+
+// TestServiceCut has the origin end by a FIN, without close_notify and with: the
+// client can tell.
+func TestServiceCut(t *testing.T) {
+	for _, complete := range []bool{false, true} {
+		t.Run(fmt.Sprintf("complete=%v", complete), func(t *testing.T) {
+			b := newTLSTestbed(t, func(c *tls.Conn) {
+				c.Write([]byte("part"))
+				c.Read(make([]byte, 16)) // or the end could come along with the data
+				if complete {
+					c.CloseWrite()
+				}
+				c.NetConn().(*net.TCPConn).CloseWrite()
+				io.Copy(io.Discard, c.NetConn())
+			}, nil, func(b *testbed) {
+				b.cfg.Services = services(through(func([]byte) {}), through(func([]byte) {}))
+			})
+			conn := b.dial()
+			c := tls.Client(conn, &tls.Config{ServerName: "www.example.test", RootCAs: b.forger.trusted.pool})
+			buf := make([]byte, 16)
+			if n, err := c.Read(buf); err != nil || string(buf[:n]) != "part" {
+				t.Fatalf("read %q, %v", buf[:n], err)
+			}
+			c.Write([]byte("go on"))
+			// crypto/tls gives io.EOF for both; on the wire an alert may precede the FIN.
+			rest, err := io.ReadAll(conn)
+			if err != nil || len(rest) > 0 != complete {
+				t.Errorf("after the data came %x, %v", rest, err)
+			}
+			conn.Close()
+			b.session()
+		})
+	}
 }
 
 // TestServiceAnswers is about a service that answers in the origin's place, and
