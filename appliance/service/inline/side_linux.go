@@ -43,7 +43,7 @@ func openSide(c Config, i int, port room.Port, home *room.Home) (*side, error) {
 		err = home.Move(port, in)
 	}
 	if err == nil {
-		err = s.find()
+		err = s.find(c)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close(home))
@@ -52,10 +52,13 @@ func openSide(c Config, i int, port room.Port, home *room.Home) (*side, error) {
 }
 
 // find looks at the leg, in the room.
-func (s *side) find() error {
+func (s *side) find(c Config) error {
 	link, err := s.Links.LinkByName(s.port.Name)
 	if err != nil {
 		return fmt.Errorf("find leg %s: %w", s.port.Name, err)
+	}
+	if c.resolves() && link.Attrs().RawFlags&unix.IFF_NOARP != 0 {
+		return fmt.Errorf("use leg %s: it has ARP off, by which hops are found: ip link set dev %s arp on", s.port.Name, s.port.Name)
 	}
 	s.index, s.mac = link.Attrs().Index, link.Attrs().HardwareAddr
 	return nil

@@ -3,6 +3,7 @@ package inline
 import (
 	"fmt"
 	"net/netip"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,29 @@ func TestRouter(t *testing.T) {
 		s := b.carry(b.Device, addrs[0], addrs[1])
 		b.exchange(s, request, answer)
 		b.end(s, b.Device, Carried)
+	}
+}
+
+// TestRouterWithoutARP: a leg that cannot find its hop is refused, and given back.
+func TestRouterWithoutARP(t *testing.T) {
+	t.Parallel()
+	b := newLab(t)
+	if err := b.box.Do(func() error { return exec.Command("ip", "link", "set", "dev", "chain1", "arp", "off").Run() }); err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Name: b.box.FullName() + "-arp", Legs: [2]string{"chain0", "chain1"}, Port: to80, Timeout: time.Second}
+	for i := range 2 {
+		c.Hops[i] = []Hop{{netip.MustParsePrefix(fmt.Sprintf("10.9.%d.2/30", i)), netip.MustParseAddr(fmt.Sprintf("10.9.%d.1", i))}}
+	}
+	d, err := newDevice(c, b.home())
+	if err == nil {
+		d.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "chain1") || !strings.Contains(err.Error(), "arp on") {
+		t.Errorf("error is %v, want one about ARP of chain1", err)
+	}
+	if _, err := b.box.Interface("chain1"); err != nil {
+		t.Error(err)
 	}
 }
 
