@@ -161,9 +161,13 @@ func (e *Engine) Serve(ctx context.Context, in *Incoming) {
 	s := newSession(in)
 	j := &joint{e: e, s: s, in: in, client: newLeg(in.Conn)}
 	stop := context.AfterFunc(ctx, j.cancel)
-	err := j.refuse(ctx, j.carry(ctx))
+	err := Contain(func() error { return j.refuse(ctx, j.carry(ctx)) })
 	stop()
 	j.finish(err)
+	var p *Panic
+	if errors.As(err, &p) {
+		e.log.Error("session panicked", "session", s.ID, "client", s.Client, "origin", s.Origin, "err", p, "stack", string(p.Stack))
+	}
 	if j.stopLookup != nil {
 		j.stopLookup()
 	}

@@ -116,7 +116,9 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		look(ctx)
+		if err := Contain(func() error { look(ctx); return nil }); err != nil {
+			j.e.log.Error("look-up panicked", "err", err, "stack", string(err.(*Panic).Stack))
+		}
 		<-j.e.lookups
 	}()
 	return func() {

@@ -35,6 +35,7 @@ const (
 	reasonClientGone   = "client-closed" // before anything was decided
 	reasonIdle         = "idle-timeout"
 	reasonShutdown     = "shutdown"
+	reasonPanic        = "panic" // a fault of ours
 )
 
 // failure is an error with its reason.

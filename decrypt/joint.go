@@ -241,6 +241,7 @@ func (j *joint) open() {
 func (j *joint) finish(err error) {
 	j.begun()
 	var f *failure
+	var p *Panic
 	switch {
 	case err == nil:
 	case errors.As(err, &f):
@@ -249,6 +250,8 @@ func (j *joint) finish(err error) {
 			j.client.SetWriteDeadline(time.Now().Add(time.Second))
 			j.client.conn.Write(f.alert.record()) // the leg is closed next, whatever comes of it
 		}
+	case errors.As(err, &p):
+		j.s.Reason, j.s.Err = reasonPanic, err
 	default:
 		j.s.Reason, j.s.Err = reasonMalformed, err
 	}

@@ -30,7 +30,7 @@ func (j *joint) both(toOrigin, toClient func() error) error {
 	var once sync.Once
 	var first error
 	run := func(pump func() error) {
-		if err := pump(); err != nil {
+		if err := Contain(pump); err != nil {
 			once.Do(func() {
 				first = err
 				j.failed.Store(true)

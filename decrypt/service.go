@@ -18,7 +18,8 @@ type Service interface {
 	// Carry serves s and returns when both directions have ended. If it returns
 	// nil earlier, what it wrote is delivered and the legs are closed in order; an
 	// error resets them, and becomes the session's reason if it has a method
-	// Reason() string. Several sessions call it concurrently.
+	// Reason() string. Several sessions call it concurrently. What it starts
+	// goroutines for runs by [Contain].
 	Carry(ctx context.Context, s *Session, client, origin End) error
 }
 
@@ -87,7 +88,7 @@ func serviceFailure(err error) error {
 // returned when all have ended.
 func chain(ctx context.Context, s *Session, services []Service, client, origin End) error {
 	if len(services) == 1 {
-		return services[0].Carry(ctx, s, client, origin)
+		return Contain(func() error { return services[0].Carry(ctx, s, client, origin) })
 	}
 	var wg sync.WaitGroup
 	errs := make([]error, len(services))
@@ -100,7 +101,7 @@ func chain(ctx context.Context, s *Session, services []Service, client, origin E
 		}
 		left, right := near, far
 		wg.Go(func() {
-			if err := service.Carry(ctx, s, left, right); err != nil {
+			if err := Contain(func() error { return service.Carry(ctx, s, left, right) }); err != nil {
 				errs[i] = err
 				order <- i
 				left.Abort()

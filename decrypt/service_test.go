@@ -54,8 +54,17 @@ func through(change func([]byte)) carryFunc {
 			client.Abort()
 			origin.Abort()
 		}
-		wg.Go(func() { move(&errs[0], origin, client, func([]byte) {}) })
-		wg.Go(func() { move(&errs[1], client, origin, change) })
+		start := func(err *error, to, from End, change func([]byte)) {
+			wg.Go(func() {
+				if e := Contain(func() error { move(err, to, from, change); return nil }); e != nil {
+					*err = e
+					client.Abort()
+					origin.Abort()
+				}
+			})
+		}
+		start(&errs[0], origin, client, func([]byte) {})
+		start(&errs[1], client, origin, change)
 		wg.Wait()
 		return errors.Join(errs[:]...)
 	}

@@ -3,7 +3,9 @@ package icap
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -181,6 +183,12 @@ func (x *exchange) send() {
 	go func() {
 		defer close(x.done)
 		defer x.w.send(sent)
+		defer func() {
+			if v := recover(); v != nil { // of whom the body comes from; no other goroutine could
+				x.bodyErr = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+				x.c.Close()
+			}
+		}()
 		x.sendBody()
 	}()
 }

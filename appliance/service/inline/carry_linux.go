@@ -117,12 +117,21 @@ type carriage struct {
 	nearGone bool // and the client's, behind all that it had for the client
 }
 
+// start has a way moved in a goroutine of its own; what it panics with is how it ends.
+func (c *carriage) start(way int, source place, move func()) {
+	go func() {
+		if err := decrypt.Contain(func() error { move(); return nil }); err != nil {
+			c.ends <- end{way, source, err}
+		}
+	}()
+}
+
 // run moves octets until all ways have ended. Both contexts end them.
 func (c *carriage) run(ctx, device context.Context) error {
-	go c.send(clientToDevice, c.near, c.client, atClient, atNear)
-	go c.receive(deviceToOrigin, c.origin, c.far, atFar, atOrigin)
-	go c.send(originToDevice, c.far, c.origin, atOrigin, atFar)
-	go c.receive(deviceToClient, c.client, c.near, atNear, atClient)
+	c.start(clientToDevice, atClient, func() { c.send(clientToDevice, c.near, c.client, atClient, atNear) })
+	c.start(deviceToOrigin, atFar, func() { c.receive(deviceToOrigin, c.origin, c.far, atFar, atOrigin) })
+	c.start(originToDevice, atOrigin, func() { c.send(originToDevice, c.far, c.origin, atOrigin, atFar) })
+	c.start(deviceToClient, atNear, func() { c.receive(deviceToClient, c.client, c.near, atNear, atClient) })
 	c.word = Carried
 	var patience <-chan time.Time
 	done, closed := ctx.Done(), device.Done()

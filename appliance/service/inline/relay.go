@@ -29,7 +29,7 @@ func past(client, origin decrypt.End) error {
 	var once sync.Once
 	var first error
 	move := func(to, from decrypt.End) {
-		if err := moveEnd(to, from); err != nil {
+		if err := decrypt.Contain(func() error { return moveEnd(to, from) }); err != nil {
 			once.Do(func() {
 				first = err
 				client.Abort()

@@ -138,11 +138,11 @@ func (m *Service) Carry(ctx context.Context, s *decrypt.Session, client, origin 
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		err := x.replies()
+		err := decrypt.Contain(x.replies)
 		failed(err)
 		x.ended(err)
 	})
-	failed(x.commands())
+	failed(decrypt.Contain(x.commands))
 	wg.Wait()
 	return first
 }

@@ -48,8 +48,8 @@ func (e *Engine) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 	x.cond.L = &x.mu
 	x.frames = newFrames(x)
 	var wg sync.WaitGroup
-	wg.Go(func() { x.fromClient() })
-	wg.Go(func() { x.fromOrigin() })
+	wg.Go(func() { x.contain(x.fromClient) })
+	wg.Go(func() { x.contain(x.fromOrigin) })
 	wg.Wait()
 	x.frames.stop()
 	if x.told != nil && !x.heard { // the client had ended before: give it time
@@ -60,6 +60,17 @@ func (e *Engine) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 	x.client.drop()
 	x.origin.drop()
 	return x.failure()
+}
+
+// contain calls f. A panic of it ends the session.
+func (x *exchanges) contain(f func()) {
+	err := decrypt.Contain(func() error { f(); return nil })
+	if err == nil {
+		return
+	}
+	x.abort()
+	x.frames.kill(err)
+	x.fail(err, 0, "")
 }
 
 // fromClient reads what the client sends, to its end.

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/net/http2"
+
+	"github.com/clearspan/clearspan/decrypt"
 )
 
 // maxStreams bounds those that are open at a time.
@@ -46,7 +48,7 @@ func (f *frames) begin() {
 	f.legs[Response] = newFrameLeg(f, Response, &f.x.origin, &f.x.toOrigin)
 	for _, l := range f.legs {
 		f.wg.Go(func() {
-			if err := f.write(l); err != nil {
+			if err := decrypt.Contain(func() error { return f.write(l) }); err != nil {
 				f.kill(err)
 				f.x.fail(err, 0, "")
 			}
