@@ -119,12 +119,12 @@ func idles() (list []workload) {
 }
 
 // fit returns n, or how many sessions a process may have descriptors for: two for
-// each, and some.
+// each, and those that ours keeps for sessions that come at the same time.
 func fit(n int) int {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
 		return n
 	}
-	most := int(min(limit.Max, 1<<20))/2 - 1000
+	most := int(min(limit.Max, 1<<20))/2 - 2000
 	return max(10, min(n, most/100*100))
 }
