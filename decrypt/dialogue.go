@@ -305,7 +305,9 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	if n > 0 {
 		d.j.begun()
 	}
-	d.j.relayedParts(dir, d.parts, p[:n])
+	if err := d.j.relayedParts(dir, d.parts, p[:n]); err != nil {
+		return 0, state, err
+	}
 	if state == starttls.Upgraded && !d.yielded {
 		d.upgraded = true
 		if dir == ClientToOrigin {

@@ -53,6 +53,7 @@ type joint struct {
 
 	finished [2]atomic.Bool // by direction: its source has ended in order
 	failed   atomic.Bool    // a direction has failed, both legs are reset
+	account  [2]sync.Mutex  // by direction: what is relayed is counted and shown to the tap; both to fail
 	progress atomic.Int64   // octets relayed in both directions, to tell idle from one-way
 }
 
@@ -232,7 +233,7 @@ func (j *joint) open() {
 		j.opened = true
 		j.stream = j.e.cfg.Tap.Open(j.s)
 		if greeting := j.in.Greeting; len(greeting) > 0 {
-			j.relayed(j.seen(OriginToClient), Plain, greeting)
+			_ = j.relayed(j.seen(OriginToClient), Plain, greeting) // nothing has failed before the first octet
 		}
 	}
 }

@@ -24,19 +24,23 @@ func (j *joint) relay() error {
 
 // both runs one function a direction, each in a goroutine of its own: the stack
 // of a handshake is deep, that of a waiting relay must not be. The first error
-// resets both legs, which ends the other direction.
+// resets both legs, which ends the other direction, and is returned.
 func (j *joint) both(toOrigin, toClient func() error) error {
 	var wg sync.WaitGroup
-	var once sync.Once
+	var mu sync.Mutex
 	var first error
 	run := func(pump func() error) {
-		if err := Contain(pump); err != nil {
-			once.Do(func() {
-				first = err
-				j.failed.Store(true)
-				j.client.abort()
-				j.origin.abort()
-			})
+		err := Contain(pump)
+		if err == nil {
+			return
+		}
+		j.failed.Store(true)
+		j.client.abort()
+		j.origin.abort()
+		mu.Lock()
+		defer mu.Unlock()
+		if first == nil || errors.Is(first, errAborted) { // which only follows from the other's
+			first = err
 		}
 	}
 	wg.Go(func() { run(toOrigin) })
@@ -59,7 +63,10 @@ func (j *joint) pumpTLS(dir Direction, src, dst *tls.Conn, from, to *leg) error 
 					return err
 				}
 			}
-			j.relayed(dir, Decrypted, chunk[:n])
+			if err := j.relayed(dir, Decrypted, chunk[:n]); err != nil {
+				release(chunk)
+				return err
+			}
 			if _, werr := dst.Write(chunk[:n]); werr != nil {
 				release(chunk)
 				return j.undeliverable(dir, from, werr)
@@ -184,8 +191,21 @@ func (j *joint) await(from *leg, have int) error {
 	return nil
 }
 
-// relayed counts p and hands it to the tap; it is about to be relayed.
-func (j *joint) relayed(dir Direction, content Content, p []byte) {
+// relayed counts p and hands it to the tap; it is about to be relayed. Once the
+// session has failed it does neither and returns errAborted: nobody gets p any more,
+// and in the recording nothing stands behind a reset.
+func (j *joint) relayed(dir Direction, content Content, p []byte) error {
+	j.account[dir].Lock()
+	defer j.account[dir].Unlock()
+	if j.failed.Load() {
+		return errAborted
+	}
+	j.show(dir, content, p)
+	return nil
+}
+
+// show counts p and hands it to the tap.
+func (j *joint) show(dir Direction, content Content, p []byte) {
 	j.count(dir, p)
 	if j.stream != nil {
 		j.stream.Data(j.seen(dir), content, p)
@@ -206,16 +226,22 @@ func (j *joint) count(dir Direction, p []byte) {
 }
 
 // relayedParts is relayed for octets of several kinds.
-func (j *joint) relayedParts(dir Direction, parts []Part, p []byte) {
+func (j *joint) relayedParts(dir Direction, parts []Part, p []byte) error {
+	j.account[dir].Lock()
+	defer j.account[dir].Unlock()
+	if j.failed.Load() {
+		return errAborted
+	}
 	if a, ok := j.stream.(Assembler); ok && len(parts) > 1 {
 		j.count(dir, p)
 		a.Assemble(j.seen(dir), parts, p)
-		return
+		return nil
 	}
 	for _, part := range parts {
-		j.relayed(dir, part.Content, p[:part.N])
+		j.show(dir, part.Content, p[:part.N])
 		p = p[part.N:]
 	}
+	return nil
 }
 
 // end notes, and tells the tap, that a direction ended in order.
@@ -230,11 +256,19 @@ func (j *joint) end(dir Direction) {
 }
 
 // broken gives the failure for a leg that broke: the source leg of direction
-// dir. The tap learns it at once, so that the reset stands where it happened.
+// dir. The tap learns it at once, so that the reset stands where it happened. What
+// breaks first is why the session ends; what breaks behind it gets errAborted.
 func (j *joint) broken(dir Direction, err error) error {
 	var f *failure
 	if errors.As(err, &f) {
 		return err
+	}
+	for i := range j.account {
+		j.account[i].Lock()
+		defer j.account[i].Unlock()
+	}
+	if j.failed.Swap(true) {
+		return errAborted
 	}
 	if j.stream != nil {
 		j.stream.End(j.seen(dir), Reset)

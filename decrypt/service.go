@@ -143,7 +143,6 @@ type legEnd struct {
 	text    cleartext
 	leg     *leg
 	tapped  bool
-	tapping [2]sync.Mutex // by direction; both to end the stream
 
 	opposite *legEnd
 	cut      atomic.Bool // the peer ended TLS by a FIN, without close_notify
@@ -185,13 +184,7 @@ func (e *legEnd) moved(dir Direction, p []byte) error {
 		e.j.progress.Add(int64(len(p)))
 		return nil
 	}
-	e.tapping[dir].Lock()
-	defer e.tapping[dir].Unlock()
-	if e.j.failed.Load() {
-		return errAborted
-	}
-	e.j.relayed(dir, e.content, p)
-	return nil
+	return e.j.relayed(dir, e.content, p)
 }
 
 // Await returns when Read will not wait.
@@ -312,23 +305,19 @@ func (e *legEnd) broken(err error) error {
 	if errors.As(err, &f) {
 		return f
 	}
-	e.tapping[0].Lock()
-	defer e.tapping[0].Unlock()
-	e.tapping[1].Lock()
-	defer e.tapping[1].Unlock()
-	if e.j.failed.Swap(true) {
-		return errAborted
-	}
 	switch {
 	case e.tapped:
 		return e.j.broken(e.dir, err)
+	case e.j.failed.Swap(true):
+		return errAborted
 	case isTimeout(err):
 		return fail(reasonIdle, err, 0)
 	}
 	return fail(reasonOriginReset, err, 0)
 }
 
-// errAborted is what a service gets from its ends after Abort.
+// errAborted is what a service gets from its ends after Abort, and a direction of
+// which the other has failed.
 var errAborted = errors.New("the session is being reset")
 
 // pipeEnd is one end of the connection between two services. It has no buffer:

@@ -74,7 +74,9 @@ func (j *joint) pumpRaw(dir Direction, content Content, from, to *leg) error {
 		if len(p) == 0 {
 			return j.sourceEnded(dir, from, to)
 		}
-		j.relayed(dir, content, p)
+		if err := j.relayed(dir, content, p); err != nil {
+			return err
+		}
 		if err := to.send(p); err != nil {
 			return j.undeliverable(dir, from, err)
 		}
@@ -97,7 +99,9 @@ const spliceRun = 16 << 20
 // splice relays one direction inside the kernel, after what is buffered.
 func (j *joint) splice(dir Direction, from, to *leg) error {
 	if p := from.unread(); len(p) > 0 {
-		j.relayed(dir, Tunneled, p)
+		if err := j.relayed(dir, Tunneled, p); err != nil {
+			return err
+		}
 		if err := to.send(p); err != nil {
 			return j.undeliverable(dir, from, err)
 		}

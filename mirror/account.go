@@ -4,7 +4,7 @@ package mirror
 // sink are listed at [LossReason].
 const (
 	ReasonNoReader = "no-reader" // the sink was idle
-	ReasonEnded    = "ended"     // handed over after the direction had ended, or a reset of either
+	ReasonEnded    = "ended"     // handed over after the direction had ended
 )
 
 // Account is what became of a conversation's octets. For each direction the

@@ -113,8 +113,7 @@ func (c *scene) soaked() {
 	for _, e := range entries {
 		ended[e.Outcome+" "+e.Reason]++
 		for name, m := range e.Mirror {
-			late := m.Reason == "ended" && strings.HasSuffix(e.Reason, "-reset")            // on the way when the other end was reset
-			if m.Lost > 0 && m.Reason != "concealed" && m.Reason != "unselected" && !late { // which are choices
+			if m.Lost > 0 && m.Reason != "concealed" && m.Reason != "unselected" { // which are choices
 				c.Errorf("session %s lost %d octets on %s (%s)", e.Session, m.Lost, name, m.Reason)
 			}
 		}
