@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -129,4 +130,54 @@ func TestEndings(t *testing.T) {
 			t.Errorf("client saw %v, want a reset", err)
 		}
 	})
+}
+
+// watchful is a stream that notes what is shown behind a reset. It takes its time to
+// hear of one, so that the other direction has its chance.
+type watchful struct {
+	Stream
+	reset, late *atomic.Bool
+}
+
+func (w watchful) Data(dir Direction, c Content, p []byte) {
+	if w.reset.Load() {
+		w.late.Store(true)
+	}
+	w.Stream.Data(dir, c, p)
+}
+
+func (w watchful) End(dir Direction, how Ending) {
+	if how == Reset {
+		w.reset.Store(true)
+		time.Sleep(5 * time.Millisecond)
+	}
+	w.Stream.End(dir, how)
+}
+
+// TestNothingBehindReset has clients reset in the middle of a download: what is still
+// on its way then is neither shown nor counted.
+func TestNothingBehindReset(t *testing.T) {
+	for range 20 {
+		var reset, late atomic.Bool
+		b := newTLSTestbed(t, func(c *tls.Conn) {
+			p := make([]byte, 64<<10)
+			for {
+				if _, err := c.Write(p); err != nil {
+					return
+				}
+			}
+		}, nil, func(b *testbed) {
+			inner := b.cfg.Tap
+			b.cfg.Tap = tapFunc(func(s *Session) Stream { return watchful{inner.Open(s), &reset, &late} })
+		})
+		c := b.client(nil)
+		if _, err := io.CopyN(io.Discard, c, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		c.NetConn().(*net.TCPConn).SetLinger(0)
+		c.NetConn().Close()
+		if s := b.session(); s.Reason != "client-reset" || !reset.Load() || late.Load() {
+			t.Fatalf("reason %q (%v); reset told: %t, octets shown behind it: %t", s.Reason, s.Err, reset.Load(), late.Load())
+		}
+	}
 }
