@@ -60,7 +60,7 @@ bench: packages-bench build ## cost and delay against other programs, with plots
 # The compiler optimizes for what this profile says is hot. The program that is
 # profiled is built with the profile of before.
 profile: packages-bench build ## take the CPU profile again that builds are optimized by
-	@rm -rf bin/profiles && mkdir -p bin/profiles
+	@rm -rf bin/profiles
 	$(BIN) bench --rounds 2 --size 128 --profiles bin/profiles --workloads bulk,requests,handshakes,x25519,resumed,names,pages \
 		--only "clearspan,clearspan + mirror port,clearspan + pcapng,clearspan + HTTP parsed,clearspan with tickets"
 	$(GO) tool pprof -proto bin/profiles/*.pprof > appliance/cmd/clearspan/default.pgo

@@ -36,7 +36,7 @@ type Options struct {
 	Size      int64     // octets a download, default 256 MiB, quick 32 MiB
 	Clients   int       // parallel downloads, default 4
 	Quick     bool      // a fraction of the work
-	Profiles  string    // directory for CPU profiles of the clearspan under test; "" writes none
+	Profiles  string    // directory for CPU profiles of the clearspan under test, made if missing; "" writes none
 	Only      []string  // names of the programs that take part; nil: all
 	Workloads []string  // names of the workloads; nil: all
 }
@@ -81,6 +81,11 @@ func (o Options) part(n int) int {
 func Run(ctx context.Context, o Options) (err error) {
 	if o, err = o.complete(); err != nil {
 		return err
+	}
+	if o.Profiles != "" {
+		if err := os.MkdirAll(o.Profiles, 0o700); err != nil {
+			return fmt.Errorf("create directory for profiles: %w", err)
+		}
 	}
 	l, err := netlab.New(prefix)
 	if err != nil {

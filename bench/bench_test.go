@@ -95,7 +95,7 @@ func TestRun(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var out bytes.Buffer
-	results, profiles := t.TempDir(), t.TempDir()
+	results, profiles := t.TempDir(), filepath.Join(t.TempDir(), "profiles")
 	o := Options{Binary: binary, Out: &out, Results: results, Profiles: profiles, Quick: true, Size: 8 << 20, Clients: 2}
 	if err := Run(t.Context(), o); err != nil {
 		t.Fatalf("%v\n%s", err, &out)

@@ -28,7 +28,7 @@ const crowdPort, crowdPorts = 6443, 4
 // ones and 5,000 idle ones, or as many as descriptors are for, and a good client's 99th percentile must stay below
 // twice of what it is without them; crowd and emptiness take turns.
 func TestCrowd(t *testing.T) {
-	n, turns, probes, timeout := 150, 1, 20, 12*time.Second
+	n, turns, probes, timeout := 300, 1, 20, 20*time.Second
 	if rounds() > 1 {
 		n, turns, probes, timeout = 5000, 2, 400, 80*time.Second
 		var limit unix.Rlimit

@@ -48,8 +48,8 @@ func (e *Engine) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 	x.cond.L = &x.mu
 	x.frames = newFrames(x)
 	var wg sync.WaitGroup
-	wg.Go(func() { x.contain(x.fromClient) })
-	wg.Go(func() { x.contain(x.fromOrigin) })
+	wg.Go(func() { x.contain(func() error { x.fromClient(); return nil }) })
+	wg.Go(func() { x.contain(func() error { x.fromOrigin(); return nil }) })
 	wg.Wait()
 	x.frames.stop()
 	if x.told != nil && !x.heard { // the client had ended before: give it time
@@ -62,13 +62,13 @@ func (e *Engine) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 	return x.failure()
 }
 
-// contain calls f. A panic of it ends the session.
-func (x *exchanges) contain(f func()) {
-	err := decrypt.Contain(func() error { f(); return nil })
+// contain calls f in a goroutine of the session's. An error of f, or a panic, ends
+// the session.
+func (x *exchanges) contain(f func() error) {
+	err := decrypt.Contain(f)
 	if err == nil {
 		return
 	}
-	x.abort()
 	x.frames.kill(err)
 	x.fail(err, 0, "")
 }

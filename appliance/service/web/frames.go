@@ -6,8 +6,6 @@ import (
 	"sync"
 
 	"golang.org/x/net/http2"
-
-	"github.com/clearspan/clearspan/decrypt"
 )
 
 // maxStreams bounds those that are open at a time.
@@ -47,12 +45,7 @@ func (f *frames) begin() {
 	f.legs[Request] = newFrameLeg(f, Request, &f.x.client, &f.x.toClient)
 	f.legs[Response] = newFrameLeg(f, Response, &f.x.origin, &f.x.toOrigin)
 	for _, l := range f.legs {
-		f.wg.Go(func() {
-			if err := decrypt.Contain(func() error { return f.write(l) }); err != nil {
-				f.kill(err)
-				f.x.fail(err, 0, "")
-			}
-		})
+		f.wg.Go(func() { f.x.contain(func() error { return f.write(l) }) })
 	}
 }
 

@@ -25,7 +25,7 @@ func (f *frames) hold(st *stream, kind Kind, m *fields, decided *verdict) {
 	f.held[kind]++
 	ended := h.ended
 	f.wg.Go(func() {
-		f.x.contain(func() { f.carry(st, kind, m, ended, decided) })
+		f.x.contain(func() error { f.carry(st, kind, m, ended, decided); return nil })
 		f.mu.Lock()
 		f.held[kind]--
 		f.legs[1-kind].cond.Broadcast()
