@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -64,6 +66,25 @@ func (c *scene) problems(file string) ([]string, error) {
 		list = append(list, strings.Join(row, " "))
 	}
 	return list, err
+}
+
+// againPattern is what tshark says of a SYN of the same ports as one before.
+var againPattern = regexp.MustCompile(`(\S+) → \S+ +TCP \d+ \[TCP Port numbers reused\] (\d+) → \d+ \[SYN\]`)
+
+// again tells whether all that is wrong with a frame is that the client took a port
+// again, as Linux does where calls of connect(2) race. There must be a session for it.
+func (c *scene) again(problem string) bool {
+	m := againPattern.FindStringSubmatch(problem)
+	if m == nil {
+		return false
+	}
+	n := 0
+	for _, e := range c.entries() {
+		if e.Client.String() == net.JoinHostPort(m[1], m[2]) {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // awaitLog waits until so many lines of the appliance's log have all the parts.
