@@ -1,9 +1,11 @@
 package intake
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
+	rtnetlink "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -12,9 +14,15 @@ import (
 // neighbours knows the link-layer addresses of clients on the interfaces they
 // come from, by asking the kernel for one entry at a time. Safe for concurrent
 // use.
-type neighbours struct{ links []int }
+//
+// It keeps one socket. Package vishvananda/netlink would open one for each question,
+// and read the answer into 64 KiB of stack, which the session's goroutine would keep.
+type neighbours struct {
+	links  []int
+	socket *rtnetlink.Conn // nil: it is closed, or was never open
+}
 
-// newNeighbours fails if an interface does not exist.
+// newNeighbours fails if an interface does not exist. Close it.
 func newNeighbours(ifaces []string) (neighbours, error) {
 	var n neighbours
 	for _, iface := range ifaces {
@@ -24,7 +32,20 @@ func newNeighbours(ifaces []string) (neighbours, error) {
 		}
 		n.links = append(n.links, link.Attrs().Index)
 	}
+	socket, err := rtnetlink.Dial(unix.NETLINK_ROUTE, nil)
+	if err != nil {
+		return neighbours{}, fmt.Errorf("ask for neighbours: %w", err)
+	}
+	n.socket = socket
 	return n, nil
+}
+
+// close ends the socket. mac must not be called any more.
+func (n neighbours) close() error {
+	if n.socket == nil {
+		return nil
+	}
+	return n.socket.Close()
 }
 
 // mac returns the address of a client, or zeros for one behind a further router.
@@ -33,18 +54,27 @@ func (n neighbours) mac(client netip.Addr) [6]byte {
 	if client.Is6() {
 		number = unix.AF_INET6
 	}
+	address := nl.NewRtAttr(netlink.NDA_DST, client.AsSlice()).Serialize()
 	for _, link := range n.links {
-		request := nl.NewNetlinkRequest(unix.RTM_GETNEIGH, 0)
-		request.AddData(&netlink.Ndmsg{Family: number, Index: uint32(link)})
-		request.AddData(nl.NewRtAttr(netlink.NDA_DST, client.AsSlice()))
-		replies, err := request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWNEIGH)
-		if err != nil || len(replies) == 0 {
-			continue
-		}
-		entry, err := netlink.NeighDeserialize(replies[0])
+		entry, err := n.ask(append((&netlink.Ndmsg{Family: number, Index: uint32(link)}).Serialize(), address...))
 		if err == nil && len(entry.HardwareAddr) == 6 {
 			return [6]byte(entry.HardwareAddr)
 		}
 	}
 	return [6]byte{}
+}
+
+// ask asks for the one entry that question describes.
+func (n neighbours) ask(question []byte) (*netlink.Neigh, error) {
+	answers, err := n.socket.Execute(rtnetlink.Message{
+		Header: rtnetlink.Header{Type: unix.RTM_GETNEIGH, Flags: rtnetlink.Request},
+		Data:   question,
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(answers) == 0 || answers[0].Header.Type != unix.RTM_NEWNEIGH:
+		return nil, errors.New("no entry")
+	}
+	return netlink.NeighDeserialize(answers[0].Data)
 }

@@ -62,8 +62,9 @@ func NewRedirect(config Redirect, o Options) (_ Intake, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("create redirect intake: %w", err)
 	}
+	i := new(redirect)
 	var listeners []acceptor
-	undo := func() error { return errors.Join(r.remove(), claims.Close()) }
+	undo := func() error { return errors.Join(r.remove(), claims.Close(), i.neighbours.close()) }
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("create redirect intake: %w", err), undo())
@@ -71,7 +72,6 @@ func NewRedirect(config Redirect, o Options) (_ Intake, err error) {
 		}
 	}()
 
-	i := new(redirect)
 	if i.neighbours, err = newNeighbours(r.from); err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func NewTProxy(config TProxy, o Options) (_ Intake, err error) {
 	}
 	t := &tproxy{mark: d.mark + 1, shown: ownByName(config.Certificates)}
 	var listeners []acceptor
-	undo := func() error { return errors.Join(d.remove(), claims.Close()) }
+	undo := func() error { return errors.Join(d.remove(), claims.Close(), t.neighbours.close()) }
 	defer func() {
 		if err == nil {
 			return
