@@ -29,43 +29,17 @@ var greenSuites = []uint16{
 
 var errCertificateRequested = errors.New("origin asks for a client certificate")
 
-// bump terminates TLS on both legs: first the origin's handshake, then, with
-// what it taught, the client's.
+// bump terminates TLS on both legs and relays.
 func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
-	var err error
-	if j.inquiry != nil {
-		err = j.inquiry.err
-	} else {
-		if err := j.dial(ctx); err != nil {
-			return err
-		}
-		err = j.meetOrigin(ctx, hello)
-	}
-	trusted := true
-	switch reason := j.s.OriginTLS.Verdict; {
-	case errors.Is(err, errCertificateRequested):
-		if j.e.cfg.CertificateRequest == BlockRequest || j.upgraded() {
-			return refusal(reasonClientCert, err, alertHandshakeFailure)
-		}
-		j.teach(learn.ClientCertificate, "requested")
-		return j.startOver(ctx)
-	case errors.As(err, new(*failure)):
+	var instead func() error
+	if err := j.e.crew.run(func() (err error) {
+		instead, err = j.establish(ctx, hello)
 		return err
-	case err != nil && reason == "" && refusesCiphers(err):
-		return j.unsuited(ctx, err)
-	case err != nil && reason == "":
-		return j.failedOrigin(ctx, err)
-	case err != nil:
-		switch how := j.e.cfg.OnInvalid(reason); {
-		case how == PassOn && !j.upgraded():
-			return j.startOver(ctx)
-		case how != Untrusted || j.originTLS == nil:
-			return refusal(reason, err, alertBadCertificate)
-		}
-		trusted = false
-	}
-	if err := j.clientHandshake(ctx, hello, trusted); err != nil {
+	}); err != nil {
 		return err
+	}
+	if instead != nil {
+		return instead()
 	}
 	j.begun()
 	j.s.Outcome = Bumped
@@ -77,6 +51,45 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	}
 	j.open()
 	return j.received(j.overruled(j.relay()))
+}
+
+// establish makes the handshakes: first the origin's, then, with what it taught, the
+// client's. A session that is not to be bumped after all goes on with instead.
+func (j *joint) establish(ctx context.Context, hello *clienthello.Hello) (instead func() error, err error) {
+	var met error // what came of the origin's
+	if j.inquiry != nil {
+		met = j.inquiry.err
+	} else {
+		if err := j.dial(ctx); err != nil {
+			return nil, err
+		}
+		met = j.meetOrigin(ctx, hello)
+	}
+	startOver := func() error { return j.startOver(ctx) }
+	trusted := true
+	switch reason := j.s.OriginTLS.Verdict; {
+	case errors.Is(met, errCertificateRequested):
+		if j.e.cfg.CertificateRequest == BlockRequest || j.upgraded() {
+			return nil, refusal(reasonClientCert, met, alertHandshakeFailure)
+		}
+		j.teach(learn.ClientCertificate, "requested")
+		return startOver, nil
+	case errors.As(met, new(*failure)):
+		return nil, met
+	case met != nil && reason == "" && refusesCiphers(met):
+		return func() error { return j.unsuited(ctx, met) }, nil
+	case met != nil && reason == "":
+		return func() error { return j.failedOrigin(ctx, met) }, nil
+	case met != nil:
+		switch how := j.e.cfg.OnInvalid(reason); {
+		case how == PassOn && !j.upgraded():
+			return startOver, nil
+		case how != Untrusted || j.originTLS == nil:
+			return nil, refusal(reason, met, alertBadCertificate)
+		}
+		trusted = false
+	}
+	return nil, j.clientHandshake(ctx, hello, trusted)
 }
 
 // upgraded reports whether a dialogue has come before TLS, here or on a control

@@ -119,6 +119,7 @@ type Engine struct {
 	tickets   ticketKeys
 	origins   origins
 	pending   pending
+	crew      *crew // of handshakes
 }
 
 // New returns an engine.
@@ -145,7 +146,7 @@ func New(cfg Config) (*Engine, error) {
 	setDefault(&cfg.HandshakeTimeout, 10*time.Second)
 	setDefault(&cfg.ConnectTimeout, 10*time.Second)
 	setDefault(&cfg.IdleTimeout, time.Hour)
-	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups)}, nil
+	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups), crew: newCrew()}, nil
 }
 
 func setDefault[T comparable](p *T, v T) {

@@ -35,8 +35,8 @@ func (j *joint) inquire(ctx context.Context, hello *clienthello.Hello) (policy.A
 		return before, err
 	}
 	j.inquiry = q
-	q.err = j.meetOrigin(ctx, hello)
-	if errors.As(q.err, new(*failure)) && before != policy.Terminate { // not even a connection
+	q.err = j.e.crew.run(func() error { return j.meetOrigin(ctx, hello) })
+	if errors.As(q.err, new(*Panic)) || errors.As(q.err, new(*failure)) && before != policy.Terminate { // not even a connection
 		return before, q.err
 	}
 	cert := new(policy.Certificate)

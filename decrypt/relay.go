@@ -22,9 +22,8 @@ func (j *joint) relay() error {
 	)
 }
 
-// both runs one function a direction, each in a goroutine of its own: the stack
-// of a handshake is deep, that of a waiting relay must not be. The first error
-// resets both legs, which ends the other direction, and is returned.
+// both runs one function a direction. The first error resets both legs, which ends
+// the other direction, and is returned.
 func (j *joint) both(toOrigin, toClient func() error) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -44,7 +43,7 @@ func (j *joint) both(toOrigin, toClient func() error) error {
 		}
 	}
 	wg.Go(func() { run(toOrigin) })
-	wg.Go(func() { run(toClient) })
+	run(toClient)
 	wg.Wait()
 	return first
 }

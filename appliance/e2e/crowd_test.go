@@ -48,7 +48,7 @@ func TestCrowd(t *testing.T) {
 	before := c.metrics()
 	for range turns {
 		alone = append(alone, c.probe(config, probes)...)
-		empty := c.metrics()[residentMetric]
+		empty := c.metrics()
 		half, idle := c.halfOpen(n), c.idle(config, n)
 		full := c.metrics()
 		beside = append(beside, c.probe(config, probes)...)
@@ -56,7 +56,12 @@ func TestCrowd(t *testing.T) {
 			t.Errorf("%v sessions are open, want %d", got, n+n/3*3)
 		}
 		t.Logf("%d half-open and %d idle sessions: %.0f KiB resident each, %v goroutines, %v descriptors", len(half), len(idle),
-			(full[residentMetric]-empty)/float64(2*n)/1024, full["go_goroutines"], full["process_open_fds"])
+			(full[residentMetric]-empty[residentMetric])/float64(2*n)/1024, full["go_goroutines"], full["process_open_fds"])
+		if stack := (full[stackMetric] - empty[stackMetric]) / float64(2*n); stack > mostStack {
+			t.Errorf("a session has %.1f KiB of stack", stack/1024)
+		} else {
+			t.Logf("%.1f KiB of stack each", stack/1024)
+		}
 		begun := time.Now()
 		for _, conn := range half {
 			conn.SetReadDeadline(begun.Add(timeout + 20*time.Second))
@@ -94,7 +99,13 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
-const residentMetric = "process_resident_memory_bytes"
+const (
+	residentMetric = "process_resident_memory_bytes"
+	stackMetric    = "go_memstats_stack_inuse_bytes"
+	// mostStack is what a session may hold of stack, most of it in those that stop in
+	// their handshake.
+	mostStack = 32 << 10
+)
 
 // echoForLong serves TLS that sends back what it gets, to sessions that may stand
 // for as long as the test takes.

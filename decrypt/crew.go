@@ -1,0 +1,63 @@
+package decrypt
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// lingers is for how long a goroutine of a crew waits for more work.
+const lingers = 100 * time.Millisecond
+
+// crew runs handshakes. They need a stack of 32 KiB, which the runtime comes to by
+// copying it four times, and which a goroutine that waits in a relay afterwards would
+// keep until several collections have halved it. So sessions have them run by
+// goroutines that go on to the next one, and wait on a small stack.
+//
+// It is safe for concurrent use, and leaves nothing behind once it is not used for a
+// moment.
+type crew struct {
+	jobs chan job // to one that waits
+	free atomic.Int32
+}
+
+type job struct {
+	f    func() error
+	done chan<- error // has room
+}
+
+func newCrew() *crew { return &crew{jobs: make(chan job)} }
+
+// run runs f, by [Contain], and returns what it returns.
+func (c *crew) run(f func() error) error {
+	done := make(chan error, 1)
+	j := job{f, done}
+	select {
+	case c.jobs <- j:
+	default:
+		go c.work(j)
+	}
+	return <-done
+}
+
+// work runs j and what comes after, unless there are enough who wait for that.
+func (c *crew) work(j job) {
+	patience := time.NewTimer(lingers)
+	defer patience.Stop()
+	for {
+		j.done <- Contain(j.f)
+		j = job{} // waiting, it holds nothing of a session
+		if c.free.Add(1) > int32(4*runtime.GOMAXPROCS(0)) {
+			c.free.Add(-1)
+			return
+		}
+		patience.Reset(lingers)
+		select {
+		case j = <-c.jobs:
+			c.free.Add(-1)
+		case <-patience.C:
+			c.free.Add(-1)
+			return
+		}
+	}
+}
