@@ -91,8 +91,8 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(t.TempDir(), "clearspan")
-	if out, err := exec.Command("go", "build", "-pgo=off", "-o", binary, "../appliance/cmd/clearspan").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := errors.Join(lab.Compile(binary, false), lab.DependOnSources()); err != nil {
+		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	results, profiles := t.TempDir(), filepath.Join(t.TempDir(), "profiles")

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -40,7 +39,7 @@ func TestMain(m *testing.M) {
 		defer os.RemoveAll(dir)
 		os.Chmod(dir, 0o755)
 		binary = filepath.Join(dir, "clearspan")
-		if err := compile(binary, rounds() == 1); err != nil {
+		if err := lab.Compile(binary, rounds() == 1); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -48,18 +47,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// compile builds the appliance.
-func compile(to string, race bool) error {
-	build := exec.Command("go", "build", "-pgo=off", "-o", to, "../cmd/clearspan") // off: much faster to build
-	if race {
-		build = exec.Command("go", "build", "-pgo=off", "-race", "-o", to, "../cmd/clearspan")
-		build.Env = append(os.Environ(), "CGO_ENABLED=1")
-	}
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build appliance: %w\n%s", err, out)
-	}
-	return nil
-}
+var dependOnSources = sync.OnceValue(lab.DependOnSources)
 
 // plainBinary is the appliance without the race detector, for what that takes of
 // memory and time; built when it is first wanted.
@@ -68,7 +56,7 @@ var plainBinary = sync.OnceValues(func() (string, error) {
 		return binary, nil
 	}
 	to := binary + "-plain"
-	return to, compile(to, false)
+	return to, lab.Compile(to, false)
 })
 
 const (
@@ -128,6 +116,9 @@ const everyPort = `{name: gateway, mode: tproxy, listen: ":8099", from: [` + lab
 func newScene(t *testing.T, s settings) *scene {
 	t.Helper()
 	network := netlab.ForTest(t)
+	if err := dependOnSources(); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(2+rounds())*time.Minute+s.lasts)
 	t.Cleanup(cancel)
 	c := &scene{T: t, ctx: ctx, gaps: s.gaps, blind: s.blind, finish: s.finish}
