@@ -55,7 +55,7 @@ func TestInlineUnplugged(t *testing.T) {
 			}
 			t.Logf("sessions: %v", counted)
 			c.stop()
-			l.judge(d, append(l.done, idle, busy), counted)
+			l.judge(d, append([]*talk{idle, busy}, l.done...), counted)
 		})
 	}
 }
@@ -107,16 +107,16 @@ func (l *comers) end() {
 }
 
 // judge compares what clients had of their sessions with what entries say of the
-// device, and that with the counters.
+// device, and that with the counters. Sessions from the same port are in order.
 func (l *comers) judge(d *device, sessions []*talk, counted map[string]int) {
 	l.Helper()
 	reasons := map[string]string{ // by what became of a session
 		"carried": "", "port-changed": "", "bypassed": "",
 		"refused": "inline-failed", "timed-out": "inline-timeout", "reset": "inline-reset",
 	}
-	entries := make(map[netip.AddrPort]entry)
+	entries := make(map[netip.AddrPort][]entry) // of a port that was taken again there are several, in order
 	for _, e := range l.entries() {
-		entries[e.Client] = e
+		entries[e.Client] = append(entries[e.Client], e)
 		word := d.word(e)
 		counted[word]--
 		if reason, ok := reasons[word]; !ok || e.Reason != reason {
@@ -129,10 +129,12 @@ func (l *comers) judge(d *device, sessions []*talk, counted map[string]int) {
 		}
 	}
 	for _, s := range sessions {
-		e, ok := entries[s.client]
-		if !ok {
+		if len(entries[s.client]) == 0 {
 			l.Errorf("no entry for %s: %v", s.client, s.err)
+			continue
 		}
+		e := entries[s.client][0]
+		entries[s.client] = entries[s.client][1:]
 		if good := reasons[d.word(e)] == ""; good != (s.err == nil) {
 			l.Errorf("session of %s: the device %q, the client %v", s.client, d.word(e), s.err)
 		}
