@@ -266,21 +266,23 @@ func (b *bed) measure(ctx context.Context, w workload, c *contender) (m measurem
 	}
 	start := time.Now()
 	done, err := w.run(ctx, b, c)
+	if done.after != nil {
+		defer done.after()
+	}
 	if err != nil {
 		return m, err
 	}
 	c.worked = time.Now()
 	m.elapsed = c.worked.Sub(start)
-	if !done.measured {
-		time.Sleep(200 * time.Millisecond) // what the program does after the last octet
-		if done.cost, err = w.cost(c); err != nil {
-			return m, err
-		}
+	time.Sleep(200 * time.Millisecond) // what the program does after the last octet
+	after, err := w.cost(c)
+	if err != nil {
+		return m, err
 	}
 	if done.before != 0 {
 		before = done.before
 	}
-	m.cost = (done.cost - before) / done.units
+	m.cost = (after - before) / done.units
 	slices.Sort(done.delays)
 	m.delays = done.delays
 	return m, nil

@@ -48,42 +48,43 @@ func crowds() (list []workload) {
 			long: i == 1 || i == 3,
 			name: fmt.Sprintf("beside %d sessions", n), title: "CPU time per GiB by the number of idle sessions beside", curve: "sessions", x: n,
 			unit: "s/GiB", scale: 1, once: true, cost: cpuSeconds, suits: func(c *contender) bool { return !c.peer && plainly(c) || c.name == haproxy },
-			run: func(ctx context.Context, b *bed, c *contender) (work, error) {
-				if b.Quick && n > 100 {
-					n /= 8
-				}
-				open, err := c.dialMany(ctx, n)
-				defer closeAll(open)
-				if err != nil {
-					return work{}, err
-				}
-				return beside(ctx, b, c, bulk)
-			},
+			run: beside(n, bulk),
 		})
 	}
 	return list
 }
 
-// beside does work beside sessions that were opened just now. Neither what they have
-// left behind, which is cleared away first, is charged, nor what their end takes.
-func beside(ctx context.Context, b *bed, c *contender, run func(context.Context, *bed, *contender) (work, error)) (work, error) {
+// beside returns work beside n sessions that were opened just now. Neither what they
+// have left behind, which is cleared away first, is charged, nor what their end takes.
+func beside(n int, run func(context.Context, *bed, *contender) (work, error)) func(context.Context, *bed, *contender) (work, error) {
+	return func(ctx context.Context, b *bed, c *contender) (work, error) {
+		open, before, err := c.crowded(ctx, b, n)
+		if err != nil {
+			closeAll(open)
+			return work{}, err
+		}
+		done, err := run(ctx, b, c)
+		done.before, done.after = before, func() { closeAll(open) }
+		return done, err
+	}
+}
+
+// crowded opens n sessions, waits until what that has left behind is cleared away, and
+// returns the CPU time so far.
+func (c *contender) crowded(ctx context.Context, b *bed, n int) (open []*client, before float64, err error) {
+	if b.Quick && n > 100 {
+		n /= 8
+	}
+	if open, err = c.dialMany(ctx, n); err != nil {
+		return open, 0, err
+	}
 	if c.worked = time.Now(); b.Quick {
 		time.Sleep(time.Second)
 	} else if _, err := rested(ctx, b, c); err != nil {
-		return work{}, err
+		return open, 0, err
 	}
-	before, err := cpuSeconds(c)
-	if err != nil {
-		return work{}, err
-	}
-	done, err := run(ctx, b, c)
-	if err != nil {
-		return work{}, err
-	}
-	time.Sleep(200 * time.Millisecond) // what the program does after the last octet
-	done.measured, done.before = true, before
-	done.cost, err = cpuSeconds(c)
-	return done, err
+	before, err = cpuSeconds(c)
+	return open, before, err
 }
 
 // newcomers are a curve: CPU time of a session with a full handshake by the number
@@ -94,17 +95,7 @@ func newcomers() (list []workload) {
 			name: fmt.Sprintf("handshakes beside %d sessions", n), title: "CPU time of a session with a full handshake by the number of idle sessions beside",
 			curve: "newcomers", x: n, unit: "ms/session", scale: 1e3, once: true, long: i > 1, cost: cpuSeconds,
 			suits: func(c *contender) bool { return c.name == ours || c.name == oursAgainst || c.name == haproxy },
-			run: func(ctx context.Context, b *bed, c *contender) (work, error) {
-				if b.Quick && n > 100 {
-					n /= 8
-				}
-				open, err := c.dialMany(ctx, n)
-				defer closeAll(open)
-				if err != nil {
-					return work{}, err
-				}
-				return beside(ctx, b, c, sessions(6000, full)) // several collections of garbage
-			},
+			run:   beside(n, sessions(6000, full)),
 		})
 	}
 	return list

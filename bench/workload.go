@@ -34,11 +34,10 @@ type workload struct {
 
 // work is what was done.
 type work struct {
-	units    float64 // by which cost is divided
-	delays   []time.Duration
-	measured bool    // cost was read when the work stood
-	before   float64 // if not 0, cost before what counts began
-	cost     float64 // when the work stood
+	units  float64 // by which cost is divided
+	delays []time.Duration
+	before float64 // if not 0, cost before what counts began
+	after  func()  // ends what stands until cost is read; may be nil
 }
 
 // Workloads returns the names of all workloads and curves.
@@ -209,16 +208,13 @@ func idle(n int) func(context.Context, *bed, *contender) (work, error) {
 	return func(ctx context.Context, b *bed, c *contender) (work, error) {
 		n := b.part(n)
 		open, err := c.dialMany(ctx, n)
-		defer closeAll(open)
+		done := work{units: float64(n), after: func() { closeAll(open) }}
 		if err != nil {
-			return work{}, err
+			return done, err
 		}
 		c.worked = time.Now()
-		if _, err := rested(ctx, b, c); err != nil {
-			return work{}, err
-		}
-		used, err := memory(c)
-		return work{units: float64(n), measured: true, cost: used}, err
+		_, err = rested(ctx, b, c)
+		return done, err
 	}
 }
 

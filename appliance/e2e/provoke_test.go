@@ -71,20 +71,31 @@ func (c *scene) problems(file string) ([]string, error) {
 // againPattern is what tshark says of a SYN of the same ports as one before.
 var againPattern = regexp.MustCompile(`(\S+) → \S+ +TCP \d+ \[TCP Port numbers reused\] (\d+) → \d+ \[SYN\]`)
 
-// again tells whether all that is wrong with a frame is that the client took a port
-// again, as Linux does where calls of connect(2) race. There must be a session for it.
-func (c *scene) again(problem string) bool {
-	m := againPattern.FindStringSubmatch(problem)
-	if m == nil {
-		return false
-	}
-	n := 0
-	for _, e := range c.entries() {
-		if e.Client.String() == net.JoinHostPort(m[1], m[2]) {
-			n++
+// objections are the problems but those that are only a client's port taken again, as
+// Linux does where calls of connect(2) race. Each must be borne out by a session more
+// from that port.
+func (c *scene) objections(problems []string) (list []string) {
+	c.Helper()
+	var sessions map[string]int // by the client's address and port, less what was borne out
+	for _, p := range problems {
+		m := againPattern.FindStringSubmatch(p)
+		if m == nil {
+			list = append(list, p)
+			continue
 		}
+		if sessions == nil {
+			sessions = make(map[string]int)
+			for _, e := range c.entries() {
+				sessions[e.Client.String()]++
+			}
+		}
+		client := net.JoinHostPort(m[1], m[2])
+		if sessions[client] < 2 {
+			list = append(list, p)
+		}
+		sessions[client]--
 	}
-	return n > 1
+	return list
 }
 
 // awaitLog waits until so many lines of the appliance's log have all the parts.

@@ -47,6 +47,7 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// dependOnSources is asked for by every scene, and done once.
 var dependOnSources = sync.OnceValue(lab.DependOnSources)
 
 // plainBinary is the appliance without the race detector, for what that takes of
@@ -322,10 +323,8 @@ func (c *scene) stop() []mirrortest.Conversation {
 	if err != nil {
 		c.Error(err)
 	}
-	for _, p := range problems {
-		if !c.again(p) {
-			c.Errorf("tshark objects: %s", p)
-		}
+	for _, p := range c.objections(problems) {
+		c.Errorf("tshark objects: %s", p)
 	}
 	recorded := c.read(c.capture.File)
 	c.account("recorder", recorded)
