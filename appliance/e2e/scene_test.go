@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -269,7 +270,9 @@ type tlsOrigin struct {
 	Resumed                               bool
 }
 
-// entries reads the audit trail. The appliance must have been stopped.
+// entries reads the audit trail, in the order in which the sessions began: entries
+// are written when sessions have ended, which is later than the client may go on.
+// The appliance must have been stopped.
 func (c *scene) entries() []entry {
 	c.Helper()
 	f, err := os.Open(filepath.Join(c.dir, "state", "sessions.jsonl"))
@@ -287,6 +290,7 @@ func (c *scene) entries() []entry {
 		}
 		list = append(list, e)
 	}
+	slices.SortStableFunc(list, func(a, b entry) int { return strings.Compare(a.Start, b.Start) })
 	return list
 }
 
