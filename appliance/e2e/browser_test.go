@@ -41,7 +41,6 @@ func TestBrowser(t *testing.T) {
 	}
 	c.page(web, "page.bin", 1000) // fetched at the end, when nobody takes connections
 	c.album(web)
-	time.Sleep(time.Second) // until the wire takes connections
 	for _, site := range []string{webName, webName + ":9443"} {
 		start := time.Now()
 		document, err := lab.Chromium(c.ctx, c.Client, t.TempDir(), c.ca, webName, lab.OriginV4, "https://"+site+"/album.html")

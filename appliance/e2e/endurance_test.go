@@ -228,27 +228,31 @@ func TestRecorderGetsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	recorder := c.Recorder.Command(context.Background(), "dumpcap", "-q", "-i", lab.RecorderInterface, "-B", "512", "-w", "/dev/null")
-	var said strings.Builder
-	recorder.Stderr = &said
+	recorder := c.Recorder.Command(context.Background(), "dumpcap", "-i", lab.RecorderInterface, "-B", "512", "-w", "/dev/null")
+	said := &transcript{}
+	recorder.Stderr = said
 	if err := recorder.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second) // until it records
+	// It names the file once it has opened the interface, and then tells now and
+	// again how many packets it has read.
+	eventually(t, "dumpcap records", func() bool { return strings.Contains(said.String(), "File: ") })
 	c.downloads(sessions, size, 0)
 	c.stop()
-	after, err := c.Recorder.Interface(lab.RecorderInterface)
-	if err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(time.Second) // until its buffer is empty
-	recorder.Signal(syscall.SIGINT)
-	<-recorder.Done()
 	var frames, octets, lost uint64
 	for _, e := range c.entries() {
 		m := e.Mirror["recorder"]
 		frames, octets, lost = frames+m.Frames, octets+m.Octets, lost+m.Lost
 	}
+	for i := 0; i < 1000 && !strings.Contains(said.String(), fmt.Sprintf("Packets: %d ", frames)); i++ {
+		time.Sleep(10 * time.Millisecond)
+	}
+	after, err := c.Recorder.Interface(lab.RecorderInterface)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder.Signal(syscall.SIGINT)
+	<-recorder.Done()
 	arrived := after.Statistics.RxPackets - before.Statistics.RxPackets
 	t.Logf("%d frames with %d octets sent, %d lost; %d arrived; dumpcap: %q", frames, octets, lost, arrived, said.String())
 	if lost > 0 || arrived != frames || octets < uint64(sessions)*uint64(size) {

@@ -46,7 +46,7 @@ func (t *transcript) String() string {
 	return string(t.text)
 }
 
-// eventually waits until ok returns true, ten seconds at most.
+// eventually waits until ok returns true, half a minute at most.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {

@@ -18,7 +18,7 @@ import (
 // Frames between client and origin bear the tag vlan, unless it is 0.
 func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
 	name := fmt.Sprintf("e2e-%d-%s-%d", os.Getpid(), takeover, vlan)
-	return newScene(t, settings{
+	c := newScene(t, settings{
 		network: lab.NewInline,
 		prepare: func(c *scene) {
 			for _, end := range []*netlab.Namespace{c.Client, c.Origin} {
@@ -46,6 +46,8 @@ func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
 			c.upAgain()
 		},
 	})
+	c.awaitTaking(name)
+	return c
 }
 
 // clearspan runs a command on the box.
@@ -84,8 +86,6 @@ func TestWire(t *testing.T) {
 			if _, err := lab.StartPostfix(c.Origin, c.directory("postfix"), c.cert, mailboxes); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Second) // until the wire takes connections
-
 			for _, address := range []string{lab.OriginV4, lab.OriginV6} {
 				r, err := lab.Curl(c.ctx, c.Client, c.ca, append(lab.Resolve(webName, address), "--http1.1", "https://"+webName+"/page.bin")...)
 				if err != nil || r.Stdout != string(page) {

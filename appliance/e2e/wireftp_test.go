@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
 )
@@ -27,8 +26,6 @@ func TestWireFTP(t *testing.T) {
 			c.write(filepath.Join(server.Root, "page.bin"), page)
 			both := filepath.Join(t.TempDir(), "both.pem")
 			c.write(both, slices.Concat(c.readFile(c.ca), c.readFile(c.pki.RootFile)))
-			time.Sleep(time.Second) // until the wire takes connections
-
 			for _, way := range []struct{ name, ca, settings string }{
 				{"passive", c.ca, ""},
 				{"active", both, "set ftp:passive-mode no; "},

@@ -136,7 +136,7 @@ func TestInterface(t *testing.T) {
 			show(sink)
 		case <-ctx.Done():
 		}
-		time.Sleep(300 * time.Millisecond) // the kernel hands over what it has within 100
+		time.Sleep(time.Second) // the kernel hands over what it has within 100
 		cancel()
 	}()
 	var report *conformance.Report

@@ -2,6 +2,7 @@ package inline
 
 import (
 	"context"
+	"os"
 	"strings"
 	"time"
 
@@ -37,7 +38,17 @@ func (b *testbed) capture(port string) *capture {
 func (c *capture) tshark(args ...string) string {
 	c.b.t.Helper()
 	if c.cmd != nil {
-		time.Sleep(200 * time.Millisecond) // what is on its way to the file
+		for size := int64(-1); ; { // until nothing more is on its way to the file
+			info, err := os.Stat(c.file)
+			if err != nil {
+				c.b.t.Fatal(err)
+			}
+			if info.Size() == size {
+				break
+			}
+			size = info.Size()
+			time.Sleep(300 * time.Millisecond)
+		}
 		c.cmd.Stop(5 * time.Second)
 		c.cmd = nil
 	}
