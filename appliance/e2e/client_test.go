@@ -65,23 +65,6 @@ func parseExchange(said string) (x exchange, err error) {
 // ports at the same time.
 type ends struct{ client, origin uint16 }
 
-// find returns which of several flows has these ends, -1 if none. The origin's port
-// decides between flows of the same client's port; where a proxy is in between, or
-// the port is mapped, it says nothing.
-func (p ends) find(n int, flow func(int) (client, origin uint16)) int {
-	found := -1
-	for i := range n {
-		switch client, origin := flow(i); {
-		case client != p.client:
-		case origin == p.origin:
-			return i
-		case found < 0:
-			found = i
-		}
-	}
-	return found
-}
-
 // refused runs curl with a CA file; it must fail. The exit status and what curl
 // said are returned.
 func (c *scene) refused(ca string, args ...string) lab.Result {
@@ -93,28 +76,53 @@ func (c *scene) refused(ca string, args ...string) lab.Result {
 	return r
 }
 
-// entryOf returns the entry of a session.
+// entryOf returns the entry of a session. The origin's port decides between sessions
+// of the same client's port; where a proxy is in between it says nothing.
 func (c *scene) entryOf(entries []entry, port ends) entry {
 	c.Helper()
-	i := port.find(len(entries), func(i int) (uint16, uint16) {
-		return entries[i].Client.Port(), entries[i].Origin.Port()
-	})
-	if i < 0 {
+	found := -1
+	for i := range entries {
+		switch e := entries[i].ends(); {
+		case e.client != port.client:
+		case e.origin == port.origin:
+			return entries[i]
+		case found < 0:
+			found = i
+		}
+	}
+	if found < 0 {
 		c.Fatalf("no entry for ports %v", port)
 	}
-	return entries[i]
+	return entries[found]
 }
 
-// conversationOf returns what was recorded of a session.
+// conversationOf returns what was recorded of a session. Where sessions to several
+// ports share the client's, the audit trail says which port is shown for the one
+// meant: the appliance must have been stopped.
 func (c *scene) conversationOf(recorded []mirrortest.Conversation, port ends) mirrortest.Conversation {
 	c.Helper()
-	i := port.find(len(recorded), func(i int) (uint16, uint16) {
-		return recorded[i].Client.Port(), recorded[i].Origin.Port()
-	})
-	if i < 0 {
+	found := -1
+	for i := range recorded {
+		switch client, origin := recorded[i].Client.Port(), recorded[i].Origin.Port(); {
+		case client != port.client:
+		case origin == port.origin:
+			return recorded[i]
+		case found >= 0:
+			e := c.entryOf(c.entries(), port)
+			for _, mapped := range e.Flow.Ports {
+				if v := findConversation(recorded, ends{port.client, mapped}); v != nil {
+					return *v
+				}
+			}
+			c.Fatalf("nothing recorded for ports %v, shown as %v", port, e.Flow.Ports)
+		default:
+			found = i
+		}
+	}
+	if found < 0 {
 		c.Fatalf("nothing recorded for ports %v", port)
 	}
-	return recorded[i]
+	return recorded[found]
 }
 
 // findConversation returns what was recorded between exactly these ends, nil for

@@ -1,8 +1,8 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/clearspan/clearspan/hack/lab"
@@ -27,7 +27,7 @@ func (c *scene) dissected() {
 		if !upgrades || e.Outcome != "bumped" {
 			continue
 		}
-		got := words[e.Client.Port()]
+		got := words[e.shown("recorder")]
 		if e.Origin.Port() == lab.IMAPPort && len(got) > 2 && got[2] == "LOGIN" {
 			begin = begin[:2] // openssl does not ask again behind STARTTLS
 		}
@@ -49,8 +49,8 @@ func (c *scene) dissected() {
 }
 
 // mailWords returns the commands and the codes of answers that tshark reads in
-// the recording, in the order of frames, by the client's port.
-func (c *scene) mailWords() map[uint16][]string {
+// the recording, in the order of frames, by conversation.
+func (c *scene) mailWords() map[ends][]string {
 	c.Helper()
 	rows, err := lab.Fields(c.ctx, c.capture.File, "smtp || imap || pop", "tcp.srcport", "tcp.dstport",
 		"smtp.req.command", "smtp.response.code", "imap.request.command", "imap.response.status",
@@ -58,20 +58,20 @@ func (c *scene) mailWords() map[uint16][]string {
 	if err != nil {
 		c.Fatal(err)
 	}
-	words := make(map[uint16][]string)
+	words := make(map[ends][]string)
 	for _, row := range rows {
-		client := row[1]
+		from, to := row[1], row[0]
 		if row[2]+row[4]+row[6] != "" {
-			client = row[0]
+			from, to = to, from
 		}
-		port, err := strconv.ParseUint(client, 10, 16)
-		if err != nil {
-			c.Fatalf("ports in %q", row)
+		var port ends
+		if _, err := fmt.Sscan(from+" "+to, &port.client, &port.origin); err != nil {
+			c.Fatalf("ports in %q: %v", row, err)
 		}
 		for _, field := range row[2:] {
 			for word := range strings.SplitSeq(field, ",") {
 				if word != "" {
-					words[uint16(port)] = append(words[uint16(port)], strings.ToUpper(word))
+					words[port] = append(words[port], strings.ToUpper(word))
 				}
 			}
 		}

@@ -38,9 +38,9 @@ func TestExplainCapture(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := c.clearspan("policy", "explain", "-c", c.appliance.ConfigFile, "--pcap", lan.File)
-	told := make(map[string]string) // fate and rule, by the client's port
-	for _, m := range regexp.MustCompile(`(?m)^\d+  \S+:(\d+) > \S+  .*  (\w+): rule ([\w-]+)`).FindAllStringSubmatch(out, -1) {
-		told[m[1]] = m[3] + " " + m[2]
+	told := make(map[string]string) // fate and rule, by the ports of client and origin
+	for _, m := range regexp.MustCompile(`(?m)^\d+  \S+:(\d+) > \S+:(\d+)  .*  (\w+): rule ([\w-]+)`).FindAllStringSubmatch(out, -1) {
+		told[m[1]+" "+m[2]] = m[4] + " " + m[3]
 	}
 	entries := c.entries()
 	if len(told) != len(entries) || len(entries) != 6 {
@@ -51,7 +51,7 @@ func TestExplainCapture(t *testing.T) {
 		if outcome == "" {
 			outcome = e.Outcome
 		}
-		if got, want := told[fmt.Sprint(e.Client.Port())], e.Rule+" "+outcome; got != want {
+		if got, want := told[fmt.Sprint(e.Client.Port(), e.Origin.Port())], e.Rule+" "+outcome; got != want {
 			t.Errorf("told %q, was %q", got, want)
 		}
 	}
