@@ -17,7 +17,8 @@ import (
 )
 
 // TestSlowReader has a client take a large download at 64 kB/s: what the appliance
-// and the kernel hold for it is bounded, and others do not notice. With
+// holds for it is bounded, what the kernel holds is as the operator bounds it, and
+// others do not notice. With
 // CLEARSPAN_ROUNDS of more than 1 it reads for longer, and the 99th percentile of
 // other clients must stay below twice of what it is without it.
 func TestSlowReader(t *testing.T) {
@@ -32,6 +33,11 @@ func TestSlowReader(t *testing.T) {
 		length, probes = 30*time.Second, 400
 	}
 	c := newScene(t, settings{blind: true, plain: true, full: "drop"})
+	for key, value := range map[string]string{"net.ipv4.tcp_rmem": "4096 131072 4194304", "net.ipv4.tcp_wmem": "4096 16384 2097152"} {
+		if err := c.Box.Sysctl(key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
 	web := c.nginx()
 	c.page(web, "large.bin", size)
 	other := c.page(web, "other.bin", 3<<20)
