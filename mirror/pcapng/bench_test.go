@@ -18,9 +18,9 @@ func unixNano(n int64) time.Time { return time.Unix(0, n) }
 // nowhere is a storage without cost.
 type nowhere struct{}
 
-func (nowhere) write(*buffer, time.Time) error { return nil }
-func (nowhere) expire(time.Time)               {}
-func (nowhere) finish()                        {}
+func (nowhere) write(*buffer, time.Time, bool) error { return nil }
+func (nowhere) expire(time.Time)                     {}
+func (nowhere) close()                               {}
 
 // BenchmarkSend is the cost of a full-size frame, 64 a call, to the sender
 // alone and with files.

@@ -30,8 +30,8 @@ type Config struct {
 	Keep        int           // complete files that stay, 0 = all
 
 	Full Full
-	// Buffer is how many octets may wait for the disk; default 8 MiB, at least
-	// 2 MiB. The memory is taken when it is first needed, and kept.
+	// Buffer is how many octets may wait for the disk; default 32 MiB, at least
+	// 8 MiB. The memory is taken when it is first needed, and kept until Close.
 	Buffer int
 	MTU    int          // octets of the longest IP packet, 68 to 65535, default 1500
 	Logger *slog.Logger // nil discards
@@ -42,8 +42,8 @@ type Config struct {
 const (
 	defaultName   = "clearspan"
 	defaultMTU    = 1500
-	defaultBuffer = 8 << 20
-	bufferSize    = 1 << 20   // octets, the most that one write takes to the disk
+	defaultBuffer = 32 << 20
+	bufferSize    = 4 << 20   // octets, the most that one write takes to the disk, and that some disks take at once
 	minRotateSize = 256 << 10 // octets; room for a head and the longest block
 	maxHead       = 2 << 10   // octets; headers with the longest interface name, and what a file ends with
 )

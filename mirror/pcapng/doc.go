@@ -12,11 +12,16 @@
 // [Sink.Close]. Of the complete files with the same prefix the newest
 // [Config].Keep stay.
 //
-// [Sink.Send] copies frames into a buffer of up to 1 MiB; a goroutine writes
+// [Sink.Send] copies frames into a buffer of up to 4 MiB; a goroutine writes
 // full buffers, and every half second a partly filled one. Buffers are few
-// ([Config].Buffer); what happens when the disk is slower than the frames is
-// [Config].Full: [Block] makes Send wait, [Drop] loses frames with
-// [mirror.ErrFull].
+// ([Config].Buffer); what happens when all of them wait is [Config].Full: [Block]
+// makes Send wait, [Drop] loses frames with [mirror.ErrFull].
+//
+// Large buffers pass by the page cache (O_DIRECT), where the file system can do
+// that: the copy into the cache would cost more than all else that is done for a
+// frame. They are filled up to whole sectors by a block of no names, and so is what
+// stands before them. While the disk is slower than the frames the page cache takes
+// them after all, since it has more room than the buffers.
 //
 // When the storage fails (disk full, I/O error, directory gone), the file is cut
 // back to its last complete write and gets its final name. Until a new file

@@ -45,9 +45,9 @@ type gated struct {
 	gate chan struct{}
 }
 
-func (g gated) write(b *buffer, now time.Time) error {
+func (g gated) write(b *buffer, now time.Time, cached bool) error {
 	<-g.gate
-	return g.storage.write(b, now)
+	return g.storage.write(b, now, cached)
 }
 
 // openStalled opens a sink whose writer is stuck in its first write until

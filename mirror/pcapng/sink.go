@@ -30,7 +30,8 @@ type buffer struct {
 type Sink struct {
 	full       Full
 	mtu        int
-	bufferSize int // octets
+	bufferSize int // octets, what a buffer may hold without filler
+	most       int // buffers
 	log        *slog.Logger
 	retry      time.Duration
 
@@ -39,13 +40,15 @@ type Sink struct {
 	current *buffer   // takes frames; nil if none was free
 	pending []*buffer // for the writer, oldest first
 	free    []*buffer
-	unmade  int  // buffers that were never needed yet
-	failed  bool // storage; set and reset by the writer
+	unmade  int      // buffers that were never needed yet
+	unmap   []func() // give back the memory of those that were
+	failed  bool     // storage; set and reset by the writer
 	closed  bool
 	stats   Stats
 	lost    *atomic.Uint64 // frames, for the files to say
 
 	store storage       // the writer's
+	pace  pace          // the writer's
 	wake  chan struct{} // capacity 1: there is something in pending, or closed
 	done  chan struct{} // closed by the writer
 }
@@ -54,9 +57,9 @@ var _ mirror.Sink = (*Sink)(nil)
 
 // storage is where the writer puts blocks; see store. One goroutine uses it.
 type storage interface {
-	write(b *buffer, now time.Time) error
+	write(b *buffer, now time.Time, cached bool) error
 	expire(now time.Time)
-	finish()
+	close()
 }
 
 // Open starts a sink. It creates the directory, deals with what a crashed run
@@ -81,7 +84,8 @@ func start(cfg Config, st storage, flush, retry time.Duration) *Sink {
 	s := &Sink{
 		full:       cfg.Full,
 		mtu:        cfg.MTU,
-		bufferSize: bufferSize,
+		bufferSize: bufferSize - namesFixed, // the least filler
+		most:       cfg.Buffer / bufferSize,
 		log:        cfg.Logger.With("directory", cfg.Directory),
 		retry:      retry,
 		unmade:     cfg.Buffer / bufferSize,
@@ -92,7 +96,7 @@ func start(cfg Config, st storage, flush, retry time.Duration) *Sink {
 		done:       make(chan struct{}),
 	}
 	if cfg.RotateSize > 0 { // one buffer and the head always fit in a file
-		s.bufferSize = int(min(bufferSize, cfg.RotateSize-maxHead))
+		s.bufferSize = int(min(int64(s.bufferSize), cfg.RotateSize-maxHead))
 	}
 	s.room.L = &s.mu
 	go s.run(flush)
@@ -180,7 +184,11 @@ func (s *Sink) take() bool {
 		s.free = s.free[:last]
 	case s.unmade > 0:
 		s.unmade--
-		s.current = &buffer{blocks: make([]byte, 0, s.bufferSize)}
+		octets, free := region(s.bufferSize + namesFixed)
+		if free != nil {
+			s.unmap = append(s.unmap, free)
+		}
+		s.current = &buffer{blocks: octets[:0]}
 	}
 	return s.current != nil
 }

@@ -101,7 +101,7 @@ func TestTooLongLosesTheRest(t *testing.T) {
 
 func TestConcurrentSenders(t *testing.T) {
 	dir := t.TempDir()
-	s := openSink(t, Config{Directory: dir, RotateSize: 1 << 20, Buffer: 2 << 20})
+	s := openSink(t, Config{Directory: dir, RotateSize: 1 << 20, Buffer: 2 * bufferSize})
 	const senders, calls, perCall = 8, 50, 20
 	all := frames(t, 1)[0]
 	var wg sync.WaitGroup
@@ -148,8 +148,8 @@ func TestFull(t *testing.T) {
 	}{{"drop", Drop}, {"block", Block}} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			s, release := openStalled(t, Config{Directory: dir, Full: tt.full, Buffer: 2 << 20})
-			const calls, perCall = 40, 100 // 6 MB, three times what the buffers hold
+			s, release := openStalled(t, Config{Directory: dir, Full: tt.full, Buffer: 2 * bufferSize})
+			const calls, perCall = 160, 100 // 24 MB, three times what the buffers hold
 			batch := frames(t, perCall)
 			delivered, lost := 0, 0
 			done := make(chan struct{})
@@ -196,8 +196,8 @@ func TestFull(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	dir := t.TempDir()
-	s, release := openStalled(t, Config{Directory: dir, Buffer: 2 << 20})
-	batch := frames(t, 2000) // more than the buffers hold
+	s, release := openStalled(t, Config{Directory: dir, Buffer: 2 * bufferSize})
+	batch := frames(t, 7000) // more than the buffers hold
 	result := make(chan int)
 	go func() {
 		n, err := s.Send(batch)
@@ -235,7 +235,7 @@ func TestClose(t *testing.T) {
 // a file or a write at a time.
 func TestSendAllocatesNothing(t *testing.T) {
 	for _, full := range []Full{Block, Drop} {
-		s := openSink(t, Config{Full: full, Buffer: 2 << 20, RotateSize: 4 << 20, Keep: 1})
+		s := openSink(t, Config{Full: full, Buffer: 2 * bufferSize, RotateSize: directFile, Keep: 1})
 		batch := frames(t, 64)
 		batch[0].Note = "a comment"
 		for range 100 { // make all buffers

@@ -46,7 +46,7 @@ func TestDiskFull(t *testing.T) {
 				t.Fatal(err)
 			}
 			lines := new(logLines)
-			s := openSink(t, Config{Directory: dir, Full: tt.full, Buffer: 2 << 20, Logger: lines.logger()})
+			s := openSink(t, Config{Directory: dir, Full: tt.full, Buffer: 2 * bufferSize, Logger: lines.logger()})
 			all := frames(t, 1700) // 2.6 MB
 			delivered, lost := 0, 0
 			var failed error

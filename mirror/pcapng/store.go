@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,11 @@ type store struct {
 	fresh  []binding            // scratch: names of a buffer that the open file has not
 	block  []byte               // scratch: their block
 
+	direct    bool // files may be written past the page cache
+	bypassing bool // the open file is, at the moment
+
+	pruning sync.WaitGroup // one goroutine at most
+
 	lost     *atomic.Uint64 // frames that the sink lost
 	reported uint64         // of them, in files
 }
@@ -68,6 +74,7 @@ func newStore(cfg *Config) (*store, error) {
 		head:      head,
 		log:       cfg.Logger,
 		lost:      cfg.lost,
+		direct:    cfg.RotateSize == 0 || cfg.RotateSize >= directFile,
 		names:     regexp.MustCompile(`^` + regexp.QuoteMeta(cfg.Prefix) + `-\d{8}T\d{6}\.\d{3}Z-\d{4,}` + regexp.QuoteMeta(suffix) + `$`),
 	}
 	if err := st.recover(); err != nil {
@@ -80,9 +87,16 @@ func newStore(cfg *Config) (*store, error) {
 // write appends the blocks of b to the open file, and before them the names that
 // it has not yet, after completing it if it would grow too long and creating one
 // if none is open. When it fails, nothing of b is in a file: the file was cut
-// back, completed, and closed.
-func (st *store) write(b *buffer, now time.Time) error {
-	if st.file != nil && st.size > 0 && st.offset+int64(len(b.blocks)+b.named)+statisticsSize > st.size {
+// back, completed, and closed. A large buffer passes by the page cache unless
+// cached is set; it is filled up to whole sectors for that, and so is what stands
+// before it.
+func (st *store) write(b *buffer, now time.Time, cached bool) error {
+	direct := st.direct && !cached && len(b.blocks) >= directMin
+	need := len(b.blocks) + b.named + statisticsSize
+	if direct {
+		need += 2 * maxFiller
+	}
+	if st.file != nil && st.size > 0 && st.offset+int64(need) > st.size {
 		st.finish()
 	}
 	if st.file == nil {
@@ -90,23 +104,30 @@ func (st *store) write(b *buffer, now time.Time) error {
 			return err
 		}
 	}
-	names := st.unnamed(b.names)
-	for _, octets := range [][]byte{names, b.blocks} {
-		if _, err := st.file.Write(octets); err != nil {
-			st.finish()
-			return fmt.Errorf("write capture file: %w", err)
-		}
+	lead := st.unnamed(b.names)
+	if direct {
+		lead = appendFiller(lead, st.offset+int64(len(lead)))
+		b.blocks = appendFiller(b.blocks, int64(len(b.blocks)))
+	}
+	err := st.put(lead, false)
+	if err == nil {
+		err = st.put(b.blocks, direct)
+	}
+	if err != nil {
+		st.finish()
+		return fmt.Errorf("write capture file: %w", err)
 	}
 	for _, n := range st.fresh {
 		st.named[n] = struct{}{}
 	}
-	st.offset += int64(len(names) + len(b.blocks))
+	st.offset += int64(len(lead) + len(b.blocks))
 	st.frames += b.frames
 	return nil
 }
 
-// unnamed returns the block of those names that the open file has not, nil if
-// there are none; they are st.fresh. It is valid until the next call.
+// unnamed returns the block of those names that the open file has not, empty if
+// there are none; they are st.fresh. It is valid until the next call, and what the
+// caller appends to it, too.
 func (st *store) unnamed(names []binding) []byte {
 	st.fresh = st.fresh[:0]
 	for _, n := range names {
@@ -114,10 +135,9 @@ func (st *store) unnamed(names []binding) []byte {
 			st.fresh = append(st.fresh, n)
 		}
 	}
-	if len(st.fresh) == 0 {
-		return nil
+	if st.block = st.block[:0]; len(st.fresh) > 0 {
+		st.block = appendNames(st.block, st.fresh)
 	}
-	st.block = appendNames(st.block[:0], st.fresh)
 	return st.block
 }
 
@@ -134,7 +154,7 @@ func (st *store) create(now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("create capture file: %w", err)
 	}
-	st.file, st.path, st.offset, st.opened, st.frames = file, path, 0, now, 0
+	st.file, st.path, st.offset, st.opened, st.frames, st.bypassing = file, path, 0, now, 0, false
 	st.named = make(map[binding]struct{})
 	if _, err := file.Write(st.head); err != nil {
 		st.finish()
@@ -192,17 +212,26 @@ func (st *store) finish() {
 	if st.file == nil {
 		return
 	}
-	var err error
+	err := st.bypass(false)
 	if st.offset <= int64(len(st.head)) {
-		err = os.Remove(st.path + partial)
-	} else if err = st.file.Truncate(st.offset); err == nil {
-		err = errors.Join(st.conclude(), rename(st.path))
+		err = errors.Join(err, os.Remove(st.path+partial))
+	} else if e := st.file.Truncate(st.offset); e != nil {
+		err = errors.Join(err, e)
+	} else {
+		err = errors.Join(err, st.conclude(), rename(st.path))
 	}
 	if err = errors.Join(err, st.file.Close()); err != nil {
 		st.log.Error("capture file not completed", "file", st.path+partial, "err", err)
 	}
 	st.file = nil
-	st.prune()
+	st.pruning.Wait() // for the file before: long over
+	st.pruning.Go(st.prune)
+}
+
+// close completes the open file and waits until old ones are removed.
+func (st *store) close() {
+	st.finish()
+	st.pruning.Wait()
 }
 
 // conclude appends the statistics. A storage that has no room for them keeps
@@ -227,7 +256,8 @@ func rename(path string) error {
 }
 
 // prune removes the oldest complete files beyond the number to keep. Names
-// sort by time.
+// sort by time. Some file systems take long to remove a large file: frames do not
+// wait for that.
 func (st *store) prune() {
 	if st.keep == 0 {
 		return

@@ -228,7 +228,7 @@ func TestSameNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := st.write(&buffer{blocks: appendPacket(nil, &f, 1, "")}, now); err != nil {
+		if err := st.write(&buffer{blocks: appendPacket(nil, &f, 1, "")}, now, false); err != nil {
 			t.Fatal(err)
 		}
 		stores = append(stores, st)

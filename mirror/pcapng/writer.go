@@ -54,10 +54,15 @@ func (s *Sink) drain() error {
 			s.mu.Unlock()
 			return nil
 		}
-		b := s.pending[0]
+		b, waiting := s.pending[0], len(s.pending)
 		s.mu.Unlock()
-		if err := s.store.write(b, time.Now()); err != nil {
+		start := time.Now()
+		cached, large := start.Before(s.pace.cached), len(b.blocks) >= directMin
+		if err := s.store.write(b, start, cached); err != nil {
 			return err
+		}
+		if large && !cached && s.pace.behind(time.Now(), time.Since(start), 2*waiting > s.most) {
+			s.log.Info("disk is slower than the frames: the page cache takes them now and then")
 		}
 		s.release(b)
 	}
@@ -101,7 +106,7 @@ func (s *Sink) judge(err error) time.Time {
 
 // end completes the last file and counts what could not be written.
 func (s *Sink) end() {
-	s.store.finish()
+	s.store.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var lost uint64
@@ -115,4 +120,8 @@ func (s *Sink) end() {
 		s.log.Error("captured frames lost at close", "frames", lost)
 	}
 	s.pending, s.free, s.current = nil, nil, nil
+	for _, free := range s.unmap {
+		free()
+	}
+	s.unmap = nil
 }

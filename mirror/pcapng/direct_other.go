@@ -1,0 +1,17 @@
+//go:build !linux
+
+package pcapng
+
+import (
+	"errors"
+	"os"
+)
+
+func setDirect(_ *os.File, direct bool) error {
+	if direct {
+		return errors.ErrUnsupported
+	}
+	return nil
+}
+
+func region(n int) (octets []byte, free func()) { return make([]byte, n), nil }
