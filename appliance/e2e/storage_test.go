@@ -21,7 +21,7 @@ func TestStorageFull(t *testing.T) {
 		}
 	}
 	netlab.ForTest(t) // skips without privileges; a mount asks for the same
-	resize(0, "2m")
+	resize(0, "8m")
 	t.Cleanup(func() {
 		if err := unix.Unmount(mount, 0); err != nil {
 			t.Errorf("unmount storage: %v", err)
@@ -31,7 +31,7 @@ func TestStorageFull(t *testing.T) {
 	web := c.nginx()
 	page := c.page(web, "page", 100_000)
 	spanning := c.chat(firstPort)
-	spanning.exchange(100)
+	spanning.exchange(400)
 	c.awaitLog(1, "capture storage failed", "small")
 	spanning.exchange(10)
 	full := c.fetch("https://" + webName + "/page")
