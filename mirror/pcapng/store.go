@@ -107,6 +107,7 @@ func (st *store) write(b *buffer, now time.Time, cached bool) error {
 	lead := st.unnamed(b.names)
 	if direct {
 		lead = appendFiller(lead, st.offset+int64(len(lead)))
+		st.block = lead // its memory is used again
 		b.blocks = appendFiller(b.blocks, int64(len(b.blocks)))
 	}
 	err := st.put(lead, false)
