@@ -1,7 +1,6 @@
 package clienthello
 
 import (
-	"net/netip"
 	"strings"
 )
 
@@ -75,13 +74,10 @@ func usableName(b []byte) (string, bool) {
 	return s, true
 }
 
-// isAddress reports whether a resolver would take s for an address. That
-// includes the short and hexadecimal notations of IPv4, 127.1 and 0x7f.1: no
-// top-level domain is a number.
+// isAddress reports whether a resolver would take s, which has no colon, for an
+// address. That includes the short and hexadecimal notations of IPv4, 127.1 and
+// 0x7f.1: no top-level domain is a number.
 func isAddress(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return true
-	}
 	last := s[strings.LastIndexByte(s, '.')+1:]
 	if hex, ok := strings.CutPrefix(last, "0x"); ok {
 		return strings.Trim(hex, "0123456789abcdef") == ""
