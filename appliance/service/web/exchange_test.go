@@ -155,8 +155,10 @@ func identical(t *testing.T, cfg Config, list []dialogue, seed uint64) {
 }
 
 // TestExchanges tells what both ends get for what both ends say. The origin says
-// its part when it has read as much as is expected.
+// its part when it has read as much as is expected; what is behind a turn, when the
+// rest of that has come after the first request.
 func TestExchanges(t *testing.T) {
+	const turn = "\x00turn\x00"
 	const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	const blocked = "HTTP/1.1 403 Forbidden\r\nX-Service: test\r\nContent-Length: 7\r\n\r\nblocked"
 	const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n"
@@ -209,7 +211,9 @@ func TestExchanges(t *testing.T) {
 			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", page(502, whyUpgrade, true), "http-response-upgrade", ""},
 		{"upgrade to HTTP/2", Config{}, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n", page(502, whyUpgrade, true), "http-response-upgrade", ""},
-		{"upgrade not granted", Config{}, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n" + get, ok + ok,
+		{"upgrade not granted", Config{}, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n" + get, ok + turn + ok,
+			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n" + get, ok + ok, "", ""},
+		{"upgrade answered twice", Config{}, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n", ok + ok,
 			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n", ok + page(502, whyResponse, true), "http-response-unasked", ""},
 		{"CONNECT inside", Config{}, "CONNECT b:1 HTTP/1.1\r\nHost: b:1\r\n\r\nraw\n", "HTTP/1.1 200 x\r\n\r\nwar\n",
 			"CONNECT b:1 HTTP/1.1\r\nHost: b:1\r\n\r\nraw\n", "HTTP/1.1 200 x\r\n\r\nwar\n", "", ""},
@@ -240,9 +244,19 @@ func TestExchanges(t *testing.T) {
 					if i := strings.Index(before, "\r\n\r\n"); strings.Contains(tt.answer, "HTTP/1.1 101 ") || strings.HasPrefix(before, "CONNECT") {
 						before = before[:i+4]
 					}
+					first, second, turns := strings.Cut(tt.origin, turn)
+					if turns {
+						before = before[:strings.Index(before, "\r\n\r\n")+4]
+					}
 					p := make([]byte, len(before))
 					n, _ := io.ReadFull(sc.origin, p)
-					say(sc.origin, []byte(tt.origin), nil)
+					say(sc.origin, []byte(first), nil)
+					if turns {
+						p = append(p, make([]byte, len(tt.toOrigin)-n)...)
+						more, _ := io.ReadFull(sc.origin, p[n:])
+						n += more
+						say(sc.origin, []byte(second), nil)
+					}
 					if strings.HasSuffix(tt.name, "until close") || strings.Contains(tt.name, "cut") {
 						sc.origin.CloseWrite()
 					}
