@@ -31,7 +31,7 @@ const crowdPort, crowdPorts = 6443, 4
 func TestCrowd(t *testing.T) {
 	n, turns, probes, timeout := 300, 1, 20, 20*time.Second
 	if rounds() > 1 {
-		n, turns, probes, timeout = 5000, 2, 400, 80*time.Second
+		n, turns, probes, timeout = 5000, 2, 2000, 80*time.Second
 		var limit unix.Rlimit
 		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 			t.Fatal(err)
