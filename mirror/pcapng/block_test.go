@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -99,14 +98,7 @@ func gopacketBlocks(t *testing.T, f mirror.Frame) []byte {
 }
 
 func TestTsharkReads(t *testing.T) {
-	tshark, err := exec.LookPath("tshark")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("needs tshark")
-	}
-	dir := t.TempDir()
+	tshark, dir := tshark(t), t.TempDir()
 	s := openSink(t, Config{Directory: dir, Interface: "mirror-a"})
 	send(t, s, []mirror.Frame{
 		frame(t, 1, nil, "rule r1, ä"),

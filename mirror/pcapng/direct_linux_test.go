@@ -2,7 +2,6 @@ package pcapng
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,8 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // TestFiller puts a filler behind every possible end.
@@ -151,14 +148,7 @@ func octetsOf(t *testing.T, seq uint32) []byte {
 // tsharkCount returns how many packets tshark reads. It must not complain.
 func tsharkCount(t *testing.T, path string) int {
 	t.Helper()
-	tshark, err := exec.LookPath("tshark")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("no tshark")
-	}
-	cmd := exec.Command(tshark, "-r", path, "-T", "fields", "-e", "frame.number")
+	cmd := exec.Command(tshark(t), "-r", path, "-T", "fields", "-e", "frame.number")
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -170,14 +160,7 @@ func tsharkCount(t *testing.T, path string) int {
 
 // TestNoDirectWrites has a file system that takes none.
 func TestNoDirectWrites(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("clearspan-test", dir, "ramfs", unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
-		if os.Getenv("CI") == "" && errors.Is(err, unix.EPERM) {
-			t.Skip("needs CAP_SYS_ADMIN to mount a ramfs")
-		}
-		t.Fatal(err)
-	}
-	defer unix.Unmount(dir, unix.MNT_DETACH)
+	dir := mount(t, "ramfs", "")
 	lines := new(logLines)
 	s := openSink(t, Config{Directory: dir, Logger: lines.logger()})
 	batch := frames(t, 100)
@@ -190,6 +173,32 @@ func TestNoDirectWrites(t *testing.T) {
 	}
 	if n := lines.count("capture files are written through the page cache"); n != 1 {
 		t.Errorf("said %d times", n)
+	}
+}
+
+// TestRefusedWrite has a disk that wants another alignment than it is given.
+func TestRefusedWrite(t *testing.T) {
+	dir := t.TempDir()
+	needDirect(t, dir)
+	cfg, err := Config{Directory: dir}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := newStore(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.close()
+	if err := st.create(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	octets, free := region(sector)
+	defer free()
+	if err := st.put(octets, true); err != nil || st.direct || st.bypassing { // behind the head: at no sector
+		t.Errorf("%v, direct %t, %t", err, st.direct, st.bypassing)
+	}
+	if info, err := st.file.Stat(); err != nil || info.Size() != int64(len(st.head)+sector) {
+		t.Errorf("%d octets in the file, %v", info.Size(), err)
 	}
 }
 

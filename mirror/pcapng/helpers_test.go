@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -169,6 +170,20 @@ func list(t testing.TB, directory, ending string) (names []string) {
 }
 
 func octets(f mirror.Frame) []byte { return append(bytes.Clone(f.Header), f.Payload...) }
+
+// tshark returns the program's path, or skips the test where it is absent, unless CI
+// is set.
+func tshark(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("tshark")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("no tshark")
+	}
+	return path
+}
 
 // eventually waits up to 5 s for a condition.
 func eventually(t testing.TB, what string, ok func() bool) {

@@ -78,14 +78,7 @@ func TestNames(t *testing.T) {
 	if found != 6 {
 		t.Errorf("names stand %d times in %d files, want 6", found, len(names))
 	}
-	tshark, err := exec.LookPath("tshark")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("no tshark")
-	}
-	out, err := exec.Command(tshark, "-r", filepath.Join(dir, names[0]), "-N", "n", "-c", "1", "-T", "fields", "-e", "ip.dst_host").Output()
+	out, err := exec.Command(tshark(t), "-r", filepath.Join(dir, names[0]), "-N", "n", "-c", "1", "-T", "fields", "-e", "ip.dst_host").Output()
 	if err != nil || strings.TrimSpace(string(out)) != "www.example.test" {
 		t.Errorf("tshark resolves the address to %q, %v", out, err)
 	}

@@ -13,20 +13,20 @@ import (
 	"github.com/clearspan/clearspan/mirror"
 )
 
-// tinyDisk mounts a file system of the given size, or skips the test where
-// that is not allowed, unless CI is set.
-func tinyDisk(t *testing.T, size string) string {
+// mount mounts a file system, or skips the test where that is not allowed, unless
+// CI is set.
+func mount(t *testing.T, kind, options string) (dir string) {
 	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("clearspan-test", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "size="+size); err != nil {
+	dir = t.TempDir()
+	if err := unix.Mount("clearspan-test", dir, kind, unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
 		if os.Getenv("CI") == "" && errors.Is(err, unix.EPERM) {
-			t.Skip("needs CAP_SYS_ADMIN to mount a tmpfs")
+			t.Skipf("needs CAP_SYS_ADMIN to mount a %s", kind)
 		}
-		t.Fatalf("mount tmpfs: %v", err)
+		t.Fatalf("mount %s: %v", kind, err)
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Errorf("unmount tmpfs: %v", err)
+			t.Errorf("unmount %s: %v", kind, err)
 		}
 	})
 	return dir
@@ -40,7 +40,7 @@ func TestDiskFull(t *testing.T) {
 		full Full
 	}{{"block", Block}, {"drop", Drop}} {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := tinyDisk(t, "3m")
+			dir := mount(t, "tmpfs", "size=3m")
 			ballast := filepath.Join(dir, "ballast")
 			if err := os.WriteFile(ballast, make([]byte, 1500<<10), 0o600); err != nil {
 				t.Fatal(err)
@@ -94,7 +94,7 @@ func TestDiskFull(t *testing.T) {
 // TestCloseOnFullDisk: frames that were taken and cannot be written move to
 // the lost ones.
 func TestCloseOnFullDisk(t *testing.T) {
-	dir := tinyDisk(t, "100k")
+	dir := mount(t, "tmpfs", "size=100k")
 	s := openSink(t, Config{Directory: dir})
 	send(t, s, frames(t, 10))
 	eventually(t, "10 frames on the disk", func() bool {

@@ -62,7 +62,7 @@ func (s *Sink) drain() error {
 			return err
 		}
 		if large && !cached && s.pace.behind(time.Now(), time.Since(start), 2*waiting > s.most) {
-			s.log.Info("disk is slower than the frames: the page cache takes them now and then")
+			s.log.Info("disk is slower than the frames")
 		}
 		s.release(b)
 	}

@@ -38,17 +38,17 @@ func (b *testbed) capture(port string) *capture {
 func (c *capture) tshark(args ...string) string {
 	c.b.t.Helper()
 	if c.cmd != nil {
-		for size := int64(-1); ; { // until nothing more is on its way to the file
+		size := int64(-1)
+		c.b.await("nothing more is on its way to the file", func() bool {
+			time.Sleep(300 * time.Millisecond)
 			info, err := os.Stat(c.file)
 			if err != nil {
 				c.b.t.Fatal(err)
 			}
-			if info.Size() == size {
-				break
-			}
+			before := size
 			size = info.Size()
-			time.Sleep(300 * time.Millisecond)
-		}
+			return size == before
+		})
 		c.cmd.Stop(5 * time.Second)
 		c.cmd = nil
 	}
