@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -210,7 +211,7 @@ openssl verify -CApath /etc/ssl/certs "$1/authority/ca.crt"
 PATH=/nonexistent; export PATH
 "$2" ca trust --state "$1"
 `
-	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", dir, binary)
+	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", dir, scenetest.Binary)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + dir, "GORACE=atexit_sleep_ms=0"}
 	out, err := cmd.CombinedOutput()
 	text := string(out)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -191,7 +192,7 @@ func TestFeedCheck(t *testing.T) {
 // scrypt takes minutes with it.
 func quick(t *testing.T) string {
 	t.Helper()
-	program, err := plainBinary()
+	program, err := scenetest.PlainBinary()
 	if err != nil {
 		t.Fatal(err)
 	}

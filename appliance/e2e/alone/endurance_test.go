@@ -1,4 +1,4 @@
-package e2e
+package alone
 
 import (
 	"context"
@@ -7,9 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,17 +16,8 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
-
-// rounds is how thoroughly tests that can be thorough are: CLEARSPAN_ROUNDS,
-// usually once.
-func rounds() int {
-	n, err := strconv.Atoi(os.Getenv("CLEARSPAN_ROUNDS"))
-	if err != nil {
-		return 1
-	}
-	return n
-}
 
 // paced reads at most so many octets a second.
 type paced struct {
@@ -53,11 +42,11 @@ func (p *paced) Read(b []byte) (int, error) {
 // at most at rate, octets a second, unless that is 0.
 func (c *scene) downloads(sessions int, size, rate int64) {
 	c.Helper()
-	web := c.nginx()
-	c.page(web, "large.bin", int(size))
+	web := c.Nginx()
+	c.Page(web, "large.bin", int(size))
 	client := http.Client{Transport: &http.Transport{
 		DialContext:       c.Client.DialContext,
-		TLSClientConfig:   &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
+		TLSClientConfig:   &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName},
 		DisableKeepAlives: true, DisableCompression: true, // nginx compressing is most of the work otherwise
 	}}
 	var all sync.WaitGroup
@@ -84,11 +73,11 @@ func (c *scene) downloads(sessions int, size, rate int64) {
 // and returns how long each took, sorted.
 func (c *scene) delays(ctx context.Context) (times []time.Duration) {
 	c.Helper()
-	c.listenTLS(floodPort, func(conn *tls.Conn, under net.Conn) {
+	c.ListenTLS(floodPort, func(conn *tls.Conn, under net.Conn) {
 		under.SetDeadline(time.Time{})
 		io.Copy(conn, conn)
 	})
-	conn, err := c.secret(floodPort, &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName})
+	conn, err := c.Secret(floodPort, &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName})
 	if err != nil {
 		c.Error(err)
 		return nil
@@ -119,19 +108,19 @@ func (c *scene) delays(ctx context.Context) (times []time.Duration) {
 // beside an undisturbed run.
 func TestRecorderMishaps(t *testing.T) {
 	sessions, size, rate := 24, int64(4<<20), int64(0)
-	if rounds() > 1 {
+	if scenetest.Rounds() > 1 {
 		// Processors that are not busy all the time: or the queue for them would be
 		// all that users notice.
-		sessions, size, rate = 200, int64(rounds())*10<<20, 20<<20
+		sessions, size, rate = 200, int64(scenetest.Rounds())*10<<20, 20<<20
 	}
 	for _, full := range []string{"drop", "block"} {
 		for _, disturbed := range []bool{false, true} {
-			if !disturbed && rounds() == 1 {
+			if !disturbed && scenetest.Rounds() == 1 {
 				continue // to compare with, on a quiet machine
 			}
 			t.Run(fmt.Sprintf("%s, disturbed %t", full, disturbed), func(t *testing.T) {
-				c := newScene(t, settings{blind: true, full: full})
-				ctx, cancel := context.WithCancel(c.ctx)
+				c := newScene(t, settings{Blind: true, Full: full})
+				ctx, cancel := context.WithCancel(c.Ctx)
 				var all sync.WaitGroup
 				port, far := lab.MirrorInterface, lab.RecorderInterface
 				if !disturbed {
@@ -151,11 +140,11 @@ func TestRecorderMishaps(t *testing.T) {
 				c.downloads(sessions, size, rate)
 				cancel()
 				all.Wait()
-				c.stop()
-				c.balance("recorder")
+				c.Stop()
+				c.Balance("recorder")
 				var octets, lost uint64
 				reasons := make(map[string]int)
-				for _, e := range c.entries() {
+				for _, e := range c.Entries() {
 					m := e.Mirror["recorder"]
 					octets, lost = octets+m.Octets, lost+m.Lost
 					if m.Reason != "" {
@@ -220,10 +209,10 @@ func (c *scene) mishaps(ctx context.Context, name, far string) {
 // are what the audit trail says. With CLEARSPAN_ROUNDS of 5 it takes 5 GB.
 func TestRecorderGetsEverything(t *testing.T) {
 	sessions, size := 8, int64(8<<20)
-	if rounds() > 1 {
-		sessions, size = 100, int64(rounds())*10<<20
+	if scenetest.Rounds() > 1 {
+		sessions, size = 100, int64(scenetest.Rounds())*10<<20
 	}
-	c := newScene(t, settings{blind: true})
+	c := newScene(t, settings{Blind: true})
 	before, err := c.Recorder.Interface(lab.RecorderInterface)
 	if err != nil {
 		t.Fatal(err)
@@ -236,11 +225,11 @@ func TestRecorderGetsEverything(t *testing.T) {
 	}
 	// It names the file once it has opened the interface, and then tells now and
 	// again how many packets it has read.
-	eventually(t, "dumpcap records", func() bool { return strings.Contains(said.String(), "File: ") })
+	scenetest.Eventually(t, "dumpcap records", func() bool { return strings.Contains(said.String(), "File: ") })
 	c.downloads(sessions, size, 0)
-	c.stop()
+	c.Stop()
 	var frames, octets, lost uint64
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		m := e.Mirror["recorder"]
 		frames, octets, lost = frames+m.Frames, octets+m.Octets, lost+m.Lost
 	}

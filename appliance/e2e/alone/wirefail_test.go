@@ -1,4 +1,4 @@
-package e2e
+package alone
 
 import (
 	"bufio"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // floodPort is where the origin answers the flood.
@@ -28,7 +29,7 @@ const floodPort = 6443
 // connections a second.
 func TestWireFailsOpen(t *testing.T) {
 	pace := 10 * time.Millisecond
-	if rounds() > 1 {
+	if scenetest.Rounds() > 1 {
 		pace = 2 * time.Millisecond
 	}
 	for _, tt := range []struct {
@@ -39,7 +40,7 @@ func TestWireFailsOpen(t *testing.T) {
 		{"kill", syscall.SIGKILL, 10 * time.Millisecond},
 		{"stop", syscall.SIGSTOP, 150 * time.Millisecond},
 	} {
-		for round := range rounds() {
+		for round := range scenetest.Rounds() {
 			t.Run(fmt.Sprintf("%s/%d", tt.name, round), func(t *testing.T) {
 				c := newFailing(t)
 				c.fail(tt.sig, pace, tt.limit)
@@ -67,17 +68,17 @@ func newFailing(t *testing.T) *failing {
 		t.Fatal(err)
 	}
 	c := &failing{T: t, Gateway: network, name: fmt.Sprintf("fail-%d", os.Getpid())}
-	s := &scene{T: t, Gateway: network, ctx: t.Context()} // for its helpers
-	if c.pki, err = lab.NewPKI(s.directory("pki")); err != nil {
+	s := &scene{&scenetest.Scene{T: t, Gateway: network, Ctx: t.Context()}} // for its helpers
+	if c.pki, err = lab.NewPKI(s.Directory("pki")); err != nil {
 		t.Fatal(err)
 	}
-	s.pki = c.pki
-	if s.cert, err = c.pki.Issue(webName, lab.OriginV4); err != nil {
+	s.PKI = c.pki
+	if s.Cert, err = c.pki.Issue(webName, lab.OriginV4); err != nil {
 		t.Fatal(err)
 	}
-	c.web = s.nginx()
-	s.listen(floodPort, s.echo(&tls.Config{Certificates: []tls.Certificate{s.pair(s.cert)}}))
-	c.dir = s.directory("box")
+	c.web = s.Nginx()
+	s.Listen(floodPort, s.Echo(&tls.Config{Certificates: []tls.Certificate{s.Pair(s.Cert)}}))
+	c.dir = s.Directory("box")
 	yaml := fmt.Sprintf(`state: state
 intake:
   - {name: %s, mode: wire, legs: [%s, %s], ports: [443, %d]}
@@ -87,7 +88,7 @@ audit: {file: sessions.jsonl}
 admin: {listen: "off"}
 `, c.name, lab.LANInterface, lab.WANInterface, floodPort, c.pki.RootFile)
 	c.start = func() *lab.Appliance {
-		a, err := lab.StartAppliance(c.Box, c.dir, binary, yaml)
+		a, err := lab.StartAppliance(c.Box, c.dir, scenetest.Binary, yaml)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,17 +96,17 @@ admin: {listen: "off"}
 	}
 	c.appliance = c.start()
 	t.Cleanup(func() {
-		if r, err := lab.Run(context.Background(), c.Box, "", binary, "wire", "remove", c.name); err != nil {
+		if r, err := lab.Run(context.Background(), c.Box, "", scenetest.Binary, "wire", "remove", c.name); err != nil {
 			t.Errorf("remove wire: %v\n%s", err, r.Stderr)
 		}
 	})
-	pool := s.pool(filepath.Join(c.dir, "state", "authority", "ca.crt"))
+	pool := s.Pool(filepath.Join(c.dir, "state", "authority", "ca.crt"))
 	root, err := os.ReadFile(c.pki.RootFile)
 	if err != nil || !pool.AppendCertsFromPEM(root) {
 		t.Fatal("no root of the origin", err)
 	}
 	c.trust = &tls.Config{RootCAs: pool, ServerName: webName}
-	s.awaitTaking(c.name)
+	s.AwaitTaking(c.name)
 	return c
 }
 

@@ -1,4 +1,4 @@
-package e2e
+package alone
 
 import (
 	"bytes"
@@ -8,9 +8,8 @@ import (
 	"io"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestManySessions has 500 sessions open at once, each with octets of its own,
@@ -18,8 +17,8 @@ import (
 func TestManySessions(t *testing.T) {
 	const sessions, lines = 500, 300
 	c := newScene(t, settings{})
-	c.listen(6443, c.echo(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}))
-	config := &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName}
+	c.Listen(6443, c.Echo(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}))
+	config := &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName}
 
 	type result struct {
 		port ends
@@ -35,7 +34,7 @@ func TestManySessions(t *testing.T) {
 		said[i] = bytes.Repeat(fmt.Appendf(nil, "session %03d %s\n", i, rand.Text()), lines)
 		running.Go(func() {
 			slots <- struct{}{}
-			conn, err := c.secret(6443, config)
+			conn, err := c.Secret(6443, config)
 			<-slots
 			open.Done()
 			if err != nil {
@@ -43,7 +42,7 @@ func TestManySessions(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			results[i].port = localPort(conn)
+			results[i].port = scenetest.LocalPort(conn)
 			open.Wait()
 			results[i].err = exchanged(conn, said[i])
 		})
@@ -54,38 +53,22 @@ func TestManySessions(t *testing.T) {
 			t.Fatalf("session %d: %v", i, r.err)
 		}
 	}
-	recorded := c.stop()
+	recorded := c.Stop()
 	if len(recorded) != sessions {
 		t.Errorf("%d conversations", len(recorded))
 	}
-	entries := c.entries()
+	entries := c.Entries()
 	for i, r := range results {
-		v := c.conversationOf(recorded, r.port)
-		same(t, fmt.Sprintf("session %d, towards the origin", i), v.Streams[0], said[i])
-		same(t, fmt.Sprintf("session %d, towards the client", i), v.Streams[1], said[i])
+		v := c.ConversationOf(recorded, r.port)
+		scenetest.Same(t, fmt.Sprintf("session %d, towards the origin", i), v.Streams[0], said[i])
+		scenetest.Same(t, fmt.Sprintf("session %d, towards the client", i), v.Streams[1], said[i])
 		if !v.Ended || v.Reset || len(v.Gaps[0])+len(v.Gaps[1]) > 0 {
 			t.Errorf("session %d: ended %t, reset %t, gaps %v", i, v.Ended, v.Reset, v.Gaps)
 		}
-		if e := c.entryOf(entries, r.port); e.Outcome != "bumped" || e.Reason != "" || e.Mirror["recorder"].Lost+e.Mirror["files"].Lost > 0 {
+		if e := c.EntryOf(entries, r.port); e.Outcome != "bumped" || e.Reason != "" || e.Mirror["recorder"].Lost+e.Mirror["files"].Lost > 0 {
 			t.Errorf("session %d: %+v", i, e)
 		}
 	}
-}
-
-// secret opens a TLS session to a port of the origin. It may be called by any
-// goroutine.
-func (c *scene) secret(port int, config *tls.Config) (*tls.Conn, error) {
-	conn, err := c.Client.DialContext(c.ctx, "tcp", fmt.Sprintf("%s:%d", lab.OriginV4, port))
-	if err != nil {
-		return nil, err
-	}
-	conn.SetDeadline(time.Now().Add(time.Minute))
-	client := tls.Client(conn, config)
-	if err := client.HandshakeContext(c.ctx); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return client, nil
 }
 
 // exchanged sends what an echo sends back, in pieces, while it reads that.

@@ -1,4 +1,4 @@
-package e2e
+package alone
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestSlowReader has a client take a large download at 64 kB/s: what the appliance
@@ -29,26 +30,26 @@ func TestSlowReader(t *testing.T) {
 		perSecond = 64_000
 	)
 	length, probes := 5*time.Second, 20
-	if rounds() > 1 {
+	if scenetest.Rounds() > 1 {
 		length, probes = 30*time.Second, 400
 	}
-	c := newScene(t, settings{blind: true, plain: true, full: "drop"})
+	c := newScene(t, settings{Blind: true, Plain: true, Full: "drop"})
 	for key, value := range map[string]string{"net.ipv4.tcp_rmem": "4096 131072 4194304", "net.ipv4.tcp_wmem": "4096 16384 2097152"} {
 		if err := c.Box.Sysctl(key, value); err != nil {
 			t.Fatal(err)
 		}
 	}
-	web := c.nginx()
-	c.page(web, "large.bin", size)
-	other := c.page(web, "other.bin", 3<<20)
+	web := c.Nginx()
+	c.Page(web, "large.bin", size)
+	other := c.Page(web, "other.bin", 3<<20)
 	c.echoForLong(crowdPort)
-	config := &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName}
+	config := &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName}
 	c.probe(config, 5)
-	same(t, "page", c.fetch("https://"+webName+"/other.bin").content, other)
+	scenetest.Same(t, "page", c.Fetch("https://"+webName+"/other.bin").Content, other)
 	alone := c.probe(config, probes)
-	before := c.metrics()[residentMetric]
+	before := c.Metrics()[scenetest.ResidentMetric]
 
-	conn, err := c.secret(lab.TLSPort, config)
+	conn, err := c.Secret(lab.TLSPort, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func TestSlowReader(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET /large.bin HTTP/1.1\r\nHost: "+webName+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	port := localPort(conn).client
+	port := scenetest.LocalPort(conn).Client
 	read := make(chan int64, 1)
 	go func() {
 		var total int64
@@ -72,10 +73,10 @@ func TestSlowReader(t *testing.T) {
 	var resident float64
 	var held int64
 	for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
-		resident, held = max(resident, c.metrics()[residentMetric]), max(held, c.socketMemory(port))
+		resident, held = max(resident, c.Metrics()[scenetest.ResidentMetric]), max(held, c.socketMemory(port))
 	}
 	beside := c.probe(config, probes)
-	same(t, "page", c.fetch("https://"+webName+"/other.bin").content, other)
+	scenetest.Same(t, "page", c.Fetch("https://"+webName+"/other.bin").Content, other)
 	slices.Sort(alone)
 	slices.Sort(beside)
 	p99 := func(d []time.Duration) time.Duration { return d[(len(d)-1)*99/100] }
@@ -84,12 +85,12 @@ func TestSlowReader(t *testing.T) {
 	if resident-before > ours || held > kernel || held == 0 {
 		t.Errorf("%.0f octets held by the process, %d by the kernel", resident-before, held)
 	}
-	if rounds() > 1 && p99(beside) >= 2*p99(alone) {
+	if scenetest.Rounds() > 1 && p99(beside) >= 2*p99(alone) {
 		t.Error("a slow reader delays good clients")
 	}
 	conn.NetConn().(*net.TCPConn).SetLinger(0)
 	conn.Close()
-	c.stop()
+	c.Stop()
 }
 
 var socketUse = regexp.MustCompile(`skmem:\(r(\d+),rb\d+,t\d+,tb\d+,f(\d+),w(\d+),`)
@@ -99,7 +100,7 @@ var socketUse = regexp.MustCompile(`skmem:\(r(\d+),rb\d+,t\d+,tb\d+,f(\d+),w(\d+
 func (c *scene) socketMemory(port uint16) (octets int64) {
 	c.Helper()
 	var out bytes.Buffer
-	cmd := c.Box.Command(c.ctx, "ss", "-tmnHO", "state", "established", fmt.Sprintf("( sport = :%d or dport = :%[1]d )", port))
+	cmd := c.Box.Command(c.Ctx, "ss", "-tmnHO", "state", "established", fmt.Sprintf("( sport = :%d or dport = :%[1]d )", port))
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {
 		c.Fatal(err)

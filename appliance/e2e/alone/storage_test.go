@@ -1,4 +1,4 @@
-package e2e
+package alone
 
 import (
 	"os"
@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -27,32 +28,32 @@ func TestStorageFull(t *testing.T) {
 			t.Errorf("unmount storage: %v", err)
 		}
 	})
-	c := newScene(t, settings{mirror: "  - {name: small, kind: pcapng, directory: " + mount + "/pcap, full: block}"})
-	web := c.nginx()
-	page := c.page(web, "page", 100_000)
-	spanning := c.chat(firstPort)
-	spanning.exchange(400)
-	c.awaitLog(1, "capture storage failed", "small")
-	spanning.exchange(10)
-	full := c.fetch("https://" + webName + "/page")
-	same(t, "page while the storage is full", full.content, page)
+	c := newScene(t, settings{Mirror: "  - {name: small, kind: pcapng, directory: " + mount + "/pcap, full: block}"})
+	web := c.Nginx()
+	page := c.Page(web, "page", 100_000)
+	spanning := c.Chat(41001)
+	spanning.Exchange(400)
+	c.AwaitLog(1, "capture storage failed", "small")
+	spanning.Exchange(10)
+	full := c.Fetch("https://" + webName + "/page")
+	scenetest.Same(t, "page while the storage is full", full.Content, page)
 	resize(unix.MS_REMOUNT, "200m")
-	c.awaitLog(1, "capture storage works again", "small")
-	spanning.exchange(10)
-	spanning.end()
-	again := c.fetch("https://" + webName + "/page")
-	same(t, "page with room again", again.content, page)
-	c.stop()
+	c.AwaitLog(1, "capture storage works again", "small")
+	spanning.Exchange(10)
+	spanning.End()
+	again := c.Fetch("https://" + webName + "/page")
+	scenetest.Same(t, "page with room again", again.Content, page)
+	c.Stop()
 
-	entries := c.entries()
+	entries := c.Entries()
 	const round = 2 * 16 << 10
-	if m := c.entryOf(entries, localPort(spanning.conn)).Mirror["small"]; m.Lost < 10*round || m.Octets < 10*round || m.Reason != "storage" {
+	if m := c.EntryOf(entries, scenetest.LocalPort(spanning.Conn)).Mirror["small"]; m.Lost < 10*round || m.Octets < 10*round || m.Reason != "storage" {
 		t.Errorf("session that spans the failure: %+v", m)
 	}
-	if m := c.entryOf(entries, full.port).Mirror["small"]; m.Octets != 0 || m.Lost == 0 || m.Reason != "storage" {
+	if m := c.EntryOf(entries, full.Ends).Mirror["small"]; m.Octets != 0 || m.Lost == 0 || m.Reason != "storage" {
 		t.Errorf("session while the storage was full: %+v", m)
 	}
-	if m := c.entryOf(entries, again.port).Mirror["small"]; m.Octets == 0 || m.Lost != 0 {
+	if m := c.EntryOf(entries, again.Ends).Mirror["small"]; m.Octets == 0 || m.Lost != 0 {
 		t.Errorf("session with room again: %+v", m)
 	}
 	for _, e := range entries {
@@ -86,27 +87,27 @@ func TestStorageFull(t *testing.T) {
 		for _, f := range v.Findings {
 			t.Errorf("%s: %v", v.Client, f)
 		}
-		if m := c.entryOf(entries, ends{v.Client.Port(), v.Origin.Port()}).Mirror["small"]; missing(v) != m.Lost {
-			t.Errorf("%s: gaps of %d octets, %d lost", v.Client, missing(v), m.Lost)
+		if m := c.EntryOf(entries, scenetest.Between(v.Client.Port(), v.Origin.Port())).Mirror["small"]; scenetest.Missing(v) != m.Lost {
+			t.Errorf("%s: gaps of %d octets, %d lost", v.Client, scenetest.Missing(v), m.Lost)
 		}
 	}
 	if len(stray) > 0 {
 		t.Error(stray)
 	}
-	c.account("small", recorded)
+	c.Account("small", recorded)
 }
 
 // TestStalledReader has a reader of pcap-over-IP that takes nothing.
 func TestStalledReader(t *testing.T) {
 	const feed = "127.0.0.1:57012"
-	c := newScene(t, settings{blind: true, mirror: `  - {name: live, kind: pcap-over-ip, listen: "` + feed + `"}`})
-	web := c.nginx()
-	page := c.page(web, "page", 24<<20)
+	c := newScene(t, settings{Blind: true, Mirror: `  - {name: live, kind: pcap-over-ip, listen: "` + feed + `"}`})
+	web := c.Nginx()
+	page := c.Page(web, "page", 24<<20)
 	load := func() (ends, time.Duration) {
 		start := time.Now()
-		x := c.fetch("--http1.1", "https://"+webName+"/page")
-		same(t, "page", x.content, page)
-		return x.port, time.Since(start)
+		x := c.Fetch("--http1.1", "https://"+webName+"/page")
+		scenetest.Same(t, "page", x.Content, page)
+		return x.Ends, time.Since(start)
 	}
 	before, usual := load()
 	reader, err := c.Box.Dial("tcp", feed)
@@ -114,18 +115,18 @@ func TestStalledReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	c.awaitLog(1, "reader joined")
+	c.AwaitLog(1, "reader joined")
 	stalled, took := load()
 	if took > 3*usual+2*time.Second {
 		t.Errorf("a download took %v, without the reader %v", took, usual)
 	}
 	reader.Close()
-	c.stop()
-	entries := c.entries()
-	if m := c.entryOf(entries, before).Mirror["live"]; m.Octets != 0 || m.Reason != "no-reader" {
+	c.Stop()
+	entries := c.Entries()
+	if m := c.EntryOf(entries, before).Mirror["live"]; m.Octets != 0 || m.Reason != "no-reader" {
 		t.Errorf("without a reader: %+v", m)
 	}
-	m := c.entryOf(entries, stalled).Mirror["live"]
+	m := c.EntryOf(entries, stalled).Mirror["live"]
 	if m.Octets == 0 || m.Lost == 0 || m.Reason != "queue-full" {
 		t.Errorf("with a stalled reader: %+v", m)
 	}

@@ -1,4 +1,4 @@
-package e2e
+package alone
 
 import (
 	"crypto/tls"
@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // A crowd goes to ports from crowdPort on, so many that the client has a port of its
@@ -30,7 +31,7 @@ const crowdPort, crowdPorts = 6443, 4
 // twice of what it is without them; crowd and emptiness take turns.
 func TestCrowd(t *testing.T) {
 	n, turns, probes, timeout := 300, 1, 20, 20*time.Second
-	if rounds() > 1 {
+	if scenetest.Rounds() > 1 {
 		n, turns, probes, timeout = 5000, 2, 2000, 80*time.Second
 		var limit unix.Rlimit
 		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -38,26 +39,26 @@ func TestCrowd(t *testing.T) {
 		}
 		n = min(n, int(limit.Cur)/40*9) // a pair of them takes 3 2/3 descriptors here and there
 	}
-	c := newScene(t, settings{blind: true, full: "drop",
-		more: "client: {handshake_timeout: " + timeout.String() + ", silence_timeout: " + timeout.String() + "}"})
+	c := newScene(t, settings{Blind: true, Full: "drop",
+		More: "client: {handshake_timeout: " + timeout.String() + ", silence_timeout: " + timeout.String() + "}"})
 	for i := range crowdPorts {
 		c.echoForLong(crowdPort + i)
 	}
-	config := &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName}
+	config := &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName}
 	var alone, beside []time.Duration
 	c.probe(config, 5) // what is made once is made
-	before := c.metrics()
+	before := c.Metrics()
 	for range turns {
 		alone = append(alone, c.probe(config, probes)...)
-		empty := c.metrics()
+		empty := c.Metrics()
 		half, idle := c.halfOpen(n), c.idle(config, n)
-		full := c.metrics()
+		full := c.Metrics()
 		beside = append(beside, c.probe(config, probes)...)
-		if got := opened(full); got < float64(n+n/3*3) {
+		if got := scenetest.Opened(full); got < float64(n+n/3*3) {
 			t.Errorf("%v sessions are open, want %d", got, n+n/3*3)
 		}
 		t.Logf("%d half-open and %d idle sessions: %.0f KiB resident each, %v goroutines, %v descriptors", len(half), len(idle),
-			(full[residentMetric]-empty[residentMetric])/float64(2*n)/1024, full["go_goroutines"], full["process_open_fds"])
+			(full[scenetest.ResidentMetric]-empty[scenetest.ResidentMetric])/float64(2*n)/1024, full["go_goroutines"], full["process_open_fds"])
 		if stack := (full[stackMetric] - empty[stackMetric]) / float64(2*n); stack > mostStack {
 			t.Errorf("a session has %.1f KiB of stack", stack/1024)
 		} else {
@@ -79,18 +80,18 @@ func TestCrowd(t *testing.T) {
 		for _, conn := range idle {
 			conn.Close()
 		}
-		c.quiet(before)
+		c.Quiet(before)
 	}
 	slices.Sort(alone)
 	slices.Sort(beside)
 	p99 := func(d []time.Duration) time.Duration { return d[(len(d)-1)*99/100] }
 	t.Logf("a good client's session, alone and beside: p50 %v and %v, p99 %v and %v", alone[len(alone)/2], beside[len(beside)/2], p99(alone), p99(beside))
-	if rounds() > 1 && p99(beside) >= 2*p99(alone) {
+	if scenetest.Rounds() > 1 && p99(beside) >= 2*p99(alone) {
 		t.Error("a crowd delays good clients")
 	}
-	c.stop()
+	c.Stop()
 	reasons := make(map[string]int)
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		reasons[e.Reason]++
 	}
 	for reason, want := range map[string]int{"client-silent": n / 3 * 2, "client-handshake": n / 3} {
@@ -101,8 +102,7 @@ func TestCrowd(t *testing.T) {
 }
 
 const (
-	residentMetric = "process_resident_memory_bytes"
-	stackMetric    = "go_memstats_stack_inuse_bytes"
+	stackMetric = "go_memstats_stack_inuse_bytes"
 	// mostStack is what a session may hold of stack, most of it in those that stop in
 	// their handshake.
 	mostStack = 32 << 10
@@ -112,7 +112,7 @@ const (
 // for as long as the test takes.
 func (c *scene) echoForLong(port int) {
 	c.Helper()
-	c.listenTLS(port, func(conn *tls.Conn, under net.Conn) {
+	c.ListenTLS(port, func(conn *tls.Conn, under net.Conn) {
 		under.SetDeadline(time.Time{})
 		io.Copy(conn, conn)
 	})
@@ -129,9 +129,9 @@ func (c *scene) halfOpen(n int) (half []net.Conn) {
 		}
 	})
 	for kind, said := range [][]byte{nil, hello[:len(hello)/2], hello} {
-		before := c.metrics()[residentMetric]
+		before := c.Metrics()[scenetest.ResidentMetric]
 		for i := range n / 3 {
-			conn, err := c.Client.DialContext(c.ctx, "tcp", net.JoinHostPort(lab.OriginV4, strconv.Itoa(crowdPort+i%crowdPorts)))
+			conn, err := c.Client.DialContext(c.Ctx, "tcp", net.JoinHostPort(lab.OriginV4, strconv.Itoa(crowdPort+i%crowdPorts)))
 			if err != nil {
 				c.Fatal(err)
 			}
@@ -143,7 +143,7 @@ func (c *scene) halfOpen(n int) (half []net.Conn) {
 		}
 		time.Sleep(time.Second) // until origins are reached
 		c.Logf("half-open, %s: %.0f KiB resident each", []string{"silent", "half a hello", "a whole hello"}[kind],
-			(c.metrics()[residentMetric]-before)/float64(n/3)/1024)
+			(c.Metrics()[scenetest.ResidentMetric]-before)/float64(n/3)/1024)
 	}
 	return half
 }
@@ -174,7 +174,7 @@ func (c *scene) idle(config *tls.Config, n int) (open []*tls.Conn) {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			conn, err := c.secret(crowdPort+i%crowdPorts, config)
+			conn, err := c.Secret(crowdPort+i%crowdPorts, config)
 			if err == nil {
 				err = echoedOnce(conn)
 			}
@@ -218,7 +218,7 @@ func (c *scene) probe(config *tls.Config, n int) (times []time.Duration) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for range n {
 		start := time.Now()
-		conn, err := c.secret(crowdPort, config)
+		conn, err := c.Secret(crowdPort, config)
 		if err == nil {
 			err = echoedOnce(conn)
 		}

@@ -1,4 +1,4 @@
-package e2e
+package alone
 
 import (
 	"context"
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestSoak runs mixed load for as long as CLEARSPAN_SOAK says, such as 30m, with
@@ -33,13 +34,13 @@ func TestSoak(t *testing.T) {
 		t.Skip("set CLEARSPAN_SOAK to a duration such as 30m")
 	}
 	c := newScene(t, settings{
-		plain: true, blind: true, lasts: 2*length + 5*time.Minute,
-		policy: "{default: bump, rules: [{name: bank, port: [8443], action: tunnel}]}",
-		mirror: "  - {name: files, kind: pcapng, directory: pcap, full: block, rotate: {size: 256MiB, keep: 2}}",
+		Plain: true, Blind: true, Lasts: 2*length + 5*time.Minute,
+		Policy: "{default: bump, rules: [{name: bank, port: [8443], action: tunnel}]}",
+		Mirror: "  - {name: files, kind: pcapng, directory: pcap, full: block, rotate: {size: 256MiB, keep: 2}}",
 	})
-	before := c.metrics()
+	before := c.Metrics()
 	load := c.soakLoad()
-	ctx, cancel := context.WithTimeout(c.ctx, length)
+	ctx, cancel := context.WithTimeout(c.Ctx, length)
 	defer cancel()
 	var all sync.WaitGroup
 	done := make([]atomic.Int64, len(load))
@@ -61,13 +62,13 @@ func TestSoak(t *testing.T) {
 			})
 		}
 	}
-	watched := []string{residentMetric, "go_memstats_heap_alloc_bytes", "go_goroutines", "process_open_fds"}
+	watched := []string{scenetest.ResidentMetric, "go_memstats_heap_alloc_bytes", "go_goroutines", "process_open_fds"}
 	samples := make(map[string][]float64)
 	for every := max(length/240, 250*time.Millisecond); ctx.Err() == nil; {
 		select {
 		case <-ctx.Done():
 		case <-time.After(every):
-			m := c.metrics()
+			m := c.Metrics()
 			for _, name := range watched {
 				samples[name] = append(samples[name], m[name])
 			}
@@ -91,25 +92,25 @@ func TestSoak(t *testing.T) {
 			t.Errorf("%s grows", name)
 		}
 	}
-	c.quiet(before)
-	m := c.metrics()
+	c.Quiet(before)
+	m := c.Metrics()
 	t.Logf("%v and %v octets relayed, at the end %.0f KiB resident", m[`clearspan_relayed_octets_total{direction="client_to_origin"}`],
-		m[`clearspan_relayed_octets_total{direction="origin_to_client"}`], m[residentMetric]/1024)
-	c.stop()
-	c.balance("files")
+		m[`clearspan_relayed_octets_total{direction="origin_to_client"}`], m[scenetest.ResidentMetric]/1024)
+	c.Stop()
+	c.Balance("files")
 	c.soaked()
 }
 
 // soaked judges log and audit trail.
 func (c *scene) soaked() {
 	c.Helper()
-	for line := range strings.Lines(c.appliance.Log()) {
+	for line := range strings.Lines(c.Appliance.Log()) {
 		if strings.Contains(line, `"level":"ERROR"`) || strings.Contains(line, "level=ERROR") {
 			c.Errorf("log: %s", line)
 		}
 	}
 	ended := make(map[string]int)
-	entries := c.entries()
+	entries := c.Entries()
 	for _, e := range entries {
 		ended[e.Outcome+" "+e.Reason]++
 		for name, m := range e.Mirror {
@@ -137,22 +138,22 @@ type soakWork struct {
 // soakLoad starts the origins and returns what is done with them.
 func (c *scene) soakLoad() []soakWork {
 	c.Helper()
-	web := c.nginx()
+	web := c.Nginx()
 	const page, large = 20_000, 16 << 20
-	c.page(web, "page", page)
-	c.page(web, "large", large)
+	c.Page(web, "page", page)
+	c.Page(web, "large", large)
 	for i := range crowdPorts {
 		c.echoForLong(crowdPort + i)
 	}
-	boxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
+	boxes, err := lab.NewMailboxes(c.Directory("mail"), domain, map[string]string{user: password})
 	if err != nil {
 		c.Fatal(err)
 	}
-	if _, err := lab.StartPostfix(c.Origin, c.directory("postfix"), c.cert, boxes); err != nil {
+	if _, err := lab.StartPostfix(c.Origin, c.Directory("postfix"), c.Cert, boxes); err != nil {
 		c.Fatal(err)
 	}
-	config := &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName}
-	straight := &tls.Config{RootCAs: c.pool(c.pki.RootFile), ServerName: webName}
+	config := &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName}
+	straight := &tls.Config{RootCAs: c.Pool(c.PKI.RootFile), ServerName: webName}
 	get := func(config *tls.Config, port int, path string, h2 bool, requests int, size int64) func(context.Context) error {
 		return func(ctx context.Context) error {
 			t := &http.Transport{DialContext: c.Client.DialContext, TLSClientConfig: config.Clone(), ForceAttemptHTTP2: h2, DisableCompression: true}
@@ -197,7 +198,7 @@ func download(ctx context.Context, t *http.Transport, url string, size int64) er
 
 // handshake has a session in which one thing is said.
 func (c *scene) handshake(config *tls.Config) error {
-	conn, err := c.secret(crowdPort, config)
+	conn, err := c.Secret(crowdPort, config)
 	if err != nil {
 		return err
 	}
@@ -207,7 +208,7 @@ func (c *scene) handshake(config *tls.Config) error {
 
 // linger is a session that is idle for a while.
 func (c *scene) linger(ctx context.Context, config *tls.Config, pause time.Duration) error {
-	conn, err := c.secret(crowdPort+1, config)
+	conn, err := c.Secret(crowdPort+1, config)
 	if err != nil {
 		return err
 	}
@@ -224,7 +225,7 @@ func (c *scene) linger(ctx context.Context, config *tls.Config, pause time.Durat
 
 // breakOff is a download that the client breaks off.
 func (c *scene) breakOff(config *tls.Config) error {
-	conn, err := c.secret(lab.TLSPort, config)
+	conn, err := c.Secret(lab.TLSPort, config)
 	if err != nil {
 		return err
 	}
@@ -239,7 +240,7 @@ func (c *scene) breakOff(config *tls.Config) error {
 
 // message is sent after STARTTLS, delivered, and removed.
 func (c *scene) message(boxes *lab.Mailboxes) error {
-	conn, err := c.Client.DialContext(c.ctx, "tcp", net.JoinHostPort(lab.OriginV4, strconv.Itoa(lab.SubmissionPort)))
+	conn, err := c.Client.DialContext(c.Ctx, "tcp", net.JoinHostPort(lab.OriginV4, strconv.Itoa(lab.SubmissionPort)))
 	if err != nil {
 		return err
 	}
@@ -249,7 +250,7 @@ func (c *scene) message(boxes *lab.Mailboxes) error {
 	if err != nil {
 		return err
 	}
-	if err := m.StartTLS(&tls.Config{RootCAs: c.pool(c.ca), ServerName: mailName}); err != nil {
+	if err := m.StartTLS(&tls.Config{RootCAs: c.Pool(c.CA), ServerName: mailName}); err != nil {
 		return fmt.Errorf("STARTTLS: %w", err)
 	}
 	if err := errors.Join(m.Mail("alice@"+domain), m.Rcpt(user+"@"+domain)); err != nil {
