@@ -9,13 +9,23 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 GENERATED := $(foreach d,appliance/intake/wire appliance/service/inline,$(d)/kernel_bpfel.go $(d)/kernel_bpfel.o)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-pkcs11 demo demo-wire test unit race token lint generate drift bench profile packages packages-demo packages-bench fuzz clean
+# Runs go test, keeps its events, holds packages to their time and shows what is slow.
+GATE := $(GO) run ./hack/cmd/gate
+# What a failed scene recorded, its log and its audit trail stay here.
+EVIDENCE := -artifacts -outputdir "$(CURDIR)/bin"
+# Programs that tests run are not worth optimizing by a profile.
+TESTFLAGS := -pgo=off
+
+.PHONY: help build dev build-pkcs11 demo demo-wire test quick test-one test-thorough format lint staticcheck generate drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 build: ## build bin/clearspan, one static binary
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
+
+dev: ## build bin/clearspan quickly: not optimized by the profile
+	$(GO) build -pgo=off -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
 
 build-pkcs11: ## build bin/clearspan with keys in PKCS #11 tokens; needs a C compiler, and the C library where it runs
 	CGO_ENABLED=1 $(GO) build -tags pkcs11 -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
@@ -26,7 +36,28 @@ demo: packages-demo build ## HTTPS and mail through clearspan, read by a recorde
 demo-wire: packages-demo build ## the same by a bump in the wire
 	$(BIN) demo --wire
 
-test: packages lint race token ## everything the gate asks for
+test: packages lint ## everything the gate asks for; what was slow is shown at the end, events are in bin/test.jsonl
+	@mkdir -p bin
+	CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./certs/...
+	CGO_ENABLED=1 $(GATE) -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $$($(GO) list ./... | grep -v /e2e/alone$$) \
+		-- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m ./appliance/e2e/alone \
+		-- $(TESTFLAGS) -tags pkcs11 -run Token ./certs/...
+
+quick: format ## what needs neither root nor packages, in less than a minute
+	$(GO) vet ./...
+	$(GATE) -events bin/quick.jsonl -slowest 5 -- -short $(TESTFLAGS) ./...
+
+test-one: ## one test or scene, RUN=TestName [PKG=./appliance/e2e]; its capture, log and audit trail stay in bin/_artifacts
+	@[ -n "$(RUN)" ] || { echo "usage: make test-one RUN=TestName [PKG=./appliance/e2e]"; exit 2; }
+	@mkdir -p bin
+	CGO_ENABLED=1 CLEARSPAN_KEEP=1 $(GO) test -race $(TESTFLAGS) $(EVIDENCE) -count 1 -v -run '^$(RUN)$$' $(or $(PKG),./appliance/e2e)
+
+test-thorough: packages ## all tests with long runs, then every fuzz target for a minute; hours
+	@mkdir -p bin
+	CGO_ENABLED=1 CLEARSPAN_ROUNDS=5 $(GATE) -unlimited -events bin/thorough.jsonl -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 3h $$($(GO) list ./... | grep -v /e2e) \
+		-- $(TESTFLAGS) $(EVIDENCE) -timeout 6h ./appliance/e2e \
+		-- $(TESTFLAGS) $(EVIDENCE) -timeout 6h ./appliance/e2e/alone
+	hack/fuzz.sh 1m
 
 generate: ## build the eBPF objects again (clang-14)
 	$(GO) generate ./...
@@ -36,21 +67,15 @@ drift:
 	@before=$$(sha256sum $(GENERATED)); $(MAKE) -s generate; \
 	[ "$$before" = "$$(sha256sum $(GENERATED))" ] || { echo "generated eBPF objects differ from their sources: commit what make generate made"; exit 1; }
 
-lint: drift ## gofmt, vet, staticcheck, generated files
+format:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+
+lint: drift format staticcheck ## gofmt, vet, staticcheck, generated files
 	$(GO) vet ./...
+
+staticcheck:
 	$(GO) build -C hack/tools -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
-
-race: ## all tests, with the race detector
-	CGO_ENABLED=1 $(GO) test -race -timeout 14m ./...
-
-token: ## tests of keys in a PKCS #11 token (SoftHSM)
-	CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./certs/...
-	CGO_ENABLED=1 $(GO) test -tags pkcs11 -run Token ./certs/...
-
-unit: ## tests that need neither root nor packages
-	$(GO) test -short ./...
 
 bench: packages-bench build ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
 	$(BIN) bench --results bench/results

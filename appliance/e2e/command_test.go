@@ -47,6 +47,7 @@ mirror:
 `
 
 func TestCheck(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"good.yaml": wellFormed,
@@ -107,6 +108,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "c.yaml"), []byte(wellFormed), 0o644); err != nil {
 		t.Fatal(err)
@@ -142,6 +144,7 @@ func TestExplain(t *testing.T) {
 
 // TestNoAuthority asks for an authority before the first start has made one.
 func TestNoAuthority(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	for _, command := range []string{"show", "export"} {
 		stdout, stderr, code := clearspan(t, dir, "ca", command, "--state", dir)
@@ -155,6 +158,7 @@ func TestNoAuthority(t *testing.T) {
 }
 
 func TestFeedCheck(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	recorder := &mirrortest.Recorder{}
 	conversation := mirror.Open(recorder, mirror.Flow{
@@ -192,6 +196,9 @@ func TestFeedCheck(t *testing.T) {
 // scrypt takes minutes with it.
 func quick(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds the appliance: left out with -short")
+	}
 	program, err := scenetest.PlainBinary()
 	if err != nil {
 		t.Fatal(err)

@@ -42,8 +42,12 @@ func parseLimits(text string) (Limits, error) {
 	return l, nil
 }
 
-// Of returns the limit of a package, by its folder in the module.
+// Of returns the limit of a package, by its folder in the module. Without limits it
+// is a day.
 func (l Limits) Of(folder string) time.Duration {
+	if l == nil {
+		return 24 * time.Hour
+	}
 	if d, ok := l[folder]; ok {
 		return d
 	}

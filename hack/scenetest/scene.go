@@ -167,9 +167,10 @@ func (c *Scene) Directory(name string) string {
 	return dir
 }
 
-// keep leaves the evidence of a failed test.
+// keep leaves the evidence of a failed test, or of any with CLEARSPAN_KEEP set. The
+// directory lasts if go test was given -artifacts.
 func (c *Scene) keep() {
-	if !c.Failed() {
+	if !c.Failed() && os.Getenv("CLEARSPAN_KEEP") == "" {
 		return
 	}
 	dir := c.ArtifactDir()
