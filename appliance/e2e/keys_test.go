@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -257,6 +258,10 @@ policy: {default: bump, learn: {pinned: {action: tunnel, after: 1}}}
 	hidden := secrets{}
 	log := &transcript{}
 	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT} {
+		// The lesson of the run before would have the host tunneled, if it was written.
+		if err := os.Remove(filepath.Join(c.state, "learned.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
 		run := c.coreable(scenetest.Binary, "run", "-c", config, "--log-level", "debug")
 		run.Stdout, run.Stderr = log, log
 		if err := run.Start(); err != nil {

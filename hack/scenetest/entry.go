@@ -70,6 +70,18 @@ type TLSOrigin struct {
 // ports at the same time.
 type Ends struct{ Client, Origin uint16 }
 
+// Unknown is a connection of which no more is known than the origin's port, for
+// [LocalPort].
+func Unknown(origin int) net.Conn { return unknown{origin: origin} }
+
+type unknown struct {
+	net.Conn
+	origin int
+}
+
+func (u unknown) LocalAddr() net.Addr  { return &net.TCPAddr{IP: net.IPv4zero} }
+func (u unknown) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4zero, Port: u.origin} }
+
 // Between returns the ports of a connection.
 func Between(client, origin uint16) Ends { return Ends{client, origin} }
 
@@ -118,7 +130,8 @@ func (c *Scene) Entries() []Entry {
 	return list
 }
 
-// EntryOf returns the entry of a session. The origin's port decides between sessions
+// EntryOf returns the entry of a session. Without the client's port it is the only one
+// of that origin's port. The origin's port decides between sessions
 // of the same client's port; where a proxy is in between it says nothing.
 func (c *Scene) EntryOf(entries []Entry, port Ends) Entry {
 	c.Helper()
