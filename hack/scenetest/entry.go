@@ -138,10 +138,10 @@ func (c *Scene) EntryOf(entries []Entry, port Ends) Entry {
 	found := -1
 	for i := range entries {
 		switch e := entries[i].Ends(); {
-		case e.Client != port.Client:
+		case e.Client != port.Client && port.Client != 0:
 		case e.Origin == port.Origin:
 			return entries[i]
-		case found < 0:
+		case found < 0 && port.Client != 0:
 			found = i
 		}
 	}
