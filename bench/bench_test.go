@@ -60,7 +60,7 @@ func TestReport(t *testing.T) {
 	if got := ratio(r.figure("bulk", ours), r.figure("bulk", haproxy)); got != 0.5 {
 		t.Errorf("ratio %v, want 0.5", got)
 	}
-	if got := Median([]float64{1, 9, 2, 4}); got != 3 {
+	if got := median([]float64{1, 9, 2, 4}); got != 3 {
 		t.Errorf("median %v, want 3", got)
 	}
 	if err := r.write(o); err != nil {
@@ -75,8 +75,19 @@ func TestReport(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if files, _ := filepath.Glob(filepath.Join(o.Results, "*.json")); len(files) != 1 {
-		t.Errorf("files %v", files)
+	files, _ := filepath.Glob(filepath.Join(o.Results, "*.json"))
+	if len(files) != 1 {
+		t.Fatalf("files %v", files)
+	}
+	kept, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	// bench/plot, a module of its own, reads these.
+	for _, want := range []string{`"figures"`, `"workload": "bulk"`, `"title"`, `"curve": "objects"`, `"x": 8192`, `"program"`, `"unit"`, `"cost"`} {
+		if !bytes.Contains(kept, []byte(want)) {
+			t.Errorf("no %s in\n%s", want, kept)
+		}
 	}
 }
 
