@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 GENERATED := $(foreach d,appliance/intake/wire appliance/service/inline,$(d)/kernel_bpfel.go $(d)/kernel_bpfel.o)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-pkcs11 demo demo-wire test unit race token lint generate drift bench profile packages packages-demo packages-bench fuzz clean
+.PHONY: help build build-pkcs11 build-bench build-demo demo demo-wire test unit race token lint generate drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -20,11 +20,18 @@ build: ## build bin/clearspan, one static binary
 build-pkcs11: ## build bin/clearspan with keys in PKCS #11 tokens; needs a C compiler, and the C library where it runs
 	CGO_ENABLED=1 $(GO) build -tags pkcs11 -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
 
-demo: packages-demo build ## HTTPS and mail through clearspan, read by a recorder, in network namespaces
-	$(BIN) demo
+# By the profile of clearspan, whose packages --emission measures in its own process.
+build-bench: ## build bin/clearspan-bench, which measures clearspan and other programs
+	$(GO) build -trimpath -pgo appliance/cmd/clearspan/default.pgo -ldflags '-s -w' -o bin/clearspan-bench ./bench/cmd/clearspan-bench
 
-demo-wire: packages-demo build ## the same by a bump in the wire
-	$(BIN) demo --wire
+build-demo:
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/demo ./hack/cmd/demo
+
+demo: packages-demo build build-demo ## HTTPS and mail through clearspan, read by a recorder, in network namespaces
+	bin/demo --clearspan $(BIN)
+
+demo-wire: packages-demo build build-demo ## the same by a bump in the wire
+	bin/demo --clearspan $(BIN) --wire
 
 test: packages lint race token ## everything the gate asks for
 
@@ -56,16 +63,16 @@ unit: ## tests that need neither root nor packages
 	$(GO) test -short ./...
 	$(GO) test -C bench/plot -short ./...
 
-bench: packages-bench build ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
-	$(BIN) bench --results bench/results
+bench: packages-bench build build-bench ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
+	bin/clearspan-bench --clearspan $(BIN) --results bench/results
 	$(GO) run -C bench/plot . "$$(ls $(CURDIR)/bench/results/*Z.json | tail -n 1)"
-	$(BIN) bench --emission --results bench/results
+	bin/clearspan-bench --emission --results bench/results
 
 # The compiler optimizes for what this profile says is hot. The program that is
 # profiled is built with the profile of before.
-profile: packages-bench build ## take the CPU profile again that builds are optimized by
+profile: packages-bench build build-bench ## take the CPU profile again that builds are optimized by
 	@rm -rf bin/profiles
-	$(BIN) bench --rounds 2 --size 128 --profiles bin/profiles --workloads bulk,requests,handshakes,x25519,resumed,names,pages \
+	bin/clearspan-bench --clearspan $(BIN) --rounds 2 --size 128 --profiles bin/profiles --workloads bulk,requests,handshakes,x25519,resumed,names,pages \
 		--only "clearspan,clearspan + mirror port,clearspan + pcapng,clearspan + HTTP parsed,clearspan with tickets"
 	$(GO) tool pprof -proto bin/profiles/*.pprof > appliance/cmd/clearspan/default.pgo
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,15 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
+
+// TestMain runs [Floor] if a measurement started the test's program for that.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == "floor" {
+		fmt.Fprintln(os.Stderr, Floor(os.Args[2], os.Args[3]))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
 
 func TestCPUTime(t *testing.T) {
 	before, err := cpuTime(os.Getpid())
@@ -49,7 +59,7 @@ func TestCPUTime(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	o := Options{Out: new(bytes.Buffer), Results: t.TempDir(), Clients: 1, Size: 1 << 20}
-	r := newReport(o)
+	r := newReport(o, "v1")
 	bulk, point := workloads[0], objects()[1]
 	for _, v := range []float64{1, 9, 2} {
 		r.add(bulk, ours, measurement{cost: v, delays: []time.Duration{time.Millisecond, 2 * time.Millisecond, 9 * time.Millisecond}})
@@ -102,12 +112,13 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(t.TempDir(), "clearspan")
-	if err := errors.Join(lab.Compile(binary, false), lab.DependOnSources()); err != nil {
+	self, err := os.Executable()
+	if err := errors.Join(err, lab.Compile(binary, false), lab.DependOnSources()); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	results, profiles := t.TempDir(), filepath.Join(t.TempDir(), "profiles")
-	o := Options{Binary: binary, Out: &out, Results: results, Profiles: profiles, Quick: true, Size: 8 << 20, Clients: 2}
+	o := Options{Binary: binary, Floor: []string{self, "floor"}, Out: &out, Results: results, Profiles: profiles, Quick: true, Size: 8 << 20, Clients: 2}
 	if err := Run(t.Context(), o); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}

@@ -39,12 +39,13 @@ type figure struct {
 	P99      []float64 `json:"p99_ms,omitempty"`
 }
 
-func newReport(o Options) *report {
+// newReport takes the version of the clearspan under test.
+func newReport(o Options, version string) *report {
 	return &report{
 		Time:    time.Now().UTC(),
 		Machine: machine(),
 		Cores:   runtime.NumCPU(),
-		Version: o.Version,
+		Version: version,
 		Method: fmt.Sprintf("%d clients, large downloads of %d MiB, TLS 1.3 on both legs, nginx as origin; CPU time of the program under test from /proc/PID/task/*/schedstat; interleaved rounds, medians",
 			o.Clients, o.Size>>20),
 		Rounds: o.Rounds,
