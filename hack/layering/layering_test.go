@@ -65,9 +65,8 @@ var bans = []ban{
 	},
 	{
 		from:   "appliance",
-		to:     []string{module + "/hack"},
-		except: []string{"appliance/cmd/clearspan"},
-		reason: "hack is for tests, benchmarks and the demo",
+		to:     []string{module + "/hack", module + "/bench"},
+		reason: "hack is for tests, benchmarks and the demo; bench measures the product and is no part of it",
 	},
 	{
 		from:   "appliance/intake",
