@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 GENERATED := $(foreach d,appliance/intake/wire appliance/service/inline,$(d)/kernel_bpfel.go $(d)/kernel_bpfel.o)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-pkcs11 build-bench build-demo demo demo-wire test unit race token lint generate drift bench profile packages packages-demo packages-bench fuzz clean
+.PHONY: help build build-pkcs11 build-bench build-demo demo demo-wire test test-thorough unit race token lint generate drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -62,6 +62,10 @@ token: ## tests of keys in a PKCS #11 token (SoftHSM)
 unit: ## tests that need neither root nor packages
 	$(GO) test -short ./...
 	$(GO) test -C bench/plot -short ./...
+
+# What the gate has no time for: many rounds, crowds, the whole benchmark.
+test-thorough: packages-bench ## tests that can be thorough, thoroughly; takes long
+	CLEARSPAN_ROUNDS=5 $(GO) test -count 1 -v -p 1 -timeout 0 ./appliance/e2e ./appliance/intake/wire ./bench
 
 bench: packages-bench build build-bench ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
 	bin/clearspan-bench --clearspan $(BIN) --results bench/results

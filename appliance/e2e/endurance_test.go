@@ -7,9 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,13 +20,7 @@ import (
 
 // rounds is how thoroughly tests that can be thorough are: CLEARSPAN_ROUNDS,
 // usually once.
-func rounds() int {
-	n, err := strconv.Atoi(os.Getenv("CLEARSPAN_ROUNDS"))
-	if err != nil {
-		return 1
-	}
-	return n
-}
+var rounds = lab.Rounds
 
 // paced reads at most so many octets a second.
 type paced struct {
