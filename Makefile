@@ -16,7 +16,7 @@ EVIDENCE := -artifacts -outputdir "$(CURDIR)/bin"
 # Programs that tests run are not worth optimizing by a profile.
 TESTFLAGS := -pgo=off
 
-.PHONY: help build dev build-pkcs11 demo demo-wire test quick test-one test-thorough format lint staticcheck generate drift bench profile packages packages-demo packages-bench fuzz clean
+.PHONY: help build dev build-pkcs11 build-bench build-demo demo demo-wire test quick test-one test-thorough format lint staticcheck generate drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -30,29 +30,37 @@ dev: ## build bin/clearspan quickly: not optimized by the profile
 build-pkcs11: ## build bin/clearspan with keys in PKCS #11 tokens; needs a C compiler, and the C library where it runs
 	CGO_ENABLED=1 $(GO) build -tags pkcs11 -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
 
-demo: packages-demo build ## HTTPS and mail through clearspan, read by a recorder, in network namespaces
-	$(BIN) demo
+# By the profile of clearspan, whose packages --emission measures in its own process.
+build-bench: ## build bin/clearspan-bench, which measures clearspan and other programs
+	$(GO) build -trimpath -pgo appliance/cmd/clearspan/default.pgo -ldflags '-s -w' -o bin/clearspan-bench ./bench/cmd/clearspan-bench
 
-demo-wire: packages-demo build ## the same by a bump in the wire
-	$(BIN) demo --wire
+build-demo:
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/demo ./hack/cmd/demo
+
+demo: packages-demo build build-demo ## HTTPS and mail through clearspan, read by a recorder, in network namespaces
+	bin/demo --clearspan $(BIN)
+
+demo-wire: packages-demo build build-demo ## the same by a bump in the wire
+	bin/demo --clearspan $(BIN) --wire
 
 test: packages lint ## everything the gate asks for; what was slow is shown at the end, events are in bin/test.jsonl
 	@mkdir -p bin
 	CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./certs/...
 	CGO_ENABLED=1 $(GATE) -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $$($(GO) list ./... | grep -v /e2e/alone$$) \
 		-- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m ./appliance/e2e/alone \
+		-- -C bench/plot -race ./... \
 		-- $(TESTFLAGS) -tags pkcs11 -run Token ./certs/...
 
 quick: format ## what needs neither root nor packages, in less than a minute
 	$(GO) vet ./...
-	$(GATE) -events bin/quick.jsonl -slowest 5 -- -short $(TESTFLAGS) ./...
+	$(GATE) -events bin/quick.jsonl -slowest 5 -- -short $(TESTFLAGS) ./... -- -C bench/plot -short ./...
 
 test-one: ## one test or scene, RUN=TestName [PKG=./appliance/e2e]; its capture, log and audit trail stay in bin/_artifacts
 	@[ -n "$(RUN)" ] || { echo "usage: make test-one RUN=TestName [PKG=./appliance/e2e]"; exit 2; }
 	@mkdir -p bin
 	CGO_ENABLED=1 CLEARSPAN_KEEP=1 $(GO) test -race $(TESTFLAGS) $(EVIDENCE) -count 1 -v -run '^$(RUN)$$' $(or $(PKG),./appliance/e2e)
 
-test-thorough: packages ## all tests with long runs, then every fuzz target for a minute; hours
+test-thorough: packages-bench ## all tests with long runs, then every fuzz target for a minute; hours
 	@mkdir -p bin
 	CGO_ENABLED=1 CLEARSPAN_ROUNDS=5 $(GATE) -unlimited -events bin/thorough.jsonl -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 3h $$($(GO) list ./... | grep -v /e2e) \
 		-- $(TESTFLAGS) $(EVIDENCE) -timeout 6h ./appliance/e2e \
@@ -72,21 +80,23 @@ format:
 
 lint: drift format staticcheck ## gofmt, vet, staticcheck, generated files
 	$(GO) vet ./...
+	$(GO) vet -C bench/plot ./...
 
 staticcheck:
 	$(GO) build -C hack/tools -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
+	cd bench/plot && ../../bin/staticcheck ./...
 
-bench: packages-bench build ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
-	$(BIN) bench --results bench/results
-	go run ./bench/plot "$$(ls bench/results/*Z.json | tail -n 1)"
-	$(BIN) bench --emission --results bench/results
+bench: packages-bench build build-bench ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
+	bin/clearspan-bench --clearspan $(BIN) --results bench/results
+	$(GO) run -C bench/plot . "$$(ls $(CURDIR)/bench/results/*Z.json | tail -n 1)"
+	bin/clearspan-bench --emission --results bench/results
 
 # The compiler optimizes for what this profile says is hot. The program that is
 # profiled is built with the profile of before.
-profile: packages-bench build ## take the CPU profile again that builds are optimized by
+profile: packages-bench build build-bench ## take the CPU profile again that builds are optimized by
 	@rm -rf bin/profiles
-	$(BIN) bench --rounds 2 --size 128 --profiles bin/profiles --workloads bulk,requests,handshakes,x25519,resumed,names,pages \
+	bin/clearspan-bench --clearspan $(BIN) --rounds 2 --size 128 --profiles bin/profiles --workloads bulk,requests,handshakes,x25519,resumed,names,pages \
 		--only "clearspan,clearspan + mirror port,clearspan + pcapng,clearspan + HTTP parsed,clearspan with tickets"
 	$(GO) tool pprof -proto bin/profiles/*.pprof > appliance/cmd/clearspan/default.pgo
 

@@ -30,7 +30,7 @@ func TestICAPStreams(t *testing.T) {
 		bound    = 2 * sessions * (1 << 20 * 13 / 10) // octets the process may grow by
 	)
 	size := 4 << 20 // in sum 256 MiB, more than bound
-	if scenetest.Rounds() > 1 {
+	if lab.Rounds() > 1 {
 		size = 16 << 20
 	}
 	c := newScene(t, settings{

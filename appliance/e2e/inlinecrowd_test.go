@@ -23,7 +23,7 @@ import (
 // another's. They are 200, and 1,000 with CLEARSPAN_ROUNDS of more than 1.
 func TestInlineCrowd(t *testing.T) {
 	sessions := 200
-	if scenetest.Rounds() > 1 {
+	if lab.Rounds() > 1 {
 		sessions = 1000
 	}
 	c, d := deviceScene(t, "port: 80, timeout: 30s, on_failure: closed", (*device).bridge, settings{Lasts: time.Minute})

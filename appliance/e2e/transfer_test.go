@@ -25,7 +25,7 @@ import (
 // TestDownload has tcpflow rebuild a large file from the recording.
 func TestDownload(t *testing.T) {
 	size := 40 << 20
-	if scenetest.Rounds() > 1 {
+	if lab.Rounds() > 1 {
 		size = 100 << 20
 	}
 	c := newScene(t, settings{})

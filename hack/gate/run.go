@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +28,7 @@ type Run struct {
 // not be run; whether they passed says the report.
 func (r *Run) Do(ctx context.Context) (*Report, error) {
 	out := &serial{w: r.Out}
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json"}, r.Args...)...)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"test"}, r.Args, []string{"-json"})...) // a -C comes first
 	cmd.Dir, cmd.Stderr = r.Root, out
 	// The tests' own cleaning up is worth waiting for.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

@@ -39,7 +39,7 @@ func Main(m *testing.M, scenes int) {
 		defer os.RemoveAll(dir)
 		os.Chmod(dir, 0o755)
 		Binary = filepath.Join(dir, "clearspan")
-		if err := lab.Compile(Binary, Rounds() == 1); err != nil {
+		if err := lab.Compile(Binary, lab.Rounds() == 1); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -63,22 +63,12 @@ var dependOnSources = sync.OnceValue(lab.DependOnSources)
 // PlainBinary is the appliance without the race detector, for what that takes of
 // memory and time; built when it is first wanted.
 var PlainBinary = sync.OnceValues(func() (string, error) {
-	if Rounds() > 1 {
+	if lab.Rounds() > 1 {
 		return Binary, nil
 	}
 	to := Binary + "-plain"
 	return to, lab.Compile(to, false)
 })
-
-// Rounds is how thoroughly tests that can be thorough are: CLEARSPAN_ROUNDS,
-// usually once.
-func Rounds() int {
-	n, err := strconv.Atoi(os.Getenv("CLEARSPAN_ROUNDS"))
-	if err != nil {
-		return 1
-	}
-	return n
-}
 
 // limited returns the appliance's program, or one that runs it within the limits of
 // s, with a variable in its environment, or with a hosts file of its own.

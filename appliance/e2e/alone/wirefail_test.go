@@ -29,7 +29,7 @@ const floodPort = 6443
 // connections a second.
 func TestWireFailsOpen(t *testing.T) {
 	pace := 10 * time.Millisecond
-	if scenetest.Rounds() > 1 {
+	if lab.Rounds() > 1 {
 		pace = 2 * time.Millisecond
 	}
 	for _, tt := range []struct {
@@ -40,7 +40,7 @@ func TestWireFailsOpen(t *testing.T) {
 		{"kill", syscall.SIGKILL, 10 * time.Millisecond},
 		{"stop", syscall.SIGSTOP, 150 * time.Millisecond},
 	} {
-		for round := range scenetest.Rounds() {
+		for round := range lab.Rounds() {
 			t.Run(fmt.Sprintf("%s/%d", tt.name, round), func(t *testing.T) {
 				c := newFailing(t)
 				c.fail(tt.sig, pace, tt.limit)

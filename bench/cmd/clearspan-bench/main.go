@@ -1,6 +1,9 @@
+// Command clearspan-bench measures cost and delay of clearspan against other
+// programs.
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,13 +15,20 @@ import (
 	"github.com/clearspan/clearspan/bench"
 )
 
-func benchCommand() *cobra.Command {
+func main() {
+	if err := command().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
 	var o bench.Options
 	var size int64
 	var emission bool
 	cmd := &cobra.Command{
-		Use:   "bench",
-		Short: "Measure cost and delay against other programs (needs root)",
+		Use:   "clearspan-bench",
+		Short: "Measure cost and delay of clearspan against other programs (needs root)",
 		Long: `Measure what clearspan costs, with and without mirrors, and how long clients
 wait, in a network of namespaces with nginx as origin. HAProxy, SSLsplit, Squid
 and mitmproxy take part if they are installed. Rounds are interleaved; compare
@@ -26,16 +36,26 @@ ratios, not times. --quick does a fraction of the work and leaves long curves ou
 in less than two minutes on a quiet machine.
 
 With --emission: measure CPU time per segment shown on a mirror port (a veth
-pair), by every method, without and with tcpdump at the far end.`,
-		Args: cobra.NoArgs,
+pair), by every method, without and with tcpdump at the far end.
+
+Needs root, and the packages of hack/packages.sh test bench.`,
+		Example: `  clearspan-bench --quick
+  clearspan-bench --workloads handshakes,idle --only clearspan,HAProxy --rounds 9
+  clearspan-bench --against OLD-CLEARSPAN
+  clearspan-bench --emission`,
+		Args:              cobra.NoArgs,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			var err error
-			if o.Binary, err = os.Executable(); err != nil {
+			self, err := os.Executable()
+			if err != nil {
 				return err
 			}
-			for _, path := range []*string{&o.Against, &o.Profiles} {
+			// Programs under test run in directories of their own.
+			for _, path := range []*string{&o.Binary, &o.Against, &o.Profiles} {
 				if *path == "" {
 					continue
 				}
@@ -43,19 +63,18 @@ pair), by every method, without and with tcpdump at the far end.`,
 					return err
 				}
 			}
-			o.Out, o.Version = cmd.OutOrStdout(), version
+			o.Floor, o.Out = []string{self, "floor"}, cmd.OutOrStdout()
 			if cmd.Flags().Changed("size") {
 				o.Size = size << 20
 			}
 			if emission {
-				e := bench.EmissionOptions{Out: o.Out, Results: o.Results, Rounds: o.Rounds}
-				e.Size = o.Size
-				return bench.Emission(ctx, e)
+				return bench.Emission(ctx, bench.EmissionOptions{Out: o.Out, Results: o.Results, Rounds: o.Rounds, Size: o.Size})
 			}
 			return bench.Run(ctx, o)
 		},
 	}
 	f := cmd.Flags()
+	f.StringVar(&o.Binary, "clearspan", "bin/clearspan", "`FILE` of the clearspan under test; make build writes it")
 	f.IntVar(&o.Rounds, "rounds", 0, "interleaved rounds; default 5, with --quick 1")
 	f.IntVar(&o.Clients, "clients", 4, "parallel downloads")
 	f.Int64Var(&size, "size", 0, "MiB a download, default 256, with --quick 32; with --emission MiB a measurement, default 1024")
