@@ -114,7 +114,7 @@ var programs = map[string][]string{
 	"live":     {"nc", "tcpdump", "tshark"},
 	"tshark":   {"tshark"},
 	"tcpflow":  {"tcpflow"},
-	"suricata": {"suricata", "jq"},
+	"suricata": {"suricata"}, // of Debian 12 in its backports only
 }
 
 // TestRecorders runs the marked blocks of recorders.md, those of one recorder in one
@@ -198,15 +198,31 @@ func perform(t *testing.T, dir, line string) (string, error) {
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
 	if feed != nil {
-		for feed.Idle() && ctx.Err() == nil {
-			time.Sleep(10 * time.Millisecond)
+		err := await(feed, done)
+		if err != nil {
+			return out.String(), fmt.Errorf("%w: %s", err, errs.String())
 		}
 		play(feed, func(netip.Addr, string) {})
-		feed.Close()
+		feed.Close() // the reader comes to the end
 	}
-	if err := cmd.Wait(); err != nil {
+	if err := <-done; err != nil {
 		return out.String(), fmt.Errorf("%w: %s", err, errs.String())
 	}
 	return out.String(), nil
+}
+
+// await waits until somebody reads the feed. It returns an error if the command
+// ends before.
+func await(feed *pcapip.Sink, done <-chan error) error {
+	for feed.Idle() {
+		select {
+		case err := <-done:
+			return fmt.Errorf("ended without reading the feed: %v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return nil
 }
