@@ -49,14 +49,14 @@ func TestH2Spec(t *testing.T) {
 	go server.ServeTLS(listener, "", "")
 	t.Cleanup(func() { server.Close() })
 
-	t.Run("origins", func(t *testing.T) {
-		for _, origin := range []struct {
-			name string
-			port int
-			path string
-		}{{"nginx", lab.TLSPort, "/page"}, {"Go", 6443, "/"}} {
+	var origins sync.WaitGroup // at the same time: they wait most of it
+	for _, origin := range []struct {
+		name string
+		port int
+		path string
+	}{{"nginx", lab.TLSPort, "/page"}, {"Go", 6443, "/"}} {
+		origins.Go(func() {
 			t.Run(origin.name, func(t *testing.T) {
-				t.Parallel() // they wait most of the time
 				c := c.In(t)
 				run := func(cases ...string) (direct, through map[string]string) {
 					var both sync.WaitGroup
@@ -93,8 +93,9 @@ func TestH2Spec(t *testing.T) {
 					t.Errorf("%d of %d cases passed: that is no server of HTTP/2", passed, len(through))
 				}
 			})
-		}
-	})
+		})
+	}
+	origins.Wait()
 	c.Stop()
 	bumped := 0
 	for _, e := range c.Entries() {
