@@ -58,6 +58,9 @@ func TestGettingStartedLab(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := lab.DependOnSources(); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	if err := lab.Compile(filepath.Join(dir, "clearspan"), false); err != nil {
 		t.Fatal(err)
