@@ -1,6 +1,6 @@
-// Package appliance is a configured box: configuration in; intakes, engine,
-// feed, audit trail and administration running. It owns the life of every
-// goroutine, listener, kernel rule and file of theirs.
+// Package appliance is the configured box. It takes a configuration and runs
+// intakes, engine, feed, audit trail and administration. It owns the life of all
+// their goroutines, listeners, kernel rules and files.
 package appliance
 
 import (

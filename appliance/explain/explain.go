@@ -1,5 +1,5 @@
-// Package explain tells in words what a policy does to a session, given by its
-// facts, or to every connection of a capture. It opens no connection and changes
+// Package explain describes the effect of a policy on a session, given by its
+// facts, or on every connection of a capture. It opens no connection and changes
 // nothing.
 package explain
 
