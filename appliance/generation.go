@@ -36,7 +36,7 @@ func (a *Appliance) observe() error {
 	return errors.Join(
 		a.observeHeadroom(),
 		a.metrics.Counter("audit_lost_entries_total", "Audit entries that could not be written.", a.audit.Lost),
-		a.metrics.Gauge("leaf_cache_entries", "Forged leaves at hand.", func() float64 {
+		a.metrics.Gauge("leaf_cache_entries", "Forged leaves in the cache.", func() float64 {
 			return float64(a.engine.Load().forger.Stats().Entries)
 		}),
 	)
@@ -194,7 +194,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 	a.learned.SetOptions(lessons(&merged))
 	for _, w := range a.wires {
 		if err := w.SetExempt(a.exempt(g)); err != nil { // what it exempts is asked about as before
-			a.log.Error("addresses that a wire leaves alone not replaced", "err", err)
+			a.log.Error("exempt addresses of a wire not replaced", "err", err)
 		}
 	}
 	a.limiter.SetMax(cfg.Limits.Sessions)

@@ -26,7 +26,7 @@ func (a *Appliance) openHeadroom(limits config.Limits) (err error) {
 	decrypt.LimitBuffers(a.headroom.Buffers())
 	a.collector = collector.Start(a.headroom.Floor())
 	limit, whose := a.headroom.Limit()
-	a.log.Info("memory limit", "octets", limit, "of", whose, "overload", string(limits.Overload))
+	a.log.Info("memory limit", "octets", limit, "scope", whose, "overload", string(limits.Overload))
 	return nil
 }
 
@@ -46,9 +46,9 @@ func (a *Appliance) room() (refused intake.Event, ok bool) {
 // observeHeadroom adds the metrics of what is in use.
 func (a *Appliance) observeHeadroom() error {
 	return errors.Join(
-		a.metrics.Gauge("memory_used_octets", "Memory in use, of the limit that is closest to be reached, as last measured.",
+		a.metrics.Gauge("memory_used_octets", "Memory in use, measured against the closest limit.",
 			func() float64 { return float64(a.headroom.Used()) }),
-		a.metrics.Gauge("memory_limit_octets", "Memory that may be used, by the smallest limit.", func() float64 {
+		a.metrics.Gauge("memory_limit_octets", "Smallest limit of memory.", func() float64 {
 			limit, _ := a.headroom.Limit()
 			return float64(limit)
 		}),
