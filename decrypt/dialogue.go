@@ -311,7 +311,7 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	if state == starttls.Upgraded && !d.yielded {
 		d.upgraded = true
 		if dir == ClientToOrigin {
-			d.j.origin.poke() // who is not asked to answer
+			d.j.origin.poke() // it is not asked to answer
 		}
 	}
 	if d.held && state != starttls.Requested {
