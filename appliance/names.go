@@ -33,10 +33,10 @@ func (a *Appliance) openNames(c config.Intake) (intake.Intake, error) {
 		}
 	}
 	return s, errors.Join(
-		a.metrics.Counter("dns_passed_total", "DNS queries with an unchanged answer.", count(func(s nameserver.Stats) uint64 { return s.Passed })),
-		a.metrics.Counter("dns_stripped_total", "DNS queries with an answer from which keys of Encrypted Client Hello were removed.", count(func(s nameserver.Stats) uint64 { return s.Stripped })),
-		a.metrics.Counter("dns_failed_total", "DNS queries without an answer, or with an unreadable one.", count(func(s nameserver.Stats) uint64 { return s.Failed })),
-		a.metrics.Counter("dns_refused_total", "DNS queries that were malformed, or from networks that are not allowed.", count(func(s nameserver.Stats) uint64 { return s.Refused })),
-		a.metrics.Counter("dns_dropped_total", "DNS queries and connections above the limit.", count(func(s nameserver.Stats) uint64 { return s.Dropped })),
+		a.metrics.Counter("dns_passed_total", "DNS queries answered as the server did.", count(func(s nameserver.Stats) uint64 { return s.Passed })),
+		a.metrics.Counter("dns_stripped_total", "DNS queries whose answer lost what hides server names.", count(func(s nameserver.Stats) uint64 { return s.Stripped })),
+		a.metrics.Counter("dns_failed_total", "DNS queries that no server answered, or not understandably.", count(func(s nameserver.Stats) uint64 { return s.Failed })),
+		a.metrics.Counter("dns_refused_total", "DNS queries that were malformed, or of clients that are not answered.", count(func(s nameserver.Stats) uint64 { return s.Refused })),
+		a.metrics.Counter("dns_dropped_total", "DNS queries and connections beyond what is taken at a time.", count(func(s nameserver.Stats) uint64 { return s.Dropped })),
 	)
 }

@@ -46,9 +46,9 @@ func (a *Appliance) room() (refused intake.Event, ok bool) {
 // observeHeadroom adds the metrics of what is in use.
 func (a *Appliance) observeHeadroom() error {
 	return errors.Join(
-		a.metrics.Gauge("memory_used_octets", "Memory in use, measured against the closest limit.",
+		a.metrics.Gauge("memory_used_octets", "Memory in use, of the limit that is closest to be reached, as last measured.",
 			func() float64 { return float64(a.headroom.Used()) }),
-		a.metrics.Gauge("memory_limit_octets", "Smallest limit of memory.", func() float64 {
+		a.metrics.Gauge("memory_limit_octets", "Memory that may be used, by the smallest limit.", func() float64 {
 			limit, _ := a.headroom.Limit()
 			return float64(limit)
 		}),
