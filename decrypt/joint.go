@@ -24,7 +24,7 @@ type joint struct {
 	asked  *policy.Facts // what the policy was last asked
 	waits  bool          // it is counted among those that are pending
 	mute   bool          // nobody has said anything, which is not to last
-	hushed bool          // the client ended soon, having said nothing; for who comes after the relay
+	hushed bool          // the client closed within 2 s without sending data; set before the relay ends, read after it
 	opened bool          // the tap was asked for a stream
 	stream Stream        // nil until cleartext is at hand, or for good
 

@@ -1,7 +1,8 @@
-// Package e2e runs the appliance among real programs: nginx, Postfix and Dovecot
-// as origins, curl, swaks and openssl as clients, tcpdump on the mirror port as
-// the recorder, each in a network namespace of its own. Its scenes run side by side.
-// Those that measure, and want the machine for themselves, are in package alone.
+// Package e2e runs the appliance among real programs. Origins are nginx, Postfix
+// and Dovecot, clients are curl, swaks and openssl, the recorder on the mirror port
+// is tcpdump. Each program runs in a network namespace of its own. The scenes run
+// side by side. Scenes that measure need the machine for themselves; they are in
+// package alone.
 package e2e
 
 import (

@@ -54,7 +54,7 @@ func TestSecrets(t *testing.T) {
 	if info, err := os.Stat(keys); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("key log file: %v, %v", info, err)
 	}
-	if n := strings.Count(c.Appliance.Log(), "TLS SECRETS ARE WRITTEN"); n != 2 {
+	if n := strings.Count(c.Appliance.Log(), "TLS secrets are written"); n != 2 {
 		t.Errorf("%d warnings in the log, want one for the mirror and one for the file", n)
 	}
 	written, err := filepath.Glob(filepath.Join(c.Dir, "state", "secret", "*.pcapng"))
