@@ -125,9 +125,9 @@ func choice(t *table, mirrors []Mirror) *policy.Mirrors {
 	switch {
 	case n == nil:
 		return nil
-	case n.kind == list && len(n.items) == 0, n.kind == scalar && n.text == noMirror:
+	case n.kind() == list && len(n.items()) == 0, n.kind() == scalar && n.text() == noMirror:
 		return &policy.Mirrors{}
-	case n.kind == scalar && n.text == allMirrors:
+	case n.kind() == scalar && n.text() == allMirrors:
 		return &policy.Mirrors{All: true}
 	}
 	return &policy.Mirrors{Names: values(t, "mirror", nil, func(s string) (string, error) {

@@ -138,23 +138,23 @@ func (r *reader) periods(t *table) (periods []policy.Period) {
 		return nil
 	}
 	items := []*node{n}
-	if n.kind == list {
-		if items = n.items; len(items) == 0 {
-			r.fail(n.place, "time: list is empty")
+	if n.kind() == list {
+		if items = n.items(); len(items) == 0 {
+			r.fail(n.place(), "time: list is empty")
 		}
 	}
 	for _, item := range items {
-		if item.kind == dict {
+		if item.kind() == dict {
 			periods = append(periods, r.period(item))
 			continue
 		}
-		if item.kind != scalar {
-			r.fail(item.place, "time: want a text or a table")
+		if item.kind() != scalar {
+			r.fail(item.place(), "time: want a text or a table")
 			continue
 		}
-		p, err := parsePeriod(item.text)
+		p, err := parsePeriod(item.text())
 		if err != nil {
-			r.fail(item.place, "time: %v", err)
+			r.fail(item.place(), "time: %v", err)
 			continue
 		}
 		periods = append(periods, p)

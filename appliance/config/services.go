@@ -117,7 +117,7 @@ func (r *reader) services(n *node) []Service {
 	for _, item := range items {
 		s := r.service(item, names)
 		if s.Name == noService {
-			r.fail(item.place, "name: %q has a meaning of its own in rules", s.Name)
+			r.fail(item.place(), "name: %q has a meaning of its own in rules", s.Name)
 		}
 		services = append(services, s)
 	}
@@ -170,13 +170,13 @@ func (r *reader) icap(t *table, s *Service) {
 		r.fail(t.place("replay"), "replay: want 1KiB to 1MiB")
 	}
 	s.Preview = value(t, "preview", s.Preview, parsePreview)
-	if n := t.get("streams"); n != nil && n.kind == list && len(n.items) == 0 {
+	if n := t.get("streams"); n != nil && n.kind() == list && len(n.items()) == 0 {
 		s.Streams = nil
 	} else {
 		s.Streams = values(t, "streams", s.Streams, parseMedia)
 	}
 	s.Connections = value(t, "connections", s.Connections, intNumber(1, 10_000))
-	if n := t.get("tell"); n != nil && n.kind == list && len(n.items) == 0 {
+	if n := t.get("tell"); n != nil && n.kind() == list && len(n.items()) == 0 {
 		s.Tell = nil
 	} else {
 		s.Tell = values(t, "tell", s.Tell, oneOf(TellClientIP, TellClientPort, TellServerIP, TellUser))
@@ -242,7 +242,7 @@ const noService = "none"
 // the client, or "none". Nil if it is absent.
 func chain(t *table, services []Service) []string {
 	n := t.get("services")
-	if n != nil && (n.kind == list && len(n.items) == 0 || n.kind == scalar && n.text == noService) {
+	if n != nil && (n.kind() == list && len(n.items()) == 0 || n.kind() == scalar && n.text() == noService) {
 		return []string{}
 	}
 	known := make([]string, 0, len(services))

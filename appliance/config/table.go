@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // reader turns the tree of one file into a Config and collects every fault.
@@ -38,16 +39,16 @@ func (r *reader) table(n *node, name string) *table {
 	if n == nil {
 		return t
 	}
-	t.at = n.place
-	if n.kind != dict {
-		if n.kind != null {
-			r.fail(n.place, "%s: want a table of keys and values", name)
+	t.at = n.place()
+	if n.kind() != dict {
+		if n.kind() != null {
+			r.fail(n.place(), "%s: want a table of keys and values", name)
 			t.bad = true
 		}
 		return t
 	}
-	seen := make(map[string]int, len(n.pairs))
-	for _, p := range n.pairs {
+	seen := make(map[string]int, len(n.Content)/2)
+	for _, p := range n.pairs() {
 		if line, ok := seen[p.key]; ok {
 			r.fail(p.place, "key %q is already set on line %d", p.key, line)
 			continue
@@ -63,11 +64,11 @@ func (r *reader) list(n *node, name string) []*node {
 	if n == nil {
 		return nil
 	}
-	if n.kind != list {
-		r.fail(n.place, "%s: want a list", name)
+	if n.kind() != list {
+		r.fail(n.place(), "%s: want a list", name)
 		return nil
 	}
-	return n.items
+	return n.items()
 }
 
 // pair finds key; nil if it is absent.
@@ -83,7 +84,7 @@ func (t *table) pair(key string) *pair {
 
 // get returns the value of key; nil if it is absent or has none.
 func (t *table) get(key string) *node {
-	if p := t.pair(key); p != nil && p.value.kind != null {
+	if p := t.pair(key); p != nil && p.value.kind() != null {
 		return p.value
 	}
 	return nil
@@ -95,7 +96,7 @@ func (t *table) has(key string) bool { return t.get(key) != nil }
 // place returns where the value of key stands, or the table if there is none.
 func (t *table) place(key string) place {
 	if n := t.get(key); n != nil {
-		return n.place
+		return n.place()
 	}
 	return t.at
 }
@@ -125,9 +126,13 @@ func (t *table) close() {
 		if slices.Contains(t.known, p.key) {
 			continue
 		}
-		if near := nearest(p.key, t.known); near != "" {
+		before, _, colon := strings.Cut(p.key, ":")
+		switch near := nearest(p.key, t.known); {
+		case colon && slices.Contains(t.known, before):
+			t.r.fail(p.place, "unknown key %q: put a space after the colon", p.key)
+		case near != "":
 			t.r.fail(p.place, "unknown key %q, did you mean %q?", p.key, near)
-		} else {
+		default:
 			t.r.fail(p.place, "unknown key %q", p.key)
 		}
 	}
@@ -140,13 +145,13 @@ func value[T any](t *table, key string, def T, parse func(string) (T, error)) T 
 	if n == nil {
 		return def
 	}
-	if n.kind != scalar {
-		t.r.fail(n.place, "%s: want a single value", key)
+	if n.kind() != scalar {
+		t.r.fail(n.place(), "%s: want a single value", key)
 		return def
 	}
-	v, err := parse(n.text)
+	v, err := parse(n.text())
 	if err != nil {
-		t.r.fail(n.place, "%s: %v", key, err)
+		t.r.fail(n.place(), "%s: %v", key, err)
 		return def
 	}
 	return v
@@ -182,27 +187,27 @@ func values[T any](t *table, key string, def []T, parse func(string) (T, error))
 	if n == nil {
 		return def
 	}
-	items := n.items
-	switch n.kind {
+	items := n.items()
+	switch n.kind() {
 	case scalar:
 		items = []*node{n}
 	case dict:
-		t.r.fail(n.place, "%s: want a list", key)
+		t.r.fail(n.place(), "%s: want a list", key)
 		return def
 	}
 	if len(items) == 0 {
-		t.r.fail(n.place, "%s: list is empty", key)
+		t.r.fail(n.place(), "%s: list is empty", key)
 		return def
 	}
 	out := make([]T, 0, len(items))
 	for _, item := range items {
-		if item.kind != scalar {
-			t.r.fail(item.place, "%s: want a list of single values", key)
+		if item.kind() != scalar {
+			t.r.fail(item.place(), "%s: want a list of single values", key)
 			continue
 		}
-		v, err := parse(item.text)
+		v, err := parse(item.text())
 		if err != nil {
-			t.r.fail(item.place, "%s: %v", key, err)
+			t.r.fail(item.place(), "%s: %v", key, err)
 			continue
 		}
 		out = append(out, v)
