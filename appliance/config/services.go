@@ -240,24 +240,12 @@ const noService = "none"
 
 // chain reads the key services of a rule, or of the policy: names in order from
 // the client, or "none". Nil if it is absent.
-func chain(t *table, services []Service) []string {
+func chain(t *table, services []string) []string {
 	n := t.get("services")
 	if n != nil && (n.kind() == list && len(n.items()) == 0 || n.kind() == scalar && n.text() == noService) {
 		return []string{}
 	}
-	known := make([]string, 0, len(services))
-	for _, s := range services {
-		known = append(known, s.Name)
-	}
-	names := values(t, "services", nil, func(s string) (string, error) {
-		switch near := nearest(s, known); {
-		case slices.Contains(known, s) && s != "":
-			return s, nil
-		case near != "":
-			return "", fmt.Errorf("there is no service %q, did you mean %q?", s, near)
-		}
-		return "", fmt.Errorf("there is no service %q", s)
-	})
+	names := values(t, "services", nil, among("service", services))
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
 			t.r.fail(t.place("services"), "services: %s stands there twice", name)

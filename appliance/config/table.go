@@ -12,6 +12,9 @@ type reader struct {
 	dir       string // what relative paths are relative to
 	errs      Errors
 	listeners []listener
+	// What one table leaves to the next: there are many.
+	lines map[string]int // empty
+	spare []string       // nil if an open table has it
 }
 
 // fail notes a fault. Messages quote what the file holds with %q, so that they
@@ -28,14 +31,17 @@ type table struct {
 	r     *reader
 	at    place
 	pairs []pair
-	known []string
-	bad   bool // not a table: nothing more is worth reporting
+	known []string // nil once the table is closed
+	bad   bool     // not a table: nothing more is worth reporting
 }
 
 // table opens n. An absent n is an empty table; another kind of value is
 // reported and read as an empty table. name is the key that holds n.
 func (r *reader) table(n *node, name string) *table {
-	t := &table{r: r, at: top}
+	t := &table{r: r, at: top, known: r.spare}
+	if r.spare = nil; t.known == nil {
+		t.known = make([]string, 0, 32)
+	}
 	if n == nil {
 		return t
 	}
@@ -47,16 +53,27 @@ func (r *reader) table(n *node, name string) *table {
 		}
 		return t
 	}
-	seen := make(map[string]int, len(n.Content)/2)
-	for _, p := range n.pairs() {
-		if line, ok := seen[p.key]; ok {
+	t.pairs = r.once(n.pairs())
+	return t
+}
+
+// once reports keys that are set again, and returns the others.
+func (r *reader) once(pairs []pair) []pair {
+	lines := r.lines
+	if len(pairs) > 100 { // r.lines stays small: to clear a large map takes long
+		lines = make(map[string]int, len(pairs))
+	}
+	kept := pairs[:0]
+	for _, p := range pairs {
+		if line, ok := lines[p.key]; ok {
 			r.fail(p.place, "key %q is already set on line %d", p.key, line)
 			continue
 		}
-		seen[p.key] = p.line
-		t.pairs = append(t.pairs, p)
+		lines[p.key] = p.line
+		kept = append(kept, p)
 	}
-	return t
+	clear(lines)
+	return kept
 }
 
 // list returns the items of the list n; name is the key that holds it.
@@ -103,10 +120,8 @@ func (t *table) place(key string) place {
 
 // accept makes keys known without reading them.
 func (t *table) accept(keys ...string) {
-	for _, key := range keys {
-		if !slices.Contains(t.known, key) {
-			t.known = append(t.known, key)
-		}
+	if t.known != nil {
+		t.known = append(t.known, keys...)
 	}
 }
 
@@ -120,7 +135,8 @@ func (t *table) foreign(why string, keys ...string) {
 	}
 }
 
-// close reports the keys that nobody asked for.
+// close reports the keys that nobody asked for. Of a closed table, only those that
+// were asked for before may be read.
 func (t *table) close() {
 	for _, p := range t.pairs {
 		if slices.Contains(t.known, p.key) {
@@ -136,6 +152,7 @@ func (t *table) close() {
 			t.r.fail(p.place, "unknown key %q", p.key)
 		}
 	}
+	t.r.spare, t.known = t.known[:0], nil
 }
 
 // value parses the scalar at key. Absent gives def; a fault is reported and
