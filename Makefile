@@ -13,8 +13,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GATE := $(GO) run ./hack/cmd/gate
 # What a failed scene recorded, its log and its audit trail stay here.
 EVIDENCE := -artifacts -outputdir "$(CURDIR)/bin"
-# Programs that tests run are not worth optimizing by a profile.
-TESTFLAGS := -pgo=off
+# Programs that tests run are not worth optimizing by a profile. Lint has vetted them.
+TESTFLAGS := -pgo=off -vet=off
 
 .PHONY: help build dev build-pkcs11 build-bench build-demo demo demo-wire test quick test-one test-thorough format lint staticcheck generate drift bench profile packages packages-demo packages-bench fuzz clean
 
