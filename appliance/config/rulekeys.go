@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // rules name zones, also on machines without a database of them
-	_ "time/tzdata" // zones of rules, on machines that have none
+	_ "time/tzdata" // zones of rules, on machines without a database of them
 
 	"github.com/clearspan/clearspan/decrypt/policy"
 )

@@ -11,6 +11,7 @@ type reader struct {
 	dir       string // what relative paths are relative to
 	errs      Errors
 	listeners []listener
+	closed    func(name string, known []string) // is told of each table that was read; nil: nobody is
 }
 
 // fail notes a fault. Messages quote what the file holds with %q, so that they
@@ -25,6 +26,7 @@ func (r *reader) fail(at place, format string, args ...any) {
 // close reports the others.
 type table struct {
 	r     *reader
+	name  string // the key that holds it
 	at    place
 	pairs []pair
 	known []string
@@ -34,7 +36,7 @@ type table struct {
 // table opens n. An absent n is an empty table; another kind of value is
 // reported and read as an empty table. name is the key that holds n.
 func (r *reader) table(n *node, name string) *table {
-	t := &table{r: r, at: top}
+	t := &table{r: r, name: name, at: top}
 	if n == nil {
 		return t
 	}
@@ -121,6 +123,9 @@ func (t *table) foreign(why string, keys ...string) {
 
 // close reports the keys that nobody asked for.
 func (t *table) close() {
+	if t.r.closed != nil {
+		t.r.closed(t.name, t.known)
+	}
 	for _, p := range t.pairs {
 		if slices.Contains(t.known, p.key) {
 			continue
