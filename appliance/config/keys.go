@@ -16,6 +16,8 @@ type Key struct {
 	List bool
 	// Words are values of their own, beside those of Type.
 	Words []Choice
+	// Synonyms are words of other products that the reader takes, too.
+	Synonyms []string
 	// Min and Max are the bounds of a number, duration or size, as a file has them.
 	// Empty: there is no bound.
 	Min, Max string
@@ -59,8 +61,8 @@ const (
 	TypeSize       Type = "size"
 	TypeText       Type = "text"
 	TypeName       Type = "name"
-	TypeReference  Type = "name of another part" // of a mirror, service, list or intake
-	TypeFile       Type = "file"                 // must exist
+	TypeReference  Type = "name" // of a mirror, service, list or intake
+	TypeFile       Type = "file" // must exist
 	TypePath       Type = "path"
 	TypeListen     Type = "address:port"
 	TypeHostPort   Type = "host:port"

@@ -81,7 +81,7 @@ var intakeKeys = []Key{
 	},
 	{
 		Path: "intake[].from", Type: TypeNetwork, List: true, Of: onlyDNSMode, Absent: "private, link-local and loopback networks", Example: "[10.0.0.0/8]",
-		Doc: "The networks that may ask. clearspan refuses queries of other clients.",
+		Doc: "The networks that may ask. clearspan does not answer other clients.",
 	},
 	{
 		Path: "intake[].ports", Type: TypePorts, List: true, Of: selecting, Absent: "every port", Example: `[443, "8000-8100"]`,
@@ -103,14 +103,14 @@ var intakeKeys = []Key{
 			{string(DownWire), "Selected connections pass, without decryption."},
 			{string(DownBlock), "Frames of selected connections are dropped."},
 		},
-		Doc: "What happens to selected connections while clearspan does not run.",
+		Doc: "The treatment of selected connections while clearspan does not run.",
 	},
 	{
 		Path: "intake[].quic", Type: TypeWord, Of: onlyWire, Default: string(BlockQUIC), Example: string(PassQUIC), Words: []Choice{
 			{string(BlockQUIC), "clearspan answers QUIC with ICMP. Browsers then use TCP at once."},
 			{string(PassQUIC), "QUIC passes. It is never decrypted."},
 		},
-		Doc: "What happens to QUIC.",
+		Doc: "The treatment of QUIC.",
 	},
 	{
 		Path: "intake[].stall", Type: TypeDuration, Of: onlyWire, Min: "10ms", Max: "1m", Default: "100ms", Example: "500ms",
@@ -125,7 +125,7 @@ var intakeKeys = []Key{
 			{string(StripECH), "Answers lose the keys of Encrypted Client Hello."},
 			{string(StripRecord), "Answers lose all SVCB and HTTPS records."},
 		},
-		Doc: "What clearspan removes from DNS answers.",
+		Doc: "The records and keys that clearspan removes from DNS answers.",
 	},
 	{
 		Path: "intake[].timeout", Type: TypeDuration, Of: onlyDNSMode, Min: "100ms", Max: "30s", Default: "2s", Example: "5s",

@@ -76,7 +76,7 @@ var mirrorKeys = []Key{
 			{string(SkipSlow), "It misses frames."},
 			{string(DisconnectSlow), "clearspan disconnects it."},
 		},
-		Doc: "What happens to a reader that is too slow.",
+		Doc: "The treatment of readers that are too slow.",
 	},
 	{
 		Path: "mirror[].remote", Type: TypeServer, Required: true, Of: onlyVXLAN, Example: "192.0.2.1:4789",
@@ -99,7 +99,7 @@ var mirrorKeys = []Key{
 			{string(Drop), "Frames are lost and counted. Sessions go on."},
 			{string(Block), "Sessions wait. Kind `pcap-over-ip` does not allow this."},
 		},
-		Doc: "What happens if the mirror cannot take more frames.",
+		Doc: "The reaction if the mirror cannot take more frames.",
 	},
 	{
 		Path: "mirror[].ports", Type: TypeWord, Default: string(DefaultPorts), Example: string(KeepPorts), Words: []Choice{
@@ -128,7 +128,7 @@ var mirrorKeys = []Key{
 	},
 	{
 		Path: "mirror[].mark", Type: TypeTable,
-		Doc: "What distinguishes mirrored frames from those of a SPAN port.",
+		Doc: "Marks that distinguish mirrored frames from those of a SPAN port.",
 	},
 	{
 		Path: "mirror[].mark.vlan", Type: TypeNumber, Min: "0", Max: "4094", Default: "0", Example: "7",

@@ -11,7 +11,7 @@ var operationKeys = []Key{
 	},
 	{
 		Path: "audit.facts", Type: TypeBool, Default: "true", Example: "false",
-		Doc: "Entries of decrypted and plain sessions hold requests and mail: method, host, path, status, sender, recipients, subject. Mirrors do not matter for this.",
+		Doc: "Entries of decrypted and plain sessions hold requests and mail: method, host, path, status, sender, recipients, subject. This does not depend on mirrors.",
 	},
 	{
 		Path: "audit.queries", Type: TypeBool, Default: "false", Example: "true",
@@ -23,11 +23,11 @@ var operationKeys = []Key{
 	},
 	{
 		Path: "admin.listen", Type: TypeListen, Words: []Choice{{"off", "No server."}}, Default: "127.0.0.1:8090", Example: "127.0.0.1:18090",
-		Doc: "The address of the server. Whoever reaches it reads metrics and learned entries. Changes need the loopback address.",
+		Doc: "The address of the server. Everybody with access to it can read metrics and learned entries. Changes need the loopback address.",
 	},
 	{
 		Path: "limits", Type: TypeTable,
-		Doc: "What clearspan takes from its machine.",
+		Doc: "The resources that clearspan takes from its machine.",
 	},
 	{
 		Path: "limits.sessions", Type: TypeNumber, Min: "1", Max: "10000000", Default: "100000", Example: "10",
@@ -46,6 +46,6 @@ var operationKeys = []Key{
 			{string(RefuseOverload), "clearspan resets new connections."},
 			{string(TunnelOverload), "clearspan tunnels new sessions that it would decrypt, as long as there is room for that."},
 		},
-		Doc: "What happens if memory or file descriptors run short.",
+		Doc: "The reaction if memory or file descriptors run short.",
 	},
 }

@@ -13,6 +13,9 @@ var actions = []Choice{
 	{policy.Terminate.String(), "clearspan ends the session. The origin gets no data."},
 }
 
+// synonyms are words of other products for actions.
+var synonyms = []string{"decrypt", "splice", "bypass", "tunnel with sni check"}
+
 // eventWords are the values of an event.
 func eventWords(more ...Choice) []Choice {
 	words := append([]Choice{{"log", "The event stands in the audit entry and the metrics only."}}, more...)
@@ -32,7 +35,7 @@ var policyKeys = []Key{
 		Doc: "Whether clearspan follows the rules.",
 	},
 	{
-		Path: "policy.default", Type: TypeWord, Words: actions, Default: policy.Bump.String(), Example: policy.Tunnel.String(),
+		Path: "policy.default", Type: TypeWord, Words: actions, Synonyms: synonyms, Default: policy.Bump.String(), Example: policy.Tunnel.String(),
 		Doc: "The action if no rule matches.",
 	},
 	{
@@ -62,31 +65,31 @@ var policyKeys = []Key{
 	},
 	{
 		Path: "policy.events", Type: TypeTable,
-		Doc: "What happens if clearspan notices something unusual in a session. An action replaces that of the rule, unless the rule terminates.",
+		Doc: "The reactions to unusual sessions. An action replaces that of the rule, unless the rule terminates.",
 	},
 	{
-		Path: "policy.events.no-sni", Type: TypeWord, Words: eventWords(), Default: "log", Example: policy.Tunnel.String(),
+		Path: "policy.events.no-sni", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Tunnel.String(),
 		Doc: "The hello has no usable server name.",
 	},
 	{
-		Path: "policy.events.sni-mismatch", Type: TypeWord, Words: eventWords(), Default: "log", Example: policy.Terminate.String(),
+		Path: "policy.events.sni-mismatch", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Terminate.String(),
 		Doc: "The server name differs from the CONNECT name, or from the host of the first request. For the host of a request, only `terminate` acts.",
 	},
 	{
 		Path: "policy.events.sni-unresolved", Type: TypeWord, Default: "log", Example: policy.Terminate.String(),
-		Words: eventWords(Choice{"off", "clearspan does not look names up."}),
-		Doc:   "The server name does not resolve to the destination. With an action, sessions wait for the look-up.",
+		Words: eventWords(Choice{"off", "clearspan does not look names up."}), Synonyms: synonyms,
+		Doc: "The server name does not resolve to the destination. With an action, sessions wait for the look-up.",
 	},
 	{
-		Path: "policy.events.no-shared-cipher", Type: TypeWord, Words: eventWords(), Default: "log", Example: policy.Tunnel.String(),
+		Path: "policy.events.no-shared-cipher", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Tunnel.String(),
 		Doc: "The client or the origin shares no TLS version or cipher suite with clearspan.",
 	},
 	{
-		Path: "policy.events.ech-required", Type: TypeWord, Words: eventWords(), Default: "log", Example: policy.Tunnel.String(),
+		Path: "policy.events.ech-required", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Tunnel.String(),
 		Doc: "The client uses Encrypted Client Hello in earnest. It ended a session to the same name because of that within 24 hours.",
 	},
 	{
-		Path: "policy.events.ech", Type: TypeWord, Words: eventWords(), Default: "log", Example: policy.Tunnel.String(),
+		Path: "policy.events.ech", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Tunnel.String(),
 		Doc: "The hello has the ECH extension, real or not. Most browsers send it always. An action therefore applies to all their sessions.",
 	},
 	{
@@ -101,8 +104,8 @@ var ruleKeys = []Key{
 		Doc: "The name of the rule in audit entries. Names are unique. `default` is reserved.",
 	},
 	{
-		Path: "policy.rules[].action", Type: TypeWord, Required: true, Words: actions, Example: policy.Bump.String(),
-		Doc: "What clearspan does with a session that matches.",
+		Path: "policy.rules[].action", Type: TypeWord, Required: true, Words: actions, Synonyms: synonyms, Example: policy.Bump.String(),
+		Doc: "The action for sessions that match.",
 	},
 	{
 		Path: "policy.rules[].host", Type: TypePattern, List: true, Absent: "every host", Example: `["*.bank.test", bank.test]`,
@@ -200,7 +203,7 @@ var lessonActions = []Choice{
 var learnKeys = []Key{
 	{
 		Path: "policy.learn", Type: TypeTable,
-		Doc: "What clearspan learns from sessions for later ones. An entry only turns `bump` into `tunnel`. `clearspan learned` lists and changes the entries in `STATE/learned.json`.",
+		Doc: "Lessons from sessions for later sessions. An entry only turns `bump` into `tunnel`. `clearspan learned` lists and changes the entries in `STATE/learned.json`.",
 	},
 	{
 		Path: "policy.learn.pinned", Type: TypeTable,
@@ -208,7 +211,7 @@ var learnKeys = []Key{
 	},
 	{
 		Path: "policy.learn.pinned.action", Type: TypeWord, Words: lessonActions, Default: string(learn.Alert), Example: string(learn.Tunnel),
-		Doc: "What follows. With `tunnel`, clearspan also tunnels clients that do not trust the CA.",
+		Doc: "The action. With `tunnel`, clearspan also tunnels clients that do not trust the CA.",
 	},
 	{
 		Path: "policy.learn.pinned.after", Type: TypeNumber, Min: "1", Max: "100", Default: "3", Example: "5",
@@ -235,7 +238,7 @@ var learnKeys = []Key{
 	},
 	{
 		Path: "policy.learn.client_certificate.action", Type: TypeWord, Words: lessonActions, Default: string(learn.Tunnel), Example: string(learn.Alert),
-		Doc: "What follows.",
+		Doc: "The action.",
 	},
 	{
 		Path: "policy.learn.client_certificate.for", Type: TypeDuration, Min: "1s", Max: "8760h", Default: "24h", Example: "3h",
@@ -247,7 +250,7 @@ var learnKeys = []Key{
 	},
 	{
 		Path: "policy.learn.failed_origin.action", Type: TypeWord, Words: lessonActions, Default: string(learn.Off), Example: string(learn.Tunnel),
-		Doc: "What follows.",
+		Doc: "The action.",
 	},
 	{
 		Path: "policy.learn.failed_origin.for", Type: TypeDuration, Min: "1s", Max: "8760h", Default: "1h", Example: "5m",
@@ -274,7 +277,7 @@ var learnKeys = []Key{
 var blockKeys = []Key{
 	{
 		Path: "block", Type: TypeTable,
-		Doc: "What users see if a rule terminates a session or clearspan blocks an origin.",
+		Doc: "The answers to clients if a rule terminates a session or clearspan blocks an origin.",
 	},
 	{
 		Path: "block.answer", Type: TypeWord, Default: string(Tell), Example: string(ResetRefused), Words: []Choice{

@@ -31,7 +31,7 @@ var serviceKeys = []Key{
 			{string(FailOpen), "The content passes. An inline device that has seen part of a session ends it."},
 			{string(FailClosed), "clearspan blocks the content."},
 		},
-		Doc: "What happens if the service fails.",
+		Doc: "The reaction if the service fails.",
 	},
 	{
 		Path: "services[].url", Type: TypeURL, List: true, Required: true, Of: onlyICAP, Example: "icap://127.0.0.1:1344/avscan",
@@ -61,7 +61,7 @@ var serviceKeys = []Key{
 			{string(FailOpen), "They pass. The service does not see them."},
 			{string(FailClosed), "clearspan blocks them."},
 		},
-		Doc: "What happens to messages longer than `max_body`.",
+		Doc: "The treatment of messages longer than `max_body`.",
 	},
 	{
 		Path: "services[].replay", Type: TypeSize, Of: onlyICAP, Min: "1KiB", Max: "1MiB", Default: "64KiB", Example: "128KiB",

@@ -379,6 +379,13 @@ func TestKeyWords(t *testing.T) {
 				t.Errorf("%s: %v", value, err)
 			}
 		}
+		for _, word := range k.Synonyms {
+			root := world(k.Path, kind)
+			put(t, root, k, kind, word)
+			if _, err := parseSheet(root); err != nil {
+				t.Errorf("%s: %v", word, err)
+			}
+		}
 		if k.Type != TypeWord {
 			return
 		}

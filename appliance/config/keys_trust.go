@@ -69,7 +69,7 @@ var connectionKeys = []Key{
 	},
 	{
 		Path: "client.idle_timeout", Type: TypeDuration, Min: "1s", Max: "720h", Default: "1h", Example: "10m",
-		Doc: "After this time without data in both directions, clearspan ends a session.",
+		Doc: "After this time without data in either direction, clearspan ends a session.",
 	},
 	{
 		Path: "client.resumption", Type: TypeBool, Default: "true", Example: "false",
@@ -108,7 +108,7 @@ func originKeys() []Key {
 				{string(BlockRequest), "clearspan ends the session."},
 				{string(NoCertificate), "clearspan answers with an empty certificate. The origin decides."},
 			},
-			Doc: "What happens if an origin asks for a client certificate.",
+			Doc: "The reaction to an origin that asks for a client certificate.",
 		},
 		{
 			Path: "origin.alpn_offer", Type: TypeText, List: true, Absent: "the client's list", Example: "[http/1.1]",
@@ -148,13 +148,13 @@ func originKeys() []Key {
 		},
 		{
 			Path: "origin.on_invalid", Type: TypeTable,
-			Doc: "What happens to a session if its origin fails verification. The keys are reasons, see [reasons](reasons.md).",
+			Doc: "The treatment of sessions whose origin fails verification. The keys are reasons, see [reasons](reasons.md).",
 		},
 		{
 			Path: "origin.on_invalid.default", Type: TypeWord, Default: string(UntrustedInvalid), Example: string(BlockInvalid), Words: []Choice{
 				{string(BlockInvalid), "clearspan ends the session."},
 				{string(UntrustedInvalid), "The client gets a certificate of the untrusted CA, and shows its own warning."},
-				{string(TunnelInvalid), "clearspan passes the session unopened."},
+				{string(TunnelInvalid), "clearspan passes the session unopened. After STARTTLS it ends the session."},
 			},
 			Doc: "The action for all reasons without a key of their own.",
 		},
