@@ -54,6 +54,15 @@ func (s *Source) Types() map[string]*ast.TypeSpec {
 	return types
 }
 
+// doc returns the comment above a specification, or behind it.
+func (d declared) doc(name string) string {
+	spec := d.spec.(*ast.ValueSpec)
+	if !d.group.Lparen.IsValid() {
+		return comment(name, d.group.Doc, spec.Comment)
+	}
+	return comment(name, spec.Doc, spec.Comment)
+}
+
 // declared is one specification of a declaration.
 type declared struct {
 	group *ast.GenDecl
@@ -81,7 +90,10 @@ func comment(name string, groups ...*ast.CommentGroup) string {
 		if text := strings.Join(strings.Fields(g.Text()), " "); text != "" {
 			rest, cut := strings.CutPrefix(text, name+": ")
 			if cut && name != "" {
-				text = strings.ToUpper(rest[:1]) + rest[1:]
+				text = rest
+				if !strings.HasPrefix(rest, "clearspan ") { // which has no capital
+					text = strings.ToUpper(rest[:1]) + rest[1:]
+				}
 			}
 			return text
 		}
