@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
@@ -165,6 +166,9 @@ const (
 var eventNames = [...]string{
 	"accept-failed", "limit-reached", "memory-short", "descriptors-short", "bad-request", "unresolved", "forbidden", "panicked", "port-changed",
 }
+
+// Words returns the words of all events.
+func Words() []string { return slices.Clone(eventNames[:]) }
 
 // String returns the word used in metrics.
 func (e Event) String() string {

@@ -119,6 +119,9 @@ const (
 	WordBlocked = "blocked"
 )
 
+// Words are the words above.
+var Words = []string{WordUnmodified, WordBypassed, WordModified, WordFailedOpen, WordFailedClosed, WordBlocked}
+
 // severity orders words: the worst of a session's messages is its result.
 var severity = map[string]int{
 	WordUnmodified: 1, WordBypassed: 2, WordModified: 3, WordFailedOpen: 4, WordFailedClosed: 5, WordBlocked: 6,
