@@ -65,7 +65,7 @@ var mirrorKeys = []Key{
 	},
 	{
 		Path: "mirror[].secrets", Type: TypeBool, Of: onlyPCAPNG, Default: "false", Example: "true",
-		Doc: "The files also hold the TLS secrets of decrypted sessions. So does the file in the environment variable `SSLKEYLOGFILE`. With them, any capture of these sessions can be decrypted.",
+		Doc: "The files also hold the TLS secrets of decrypted sessions, as does the file in the environment variable `SSLKEYLOGFILE`. With them, any capture of these sessions can be decrypted.",
 	},
 	{
 		Path: "mirror[].listen", Type: TypeListen, Required: true, Of: onlyPCAPOverIP, Example: "127.0.0.1:57012",

@@ -3,7 +3,7 @@ package config
 var authorityKeys = []Key{
 	{
 		Path: "authority", Type: TypeTable,
-		Doc: "The authority (CA) that signs the forged certificates, and the untrusted authority for origins that fail verification. clearspan creates a pair that the file does not name in `STATE/authority`.",
+		Doc: "The authority (CA) that signs the forged certificates, and the untrusted authority for origins that fail verification. If the file does not name a pair, clearspan creates it in `STATE/authority`.",
 	},
 	{
 		Path: "authority.certificate", Type: TypeFile, Absent: "`STATE/authority/ca.crt`", Example: "ca.crt", Beside: "authority.key",

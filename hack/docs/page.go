@@ -123,6 +123,9 @@ func wrap(text string) string {
 	return b.String()
 }
 
+// Bytes returns the page so far.
+func (p *Page) Bytes() []byte { return []byte(p.b.String()) }
+
 // Hold compares a page with the committed one, or writes it. The test fails if they
 // differ, and if a sentence or a cell of a table is too long.
 func (p *Page) Hold(t *testing.T, name string) {
@@ -130,7 +133,7 @@ func (p *Page) Hold(t *testing.T, name string) {
 	for _, fault := range faults(p.b.String()) {
 		t.Errorf("%s: %s", name, fault)
 	}
-	HoldFile(t, name, []byte(p.b.String()))
+	HoldFile(t, name, p.Bytes())
 }
 
 // HoldFile is [Page.Hold] for other files of the reference.

@@ -178,3 +178,20 @@ func (s *Source) beside(f *ast.File, e ast.Expr) string {
 	}
 	return above
 }
+
+// Numbers returns the constants whose names match and whose values are numbers.
+func (s *Source) Numbers(t *testing.T, pattern string) (words []Word) {
+	t.Helper()
+	match := regexp.MustCompile(`^(` + pattern + `)$`)
+	for _, d := range s.specs(token.CONST) {
+		spec := d.spec.(*ast.ValueSpec)
+		name := spec.Names[0].Name
+		if !match.MatchString(name) || len(spec.Values) != 1 {
+			continue
+		}
+		if l, ok := spec.Values[0].(*ast.BasicLit); ok && l.Kind == token.INT {
+			words = append(words, word(t, s, name, l.Value, d.doc(name)))
+		}
+	}
+	return words
+}
