@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 GENERATED := $(foreach d,appliance/intake/wire appliance/service/inline,$(d)/kernel_bpfel.go $(d)/kernel_bpfel.o)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-pkcs11 demo demo-wire test unit race token lint generate drift bench profile packages packages-demo packages-bench fuzz clean
+.PHONY: help build build-pkcs11 demo demo-wire test unit race token lint generate docs drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: packages lint race token ## everything the gate asks for
 
 generate: ## build the eBPF objects again (clang-14)
 	$(GO) generate ./...
+
+docs: ## write the pages of appliance/docs/reference again, from the code
+	UPDATE_REFERENCE=1 $(GO) test -count=1 -run '^TestReference' ./hack/docs ./appliance/admin ./appliance/cmd/clearspan
 
 # The committed objects must be what clang-14 makes of the sources.
 drift:
