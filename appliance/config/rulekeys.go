@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // zones of rules, on machines without a database of them
+	_ "time/tzdata" // rules name zones, also on machines without a database of them
+	_ "time/tzdata" // zones of rules, on machines that have none
 
 	"github.com/clearspan/clearspan/decrypt/policy"
 )

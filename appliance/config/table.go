@@ -7,11 +7,11 @@ import (
 
 // reader turns the tree of one file into a Config and collects every fault.
 type reader struct {
+	closed    func(at place, known []string) // is told of each table that was read; nil: nobody is
 	file      string
 	dir       string // what relative paths are relative to
 	errs      Errors
 	listeners []listener
-	closed    func(name string, known []string) // is told of each table that was read; nil: nobody is
 }
 
 // fail notes a fault. Messages quote what the file holds with %q, so that they
@@ -26,7 +26,6 @@ func (r *reader) fail(at place, format string, args ...any) {
 // close reports the others.
 type table struct {
 	r     *reader
-	name  string // the key that holds it
 	at    place
 	pairs []pair
 	known []string
@@ -36,7 +35,7 @@ type table struct {
 // table opens n. An absent n is an empty table; another kind of value is
 // reported and read as an empty table. name is the key that holds n.
 func (r *reader) table(n *node, name string) *table {
-	t := &table{r: r, name: name, at: top}
+	t := &table{r: r, at: top}
 	if n == nil {
 		return t
 	}
@@ -124,7 +123,7 @@ func (t *table) foreign(why string, keys ...string) {
 // close reports the keys that nobody asked for.
 func (t *table) close() {
 	if t.r.closed != nil {
-		t.r.closed(t.name, t.known)
+		t.r.closed(t.at, t.known)
 	}
 	for _, p := range t.pairs {
 		if slices.Contains(t.known, p.key) {
