@@ -230,16 +230,16 @@ func applies(keys []Key, table, kind string) bool {
 	return true
 }
 
-// names notes under which key each table of n stands, by its place.
-func names(n *node, key string, at map[place]string) {
-	if n.kind == dict {
-		at[n.place] = key
+// names notes under which key each table of p stands, by its place.
+func names(p *piece, key string, at map[place]string) {
+	if p.kind == dict {
+		at[p.at] = key
 	}
-	for _, item := range n.items {
+	for _, item := range p.items {
 		names(item, key, at)
 	}
-	for _, p := range n.pairs {
-		names(p.value, p.key, at)
+	for i, value := range p.table {
+		names(value, p.keys[i], at)
 	}
 }
 
@@ -269,7 +269,7 @@ func TestKeysAreThoseOfTheReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := make(map[place]string)
-	names(tree, "configuration", at)
+	names(pieceOf(tree), "configuration", at)
 	r := &reader{file: "test.yaml", dir: "testdata", closed: func(table place, known []string) {
 		for _, key := range known {
 			if name := at[table]; name != "" {

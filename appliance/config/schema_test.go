@@ -28,64 +28,64 @@ func schema(t *testing.T) any {
 // against compares a value of a file with a schema and returns what is wrong. It knows
 // the words of JSON Schema that the generated schema has. Quotes are not known here:
 // a text of digits is a number, too.
-func against(s any, n *node, at string) (faults []string) {
+func against(s any, p *piece, at string) (faults []string) {
 	if s == false {
 		return []string{at + " has no place here"}
 	}
 	rules := s.(map[string]any)
 	fault := func(format string, args ...any) { faults = append(faults, at+": "+fmt.Sprintf(format, args...)) }
-	number, err := strconv.ParseFloat(n.text, 64)
-	isNumber := n.kind == scalar && err == nil
+	number, err := strconv.ParseFloat(p.text, 64)
+	isNumber := p.kind == scalar && err == nil
 	for word, want := range rules {
 		switch word {
 		case "type":
 			ok := map[any]bool{
-				"object": n.kind == dict || n.kind == null, "array": n.kind == list, "string": n.kind == scalar,
-				"boolean": n.text == "true" || n.text == "false", "integer": isNumber && number == float64(int64(number)),
+				"object": p.kind == dict || p.kind == null, "array": p.kind == list, "string": p.kind == scalar,
+				"boolean": p.text == "true" || p.text == "false", "integer": isNumber && number == float64(int64(number)),
 			}
 			if !ok[want] {
-				return []string{fmt.Sprintf("%s: %q is no %s", at, n.text, want)}
+				return []string{fmt.Sprintf("%s: %q is no %s", at, p.text, want)}
 			}
 		case "enum":
-			if !slices.ContainsFunc(want.([]any), func(v any) bool { return fmt.Sprint(v) == n.text }) {
-				fault("%q is none of %v", n.text, want)
+			if !slices.ContainsFunc(want.([]any), func(v any) bool { return fmt.Sprint(v) == p.text }) {
+				fault("%q is none of %v", p.text, want)
 			}
 		case "const":
-			if want != n.text {
-				fault("%q is not %v", n.text, want)
+			if want != p.text {
+				fault("%q is not %v", p.text, want)
 			}
 		case "pattern":
-			if !regexp.MustCompile(want.(string)).MatchString(n.text) {
-				fault("%q does not match %s", n.text, want)
+			if !regexp.MustCompile(want.(string)).MatchString(p.text) {
+				fault("%q does not match %s", p.text, want)
 			}
 		case "minimum", "maximum":
 			if low := word == "minimum"; !isNumber || low && number < want.(float64) || !low && number > want.(float64) {
-				fault("%q is beyond the %s %v", n.text, word, want)
+				fault("%q is beyond the %s %v", p.text, word, want)
 			}
 		case "minItems", "maxItems":
-			if low := word == "minItems"; low && len(n.items) < int(want.(float64)) || !low && len(n.items) > int(want.(float64)) {
-				fault("%d items", len(n.items))
+			if low := word == "minItems"; low && len(p.items) < int(want.(float64)) || !low && len(p.items) > int(want.(float64)) {
+				fault("%d items", len(p.items))
 			}
 		case "items":
-			for i, item := range n.items {
+			for i, item := range p.items {
 				faults = append(faults, against(want, item, fmt.Sprintf("%s[%d]", at, i))...)
 			}
 		case "properties":
-			for _, p := range n.pairs {
-				if property, ok := want.(map[string]any)[p.key]; ok {
-					faults = append(faults, against(property, p.value, at+"."+p.key)...)
+			for i, value := range p.table {
+				if property, ok := want.(map[string]any)[p.keys[i]]; ok {
+					faults = append(faults, against(property, value, at+"."+p.keys[i])...)
 				}
 			}
 		case "additionalProperties":
 			known, _ := rules["properties"].(map[string]any)
-			for _, p := range n.pairs {
-				if _, ok := known[p.key]; !ok {
-					faults = append(faults, against(want, p.value, at+"."+p.key)...)
+			for i, value := range p.table {
+				if _, ok := known[p.keys[i]]; !ok {
+					faults = append(faults, against(want, value, at+"."+p.keys[i])...)
 				}
 			}
 		case "required":
 			for _, key := range want.([]any) {
-				if !slices.ContainsFunc(n.pairs, func(p pair) bool { return p.key == key }) {
+				if !slices.Contains(p.keys, key.(string)) {
 					fault("%s is missing", key)
 				}
 			}
@@ -93,7 +93,7 @@ func against(s any, n *node, at string) (faults []string) {
 			met := 0
 			var nearest []string
 			for _, one := range want.([]any) {
-				if f := against(one, n, at); len(f) == 0 {
+				if f := against(one, p, at); len(f) == 0 {
 					met++
 				} else if nearest == nil || len(f) < len(nearest) {
 					nearest = f
@@ -106,8 +106,8 @@ func against(s any, n *node, at string) (faults []string) {
 		case "allOf":
 			for _, one := range want.([]any) {
 				rule := one.(map[string]any)
-				if len(against(rule["if"], n, at)) == 0 {
-					faults = append(faults, against(rule["then"], n, at)...)
+				if len(against(rule["if"], p, at)) == 0 {
+					faults = append(faults, against(rule["then"], p, at)...)
 				}
 			}
 		case "if", "then", "$schema", "title", "description", "default":
@@ -130,7 +130,7 @@ func TestSchemaTakesExamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, fault := range against(s, root, file) {
+		for _, fault := range against(s, pieceOf(root), file) {
 			t.Error(fault)
 		}
 	}
@@ -145,7 +145,7 @@ func TestSchemaTakesExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, fault := range against(s, root, "") {
+			for _, fault := range against(s, pieceOf(root), "") {
 				t.Errorf("%s: %s", value, fault)
 			}
 		}
@@ -172,7 +172,7 @@ func TestSchemaRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(against(s, root, "")) == 0 {
+		if len(against(s, pieceOf(root), "")) == 0 {
 			t.Errorf("%s: the schema takes %s", tt.name, tt.file)
 		}
 	}
@@ -206,10 +206,11 @@ func TestExampleShowsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatalf("line %d: %v: %s", at.line, err, lines[at.line-1])
 	}
-	for _, fault := range against(schema(t), root, "") {
+	whole := pieceOf(root)
+	for _, fault := range against(schema(t), whole, "") {
 		t.Error(fault)
 	}
-	if n := len(root.pairs[1].value.items); n != 7 {
+	if n := len(whole.table[slices.Index(whole.keys, "intake")].items); n != 7 {
 		t.Errorf("%d intakes with those behind comment signs", n)
 	}
 }
