@@ -9,7 +9,14 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 GENERATED := $(foreach d,appliance/intake/wire appliance/service/inline,$(d)/kernel_bpfel.go $(d)/kernel_bpfel.o)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build build-pkcs11 demo demo-wire test unit race token lint generate docs drift bench profile packages packages-demo packages-bench fuzz clean
+# Runs go test, keeps its events, holds packages to their time and shows what is slow.
+GATE := $(GO) run ./hack/cmd/gate
+# What a failed scene recorded, its log and its audit trail stay here.
+EVIDENCE := -artifacts -outputdir "$(CURDIR)/bin"
+# Programs that tests run are not worth optimizing by a profile.
+TESTFLAGS := -pgo=off
+
+.PHONY: help build dev build-pkcs11 build-bench build-demo demo demo-wire test quick test-one test-thorough format lint staticcheck generate docs drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -17,54 +24,82 @@ help: ## list the targets
 build: ## build bin/clearspan, one static binary
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
 
+dev: ## build bin/clearspan quickly: not optimized by the profile
+	$(GO) build -pgo=off -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
+
 build-pkcs11: ## build bin/clearspan with keys in PKCS #11 tokens; needs a C compiler, and the C library where it runs
 	CGO_ENABLED=1 $(GO) build -tags pkcs11 -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./appliance/cmd/clearspan
 
-demo: packages-demo build ## HTTPS and mail through clearspan, read by a recorder, in network namespaces
-	$(BIN) demo
+# By the profile of clearspan, whose packages --emission measures in its own process.
+build-bench: ## build bin/clearspan-bench, which measures clearspan and other programs
+	$(GO) build -trimpath -pgo appliance/cmd/clearspan/default.pgo -ldflags '-s -w' -o bin/clearspan-bench ./bench/cmd/clearspan-bench
 
-demo-wire: packages-demo build ## the same by a bump in the wire
-	$(BIN) demo --wire
+build-demo:
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/demo ./hack/cmd/demo
 
-test: packages lint race token ## everything the gate asks for
+demo: packages-demo build build-demo ## HTTPS and mail through clearspan, read by a recorder, in network namespaces
+	bin/demo --clearspan $(BIN)
+
+demo-wire: packages-demo build build-demo ## the same by a bump in the wire
+	bin/demo --clearspan $(BIN) --wire
+
+test: packages lint ## everything the gate asks for; what was slow is shown at the end, events are in bin/test.jsonl
+	@mkdir -p bin
+	CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./certs/...
+	CGO_ENABLED=1 $(GATE) -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $$($(GO) list ./... | grep -v /e2e/alone$$) \
+		-- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m ./appliance/e2e/alone \
+		-- -C bench/plot -race ./... \
+		-- $(TESTFLAGS) -tags pkcs11 -run Token ./certs/...
+
+quick: format ## what needs neither root nor packages, in less than a minute
+	$(GO) vet ./...
+	$(GATE) -events bin/quick.jsonl -slowest 5 -- -short $(TESTFLAGS) ./... -- -C bench/plot -short ./...
+
+test-one: ## one test or scene, RUN=TestName [PKG=./appliance/e2e]; its capture, log and audit trail stay in bin/_artifacts
+	@[ -n "$(RUN)" ] || { echo "usage: make test-one RUN=TestName [PKG=./appliance/e2e]"; exit 2; }
+	@mkdir -p bin
+	CGO_ENABLED=1 CLEARSPAN_KEEP=1 $(GO) test -race $(TESTFLAGS) $(EVIDENCE) -count 1 -v -run '^$(RUN)$$' $(or $(PKG),./appliance/e2e)
+
+test-thorough: packages-bench ## all tests with long runs, then every fuzz target for a minute; hours
+	@mkdir -p bin
+	CGO_ENABLED=1 CLEARSPAN_ROUNDS=5 $(GATE) -unlimited -events bin/thorough.jsonl -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 3h $$($(GO) list ./... | grep -v /e2e) \
+		-- $(TESTFLAGS) $(EVIDENCE) -timeout 6h ./appliance/e2e \
+		-- $(TESTFLAGS) $(EVIDENCE) -timeout 6h ./appliance/e2e/alone
+	hack/fuzz.sh 1m
 
 generate: ## build the eBPF objects again (clang-14)
 	$(GO) generate ./...
 
 docs: ## write the pages of appliance/docs/reference again, from the code
-	UPDATE_REFERENCE=1 $(GO) test -count=1 -run '^TestReference' ./hack/docs ./appliance/admin ./appliance/cmd/clearspan
+	UPDATE_REFERENCE=1 $(GO) test -count=1 -run '^TestReference' ./hack/reference ./appliance/admin ./appliance/cmd/clearspan
 
 # The committed objects must be what clang-14 makes of the sources.
 drift:
 	@before=$$(sha256sum $(GENERATED)); $(MAKE) -s generate; \
 	[ "$$before" = "$$(sha256sum $(GENERATED))" ] || { echo "generated eBPF objects differ from their sources: commit what make generate made"; exit 1; }
 
-lint: drift ## gofmt, vet, staticcheck, generated files
+format:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+
+lint: drift format staticcheck ## gofmt, vet, staticcheck, generated files
 	$(GO) vet ./...
+	$(GO) vet -C bench/plot ./...
+
+staticcheck:
 	$(GO) build -C hack/tools -o ../../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
+	cd bench/plot && ../../bin/staticcheck ./...
 
-race: ## all tests, with the race detector
-	CGO_ENABLED=1 $(GO) test -race -timeout 14m ./...
-
-token: ## tests of keys in a PKCS #11 token (SoftHSM)
-	CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./certs/...
-	CGO_ENABLED=1 $(GO) test -tags pkcs11 -run Token ./certs/...
-
-unit: ## tests that need neither root nor packages
-	$(GO) test -short ./...
-
-bench: packages-bench build ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
-	$(BIN) bench --results bench/results
-	go run ./bench/plot "$$(ls bench/results/*Z.json | tail -n 1)"
-	$(BIN) bench --emission --results bench/results
+bench: packages-bench build build-bench ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
+	bin/clearspan-bench --clearspan $(BIN) --results bench/results
+	$(GO) run -C bench/plot . "$$(ls $(CURDIR)/bench/results/*Z.json | tail -n 1)"
+	bin/clearspan-bench --emission --results bench/results
 
 # The compiler optimizes for what this profile says is hot. The program that is
 # profiled is built with the profile of before.
-profile: packages-bench build ## take the CPU profile again that builds are optimized by
+profile: packages-bench build build-bench ## take the CPU profile again that builds are optimized by
 	@rm -rf bin/profiles
-	$(BIN) bench --rounds 2 --size 128 --profiles bin/profiles --workloads bulk,requests,handshakes,x25519,resumed,names,pages \
+	bin/clearspan-bench --clearspan $(BIN) --rounds 2 --size 128 --profiles bin/profiles --workloads bulk,requests,handshakes,x25519,resumed,names,pages \
 		--only "clearspan,clearspan + mirror port,clearspan + pcapng,clearspan + HTTP parsed,clearspan with tickets"
 	$(GO) tool pprof -proto bin/profiles/*.pprof > appliance/cmd/clearspan/default.pgo
 

@@ -1,6 +1,6 @@
-// Package appliance is a configured box: configuration in; intakes, engine,
-// feed, audit trail and administration running. It owns the life of every
-// goroutine, listener, kernel rule and file of theirs.
+// Package appliance is the configured box. It takes a configuration and runs
+// intakes, engine, feed, audit trail and administration. It owns the life of all
+// their goroutines, listeners, kernel rules and files.
 package appliance
 
 import (
@@ -171,6 +171,9 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	serving.Go(func() { a.rotate(a.killed) })
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
 	a.ready.Store(true)
+	for i, in := range a.intakes {
+		a.log.Info("intake listens", "intake", a.cfg.Intakes[i].Name, "listen", in.Addr().String())
+	}
 	a.log.Info("ready", a.addresses()...)
 	select {
 	case <-ctx.Done():
@@ -179,7 +182,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	a.ready.Store(false)
 	a.closeIntakes()
 	if n := a.limiter.Open(); n > 0 {
-		a.log.Info("draining", "sessions", n, "for", drain.String())
+		a.log.Info("draining", "sessions", n, "timeout", drain.String())
 	}
 	timer := time.AfterFunc(drain, a.Kill)
 	for _, in := range a.intakes {
@@ -288,17 +291,14 @@ func (a *Appliance) AdminAddr() net.Addr {
 	return a.admin.Addr()
 }
 
-// addresses lists the listeners for the log.
+// addresses lists the other listeners for the log.
 func (a *Appliance) addresses() []any {
 	var args []any
-	for i, in := range a.intakes {
-		args = append(args, "intake_"+a.cfg.Intakes[i].Name, in.Addr().String())
-	}
 	if a.admin != nil {
 		args = append(args, "admin", a.admin.Addr().String())
 	}
 	if a.publish != nil {
 		args = append(args, "publish", a.publish.Addr().String())
 	}
-	return append(args, "ca", a.engine.Load().authorities.trusted.Fingerprint(), "version", a.version)
+	return append(args, "fingerprint", a.engine.Load().authorities.trusted.Fingerprint(), "version", a.version)
 }

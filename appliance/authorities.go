@@ -106,13 +106,13 @@ func (a *Appliance) material() publish.Material {
 // announce puts changes of the authority into the log. before may be nil.
 func (a *Appliance) announce(before, now *authorities) {
 	if before != nil && !before.trusted.Certificate().Equal(now.trusted.Certificate()) {
-		a.log.Info("authority rotated", "before", before.trusted.Fingerprint(), "now", now.trusted.Fingerprint())
+		a.log.Info("authority rotated", "fingerprint", now.trusted.Fingerprint(), "predecessor", before.trusted.Fingerprint())
 	}
 	if now.next != nil && (before == nil || before.next == nil || !before.next.Certificate().Equal(now.next.Certificate())) {
-		a.log.Info("authority rotation planned", "now", now.trusted.Fingerprint(), "next", now.next.Fingerprint(), "from", now.from.Format(time.RFC3339))
+		a.log.Info("authority rotation planned", "fingerprint", now.trusted.Fingerprint(), "successor", now.next.Fingerprint(), "signs_from", now.from.Format(time.RFC3339))
 	}
 	if before != nil && before.next != nil && now.next == nil && !before.next.Certificate().Equal(now.trusted.Certificate()) {
-		a.log.Info("authority rotation cancelled", "next", before.next.Fingerprint())
+		a.log.Info("authority rotation cancelled", "successor", before.next.Fingerprint())
 	}
 }
 

@@ -153,7 +153,7 @@ func TestAuthorityLife(t *testing.T) {
 	if own := a.engine.Load().authorities.own; len(own) != 3 || !contains(own, old.Certificate()) {
 		t.Errorf("%d own certificates", len(own))
 	}
-	for _, want := range []string{"authority created", "authority rotated", "before=" + old.Fingerprint(), "now=" + next.Fingerprint()} {
+	for _, want := range []string{"authority created", "authority rotated", "predecessor=" + old.Fingerprint(), "fingerprint=" + next.Fingerprint()} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
 		}

@@ -192,7 +192,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 	a.learned.SetOptions(lessons(&merged))
 	for _, w := range a.wires {
 		if err := w.SetExempt(a.exempt(g)); err != nil { // what it exempts is asked about as before
-			a.log.Error("addresses that a wire leaves alone not replaced", "err", err)
+			a.log.Error("exempt addresses of a wire not replaced", "err", err)
 		}
 	}
 	a.limiter.SetMax(cfg.Limits.Sessions)

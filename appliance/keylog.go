@@ -28,7 +28,7 @@ func openKeyLog(outlets []*outlet, path string, log *slog.Logger) (*keyLog, erro
 	for _, o := range outlets {
 		if o.secrets != nil {
 			k.outlets = append(k.outlets, o)
-			log.Warn("TLS SECRETS ARE WRITTEN: who has the files of this mirror can read every captured connection", "mirror", o.name)
+			log.Warn("TLS secrets are written: the files of this mirror decrypt every captured connection", "mirror", o.name)
 		}
 	}
 	if len(k.outlets) == 0 {
@@ -43,13 +43,13 @@ func openKeyLog(outlets []*outlet, path string, log *slog.Logger) (*keyLog, erro
 	}
 	info, err := k.file.Stat()
 	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		err = fmt.Errorf("open SSLKEYLOGFILE: mode of %s is %v, want no more than 0600", path, info.Mode().Perm())
+		err = fmt.Errorf("open SSLKEYLOGFILE: mode of %s is %v, want at most 0600", path, info.Mode().Perm())
 	}
 	if err != nil {
 		k.file.Close()
 		return nil, err
 	}
-	log.Warn("TLS SECRETS ARE WRITTEN: who has this file can read every captured connection", "file", path)
+	log.Warn("TLS secrets are written: this file decrypts every captured connection", "file", path)
 	return k, nil
 }
 

@@ -88,11 +88,11 @@ func (f *feed) holds(cfg *config.Config) error {
 		return ""
 	}
 	if name := missing(cfg.Policy.Mirror); name != "" {
-		return fmt.Errorf("policy shows sessions on mirror %s, which is there after a restart only", name)
+		return fmt.Errorf("policy: mirror %s needs a restart", name)
 	}
 	for _, r := range cfg.Policy.Rules {
 		if name := missing(r.Mirror); name != "" {
-			return fmt.Errorf("rule %s shows sessions on mirror %s, which is there after a restart only", r.Name, name)
+			return fmt.Errorf("rule %s: mirror %s needs a restart", r.Name, name)
 		}
 	}
 	return nil

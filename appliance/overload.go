@@ -25,7 +25,7 @@ func (a *Appliance) openHeadroom(limits config.Limits) (err error) {
 	decrypt.LimitBuffers(a.headroom.Buffers())
 	a.collector = collector.Start(a.headroom.Floor())
 	limit, whose := a.headroom.Limit()
-	a.log.Info("memory limit", "octets", limit, "of", whose, "overload", string(limits.Overload))
+	a.log.Info("memory limit", "octets", limit, "scope", whose, "overload", string(limits.Overload))
 	return nil
 }
 

@@ -20,7 +20,7 @@ import (
 func (a *Appliance) openServices(list []config.Service) error {
 	if os.Geteuid() == 0 { // nobody else has made any
 		if err := inline.Sweep(); err != nil {
-			a.log.Warn("leavings of inline devices not looked for", "err", err)
+			a.log.Warn("legs of crashed inline devices not returned", "err", err)
 		}
 	}
 	var members []service.Member

@@ -51,7 +51,7 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 func (a *Appliance) exempt(g *generation) wire.Exempt {
 	clients, origins := g.policy.TunnelByAddress()
 	if n := len(clients) + len(origins); n > wire.MaxExempt {
-		a.log.Warn("more addresses than a wire can leave alone by itself", "addresses", n, "limit", wire.MaxExempt)
+		a.log.Warn("too many exempt addresses for a wire: it asks the policy about the rest", "addresses", n, "limit", wire.MaxExempt)
 		clients = clients[:min(len(clients), wire.MaxExempt)]
 		origins = origins[:min(len(origins), wire.MaxExempt-len(clients))]
 	}
@@ -77,7 +77,7 @@ func (a *Appliance) copies(c config.Intake) wire.Copy {
 		case to.To == "":
 			to = wants
 		default:
-			a.log.Warn("frames that a wire passes are copied to one mirror port only", "intake", c.Name, "mirror", m.Name, "iface", to.To)
+			a.log.Warn("wire copies passed frames to one mirror port only", "intake", c.Name, "mirror", m.Name, "iface", to.To)
 		}
 	}
 	return to

@@ -17,8 +17,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
@@ -29,7 +31,7 @@ import (
 type Options struct {
 	Binary    string    // the clearspan under test
 	Against   string    // another clearspan, to compare with; may be empty
-	Version   string    // of it, for the report
+	Floor     []string  // the command that runs [Floor], without its two arguments; nil leaves it out
 	Out       io.Writer // progress and the tables
 	Results   string    // directory for the JSON file; "" writes none
 	Rounds    int       // default 5, quick 1
@@ -69,6 +71,16 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
+// versionOf returns what a clearspan says of itself.
+func versionOf(binary string) (string, error) {
+	out, err := exec.Command(binary, "version").Output()
+	if err != nil {
+		return "", fmt.Errorf("ask clearspan for its version: %w", err)
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimPrefix(line, "clearspan "), nil
+}
+
 // part returns n, or the eighth of it in a quick run, but no less than one.
 func (o Options) part(n int) int {
 	if o.Quick {
@@ -80,6 +92,10 @@ func (o Options) part(n int) int {
 // Run measures every program that is installed, round by round.
 func Run(ctx context.Context, o Options) (err error) {
 	if o, err = o.complete(); err != nil {
+		return err
+	}
+	version, err := versionOf(o.Binary)
+	if err != nil {
 		return err
 	}
 	if o.Profiles != "" {
@@ -122,7 +138,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	for _, s := range skipped {
 		fmt.Fprintf(o.Out, "skipped: %s\n", s)
 	}
-	report := newReport(o)
+	report := newReport(o, version)
 	report.Skipped = skipped
 	for round := range o.Rounds {
 		for _, w := range workloads {

@@ -89,6 +89,10 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 	if b.Against != "" {
 		against = "c-icap"
 	}
+	floorProgram := ""
+	if len(b.Floor) > 0 {
+		floorProgram = b.Floor[0]
+	}
 	for i, p := range []struct {
 		contender
 		program string
@@ -115,7 +119,7 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 		{contender{name: ours204, forges: true}, "c-icap", b.clearspan(b.Binary, fmt.Sprintf(icapYAML, lab.ScanService))},
 		{contender{name: other204, forges: true}, against, b.clearspan(b.Against, fmt.Sprintf(icapYAML, lab.ScanService))},
 		{contender{name: squid204, peer: true, forges: true, target: target}, "c-icap", b.squid(fmt.Sprintf(icapSquid, lab.ScanService))},
-		{contender{name: floor, peer: true}, b.Binary, b.floor},
+		{contender{name: floor, peer: true}, floorProgram, b.floor},
 	} {
 		if !b.takes(p.name) || p.program == "" {
 			continue

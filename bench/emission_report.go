@@ -69,8 +69,8 @@ func (r *emissionReport) write(o EmissionOptions) error {
 	fmt.Fprintf(o.Out, "\n%s, %d cores\n%s\n\n", r.Machine, r.Cores, r.Method)
 	fmt.Fprintf(o.Out, "| method | recorder | ns a segment, median | min to max | s/GiB | against sendmmsg | cores at 25 Gbit/s |\n|---|---|---|---|---|---|---|\n")
 	for _, f := range r.Figures {
-		perGiB := Median(f.PerGiB)
-		fmt.Fprintf(o.Out, "| %s | %s | %.0f | %.0f to %.0f | %.2f | %s | %.1f |\n", f.Method, yesNo(f.Recorded), Median(f.Segment),
+		perGiB := median(f.PerGiB)
+		fmt.Fprintf(o.Out, "| %s | %s | %.0f | %.0f to %.0f | %.2f | %s | %.1f |\n", f.Method, yesNo(f.Recorded), median(f.Segment),
 			slices.Min(f.Segment), slices.Max(f.Segment), perGiB, times(r.ratio(f)), perGiB*25e9/8/(1<<30))
 	}
 	if o.Results == "" {
@@ -89,7 +89,7 @@ func (r *emissionReport) ratio(f *emissionFigure) float64 {
 	for i := range min(len(f.Segment), len(base.Segment)) {
 		ratios = append(ratios, f.Segment[i]/base.Segment[i])
 	}
-	return Median(ratios)
+	return median(ratios)
 }
 
 func yesNo(b bool) string {

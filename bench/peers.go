@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/clearspan/clearspan/hack/lab"
@@ -159,5 +160,6 @@ func (b *bed) mitmproxy(_ context.Context, dir string, port int) (int, error) {
 // floor copies octets between two sockets and encrypts and decrypts as many: what
 // nobody who terminates TLS can do without.
 func (b *bed) floor(_ context.Context, dir string, port int) (int, error) {
-	return b.serveBy(dir, port, b.Binary, "bench", "floor", fmt.Sprintf("%s:%d", lab.BoxLANV4, port), lab.OriginV4+":443")
+	args := append(slices.Clone(b.Floor[1:]), fmt.Sprintf("%s:%d", lab.BoxLANV4, port), lab.OriginV4+":443")
+	return b.serveBy(dir, port, b.Floor[0], args...)
 }

@@ -22,11 +22,11 @@ type report struct {
 	Rounds   int       `json:"rounds"`
 	Skipped  []string  `json:"skipped,omitempty"`
 	Failures []string  `json:"failures,omitempty"`
-	Figures  []*Figure `json:"figures"`
+	Figures  []*figure `json:"figures"`
 }
 
-// Figure is what one program showed at one workload, in every round.
-type Figure struct {
+// figure is what one program showed at one workload, in every round.
+type figure struct {
 	Workload string    `json:"workload"`
 	Title    string    `json:"title"`
 	Curve    string    `json:"curve,omitempty"` // of which it is a point
@@ -39,12 +39,13 @@ type Figure struct {
 	P99      []float64 `json:"p99_ms,omitempty"`
 }
 
-func newReport(o Options) *report {
+// newReport takes the version of the clearspan under test.
+func newReport(o Options, version string) *report {
 	return &report{
 		Time:    time.Now().UTC(),
 		Machine: machine(),
 		Cores:   runtime.NumCPU(),
-		Version: o.Version,
+		Version: version,
 		Method: fmt.Sprintf("%d clients, large downloads of %d MiB, TLS 1.3 on both legs, nginx as origin; CPU time of the program under test from /proc/PID/task/*/schedstat; interleaved rounds, medians",
 			o.Clients, o.Size>>20),
 		Rounds: o.Rounds,
@@ -67,7 +68,7 @@ func machine() string {
 }
 
 // figure returns what a program showed at a workload, nil if nothing.
-func (r *report) figure(workload, program string) *Figure {
+func (r *report) figure(workload, program string) *figure {
 	for _, f := range r.Figures {
 		if f.Workload == workload && f.Program == program {
 			return f
@@ -79,7 +80,7 @@ func (r *report) figure(workload, program string) *Figure {
 func (r *report) add(w workload, program string, m measurement) {
 	f := r.figure(w.name, program)
 	if f == nil {
-		f = &Figure{Workload: w.name, Title: w.title, Curve: w.curve, X: w.x, Program: program, Unit: w.unit}
+		f = &figure{Workload: w.name, Title: w.title, Curve: w.curve, X: w.x, Program: program, Unit: w.unit}
 		r.Figures = append(r.Figures, f)
 	}
 	f.Cost = append(f.Cost, m.cost*w.scale)
@@ -109,8 +110,8 @@ func (m measurement) line(w workload) string {
 	return s
 }
 
-// Median returns the median of v, 0 if there is none.
-func Median(v []float64) float64 {
+// median returns the median of v, 0 if there is none.
+func median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
 	if len(s) == 0 {
 		return 0
@@ -119,7 +120,7 @@ func Median(v []float64) float64 {
 }
 
 // ratio returns the median of the ratios round by round, 0 if either is missing.
-func ratio(a, b *Figure) float64 {
+func ratio(a, b *figure) float64 {
 	if a == nil || b == nil {
 		return 0
 	}
@@ -127,7 +128,7 @@ func ratio(a, b *Figure) float64 {
 	for i := range min(len(a.Cost), len(b.Cost)) {
 		ratios = append(ratios, a.Cost[i]/b.Cost[i])
 	}
-	return Median(ratios)
+	return median(ratios)
 }
 
 // write prints the tables and keeps the figures.
@@ -164,9 +165,9 @@ func (r *report) table(out io.Writer, w workload) {
 		}
 		delays := "-"
 		if len(f.P50) > 0 {
-			delays = fmt.Sprintf("%.2f, %.2f", Median(f.P50), Median(f.P99))
+			delays = fmt.Sprintf("%.2f, %.2f", median(f.P50), median(f.P99))
 		}
-		fmt.Fprintf(out, "| %s | %.2f | %.2f to %.2f | %s | %s | %s | %s |\n", f.Program, Median(f.Cost), slices.Min(f.Cost), slices.Max(f.Cost),
+		fmt.Fprintf(out, "| %s | %.2f | %.2f to %.2f | %s | %s | %s | %s |\n", f.Program, median(f.Cost), slices.Min(f.Cost), slices.Max(f.Cost),
 			times(ratio(f, r.figure(w.name, haproxy))), times(ratio(f, r.figure(w.name, split))),
 			times(ratio(f, r.figure(w.name, splitMirror))), delays)
 	}
@@ -190,7 +191,7 @@ func (r *report) curve(out io.Writer, kind string) {
 			points[f.Program] = make(map[int]float64)
 			programs = append(programs, f.Program)
 		}
-		points[f.Program][f.X] = Median(f.Cost)
+		points[f.Program][f.X] = median(f.Cost)
 	}
 	if len(xs) == 0 {
 		return

@@ -211,7 +211,7 @@ func (c *contents) authority(now time.Time) (*Authority, error) {
 		rest = append(rest[:i:i], rest[i+1:]...)
 	}
 	if len(rest) > 0 {
-		return nil, fmt.Errorf("certificate of %s does not stand above that of %s", rest[0].Subject, chain[0].Subject)
+		return nil, fmt.Errorf("certificate of %s is not the issuer of that of %s", rest[0].Subject, chain[0].Subject)
 	}
 	return newAuthority(chain, key, now)
 }

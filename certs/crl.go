@@ -284,7 +284,7 @@ func (c *CRL) checkIssuer(issuer *x509.Certificate) error {
 // now. A list that is out of date still revokes what it lists.
 func (c *CRL) status(cert *x509.Certificate, now time.Time) (answer, error) {
 	if c.thisUpdate.After(now.Add(clockSkew)) {
-		return answer{}, fmt.Errorf("list of the future, %s", c.thisUpdate.Format(time.RFC3339))
+		return answer{}, fmt.Errorf("list from the future, %s", c.thisUpdate.Format(time.RFC3339))
 	}
 	if err := c.scope.covers(cert); err != nil {
 		return answer{}, err

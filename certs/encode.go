@@ -95,7 +95,7 @@ func encodeTBS(template, issuer *x509.Certificate, spki []byte, algorithm asn1.O
 	for _, name := range template.DNSNames {
 		for i := range len(name) {
 			if name[i] > unicode.MaxASCII {
-				return nil, fmt.Errorf("%q is no DNS name", name)
+				return nil, fmt.Errorf("%q is not a DNS name", name)
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func checkSerials(path []*x509.Certificate) error {
 // One path without fault is enough.
 func checkConstraints(leaf *x509.Certificate, chains [][]*x509.Certificate) error {
 	if hasExtension(leaf, oidNameConstraints) {
-		return errors.New("name constraints in a certificate that is no CA's") // RFC 5280, Section 4.2.1.10
+		return errors.New("name constraints in a certificate that is not a CA certificate") // RFC 5280, Section 4.2.1.10
 	}
 	return anyPath(chains, func(chain []*x509.Certificate) error {
 		if len(chain) > maxPath {

@@ -89,7 +89,7 @@ func matchName(leaf *x509.Certificate, name string) error {
 		IPAddresses: leaf.IPAddresses,
 	}
 	if kept.VerifyHostname(name) != nil {
-		return fmt.Errorf("only a wildcard over a public suffix, or what is no host name, covers %s", name)
+		return fmt.Errorf("only a wildcard over a public suffix, or an invalid host name, covers %s", name)
 	}
 	return nil
 }

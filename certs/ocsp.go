@@ -43,7 +43,7 @@ func readOCSP(der []byte, cert, issuer *x509.Certificate, now time.Time) (answer
 	until := fresh(response.ThisUpdate, response.NextUpdate)
 	switch {
 	case response.ThisUpdate.After(now.Add(clockSkew)):
-		return answer{}, fmt.Errorf("OCSP response of the future, %s", response.ThisUpdate.Format(time.RFC3339))
+		return answer{}, fmt.Errorf("OCSP response from the future, %s", response.ThisUpdate.Format(time.RFC3339))
 	case !now.Before(until):
 		return answer{}, fmt.Errorf("OCSP response ran out on %s", until.Format(time.RFC3339))
 	}

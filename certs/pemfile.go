@@ -34,7 +34,7 @@ func readFile(path string, limit int64, private bool) ([]byte, error) {
 		return nil, fmt.Errorf("%s: not a regular file", path)
 	}
 	if perm := info.Mode().Perm(); private && perm&0o077 != 0 {
-		return nil, fmt.Errorf("%s: mode %04o lets others than the owner at the key, want 0600", path, perm)
+		return nil, fmt.Errorf("%s: mode %04o lets other users access the key, want 0600", path, perm)
 	}
 	if info.Size() > limit {
 		return nil, fmt.Errorf("%s: longer than %d octets", path, limit)

@@ -130,7 +130,7 @@ func checkStaple(leaf *x509.Certificate, chains [][]*x509.Certificate, staple []
 	if err == nil {
 		err = errors.New("it is its own issuer")
 	}
-	return refuse(MustStaple, fmt.Errorf("its stapled OCSP response is none: %w", err))
+	return refuse(MustStaple, fmt.Errorf("its stapled OCSP response is not valid: %w", err))
 }
 
 func demandsStaple(leaf *x509.Certificate) (bool, error) {

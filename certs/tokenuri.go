@@ -52,11 +52,11 @@ func parseTokenURI(s string) (u tokenURI, err error) {
 				return u, errors.New("PKCS #11 URI: want attributes of the form name=value")
 			}
 			if seen[name] {
-				return u, fmt.Errorf("PKCS #11 URI: %.40q is there twice", name)
+				return u, fmt.Errorf("PKCS #11 URI: attribute %.40q is given twice", name)
 			}
 			seen[name] = true
 			if value, err = url.PathUnescape(value); err != nil {
-				return u, fmt.Errorf("PKCS #11 URI: %.40q is not well encoded", name)
+				return u, fmt.Errorf("PKCS #11 URI: attribute %.40q is not well encoded", name)
 			}
 			if err := u.set(name, value); err != nil {
 				return u, fmt.Errorf("PKCS #11 URI: %v", err)

@@ -1,11 +1,11 @@
-// Package decrypt runs TLS sessions between a client and an origin: it peeks at
-// what the client wants, asks the policy, and tunnels, terminates or bumps. A
-// bumped session is two TLS connections joined in the middle, and taps see the
-// cleartext between them.
+// Package decrypt runs TLS sessions between a client and an origin. It peeks at the
+// client's first octets, asks the policy, and tunnels, terminates or bumps the
+// session. A bumped session is two TLS connections joined in the middle. Taps see
+// the cleartext between them.
 //
 // The package knows no interfaces, frames, configuration files or certificate
-// stores. What it needs of those it takes as small interfaces: [Policy],
-// [Forger], [Verifier], [Tap].
+// stores. It takes what it needs of those as small interfaces: [Policy], [Forger],
+// [Verifier], [Tap].
 package decrypt
 
 import (

@@ -136,7 +136,7 @@ func (d *dialogue) yield() bool {
 
 // errUnanswered ends a session that services should carry: what is held would go on
 // unseen.
-var errUnanswered = errors.New("client ended with commands held for answers to those before")
+var errUnanswered = errors.New("client ended while commands waited for earlier answers")
 
 // awaited reports whether services are to carry the session if it stays plain.
 func (d *dialogue) awaited() bool {
@@ -311,7 +311,7 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	if state == starttls.Upgraded && !d.yielded {
 		d.upgraded = true
 		if dir == ClientToOrigin {
-			d.j.origin.poke() // who is not asked to answer
+			d.j.origin.poke() // it is not asked to answer
 		}
 	}
 	if d.held && state != starttls.Requested {

@@ -24,7 +24,7 @@ type joint struct {
 	asked  *policy.Facts // what the policy was last asked
 	waits  bool          // it is counted among those that are pending
 	mute   bool          // nobody has said anything, which is not to last
-	hushed bool          // the client ended soon, having said nothing; for who comes after the relay
+	hushed bool          // the client closed within 2 s without sending data; set before the relay ends, read after it
 	opened bool          // the tap was asked for a stream
 	stream Stream        // nil until cleartext is at hand, or for good
 
@@ -75,7 +75,13 @@ func (j *joint) carry(ctx context.Context) error {
 	case err == nil:
 		return j.begin(ctx)
 	case isTimeout(err):
-		return j.silent(ctx)
+		// The client has spoken if it is we who are late.
+		if err = j.client.fill(false); err == nil {
+			return j.begin(ctx)
+		}
+		if err == errAgain {
+			return j.silent(ctx)
+		}
 	}
 	return helloFailure(err)
 }
@@ -127,7 +133,13 @@ func (j *joint) sniff(l *leg, tell func([]byte) (sniff.Protocol, bool), wait tim
 		if !more {
 			return p
 		}
-		if l.fill(true) != nil { // an end is met again by who reads next
+		err := l.fill(true)
+		if isTimeout(err) { // what has come in time counts, if it is we who are late
+			l.SetReadDeadline(time.Time{})
+			err = l.fill(false)
+			l.SetReadDeadline(time.Unix(1, 0))
+		}
+		if err != nil { // an end is met again by who reads next
 			if l == j.client && l.unread()[0] == recordHandshake {
 				return sniff.TLS
 			}

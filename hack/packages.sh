@@ -1,36 +1,37 @@
 #!/bin/sh
-# Installs the Debian packages whose programs the lab runs: hack/packages.sh
-# [--list] [demo|test|bench ...]. Default: test, which includes demo. Does
-# nothing if all are there. Starts no service.
+# Installs the Debian packages of lab/packages.txt, whose programs the lab runs:
+# hack/packages.sh [--list] [demo|test|bench ...]. Default: test, which includes
+# demo. Does nothing if all are there. Starts no service.
 set -eu
-
-demo="nginx-light postfix swaks libnet-ssleay-perl curl tshark tcpdump nftables iproute2 c-icap libc-icap-mod-virus-scan"
-test="$demo libio-socket-inet6-perl bpftool chromium libnss3-tools tcpflow chaosreader nghttp2-client dovecot-imapd dovecot-pop3d postgresql mariadb-server-core mariadb-client-core slapd ldap-utils prosody go-sendxmpp vsftpd lftp libidn12 libgnutls-dane0 libnsl2 libdb5.3 openssl sslscan netcat-openbsd softhsm2 gcc libc6-dev clang-14 llvm-14 libbpf-dev nsd bind9-dnsutils sslsplit"
-bench="haproxy squid-openssl mitmproxy"
-
-# Packages of test that cannot be installed beside others of it: exim4 and postfix
-# both are the mail system. They are unpacked, and nothing of them is run here.
-unpacked="exim4-daemon-light"
-unpack_to=/var/lib/clearspan-lab
-
-# Packages of test that a release of Debian may have in its backports only, to which
-# a machine need not have access.
-later="suricata"
 
 list=no
 [ "${1:-}" != --list ] || { list=yes; shift; }
 [ $# -gt 0 ] || set -- test
 
-wanted=
-apart=
+purposes=
 for purpose; do
 	case $purpose in
-	demo) wanted="$wanted $demo" ;;
-	test) wanted="$wanted $test $later" apart=$unpacked ;;
-	bench) wanted="$wanted $bench" ;;
+	demo | bench) purposes="$purposes $purpose" ;;
+	test) purposes="$purposes demo test" ;;
 	*) echo "usage: $0 [--list] [demo|test|bench ...]" >&2; exit 2 ;;
 	esac
 done
+
+packages=$(dirname "$0")/lab/packages.txt
+unpack_to=/var/lib/clearspan-lab
+[ -r "$packages" ] || { echo "$0: cannot read $packages" >&2; exit 1; }
+
+# come_by WAY prints the packages for the purposes that come in that way.
+come_by() {
+	sed 's/#.*//' "$packages" | while read -r package purpose program way; do
+		case " $purposes " in *" $purpose "*) ;; *) continue ;; esac
+		[ "${way:-install}" != "$1" ] || echo "$package"
+	done
+}
+
+later=$(come_by backports)
+wanted="$(come_by install) $later"
+apart=$(come_by unpack)
 [ $list = no ] || { printf '%s\n' $wanted $apart; exit; }
 
 missing=

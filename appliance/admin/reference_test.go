@@ -12,7 +12,7 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
-	"github.com/clearspan/clearspan/hack/docs"
+	"github.com/clearspan/clearspan/hack/reference"
 )
 
 // Names of intakes and so on in the reference, in place of those of a configuration.
@@ -143,7 +143,7 @@ func values(f family, label string) string {
 	case "service":
 		return "names of services"
 	}
-	return docs.Codes(f.values[label])
+	return reference.Codes(f.values[label])
 }
 
 // alerts are expressions for Prometheus, and when they hold.
@@ -163,7 +163,7 @@ func TestReferenceOfMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := docs.NewPage("Metrics",
+	p := reference.NewPage("Metrics",
 		"clearspan serves metrics in the Prometheus text format under `/metrics`. The key `admin.listen` of the [configuration](config.md#administration) sets the address.",
 		"Metrics of sessions count when a session ends. Only `clearspan_sessions_open` and the metrics of services and wires change before.",
 		"Every family is there from the start. Series with known labels begin at 0, before the first event. Label values come from the configuration and from fixed words, never from traffic. If a label gets more than 256 values, further values become `other`.")
@@ -184,9 +184,9 @@ func TestReferenceOfMetrics(t *testing.T) {
 			if r.help == "" || !strings.HasSuffix(r.help, ".") && name != "build_info" {
 				t.Errorf("%s: the help %q is no sentence", name, r.help)
 			}
-			rows = append(rows, []string{docs.Code(r.name), r.kind, docs.Codes(r.labels), r.unit, r.help})
+			rows = append(rows, []string{reference.Code(r.name), r.kind, reference.Codes(r.labels), r.unit, r.help})
 			for _, l := range r.labels {
-				row := []string{docs.Code(r.name), docs.Code(l), values(r, l)}
+				row := []string{reference.Code(r.name), reference.Code(l), values(r, l)}
 				if i := slices.IndexFunc(labels, func(o []string) bool { return o[1] == row[1] && o[2] == row[2] }); i >= 0 {
 					labels[i][0] += ", " + row[0]
 				} else {
@@ -216,7 +216,7 @@ func TestReferenceOfMetrics(t *testing.T) {
 				t.Errorf("an alert has %s, which is no metric", name)
 			}
 		}
-		rows = append(rows, []string{docs.Code(a[0]), a[1]})
+		rows = append(rows, []string{reference.Code(a[0]), a[1]})
 	}
 	p.Table([]string{"expression", "meaning"}, rows)
 	p.Hold(t, "metrics.md")

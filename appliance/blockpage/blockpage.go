@@ -1,7 +1,7 @@
-// Package blockpage tells HTTP clients that a session was refused and why: one
-// page, rendered from a template that operators can replace, by HTTP/1.1 or
-// HTTP/2, on a connection that is closed with it. What clients sent is only shown
-// escaped, and apart from the request's head not even read.
+// Package blockpage answers HTTP clients whose session was refused. It renders one
+// page with the reason, from a template that operators can replace. It answers by
+// HTTP/1.1 or HTTP/2 and closes the connection. The page shows octets of the client
+// only in escaped form. The package reads the head of the request and no more.
 package blockpage
 
 import (

@@ -3,15 +3,15 @@ package blockpage
 // explanations are sentences for users, by the words of audit entries.
 var explanations = map[string]string{
 	"policy":              "A rule of this network does not allow this connection.",
-	"name-mismatch-check": "The name that was asked for does not belong to the server that the connection goes to.",
-	"client-certificate":  "The server asks for a certificate of yours, which cannot be given through this network.",
+	"name-mismatch-check": "The requested name does not belong to the server of this connection.",
+	"client-certificate":  "The server asks for your certificate. This network cannot pass it on.",
 	"expired":             "The server's certificate has expired.",
 	"not-yet-valid":       "The server's certificate is not valid yet.",
 	"name-mismatch":       "The server's certificate is for another name.",
 	"unknown-issuer":      "The server's certificate comes from an issuer that is not trusted.",
 	"self-signed":         "The server's certificate is signed by itself.",
 	"revoked":             "The server's certificate was revoked by its issuer.",
-	"revocation-unknown":  "Whether the server's certificate was revoked could not be found out.",
+	"revocation-unknown":  "The revocation status of the server's certificate is unknown.",
 	"weak-key":            "A key in the server's certificate chain is too weak.",
 	"weak-signature":      "A signature in the server's certificate chain is too weak.",
 	"bad-usage":           "The server's certificate is not meant for servers.",
@@ -24,12 +24,12 @@ var explanations = map[string]string{
 
 // events are sentences for users, by the word in the rule's place.
 var events = map[string]string{
-	"event:no-sni":           "The connection does not say which site it is for, which this network does not allow.",
-	"event:sni-mismatch":     "The connection names two different sites, which this network does not allow.",
-	"event:sni-unresolved":   "The name that was asked for does not belong to the server that the connection goes to.",
+	"event:no-sni":           "The connection does not name its site. This network does not allow that.",
+	"event:sni-mismatch":     "The connection names two different sites. This network does not allow that.",
+	"event:sni-unresolved":   "The requested name does not belong to the server of this connection.",
 	"event:no-shared-cipher": "The server does not speak a version of TLS that this network allows.",
-	"event:ech-required":     "The name of the site was hidden from this network, which does not allow that.",
-	"event:ech":              "The name of the site may have been hidden from this network, which does not allow that.",
+	"event:ech-required":     "The connection hides the name of its site. This network does not allow that.",
+	"event:ech":              "The connection may hide the name of its site. This network does not allow that.",
 }
 
 func explain(reason, rule string) string {

@@ -1,12 +1,14 @@
-// Package collector paces the Go garbage collector, so that a small heap is not
-// collected all the time. The runtime lets a heap grow to twice of what is live
-// before it collects; an appliance with few sessions has little that is live, and
-// would be at it after every few dozen handshakes. Here, while there is work, the
-// next collection waits until the heap has a floor size, if that is more. At rest
-// the runtime's own rule holds, and gives back what was garbage.
+// Package collector paces the Go garbage collector. Without it, the collector works
+// on a small heap all the time.
 //
-// It changes GOGC alone. A memory limit (GOMEMLIMIT, debug.SetMemoryLimit) holds
-// above it.
+// The runtime collects when the heap is twice as large as the live heap. An
+// appliance with few sessions has a small live heap: the runtime would collect
+// after every few dozen handshakes. While there is work, this package delays the
+// next collection until the heap has a floor size, if that is larger. At rest the
+// runtime's own rule applies and gives garbage back.
+//
+// The package changes GOGC only. A memory limit (GOMEMLIMIT, debug.SetMemoryLimit)
+// still applies.
 package collector
 
 import (

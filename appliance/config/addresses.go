@@ -69,11 +69,11 @@ func parseListen(s string) (string, error) {
 		return "", fmt.Errorf("want an address and port such as 127.0.0.1:8080, not %q", s)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", fmt.Errorf("%q is no port", port)
+		return "", fmt.Errorf("%q is not a port", port)
 	}
 	if host != "" && host != "localhost" {
 		if _, err := netip.ParseAddr(host); err != nil {
-			return "", fmt.Errorf("%q is no IP address", host)
+			return "", fmt.Errorf("%q is not an IP address", host)
 		}
 	}
 	return s, nil
@@ -132,10 +132,10 @@ func parseHost(s string) (string, error) {
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || len(label) > 63 {
-			return "", fmt.Errorf("%q is no host name: labels have 1 to 63 octets", s)
+			return "", fmt.Errorf("%q is not a host name: labels have 1 to 63 octets", s)
 		}
 		if i := strings.IndexFunc(label, notInHost); i >= 0 {
-			return "", fmt.Errorf("%q is no host name", s)
+			return "", fmt.Errorf("%q is not a host name", s)
 		}
 	}
 	return s, nil

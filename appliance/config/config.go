@@ -1,16 +1,19 @@
-// Package config reads the appliance's configuration: one YAML file, checked as
-// a whole. Every fault has a place, and all faults are reported at once:
+// Package config reads the appliance's configuration. It checks one YAML file as a
+// whole. It reports all faults at once, each with its place:
 //
 //	clearspan.yaml:7:13: unknown key "listn", did you mean "listen"?
 //	clearspan.yaml:9:26: min_tls: TLS 1.1 is deprecated (RFC 8996) and never negotiated, want 1.2 or 1.3
 //
-// The package opens nothing, listens nowhere and creates no file; it only looks
-// whether the files that a configuration names exist. Durations are written
-// "30s" or "1h", sizes "1GiB" or as octets, ports as numbers or "8000-8100". In
-// place of a list, a single value stands for a list of one. Relative paths are
-// relative to the configuration file, but those of what the appliance writes
-// (captures, audit entries) to the state directory. The annotated file
-// example.yaml beside this package shows every key.
+// The package opens nothing, listens nowhere and creates no file. It only checks
+// that the files exist that a configuration names.
+//
+//   - Durations are written "30s" or "1h", sizes "1GiB" or as octets, ports as
+//     numbers or "8000-8100".
+//   - A single value stands for a list of one.
+//   - Relative paths start at the configuration file. Paths of files that the
+//     appliance writes (captures, audit entries) start at the state directory.
+//
+// The annotated file example.yaml beside this package shows every key.
 package config
 
 import (

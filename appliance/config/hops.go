@@ -42,7 +42,7 @@ func (r *reader) hops(t *table, legs [2]string) (hops [2][]Hop) {
 			faulty = true
 			continue
 		case leg != legs[i]:
-			r.fail(h.place("leg"), "leg: %q is none of the service's legs", leg)
+			r.fail(h.place("leg"), "leg: %q is not a leg of the service", leg)
 			faulty = true
 			continue
 		case !hop.Address.Masked().Contains(hop.Gateway) || hop.Gateway == hop.Address.Addr():

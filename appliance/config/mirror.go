@@ -221,7 +221,7 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 		}
 		for i, name := range m.Interfaces {
 			if slices.Contains(m.Interfaces[:i], name) {
-				r.fail(t.place("interface"), "interface: %s stands there twice", name)
+				r.fail(t.place("interface"), "interface: %s is listed twice", name)
 			}
 		}
 		m.Method = value(t, "method", m.Method, oneOf(AutoMethod, SendMMsg, GSO, XDP))

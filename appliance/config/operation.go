@@ -84,7 +84,7 @@ func (r *reader) limits(n *node, l Limits) Limits {
 	l.Sessions = value(t, "sessions", l.Sessions, intNumber(1, 10_000_000))
 	l.Memory = value(t, "memory", l.Memory, parseSize)
 	if l.Memory > 0 && l.Memory < 64<<20 {
-		r.fail(t.place("memory"), "memory: want at least 64MiB, or 0 for what there is")
+		r.fail(t.place("memory"), "memory: want at least 64MiB, or 0 for the limits of the machine")
 	}
 	l.Pending = value(t, "pending", l.Pending, intNumber(0, 10_000_000))
 	l.Overload = value(t, "overload", l.Overload, oneOf(RefuseOverload, TunnelOverload))

@@ -106,7 +106,7 @@ func (r *reader) rule(n *node, names map[string]int, known vocabulary) (rule Rul
 	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
 	rule.Learn = value(t, "learn", "", oneOf(learn.Off, learn.Alert, learn.Tunnel))
 	if rule.Services = chain(t, known.services); len(rule.Services) > 0 && rule.Action != policy.Bump {
-		r.fail(t.place("services"), "services: need action bump, a session that is not opened goes through none")
+		r.fail(t.place("services"), "services: need action bump, tunneled and terminated sessions bypass all services")
 	}
 	t.close()
 	return rule

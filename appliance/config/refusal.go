@@ -32,7 +32,7 @@ func (r *reader) block(n *node, b Refusal) Refusal {
 	b.Page = value(t, "page", b.Page, parseFile(r.dir))
 	b.HTTPS = value(t, "https", b.HTTPS, parseBool)
 	if b.Answer == ResetRefused && (b.HTTPS || b.Page != "") {
-		r.fail(t.place("answer"), "answer: who is reset is shown no page")
+		r.fail(t.place("answer"), "answer: reset sends no page: remove page and https, or write answer: tell")
 	}
 	t.close()
 	return b

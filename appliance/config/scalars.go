@@ -123,7 +123,7 @@ func parseInterface(s string) (string, error) {
 	if s == "" || len(s) > 15 || s == "." || s == ".." || strings.ContainsFunc(s, func(c rune) bool {
 		return c <= ' ' || c == '/' || c == ':' || c > '~'
 	}) {
-		return "", fmt.Errorf("%q is no interface name", s)
+		return "", fmt.Errorf("%q is not an interface name", s)
 	}
 	return s, nil
 }

@@ -151,7 +151,7 @@ func (r *reader) icap(t *table, s *Service) {
 	key := "url"
 	if t.has("urls") {
 		if key = "urls"; t.has("url") {
-			r.fail(t.place("url"), "url and urls stand beside each other")
+			r.fail(t.place("url"), "url and urls exclude each other")
 		}
 	}
 	if t.accept("url", "urls"); !t.has(key) {
@@ -260,7 +260,7 @@ func chain(t *table, services []Service) []string {
 	})
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
-			t.r.fail(t.place("services"), "services: %s stands there twice", name)
+			t.r.fail(t.place("services"), "services: %s is listed twice", name)
 		}
 	}
 	return names

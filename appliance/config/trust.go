@@ -195,7 +195,7 @@ func parseCRL(publish string) func(string) (string, error) {
 			host, port, err := net.SplitHostPort(publish)
 			addr, _ := netip.ParseAddr(host)
 			if err == nil && (port == "0" || host == "" || addr.IsUnspecified()) {
-				return "", errors.New("publish is no address that clients can reach, write the one they reach: http://HOST:PORT")
+				return "", errors.New("clients cannot reach the address in publish, write the address that they reach: http://HOST:PORT")
 			}
 			return "http://" + publish, nil
 		}

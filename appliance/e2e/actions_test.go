@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // overheard is a connection that keeps what was said on it, in both directions.
@@ -62,7 +63,7 @@ func (c *scene) connect(target string) net.Conn {
 // ask is connect for an answer of any status.
 func (c *scene) ask(target string) (net.Conn, int) {
 	c.Helper()
-	conn, err := c.Client.DialContext(c.ctx, "tcp", lab.BoxLANV4+":"+proxyPort)
+	conn, err := c.Client.DialContext(c.Ctx, "tcp", lab.BoxLANV4+":"+proxyPort)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -82,10 +83,10 @@ func (c *scene) ask(target string) (net.Conn, int) {
 func (c *scene) origins(config *tls.Config, ports ...int) chan *overheard {
 	arrived := make(chan *overheard, 64)
 	for _, port := range ports {
-		c.listen(port, func(conn net.Conn) {
+		c.Listen(port, func(conn net.Conn) {
 			o := &overheard{Conn: conn}
 			arrived <- o
-			c.echo(config)(o)
+			c.Echo(config)(o)
 		})
 	}
 	return arrived
@@ -104,10 +105,10 @@ func TestKasperskysTable(t *testing.T) {
 		named
 	)
 	c := newScene(t, settings{
-		intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
+		Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
 		// The name has more addresses than the one that the client was given.
-		hosts: "192.0.2.99 round.example.test\n" + lab.OriginV4 + " round.example.test\n192.0.2.98 harmless.example.test\n",
-		policy: fmt.Sprintf(`
+		Hosts: "192.0.2.99 round.example.test\n" + lab.OriginV4 + " round.example.test\n192.0.2.98 harmless.example.test\n",
+		Policy: fmt.Sprintf(`
   default: terminate
   rules:
     - {name: bump, port: %d, action: bump}
@@ -116,8 +117,8 @@ func TestKasperskysTable(t *testing.T) {
     - {name: terminate, port: %d, action: terminate}
     - {name: allowed, port: %d, host: allowed.example.test, action: tunnel}`, bump, tunnel, checked, foreign, terminate, named),
 	})
-	arrived := c.origins(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}, bump, tunnel, checked, round, foreign, terminate, named)
-	wan, err := lab.StartCapture(c.Box, lab.WANInterface, filepath.Join(c.directory("wan"), "wan.pcap"))
+	arrived := c.origins(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}, bump, tunnel, checked, round, foreign, terminate, named)
+	wan, err := lab.StartCapture(c.Box, lab.WANInterface, filepath.Join(c.Directory("wan"), "wan.pcap"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,20 +132,20 @@ func TestKasperskysTable(t *testing.T) {
 		entry   []string
 	}{
 		{"bump", bump, webName, tls.VersionTLS13, "clearspan", []string{"bump", "bump", "bumped", ""}},
-		{"tunnel", tunnel, webName, tls.VersionTLS13, c.pki.Root.Subject.CommonName, []string{"tunnel", "tunnel", "tunneled", ""}},
-		{"check, certificate", checked, webName, tls.VersionTLS13, c.pki.Root.Subject.CommonName, []string{"check", "tunnel-check", "tunneled", ""}},
-		{"check, round robin", round, "round.example.test", tls.VersionTLS12, c.pki.Root.Subject.CommonName, []string{"check", "tunnel-check", "tunneled", ""}},
+		{"tunnel", tunnel, webName, tls.VersionTLS13, c.PKI.Root.Subject.CommonName, []string{"tunnel", "tunnel", "tunneled", ""}},
+		{"check, certificate", checked, webName, tls.VersionTLS13, c.PKI.Root.Subject.CommonName, []string{"check", "tunnel-check", "tunneled", ""}},
+		{"check, round robin", round, "round.example.test", tls.VersionTLS12, c.PKI.Root.Subject.CommonName, []string{"check", "tunnel-check", "tunneled", ""}},
 		{"check, foreign destination, TLS 1.2", foreign, "harmless.example.test", tls.VersionTLS12, "", []string{"check", "tunnel-check", "terminated", "name-mismatch-check"}},
 		{"check, foreign destination, TLS 1.3", foreign, "harmless.example.test", tls.VersionTLS13, "", []string{"check", "tunnel-check", "terminated", "name-mismatch-check"}},
 		{"terminate by the name", named, webName, tls.VersionTLS13, "", []string{"default", "terminate", "terminated", "policy"}},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			c := c.in(t)
+			c := c.In(t)
 			conn := &overheard{Conn: c.connect(net.JoinHostPort(lab.OriginV4, strconv.Itoa(row.port)))}
-			want[localPort(conn).client] = row.entry
+			want[scenetest.LocalPort(conn).Client] = row.entry
 			client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: row.sni, MinVersion: row.version, MaxVersion: row.version})
-			err := client.HandshakeContext(c.ctx)
+			err := client.HandshakeContext(c.Ctx)
 			if row.issuer == "" {
 				if err == nil || !strings.Contains(err.Error(), "access denied") {
 					t.Errorf("client saw %v, want an alert access denied and no page", err)
@@ -181,18 +182,18 @@ func TestKasperskysTable(t *testing.T) {
 	}
 	// Whom no name could help is told before there is a tunnel.
 	conn, status := c.ask(net.JoinHostPort(lab.OriginV4, strconv.Itoa(terminate)))
-	if want[localPort(conn).client] = []string{"terminate", "terminate", "terminated", "policy"}; status != http.StatusForbidden {
+	if want[scenetest.LocalPort(conn).Client] = []string{"terminate", "terminate", "terminated", "policy"}; status != http.StatusForbidden {
 		t.Errorf("terminate by the port: status %d", status)
 	}
 	conn.Close()
 	if t.Failed() {
 		return
 	}
-	recorded := c.stop()
+	recorded := c.Stop()
 	if len(recorded) != 1 || string(recorded[0].Streams[0]) != "bump" || string(recorded[0].Streams[1]) != "bump" {
 		t.Errorf("%d conversations on the mirror, want that of bump", len(recorded))
 	}
-	entries := c.entries()
+	entries := c.Entries()
 	if len(entries) != len(want) {
 		t.Errorf("%d entries, want %d", len(entries), len(want))
 	}
@@ -205,7 +206,7 @@ func TestKasperskysTable(t *testing.T) {
 		t.Error(err)
 	}
 	for port, seen := range map[int]bool{tunnel: true, terminate: false, named: false} {
-		packets, err := lab.Fields(c.ctx, wan.File, fmt.Sprintf("tcp.port == %d", port), "frame.number")
+		packets, err := lab.Fields(c.Ctx, wan.File, fmt.Sprintf("tcp.port == %d", port), "frame.number")
 		if err != nil || len(packets) > 0 != seen {
 			t.Errorf("port %d: %d packets towards the origin, %v", port, len(packets), err)
 		}
@@ -220,28 +221,28 @@ func TestCiscosFlows(t *testing.T) {
 	for _, mode := range []string{"explicit", "transparent"} {
 		t.Run(mode, func(t *testing.T) {
 			s := settings{
-				hosts:  lab.OriginV4 + " " + webName + " " + bank + "\n",
-				policy: "{default: bump, rules: [{name: exception, host: [" + bank + "], action: tunnel}]}",
+				Hosts:  lab.OriginV4 + " " + webName + " " + bank + "\n",
+				Policy: "{default: bump, rules: [{name: exception, host: [" + bank + "], action: tunnel}]}",
 			}
 			if mode == "explicit" {
-				s.intake = `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`
+				s.Intake = `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`
 			}
 			c := newScene(t, s)
 			reach := func(c *scene, name string, port int) net.Conn {
 				if mode == "explicit" {
 					return c.connect(net.JoinHostPort(name, strconv.Itoa(port)))
 				}
-				return c.dial(port)
+				return c.Dial(port)
 			}
-			config := &tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}
+			config := &tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}
 			arrived := c.origins(config, port)
 			release := make(chan struct{})
-			c.listen(held, func(conn net.Conn) {
+			c.Listen(held, func(conn net.Conn) {
 				<-release
-				c.echo(config)(conn)
+				c.Echo(config)(conn)
 			})
-			c.listen(broken, func(conn net.Conn) { conn.Read(make([]byte, 1)) })
-			forged := func() float64 { return c.metrics()["clearspan_forged_leaves_total"] }
+			c.Listen(broken, func(conn net.Conn) { conn.Read(make([]byte, 1)) })
+			forged := func() float64 { return c.Metrics()["clearspan_forged_leaves_total"] }
 
 			for _, row := range []struct {
 				name   string
@@ -249,10 +250,10 @@ func TestCiscosFlows(t *testing.T) {
 			}{{bank, false}, {webName, true}} {
 				conn := &overheard{Conn: reach(c, row.name, port)}
 				client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: row.name})
-				if err := client.HandshakeContext(c.ctx); err != nil {
+				if err := client.HandshakeContext(c.Ctx); err != nil {
 					t.Fatalf("%s: %v", row.name, err)
 				}
-				own := bytes.Equal(client.ConnectionState().PeerCertificates[0].Raw, c.cert.Leaf.Raw)
+				own := bytes.Equal(client.ConnectionState().PeerCertificates[0].Raw, c.Cert.Leaf.Raw)
 				c.echoed(client, row.name)
 				read, written := conn.said()
 				heard, answered := (<-arrived).said()
@@ -266,7 +267,7 @@ func TestCiscosFlows(t *testing.T) {
 			conn := &overheard{Conn: reach(c, webName, held)}
 			client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: "later." + webName})
 			done := make(chan error, 1)
-			go func() { done <- client.HandshakeContext(c.ctx) }()
+			go func() { done <- client.HandshakeContext(c.Ctx) }()
 			time.Sleep(300 * time.Millisecond)
 			if read, _ := conn.said(); len(read) > 0 || forged() != before {
 				t.Errorf("before the origin's handshake: %d octets to the client, %v leaves forged", len(read), forged()-before)
@@ -277,16 +278,16 @@ func TestCiscosFlows(t *testing.T) {
 			}
 			client.Close()
 			lost := reach(c, webName, broken)
-			if _, err := peer(c.ctx, lost, "never."+webName); err == nil || forged() != before+1 {
+			if _, err := peer(c.Ctx, lost, "never."+webName); err == nil || forged() != before+1 {
 				t.Errorf("without it: %v, %v leaves forged", err, forged()-before)
 			}
-			for _, v := range c.stop() {
+			for _, v := range c.Stop() {
 				if got := string(v.Streams[0]); got != webName && got != "" {
 					t.Errorf("recorded %q", got)
 				}
 			}
 			rules := map[string]string{}
-			for _, e := range c.entries() {
+			for _, e := range c.Entries() {
 				rules[e.SNI] = e.Rule + " " + e.Outcome
 			}
 			if diff := cmp.Diff(map[string]string{

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -73,6 +74,7 @@ func ready(t *testing.T, dir string, more ...string) (log string, ok bool) {
 
 // TestAuthorityCommands goes through the life of an authority by the command line.
 func TestAuthorityCommands(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	state := filepath.Join(dir, "state")
 	authority := filepath.Join(state, "authority")
@@ -180,6 +182,7 @@ func TestAuthorityCommands(t *testing.T) {
 
 // TestTokenNeedsItsBuild names a key in a token to a program that knows none.
 func TestTokenNeedsItsBuild(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	_, bundle := intermediate(t, dir)
 	log, ok := ready(t, dir, `authority: {certificate: "`+bundle+`", key: "pkcs11:token=a;object=b"}`)
@@ -191,6 +194,7 @@ func TestTokenNeedsItsBuild(t *testing.T) {
 // TestTrust installs the authority into Debian's store, of which the test has a
 // copy of its own in a mount namespace, and lets curl use it.
 func TestTrust(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	if log, ok := ready(t, dir); !ok {
 		t.Fatal(log)
@@ -210,7 +214,7 @@ openssl verify -CApath /etc/ssl/certs "$1/authority/ca.crt"
 PATH=/nonexistent; export PATH
 "$2" ca trust --state "$1"
 `
-	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", dir, binary)
+	cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", dir, scenetest.Binary)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + dir, "GORACE=atexit_sleep_ms=0"}
 	out, err := cmd.CombinedOutput()
 	text := string(out)
@@ -227,6 +231,7 @@ PATH=/nonexistent; export PATH
 // TestInstallations: each installation makes keys of its own, and starts with none
 // that others may read.
 func TestInstallations(t *testing.T) {
+	scenetest.Together(t)
 	seen := make(map[string]string)
 	var dirs []string
 	for range 2 {

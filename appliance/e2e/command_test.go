@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -46,6 +47,7 @@ mirror:
 `
 
 func TestCheck(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"good.yaml": wellFormed,
@@ -106,6 +108,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "c.yaml"), []byte(wellFormed), 0o644); err != nil {
 		t.Fatal(err)
@@ -141,6 +144,7 @@ func TestExplain(t *testing.T) {
 
 // TestNoAuthority asks for an authority before the first start has made one.
 func TestNoAuthority(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	for _, command := range []string{"show", "export"} {
 		stdout, stderr, code := clearspan(t, dir, "ca", command, "--state", dir)
@@ -154,6 +158,7 @@ func TestNoAuthority(t *testing.T) {
 }
 
 func TestFeedCheck(t *testing.T) {
+	scenetest.Together(t)
 	dir := t.TempDir()
 	recorder := &mirrortest.Recorder{}
 	conversation := mirror.Open(recorder, mirror.Flow{
@@ -191,7 +196,10 @@ func TestFeedCheck(t *testing.T) {
 // scrypt takes minutes with it.
 func quick(t *testing.T) string {
 	t.Helper()
-	program, err := plainBinary()
+	if testing.Short() {
+		t.Skip("builds the appliance: left out with -short")
+	}
+	program, err := scenetest.PlainBinary()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,16 +6,17 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestDetection serves TLS where plain protocols are usual and the other way
 // round: content decides what a session is, no port does.
 func TestDetection(t *testing.T) {
 	c := newScene(t, settings{})
-	web, err := lab.StartNginx(c.Origin, c.directory("nginx"), []lab.Site{
-		{Port: 20443, Certificate: &c.cert},
-		{Port: 80, Certificate: &c.cert},
-		{Port: 25, Certificate: &c.cert},
+	web, err := lab.StartNginx(c.Origin, c.Directory("nginx"), []lab.Site{
+		{Port: 20443, Certificate: &c.Cert},
+		{Port: 80, Certificate: &c.Cert},
+		{Port: 25, Certificate: &c.Cert},
 		{Port: 8081},
 		{Port: 443},
 		{Port: 465},
@@ -23,7 +24,7 @@ func TestDetection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := c.page(web, "page.bin", 100_000)
+	page := c.Page(web, "page.bin", 100_000)
 	rows := []struct {
 		name, url string
 		args      []string
@@ -42,19 +43,19 @@ func TestDetection(t *testing.T) {
 	ports := make([]ends, len(rows))
 	for i, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			x := c.in(t).fetch(append(row.args, row.url+"/page.bin")...)
-			ports[i] = x.port
-			same(t, "client", x.content, page)
+			x := c.In(t).Fetch(append(row.args, row.url+"/page.bin")...)
+			ports[i] = x.Ends
+			scenetest.Same(t, "client", x.Content, page)
 		})
 	}
 	if t.Failed() {
 		return
 	}
-	recorded := c.stop()
-	entries := c.entries()
+	recorded := c.Stop()
+	entries := c.Entries()
 	notes := c.notes()
 	for i, row := range rows {
-		e, v := c.entryOf(entries, ports[i]), c.conversationOf(recorded, ports[i])
+		e, v := c.EntryOf(entries, ports[i]), c.ConversationOf(recorded, ports[i])
 		outcome, content, protocol := "plain", "content=plain ", "http"
 		if row.tls {
 			outcome, content, protocol = "bumped", "content=decrypted ", "tls"
@@ -78,13 +79,13 @@ func TestDetection(t *testing.T) {
 // files, by session.
 func (c *scene) notes() map[string]string {
 	c.Helper()
-	files, err := filepath.Glob(filepath.Join(c.dir, "state", "pcap", "*.pcapng"))
+	files, err := filepath.Glob(filepath.Join(c.Dir, "state", "pcap", "*.pcapng"))
 	if err != nil || len(files) == 0 {
 		c.Fatalf("files %v, %v", files, err)
 	}
 	notes := make(map[string]string)
 	for _, file := range files {
-		rows, err := lab.Fields(c.ctx, file, "frame.comment", "frame.comment")
+		rows, err := lab.Fields(c.Ctx, file, "frame.comment", "frame.comment")
 		if err != nil {
 			c.Fatal(err)
 		}

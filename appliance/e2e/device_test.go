@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // device is a machine between two ports of the box, dev0 and dev1, the former
@@ -20,17 +22,20 @@ type device struct {
 	service string // its name in the appliance's configuration
 }
 
+// devices counts those of this process: names of services are the machine's.
+var devices atomic.Int64
+
 // deviceScene is a scene whose sessions go through a device, which build makes
 // what it is. keys are members of the service beside name, kind and legs.
 func deviceScene(t *testing.T, keys string, build func(*device), s settings) (*scene, *device) {
 	t.Helper()
-	d := &device{service: fmt.Sprintf("ips-%d", os.Getpid())}
-	s.prepare = func(c *scene) {
+	d := &device{service: fmt.Sprintf("ips-%d-%d", os.Getpid(), devices.Add(1))} // the name is the machine's
+	s.Prepare = prepared(func(c *scene) {
 		d.cable(c)
 		build(d)
-	}
-	s.policy = "{default: bump, services: [" + d.service + "]}"
-	s.more = "services:\n  - {name: " + d.service + ", kind: inline, legs: [chain0, chain1]" + prefixed(", ", keys) + "}"
+	})
+	s.Policy = "{default: bump, services: [" + d.service + "]}"
+	s.More = "services:\n  - {name: " + d.service + ", kind: inline, legs: [chain0, chain1]" + scenetest.Prefixed(", ", keys) + "}"
 	c := newScene(t, s)
 	return c, d
 }
@@ -48,7 +53,7 @@ func (d *device) cable(c *scene) {
 // bridge makes the device a bridge.
 func (d *device) bridge() {
 	d.scene.Helper()
-	if err := lab.Bridge(d.scene.ctx, d.Namespace); err != nil {
+	if err := lab.Bridge(d.scene.Ctx, d.Namespace); err != nil {
 		d.scene.Fatal(err)
 	}
 }
@@ -62,7 +67,7 @@ func (d *device) router() {
 			d.scene.Fatal(err)
 		}
 		d.run("ip", "link", "set", "dev", port, "arp", "on")
-		if r, err := lab.Run(d.scene.ctx, d.scene.Box, "", "ip", "link", "set", "dev", fmt.Sprintf("chain%d", i), "arp", "on"); err != nil {
+		if r, err := lab.Run(d.scene.Ctx, d.scene.Box, "", "ip", "link", "set", "dev", fmt.Sprintf("chain%d", i), "arp", "on"); err != nil {
 			d.scene.Fatalf("%v\n%s", err, r.Stderr)
 		}
 		d.run("ip", "addr", "add", fmt.Sprintf("10.9.%d.1/30", i), "dev", port)
@@ -92,7 +97,7 @@ func (d *device) run(name string, args ...string) {
 // nft gives the device rules.
 func (d *device) nft(rules string) {
 	d.scene.Helper()
-	if err := lab.NFT(d.scene.ctx, d.Namespace, rules); err != nil {
+	if err := lab.NFT(d.scene.Ctx, d.Namespace, rules); err != nil {
 		d.scene.Fatal(err)
 	}
 }
@@ -109,18 +114,18 @@ func (d *device) plug(port string, in bool) {
 func (d *device) get(origin, name string) ([]byte, error) {
 	d.scene.Helper()
 	file := filepath.Join(d.scene.TempDir(), "page")
-	_, err := lab.Curl(d.scene.ctx, d.scene.Client, d.scene.ca, append(lab.Resolve(webName, origin),
+	_, err := lab.Curl(d.scene.Ctx, d.scene.Client, d.scene.CA, append(lab.Resolve(webName, origin),
 		"--http1.1", "--max-time", "20", "--output", file, "https://"+webName+"/"+name)...)
 	if err != nil {
 		return nil, err
 	}
-	return d.scene.readFile(file), nil
+	return d.scene.ReadFile(file), nil
 }
 
 // record captures what is on a port of the device.
 func (d *device) record(port string) *lab.Capture {
 	d.scene.Helper()
-	seen, err := lab.StartCapture(d.Namespace, port, filepath.Join(d.scene.directory("device"), "seen.pcap"))
+	seen, err := lab.StartCapture(d.Namespace, port, filepath.Join(d.scene.Directory("device"), "seen.pcap"))
 	if err != nil {
 		d.scene.Fatal(err)
 	}
@@ -131,7 +136,7 @@ func (d *device) record(port string) *lab.Capture {
 // addresses of source and destination, of whichever version of IP, in front.
 func (d *device) fields(seen *lab.Capture, filter string, names ...string) (rows [][]string) {
 	d.scene.Helper()
-	found, err := lab.Fields(d.scene.ctx, seen.File, filter, append([]string{"ip.src", "ipv6.src", "ip.dst", "ipv6.dst"}, names...)...)
+	found, err := lab.Fields(d.scene.Ctx, seen.File, filter, append([]string{"ip.src", "ipv6.src", "ip.dst", "ipv6.dst"}, names...)...)
 	if err != nil {
 		d.scene.Fatal(err)
 	}
@@ -144,7 +149,7 @@ func (d *device) fields(seen *lab.Capture, filter string, names ...string) (rows
 // events returns how often something became of a session, a probe or a frame.
 func (d *device) events(event string) int {
 	d.scene.Helper()
-	n, ok := d.scene.metrics()[`clearspan_inline_events_total{event="`+event+`",service="`+d.service+`"}`]
+	n, ok := d.scene.Metrics()[`clearspan_inline_events_total{event="`+event+`",service="`+d.service+`"}`]
 	if !ok {
 		d.scene.Fatalf("no event %q is counted", event)
 	}
@@ -164,4 +169,4 @@ func (d *device) words(entries []entry) map[string]int {
 }
 
 // logged reports whether the appliance has said something.
-func (d *device) logged(what string) bool { return strings.Contains(d.scene.appliance.Log(), what) }
+func (d *device) logged(what string) bool { return strings.Contains(d.scene.Appliance.Log(), what) }

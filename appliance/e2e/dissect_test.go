@@ -22,12 +22,12 @@ func (c *scene) dissected() {
 	}
 	behind := map[uint16][]string{lab.IMAPPort: {"AUTHENTICATE", "LOGIN"}, lab.POP3Port: {"AUTH", "USER", "APOP"}}
 	seen := make(map[uint16]int)
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		begin, upgrades := want[e.Origin.Port()]
 		if !upgrades || e.Outcome != "bumped" {
 			continue
 		}
-		got := words[e.shown("recorder")]
+		got := words[e.Shown("recorder")]
 		if e.Origin.Port() == lab.IMAPPort && len(got) > 2 && got[2] == "LOGIN" {
 			begin = begin[:2] // openssl does not ask again behind STARTTLS
 		}
@@ -52,7 +52,7 @@ func (c *scene) dissected() {
 // the recording, in the order of frames, by conversation.
 func (c *scene) mailWords() map[ends][]string {
 	c.Helper()
-	rows, err := lab.Fields(c.ctx, c.capture.File, "smtp || imap || pop", "tcp.srcport", "tcp.dstport",
+	rows, err := lab.Fields(c.Ctx, c.Capture.File, "smtp || imap || pop", "tcp.srcport", "tcp.dstport",
 		"smtp.req.command", "smtp.response.code", "imap.request.command", "imap.response.status",
 		"pop.request.command", "pop.response.indicator")
 	if err != nil {
@@ -65,7 +65,7 @@ func (c *scene) mailWords() map[ends][]string {
 			from, to = to, from
 		}
 		var port ends
-		if _, err := fmt.Sscan(from+" "+to, &port.client, &port.origin); err != nil {
+		if _, err := fmt.Sscan(from+" "+to, &port.Client, &port.Origin); err != nil {
 			c.Fatalf("ports in %q: %v", row, err)
 		}
 		for _, field := range row[2:] {

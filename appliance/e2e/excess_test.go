@@ -20,7 +20,7 @@ import (
 // peakMemory is the most that a process has had in memory, in octets.
 func (c *scene) peakMemory() int64 {
 	c.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.appliance.Pid()))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Appliance.Pid()))
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -52,9 +52,9 @@ func TestExcessiveOrigins(t *testing.T) {
 	const first, atOnce = 7101, 8
 	root := newIssuer(t, "Root of excess")
 	c := newScene(t, settings{
-		plain:   true,
-		origin:  "revocation: {mode: hard, timeout: 20s}, on_invalid: {default: untrusted, malformed: untrusted}",
-		prepare: func(c *scene) { root.trust(c.pki.RootFile) },
+		Plain:   true,
+		Origin:  "revocation: {mode: hard, timeout: 20s}, on_invalid: {default: untrusted, malformed: untrusted}",
+		Prepare: prepared(func(c *scene) { root.trust(c.PKI.RootFile) }),
 	})
 	l, err := c.Origin.Listen("tcp", ":80")
 	if err != nil {
@@ -110,12 +110,12 @@ func TestExcessiveOrigins(t *testing.T) {
 	}
 	good := first + len(rows)
 	for i, row := range rows {
-		c.listen(first+i, c.echo(&tls.Config{Certificates: []tls.Certificate{row.chain}}))
+		c.Listen(first+i, c.Echo(&tls.Config{Certificates: []tls.Certificate{row.chain}}))
 	}
-	c.listen(good, c.echo(&tls.Config{Certificates: []tls.Certificate{leaf(root, len(rows))}}))
+	c.Listen(good, c.Echo(&tls.Config{Certificates: []tls.Certificate{leaf(root, len(rows))}}))
 	wellServed := func() {
 		t.Helper()
-		if s := c.look(good, fmt.Sprintf("o%d.example.test", good)); s.err != nil || !c.signed(s, c.ca) {
+		if s := c.look(good, fmt.Sprintf("o%d.example.test", good)); s.err != nil || !c.signed(s, c.CA) {
 			t.Errorf("good origin: %v", s.err)
 		}
 	}
@@ -127,10 +127,10 @@ func TestExcessiveOrigins(t *testing.T) {
 		var wg sync.WaitGroup
 		met[i] = make(map[ends]bool)
 		for range atOnce {
-			conn := c.dial(first + i)
+			conn := c.Dial(first + i)
 			wg.Go(func() {
 				s := c.lookBy(conn, fmt.Sprintf("o%d.example.test", first+i))
-				if c.signed(s, c.ca) || (s.err == nil) != (row.outcome == "bumped") {
+				if c.signed(s, c.CA) || (s.err == nil) != (row.outcome == "bumped") {
 					t.Errorf("%s: trusted, or %v", row.name, s.err)
 				}
 				mu.Lock()
@@ -146,11 +146,11 @@ func TestExcessiveOrigins(t *testing.T) {
 		}
 	}
 	wellServed()
-	c.stop()
-	entries := c.entries()
+	c.Stop()
+	entries := c.Entries()
 	for i, row := range rows {
 		for port := range met[i] {
-			if e := c.entryOf(entries, port); e.Outcome != row.outcome || e.TLSOrigin.Verdict != row.verdict || !strings.Contains(e.TLSOrigin.Finding, row.finding) {
+			if e := c.EntryOf(entries, port); e.Outcome != row.outcome || e.TLSOrigin.Verdict != row.verdict || !strings.Contains(e.TLSOrigin.Finding, row.finding) {
 				t.Errorf("%s: %s, %+v", row.name, e.Outcome, *e.TLSOrigin)
 			}
 		}

@@ -13,36 +13,36 @@ import (
 // TestExplainCapture has the command tell from a capture of the clients' side what
 // would become of each connection: what did become of it.
 func TestExplainCapture(t *testing.T) {
-	c := newScene(t, settings{policy: `
+	c := newScene(t, settings{Policy: `
   default: bump
   rules:
     - {name: banks, host: ["*.bank.test"], action: tunnel}
     - {name: evil, host: ["*.evil.test"], action: terminate}`})
-	c.page(c.nginx(), "page.bin", 20_000)
-	lan, err := lab.StartCapture(c.Box, lab.LANInterface, filepath.Join(c.directory("lan"), "lan.pcap"))
+	c.Page(c.Nginx(), "page.bin", 20_000)
+	lan, err := lab.StartCapture(c.Box, lab.LANInterface, filepath.Join(c.Directory("lan"), "lan.pcap"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"www.bank.test", "www.evil.test", webName, ""} {
-		conn := &carving{Conn: c.dial(lab.TLSPort), record: 400, segment: 300}
+		conn := &carving{Conn: c.Dial(lab.TLSPort), record: 400, segment: 300}
 		client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: name})
-		if err := client.HandshakeContext(c.ctx); (err == nil) == (name == "www.evil.test") {
+		if err := client.HandshakeContext(c.Ctx); (err == nil) == (name == "www.evil.test") {
 			t.Errorf("%s: %v", name, err)
 		}
 		client.Close()
 	}
-	c.fetch("https://" + webName + "/page.bin")
-	c.fetch("http://" + webName + "/page.bin")
-	c.stop()
+	c.Fetch("https://" + webName + "/page.bin")
+	c.Fetch("http://" + webName + "/page.bin")
+	c.Stop()
 	if _, err := lan.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	out := c.clearspan("policy", "explain", "-c", c.appliance.ConfigFile, "--pcap", lan.File)
+	out := c.Clearspan("policy", "explain", "-c", c.Appliance.ConfigFile, "--pcap", lan.File)
 	told := make(map[string]string) // fate and rule, by the ports of client and origin
 	for _, m := range regexp.MustCompile(`(?m)^\d+  \S+:(\d+) > \S+:(\d+)  .*  (\w+): rule ([\w-]+)`).FindAllStringSubmatch(out, -1) {
 		told[m[1]+" "+m[2]] = m[4] + " " + m[3]
 	}
-	entries := c.entries()
+	entries := c.Entries()
 	if len(told) != len(entries) || len(entries) != 6 {
 		t.Errorf("%d connections told of, %d sessions:\n%s", len(told), len(entries), out)
 	}

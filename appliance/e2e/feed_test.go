@@ -15,6 +15,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/conformance"
 )
 
@@ -23,37 +24,37 @@ import (
 // over IP.
 func TestFeedIsRecorderReady(t *testing.T) {
 	const live = "127.0.0.1:57012"
-	c := newScene(t, settings{mirror: `  - {name: live, kind: pcap-over-ip, listen: "` + live + `"}`})
-	web := c.nginx()
-	c.page(web, "page.bin", 300_000)
-	c.page(web, "large.bin", 8_000_000)
-	boxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
+	c := newScene(t, settings{Mirror: `  - {name: live, kind: pcap-over-ip, listen: "` + live + `"}`})
+	web := c.Nginx()
+	c.Page(web, "page.bin", 300_000)
+	c.Page(web, "large.bin", 8_000_000)
+	boxes, err := lab.NewMailboxes(c.Directory("mail"), domain, map[string]string{user: password})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lab.StartPostfix(c.Origin, c.directory("postfix"), c.cert, boxes); err != nil {
+	if _, err := lab.StartPostfix(c.Origin, c.Directory("postfix"), c.Cert, boxes); err != nil {
 		t.Fatal(err)
 	}
 	// Both begin before the traffic: the one says so, the appliance says it of the other.
 	port := c.startCheck(c.Recorder, "feed", "check", "--json", "--for", "10m", lab.RecorderInterface)
-	eventually(t, "the interface is read", func() bool { return strings.Contains(port.said(), "reading "+lab.RecorderInterface) })
+	scenetest.Eventually(t, "the interface is read", func() bool { return strings.Contains(port.said(), "reading "+lab.RecorderInterface) })
 	host, number, _ := strings.Cut(live, ":")
-	stream := c.startShell(c.Box, fmt.Sprintf("nc %s %s | %s feed check --json -", host, number, binary))
-	c.awaitLog(1, "reader joined")
+	stream := c.startShell(c.Box, fmt.Sprintf("nc %s %s | %s feed check --json -", host, number, scenetest.Binary))
+	c.AwaitLog(1, "reader joined")
 
 	c.traffic()
-	c.stop()
+	c.Stop()
 
 	if err := port.cmd.Signal(syscall.SIGINT); err != nil {
 		t.Error(err)
 	}
-	files, err := filepath.Glob(filepath.Join(c.dir, "state", "pcap", "*.pcapng"))
+	files, err := filepath.Glob(filepath.Join(c.Dir, "state", "pcap", "*.pcapng"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files: %v", err)
 	}
 	reports := map[string]*conformance.Report{
 		"mirror port, live":     port.report(t),
-		"mirror port, recorded": c.check(c.capture.File),
+		"mirror port, recorded": c.check(c.Capture.File),
 		"files":                 c.check(files...),
 		"pcap over IP":          stream.report(t),
 	}
@@ -94,7 +95,7 @@ func (c *scene) traffic() {
 	} {
 		wait.Go(func() {
 			args = append(lab.Resolve(webName, lab.OriginV4), append([]string{"--output", "/dev/null", "--output", "/dev/null"}, args...)...)
-			if _, err := lab.Curl(c.ctx, c.Client, c.ca, args...); err != nil {
+			if _, err := lab.Curl(c.Ctx, c.Client, c.CA, args...); err != nil {
 				c.Errorf("curl %s: %v", strings.Join(args, " "), err)
 			}
 		})
@@ -104,7 +105,7 @@ func (c *scene) traffic() {
 		plain bool
 	}{{lab.SMTPSPort, false}, {lab.SubmissionPort, false}, {lab.SMTPPort, false}, {lab.SMTPPort, true}} {
 		wait.Go(func() {
-			r, err := lab.Swaks(c.ctx, c.Client, lab.Mail{Server: lab.OriginV4, Port: m.port, Name: mailName, CA: c.ca,
+			r, err := lab.Swaks(c.Ctx, c.Client, lab.Mail{Server: lab.OriginV4, Port: m.port, Name: mailName, CA: c.CA,
 				From: sender, To: user + "@" + domain, Data: letter(fmt.Sprintf("by %d", m.port), "STARTTLS\ntext\n"), Plain: m.plain}, "--suppress-data")
 			if err != nil {
 				c.Errorf("swaks to %d: %v\n%s", m.port, err, r.Stdout)
@@ -125,7 +126,7 @@ func (k checking) said() string { return k.errs.String() }
 // startCheck starts our program in a namespace.
 func (c *scene) startCheck(ns *netlab.Namespace, args ...string) checking {
 	c.Helper()
-	return c.startProgram(ns, binary, args...)
+	return c.startProgram(ns, scenetest.Binary, args...)
 }
 
 func (c *scene) startShell(ns *netlab.Namespace, line string) checking {
@@ -135,7 +136,7 @@ func (c *scene) startShell(ns *netlab.Namespace, line string) checking {
 
 func (c *scene) startProgram(ns *netlab.Namespace, name string, args ...string) checking {
 	c.Helper()
-	k := checking{cmd: ns.Command(c.ctx, name, args...), out: &transcript{}, errs: &transcript{}}
+	k := checking{cmd: ns.Command(c.Ctx, name, args...), out: &transcript{}, errs: &transcript{}}
 	k.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	k.cmd.Stdout, k.cmd.Stderr = k.out, k.errs
 	if err := k.cmd.Start(); err != nil {
@@ -167,33 +168,10 @@ func (k checking) report(t *testing.T) *conformance.Report {
 // check runs clearspan feed check on files.
 func (c *scene) check(files ...string) *conformance.Report {
 	c.Helper()
-	out, errs, code := clearspan(c.T, c.dir, append([]string{"feed", "check", "--json"}, files...)...)
+	out, errs, code := clearspan(c.T, c.Dir, append([]string{"feed", "check", "--json"}, files...)...)
 	r := new(conformance.Report)
 	if err := json.Unmarshal([]byte(out), r); err != nil || (code == 0) != r.Ready {
 		c.Errorf("feed check %v: status %d, %v\n%s", files, code, err, errs)
 	}
 	return r
-}
-
-// conforms holds a capture against the rules that every feed must keep, those
-// allowed to be broken aside.
-func (c *scene) conforms(file string, allowed []conformance.Rule) {
-	c.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		c.Fatal(err)
-	}
-	defer f.Close()
-	checker := conformance.New(conformance.Options{})
-	if err := checker.ReadFrom(c.ctx, f, nil); err != nil {
-		c.Errorf("%s: %v", filepath.Base(file), err)
-	}
-	if c.gaps {
-		allowed = append(allowed, conformance.Gap)
-	}
-	for rule, result := range checker.Report().Results {
-		if result.Status == conformance.Fail && !slices.Contains(allowed, conformance.Rule(rule)) {
-			c.Errorf("%s: broken %d times: %s: %+v", filepath.Base(file), result.Count, result.Title, result.First[0])
-		}
-	}
 }

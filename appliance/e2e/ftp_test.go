@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/conformance"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -17,28 +18,28 @@ import (
 // connection. The intake hears both networks.
 func TestFTP(t *testing.T) {
 	c := newScene(t, settings{
-		intake: `{name: gateway, mode: tproxy, listen: ":8099", from: [` + lab.LANInterface + `, ` + lab.WANInterface + `]}`,
-		policy: "{default: bump, rules: [{name: private, origin: [\"" + lab.OriginV6 + "\"], action: tunnel}]}",
-		mirror: "  - {name: truth, kind: pcapng, directory: truth, starttls: keep}",
+		Intake: `{name: gateway, mode: tproxy, listen: ":8099", from: [` + lab.LANInterface + `, ` + lab.WANInterface + `]}`,
+		Policy: "{default: bump, rules: [{name: private, origin: [\"" + lab.OriginV6 + "\"], action: tunnel}]}",
+		Mirror: "  - {name: truth, kind: pcapng, directory: truth, starttls: keep}",
 	})
-	server, err := lab.StartVsftpd(c.Origin, c.directory("vsftpd"), c.cert, lab.FTPPort, true)
+	server, err := lab.StartVsftpd(c.Origin, c.Directory("vsftpd"), c.Cert, lab.FTPPort, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	down := c.page(&lab.Web{Root: server.Root}, "down.bin", 300_000)
+	down := c.Page(&lab.Web{Root: server.Root}, "down.bin", 300_000)
 	up := filepath.Join(c.TempDir(), "up.bin")
-	sent := c.page(&lab.Web{Root: filepath.Dir(up)}, "up.bin", 200_000)
+	sent := c.Page(&lab.Web{Root: filepath.Dir(up)}, "up.bin", 200_000)
 
 	curl := func(args ...string) func(*scene, string) error {
 		return func(c *scene, file string) error {
-			_, err := lab.Curl(c.ctx, c.Client, c.ca, append(args, "--output", file, "ftp://"+lab.OriginV4+"/down.bin")...)
+			_, err := lab.Curl(c.Ctx, c.Client, c.CA, append(args, "--output", file, "ftp://"+lab.OriginV4+"/down.bin")...)
 			return err
 		}
 	}
 	lftp := func(server, ca, more string) func(*scene, string) error {
 		return func(c *scene, file string) error {
 			args := lab.LFTP(server, ca, more+"get -O "+filepath.Dir(file)+" down.bin -o "+filepath.Base(file)+"; put -O upload "+up+" -o "+filepath.Base(file))
-			_, err := lab.Run(c.ctx, c.Client, "", args[0], args[1:]...)
+			_, err := lab.Run(c.Ctx, c.Client, "", args[0], args[1:]...)
 			return err
 		}
 	}
@@ -51,22 +52,22 @@ func TestFTP(t *testing.T) {
 		data    string     // outcome of the data connections
 		want    []transfer // in this order
 	}{
-		{"passive", lftp(lab.OriginV4, c.ca, ""), "bumped used", "bumped", passive},
+		{"passive", lftp(lab.OriginV4, c.CA, ""), "bumped used", "bumped", passive},
 		{"extended passive", curl("--ssl-reqd"), "bumped used", "bumped", []transfer{{command: "EPSV", get: true}}},
-		{"active", lftp(lab.OriginV4, c.ca, "set ftp:passive-mode no; "), "bumped used", "bumped", active},
-		{"data in clear", lftp(lab.OriginV4, c.ca, "set ftp:ssl-protect-data no; "), "bumped used", "plain", passive},
+		{"active", lftp(lab.OriginV4, c.CA, "set ftp:passive-mode no; "), "bumped used", "bumped", active},
+		{"data in clear", lftp(lab.OriginV4, c.CA, "set ftp:ssl-protect-data no; "), "bumped used", "plain", passive},
 		{"no TLS", lftp(lab.OriginV4, "", ""), "plain offered", "plain", passive},
 		{"extended active, no TLS", curl("--ftp-port", "-"), "plain ", "plain", []transfer{{command: "EPRT", get: true}}},
-		{"tunneled", lftp(lab.OriginV6, c.pki.RootFile, ""), "tunneled used", "tunneled", nil},
+		{"tunneled", lftp(lab.OriginV6, c.PKI.RootFile, ""), "tunneled used", "tunneled", nil},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			c := c.in(t)
+			c := c.In(t)
 			file := filepath.Join(t.TempDir(), strings.ReplaceAll(row.name, " ", "-"))
 			if err := row.run(c, file); err != nil {
 				t.Fatal(err)
 			}
-			same(t, "downloaded", c.readFile(file), down)
+			scenetest.Same(t, "downloaded", c.ReadFile(file), down)
 			if !slices.ContainsFunc(row.want, func(w transfer) bool { return !w.get }) {
 				return
 			}
@@ -74,15 +75,15 @@ func TestFTP(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			same(t, "uploaded", got, sent)
+			scenetest.Same(t, "uploaded", got, sent)
 		})
 	}
-	recorded := c.stop()
+	recorded := c.Stop()
 	if t.Failed() {
 		return
 	}
 	c.truth(conformance.STARTTLS)
-	entries := c.entries()
+	entries := c.Entries()
 	var controls []entry
 	for _, e := range entries {
 		if e.Origin.Port() == lab.FTPPort {
@@ -94,7 +95,7 @@ func TestFTP(t *testing.T) {
 	}
 	for i, row := range rows {
 		t.Run(row.name+", recorded", func(t *testing.T) {
-			c := c.in(t)
+			c := c.In(t)
 			control := controls[i]
 			if got := control.Outcome + " " + control.StartTLS; got != row.control || control.Related != "" {
 				t.Errorf("control session %q, want %q; entry %+v", got, row.control, control)
@@ -145,15 +146,15 @@ func (w transfer) judge(c *scene, e entry, outcome string, recorded []mirrortest
 	if server.Addr().String() != lab.OriginV4 {
 		c.Errorf("the server is at %s", server)
 	}
-	v := c.conversationOf(recorded, e.shown("recorder"))
-	same(c, "recorded", v.Streams[dir], content)
+	v := c.ConversationOf(recorded, e.Shown("recorder"))
+	scenetest.Same(c, "recorded", v.Streams[dir], content)
 	if len(v.Streams[1-dir]) != 0 {
 		c.Errorf("%d octets in the other direction", len(v.Streams[1-dir]))
 	}
 	if w.command == "EPRT" {
 		return // tshark does not connect it
 	}
-	rows, err := lab.Fields(c.ctx, c.capture.File, "ftp-data && tcp.port == "+itoa(e.Client.Port())+" && tcp.port == "+itoa(e.Origin.Port()), "ftp-data.setup-method")
+	rows, err := lab.Fields(c.Ctx, c.Capture.File, "ftp-data && tcp.port == "+itoa(e.Client.Port())+" && tcp.port == "+itoa(e.Origin.Port()), "ftp-data.setup-method")
 	if err != nil || len(rows) == 0 || strings.Replace(rows[0][0], "EPASV", "EPSV", 1) != w.command {
 		c.Errorf("tshark reads a data connection by %q, want %s, %v", rows, w.command, err)
 	}

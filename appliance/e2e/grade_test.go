@@ -13,6 +13,7 @@ import (
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -20,10 +21,10 @@ import (
 // origin is offered on their behalf, as it was captured in front of it: the same
 // best of everything, whoever asks.
 func TestOriginHellos(t *testing.T) {
-	c := newScene(t, settings{blind: true})
-	web := c.nginx()
-	c.write(filepath.Join(web.Root, "page.html"), []byte("<!doctype html><title>t</title><body>the origin's page"))
-	wan, err := lab.StartCapture(c.Origin, lab.OriginInterface, filepath.Join(c.directory("origin"), "origin.pcap"))
+	c := newScene(t, settings{Blind: true})
+	web := c.Nginx()
+	c.Write(filepath.Join(web.Root, "page.html"), []byte("<!doctype html><title>t</title><body>the origin's page"))
+	wan, err := lab.StartCapture(c.Origin, lab.OriginInterface, filepath.Join(c.Directory("origin"), "origin.pcap"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,8 +33,8 @@ func TestOriginHellos(t *testing.T) {
 
 	openssl := func(refusal string, args ...string) {
 		t.Run("openssl "+strings.Join(args, " "), func(t *testing.T) {
-			args = append([]string{"-connect", lab.OriginV4 + ":443", "-servername", webName, "-CAfile", c.ca}, args...)
-			r, err := lab.OpenSSL(c.ctx, c.Client, "", args...)
+			args = append([]string{"-connect", lab.OriginV4 + ":443", "-servername", webName, "-CAfile", c.CA}, args...)
+			r, err := lab.OpenSSL(c.Ctx, c.Client, "", args...)
 			if (err == nil) != (refusal == "") || !strings.Contains(r.Stderr, refusal) || refusal == "" && !strings.Contains(r.Stdout, "Verify return code: 0 (ok)") {
 				t.Errorf("%v\n%.2000s\n%s", err, r.Stdout, r.Stderr)
 			}
@@ -48,19 +49,19 @@ func TestOriginHellos(t *testing.T) {
 	openssl("", "-alpn", "h2", "-tls1_3", "-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256")
 	for _, args := range [][]string{{"--http1.1"}, {"--http2"}, {"--tls-max", "1.2"}, {"--no-alpn"}} {
 		t.Run("curl "+strings.Join(args, " "), func(t *testing.T) {
-			x := c.in(t).fetch(append(args, "https://"+webName+"/page.html")...)
-			want[x.port] = []string{"h2", "http/1.1"}
+			x := c.In(t).Fetch(append(args, "https://"+webName+"/page.html")...)
+			want[x.Ends] = []string{"h2", "http/1.1"}
 			switch args[0] {
 			case "--http1.1":
-				want[x.port] = []string{"http/1.1"}
+				want[x.Ends] = []string{"http/1.1"}
 			case "--no-alpn":
-				want[x.port] = nil
+				want[x.Ends] = nil
 			}
-			names[x.port] = "curl " + args[0]
+			names[x.Ends] = "curl " + args[0]
 		})
 	}
 	t.Run("Chromium", func(t *testing.T) {
-		document, err := lab.Chromium(c.ctx, c.Client, t.TempDir(), c.ca, webName, lab.OriginV4, "https://"+webName+"/page.html")
+		document, err := lab.Chromium(c.Ctx, c.Client, t.TempDir(), c.CA, webName, lab.OriginV4, "https://"+webName+"/page.html")
 		if err != nil || !strings.Contains(document, "the origin's page") {
 			t.Errorf("%v, %.500s", err, document)
 		}
@@ -70,19 +71,19 @@ func TestOriginHellos(t *testing.T) {
 		"Go, one curve": {CurvePreferences: []tls.CurveID{tls.CurveP384}}, "Go, ALPN of its own": {NextProtos: []string{"x-odd", "h2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := c.in(t)
-			conn := c.dial(443)
-			config.RootCAs, config.ServerName = c.pool(c.ca), webName
-			if err := tls.Client(conn, config).HandshakeContext(c.ctx); err != nil {
+			c := c.In(t)
+			conn := c.Dial(443)
+			config.RootCAs, config.ServerName = c.Pool(c.CA), webName
+			if err := tls.Client(conn, config).HandshakeContext(c.Ctx); err != nil {
 				t.Error(err)
 			}
-			want[localPort(conn)], names[localPort(conn)] = config.NextProtos, name
+			want[scenetest.LocalPort(conn)], names[scenetest.LocalPort(conn)] = config.NextProtos, name
 		})
 	}
 	for _, odd := range oddities {
 		t.Run("odd: "+odd.name, func(t *testing.T) {
-			c := c.in(t)
-			conn := c.dial(443)
+			c := c.In(t)
+			conn := c.Dial(443)
 			if _, err := conn.Write(oddHello(t, odd.change)); err != nil {
 				t.Fatal(err)
 			}
@@ -90,14 +91,14 @@ func TestOriginHellos(t *testing.T) {
 			if _, err := io.ReadFull(conn, answer); err != nil || answer[0] != 22 || answer[5] != 2 {
 				t.Errorf("answer % x, %v", answer, err)
 			}
-			want[localPort(conn)], names[localPort(conn)] = nil, odd.name
+			want[scenetest.LocalPort(conn)], names[scenetest.LocalPort(conn)] = nil, odd.name
 			conn.Close()
 		})
 	}
 	if t.Failed() {
 		return
 	}
-	c.stop()
+	c.Stop()
 	if _, err := wan.Stop(); err != nil {
 		t.Error(err)
 	}
@@ -115,18 +116,18 @@ func TestOriginHellos(t *testing.T) {
 		if err != nil {
 			t.Fatalf("from %v: %v", v.Client, err)
 		}
-		name := names[ends{v.Client.Port(), 443}]
+		name := names[scenetest.Between(v.Client.Port(), 443)]
 		if diff := cmp.Diff(best, offered(hello)); diff != "" {
 			t.Errorf("offered for %s (-want +got):\n%s", name, diff)
 		}
-		if name != "" && !slices.Equal(hello.ALPN, want[ends{v.Client.Port(), 443}]) {
+		if name != "" && !slices.Equal(hello.ALPN, want[scenetest.Between(v.Client.Port(), 443)]) {
 			t.Errorf("%s: origin is offered %q", name, hello.ALPN)
 		}
 	}
 	if least := 7 + len(want) + 1; graded < least {
 		t.Errorf("%d hellos were captured, want at least %d", graded, least)
 	}
-	e := c.entries()
+	e := c.Entries()
 	if ech := func(e entry) bool { return e.TLSClient != nil && e.TLSClient.ECH == "offered" }; !slices.ContainsFunc(e, ech) {
 		t.Error("no entry tells of ECH")
 	}

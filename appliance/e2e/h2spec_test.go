@@ -34,30 +34,30 @@ func TestH2Spec(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build h2spec: %v\n%s", err, out)
 	}
-	c := newScene(t, settings{blind: true})
-	web := c.nginx()
-	c.page(web, "page", 5)
+	c := newScene(t, settings{Blind: true})
+	web := c.Nginx()
+	c.Page(web, "page", 5)
 	listener, err := c.Origin.Listen("tcp", ":6443")
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := &http.Server{
 		Handler:   content("hello"),
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}, NextProtos: []string{"h2"}},
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}, NextProtos: []string{"h2"}},
 		ErrorLog:  log.New(io.Discard, "", 0),
 	}
 	go server.ServeTLS(listener, "", "")
 	t.Cleanup(func() { server.Close() })
 
-	t.Run("origins", func(t *testing.T) {
-		for _, origin := range []struct {
-			name string
-			port int
-			path string
-		}{{"nginx", lab.TLSPort, "/page"}, {"Go", 6443, "/"}} {
+	var origins sync.WaitGroup // at the same time: they wait most of it
+	for _, origin := range []struct {
+		name string
+		port int
+		path string
+	}{{"nginx", lab.TLSPort, "/page"}, {"Go", 6443, "/"}} {
+		origins.Go(func() {
 			t.Run(origin.name, func(t *testing.T) {
-				t.Parallel() // they wait most of the time
-				c := c.in(t)
+				c := c.In(t)
 				run := func(cases ...string) (direct, through map[string]string) {
 					var both sync.WaitGroup
 					both.Go(func() { direct = c.h2spec(suite, c.Box, origin.port, origin.path, cases...) })
@@ -93,11 +93,12 @@ func TestH2Spec(t *testing.T) {
 					t.Errorf("%d of %d cases passed: that is no server of HTTP/2", passed, len(through))
 				}
 			})
-		}
-	})
-	c.stop()
+		})
+	}
+	origins.Wait()
+	c.Stop()
 	bumped := 0
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		if e.Outcome == "bumped" && e.ALPN == "h2" {
 			bumped++
 		}
@@ -112,7 +113,7 @@ func TestH2Spec(t *testing.T) {
 func (c *scene) h2spec(suite string, ns *netlab.Namespace, port int, path string, cases ...string) map[string]string {
 	report := filepath.Join(c.TempDir(), ns.Name()+".xml")
 	start := time.Now()
-	r, _ := lab.Run(c.ctx, ns, "", suite, append(cases, "--strict", "--tls", "--insecure", "--host", lab.OriginV4, "--port", fmt.Sprint(port),
+	r, _ := lab.Run(c.Ctx, ns, "", suite, append(cases, "--strict", "--tls", "--insecure", "--host", lab.OriginV4, "--port", fmt.Sprint(port),
 		"--path", path, "--timeout", "2", "--junit-report", report)...) // its status is 1 if any case failed
 	var suites struct {
 		Suite []struct {

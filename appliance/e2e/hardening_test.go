@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // tasks returns the lines of /proc/PID/task/*/status that begin with one of the
@@ -43,12 +45,12 @@ const (
 // reload under traffic.
 func TestPrivilegesDropped(t *testing.T) {
 	const change = "{default: bump}"
-	c := newScene(t, settings{policy: change})
-	web := c.nginx()
-	page := c.page(web, "page.bin", 10_000)
+	c := newScene(t, settings{Policy: change})
+	web := c.Nginx()
+	page := c.Page(web, "page.bin", 10_000)
 	check := func(when string) {
 		t.Helper()
-		for line := range tasks(t, c.appliance.Pid(), "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs") {
+		for line := range tasks(t, c.Appliance.Pid(), "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs") {
 			switch line {
 			case "CapInh: " + noCapabilities, "CapAmb: " + noCapabilities, "CapPrm: " + ofTProxy, "CapEff: " + ofTProxy, "CapBnd: " + ofTProxy, "NoNewPrivs: 1":
 			default:
@@ -59,11 +61,11 @@ func TestPrivilegesDropped(t *testing.T) {
 	check("after the start")
 	fetch := func() {
 		t.Helper()
-		same(t, "page", c.fetch("--http1.1", "https://"+webName+"/page.bin").content, page)
+		scenetest.Same(t, "page", c.Fetch("--http1.1", "https://"+webName+"/page.bin").Content, page)
 	}
 	fetch()
 	c.reconfigure(change, "{default: bump, rules: [{name: a, host: a.test, action: tunnel}]}", "reloaded")
 	fetch()
 	check("after a reload")
-	c.stop()
+	c.Stop()
 }

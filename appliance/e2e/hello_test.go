@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // carving is a client's connection that carves up its first flight: into TLS
@@ -75,47 +77,37 @@ var carvings = []struct {
 // TestHello sends a hello with ML-KEM in every way that transport allows.
 func TestHello(t *testing.T) {
 	c := newScene(t, settings{})
-	c.listen(6443, c.echo(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}))
+	c.Listen(6443, c.Echo(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}))
 	want := make(map[ends]string)
 	for _, row := range carvings {
 		t.Run(row.name, func(t *testing.T) {
-			c := c.in(t)
-			conn := &carving{Conn: c.dial(6443), record: row.record, segment: row.segment}
-			client := tls.Client(conn, &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName})
-			if err := client.HandshakeContext(c.ctx); err != nil {
+			c := c.In(t)
+			conn := &carving{Conn: c.Dial(6443), record: row.record, segment: row.segment}
+			client := tls.Client(conn, &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName})
+			if err := client.HandshakeContext(c.Ctx); err != nil {
 				t.Fatal(err)
 			}
 			if curve := client.ConnectionState().CurveID; curve != tls.X25519MLKEM768 || len(conn.written) < 1500 {
 				t.Errorf("key exchange %v, %d octets", curve, len(conn.written))
 			}
 			c.echoed(client, row.name)
-			want[localPort(conn)] = row.name
+			want[scenetest.LocalPort(conn)] = row.name
 		})
 	}
 	if t.Failed() {
 		return
 	}
-	recorded := c.stop()
+	recorded := c.Stop()
 	if len(recorded) != len(want) {
 		t.Errorf("%d conversations for %d sessions", len(recorded), len(want))
 	}
 	for port, said := range want {
-		v, e := c.conversationOf(recorded, port), c.entryOf(c.entries(), port)
+		v, e := c.ConversationOf(recorded, port), c.EntryOf(c.Entries(), port)
 		if string(v.Streams[0]) != said || string(v.Streams[1]) != said {
 			t.Errorf("%s: recorded %q and %q", said, v.Streams[0], v.Streams[1])
 		}
 		if e.Outcome != "bumped" || e.Reason != "" || e.SNI != webName || e.TLSClient.JA4 == "" {
 			t.Errorf("%s: entry %+v", said, e)
-		}
-	}
-}
-
-// echo returns a TLS server that sends everything back until the client ends.
-func (c *scene) echo(config *tls.Config) func(net.Conn) {
-	return func(conn net.Conn) {
-		server := tls.Server(conn, config)
-		if _, err := io.Copy(server, server); err == nil {
-			server.Close()
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -22,7 +23,7 @@ func (c *scene) objects(web *lab.Web, prefix string, n int) objects {
 	list := make(objects)
 	for i := range n {
 		name := fmt.Sprintf("%s-%02d.bin", prefix, i)
-		list[name] = c.page(web, name, []int{1, 900, 20_000, 300_000}[i%4]+i)
+		list[name] = c.Page(web, name, []int{1, 900, 20_000, 300_000}[i%4]+i)
 	}
 	return list
 }
@@ -31,7 +32,7 @@ func (c *scene) objects(web *lab.Web, prefix string, n int) objects {
 // from the recorder's file, each octet by octet.
 func (c *scene) exportedAll(want objects) {
 	c.Helper()
-	files, err := lab.ExportObjects(c.ctx, c.capture.File, "http", c.directory("objects"))
+	files, err := lab.ExportObjects(c.Ctx, c.Capture.File, "http", c.Directory("objects"))
 	if err != nil {
 		c.Error(err)
 	}
@@ -49,7 +50,7 @@ func (c *scene) exportedAll(want objects) {
 		if err != nil {
 			c.Error(err)
 		}
-		same(c, name, exported, content)
+		scenetest.Same(c, name, exported, content)
 	}
 }
 
@@ -58,7 +59,7 @@ func (c *scene) exportedAll(want objects) {
 // mapped port. It returns how many streams were shown.
 func (c *scene) transcoded(recorded []mirrortest.Conversation) (streams uint64) {
 	c.Helper()
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		if e.ALPN != "h2" {
 			continue
 		}
@@ -72,19 +73,19 @@ func (c *scene) transcoded(recorded []mirrortest.Conversation) (streams uint64) 
 			c.Errorf("session %s: files %+v, flow %+v", e.Session, files, e.Flow)
 		}
 		for _, v := range recorded {
-			if unmapped(v.Client) == e.Client {
+			if scenetest.Unmapped(v.Client) == e.Client {
 				c.Errorf("session %s has a conversation of its own", e.Session)
 			}
 		}
 		for _, st := range m.Streams {
-			v := c.conversationOf(recorded, ends{st.Port, e.Origin.Port()})
+			v := c.ConversationOf(recorded, scenetest.Between(st.Port, e.Origin.Port()))
 			if v.Origin.Port() != e.Origin.Port() || !v.Ended || len(v.Streams[0]) == 0 {
 				c.Errorf("stream %d: %v to %v, ended %t, %d octets of the client", st.ID, v.Client, v.Origin, v.Ended, len(v.Streams[0]))
 			}
 		}
 		streams += t.Streams
 	}
-	h2, err := lab.Fields(c.ctx, c.capture.File, "http2", "frame.number")
+	h2, err := lab.Fields(c.Ctx, c.Capture.File, "http2", "frame.number")
 	if err != nil || len(h2) > 0 {
 		c.Errorf("%d frames of HTTP/2 on the recorder, %v", len(h2), err)
 	}
@@ -102,7 +103,7 @@ func mapped(port uint16) uint16 {
 // files returns the captures that the mirror beside the recorder wrote.
 func (c *scene) files() []string {
 	c.Helper()
-	files, err := filepath.Glob(filepath.Join(c.dir, "state", "pcap", "*.pcapng"))
+	files, err := filepath.Glob(filepath.Join(c.Dir, "state", "pcap", "*.pcapng"))
 	if err != nil || len(files) == 0 {
 		c.Fatalf("captures: %v, %v", files, err)
 	}
@@ -112,38 +113,38 @@ func (c *scene) files() []string {
 // TestHTTP2Transcoded has curl fetch many objects at a time over HTTP/2: on the
 // recorder each is an HTTP/1.1 exchange, in the files beside it HTTP/2.
 func TestHTTP2Transcoded(t *testing.T) {
-	c := newScene(t, settings{http2: "transcode"})
-	web, err := lab.StartNginx(c.Origin, c.directory("nginx"), append(lab.Sites(c.cert), lab.Site{Port: 8080, PriorKnowledge: true}))
+	c := newScene(t, settings{HTTP2: "transcode"})
+	web, err := lab.StartNginx(c.Origin, c.Directory("nginx"), append(lab.Sites(c.Cert), lab.Site{Port: 8080, PriorKnowledge: true}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := c.objects(web, "object", 40)
-	out := c.directory("out")
+	out := c.Directory("out")
 	var args []string
 	for name := range want {
 		args = append(args, "--output", filepath.Join(out, name), "https://"+webName+"/"+name)
 	}
-	c.curl(append([]string{"--http2", "--parallel", "--parallel-max", "40"}, args...)...)
+	c.Curl(append([]string{"--http2", "--parallel", "--parallel-max", "40"}, args...)...)
 	for name, content := range want {
-		same(t, "curl's "+name, c.readFile(filepath.Join(out, name)), content)
+		scenetest.Same(t, "curl's "+name, c.ReadFile(filepath.Join(out, name)), content)
 	}
-	upload := c.page(web, "upload.bin", 200_000)
-	if x := c.fetch("--http2", "--upload-file", filepath.Join(web.Root, "upload.bin"), "https://"+webName+"/upload/sent.bin"); x.status != "201" || x.version != "2" {
-		t.Errorf("upload: HTTP/%s %s", x.version, x.status)
+	upload := c.Page(web, "upload.bin", 200_000)
+	if x := c.Fetch("--http2", "--upload-file", filepath.Join(web.Root, "upload.bin"), "https://"+webName+"/upload/sent.bin"); x.Status != "201" || x.Version != "2" {
+		t.Errorf("upload: HTTP/%s %s", x.Version, x.Status)
 	}
-	c.curl("--http2", "--head", "https://"+webName+"/upload.bin")
-	if x := c.fetch("--http2", "https://"+webName+"/missing"); x.status != "404" {
-		t.Errorf("status %s", x.status)
+	c.Curl("--http2", "--head", "https://"+webName+"/upload.bin")
+	if x := c.Fetch("--http2", "https://"+webName+"/missing"); x.Status != "404" {
+		t.Errorf("status %s", x.Status)
 	}
-	plain := c.fetch("--http1.1", "https://"+webName+"/upload.bin")
-	unencrypted := c.fetch("--http2-prior-knowledge", "http://"+webName+":8080/upload.bin")
-	recorded := c.stop()
+	plain := c.Fetch("--http1.1", "https://"+webName+"/upload.bin")
+	unencrypted := c.Fetch("--http2-prior-knowledge", "http://"+webName+":8080/upload.bin")
+	recorded := c.Stop()
 
 	if n := c.transcoded(recorded); n != 43 {
 		t.Errorf("%d streams, want 43", n)
 	}
 	c.exportedAll(want)
-	if v := c.conversationOf(recorded, plain.port); !bytes.HasSuffix(v.Streams[1], upload) {
+	if v := c.ConversationOf(recorded, plain.Ends); !bytes.HasSuffix(v.Streams[1], upload) {
 		t.Error("HTTP/1.1 beside it is not what it was")
 	}
 	sent := false
@@ -153,23 +154,23 @@ func TestHTTP2Transcoded(t *testing.T) {
 	if !sent {
 		t.Error("upload is not on the recorder")
 	}
-	if m := c.entryOf(c.entries(), unencrypted.port).Mirror["recorder"]; len(m.Streams) != 1 || m.Transcoded == nil {
+	if m := c.EntryOf(c.Entries(), unencrypted.Ends).Mirror["recorder"]; len(m.Streams) != 1 || m.Transcoded == nil {
 		t.Errorf("without TLS: %+v", m)
-	} else if v := c.conversationOf(recorded, ends{m.Streams[0].Port, unencrypted.port.origin}); v.Origin.Port() != 8080 || !bytes.HasSuffix(v.Streams[1], upload) {
+	} else if v := c.ConversationOf(recorded, scenetest.Between(m.Streams[0].Port, unencrypted.Ends.Origin)); v.Origin.Port() != 8080 || !bytes.HasSuffix(v.Streams[1], upload) {
 		t.Errorf("without TLS: %d octets from %v", len(v.Streams[1]), v.Origin)
 	}
-	rows, err := lab.Fields(c.ctx, c.capture.File, "http.response", "http.response.version", "http.response.code")
+	rows, err := lab.Fields(c.Ctx, c.Capture.File, "http.response", "http.response.version", "http.response.code")
 	if err != nil || len(rows) != 45 {
 		t.Errorf("%d answers on the recorder, %v", len(rows), err)
 	}
 
 	bodies := 0
 	for _, file := range c.files() {
-		paths, err := lab.Fields(c.ctx, file, `http2.headers.method == "GET" && tcp.dstport == 80`, "http2.headers.path")
+		paths, err := lab.Fields(c.Ctx, file, `http2.headers.method == "GET" && tcp.dstport == 80`, "http2.headers.path")
 		if err != nil || len(paths) == 0 {
 			t.Errorf("%d frames with requests of HTTP/2 in the files, %v", len(paths), err)
 		}
-		list, err := lab.HTTP2Bodies(c.ctx, file)
+		list, err := lab.HTTP2Bodies(c.Ctx, file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,8 +189,8 @@ func TestHTTP2Transcoded(t *testing.T) {
 
 // TestHTTP2Browser has Chromium load a page with thirty objects.
 func TestHTTP2Browser(t *testing.T) {
-	c := newScene(t, settings{http2: "transcode"})
-	web := c.nginx()
+	c := newScene(t, settings{HTTP2: "transcode"})
+	web := c.Nginx()
 	want := make(objects)
 	var page strings.Builder
 	page.WriteString("<!doctype html><title>parts</title><link rel=icon href=data:,>\n")
@@ -198,18 +199,18 @@ func TestHTTP2Browser(t *testing.T) {
 		random := make([]byte, []int{1, 500, 10_000, 150_000}[i%4])
 		rand.Read(random)
 		want[name] = fmt.Appendf(nil, "document.title += \"+\"; // %x", random)
-		c.write(filepath.Join(web.Root, name), want[name])
+		c.Write(filepath.Join(web.Root, name), want[name])
 		fmt.Fprintf(&page, "<script src=/%s></script>\n", name)
 	}
-	c.write(filepath.Join(web.Root, "parts.html"), []byte(page.String()))
-	document, err := lab.Chromium(c.ctx, c.Client, c.directory("browser"), c.ca, webName, lab.OriginV4, "https://"+webName+"/parts.html")
+	c.Write(filepath.Join(web.Root, "parts.html"), []byte(page.String()))
+	document, err := lab.Chromium(c.Ctx, c.Client, c.Directory("browser"), c.CA, webName, lab.OriginV4, "https://"+webName+"/parts.html")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(document, "<title>parts"+strings.Repeat("+", len(want))+"</title>") {
 		t.Errorf("document: %.500s", document)
 	}
-	recorded := c.stop()
+	recorded := c.Stop()
 	if n := c.transcoded(recorded); n != 31 {
 		t.Errorf("%d streams, want 31", n)
 	}

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // icap starts c-icap with ClamAV beside the appliance.
 func (c *scene) icap() *lab.ICAP {
 	c.Helper()
-	server, err := lab.StartICAP(c.Box, c.directory("icap"), nil)
+	server, err := lab.StartICAP(c.Box, c.Directory("icap"), nil)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -21,8 +22,8 @@ func (c *scene) icap() *lab.ICAP {
 }
 
 // scanner is icap before the appliance starts; it tells the directory.
-func scanner(dir *string) func(*scene) {
-	return func(c *scene) { *dir = c.icap().Dir }
+func scanner(dir *string) func(*scenetest.Scene) {
+	return prepared(func(c *scene) { *dir = c.icap().Dir })
 }
 
 const scanned = `services:
@@ -33,17 +34,17 @@ const scanned = `services:
 // sent and got.
 func TestICAP(t *testing.T) {
 	var dir string
-	c := newScene(t, settings{prepare: scanner(&dir), policy: "{default: bump, services: [av]}", more: scanned})
-	web := c.nginx()
-	clean := c.page(web, "clean.bin", 30_000)
+	c := newScene(t, settings{Prepare: scanner(&dir), Policy: "{default: bump, services: [av]}", More: scanned})
+	web := c.Nginx()
+	clean := c.Page(web, "clean.bin", 30_000)
 	text := []byte(strings.Repeat("clean text, which is compressed\n", 4000))
-	c.write(filepath.Join(web.Root, "clean.txt"), text)
-	bad := filepath.Join(c.dir, "upload")
-	c.write(bad, []byte(lab.EICAR()))
-	c.write(filepath.Join(web.Root, "bad.com"), []byte(lab.EICAR()))
-	c.write(filepath.Join(web.Root, "bad.txt"), []byte(lab.EICAR()+strings.Repeat("\n", 5000)))
-	good := filepath.Join(c.dir, "good")
-	c.write(good, clean)
+	c.Write(filepath.Join(web.Root, "clean.txt"), text)
+	bad := filepath.Join(c.Dir, "upload")
+	c.Write(bad, []byte(lab.EICAR()))
+	c.Write(filepath.Join(web.Root, "bad.com"), []byte(lab.EICAR()))
+	c.Write(filepath.Join(web.Root, "bad.txt"), []byte(lab.EICAR()+strings.Repeat("\n", 5000)))
+	good := filepath.Join(c.Dir, "good")
+	c.Write(good, clean)
 
 	const site = "https://" + webName
 	for _, version := range []string{"--http1.1", "--http2"} {
@@ -62,35 +63,35 @@ func TestICAP(t *testing.T) {
 			{"infected upload", []string{"--upload-file", bad, site + "/upload/bad" + version}, nil, true},
 		} {
 			t.Run(tt.name+version, func(t *testing.T) {
-				x := c.in(t).fetch(append([]string{version}, tt.args...)...)
-				if tt.blocked != (x.status == "403") || tt.blocked != bytes.Contains(x.content, []byte(lab.Threat)) {
-					t.Errorf("status %s: %.400q", x.status, x.content)
+				x := c.In(t).Fetch(append([]string{version}, tt.args...)...)
+				if tt.blocked != (x.Status == "403") || tt.blocked != bytes.Contains(x.Content, []byte(lab.Threat)) {
+					t.Errorf("status %s: %.400q", x.Status, x.Content)
 				}
 				if tt.content != nil {
-					same(t, "content", x.content, tt.content)
+					scenetest.Same(t, "content", x.Content, tt.content)
 				}
 			})
 		}
-		if got := c.readFile(filepath.Join(web.Root, "upload", version)); !bytes.Equal(got, clean) {
+		if got := c.ReadFile(filepath.Join(web.Root, "upload", version)); !bytes.Equal(got, clean) {
 			t.Errorf("%s: %d octets were uploaded, not those of the file", version, len(got))
 		}
 		if _, err := os.Stat(filepath.Join(web.Root, "upload", "bad"+version)); err == nil {
 			t.Errorf("%s: the infected upload reached the origin", version)
 		}
 	}
-	c.stop()
+	c.Stop()
 	words := make(map[string]int)
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		words[e.Service["av"]]++
 		if found := e.Finding["av"]; (found == lab.Threat+".UNOFFICIAL") != (e.Service["av"] == "blocked") {
 			t.Errorf("session %s is %s, found was %q", e.Session, e.Service["av"], found)
 		}
 	}
-	c.awaitLog(8, "service found a threat", lab.Threat)
+	c.AwaitLog(8, "service found a threat", lab.Threat)
 	if words["blocked"] != 8 || words["unmodified"] != 4 || words["modified"] != 2 {
 		t.Errorf("entries say %v", words)
 	}
-	log := c.readFile(filepath.Join(dir, "access.log"))
+	log := c.ReadFile(filepath.Join(dir, "access.log"))
 	for _, want := range []string{"204 RESPMOD avscan", "204 REQMOD avscan", "200 REQMOD avscan", "200 RESPMOD avscan"} {
 		if !bytes.Contains(log, []byte(want)) {
 			t.Errorf("c-icap served no %q:\n%s", want, log)

@@ -19,12 +19,12 @@ import (
 // TestICAPEarlyAnswer has an origin refuse an upload whose client goes on sending
 // long after the origin has closed: the answer is there when the client reads.
 func TestICAPEarlyAnswer(t *testing.T) {
-	c := newScene(t, settings{prepare: func(c *scene) { c.icap() }, policy: "{default: bump, services: [av]}",
-		more: strings.Replace(scanned, "timeout:", "mode: [respmod], timeout:", 1)})
-	if _, err := lab.StartNginx(c.Origin, c.directory("nginx"), []lab.Site{{Port: lab.TLSPort, Certificate: &c.cert, MaxBody: "1k"}}); err != nil {
+	c := newScene(t, settings{Prepare: prepared(func(c *scene) { c.icap() }), Policy: "{default: bump, services: [av]}",
+		More: strings.Replace(scanned, "timeout:", "mode: [respmod], timeout:", 1)})
+	if _, err := lab.StartNginx(c.Origin, c.Directory("nginx"), []lab.Site{{Port: lab.TLSPort, Certificate: &c.Cert, MaxBody: "1k"}}); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := c.secret(lab.TLSPort, &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName, NextProtos: []string{"http/1.1"}})
+	conn, err := c.Secret(lab.TLSPort, &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName, NextProtos: []string{"http/1.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +45,8 @@ func TestICAPEarlyAnswer(t *testing.T) {
 		t.Errorf("answer %s, %q, %v", answer.Status, content, err)
 	}
 	conn.Close()
-	c.stop()
-	for _, e := range c.entries() {
+	c.Stop()
+	for _, e := range c.Entries() {
 		if e.Reason != "" || e.Octets["client_to_origin"] < parts*part {
 			t.Errorf("entry %+v", e)
 		}
@@ -57,7 +57,7 @@ func TestICAPEarlyAnswer(t *testing.T) {
 // arrived: they pass a service that would wait for more of them.
 func TestICAPEvents(t *testing.T) {
 	const port, turns = 7444, 5
-	c := newScene(t, settings{prepare: func(c *scene) { c.icap() }, policy: "{default: bump, services: [av]}", more: scanned})
+	c := newScene(t, settings{Prepare: prepared(func(c *scene) { c.icap() }), Policy: "{default: bump, services: [av]}", More: scanned})
 	got := make(chan struct{})
 	l, err := c.Origin.Listen("tcp", fmt.Sprintf(":%d", port))
 	if err != nil {
@@ -79,13 +79,13 @@ func TestICAPEvents(t *testing.T) {
 		}
 	})}
 	defer server.Close()
-	go server.ServeTLS(l, c.cert.CertFile, c.cert.KeyFile)
+	go server.ServeTLS(l, c.Cert.CertFile, c.Cert.KeyFile)
 	for _, h2 := range []bool{false, true} {
 		transport := &http.Transport{
-			ForceAttemptHTTP2: h2, TLSClientConfig: &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
-			DialContext: func(context.Context, string, string) (net.Conn, error) { return c.dial(port), nil },
+			ForceAttemptHTTP2: h2, TLSClientConfig: &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName},
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return c.Dial(port), nil },
 		}
-		request, err := http.NewRequestWithContext(c.ctx, http.MethodGet, fmt.Sprintf("https://%s:%d/", webName, port), nil)
+		request, err := http.NewRequestWithContext(c.Ctx, http.MethodGet, fmt.Sprintf("https://%s:%d/", webName, port), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,8 +104,8 @@ func TestICAPEvents(t *testing.T) {
 		answer.Body.Close()
 		transport.CloseIdleConnections()
 	}
-	c.stop()
-	for _, e := range c.entries() {
+	c.Stop()
+	for _, e := range c.Entries() {
 		if e.Service["av"] != "bypassed" {
 			t.Errorf("session %s: %v", e.Session, e.Service)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestICAPFails slows the scanner down, has it stand still, and kills it. Who is
@@ -30,17 +31,17 @@ func TestICAPFails(t *testing.T) {
 			var server *lab.ICAP
 			service := "  - {name: %s, kind: icap, url: \"icap://127.0.0.1:1344/%s\", mode: [respmod], %s timeout: " + timeout.String() + ", on_failure: " + tt.how + "}\n"
 			c := newScene(t, settings{
-				prepare: func(c *scene) { server = c.icap() },
-				policy: "{default: bump, services: [av], rules: [{name: unseen, host: [" + mailName + "], port: [443], action: bump, services: none}," +
+				Prepare: prepared(func(c *scene) { server = c.icap() }),
+				Policy: "{default: bump, services: [av], rules: [{name: unseen, host: [" + mailName + "], port: [443], action: bump, services: none}," +
 					fmt.Sprintf(" {name: streamed, port: [%d], action: bump, services: [echo]}]}", lab.HTTP1Port),
-				more:  "services:\n" + fmt.Sprintf(service, "av", "avscan", "") + fmt.Sprintf(service, "echo", "echo", "preview: off,"),
-				lasts: 2 * time.Minute,
+				More:  "services:\n" + fmt.Sprintf(service, "av", "avscan", "") + fmt.Sprintf(service, "echo", "echo", "preview: off,"),
+				Lasts: 2 * time.Minute,
 			})
-			web, boxes := c.nginx(), c.postfix()
-			page := c.page(web, "page", 30_000)
+			web, boxes := c.Nginx(), c.postfix()
+			page := c.Page(web, "page", 30_000)
 			const large = "/large.bin"
-			c.page(web, large, 64<<20) // more than there are buffers for
-			before := c.metrics()
+			c.Page(web, large, 64<<20) // more than there are buffers for
+			before := c.Metrics()
 			before["process_open_fds"] += 8 // connections to the service are kept
 
 			// everything sends what goes through the service, and what does not.
@@ -49,18 +50,18 @@ func TestICAPFails(t *testing.T) {
 				t.Helper()
 				for _, version := range []string{"--http1.1", "--http2"} {
 					start := time.Now()
-					x := c.fetch(version, "https://"+webName+"/page")
-					if x.status != status || bytes.Equal(x.content, page) != (status == "200") {
-						t.Errorf("%s: status %s, %d octets", version, x.status, len(x.content))
+					x := c.Fetch(version, "https://"+webName+"/page")
+					if x.Status != status || bytes.Equal(x.Content, page) != (status == "200") {
+						t.Errorf("%s: status %s, %d octets", version, x.Status, len(x.Content))
 					}
 					if took := time.Since(start); took > timeout+10*time.Second {
 						t.Errorf("%s: took %v", version, took)
 					}
-					x = c.fetch(version, "--connect-to", mailName+":443:"+lab.OriginV4+":443", "https://"+mailName+"/page")
-					same(t, "page that goes through no service", x.content, page)
+					x = c.Fetch(version, "--connect-to", mailName+":443:"+lab.OriginV4+":443", "https://"+mailName+"/page")
+					scenetest.Same(t, "page that goes through no service", x.Content, page)
 				}
-				m := lab.Mail{Server: lab.OriginV4, Port: lab.SMTPSPort, From: sender, To: user + "@" + domain, Data: letter("a letter", "text\n"), CA: c.ca, Name: mailName}
-				r, err := lab.Swaks(c.ctx, c.Client, m)
+				m := lab.Mail{Server: lab.OriginV4, Port: lab.SMTPSPort, From: sender, To: user + "@" + domain, Data: letter("a letter", "text\n"), CA: c.CA, Name: mailName}
+				r, err := lab.Swaks(c.Ctx, c.Client, m)
 				if mail == "" && err != nil || mail != "" && (err == nil || !strings.Contains(r.Stdout, mail)) {
 					t.Errorf("mail: %v\n%s", err, r.Stdout)
 				}
@@ -102,22 +103,22 @@ func TestICAPFails(t *testing.T) {
 			everything(tt.status, tt.mail)
 			signal(syscall.SIGCONT)
 			const done = `clearspan_service_decision_seconds_count{result="unmodified",service="av"}`
-			eventually(t, "the scanner is asked again", func() bool {
-				before := c.metrics()[done]
-				c.fetch("https://" + webName + "/page")
-				return c.metrics()[done] > before
+			scenetest.Eventually(t, "the scanner is asked again", func() bool {
+				before := c.Metrics()[done]
+				c.Fetch("https://" + webName + "/page")
+				return c.Metrics()[done] > before
 			})
 			signal(syscall.SIGKILL)
 			<-server.Done()
 			everything(tt.status, tt.mail)
-			c.quiet(before)
-			eventually(t, "mail is delivered", func() bool {
+			c.Quiet(before)
+			scenetest.Eventually(t, "mail is delivered", func() bool {
 				list, err := boxes.Messages(user)
 				return err == nil && len(list) == sent
 			})
-			c.stop()
+			c.Stop()
 			words := make(map[string]int)
-			for _, e := range c.entries() {
+			for _, e := range c.Entries() {
 				words[e.Service["av"]]++
 			}
 			if words["unmodified"] < 7 || words[tt.word] < 6 {
@@ -132,7 +133,7 @@ func (c *scene) begin(path string) io.ReadCloser {
 	c.Helper()
 	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		DialContext:       c.Client.DialContext,
-		TLSClientConfig:   &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
+		TLSClientConfig:   &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName},
 		DisableKeepAlives: true, DisableCompression: true,
 	}}
 	r, err := client.Get(fmt.Sprintf("https://%s:%d%s", lab.OriginV4, lab.HTTP1Port, path))

@@ -9,32 +9,33 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestICAPMail has a virus scanner look at mail, with TLS from the start and after
 // STARTTLS: what is infected never reaches the origin, and its sender is told.
 func TestICAPMail(t *testing.T) {
 	var dir string
-	c := newScene(t, settings{prepare: scanner(&dir), policy: "{default: bump, services: [av]}", more: scanned})
+	c := newScene(t, settings{Prepare: scanner(&dir), Policy: "{default: bump, services: [av]}", More: scanned})
 	boxes := c.postfix()
 	for _, port := range []int{lab.SMTPSPort, lab.SubmissionPort} {
-		m := lab.Mail{Server: lab.OriginV4, Port: port, From: sender, To: user + "@" + domain, Data: letter("clean", "text\n"), CA: c.ca, Name: mailName}
-		if r, err := lab.Swaks(c.ctx, c.Client, m); err != nil {
+		m := lab.Mail{Server: lab.OriginV4, Port: port, From: sender, To: user + "@" + domain, Data: letter("clean", "text\n"), CA: c.CA, Name: mailName}
+		if r, err := lab.Swaks(c.Ctx, c.Client, m); err != nil {
 			t.Errorf("port %d: %v\n%s", port, err, r.Stdout)
 		}
 		m.Data = letter("infected", lab.EICAR()+"\n")
-		r, err := lab.Swaks(c.ctx, c.Client, m)
+		r, err := lab.Swaks(c.Ctx, c.Client, m)
 		if err == nil || !strings.Contains(r.Stdout, "554 5.7.1") {
 			t.Errorf("port %d, infected: %v\n%s", port, err, r.Stdout)
 		}
 	}
-	eventually(t, "clean messages delivered", func() bool {
+	scenetest.Eventually(t, "clean messages delivered", func() bool {
 		all, err := boxes.Messages(user)
 		return err == nil && len(all) == 2
 	})
-	c.stop()
+	c.Stop()
 	words := make(map[string]int)
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		words[e.Service["av"]]++
 		if found := e.Finding["av"]; (found == lab.Threat+".UNOFFICIAL") != (e.Service["av"] == "blocked") {
 			t.Errorf("session %s is %s, found was %q", e.Session, e.Service["av"], found)
@@ -48,11 +49,11 @@ func TestICAPMail(t *testing.T) {
 // postfix starts the usual mail server on the origin.
 func (c *scene) postfix() *lab.Mailboxes {
 	c.Helper()
-	boxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
+	boxes, err := lab.NewMailboxes(c.Directory("mail"), domain, map[string]string{user: password})
 	if err != nil {
 		c.Fatal(err)
 	}
-	if _, err := lab.StartPostfix(c.Origin, c.directory("postfix"), c.cert, boxes); err != nil {
+	if _, err := lab.StartPostfix(c.Origin, c.Directory("postfix"), c.Cert, boxes); err != nil {
 		c.Fatal(err)
 	}
 	return boxes
@@ -62,21 +63,21 @@ func (c *scene) postfix() *lab.Mailboxes {
 // request whose client was silent for a while. The mirror shows what was said.
 func TestICAPPlain(t *testing.T) {
 	var dir string
-	c := newScene(t, settings{prepare: scanner(&dir), policy: "{default: bump, services: [av], rules: [{name: unseen, port: [587], action: bump, services: none}]}", more: scanned})
-	boxes, web := c.postfix(), c.nginx()
-	c.write(filepath.Join(web.Root, "bad.com"), []byte(lab.EICAR()))
+	c := newScene(t, settings{Prepare: scanner(&dir), Policy: "{default: bump, services: [av], rules: [{name: unseen, port: [587], action: bump, services: none}]}", More: scanned})
+	boxes, web := c.postfix(), c.Nginx()
+	c.Write(filepath.Join(web.Root, "bad.com"), []byte(lab.EICAR()))
 	clean, infected := letter("clean", "text\n"), letter("infected", lab.EICAR()+"\n")
 	for _, more := range [][]string{nil, {"--pipeline"}} {
 		m := lab.Mail{Server: lab.OriginV4, Port: lab.SMTPPort, From: sender, To: user + "@" + domain, Data: clean, Plain: true}
-		if r, err := lab.Swaks(c.ctx, c.Client, m, more...); err != nil {
+		if r, err := lab.Swaks(c.Ctx, c.Client, m, more...); err != nil {
 			t.Errorf("%v: %v\n%s", more, err, r.Stdout)
 		}
 		m.Data = infected
-		if r, err := lab.Swaks(c.ctx, c.Client, m, more...); err == nil || !strings.Contains(r.Stdout, "554 5.7.1") {
+		if r, err := lab.Swaks(c.Ctx, c.Client, m, more...); err == nil || !strings.Contains(r.Stdout, "554 5.7.1") {
 			t.Errorf("infected, %v: %v\n%s", more, err, r.Stdout)
 		}
 	}
-	conn := c.dial(lab.PlainPort)
+	conn := c.Dial(lab.PlainPort)
 	time.Sleep(500 * time.Millisecond) // longer than a client is waited for
 	if _, err := io.WriteString(conn, "GET /bad.com HTTP/1.1\r\nHost: "+webName+"\r\nConnection: close\r\n\r\n"); err != nil {
 		t.Fatal(err)
@@ -85,13 +86,13 @@ func TestICAPPlain(t *testing.T) {
 		t.Errorf("a late request is answered %.200q, %v", got, err)
 	}
 	conn.Close()
-	eventually(t, "clean messages delivered", func() bool {
+	scenetest.Eventually(t, "clean messages delivered", func() bool {
 		all, err := boxes.Messages(user)
 		return err == nil && len(all) == 2
 	})
-	recorded := c.stop()
+	recorded := c.Stop()
 	words := make(map[string]int)
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		words[e.Service["av"]]++
 		if found := e.Finding["av"]; (found == lab.Threat+".UNOFFICIAL") != (e.Service["av"] == "blocked") {
 			t.Errorf("session %s is %s, found was %q", e.Session, e.Service["av"], found)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // echoed has answers go through a service that gives back all octets of them. With
@@ -29,20 +30,20 @@ func TestICAPStreams(t *testing.T) {
 		bound    = 2 * sessions * (1 << 20 * 13 / 10) // octets the process may grow by
 	)
 	size := 4 << 20 // in sum 256 MiB, more than bound
-	if rounds() > 1 {
+	if lab.Rounds() > 1 {
 		size = 16 << 20
 	}
 	c := newScene(t, settings{
-		blind: true, plain: true, full: "drop", policy: "{default: bump, services: [echo]}", more: echoed,
-		prepare: func(c *scene) { c.icap() }, lasts: 3 * time.Minute,
+		Blind: true, Plain: true, Full: "drop", Policy: "{default: bump, services: [echo]}", More: echoed,
+		Prepare: prepared(func(c *scene) { c.icap() }), Lasts: 3 * time.Minute,
 	})
-	want := sha256.Sum256(c.page(c.nginx(), "large.bin", size))
+	want := sha256.Sum256(c.Page(c.Nginx(), "large.bin", size))
 	client := http.Client{Transport: &http.Transport{
 		DialContext:       c.Client.DialContext,
-		TLSClientConfig:   &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
+		TLSClientConfig:   &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName},
 		DisableKeepAlives: true, DisableCompression: true,
 	}}
-	before := c.metrics()
+	before := c.Metrics()
 	var all sync.WaitGroup
 	for range sessions {
 		all.Go(func() {
@@ -62,17 +63,17 @@ func TestICAPStreams(t *testing.T) {
 	go func() { all.Wait(); close(done) }()
 	start, peak, most := time.Now(), 0.0, 0.0
 	for over := false; !over; {
-		m := c.metrics()
-		peak, most = max(peak, m[residentMetric]), max(most, opened(m))
+		m := c.Metrics()
+		peak, most = max(peak, m[scenetest.ResidentMetric]), max(most, scenetest.Opened(m))
 		select {
 		case <-done:
 			over = true
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	grown := peak - before[residentMetric]
+	grown := peak - before[scenetest.ResidentMetric]
 	t.Logf("%d MiB through RESPMOD in %v, up to %v sessions at a time: resident %.1f MiB before, %.1f at most; grown by %.1f, allowed %.1f",
-		sessions*size>>20, time.Since(start).Round(time.Millisecond), most, before[residentMetric]/(1<<20), peak/(1<<20), grown/(1<<20), float64(bound)/(1<<20))
+		sessions*size>>20, time.Since(start).Round(time.Millisecond), most, before[scenetest.ResidentMetric]/(1<<20), peak/(1<<20), grown/(1<<20), float64(bound)/(1<<20))
 	if grown > bound {
 		t.Error("memory is not bounded")
 	}
@@ -80,10 +81,10 @@ func TestICAPStreams(t *testing.T) {
 		t.Errorf("at most %v sessions were open at a time", most)
 	}
 	before["process_open_fds"] += sessions // connections to the service are kept
-	c.quiet(before)
-	c.stop()
+	c.Quiet(before)
+	c.Stop()
 	words := make(map[string]int)
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		words[e.Service["echo"]]++
 		if e.Octets["origin_to_client"] < uint64(size) {
 			t.Errorf("session %s: %d octets", e.Session, e.Octets["origin_to_client"])

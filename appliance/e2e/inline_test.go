@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestInlineDevice sends web sessions through a bridge: it sees cleartext with the
@@ -14,23 +15,23 @@ func TestInlineDevice(t *testing.T) {
 	for _, how := range []string{"closed", "open"} {
 		t.Run(how, func(t *testing.T) {
 			c, d := deviceScene(t, "timeout: 1s, on_failure: "+how, (*device).bridge, settings{})
-			web := c.nginx()
-			page := c.page(web, "page", 200_000)
+			web := c.Nginx()
+			page := c.Page(web, "page", 200_000)
 			seen := d.record("dev0")
 			for _, args := range [][]string{
 				{"--http1.1", "https://" + webName + "/page"}, {"--http1.1", "https://" + webName + ":8443/page"},
 				{"--http2", "https://" + webName + "/page"}, {"--http1.1", "-g", "https://[" + lab.OriginV6 + "]/page"},
 			} {
-				x := c.fetch(args...)
-				same(t, strings.Join(args, " "), x.content, page)
+				x := c.Fetch(args...)
+				scenetest.Same(t, strings.Join(args, " "), x.Content, page)
 			}
-			eventually(t, "sessions ended", func() bool {
+			scenetest.Eventually(t, "sessions ended", func() bool {
 				return d.events("carried") == 4
 			})
 			// The device dies.
 			d.run("ip", "link", "set", "dev", "dev0", "nomaster")
 			d.run("ip", "link", "set", "dev", "dev1", "down")
-			r, err := lab.Curl(c.ctx, c.Client, c.ca, append(lab.Resolve(webName, lab.OriginV4), "--max-time", "10", "-o", "/dev/null", "https://"+webName+"/page")...)
+			r, err := lab.Curl(c.Ctx, c.Client, c.CA, append(lab.Resolve(webName, lab.OriginV4), "--max-time", "10", "-o", "/dev/null", "https://"+webName+"/page")...)
 			if (err == nil) != (how == "open") {
 				t.Errorf("without a device: %v %s", err, r.Stderr)
 			}
@@ -50,8 +51,8 @@ func TestInlineDevice(t *testing.T) {
 					t.Errorf("the device saw %q, want %q once", requests, want)
 				}
 			}
-			c.stop()
-			words := d.words(c.entries())
+			c.Stop()
+			words := d.words(c.Entries())
 			want := map[string]string{"open": "bypassed", "closed": "refused"}[how]
 			if words["carried"] != 4 || words[want] != 1 {
 				t.Errorf("entries say %v", words)

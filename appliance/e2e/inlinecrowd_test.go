@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -22,18 +23,18 @@ import (
 // another's. They are 200, and 1,000 with CLEARSPAN_ROUNDS of more than 1.
 func TestInlineCrowd(t *testing.T) {
 	sessions := 200
-	if rounds() > 1 {
+	if lab.Rounds() > 1 {
 		sessions = 1000
 	}
-	c, d := deviceScene(t, "port: 80, timeout: 30s, on_failure: closed", (*device).bridge, settings{lasts: time.Minute})
+	c, d := deviceScene(t, "port: 80, timeout: 30s, on_failure: closed", (*device).bridge, settings{Lasts: time.Minute})
 	ports := []int{6443, 6444, 6445}
 	for _, port := range ports {
-		c.listenTLS(port, func(conn *tls.Conn, under net.Conn) {
+		c.ListenTLS(port, func(conn *tls.Conn, under net.Conn) {
 			under.SetDeadline(time.Now().Add(3 * time.Minute))
 			reply(conn)
 		})
 	}
-	config := &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName}
+	config := &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName}
 
 	all := make([]*talk, sessions)
 	var opened, met sync.WaitGroup // until all are open, and have said something
@@ -78,7 +79,7 @@ func TestInlineCrowd(t *testing.T) {
 	if inside != sessions {
 		t.Errorf("%d sessions were in the device at once", inside)
 	}
-	eventually(t, "sessions ended", func() bool { return d.events("carried")+d.events("port-changed") == sessions })
+	scenetest.Eventually(t, "sessions ended", func() bool { return d.events("carried")+d.events("port-changed") == sessions })
 	late, unpaired := d.events("late"), d.events("unpaired")
 	if late+unpaired != 0 {
 		t.Errorf("%d connections came out of the device late, %d frames without a session", late, unpaired)
@@ -86,11 +87,11 @@ func TestInlineCrowd(t *testing.T) {
 	// Two sessions of one client port may go to two ports of the origin.
 	type flow struct{ client, origin netip.AddrPort }
 	recorded := make(map[flow]mirrortest.Conversation)
-	for _, v := range c.stop() {
+	for _, v := range c.Stop() {
 		recorded[flow{v.Client, v.Origin}] = v
 	}
 	entries := make(map[flow]entry)
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		entries[flow{e.Client, e.Origin}] = e
 	}
 	for _, s := range all {
@@ -102,7 +103,7 @@ func TestInlineCrowd(t *testing.T) {
 			t.Errorf("%s: entry %+v", s.marker, e)
 		}
 	}
-	t.Logf("%d sessions: %v", sessions, d.words(c.entries()))
+	t.Logf("%d sessions: %v", sessions, d.words(c.Entries()))
 }
 
 // reply answers every line with one that holds it.
@@ -130,7 +131,7 @@ type talk struct {
 }
 
 func (s *talk) open(c *scene, config *tls.Config) {
-	conn, err := c.Client.DialContext(c.ctx, "tcp", s.origin.String())
+	conn, err := c.Client.DialContext(c.Ctx, "tcp", s.origin.String())
 	if err != nil {
 		s.err = err
 		return
@@ -138,7 +139,7 @@ func (s *talk) open(c *scene, config *tls.Config) {
 	conn.SetDeadline(time.Now().Add(2 * time.Minute))
 	s.client, _ = netip.ParseAddrPort(conn.LocalAddr().String())
 	secure := tls.Client(conn, config)
-	if s.err = secure.HandshakeContext(c.ctx); s.err != nil {
+	if s.err = secure.HandshakeContext(c.Ctx); s.err != nil {
 		conn.Close()
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestInlineRouter sends sessions through a device that routes and rejects: it is
@@ -15,21 +16,21 @@ func TestInlineRouter(t *testing.T) {
 		d.router()
 		d.nft("table inet ips {\nchain forward {\ntype filter hook forward priority 0\ntcp dport 80 " + bad + "reject with tcp reset\n}\n}\n")
 	}, settings{})
-	eventually(t, "a connection comes through", func() bool { return d.events("probe-ok") > 0 })
-	web := c.nginx()
-	good, _ := c.page(web, "good", 200_000), c.page(web, "bad", 10)
+	scenetest.Eventually(t, "a connection comes through", func() bool { return d.events("probe-ok") > 0 })
+	web := c.Nginx()
+	good, _ := c.Page(web, "good", 200_000), c.Page(web, "bad", 10)
 	seen := d.record("dev1")
 	for _, origin := range []string{lab.OriginV4, lab.OriginV6} {
 		page, err := d.get(origin, "good")
 		if err != nil {
 			t.Errorf("good of %s: %v", origin, err)
 		}
-		same(t, "good of "+origin, page, good)
+		scenetest.Same(t, "good of "+origin, page, good)
 		if _, err := d.get(origin, "bad"); err == nil {
 			t.Errorf("the device let bad of %s pass", origin)
 		}
 	}
-	eventually(t, "sessions ended", func() bool { return d.events("carried") == 2 && d.events("reset") == 2 })
+	scenetest.Eventually(t, "sessions ended", func() bool { return d.events("carried") == 2 && d.events("reset") == 2 })
 	if n := d.events("probe-failed"); n > 0 {
 		t.Errorf("%d connections between the legs did not come through", n)
 	}
@@ -41,8 +42,8 @@ func TestInlineRouter(t *testing.T) {
 	if !slices.EqualFunc(requests, want, slices.Equal) {
 		t.Errorf("behind the device are requests %q, want %q", requests, want)
 	}
-	c.stop()
-	if words := d.words(c.entries()); words["carried"] != 2 || words["reset"] != 2 {
+	c.Stop()
+	if words := d.words(c.Entries()); words["carried"] != 2 || words["reset"] != 2 {
 		t.Errorf("entries say %v", words)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // suricataRules drop by what is asked for and by what is answered.
@@ -39,29 +40,29 @@ func TestInlineSuricata(t *testing.T) {
 			}
 		}
 		var err error
-		if ips, err = lab.StartSuricata(d.Namespace, d.scene.directory("suricata"), [2]string{"dev0", "dev1"}, suricataRules); err != nil {
+		if ips, err = lab.StartSuricata(d.Namespace, d.scene.Directory("suricata"), [2]string{"dev0", "dev1"}, suricataRules); err != nil {
 			d.scene.Fatal(err)
 		}
 	}, settings{})
-	web := c.nginx()
-	good := c.page(web, "good", 2_000_000)
-	c.page(web, "asked", 1000)
-	c.write(filepath.Join(web.Root, "answer"), []byte("a forbidden fruit\n"))
+	web := c.Nginx()
+	good := c.Page(web, "good", 2_000_000)
+	c.Page(web, "asked", 1000)
+	c.Write(filepath.Join(web.Root, "answer"), []byte("a forbidden fruit\n"))
 	for _, origin := range []string{lab.OriginV4, lab.OriginV6} {
 		page, err := d.get(origin, "good")
 		if err != nil {
 			t.Errorf("good of %s: %v", origin, err)
 		}
-		same(t, "good of "+origin, page, good)
+		scenetest.Same(t, "good of "+origin, page, good)
 		for _, name := range []string{"asked", "answer"} {
 			if _, err := d.get(origin, name); err == nil {
 				t.Errorf("Suricata let %s of %s pass", name, origin)
 			}
 		}
 	}
-	eventually(t, "sessions ended", func() bool { return d.events("carried") == 2 && d.events("timed-out") == 4 })
+	scenetest.Eventually(t, "sessions ended", func() bool { return d.events("carried") == 2 && d.events("timed-out") == 4 })
 	var alerts []lab.Alert
-	eventually(t, "Suricata tells of them", func() bool {
+	scenetest.Eventually(t, "Suricata tells of them", func() bool {
 		var err error
 		alerts, err = ips.Alerts()
 		return err == nil && len(alerts) >= 4
@@ -80,8 +81,8 @@ func TestInlineSuricata(t *testing.T) {
 			}
 		}
 	}
-	c.stop()
-	for _, e := range c.entries() {
+	c.Stop()
+	for _, e := range c.Entries() {
 		word, reason := "timed-out", "inline-timeout"
 		if len(e.HTTP) == 1 && e.HTTP[0].Path == "/good" {
 			word, reason = "carried", ""

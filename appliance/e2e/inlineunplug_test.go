@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestInlineUnplugged takes a cable out of a device while sessions come and go, and
@@ -22,8 +23,8 @@ func TestInlineUnplugged(t *testing.T) {
 	for _, tt := range []struct{ how, word, port string }{{"closed", "refused", "dev0"}, {"open", "bypassed", "dev1"}} {
 		t.Run(tt.how, func(t *testing.T) {
 			c, d := deviceScene(t, "timeout: 1s, on_failure: "+tt.how, (*device).bridge, settings{})
-			c.listenTLS(6443, func(conn *tls.Conn, _ net.Conn) { reply(conn) })
-			l := &comers{scene: c, config: &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName}}
+			c.ListenTLS(6443, func(conn *tls.Conn, _ net.Conn) { reply(conn) })
+			l := &comers{scene: c, config: &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName}}
 			idle, busy := l.talk(0), l.talk(1)
 			for _, s := range []*talk{idle, busy} {
 				s.open(c, l.config)
@@ -31,22 +32,22 @@ func TestInlineUnplugged(t *testing.T) {
 			}
 			l.start(4, busy)
 			defer l.end()
-			eventually(t, "sessions are carried", func() bool { return d.events("carried") >= 20 })
+			scenetest.Eventually(t, "sessions are carried", func() bool { return d.events("carried") >= 20 })
 			d.plug(tt.port, false)
-			eventually(t, "it is noticed", func() bool { return d.logged("inline device is unplugged") })
-			eventually(t, "sessions meet a device that is down", func() bool { return d.events(tt.word) >= 20 })
-			eventually(t, "the busy session is reset", func() bool { return d.events("timed-out") >= 1 })
+			scenetest.Eventually(t, "it is noticed", func() bool { return d.logged("inline device is unplugged") })
+			scenetest.Eventually(t, "sessions meet a device that is down", func() bool { return d.events(tt.word) >= 20 })
+			scenetest.Eventually(t, "the busy session is reset", func() bool { return d.events("timed-out") >= 1 })
 			d.plug(tt.port, true)
-			eventually(t, "it is noticed", func() bool { return d.logged("inline device is plugged in") })
+			scenetest.Eventually(t, "it is noticed", func() bool { return d.logged("inline device is plugged in") })
 			before := d.events("carried")
-			eventually(t, "sessions are carried again", func() bool { return d.events("carried") >= before+20 })
+			scenetest.Eventually(t, "sessions are carried again", func() bool { return d.events("carried") >= before+20 })
 			idle.say(50)
 			idle.end()
 			if idle.err != nil {
 				t.Errorf("the idle session: %v", idle.err)
 			}
 			l.end()
-			eventually(t, "sessions ended", func() bool { return opened(c.metrics()) == 0 })
+			scenetest.Eventually(t, "sessions ended", func() bool { return scenetest.Opened(c.Metrics()) == 0 })
 			counted := make(map[string]int)
 			for _, word := range []string{"carried", "port-changed", "reset", "timed-out", "bypassed", "refused", "broken"} {
 				if n := d.events(word); n > 0 {
@@ -54,7 +55,7 @@ func TestInlineUnplugged(t *testing.T) {
 				}
 			}
 			t.Logf("sessions: %v", counted)
-			c.stop()
+			c.Stop()
 			l.judge(d, append([]*talk{idle, busy}, l.done...), counted)
 		})
 	}
@@ -115,7 +116,7 @@ func (l *comers) judge(d *device, sessions []*talk, counted map[string]int) {
 		"refused": "inline-failed", "timed-out": "inline-timeout", "reset": "inline-reset",
 	}
 	entries := make(map[netip.AddrPort][]entry) // of a port that was taken again there are several, in order
-	for _, e := range l.entries() {
+	for _, e := range l.Entries() {
 		entries[e.Client] = append(entries[e.Client], e)
 		word := d.word(e)
 		counted[word]--

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // ingress is a rule for what comes in at the device's port toward clients.
@@ -40,10 +41,10 @@ func TestInlineVerdict(t *testing.T) {
 				d.bridge()
 				d.nft(ingress(tt.rule))
 			}, settings{})
-			web := c.nginx()
+			web := c.Nginx()
 			pages := map[string][]byte{}
 			for _, name := range []string{"good", "bad-1", "b-1ad"} {
-				pages[name] = c.page(web, name, 20_000)
+				pages[name] = c.Page(web, name, 20_000)
 			}
 			seen := d.record("dev0")
 			for _, origin := range []string{lab.OriginV4, lab.OriginV6} {
@@ -57,7 +58,7 @@ func TestInlineVerdict(t *testing.T) {
 						t.Errorf("%s of %s: %v", name, origin, err)
 					}
 					if !fails {
-						same(t, name+" of "+origin, page, pages[want])
+						scenetest.Same(t, name+" of "+origin, page, pages[want])
 					}
 				}
 			}
@@ -78,14 +79,14 @@ func TestInlineVerdict(t *testing.T) {
 			}
 			events := map[string]int{"carried": 2}
 			events[tt.word] += 2
-			eventually(t, "sessions ended", func() bool { return d.events(tt.word) == events[tt.word] })
+			scenetest.Eventually(t, "sessions ended", func() bool { return d.events(tt.word) == events[tt.word] })
 			for _, event := range []string{"carried", "reset", "timed-out", "bypassed", "refused", "broken"} {
 				if n := d.events(event); n != events[event] {
 					t.Errorf("%d sessions are counted as %s, want %d", n, event, events[event])
 				}
 			}
-			c.stop()
-			for _, e := range c.entries() {
+			c.Stop()
+			for _, e := range c.Entries() {
 				word, reason := "carried", ""
 				if len(e.HTTP) == 1 && e.HTTP[0].Path == "/bad-1" {
 					word, reason = tt.word, tt.reason
@@ -94,7 +95,7 @@ func TestInlineVerdict(t *testing.T) {
 					t.Errorf("session %s of %s: the device %q, reason %q, want %q and %q; %v", e.Session, e.Client, d.word(e), e.Reason, word, reason, e.HTTP)
 				}
 			}
-			served := c.readFile(filepath.Join(web.Dir, "access.log"))
+			served := c.ReadFile(filepath.Join(web.Dir, "access.log"))
 			if reached := strings.Contains(string(served), "/bad-1"); reached {
 				t.Errorf("the request reached the origin:\n%s", served)
 			}

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -26,6 +27,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // secrets are octets that must appear nowhere, each with a name.
@@ -180,15 +182,15 @@ func (k *keptSecrets) addTo(t testing.TB, s secrets, leg string) {
 // coreable prepares a run of a program by nobody that may leave core dumps of any
 // size, and asks Go for them.
 func (c *rootless) coreable(args ...string) *netlab.Cmd {
-	cmd := c.Box.Command(c.ctx, "prlimit", append([]string{"--core=unlimited:unlimited",
+	cmd := c.Box.Command(c.Ctx, "prlimit", append([]string{"--core=unlimited:unlimited",
 		"setpriv", "--reuid", fmt.Sprint(nobody), "--regid", fmt.Sprint(nobody), "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"}, args...)...)
-	cmd.Env, cmd.Dir = append(slices.Clone(c.env), "GOTRACEBACK=crash"), c.dir
+	cmd.Env, cmd.Dir = append(slices.Clone(c.env), "GOTRACEBACK=crash"), c.Dir
 	return cmd
 }
 
 // cores returns what dumps there are below the home, and takes them away.
 func (c *rootless) cores() (found []string) {
-	filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
+	filepath.WalkDir(c.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() && strings.HasPrefix(d.Name(), "core") {
 			found = append(found, path)
 			os.Remove(path)
@@ -205,7 +207,7 @@ func (c *rootless) through(target, name string, log io.Writer) *x509.Certificate
 	proxy := &http.Transport{
 		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: "127.0.0.1:8080"}),
 		DialContext:     c.Box.DialContext,
-		TLSClientConfig: &tls.Config{RootCAs: c.pool(c.ca), ServerName: name, KeyLogWriter: log},
+		TLSClientConfig: &tls.Config{RootCAs: c.Pool(c.CA), ServerName: name, KeyLogWriter: log},
 	}
 	defer proxy.CloseIdleConnections()
 	r, err := (&http.Client{Transport: proxy}).Get("https://" + target + "/")
@@ -231,12 +233,12 @@ func TestKeysStayInside(t *testing.T) {
 	if left := c.cores(); len(left) == 0 {
 		t.Log("this machine writes no core dumps into files: that none is left says little")
 	}
-	config := filepath.Join(c.dir, "clearspan.yaml")
-	c.write(config, []byte(`state: `+c.state+`
+	config := filepath.Join(c.Dir, "clearspan.yaml")
+	c.Write(config, []byte(`state: `+c.state+`
 intake: [{name: proxy, mode: explicit, listen: 127.0.0.1:8080}]
 authority: {publish: 127.0.0.1:10080}
 leaf: {crl: true}
-origin: {roots: ["`+c.pki.RootFile+`"]}
+origin: {roots: ["`+c.PKI.RootFile+`"]}
 mirror: [{name: files, kind: pcapng, directory: pcap}]
 policy: {default: bump, learn: {pinned: {action: tunnel, after: 1}}}
 `))
@@ -247,7 +249,7 @@ policy: {default: bump, learn: {pinned: {action: tunnel, after: 1}}}
 	}
 	web := &http.Server{
 		Handler:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }),
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}, KeyLogWriter: originLeg},
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}, KeyLogWriter: originLeg},
 		ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // a client that goes is expected
 	}
 	go web.ServeTLS(l, "", "")
@@ -256,13 +258,17 @@ policy: {default: bump, learn: {pinned: {action: tunnel, after: 1}}}
 	hidden := secrets{}
 	log := &transcript{}
 	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT} {
-		run := c.coreable(binary, "run", "-c", config, "--log-level", "debug")
+		// The lesson of the run before would have the host tunneled, if it was written.
+		if err := os.Remove(filepath.Join(c.state, "learned.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		run := c.coreable(scenetest.Binary, "run", "-c", config, "--log-level", "debug")
 		run.Stdout, run.Stderr = log, log
 		if err := run.Start(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "ready", func() bool { status, _ := c.get("/readyz"); return status == http.StatusOK })
-		hidden.addFiles(t, filepath.Dir(c.ca))
+		scenetest.Eventually(t, "ready", func() bool { status, _ := c.get("/readyz"); return status == http.StatusOK })
+		hidden.addFiles(t, filepath.Dir(c.CA))
 		leaf := c.through(lab.OriginV4, webName, clientLeg)
 		clientLeg.addTo(t, hidden, "client")
 		originLeg.addTo(t, hidden, "origin")
@@ -271,7 +277,7 @@ policy: {default: bump, learn: {pinned: {action: tunnel, after: 1}}}
 			t.Fatal("the key of the leaf is not found in memory: the search does not work")
 		}
 		hidden.add("leaf of "+sig.String(), scalar)
-		if _, err := lab.Curl(c.ctx, c.Box, c.pki.RootFile, append(lab.Resolve(webName, lab.OriginV4), "-x", "http://127.0.0.1:8080", "https://"+webName+"/")...); err == nil {
+		if _, err := lab.Curl(c.Ctx, c.Box, c.PKI.RootFile, append(lab.Resolve(webName, lab.OriginV4), "-x", "http://127.0.0.1:8080", "https://"+webName+"/")...); err == nil {
 			t.Error("a client that does not trust the authority accepted it") // something to learn
 		}
 		c.wantNoKeys(hidden, run.Pid())
@@ -282,7 +288,7 @@ policy: {default: bump, learn: {pinned: {action: tunnel, after: 1}}}
 		t.Errorf("%s, or no trace of the aborts, in the log:\n%.2000s", name, text)
 	}
 	searched := 0
-	err = filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(c.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(path, ".key") {
 			return err
 		}
@@ -311,7 +317,7 @@ func (c *rootless) wantNoKeys(hidden secrets, pid int) {
 			return
 		}
 		asked[method+url] = true
-		request, err := http.NewRequestWithContext(c.ctx, method, url, nil)
+		request, err := http.NewRequestWithContext(c.Ctx, method, url, nil)
 		if err != nil {
 			c.Fatal(err)
 		}
@@ -369,7 +375,7 @@ func (c *rootless) wantNoKeys(hidden secrets, pid int) {
 	})
 	// Nobody else of the same user can look inside either.
 	for _, file := range []string{"environ", "mem", "maps"} {
-		peek := c.Box.Command(c.ctx, "setpriv", "--reuid", fmt.Sprint(nobody), "--regid", fmt.Sprint(nobody), "--clear-groups", "head", "-c1", fmt.Sprintf("/proc/%d/%s", pid, file))
+		peek := c.Box.Command(c.Ctx, "setpriv", "--reuid", fmt.Sprint(nobody), "--regid", fmt.Sprint(nobody), "--clear-groups", "head", "-c1", fmt.Sprintf("/proc/%d/%s", pid, file))
 		if err := peek.Run(); err == nil {
 			c.Errorf("another process of the same user may read %s", file)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // chromium loads a page in the client's namespace with a fresh profile that
@@ -29,11 +30,11 @@ func (c *scene) chromium(ca, url string) (string, error) {
 		commands = append(commands, []string{"certutil", "-d", "sql:" + db, "-A", "-t", "C,,", "-n", "authority", "-i", ca})
 	}
 	for _, command := range commands {
-		if r, err := lab.Run(c.ctx, c.Client, "", command[0], command[1:]...); err != nil {
+		if r, err := lab.Run(c.Ctx, c.Client, "", command[0], command[1:]...); err != nil {
 			c.Fatalf("%v: %v\n%s", command, err, r.Stderr)
 		}
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(c.Ctx, time.Minute)
 	defer cancel()
 	r, err := lab.Run(ctx, c.Client, "", "env", "HOME="+home, "chromium", "--headless", "--no-sandbox", "--disable-gpu",
 		"--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -76,9 +77,9 @@ func intermediate(t *testing.T, dir string) (root, bundle string) {
 		t.Fatal(err)
 	}
 	root, bundle = filepath.Join(dir, "root.pem"), filepath.Join(dir, "inspection.pem")
-	c := scene{T: t}
-	c.write(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der[0]}))
-	c.write(bundle, append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+	c := scene{Scene: &scenetest.Scene{T: t}}
+	c.Write(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der[0]}))
+	c.Write(bundle, append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
 		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der[1]})...))
 	return root, bundle
 }
@@ -92,32 +93,32 @@ func TestClientsAcceptLeaves(t *testing.T) {
 			publish := lab.BoxLANV4 + ":10080"
 			var root string
 			c := newScene(t, settings{
-				more: "authority: {publish: \"" + publish + "\"}\nleaf: {crl: true}",
-				prepare: func(c *scene) {
+				More: "authority: {publish: \"" + publish + "\"}\nleaf: {crl: true}",
+				Prepare: prepared(func(c *scene) {
 					if !imported {
 						return
 					}
 					var bundle string
-					root, bundle = intermediate(t, c.directory("enterprise"))
-					if _, stderr, code := clearspan(t, c.dir, "ca", "import", "--state", filepath.Join(c.dir, "state"), bundle); code != 0 {
+					root, bundle = intermediate(t, c.Directory("enterprise"))
+					if _, stderr, code := clearspan(t, c.Dir, "ca", "import", "--state", filepath.Join(c.Dir, "state"), bundle); code != 0 {
 						t.Fatalf("import: %s", stderr)
 					}
-				},
+				}),
 			})
 			if imported {
-				c.ca = root
+				c.CA = root
 			}
-			web := c.nginx()
-			c.write(filepath.Join(web.Root, "page.html"), []byte("<!doctype html><title>t</title><body>the origin's page"))
+			web := c.Nginx()
+			c.Write(filepath.Join(web.Root, "page.html"), []byte("<!doctype html><title>t</title><body>the origin's page"))
 			url := "https://" + webName + "/page.html"
 
-			if document, err := c.chromium(c.ca, url); err != nil || !strings.Contains(document, "the origin's page") {
+			if document, err := c.chromium(c.CA, url); err != nil || !strings.Contains(document, "the origin's page") {
 				t.Errorf("Chromium: %v, %.500s", err, document)
 			}
 			if document, _ := c.chromium("", url); strings.Contains(document, "the origin's page") {
 				t.Error("Chromium does not need the authority")
 			}
-			if got := c.curl(url); !strings.Contains(got, "the origin's page") {
+			if got := c.Curl(url); !strings.Contains(got, "the origin's page") {
 				t.Errorf("curl: %.500s", got)
 			}
 			for _, sort := range []struct{ algorithms, signature string }{
@@ -125,14 +126,14 @@ func TestClientsAcceptLeaves(t *testing.T) {
 				{"rsa_pss_rsae_sha256", "Peer signature type: RSA-PSS"},
 			} {
 				// The issuer's signature may be ECDSA where the leaf's key is RSA.
-				r, err := lab.OpenSSL(c.ctx, c.Client, "", "-connect", lab.OriginV4+":443", "-servername", webName,
-					"-verify_hostname", webName, "-verify_return_error", "-CAfile", c.ca, "-sigalgs", sort.algorithms)
+				r, err := lab.OpenSSL(c.Ctx, c.Client, "", "-connect", lab.OriginV4+":443", "-servername", webName,
+					"-verify_hostname", webName, "-verify_return_error", "-CAfile", c.CA, "-sigalgs", sort.algorithms)
 				if err != nil || !strings.Contains(r.Stdout, sort.signature) || !strings.Contains(r.Stdout, "Verify return code: 0 (ok)") {
 					t.Errorf("openssl with %s: %v\n%.3000s", sort.algorithms, err, r.Stdout)
 				}
 			}
 			c.checkList(publish)
-			c.stop()
+			c.Stop()
 		})
 	}
 }
@@ -141,7 +142,7 @@ func TestClientsAcceptLeaves(t *testing.T) {
 // it.
 func (c *scene) checkList(publish string) {
 	c.Helper()
-	sent, err := lab.OpenSSL(c.ctx, c.Client, "", "-connect", lab.OriginV4+":443", "-servername", webName, "-showcerts")
+	sent, err := lab.OpenSSL(c.Ctx, c.Client, "", "-connect", lab.OriginV4+":443", "-servername", webName, "-showcerts")
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -153,18 +154,18 @@ func (c *scene) checkList(publish string) {
 	if err != nil || len(leaf.CRLDistributionPoints) != 1 || !strings.HasPrefix(leaf.CRLDistributionPoints[0], "http://"+publish+"/") {
 		c.Fatalf("leaf names %v, %v", leaf.CRLDistributionPoints, err)
 	}
-	dir := c.directory("list")
+	dir := c.Directory("list")
 	file := func(name string) string { return filepath.Join(dir, name) }
-	c.write(file("leaf.pem"), pem.EncodeToMemory(block))
-	c.write(file("sent.pem"), rest)
-	if r, err := lab.Run(c.ctx, c.Client, "", "curl", "-sfo", file("list.crl"), leaf.CRLDistributionPoints[0]); err != nil {
+	c.Write(file("leaf.pem"), pem.EncodeToMemory(block))
+	c.Write(file("sent.pem"), rest)
+	if r, err := lab.Run(c.Ctx, c.Client, "", "curl", "-sfo", file("list.crl"), leaf.CRLDistributionPoints[0]); err != nil {
 		c.Fatal(err, r.Stderr)
 	}
-	args := []string{"verify", "-crl_check", "-CAfile", c.ca, "-CRLfile", file("list.crl")}
+	args := []string{"verify", "-crl_check", "-CAfile", c.CA, "-CRLfile", file("list.crl")}
 	if next, _ := pem.Decode(rest); next != nil {
 		args = append(args, "-untrusted", file("sent.pem"))
 	}
-	if r, err := lab.Run(c.ctx, c.Client, "", "openssl", append(args, file("leaf.pem"))...); err != nil {
+	if r, err := lab.Run(c.Ctx, c.Client, "", "openssl", append(args, file("leaf.pem"))...); err != nil {
 		c.Errorf("openssl, with the list: %v\n%s%s", err, r.Stdout, r.Stderr)
 	}
 }

@@ -7,22 +7,22 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // pinned has openssl, which trusts the origin's authority alone, ask for the page
 // from an address of the client's, and reports whether it got it.
 func (c *scene) pinned(from string) bool {
 	c.Helper()
-	r, err := lab.OpenSSL(c.ctx, c.Client, "GET /page.bin HTTP/1.1\r\nHost: "+webName+"\r\nConnection: close\r\n\r\n",
+	r, err := lab.OpenSSL(c.Ctx, c.Client, "GET /page.bin HTTP/1.1\r\nHost: "+webName+"\r\nConnection: close\r\n\r\n",
 		"-quiet", "-bind", from+":0", "-connect", lab.OriginV4+":443", "-servername", webName, "-verify_return_error",
-		"-verify_hostname", webName, "-CAfile", c.pki.RootFile)
+		"-verify_hostname", webName, "-CAfile", c.PKI.RootFile)
 	if err != nil && !strings.Contains(r.Stderr, "verify error") {
 		c.Errorf("openssl: %v\n%s", err, r.Stderr)
 	}
@@ -33,7 +33,7 @@ func (c *scene) pinned(from string) bool {
 // address of its own.
 func (c *scene) issuer(from, name string) string {
 	c.Helper()
-	r, err := lab.OpenSSL(c.ctx, c.Client, "", "-bind", from+":0", "-connect", lab.OriginV4+":443", "-servername", name)
+	r, err := lab.OpenSSL(c.Ctx, c.Client, "", "-bind", from+":0", "-connect", lab.OriginV4+":443", "-servername", name)
 	if err != nil {
 		c.Errorf("openssl: %v\n%s", err, r.Stderr)
 	}
@@ -54,61 +54,61 @@ func TestLearnPinned(t *testing.T) {
 		name  string
 		scene func(*testing.T) *scene
 	}{
-		{"gateway", func(t *testing.T) *scene { return newScene(t, settings{policy: policy}) }},
+		{"gateway", func(t *testing.T) *scene { return newScene(t, settings{Policy: policy}) }},
 		{"wire", func(t *testing.T) *scene { return wireScene(t, "late", policy, 0) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := tt.scene(t)
-			c.page(c.nginx(), "page.bin", 1000)
+			c.Page(c.Nginx(), "page.bin", 1000)
 			own := lab.ClientV4
 			if tt.name == "wire" {
 				own = lab.WireClientV4
 			}
 			other := own[:strings.LastIndex(own, ".")] + ".77"
-			if _, err := lab.Run(c.ctx, c.Client, "", "ip", "addr", "add", other+"/24", "dev", lab.ClientInterface); err != nil {
+			if _, err := lab.Run(c.Ctx, c.Client, "", "ip", "addr", "add", other+"/24", "dev", lab.ClientInterface); err != nil {
 				t.Fatal(err)
 			}
 			ours := func(from, name string) bool {
-				return !strings.Contains(c.issuer(from, name), c.pki.Root.Subject.CommonName)
+				return !strings.Contains(c.issuer(from, name), c.PKI.Root.Subject.CommonName)
 			}
 			for i := range 3 {
 				if c.pinned(own) {
 					t.Fatalf("refusal %d is none", i)
 				}
 			}
-			c.awaitLog(1, "client refuses our certificates for a host", `"host":"`+webName+`"`, `"action":"tunnel"`)
+			c.AwaitLog(1, "client refuses our certificates for a host", `"host":"`+webName+`"`, `"action":"tunnel"`)
 			if !c.pinned(own) {
 				t.Error("not tunneled after three refusals")
 			}
 			if !ours(other, webName) || !ours(own, mailName) {
 				t.Error("another client, or another host, is tunneled, too")
 			}
-			list := c.clearspan("learned", "list", "-c", c.appliance.ConfigFile)
+			list := c.Clearspan("learned", "list", "-c", c.Appliance.ConfigFile)
 			lines := strings.Split(strings.TrimSpace(list), "\n")
 			if len(lines) != 2 || !strings.Contains(lines[1], "pinned") || !strings.Contains(lines[1], own) || !strings.Contains(lines[1], lab.OriginV4+":443") {
 				t.Fatalf("list:\n%s", list)
 			}
 			id, _, _ := strings.Cut(lines[1], " ")
-			c.clearspan("learned", "pin", "-c", c.appliance.ConfigFile, id)
+			c.Clearspan("learned", "pin", "-c", c.Appliance.ConfigFile, id)
 
 			// Again, and by another process.
-			if err := c.appliance.Stop(); err != nil {
+			if err := c.Appliance.Stop(); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(6 * time.Second) // it would be over if nobody had pinned it
 			var err error
-			if c.appliance, err = lab.StartAppliance(c.Box, c.dir, binary, string(c.readFile(c.appliance.ConfigFile))); err != nil {
+			if c.Appliance, err = lab.StartAppliance(c.Box, c.Dir, scenetest.Binary, string(c.ReadFile(c.Appliance.ConfigFile))); err != nil {
 				t.Fatal(err)
 			}
-			c.awaitLog(2, `"msg":"ready"`)
-			c.awaitLog(1, "learned entries read", `"entries":1`)
+			c.AwaitLog(2, `"msg":"ready"`)
+			c.AwaitLog(1, "learned entries read", `"entries":1`)
 			if tt.name == "wire" {
-				c.awaitTaking(fmt.Sprintf("e2e-%d-late-0", os.Getpid())) // of wireScene
+				c.AwaitTaking(c.wire)
 			}
 			if !c.pinned(own) || !ours(other, webName) {
 				t.Error("after a restart: not as before")
 			}
-			c.clearspan("learned", "delete", "-c", c.appliance.ConfigFile, id)
+			c.Clearspan("learned", "delete", "-c", c.Appliance.ConfigFile, id)
 			for range 3 {
 				if c.pinned(own) {
 					t.Error("deleted, and yet tunneled")
@@ -121,12 +121,12 @@ func TestLearnPinned(t *testing.T) {
 			if c.pinned(own) {
 				t.Error("does not expire")
 			}
-			if n := c.metrics()[`clearspan_lessons_total{lesson="pinned"}`]; n != 1 {
+			if n := c.Metrics()[`clearspan_lessons_total{lesson="pinned"}`]; n != 1 {
 				t.Errorf("metrics count %v since the restart", n)
 			}
-			c.stop()
+			c.Stop()
 			learned, refused := 0, 0
-			for _, e := range c.entries() {
+			for _, e := range c.Entries() {
 				if e.SNI != webName {
 					continue
 				}
@@ -154,10 +154,10 @@ func TestLearnPinned(t *testing.T) {
 // a bad origin's certificate teaches nothing; a Go client that pins a key does. By
 // default that is told and changes nothing.
 func TestLearnNothing(t *testing.T) {
-	c := newScene(t, settings{policy: `{default: bump, rules: [{name: closed, host: [mail.example.test], action: bump, learn: off}]}`})
-	c.page(c.nginx(), "page.bin", 1000)
+	c := newScene(t, settings{Policy: `{default: bump, rules: [{name: closed, host: [mail.example.test], action: bump, learn: off}]}`})
+	c.Page(c.Nginx(), "page.bin", 1000)
 	pin := &tls.Config{ServerName: webName, InsecureSkipVerify: true, VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
-		if leaf, err := x509.ParseCertificate(raw[0]); err != nil || !bytes.Equal(leaf.RawSubjectPublicKeyInfo, c.cert.Leaf.RawSubjectPublicKeyInfo) {
+		if leaf, err := x509.ParseCertificate(raw[0]); err != nil || !bytes.Equal(leaf.RawSubjectPublicKeyInfo, c.Cert.Leaf.RawSubjectPublicKeyInfo) {
 			return errors.New("this is not the key I know")
 		}
 		return nil
@@ -165,15 +165,15 @@ func TestLearnNothing(t *testing.T) {
 	attempt := func(name string) error {
 		cfg := pin.Clone()
 		cfg.ServerName = name
-		conn, err := c.secret(lab.TLSPort, cfg)
+		conn, err := c.Secret(lab.TLSPort, cfg)
 		if err == nil {
 			conn.Close()
 		}
 		return err
 	}
 	for range 5 {
-		conn := c.dial(lab.TLSPort).(*net.TCPConn)
-		if err := tls.Client(conn, &tls.Config{ServerName: webName, RootCAs: c.pool(c.ca)}).Handshake(); err != nil {
+		conn := c.Dial(lab.TLSPort).(*net.TCPConn)
+		if err := tls.Client(conn, &tls.Config{ServerName: webName, RootCAs: c.Pool(c.CA)}).Handshake(); err != nil {
 			t.Fatal(err)
 		}
 		conn.SetLinger(0)
@@ -182,7 +182,7 @@ func TestLearnNothing(t *testing.T) {
 			t.Fatal("accepted")
 		}
 	}
-	list := func() string { return c.clearspan("learned", "list", "--json", "-c", c.appliance.ConfigFile) }
+	list := func() string { return c.Clearspan("learned", "list", "--json", "-c", c.Appliance.ConfigFile) }
 	if got := list(); got != "" {
 		t.Errorf("learned: %s", got)
 	}
@@ -191,7 +191,7 @@ func TestLearnNothing(t *testing.T) {
 			t.Error("tunneled though the action is alert")
 		}
 	}
-	c.awaitLog(1, "client refuses our certificates for a host", `"action":"alert"`)
+	c.AwaitLog(1, "client refuses our certificates for a host", `"action":"alert"`)
 	if got := list(); !strings.Contains(got, `"why":"bad_certificate"`) {
 		t.Errorf("listed: %q", got)
 	}
@@ -202,28 +202,28 @@ func TestLearnNothing(t *testing.T) {
 	if err := attempt(mailName); err == nil {
 		t.Error("the rule's off does not hold")
 	}
-	c.stop()
+	c.Stop()
 }
 
 // TestLearnClientCertificate: the origin is spared our handshake from the second
 // session on.
 func TestLearnClientCertificate(t *testing.T) {
 	c := newScene(t, settings{})
-	dir := c.directory("mutual")
-	web, err := lab.StartNginx(c.Origin, dir, []lab.Site{{Port: lab.TLSPort, Certificate: &c.cert, ClientCA: c.pki.RootFile}})
+	dir := c.Directory("mutual")
+	web, err := lab.StartNginx(c.Origin, dir, []lab.Site{{Port: lab.TLSPort, Certificate: &c.Cert, ClientCA: c.PKI.RootFile}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.write(filepath.Join(web.Root, "page.bin"), []byte("page"))
+	c.Write(filepath.Join(web.Root, "page.bin"), []byte("page"))
 	for range 3 {
-		r, err := lab.Curl(c.ctx, c.Client, c.pki.RootFile, append(lab.Resolve(webName, lab.OriginV4), "https://"+webName+"/page.bin")...)
+		r, err := lab.Curl(c.Ctx, c.Client, c.PKI.RootFile, append(lab.Resolve(webName, lab.OriginV4), "https://"+webName+"/page.bin")...)
 		if err != nil || r.Stdout != "page" {
 			t.Errorf("%v: %s", err, r.Stdout)
 		}
 	}
-	c.stop()
+	c.Stop()
 	var got []string
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		got = append(got, e.Outcome+" "+e.Action+" learned="+e.Learned+" taught="+e.Taught)
 	}
 	want := []string{"tunneled bump learned= taught=client-certificate", "tunneled tunnel learned=client-certificate taught=", "tunneled tunnel learned=client-certificate taught="}

@@ -128,14 +128,14 @@ func TestLimboThroughAppliance(t *testing.T) {
 	const port = 7201
 	var roots string
 	c := newScene(t, settings{
-		plain: true, blind: true,
-		origin:  "revocation: {mode: off}, on_invalid: {default: untrusted, malformed: untrusted, weak-signature: untrusted}",
-		prepare: func(c *scene) { roots = c.pki.RootFile },
+		Plain: true, Blind: true,
+		Origin:  "revocation: {mode: off}, on_invalid: {default: untrusted, malformed: untrusted, weak-signature: untrusted}",
+		Prepare: prepared(func(c *scene) { roots = c.PKI.RootFile }),
 	})
-	untrusted := filepath.Join(filepath.Dir(c.ca), "untrusted.crt")
+	untrusted := filepath.Join(filepath.Dir(c.CA), "untrusted.crt")
 	var serves atomic.Pointer[tls.Config]
-	c.listen(port, func(conn net.Conn) { c.echo(serves.Load())(conn) })
-	always := c.readFile(roots)
+	c.Listen(port, func(conn net.Conn) { c.Echo(serves.Load())(conn) })
+	always := c.ReadFile(roots)
 	cases := limboCases(t)
 	accepted, refused := 0, 0
 	type expectation struct{ outcome, verdict string }
@@ -152,18 +152,18 @@ func TestLimboThroughAppliance(t *testing.T) {
 			for _, root := range l.roots() {
 				pem.Encode(file, &pem.Block{Type: "CERTIFICATE", Bytes: root.Raw})
 			}
-			c.write(roots, file.Bytes())
+			c.Write(roots, file.Bytes())
 			c.reload("reloaded")
 			serves.Store(cfg)
 			s := c.look(port, l.PeerName.Value)
 			verdict := l.verdict(t, chain)
-			trusted := c.signed(s, c.ca)
+			trusted := c.signed(s, c.CA)
 			if trusted != (verdict == "ok") {
 				t.Errorf("%s, %s: trusted %t, judged %s, wanted %s: %v", l.ID, way, trusted, verdict, l.Expected, s.err)
 			}
 			if trusted {
 				accepted++
-				want[s.port.client] = append(want[s.port.client], expectation{"bumped", "ok"})
+				want[s.port.Client] = append(want[s.port.Client], expectation{"bumped", "ok"})
 				continue
 			}
 			refused++
@@ -184,15 +184,15 @@ func TestLimboThroughAppliance(t *testing.T) {
 					t.Errorf("%s, %s: another chain is shown", l.ID, way)
 				}
 			}
-			want[s.port.client] = append(want[s.port.client], expectation{outcome, verdict})
+			want[s.port.Client] = append(want[s.port.Client], expectation{outcome, verdict})
 		}
 	}
 	t.Logf("%d cases: %d times accepted, %d times refused", len(cases), accepted, refused)
 	if len(cases) < 140 || accepted < 3*40 || refused < 3*80 {
 		t.Error("another suite")
 	}
-	c.stop()
-	for _, e := range c.entries() {
+	c.Stop()
+	for _, e := range c.Entries() {
 		port := e.Client.Port()
 		if len(want[port]) == 0 {
 			t.Fatalf("an entry too many: %+v", e)
@@ -208,7 +208,7 @@ func TestLimboThroughAppliance(t *testing.T) {
 			t.Errorf("no entry for client port %d: %+v", port, rest)
 		}
 	}
-	if log := c.appliance.Log(); strings.Contains(log, "panic") {
+	if log := c.Appliance.Log(); strings.Contains(log, "panic") {
 		t.Errorf("%.2000s", log)
 	}
 }

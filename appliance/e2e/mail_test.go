@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 const sender = "alice@" + domain
@@ -43,16 +44,16 @@ func attachment(subject string) string {
 // TestMail sends mail in every way that Postfix takes it and fetches it in every
 // way that Dovecot gives it. A second mirror keeps the STARTTLS dialogue.
 func TestMail(t *testing.T) {
-	c := newScene(t, settings{mirror: "  - {name: truth, kind: pcapng, directory: truth, starttls: keep}"})
-	boxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
+	c := newScene(t, settings{Mirror: "  - {name: truth, kind: pcapng, directory: truth, starttls: keep}"})
+	boxes, err := lab.NewMailboxes(c.Directory("mail"), domain, map[string]string{user: password})
 	if err != nil {
 		t.Fatal(err)
 	}
-	postfix, err := lab.StartPostfix(c.Origin, c.directory("postfix"), c.cert, boxes)
+	postfix, err := lab.StartPostfix(c.Origin, c.Directory("postfix"), c.Cert, boxes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dovecot, err := lab.StartDovecot(c.Origin, c.directory("dovecot"), c.cert, boxes)
+	dovecot, err := lab.StartDovecot(c.Origin, c.Directory("dovecot"), c.Cert, boxes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,20 +74,20 @@ func TestMail(t *testing.T) {
 	} {
 		sent = append(sent, m.data)
 		t.Run(m.name, func(t *testing.T) {
-			r, err := lab.Swaks(c.ctx, c.Client, lab.Mail{Server: lab.OriginV4, Port: m.port, Name: mailName, CA: c.ca,
+			r, err := lab.Swaks(c.Ctx, c.Client, lab.Mail{Server: lab.OriginV4, Port: m.port, Name: mailName, CA: c.CA,
 				From: sender, To: user + "@" + domain, Data: m.data, Plain: m.plain}, "--suppress-data")
 			if err != nil {
 				t.Fatalf("%v\n%s\n%s", err, r.Stdout, postfix.Log())
 			}
-			c.in(t).delivered(boxes, m.data)
+			c.In(t).delivered(boxes, m.data)
 		})
 	}
 	t.Run("two mails, one session", func(t *testing.T) {
 		messages := []string{letter("first of two", body), letter("second of two", body)}
 		sent = append(sent, messages...)
-		c.in(t).submit(messages)
+		c.In(t).submit(messages)
 		for _, m := range messages {
-			c.in(t).delivered(boxes, m)
+			c.In(t).delivered(boxes, m)
 		}
 	})
 
@@ -97,23 +98,23 @@ func TestMail(t *testing.T) {
 			if strings.HasPrefix(url, "imap") {
 				path = "/INBOX;MAILINDEX=1"
 			}
-			x := c.in(t).fetch(append(lab.Resolve(mailName, lab.OriginV4), "--ssl-reqd",
+			x := c.In(t).Fetch(append(lab.Resolve(mailName, lab.OriginV4), "--ssl-reqd",
 				"--user", user+":"+password, url+"://"+mailName+path)...)
-			if !bytes.Contains(x.content, []byte("Subject: ")) {
-				t.Errorf("got %q\n%s", x.content, dovecot.Log())
+			if !bytes.Contains(x.Content, []byte("Subject: ")) {
+				t.Errorf("got %q\n%s", x.Content, dovecot.Log())
 			}
-			fetched[x.port] = string(x.content)
+			fetched[x.Ends] = string(x.Content)
 		})
 	}
 	t.Run("openssl, imap", func(t *testing.T) {
-		r, err := lab.OpenSSL(c.ctx, c.Client, "a login "+user+" "+password+"\r\nb status INBOX (messages)\r\nc logout\r\n",
+		r, err := lab.OpenSSL(c.Ctx, c.Client, "a login "+user+" "+password+"\r\nb status INBOX (messages)\r\nc logout\r\n",
 			"-connect", fmt.Sprintf("%s:%d", lab.OriginV4, lab.IMAPPort), "-starttls", "imap",
-			"-quiet", "-ign_eof", "-servername", mailName, "-CAfile", c.ca, "-verify_return_error")
+			"-quiet", "-ign_eof", "-servername", mailName, "-CAfile", c.CA, "-verify_return_error")
 		if err != nil || !strings.Contains(r.Stdout, fmt.Sprintf("STATUS INBOX (MESSAGES %d)", len(sent))) {
 			t.Errorf("%v\n%s\n%s", err, r.Stdout, dovecot.Log())
 		}
 	})
-	recorded := c.stop()
+	recorded := c.Stop()
 	c.exportedMail(sent)
 	c.dissected()
 	c.dialogues(recorded, fetched)
@@ -123,18 +124,18 @@ func TestMail(t *testing.T) {
 func (c *scene) delivered(boxes *lab.Mailboxes, message string) {
 	c.Helper()
 	header, body, _ := strings.Cut(message, "\n\n")
-	got, err := boxes.WaitMessage(c.ctx, user, header[strings.Index(header, "Subject: "):])
+	got, err := boxes.WaitMessage(c.Ctx, user, header[strings.Index(header, "Subject: "):])
 	if err != nil {
 		c.Fatal(err)
 	}
 	_, gotBody, _ := strings.Cut(got, "\n\n")
-	same(c, "body delivered", []byte(strings.TrimRight(gotBody, "\n")), []byte(strings.TrimRight(body, "\n")))
+	scenetest.Same(c, "body delivered", []byte(strings.TrimRight(gotBody, "\n")), []byte(strings.TrimRight(body, "\n")))
 }
 
 // submit sends mails in one session, after STARTTLS.
 func (c *scene) submit(messages []string) {
 	c.Helper()
-	conn := c.dial(lab.SubmissionPort)
+	conn := c.Dial(lab.SubmissionPort)
 	client, err := smtp.NewClient(conn, mailName)
 	if err != nil {
 		c.Fatal(err)
@@ -146,7 +147,7 @@ func (c *scene) submit(messages []string) {
 		}
 	}
 	must(client.Hello("client.example"))
-	must(client.StartTLS(&tls.Config{RootCAs: c.pool(c.ca), ServerName: mailName}))
+	must(client.StartTLS(&tls.Config{RootCAs: c.Pool(c.CA), ServerName: mailName}))
 	for _, m := range messages {
 		must(client.Mail(sender))
 		must(client.Rcpt(user + "@" + domain))

@@ -17,7 +17,7 @@ import (
 // was sent.
 func (c *scene) exportedMail(sent []string) {
 	c.Helper()
-	files, err := lab.ExportObjects(c.ctx, c.capture.File, "imf", c.directory("imf"))
+	files, err := lab.ExportObjects(c.Ctx, c.Capture.File, "imf", c.Directory("imf"))
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func (c *scene) exportedMail(sent []string) {
 			c.Errorf("exported %d times among %d messages: %.400q", n, len(files), message)
 		}
 	}
-	rows, err := lab.Fields(c.ctx, c.capture.File, "tls", "frame.number")
+	rows, err := lab.Fields(c.Ctx, c.Capture.File, "tls", "frame.number")
 	if err != nil || len(rows) > 0 {
 		c.Errorf("tshark sees TLS in %d frames, %v", len(rows), err)
 	}
@@ -50,11 +50,11 @@ func stuffed(text string) string { return strings.ReplaceAll(text, "\r\n.", "\r\
 func (c *scene) dialogues(recorded []mirrortest.Conversation, fetched map[ends]string) {
 	c.Helper()
 	var truth []mirrortest.Conversation
-	files, _ := filepath.Glob(filepath.Join(c.dir, "state", "truth", "*.pcapng"))
+	files, _ := filepath.Glob(filepath.Join(c.Dir, "state", "truth", "*.pcapng"))
 	for _, file := range files {
-		truth = append(truth, c.read(file, conformance.STARTTLS)...)
+		truth = append(truth, c.ReadCapture(file, conformance.STARTTLS)...)
 	}
-	c.account("truth", truth)
+	c.Account("truth", truth)
 	shown := map[uint16]uint16{lab.SMTPSPort: lab.SMTPPort, lab.SubmissionPort: lab.SubmissionPort, lab.SMTPPort: lab.SMTPPort,
 		lab.IMAPSPort: lab.IMAPPort, lab.IMAPPort: lab.IMAPPort, lab.POP3SPort: lab.POP3Port, lab.POP3Port: lab.POP3Port}
 	type negotiation struct{ capability, command, reply string }
@@ -66,14 +66,14 @@ func (c *scene) dialogues(recorded []mirrortest.Conversation, fetched map[ends]s
 		lab.POP3Port:       {"STLS\r\n", "STLS\r\n", "+OK Begin TLS negotiation now.\r\n"},
 	}
 	kinds := make(map[string]int)
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		port := e.Origin.Port()
 		kinds[fmt.Sprintf("%d %s %s", port, e.Protocol, e.Outcome)]++
-		v := c.conversationOf(recorded, e.shown("recorder"))
+		v := c.ConversationOf(recorded, e.Shown("recorder"))
 		if v.Origin.Port() != shown[port] || e.Flow.Ports["recorder"] != shown[port] || v.Gaps[0] != nil || v.Gaps[1] != nil {
 			c.Errorf("session to %d is shown on %d (%d in the entry), gaps %v", port, v.Origin.Port(), e.Flow.Ports["recorder"], v.Gaps)
 		}
-		text, ok := fetched[e.ends()]
+		text, ok := fetched[e.Ends()]
 		if shown[port] == lab.POP3Port {
 			text = stuffed(text)
 		}
@@ -92,7 +92,7 @@ func (c *scene) dialogues(recorded []mirrortest.Conversation, fetched map[ends]s
 			}
 		}
 		// Beside what is concealed, both mirrors show the same.
-		full, m := c.conversationOf(truth, e.ends()), e.Mirror["recorder"]
+		full, m := c.ConversationOf(truth, e.Ends()), e.Mirror["recorder"]
 		more := full.Octets[0] + full.Octets[1] - v.Octets[0] - v.Octets[1]
 		w, offers := words[port]
 		if m.Lost != more || offers != (more > 0) || offers != (m.Reason == "concealed") {
@@ -135,12 +135,12 @@ func (c *scene) inOrder(truth []mirrortest.Conversation) {
 		lab.IMAPPort:       {{" STARTTLS\r\n"}, {" STARTTLS ", " OK Begin TLS negotiation now.\r\n", " OK "}},
 		lab.POP3Port:       {{"CAPA\r\n", "STLS\r\n", "CAPA\r\n"}, {"STLS\r\n", "+OK Begin TLS negotiation now.\r\n", "SASL "}},
 	}
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		order, offers := orders[e.Origin.Port()]
 		if !offers || e.Outcome != "bumped" {
 			continue
 		}
-		v := c.conversationOf(truth, e.shown("recorder"))
+		v := c.ConversationOf(truth, e.Shown("recorder"))
 		for dir, words := range order {
 			rest := string(v.Streams[dir])
 			for i, word := range words {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -21,11 +22,11 @@ func TestMarks(t *testing.T) {
 	)
 	var capture *lab.Capture
 	c := newScene(t, settings{
-		mirror: `  - {name: every, kind: interface, interface: ` + ours + `, full: block, mark: {vlan: 7, mac: "` + mac + `", dscp: 46}}
+		Mirror: `  - {name: every, kind: interface, interface: ` + ours + `, full: block, mark: {vlan: 7, mac: "` + mac + `", dscp: 46}}
   - {name: vlan, kind: pcapng, directory: vlan, mark: {vlan: 4094}}
   - {name: mac, kind: pcapng, directory: mac, mark: {mac: "` + mac + `"}}
   - {name: dscp, kind: pcapng, directory: dscp, mark: {dscp: 63}}`,
-		prepare: func(c *scene) {
+		Prepare: prepared(func(c *scene) {
 			err := c.Lab.Link(netlab.End{Namespace: c.Box, Name: ours, Silent: true},
 				netlab.End{Namespace: c.Recorder, Name: theirs, Silent: true}, netlab.LinkOptions{})
 			if err != nil {
@@ -36,23 +37,23 @@ func TestMarks(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if capture, err = lab.StartCapture(c.Recorder, theirs, filepath.Join(c.directory("marked"), "marked.pcap")); err != nil {
+			if capture, err = lab.StartCapture(c.Recorder, theirs, filepath.Join(c.Directory("marked"), "marked.pcap")); err != nil {
 				t.Fatal(err)
 			}
-		},
+		}),
 	})
-	web := c.nginx()
-	page := c.page(web, "page", 50_000)
+	web := c.Nginx()
+	page := c.Page(web, "page", 50_000)
 	for _, address := range []string{lab.OriginV4, "[" + lab.OriginV6 + "]"} {
 		for _, port := range []string{"", ":80"} {
 			scheme := "https://"
 			if port != "" {
 				scheme = "http://"
 			}
-			same(t, "page", c.fetch("--http1.1", scheme+address+port+"/page").content, page)
+			scenetest.Same(t, "page", c.Fetch("--http1.1", scheme+address+port+"/page").Content, page)
 		}
 	}
-	c.stop()
+	c.Stop()
 	if _, err := capture.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestMarks(t *testing.T) {
 	} {
 		file, account := capture.File, look.mirror
 		if look.mirror != "every" {
-			files, err := filepath.Glob(filepath.Join(c.dir, "state", look.mirror, "*.pcapng"))
+			files, err := filepath.Glob(filepath.Join(c.Dir, "state", look.mirror, "*.pcapng"))
 			if err != nil || len(files) != 1 {
 				t.Fatalf("%s: files %q, %v", look.mirror, files, err)
 			}
@@ -75,18 +76,18 @@ func TestMarks(t *testing.T) {
 		if account == "pcap" {
 			account = "files"
 		}
-		c.account(account, c.read(file))
+		c.Account(account, c.ReadCapture(file))
 		for family, filter := range map[string]string{"ip": look.v4, "ipv6": look.v6} {
-			all, err := lab.Fields(c.ctx, file, family+" && tcp", "tcp.len")
+			all, err := lab.Fields(c.Ctx, file, family+" && tcp", "tcp.len")
 			if err != nil {
 				t.Fatal(err)
 			}
-			marked, err := lab.Fields(c.ctx, file, "tcp && "+filter, "tcp.len")
+			marked, err := lab.Fields(c.Ctx, file, "tcp && "+filter, "tcp.len")
 			if err != nil || len(marked) != len(all) || len(all) < 2*2*len(page)/1460/2 {
 				t.Errorf("%s: %d frames of %d %s marked so, %v: %s", look.mirror, len(marked), len(all), family, err, filter)
 			}
 		}
-		if problems, err := c.problems(file); err != nil || len(problems) > 0 {
+		if problems, err := c.Problems(file); err != nil || len(problems) > 0 {
 			t.Errorf("%s: tshark objects: %.5q, %v", look.mirror, problems, err)
 		}
 	}
@@ -124,12 +125,12 @@ func (x *bothWays) CloseWrite() error { return x.Conn.(*net.TCPConn).CloseWrite(
 // octet by octet, with what both ends exchanged.
 func TestRawTunnel(t *testing.T) {
 	c := newScene(t, settings{
-		policy: "{default: tunnel}",
-		mirror: "  - {name: raw, kind: pcapng, directory: raw, content: [tunneled]}",
+		Policy: "{default: tunnel}",
+		Mirror: "  - {name: raw, kind: pcapng, directory: raw, content: [tunneled]}",
 	})
-	config := &tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}
+	config := &tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}
 	origins := make(chan *bothWays, 4)
-	c.listen(firstPort, func(conn net.Conn) {
+	c.Listen(firstPort, func(conn net.Conn) {
 		x := &bothWays{Conn: conn}
 		server := tls.Server(x, config)
 		io.Copy(server, server)
@@ -141,9 +142,9 @@ func TestRawTunnel(t *testing.T) {
 	clients := make(map[ends]*bothWays)
 	origin := make(map[ends]*bothWays)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		x := &bothWays{Conn: c.dial(firstPort)}
-		client := tls.Client(x, &tls.Config{RootCAs: c.pool(c.pki.RootFile), ServerName: webName, MaxVersion: version})
-		if err := client.HandshakeContext(c.ctx); err != nil {
+		x := &bothWays{Conn: c.Dial(firstPort)}
+		client := tls.Client(x, &tls.Config{RootCAs: c.Pool(c.PKI.RootFile), ServerName: webName, MaxVersion: version})
+		if err := client.HandshakeContext(c.Ctx); err != nil {
 			t.Fatal(err)
 		}
 		sent := make([]byte, 300_000)
@@ -156,14 +157,14 @@ func TestRawTunnel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, "echo", got, sent)
+		scenetest.Same(t, "echo", got, sent)
 		io.Copy(io.Discard, x)
-		port := localPort(x)
+		port := scenetest.LocalPort(x)
 		clients[port], origin[port] = x, <-origins
 		x.Close()
 	}
-	c.stop()
-	files, err := filepath.Glob(filepath.Join(c.dir, "state", "raw", "*.pcapng"))
+	c.Stop()
+	files, err := filepath.Glob(filepath.Join(c.Dir, "state", "raw", "*.pcapng"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("files %q, %v", files, err)
 	}
@@ -171,22 +172,22 @@ func TestRawTunnel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.account("raw", recorded)
+	c.Account("raw", recorded)
 	for port, client := range clients {
-		v := c.conversationOf(recorded, port)
-		same(t, "client to origin, as the client sent it", v.Streams[0], client.wrote)
-		same(t, "client to origin, as the origin got it", v.Streams[0], origin[port].read)
-		same(t, "origin to client, as the origin sent it", v.Streams[1], origin[port].wrote)
-		same(t, "origin to client, as the client got it", v.Streams[1], client.read)
+		v := c.ConversationOf(recorded, port)
+		scenetest.Same(t, "client to origin, as the client sent it", v.Streams[0], client.wrote)
+		scenetest.Same(t, "client to origin, as the origin got it", v.Streams[0], origin[port].read)
+		scenetest.Same(t, "origin to client, as the origin sent it", v.Streams[1], origin[port].wrote)
+		scenetest.Same(t, "origin to client, as the client got it", v.Streams[1], client.read)
 		if !v.Ended || len(v.Findings) > 0 || len(v.Streams[0]) < 300_000 {
 			t.Errorf("conversation of %d octets, ended %t, findings %v", len(v.Streams[0]), v.Ended, v.Findings)
 		}
 	}
-	rows, err := lab.Fields(c.ctx, files[0], "tls.handshake.type == 1", "tls.handshake.extensions_server_name")
+	rows, err := lab.Fields(c.Ctx, files[0], "tls.handshake.type == 1", "tls.handshake.extensions_server_name")
 	if err != nil || len(rows) != len(clients) || rows[0][0] != webName {
 		t.Errorf("tshark reads the hellos as %q, %v", rows, err)
 	}
-	if problems, err := c.problems(files[0]); err != nil || len(problems) > 0 {
+	if problems, err := c.Problems(files[0]); err != nil || len(problems) > 0 {
 		t.Errorf("tshark objects: %.5q, %v", problems, err)
 	}
 }

@@ -27,18 +27,18 @@ func TestNameServer(t *testing.T) {
 		return fmt.Sprintf(`{name: %s, mode: dns, listen: "%s:53", upstream: %s, from: [198.51.100.0/24, "2001:db8:51::/64"], strip: %s}`, name, listen, lab.OriginV4, strip)
 	}
 	c := newScene(t, settings{
-		intake: everyPort + "\n  - " + names("names", lab.BoxLANV4, "ech") + "\n  - " + names("bare", "["+lab.BoxLANV6+"]", "records"),
-		prepare: func(c *scene) {
-			server, err := lab.StartNSD(c.Origin, c.directory("nsd"), domain, records...)
+		Intake: everyPort + "\n  - " + names("names", lab.BoxLANV4, "ech") + "\n  - " + names("bare", "["+lab.BoxLANV6+"]", "records"),
+		Prepare: prepared(func(c *scene) {
+			server, err := lab.StartNSD(c.Origin, c.Directory("nsd"), domain, records...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { server.Stop() })
-		},
+		}),
 	})
 	dig := func(args ...string) string {
 		t.Helper()
-		r, err := lab.Run(c.ctx, c.Client, "", "dig", append([]string{"+tries=1", "+time=10"}, args...)...)
+		r, err := lab.Run(c.Ctx, c.Client, "", "dig", append([]string{"+tries=1", "+time=10"}, args...)...)
 		if err != nil {
 			t.Errorf("dig %v: %v\n%s", args, err, r.Stdout)
 		}
@@ -69,13 +69,13 @@ func TestNameServer(t *testing.T) {
 	if got := dig("@"+lab.BoxLANV4, "none.example.test", "A"); !strings.Contains(got, "NXDOMAIN") {
 		t.Errorf("unknown name:\n%s", got)
 	}
-	if r, err := lab.Run(c.ctx, c.Origin, "", "dig", "+tries=1", "+time=1", "@"+lab.BoxLANV4, hidden, "HTTPS"); err == nil {
+	if r, err := lab.Run(c.Ctx, c.Origin, "", "dig", "+tries=1", "+time=1", "@"+lab.BoxLANV4, hidden, "HTTPS"); err == nil {
 		t.Errorf("answered to the other side: %s", r.Stdout)
 	}
-	m := c.metrics()
+	m := c.Metrics()
 	if m["clearspan_dns_stripped_total"] != 5 || m["clearspan_dns_failed_total"] != 0 || m["clearspan_dns_refused_total"] != 1 || m["clearspan_dns_passed_total"] < 4 {
 		t.Errorf("counted %v stripped, %v failed, %v refused, %v passed", m["clearspan_dns_stripped_total"], m["clearspan_dns_failed_total"],
 			m["clearspan_dns_refused_total"], m["clearspan_dns_passed_total"])
 	}
-	c.stop()
+	c.Stop()
 }

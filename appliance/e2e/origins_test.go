@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"golang.org/x/crypto/ocsp"
 )
 
@@ -149,13 +150,13 @@ type shown struct {
 // look makes a session, for a client that is not choosy.
 func (c *scene) look(port int, name string) shown {
 	c.Helper()
-	return c.lookBy(c.dial(port), name)
+	return c.lookBy(c.Dial(port), name)
 }
 
 // lookBy is look on a connection. It may be called in any goroutine.
 func (c *scene) lookBy(conn net.Conn, name string) (s shown) {
 	defer conn.Close()
-	s.port = localPort(conn)
+	s.port = scenetest.LocalPort(conn)
 	client := tls.Client(conn, &tls.Config{
 		ServerName: name, InsecureSkipVerify: true, MinVersion: tls.VersionTLS10,
 		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
@@ -163,7 +164,7 @@ func (c *scene) lookBy(conn net.Conn, name string) (s shown) {
 			return nil
 		},
 	})
-	if s.err = client.HandshakeContext(c.ctx); s.err != nil {
+	if s.err = client.HandshakeContext(c.Ctx); s.err != nil {
 		return s
 	}
 	io.WriteString(client, name)
@@ -184,7 +185,7 @@ func (c *scene) signed(s shown, file string) bool {
 		return false
 	}
 	leaf, err := x509.ParseCertificate(s.chain[0])
-	block, _ := pem.Decode(c.readFile(file))
+	block, _ := pem.Decode(c.ReadFile(file))
 	if err != nil || block == nil {
 		c.Fatalf("certificate shown, or %s: %v", file, err)
 	}

@@ -37,15 +37,15 @@ func group(t *testing.T, octets uint64) *lab.MemoryGroup {
 // 20,000 for 256 MiB.
 func TestMemoryRunsOut(t *testing.T) {
 	sessions, octets := 1800, uint64(128<<20)
-	if rounds() > 1 {
-		sessions, octets = 4000*rounds(), 256<<20
+	if lab.Rounds() > 1 {
+		sessions, octets = 4000*lab.Rounds(), 256<<20
 	}
 	for _, overload := range []string{"refuse", "tunnel"} {
 		t.Run(overload, func(t *testing.T) {
 			memory := group(t, octets)
-			c := newScene(t, settings{memory: memory, plain: true, blind: true, full: "drop", more: "limits: {overload: " + overload + "}"})
-			c.listen(6443, c.echo(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}))
-			config := &tls.Config{RootCAs: c.pool(c.ca, c.pki.RootFile), ServerName: webName}
+			c := newScene(t, settings{Memory: memory, Plain: true, Blind: true, Full: "drop", More: "limits: {overload: " + overload + "}"})
+			c.Listen(6443, c.Echo(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}))
+			config := &tls.Config{RootCAs: c.Pool(c.CA, c.PKI.RootFile), ServerName: webName}
 			var all sync.WaitGroup
 			var mu sync.Mutex
 			var open []*tls.Conn
@@ -55,7 +55,7 @@ func TestMemoryRunsOut(t *testing.T) {
 				slots <- struct{}{}
 				all.Go(func() {
 					defer func() { <-slots }()
-					conn, err := c.secret(6443, config)
+					conn, err := c.Secret(6443, config)
 					mu.Lock()
 					defer mu.Unlock()
 					if err != nil {
@@ -92,7 +92,7 @@ func TestMemoryRunsOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m := c.metrics()
+			m := c.Metrics()
 			shed := m[`clearspan_intake_refusals_total{intake="gateway",reason="memory-short"}`]
 			t.Logf("%d sessions: %d open, %d refused (%v for memory), %d of %d others served, %v of %v octets in use", sessions,
 				len(open), refused, shed, usual, max(0, len(open)-200), m["clearspan_memory_used_octets"], m["clearspan_memory_limit_octets"])
@@ -104,11 +104,11 @@ func TestMemoryRunsOut(t *testing.T) {
 				conn.Close()
 			}
 			// Room comes back with the sessions' end.
-			c.nginx()
-			c.curl("--retry", "20", "--retry-delay", "0", "--retry-all-errors", "--retry-max-time", "10", "-o", "/dev/null", "https://"+webName+"/")
-			c.stop()
+			c.Nginx()
+			c.Curl("--retry", "20", "--retry-delay", "0", "--retry-all-errors", "--retry-max-time", "10", "-o", "/dev/null", "https://"+webName+"/")
+			c.Stop()
 			actions := make(map[string]int)
-			for _, e := range c.entries() {
+			for _, e := range c.Entries() {
 				actions[e.Action+" by "+e.Rule]++
 			}
 			t.Logf("%v", actions)

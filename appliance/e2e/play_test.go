@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -41,29 +42,29 @@ const firstPort = 41001
 // left in the appliance, ends the scene, and judges what was recorded.
 func (c *scene) play(parts []part) {
 	c.Helper()
-	before := c.metrics()
+	before := c.Metrics()
 	clients := make([]ends, len(parts)) // none where a part failed, or was not selected
 	var acting sync.WaitGroup
 	for i, p := range parts {
 		acting.Go(func() {
 			c.Run(p.name, func(t *testing.T) {
-				clients[i] = localPort(p.run(c.in(t), firstPort+i))
+				clients[i] = scenetest.LocalPort(p.run(c.In(t), firstPort+i))
 			})
 		})
 	}
 	acting.Wait()
-	c.quiet(before)
-	recorded := c.stop()
-	entries := c.entries()
+	c.Quiet(before)
+	recorded := c.Stop()
+	entries := c.Entries()
 	resets := c.resets()
 	for i, p := range parts {
 		if clients[i] == (ends{}) || p.seen == nil {
 			continue
 		}
 		c.Run(p.name+", recorded", func(t *testing.T) {
-			s := sight{entry: c.in(t).entryOf(entries, clients[i]), resetBy: resets[clients[i]]}
-			s.conversation = findConversation(recorded, clients[i])
-			p.seen(c.in(t), s)
+			s := sight{entry: c.In(t).EntryOf(entries, clients[i]), resetBy: resets[clients[i]]}
+			s.conversation = scenetest.FindConversation(recorded, clients[i])
+			p.seen(c.In(t), s)
 		})
 	}
 }
@@ -71,7 +72,7 @@ func (c *scene) play(parts []part) {
 // resets tells who sent the RST of each session in the recording.
 func (c *scene) resets() map[ends]string {
 	c.Helper()
-	rows, err := lab.Fields(c.ctx, c.capture.File, "tcp.flags.reset==1", "tcp.srcport", "tcp.dstport", "ip.src")
+	rows, err := lab.Fields(c.Ctx, c.Capture.File, "tcp.flags.reset==1", "tcp.srcport", "tcp.dstport", "ip.src")
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -82,9 +83,9 @@ func (c *scene) resets() map[ends]string {
 		if err != nil || err2 != nil {
 			c.Fatalf("RST in the recording: %q", row)
 		}
-		who, port := "client", ends{uint16(source), uint16(destination)}
+		who, port := "client", scenetest.Between(uint16(source), uint16(destination))
 		if row[2] == lab.OriginV4 {
-			who, port = "origin", ends{uint16(destination), uint16(source)}
+			who, port = "origin", scenetest.Between(uint16(destination), uint16(source))
 		}
 		by[port] += who // twice, if there are two
 	}
@@ -104,8 +105,8 @@ func (s sight) ended(c *scene, outcome, protocol, toOrigin, toClient string) {
 	if !v.Ended || s.resetBy != "" || v.Gaps[0] != nil || v.Gaps[1] != nil {
 		c.Errorf("ended %t, reset by %q, gaps %v", v.Ended, s.resetBy, v.Gaps)
 	}
-	same(c, "recorded from client to origin", v.Streams[0], []byte(toOrigin))
-	same(c, "recorded from origin to client", v.Streams[1], []byte(toClient))
+	scenetest.Same(c, "recorded from client to origin", v.Streams[0], []byte(toOrigin))
+	scenetest.Same(c, "recorded from origin to client", v.Streams[1], []byte(toClient))
 }
 
 // Err reports whether all octets relayed are on the mirror port.
@@ -132,26 +133,6 @@ func (s sight) failed(c *scene, reason string) {
 type duplex interface {
 	io.ReadWriter
 	CloseWrite() error
-}
-
-// secured makes the client's connection a TLS connection to webName.
-func (c *scene) secured(conn net.Conn) *tls.Conn {
-	c.Helper()
-	secure := tls.Client(conn, &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName})
-	if err := secure.HandshakeContext(c.ctx); err != nil {
-		c.Fatal(err)
-	}
-	return secure
-}
-
-// listenTLS is [scene.listen] for a server with the usual certificate. serve also
-// gets the connection beneath.
-func (c *scene) listenTLS(port int, serve func(conn *tls.Conn, under net.Conn)) {
-	c.Helper()
-	config := &tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}
-	c.listen(port, func(conn net.Conn) {
-		serve(tls.Server(conn, config), conn)
-	})
 }
 
 // turn is something that one end of a dialogue does while the other waits for it.
@@ -205,8 +186,8 @@ func perform(conn duplex, origin bool, turns []turn) error {
 func plain(turns []turn) func(c *scene, port int) net.Conn {
 	return func(c *scene, port int) net.Conn {
 		done := make(chan error, 1)
-		c.listen(port, func(conn net.Conn) { done <- perform(conn.(*net.TCPConn), true, turns) })
-		conn := c.dial(port)
+		c.Listen(port, func(conn net.Conn) { done <- perform(conn.(*net.TCPConn), true, turns) })
+		conn := c.Dial(port)
 		if err := perform(conn.(*net.TCPConn), false, turns); err != nil {
 			c.Errorf("client: %v", err)
 		}
@@ -222,10 +203,10 @@ func plain(turns []turn) func(c *scene, port int) net.Conn {
 func secret(silence time.Duration, turns []turn) func(c *scene, port int) net.Conn {
 	return func(c *scene, port int) net.Conn {
 		done := make(chan error, 1)
-		c.listenTLS(port, func(conn *tls.Conn, _ net.Conn) { done <- perform(conn, true, turns) })
-		conn := c.dial(port)
+		c.ListenTLS(port, func(conn *tls.Conn, _ net.Conn) { done <- perform(conn, true, turns) })
+		conn := c.Dial(port)
 		time.Sleep(silence)
-		if err := perform(c.secured(conn), false, turns); err != nil {
+		if err := perform(c.Secured(conn), false, turns); err != nil {
 			c.Errorf("client: %v", err)
 		}
 		conn.Close()

@@ -17,7 +17,7 @@ func TestSeveralPorts(t *testing.T) {
 }
 
 func severalPorts(t *testing.T, method string) {
-	c := newScene(t, settings{mirror: "  - {name: pair, kind: interface, interface: [pair0, pair1], method: " + method + "}"})
+	c := newScene(t, settings{Mirror: "  - {name: pair, kind: interface, interface: [pair0, pair1], method: " + method + "}"})
 	var captures []*lab.Capture
 	for _, end := range []struct{ ours, theirs string }{{"pair0", "rec1"}, {"pair1", "rec2"}} {
 		if err := c.Lab.Link(netlab.End{Namespace: c.Box, Name: end.ours, Silent: true},
@@ -27,22 +27,22 @@ func severalPorts(t *testing.T, method string) {
 		if err := c.Recorder.SetOffload(end.theirs, false, netlab.GRO); err != nil {
 			t.Fatal(err)
 		}
-		capture, err := lab.StartCapture(c.Recorder, end.theirs, filepath.Join(c.directory(end.theirs), end.theirs+".pcap"))
+		capture, err := lab.StartCapture(c.Recorder, end.theirs, filepath.Join(c.Directory(end.theirs), end.theirs+".pcap"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		captures = append(captures, capture)
-		c.awaitLog(1, "mirror interface usable", end.ours)
+		c.AwaitLog(1, "mirror interface usable", end.ours)
 	}
 	const sessions, octets = 12, 5 * 2 * 16 << 10
 	recordings := make(map[uint16]int) // by origin port
 	for i := range sessions {
-		s := c.chat(firstPort + i)
-		s.exchange(5)
-		s.end()
+		s := c.Chat(firstPort + i)
+		s.Exchange(5)
+		s.End()
 	}
-	c.stop()
-	for _, e := range c.entries() {
+	c.Stop()
+	for _, e := range c.Entries() {
 		if m := e.Mirror["pair"]; m.Octets != octets || m.Lost != 0 {
 			t.Errorf("entry says %d octets and %d lost, want %d and 0", m.Octets, m.Lost, octets)
 		}
@@ -51,7 +51,7 @@ func severalPorts(t *testing.T, method string) {
 		if _, err := capture.Stop(); err != nil {
 			t.Fatal(err)
 		}
-		recorded := c.read(capture.File)
+		recorded := c.ReadCapture(capture.File)
 		if len(recorded) == 0 {
 			t.Errorf("no session in %s", capture.File)
 		}
@@ -61,7 +61,7 @@ func severalPorts(t *testing.T, method string) {
 				t.Errorf("port %d: %d octets recorded, want %d", v.Origin.Port(), got, octets)
 			}
 		}
-		problems, err := c.problems(capture.File)
+		problems, err := c.Problems(capture.File)
 		if err != nil || len(problems) > 0 {
 			t.Errorf("tshark objects: %q, %v", problems, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -18,12 +19,12 @@ const proxyPort = "3128"
 // TestProxy uses the appliance as a proxy that clients know: by CONNECT, SOCKS5
 // and absolute-form requests on one port.
 func TestProxy(t *testing.T) {
-	c := newScene(t, settings{intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`})
-	web, err := lab.StartNginx(c.Origin, c.directory("nginx"), append(lab.Sites(c.cert), lab.Site{Port: 8081}))
+	c := newScene(t, settings{Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`})
+	web, err := lab.StartNginx(c.Origin, c.Directory("nginx"), append(lab.Sites(c.Cert), lab.Site{Port: 8081}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := c.page(web, "page.bin", 50_000)
+	page := c.Page(web, "page.bin", 50_000)
 	const (
 		proxy  = lab.BoxLANV4 + ":" + proxyPort
 		proxy6 = "[" + lab.BoxLANV6 + "]:" + proxyPort
@@ -52,22 +53,22 @@ func TestProxy(t *testing.T) {
 	ports := make([]ends, len(rows))
 	for i, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			x := c.in(t).fetch(row.args...)
-			ports[i] = x.port
-			same(t, "client", x.content, page)
-			if x.version != row.version {
-				t.Errorf("HTTP/%s", x.version)
+			x := c.In(t).Fetch(row.args...)
+			ports[i] = x.Ends
+			scenetest.Same(t, "client", x.Content, page)
+			if x.Version != row.version {
+				t.Errorf("HTTP/%s", x.Version)
 			}
 		})
 	}
 	var several ends
-	t.Run("several origins on one connection", func(t *testing.T) { several = c.in(t).several("http://"+proxy, page) })
-	t.Run("own listeners", func(t *testing.T) { c.in(t).forbidden(proxy) })
+	t.Run("several origins on one connection", func(t *testing.T) { several = c.In(t).several("http://"+proxy, page) })
+	t.Run("own listeners", func(t *testing.T) { c.In(t).forbidden(proxy) })
 	if t.Failed() {
 		return
 	}
-	recorded := c.stop()
-	entries := c.entries()
+	recorded := c.Stop()
+	entries := c.Entries()
 
 	for _, v := range recorded {
 		if s := string(v.Streams[0]); !strings.HasPrefix(s, "GET /page.bin") && !strings.HasPrefix(s, "PRI * HTTP/2.0") {
@@ -75,7 +76,7 @@ func TestProxy(t *testing.T) {
 		}
 	}
 	for i, row := range rows {
-		e, v := c.entryOf(entries, ports[i]), c.conversationOf(recorded, ports[i])
+		e, v := c.EntryOf(entries, ports[i]), c.ConversationOf(recorded, ports[i])
 		outcome := "plain"
 		if row.tls {
 			outcome = "bumped"
@@ -83,15 +84,15 @@ func TestProxy(t *testing.T) {
 		if e.Intake != "proxy" || e.Outcome != outcome || e.Reason != "" || (e.TLSOrigin != nil) != row.tls {
 			t.Errorf("%s: %+v", row.name, e)
 		}
-		if got := unmapped(v.Origin); got != netip.MustParseAddrPort(row.origin) {
+		if got := scenetest.Unmapped(v.Origin); got != netip.MustParseAddrPort(row.origin) {
 			t.Errorf("%s: recorded as to %v", row.name, got)
 		}
 	}
 	// One conversation for each origin, as if the client had gone there itself.
 	got := make(map[string]int)
 	for _, v := range recorded {
-		if v.Client.Port() == several.client {
-			got[unmapped(v.Origin).String()] += requests(v)
+		if v.Client.Port() == several.Client {
+			got[scenetest.Unmapped(v.Origin).String()] += requests(v)
 		}
 	}
 	want := map[string]int{v4 + ":80": 2, v4 + ":8081": 1, v6 + ":80": 1}
@@ -115,18 +116,18 @@ func (c *scene) several(proxy string, page []byte) ends {
 	for i, origin := range []string{lab.OriginV4, "[" + lab.OriginV6 + "]", lab.OriginV4 + ":8081", lab.OriginV4} {
 		args = append(args, "http://"+origin+"/page.bin", "--output", filepath.Join(dir, fmt.Sprint(i)))
 	}
-	r, err := lab.Curl(c.ctx, c.Client, c.ca, args...)
+	r, err := lab.Curl(c.Ctx, c.Client, c.CA, args...)
 	if err != nil {
 		c.Fatal(err)
 	}
 	var port ends
 	var fresh [4]int
-	fmt.Sscan(r.Stdout, &port.client, &fresh[0], &port.client, &fresh[1], &port.client, &fresh[2], &port.client, &fresh[3])
+	fmt.Sscan(r.Stdout, &port.Client, &fresh[0], &port.Client, &fresh[1], &port.Client, &fresh[2], &port.Client, &fresh[3])
 	if fresh != [4]int{1, 0, 0, 0} {
 		c.Errorf("not on one connection: %q", r.Stdout)
 	}
 	for i := range fresh {
-		same(c, fmt.Sprintf("answer %d", i), c.readFile(filepath.Join(dir, fmt.Sprint(i))), page)
+		scenetest.Same(c, fmt.Sprintf("answer %d", i), c.ReadFile(filepath.Join(dir, fmt.Sprint(i))), page)
 	}
 	return port
 }
@@ -143,13 +144,13 @@ func (c *scene) forbidden(proxy string) {
 			{"-x", "http://" + proxy, "--write-out", "%{response_code}", "--output", "/dev/null"},
 			{"-x", "http://" + proxy, "--proxytunnel", "--write-out", "%{http_connect}"},
 		} {
-			r, _ := lab.Curl(c.ctx, c.Client, c.ca, append(args, "http://"+own+"/metrics")...)
+			r, _ := lab.Curl(c.Ctx, c.Client, c.CA, append(args, "http://"+own+"/metrics")...)
 			if r.Stdout != "403" {
 				c.Errorf("%v to %s: status %q, %s", args, own, r.Stdout, r.Stderr)
 			}
 		}
 		// Reply 2 of RFC 1928, Section 6: connection not allowed by ruleset.
-		if r := c.refused(c.ca, "--socks5-hostname", proxy, "http://"+own+"/metrics"); !strings.Contains(r.Stderr, "(2)") {
+		if r := c.refused(c.CA, "--socks5-hostname", proxy, "http://"+own+"/metrics"); !strings.Contains(r.Stderr, "(2)") {
 			c.Errorf("SOCKS5 to %s: %s", own, r.Stderr)
 		}
 	}

@@ -76,21 +76,21 @@ func TestEveryReason(t *testing.T) {
 	ways := []string{"block", "untrusted", "tunnel"}
 	root := newIssuer(t, "Root of faults")
 	c := newScene(t, settings{
-		origin:  "revocation: " + mode + "{default: block}",
-		prepare: func(c *scene) { root.trust(c.pki.RootFile) },
+		Origin:  "revocation: " + mode + "{default: block}",
+		Prepare: prepared(func(c *scene) { root.trust(c.PKI.RootFile) }),
 	})
-	authority := filepath.Dir(c.ca)
+	authority := filepath.Dir(c.CA)
 	untrusted := filepath.Join(authority, "untrusted.crt")
-	origins := badOrigins(t, root, loadIssuer(t, c.ca, filepath.Join(authority, "ca.key")))
+	origins := badOrigins(t, root, loadIssuer(t, c.CA, filepath.Join(authority, "ca.key")))
 	if reasons := certs.Reasons(); len(origins) != len(reasons) {
 		t.Fatalf("%d origins for %d reasons", len(origins), len(reasons))
 	}
 	for i, o := range origins {
-		c.listen(first+i, c.echo(o.serves))
+		c.Listen(first+i, c.Echo(o.serves))
 	}
 	good := root.issue(ecdsaKey(t), names("good.example.test"))
 	good.OCSPStaple = root.staple(good.Leaf, ocsp.Good)
-	c.listen(first-1, c.echo(&tls.Config{Certificates: []tls.Certificate{good}}))
+	c.Listen(first-1, c.Echo(&tls.Config{Certificates: []tls.Certificate{good}}))
 
 	type expectation struct{ outcome, verdict, reason string }
 	want := make(map[ends]expectation)
@@ -118,9 +118,9 @@ func TestEveryReason(t *testing.T) {
 		before = text
 		for i, o := range origins {
 			t.Run(fmt.Sprintf("%s, %s", o.reason, chosen[o.reason]), func(t *testing.T) {
-				c := c.in(t)
+				c := c.In(t)
 				s := c.look(first+i, o.host)
-				if c.signed(s, c.ca) {
+				if c.signed(s, c.CA) {
 					t.Fatal("the client was shown a leaf under the trusted authority")
 				}
 				way := chosen[o.reason]
@@ -146,16 +146,16 @@ func TestEveryReason(t *testing.T) {
 				want[s.port] = w
 			})
 		}
-		if s := c.look(first-1, "good.example.test"); s.err != nil || !c.signed(s, c.ca) {
+		if s := c.look(first-1, "good.example.test"); s.err != nil || !c.signed(s, c.CA) {
 			t.Errorf("good origin: %v", s.err)
 		} else {
 			want[s.port] = expectation{"bumped", "ok", ""}
 		}
 	}
-	c.stop()
-	entries := c.entries()
+	c.Stop()
+	entries := c.Entries()
 	for port, w := range want {
-		e := c.entryOf(entries, port)
+		e := c.EntryOf(entries, port)
 		if got := (expectation{e.Outcome, e.TLSOrigin.Verdict, e.Reason}); got != w || (e.TLSOrigin.Finding == "") != (w.verdict == "ok") {
 			t.Errorf("want %+v, got %+v of %s: %s", w, got, e.SNI, e.TLSOrigin.Finding)
 		}

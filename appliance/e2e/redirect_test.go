@@ -11,18 +11,18 @@ import (
 // other, but the origin sees the box.
 func TestRedirect(t *testing.T) {
 	c := newScene(t, settings{
-		intake: `{name: nat, mode: redirect, listen: ":8098", from: [` + lab.LANInterface + `], ports: [443]}`,
+		Intake: `{name: nat, mode: redirect, listen: ":8098", from: [` + lab.LANInterface + `], ports: [443]}`,
 	})
-	web := c.nginx()
-	page := c.page(web, "page.bin", 20_000)
+	web := c.Nginx()
+	page := c.Page(web, "page.bin", 20_000)
 	for _, address := range []string{lab.OriginV4, lab.OriginV6} {
-		r, err := lab.Curl(c.ctx, c.Client, c.ca, append(lab.Resolve(webName, address), "https://"+webName+"/page.bin")...)
+		r, err := lab.Curl(c.Ctx, c.Client, c.CA, append(lab.Resolve(webName, address), "https://"+webName+"/page.bin")...)
 		if err != nil || r.Stdout != string(page) {
 			t.Errorf("%s: got %d octets of %d, %v", address, len(r.Stdout), len(page), err)
 		}
 	}
-	c.stop()
-	entries := c.entries()
+	c.Stop()
+	entries := c.Entries()
 	if len(entries) != 2 {
 		t.Fatalf("%d entries, want 2", len(entries))
 	}

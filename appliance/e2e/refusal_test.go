@@ -23,39 +23,39 @@ const evilName = "www.evil.test"
 // terminates.
 func TestRefusals(t *testing.T) {
 	c := newScene(t, settings{
-		policy: `
+		Policy: `
   default: bump
   rules:
     - {name: evil, host: ["*.evil.test"], action: terminate}
     - {name: no-mail, protocol: [smtp, imap, pop3], action: terminate}`,
-		origin: "on_invalid: {default: block}",
-		more:   "block: {https: true}",
+		Origin: "on_invalid: {default: block}",
+		More:   "block: {https: true}",
 	})
-	self, err := c.pki.SelfSigned("self.example.test")
+	self, err := c.PKI.SelfSigned("self.example.test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lab.StartNginx(c.Origin, c.directory("nginx"), append(lab.Sites(c.cert),
+	if _, err := lab.StartNginx(c.Origin, c.Directory("nginx"), append(lab.Sites(c.Cert),
 		lab.Site{Port: lab.TLSPort, Names: []string{"self.example.test"}, Certificate: &self})); err != nil {
 		t.Fatal(err)
 	}
-	boxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
+	boxes, err := lab.NewMailboxes(c.Directory("mail"), domain, map[string]string{user: password})
 	if err != nil {
 		t.Fatal(err)
 	}
-	postfix, err := lab.StartPostfix(c.Origin, c.directory("postfix"), c.cert, boxes)
+	postfix, err := lab.StartPostfix(c.Origin, c.Directory("postfix"), c.Cert, boxes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer postfix.Stop()
-	dovecot, err := lab.StartDovecot(c.Origin, c.directory("dovecot"), c.cert, boxes)
+	dovecot, err := lab.StartDovecot(c.Origin, c.Directory("dovecot"), c.Cert, boxes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dovecot.Stop()
-	c.listen(8666, c.echo(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}))
-	c.listen(8667, func(conn net.Conn) { io.Copy(io.Discard, conn) })
-	origin, err := lab.StartCapture(c.Origin, lab.OriginInterface, filepath.Join(c.directory("origin"), "origin.pcap"))
+	c.Listen(8666, c.Echo(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}))
+	c.Listen(8667, func(conn net.Conn) { io.Copy(io.Discard, conn) })
+	origin, err := lab.StartCapture(c.Origin, lab.OriginInterface, filepath.Join(c.Directory("origin"), "origin.pcap"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,43 +70,43 @@ func TestRefusals(t *testing.T) {
 		status   string
 		entry    []string
 	}{
-		{"HTTPS, HTTP/2", c.ca, evil("--http2", "https://"+evilName+":8666/x?y=<b>"), "2", "403", []string{"evil", "terminated", "policy", "page"}},
-		{"HTTPS, HTTP/1.1", c.ca, evil("--http1.1", "https://"+evilName+":8666/"), "1.1", "403", []string{"evil", "terminated", "policy", "page"}},
-		{"HTTPS, TLS 1.2", c.ca, evil("--tls-max", "1.2", "https://"+evilName+":8666/"), "2", "403", []string{"evil", "terminated", "policy", "page"}},
+		{"HTTPS, HTTP/2", c.CA, evil("--http2", "https://"+evilName+":8666/x?y=<b>"), "2", "403", []string{"evil", "terminated", "policy", "page"}},
+		{"HTTPS, HTTP/1.1", c.CA, evil("--http1.1", "https://"+evilName+":8666/"), "1.1", "403", []string{"evil", "terminated", "policy", "page"}},
+		{"HTTPS, TLS 1.2", c.CA, evil("--tls-max", "1.2", "https://"+evilName+":8666/"), "2", "403", []string{"evil", "terminated", "policy", "page"}},
 		{"HTTP", "", evil("http://" + evilName + ":8667/"), "1.1", "403", []string{"evil", "terminated", "policy", "page"}},
-		{"HTTP, upload", "", evil("--data-binary", "@"+c.ca, "http://"+evilName+":8667/"), "1.1", "403", []string{"evil", "terminated", "policy", "page"}},
-		{"bad origin", filepath.Join(filepath.Dir(c.ca), "untrusted.crt"), append(lab.Resolve("self.example.test", lab.OriginV4), "https://self.example.test/"),
+		{"HTTP, upload", "", evil("--data-binary", "@"+c.CA, "http://"+evilName+":8667/"), "1.1", "403", []string{"evil", "terminated", "policy", "page"}},
+		{"bad origin", filepath.Join(filepath.Dir(c.CA), "untrusted.crt"), append(lab.Resolve("self.example.test", lab.OriginV4), "https://self.example.test/"),
 			"2", "502", []string{"default", "failed", "self-signed", "page"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			d := c.in(t)
-			d.ca = row.ca
-			x := d.fetch(row.args...)
-			if x.version != row.version || x.status != row.status || strings.Contains(string(x.content), "<b>") {
-				t.Errorf("HTTP/%s, status %s, %s", x.version, x.status, x.content)
+			d := c.In(t)
+			d.CA = row.ca
+			x := d.Fetch(row.args...)
+			if x.Version != row.version || x.Status != row.status || strings.Contains(string(x.Content), "<b>") {
+				t.Errorf("HTTP/%s, status %s, %s", x.Version, x.Status, x.Content)
 			}
-			want[x.port], shown[x.port] = row.entry, string(x.content)
+			want[x.Ends], shown[x.Ends] = row.entry, string(x.Content)
 		})
 	}
 	t.Run("bad origin, client that trusts the authority", func(t *testing.T) {
-		c := c.in(t)
-		if r := c.refused(c.ca, append(lab.Resolve("self.example.test", lab.OriginV4), "https://self.example.test/")...); r.Code != 60 {
+		c := c.In(t)
+		if r := c.refused(c.CA, append(lab.Resolve("self.example.test", lab.OriginV4), "https://self.example.test/")...); r.Code != 60 {
 			t.Errorf("curl's status %d, %s", r.Code, r.Stderr)
 		}
 	})
 	t.Run("Chromium", func(t *testing.T) {
-		document, err := lab.Chromium(c.ctx, c.Client, t.TempDir(), c.ca, evilName, lab.OriginV4, "https://"+evilName+":8666/")
+		document, err := lab.Chromium(c.Ctx, c.Client, t.TempDir(), c.CA, evilName, lab.OriginV4, "https://"+evilName+":8666/")
 		if err != nil || !strings.Contains(document, `<dd id="rule">evil</dd>`) || !strings.Contains(document, "does not allow the connection to "+evilName) {
 			t.Errorf("Chromium: %v, %.2000s", err, document)
 		}
-		document, _ = lab.Chromium(c.ctx, c.Client, t.TempDir(), c.ca, "self.example.test", lab.OriginV4, "https://self.example.test/")
+		document, _ = lab.Chromium(c.Ctx, c.Client, t.TempDir(), c.CA, "self.example.test", lab.OriginV4, "https://self.example.test/")
 		if strings.Contains(document, `<dd id="rule">`) {
 			t.Errorf("Chromium goes to the page about a bad origin without a warning: %.2000s", document)
 		}
 	})
 	t.Run("mail", func(t *testing.T) {
-		c := c.in(t)
-		r, err := lab.Swaks(c.ctx, c.Client, lab.Mail{Server: lab.OriginV4, Port: lab.SMTPPort, From: sender, To: user + "@" + domain, Plain: true, Data: letter("s", "b")})
+		c := c.In(t)
+		r, err := lab.Swaks(c.Ctx, c.Client, lab.Mail{Server: lab.OriginV4, Port: lab.SMTPPort, From: sender, To: user + "@" + domain, Plain: true, Data: letter("s", "b")})
 		if err == nil || !strings.Contains(r.Stdout, "554 5.7.1 refused by the policy of this network (rule no-mail, session ") {
 			t.Errorf("swaks: %v\n%s", err, r.Stdout)
 		}
@@ -119,10 +119,10 @@ func TestRefusals(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	if recorded := c.stop(); len(recorded) != 0 {
+	if recorded := c.Stop(); len(recorded) != 0 {
 		t.Errorf("%d conversations on the mirror, the first %.100q", len(recorded), recorded[0].Streams)
 	}
-	entries := c.entries()
+	entries := c.Entries()
 	lines := 0
 	for _, e := range entries {
 		if e.Notice == "line" {
@@ -133,7 +133,7 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("%d mail clients were told", lines)
 	}
 	for port, w := range want {
-		e := c.entryOf(entries, port)
+		e := c.EntryOf(entries, port)
 		if got := []string{e.Rule, e.Outcome, e.Reason, e.Notice}; fmt.Sprint(got) != fmt.Sprint(w) {
 			t.Errorf("want %q, got %q", w, got)
 		}
@@ -153,7 +153,7 @@ func TestRefusals(t *testing.T) {
 		"tcp.port == 8666 || tcp.port == 8667":                                           false,
 		"tcp.len > 0 && (tcp.dstport == 25 || tcp.dstport == 143 || tcp.dstport == 110)": false,
 	} {
-		packets, err := lab.Fields(c.ctx, origin.File, filter, "frame.number")
+		packets, err := lab.Fields(c.Ctx, origin.File, filter, "frame.number")
 		if err != nil || (len(packets) > 0) != seen {
 			t.Errorf("%s: %d packets at the origin, %v", filter, len(packets), err)
 		}
@@ -165,18 +165,18 @@ func TestRefusals(t *testing.T) {
 func TestRefusedProxyRequests(t *testing.T) {
 	const choice = "{page: own.html}"
 	c := newScene(t, settings{
-		intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
-		policy: `{default: bump, rules: [{name: other, port: [7], action: tunnel}, {name: evil, host: ["*.evil.test"], origin: [192.0.2.0/24], action: terminate},` +
+		Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
+		Policy: `{default: bump, rules: [{name: other, port: [7], action: tunnel}, {name: evil, host: ["*.evil.test"], origin: [192.0.2.0/24], action: terminate},` +
 			`{name: box, origin: [192.0.2.66/32], action: terminate}]}`,
-		more: "block: " + choice,
-		prepare: func(c *scene) {
-			c.write(filepath.Join(c.dir, "own.html"), []byte("<p>No: {{.Rule}} {{.Reason}} [{{.Session}}]"))
-		},
+		More: "block: " + choice,
+		Prepare: prepared(func(c *scene) {
+			c.Write(filepath.Join(c.Dir, "own.html"), []byte("<p>No: {{.Rule}} {{.Reason}} [{{.Session}}]"))
+		}),
 	})
-	c.nginx()
+	c.Nginx()
 	const proxy = lab.BoxLANV4 + ":" + proxyPort
 	say := func(t *testing.T, request string) (net.Conn, *bufio.Reader) {
-		conn, err := c.Client.DialContext(c.ctx, "tcp", proxy)
+		conn, err := c.Client.DialContext(c.Ctx, "tcp", proxy)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +228,7 @@ func TestRefusedProxyRequests(t *testing.T) {
 			t.Fatalf("%q, %v", line, err)
 		}
 		r.ReadString('\n')
-		if _, err := peer(c.ctx, conn, evilName); err == nil || !strings.Contains(err.Error(), "access denied") {
+		if _, err := peer(c.Ctx, conn, evilName); err == nil || !strings.Contains(err.Error(), "access denied") {
 			t.Errorf("want an alert access denied, got %v", err)
 		}
 	})
@@ -239,16 +239,16 @@ func TestRefusedProxyRequests(t *testing.T) {
 			t.Fatalf("%q, %v", line, err)
 		}
 		r.ReadString('\n')
-		if _, err := peer(c.ctx, conn, evilName); err == nil || !strings.Contains(err.Error(), "reset") {
+		if _, err := peer(c.Ctx, conn, evilName); err == nil || !strings.Contains(err.Error(), "reset") {
 			t.Errorf("want a reset, got %v", err)
 		}
 	})
 	if t.Failed() {
 		return
 	}
-	c.stop()
+	c.Stop()
 	var notices []string
-	for i, e := range c.entries() {
+	for i, e := range c.Entries() {
 		if e.Outcome != "terminated" || e.Reason != "policy" || e.Action != "terminate" || e.Intake != "proxy" {
 			t.Errorf("entry %+v", e)
 		}

@@ -13,24 +13,25 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestReload changes the configuration under load: a bad file changes nothing, a
 // good one concerns sessions that begin later, and no session is lost.
 func TestReload(t *testing.T) {
 	const closing = "default: bump\n"
-	c := newScene(t, settings{policy: "\n  " + closing})
-	web := c.nginx()
-	load := &load{page: c.page(web, "page.bin", 20_000), roots: c.pool(c.ca)}
+	c := newScene(t, settings{Policy: "\n  " + closing})
+	web := c.Nginx()
+	load := &load{page: c.Page(web, "page.bin", 20_000), roots: c.Pool(c.CA)}
 	stop := load.start(c)
-	lasting, err := c.secret(lab.HTTP1Port, &tls.Config{RootCAs: load.roots, ServerName: "late.bank.test", InsecureSkipVerify: true})
+	lasting, err := c.Secret(lab.HTTP1Port, &tls.Config{RootCAs: load.roots, ServerName: "late.bank.test", InsecureSkipVerify: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	issuer := func() string {
-		conn := c.dial(lab.TLSPort)
+		conn := c.Dial(lab.TLSPort)
 		defer conn.Close()
-		leaf, err := peer(c.ctx, conn, "late.bank.test")
+		leaf, err := peer(c.Ctx, conn, "late.bank.test")
 		if err != nil {
 			return err.Error()
 		}
@@ -40,8 +41,8 @@ func TestReload(t *testing.T) {
 	load.more(t, 20)
 
 	c.reconfigure(closing, "default: [\n", "configuration unchanged")
-	if !strings.Contains(c.appliance.Log(), "clearspan.yaml:") {
-		t.Errorf("the log does not say where the fault is:\n%s", c.appliance.Log())
+	if !strings.Contains(c.Appliance.Log(), "clearspan.yaml:") {
+		t.Errorf("the log does not say where the fault is:\n%s", c.Appliance.Log())
 	}
 	if got := issuer(); got != before {
 		t.Errorf("after a bad file: %s, before: %s", got, before)
@@ -50,20 +51,20 @@ func TestReload(t *testing.T) {
 
 	const rule = "default: bump\n  rules: [{name: late, host: [\"*.bank.test\"], action: tunnel}]\n"
 	c.reconfigure("default: [\n", rule, "reloaded")
-	if got := issuer(); got != c.pki.Root.Subject.CommonName {
+	if got := issuer(); got != c.PKI.Root.Subject.CommonName {
 		t.Errorf("after a good file: %s", got)
 	}
 	load.more(t, 20)
 
 	// The command does what the signal does.
-	text := strings.Replace(string(c.readFile(c.appliance.ConfigFile)), "action: tunnel", "action: terminate", 1)
-	c.write(c.appliance.ConfigFile, []byte(text))
-	count := func() int { return strings.Count(c.appliance.Log(), `"msg":"reloaded"`) }
+	text := strings.Replace(string(c.ReadFile(c.Appliance.ConfigFile)), "action: tunnel", "action: terminate", 1)
+	c.Write(c.Appliance.ConfigFile, []byte(text))
+	count := func() int { return strings.Count(c.Appliance.Log(), `"msg":"reloaded"`) }
 	times := count()
-	if _, err := lab.Run(c.ctx, c.Box, "", binary, "reload", "-c", c.appliance.ConfigFile); err != nil {
+	if _, err := lab.Run(c.Ctx, c.Box, "", scenetest.Binary, "reload", "-c", c.Appliance.ConfigFile); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "reloaded by command", func() bool { return count() > times })
+	scenetest.Eventually(t, "reloaded by command", func() bool { return count() > times })
 	if got := issuer(); !strings.Contains(got, "access denied") {
 		t.Errorf("after the second file: %s", got)
 	}
@@ -79,9 +80,9 @@ func TestReload(t *testing.T) {
 	if n := load.failed.Load(); n > 0 {
 		t.Errorf("%d of %d sessions failed, first: %v", n, load.done.Load(), load.first)
 	}
-	c.stop()
+	c.Stop()
 	lost := 0
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		if e.SNI == webName && (e.Outcome != "bumped" || e.Reason != "") {
 			lost++
 			t.Logf("%+v", e)
@@ -90,7 +91,7 @@ func TestReload(t *testing.T) {
 	if lost > 0 {
 		t.Errorf("%d sessions lost by the entries", lost)
 	}
-	if e := c.entryOf(c.entries(), localPort(lasting)); e.Outcome != "bumped" || e.Rule != "default" || e.Reason != "" {
+	if e := c.EntryOf(c.Entries(), scenetest.LocalPort(lasting)); e.Outcome != "bumped" || e.Rule != "default" || e.Reason != "" {
 		t.Errorf("session that began before: %+v", e)
 	}
 }
@@ -138,7 +139,7 @@ func (l *load) start(c *scene) (stop func()) {
 // once it has the page, in the middle of its own write at times, when crypto/tls sends
 // no close_notify: with ours unread in the socket that is a reset.
 func (l *load) fetch(c *scene) error {
-	conn, err := c.secret(lab.TLSPort, &tls.Config{RootCAs: l.roots, ServerName: webName})
+	conn, err := c.Secret(lab.TLSPort, &tls.Config{RootCAs: l.roots, ServerName: webName})
 	if err != nil {
 		return err
 	}
@@ -165,5 +166,5 @@ func (l *load) fetch(c *scene) error {
 func (l *load) more(t *testing.T, n int64) {
 	t.Helper()
 	n += l.done.Load()
-	eventually(t, "more sessions", func() bool { return l.done.Load() >= n })
+	scenetest.Eventually(t, "more sessions", func() bool { return l.done.Load() >= n })
 }

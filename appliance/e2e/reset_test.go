@@ -12,14 +12,15 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestResets tears sessions down from either end: the other end is reset, and
 // the recording shows who did it, behind the octets that were said before.
 func TestResets(t *testing.T) {
 	c := newScene(t, settings{})
-	web := c.nginx()
-	page := c.page(web, "page", 64<<20)
+	web := c.Nginx()
+	page := c.Page(web, "page", 64<<20)
 	var parts []part
 	for _, d := range []struct {
 		name            string
@@ -37,8 +38,8 @@ func TestResets(t *testing.T) {
 			func(c *scene, s sight) {
 				s.reset(c, d.outcome, d.by)
 				if s.conversation != nil {
-					same(c, "from client to origin", s.conversation.Streams[0], []byte("ask"))
-					same(c, "from origin to client", s.conversation.Streams[1], []byte("answer"))
+					scenetest.Same(c, "from client to origin", s.conversation.Streams[0], []byte("ask"))
+					scenetest.Same(c, "from origin to client", s.conversation.Streams[1], []byte("answer"))
 				}
 			},
 		})
@@ -46,9 +47,9 @@ func TestResets(t *testing.T) {
 	parts = append(parts,
 		part{"client, in the middle of a download", func(c *scene, port int) net.Conn {
 			done := make(chan error, 1)
-			c.listenTLS(port, func(conn *tls.Conn, _ net.Conn) { done <- flood(conn) })
-			conn := c.dial(port)
-			if _, err := io.CopyN(io.Discard, c.secured(conn), 1<<20); err != nil {
+			c.ListenTLS(port, func(conn *tls.Conn, _ net.Conn) { done <- flood(conn) })
+			conn := c.Dial(port)
+			if _, err := io.CopyN(io.Discard, c.Secured(conn), 1<<20); err != nil {
 				c.Error(err)
 			}
 			tear(conn)
@@ -63,20 +64,20 @@ func TestResets(t *testing.T) {
 			}
 		}},
 		part{"origin, in the middle of an upload", func(c *scene, port int) net.Conn {
-			c.listenTLS(port, func(conn *tls.Conn, under net.Conn) {
+			c.ListenTLS(port, func(conn *tls.Conn, under net.Conn) {
 				io.CopyN(io.Discard, conn, 1<<20)
 				tear(under)
 			})
-			conn := c.dial(port)
-			if err := flood(c.secured(conn)); !torn(err) {
+			conn := c.Dial(port)
+			if err := flood(c.Secured(conn)); !torn(err) {
 				c.Errorf("the client must be reset, got %v", err)
 			}
 			conn.Close()
 			return conn
 		}, func(c *scene, s sight) { s.reset(c, "bumped", "origin") }},
 		part{"web server is killed in the middle of a download", func(c *scene, _ int) net.Conn {
-			conn := c.dial(lab.TLSPort)
-			secure := c.secured(conn)
+			conn := c.Dial(lab.TLSPort)
+			secure := c.Secured(conn)
 			if _, err := io.WriteString(secure, "GET /page HTTP/1.1\r\nHost: "+webName+"\r\n\r\n"); err != nil {
 				c.Fatal(err)
 			}
@@ -138,14 +139,14 @@ func (c *scene) torn(port int, by string, secure bool) net.Conn {
 		result <- err
 	}
 	if secure {
-		c.listenTLS(port, func(conn *tls.Conn, under net.Conn) { origin(conn, under) })
+		c.ListenTLS(port, func(conn *tls.Conn, under net.Conn) { origin(conn, under) })
 	} else {
-		c.listen(port, func(conn net.Conn) { origin(conn, conn) })
+		c.Listen(port, func(conn net.Conn) { origin(conn, conn) })
 	}
-	conn := c.dial(port)
+	conn := c.Dial(port)
 	var client io.ReadWriter = conn
 	if secure {
-		client = c.secured(conn)
+		client = c.Secured(conn)
 	}
 	io.WriteString(client, "ask")
 	_, err := io.ReadFull(client, make([]byte, len("answer")))

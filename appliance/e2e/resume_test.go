@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestResumption has openssl resume sessions through the appliance with nginx as
@@ -17,8 +18,8 @@ import (
 // judged as in every test.
 func TestResumption(t *testing.T) {
 	c := newScene(t, settings{})
-	web := c.nginx()
-	page := c.page(web, "page", 20_000)
+	web := c.Nginx()
+	page := c.Page(web, "page", 20_000)
 	type want struct {
 		name           string
 		client, origin bool
@@ -45,9 +46,9 @@ func TestResumption(t *testing.T) {
 		step("session with another name", v, mailName, false, false)
 	}
 	var got map[string]float64
-	eventually(t, "sixteen handshakes counted", func() bool { // those of a session when it has ended
+	scenetest.Eventually(t, "sixteen handshakes counted", func() bool { // those of a session when it has ended
 		sum := 0.0
-		got = c.metrics()
+		got = c.Metrics()
 		for name, n := range got {
 			if strings.HasPrefix(name, "clearspan_handshakes_total{") {
 				sum += n
@@ -71,19 +72,19 @@ func TestResumption(t *testing.T) {
 	if err := web.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	expired, err := c.pki.Expired(webName, mailName)
+	expired, err := c.PKI.Expired(webName, mailName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if web, err = lab.StartNginx(c.Origin, c.directory("expired"), lab.Sites(expired)); err != nil {
+	if web, err = lab.StartNginx(c.Origin, c.Directory("expired"), lab.Sites(expired)); err != nil {
 		t.Fatal(err)
 	}
-	c.write(filepath.Join(web.Root, "page"), page)
+	c.Write(filepath.Join(web.Root, "page"), page)
 	for _, v := range versions {
 		step("session with a certificate that is over", v, mailName, false, false)
 	}
-	c.stop()
-	entries := c.entries()
+	c.Stop()
+	entries := c.Entries()
 	if len(entries) != len(wanted) {
 		t.Fatalf("%d audit entries, want %d", len(entries), len(wanted))
 	}
@@ -114,11 +115,11 @@ func TestResumption(t *testing.T) {
 func (c *scene) openssl(ticket string, port int, host string, args ...string) string {
 	c.Helper()
 	args = append(args, "-connect", net.JoinHostPort(lab.OriginV4, strconv.Itoa(port)), "-servername", host,
-		"-CAfile", c.ca, "-alpn", "http/1.1", "-ign_eof", "-sess_out", ticket)
+		"-CAfile", c.CA, "-alpn", "http/1.1", "-ign_eof", "-sess_out", ticket)
 	if _, err := os.Stat(ticket); err == nil {
 		args = append(args, "-sess_in", ticket)
 	}
-	r, err := lab.OpenSSL(c.ctx, c.Client, "GET /page HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n", args...)
+	r, err := lab.OpenSSL(c.Ctx, c.Client, "GET /page HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n", args...)
 	if err != nil {
 		c.Errorf("openssl %s: %v", strings.Join(args, " "), err)
 	}

@@ -7,17 +7,18 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestRevocation meets origins whose certificates were revoked, and says so by a
 // stapled response, a list over HTTP and a responder; then the responder is down.
 func TestRevocation(t *testing.T) {
 	const port, deadPort = 8888, 8889
-	c := newScene(t, settings{origin: "revocation: {mode: soft, timeout: 20s}, on_invalid: {default: block}"})
+	c := newScene(t, settings{Origin: "revocation: {mode: soft, timeout: 20s}, on_invalid: {default: block}"})
 	responderURL := "http://" + lab.OriginV4 + ":" + strconv.Itoa(port)
 	issue := func(r lab.Request, name string) lab.KeyPair {
 		r.Names = []string{name}
-		k, err := c.pki.Make(r)
+		k, err := c.PKI.Make(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,23 +38,23 @@ func TestRevocation(t *testing.T) {
 		s := lab.Site{Port: lab.TLSPort, Names: []string{k.Leaf.Subject.CommonName}, Certificate: &k}
 		if k == stapled || k == fineStaple {
 			var err error
-			if s.Staple, err = c.pki.Staple(k, responder, k == stapled); err != nil {
+			if s.Staple, err = c.PKI.Staple(k, responder, k == stapled); err != nil {
 				t.Fatal(err)
 			}
 		}
 		sites = append(sites, s)
 	}
-	web, err := lab.StartNginx(c.Origin, c.directory("nginx"), append(lab.Sites(c.cert), sites...))
+	web, err := lab.StartNginx(c.Origin, c.Directory("nginx"), append(lab.Sites(c.Cert), sites...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := c.page(web, "page.bin", 1000)
-	list, err := c.pki.CRL(listed)
+	page := c.Page(web, "page.bin", 1000)
+	list, err := c.PKI.CRL(listed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.write(filepath.Join(web.Root, "lab.crl"), list)
-	server, err := lab.StartResponder(c.Origin, c.directory("ocsp"), c.pki, responder, port, []lab.KeyPair{asked, fine}, []lab.KeyPair{asked})
+	c.Write(filepath.Join(web.Root, "lab.crl"), list)
+	server, err := lab.StartResponder(c.Origin, c.Directory("ocsp"), c.PKI, responder, port, []lab.KeyPair{asked, fine}, []lab.KeyPair{asked})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,19 +64,19 @@ func TestRevocation(t *testing.T) {
 	meet := func(phase string, reasons map[string]string) { // by name, "good" or "unknown" for one that passes
 		for name, word := range reasons {
 			t.Run(phase+", "+name, func(t *testing.T) {
-				c := c.in(t)
+				c := c.In(t)
 				name += ".example.test"
 				if word == "good" || word == "unknown" {
-					x := c.fetch(append(lab.Resolve(name, lab.OriginV4), "--http1.1", "https://"+name+"/page.bin")...)
-					same(t, "client", x.content, page)
-					want[x.port] = expectation{"bumped", "ok", word}
+					x := c.Fetch(append(lab.Resolve(name, lab.OriginV4), "--http1.1", "https://"+name+"/page.bin")...)
+					scenetest.Same(t, "client", x.Content, page)
+					want[x.Ends] = expectation{"bumped", "ok", word}
 					return
 				}
-				conn := c.dial(lab.TLSPort)
-				if _, err := peer(c.ctx, conn, name); err == nil || !strings.Contains(err.Error(), "bad certificate") {
+				conn := c.Dial(lab.TLSPort)
+				if _, err := peer(c.Ctx, conn, name); err == nil || !strings.Contains(err.Error(), "bad certificate") {
 					t.Errorf("want an alert bad certificate, got %v", err)
 				}
-				want[localPort(conn)] = expectation{"failed", word, map[string]string{"revoked": "revoked", "revocation-unknown": "unknown"}[word]}
+				want[scenetest.LocalPort(conn)] = expectation{"failed", word, map[string]string{"revoked": "revoked", "revocation-unknown": "unknown"}[word]}
 			})
 		}
 	}
@@ -96,23 +97,23 @@ func TestRevocation(t *testing.T) {
 	meet("soft, responder down", map[string]string{"ocsp": "unknown", "fine": "unknown", "crl": "revoked"})
 	c.reconfigure("{mode: soft,", "{mode: off,", "reloaded")
 	t.Run("off", func(t *testing.T) {
-		x := c.in(t).fetch(append(lab.Resolve("crl.example.test", lab.OriginV4), "--http1.1", "https://crl.example.test/page.bin")...)
-		same(t, "client", x.content, page)
-		want[x.port] = expectation{"bumped", "ok", ""}
+		x := c.In(t).Fetch(append(lab.Resolve("crl.example.test", lab.OriginV4), "--http1.1", "https://crl.example.test/page.bin")...)
+		scenetest.Same(t, "client", x.Content, page)
+		want[x.Ends] = expectation{"bumped", "ok", ""}
 	})
 	if t.Failed() {
-		t.Logf("appliance:\n%s\nresponder:\n%s", c.appliance.Log(), server.Log())
+		t.Logf("appliance:\n%s\nresponder:\n%s", c.Appliance.Log(), server.Log())
 		return
 	}
-	c.stop()
-	entries := c.entries()
+	c.Stop()
+	entries := c.Entries()
 	for port, w := range want {
-		e := c.entryOf(entries, port)
+		e := c.EntryOf(entries, port)
 		if got := (expectation{e.Outcome, e.TLSOrigin.Verdict, e.TLSOrigin.Revocation}); got != w {
 			t.Errorf("want %+v, got %+v of %s", w, got, e.SNI)
 		}
 	}
-	if log := c.appliance.Log(); !strings.Contains(log, "is this machine's own") {
+	if log := c.Appliance.Log(); !strings.Contains(log, "is this machine's own") {
 		t.Error("the log does not say why an address of the appliance's own was not asked")
 	}
 }

@@ -13,48 +13,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // nobody is the user and group without any rights.
 const nobody = 65534
-
-// transcript is what a process wrote. Safe for concurrent use.
-type transcript struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (t *transcript) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.text) < 8<<20 {
-		t.text = append(t.text, p...)
-	}
-	return len(p), nil
-}
-
-func (t *transcript) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
-}
-
-// eventually waits until ok returns true, half a minute at most.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within half a minute: %s", what)
-		}
-	}
-}
 
 // rootless is a scene without configuration, recorder and privileges: the
 // built-in defaults for an ordinary user. Client and appliance share the box.
@@ -66,36 +35,37 @@ type rootless struct {
 
 func newRootless(t *testing.T) *rootless {
 	t.Helper()
+	scenetest.Together(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	c := &rootless{scene: &scene{T: t, ctx: ctx}}
+	c := &rootless{scene: &scene{Scene: &scenetest.Scene{T: t, Ctx: ctx}}}
 	var err error
 	if c.Gateway, err = lab.NewGateway(netlab.ForTest(t)); err != nil {
 		t.Fatal(err)
 	}
-	if c.pki, err = lab.NewPKI(c.directory("pki")); err != nil {
+	if c.PKI, err = lab.NewPKI(c.Directory("pki")); err != nil {
 		t.Fatal(err)
 	}
-	if c.cert, err = c.pki.Issue(webName, lab.OriginV4); err != nil {
+	if c.Cert, err = c.PKI.Issue(webName, lab.OriginV4); err != nil {
 		t.Fatal(err)
 	}
 	c.Client = c.Box
-	c.dir = c.directory("home")
-	if err := os.Chown(c.dir, nobody, nobody); err != nil {
+	c.Dir = c.Directory("home")
+	if err := os.Chown(c.Dir, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
-	c.state = filepath.Join(c.dir, ".local", "state", "clearspan")
-	c.ca = filepath.Join(c.state, "authority", "ca.crt")
-	c.env = []string{"HOME=" + c.dir, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SSL_CERT_FILE=" + c.pki.RootFile, "GORACE=atexit_sleep_ms=0"}
+	c.state = filepath.Join(c.Dir, ".local", "state", "clearspan")
+	c.CA = filepath.Join(c.state, "authority", "ca.crt")
+	c.env = []string{"HOME=" + c.Dir, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SSL_CERT_FILE=" + c.PKI.RootFile, "GORACE=atexit_sleep_ms=0"}
 	return c
 }
 
 // command prepares a run of the appliance's program by nobody.
 func (c *rootless) command(args ...string) *netlab.Cmd {
-	cmd := c.Box.Command(c.ctx, "setpriv", append([]string{
-		"--reuid", fmt.Sprint(nobody), "--regid", fmt.Sprint(nobody), "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", binary,
+	cmd := c.Box.Command(c.Ctx, "setpriv", append([]string{
+		"--reuid", fmt.Sprint(nobody), "--regid", fmt.Sprint(nobody), "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", scenetest.Binary,
 	}, args...)...)
-	cmd.Env, cmd.Dir = c.env, c.dir
+	cmd.Env, cmd.Dir = c.env, c.Dir
 	return cmd
 }
 
@@ -127,31 +97,31 @@ func (c *rootless) get(path string) (int, string) {
 // authority, send a request through the proxy, and watch it live.
 func TestRunWithoutConfiguration(t *testing.T) {
 	c := newRootless(t)
-	web := c.nginx()
-	c.page(web, "page.bin", 100_000)
+	web := c.Nginx()
+	c.Page(web, "page.bin", 100_000)
 	log := &transcript{}
 	run := c.command("run")
 	run.Stdout, run.Stderr = log, log
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ready", func() bool { status, _ := c.get("/readyz"); return status == http.StatusOK })
-	eventually(t, "a line that says ready", func() bool { return strings.Contains(log.String(), `"msg":"ready"`) })
+	scenetest.Eventually(t, "ready", func() bool { status, _ := c.get("/readyz"); return status == http.StatusOK })
+	scenetest.Eventually(t, "a line that says ready", func() bool { return strings.Contains(log.String(), `"msg":"ready"`) })
 	c.authority()
 
 	live := &transcript{}
-	watch := c.Box.Command(c.ctx, "sh", "-c", "nc 127.0.0.1 57012 | tcpdump -nlA -r -")
+	watch := c.Box.Command(c.Ctx, "sh", "-c", "nc 127.0.0.1 57012 | tcpdump -nlA -r -")
 	watch.Env, watch.Stdout, watch.Stderr = c.env, live, live
 	if err := watch.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "tcpdump reads", func() bool { return strings.Contains(live.String(), "reading from file -") })
+	scenetest.Eventually(t, "tcpdump reads", func() bool { return strings.Contains(live.String(), "reading from file -") })
 	client := &http.Transport{
 		DialContext:     c.Box.DialContext,
 		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: "127.0.0.1:8080"}),
-		TLSClientConfig: &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
+		TLSClientConfig: &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName},
 	}
-	request, err := http.NewRequestWithContext(c.ctx, http.MethodGet, "https://"+lab.OriginV4+"/page.bin?open", nil)
+	request, err := http.NewRequestWithContext(c.Ctx, http.MethodGet, "https://"+lab.OriginV4+"/page.bin?open", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,20 +130,20 @@ func TestRunWithoutConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The session stays open for as long as the client keeps the connection.
-	eventually(t, "the request is seen live", func() bool {
+	scenetest.Eventually(t, "the request is seen live", func() bool {
 		seen := live.String()
 		return strings.Contains(seen, "GET /page.bin?open HTTP/1.1") && strings.Contains(seen, "HTTP/1.1 200 OK") &&
 			strings.Contains(seen, "127.0.0.1.") && strings.Contains(seen, "> "+lab.OriginV4+".443: Flags [S]")
 	})
-	plain := c.fetch("-x", "http://127.0.0.1:8080", "http://"+lab.OriginV4+"/page.bin")
+	plain := c.Fetch("-x", "http://127.0.0.1:8080", "http://"+lab.OriginV4+"/page.bin")
 	if n, err := io.Copy(io.Discard, answer.Body); n != 100_000 || err != nil {
 		t.Errorf("%d octets of the page, %v", n, err)
 	}
 	answer.Body.Close()
 	client.CloseIdleConnections()
-	eventually(t, "the end is seen", func() bool { return strings.Count(live.String(), "Flags [F.]") >= 2 })
+	scenetest.Eventually(t, "the end is seen", func() bool { return strings.Count(live.String(), "Flags [F.]") >= 2 })
 
-	eventually(t, "the session is counted", func() bool {
+	scenetest.Eventually(t, "the session is counted", func() bool {
 		status, text := c.get("/metrics")
 		return status == http.StatusOK && strings.Contains(text, `clearspan_sessions_total{action="bump",outcome="bumped"} 1`)
 	})
@@ -187,7 +157,7 @@ func TestRunWithoutConfiguration(t *testing.T) {
 	if strings.Contains(log.String(), "DATA RACE") || strings.Contains(log.String(), `"level":"ERROR"`) {
 		t.Errorf("log:\n%s", log)
 	}
-	c.judge(plain.port)
+	c.judge(plain.Ends)
 }
 
 // authority looks at the keys' files and at what the ca commands say.
@@ -204,22 +174,22 @@ func (c *rootless) authority() {
 			c.Errorf("STATE/%s: mode %v, owner %d", name, info.Mode(), owner)
 		}
 	}
-	block, _ := pem.Decode(c.readFile(c.ca))
+	block, _ := pem.Decode(c.ReadFile(c.CA))
 	if block == nil {
 		c.Fatal("no PEM in ca.crt")
 	}
-	same(c, "ca export --format der", []byte(c.output("ca", "export", "--format", "der")), block.Bytes)
+	scenetest.Same(c, "ca export --format der", []byte(c.output("ca", "export", "--format", "der")), block.Bytes)
 	exported, rest := pem.Decode([]byte(c.output("ca", "export")))
 	if exported == nil || exported.Type != "CERTIFICATE" || len(rest) != 0 {
 		c.Fatal("ca export writes something else than one certificate")
 	}
-	same(c, "ca export", exported.Bytes, block.Bytes)
+	scenetest.Same(c, "ca export", exported.Bytes, block.Bytes)
 	ca, err := x509.ParseCertificate(block.Bytes)
 	if err != nil || !ca.IsCA {
 		c.Fatalf("ca.crt: %v", err)
 	}
 	shown := c.output("ca", "show")
-	for _, part := range []string{ca.Subject.CommonName, c.ca, filepath.Join(c.state, "authority", "untrusted.crt"), ca.NotAfter.Format(time.DateOnly)} {
+	for _, part := range []string{ca.Subject.CommonName, c.CA, filepath.Join(c.state, "authority", "untrusted.crt"), ca.NotAfter.Format(time.DateOnly)} {
 		if !strings.Contains(shown, part) {
 			c.Errorf("%q is not in\n%s", part, shown)
 		}
@@ -233,28 +203,28 @@ func (c *rootless) authority() {
 func (c *rootless) judge(plain ends) {
 	c.Helper()
 	// Where a scene expects the state directory.
-	if err := os.Symlink(c.state, filepath.Join(c.dir, "state")); err != nil {
+	if err := os.Symlink(c.state, filepath.Join(c.Dir, "state")); err != nil {
 		c.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(c.state, "pcap", "*"))
 	if err != nil || len(files) != 1 || filepath.Ext(files[0]) != ".pcapng" {
 		c.Fatalf("captures %v, %v", files, err)
 	}
-	problems, err := lab.Problems(c.ctx, files[0])
+	problems, err := lab.Problems(c.Ctx, files[0])
 	if err != nil || len(problems) > 0 {
 		c.Errorf("tshark objects: %q, %v", problems, err)
 	}
-	written := c.read(files[0])
-	c.account("files", written)
-	if len(written) != 2 || len(c.entries()) != 2 {
-		c.Errorf("%d conversations, entries %+v", len(written), c.entries())
+	written := c.ReadCapture(files[0])
+	c.Account("files", written)
+	if len(written) != 2 || len(c.Entries()) != 2 {
+		c.Errorf("%d conversations, entries %+v", len(written), c.Entries())
 	}
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		if e.Mirror["files"].Lost != 0 || e.Mirror["live"].Lost != 0 || e.Reason != "" {
 			c.Errorf("%+v", e)
 		}
 	}
-	if e := c.entryOf(c.entries(), plain); e.Outcome != "plain" {
+	if e := c.EntryOf(c.Entries(), plain); e.Outcome != "plain" {
 		c.Errorf("plain request: %+v", e)
 	}
 }

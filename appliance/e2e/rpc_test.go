@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -42,14 +43,14 @@ func (c *scene) rpc() *rpc {
 	}
 	server := &http.Server{Handler: http.HandlerFunc(answerRPC)}
 	c.Cleanup(func() { server.Close() })
-	go server.ServeTLS(l, c.cert.CertFile, c.cert.KeyFile)
+	go server.ServeTLS(l, c.Cert.CertFile, c.Cert.KeyFile)
 
 	r, w := io.Pipe()
 	d := &rpc{c: c, up: w, transport: &http.Transport{
-		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return c.dial(7443), nil },
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName},
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return c.Dial(7443), nil },
 	}}
-	request, err := http.NewRequestWithContext(c.ctx, http.MethodPost, "https://"+webName+":7443/lab.Echo/Say", r)
+	request, err := http.NewRequestWithContext(c.Ctx, http.MethodPost, "https://"+webName+":7443/lab.Echo/Say", r)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -109,18 +110,18 @@ func (d *rpc) end() {
 }
 
 func TestHTTP2RPC(t *testing.T) {
-	c := newScene(t, settings{http2: "transcode"})
+	c := newScene(t, settings{HTTP2: "transcode"})
 	d := c.rpc()
 	d.exchange(20)
 	d.end()
-	recorded := c.stop()
+	recorded := c.Stop()
 	if n := c.transcoded(recorded); n != 1 || len(recorded) != 1 {
 		t.Fatalf("%d streams, %d conversations", n, len(recorded))
 	}
 	sent, received := c.bodies(recorded[0])
-	same(t, "messages of the client on the mirror", sent, d.said.Bytes())
-	same(t, "messages of the origin on the mirror", received, d.got.Bytes())
-	trailers, err := lab.Fields(c.ctx, c.capture.File, "http.chunked_trailer_part", "http.chunked_trailer_part")
+	scenetest.Same(t, "messages of the client on the mirror", sent, d.said.Bytes())
+	scenetest.Same(t, "messages of the origin on the mirror", received, d.got.Bytes())
+	trailers, err := lab.Fields(c.Ctx, c.Capture.File, "http.chunked_trailer_part", "http.chunked_trailer_part")
 	if text := fmt.Sprint(trailers); err != nil || !strings.Contains(text, "grpc-status: 0") || !strings.Contains(text, "grpc-message: well done") {
 		t.Errorf("trailers that tshark sees: %q, %v", trailers, err)
 	}
@@ -130,24 +131,24 @@ func TestHTTP2RPC(t *testing.T) {
 // that is transcoded: what was lost is accounted in octets of the session, and
 // the gaps on the mirror are what was lost of the rendering.
 func TestHTTP2MirrorDown(t *testing.T) {
-	c := newScene(t, settings{http2: "transcode", gaps: true})
+	c := newScene(t, settings{HTTP2: "transcode", Gaps: true})
 	d := c.rpc()
 	d.exchange(10)
 	c.mirror(false)
-	c.awaitLog(1, "mirror interface not usable", lab.MirrorInterface)
+	c.AwaitLog(1, "mirror interface not usable", lab.MirrorInterface)
 	d.exchange(10)
 	c.mirror(true)
-	c.awaitLog(2, "mirror interface usable", lab.MirrorInterface) // the first one at the start
+	c.AwaitLog(2, "mirror interface usable", lab.MirrorInterface) // the first one at the start
 	d.exchange(10)
 	d.end()
-	recorded := c.stop()
+	recorded := c.Stop()
 	if len(recorded) != 1 {
 		t.Fatalf("%d conversations", len(recorded))
 	}
-	e := c.entries()[0]
+	e := c.Entries()[0]
 	m := e.Mirror["recorder"]
-	if m.Transcoded == nil || m.Lost == 0 || m.Reason != "no-link" || m.Transcoded.Lost != missing(recorded[0]) || m.Transcoded.Raw != 0 {
-		t.Errorf("account %+v, %+v; %d octets missing on the mirror", m, m.Transcoded, missing(recorded[0]))
+	if m.Transcoded == nil || m.Lost == 0 || m.Reason != "no-link" || m.Transcoded.Lost != scenetest.Missing(recorded[0]) || m.Transcoded.Raw != 0 {
+		t.Errorf("account %+v, %+v; %d octets missing on the mirror", m, m.Transcoded, scenetest.Missing(recorded[0]))
 	}
 	if files := e.Mirror["files"]; files.Lost != 0 {
 		t.Errorf("files: %+v", files)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestReloadLists changes a list under load: a faulty one leaves the running
@@ -20,32 +21,32 @@ import (
 func TestReloadLists(t *testing.T) {
 	var list string
 	c := newScene(t, settings{
-		policy: "{default: bump, lists: {finance: {file: finance.txt}}, rules: [{name: banks, category: finance, action: tunnel}]}",
-		prepare: func(c *scene) {
-			list = filepath.Join(c.dir, "finance.txt")
-			c.write(list, []byte("# banks\nbank.test\n"))
-		},
+		Policy: "{default: bump, lists: {finance: {file: finance.txt}}, rules: [{name: banks, category: finance, action: tunnel}]}",
+		Prepare: prepared(func(c *scene) {
+			list = filepath.Join(c.Dir, "finance.txt")
+			c.Write(list, []byte("# banks\nbank.test\n"))
+		}),
 	})
-	web := c.nginx()
-	load := &load{page: c.page(web, "page.bin", 20_000), roots: c.pool(c.ca)}
+	web := c.Nginx()
+	load := &load{page: c.Page(web, "page.bin", 20_000), roots: c.Pool(c.CA)}
 	stop := load.start(c)
 	tunneled := func(name string) bool {
 		t.Helper()
-		conn := c.dial(lab.TLSPort)
+		conn := c.Dial(lab.TLSPort)
 		defer conn.Close()
-		leaf, err := peer(c.ctx, conn, name)
+		leaf, err := peer(c.Ctx, conn, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return leaf.Issuer.CommonName == c.pki.Root.Subject.CommonName
+		return leaf.Issuer.CommonName == c.PKI.Root.Subject.CommonName
 	}
 	if !tunneled("www.bank.test") || tunneled("www.shop.test") {
 		t.Error("the list does not hold")
 	}
 	load.more(t, 20)
-	c.write(list, []byte("shop.test\n\nhttps://shop.test/\n"))
+	c.Write(list, []byte("shop.test\n\nhttps://shop.test/\n"))
 	c.reload("configuration unchanged")
-	if log := c.appliance.Log(); !strings.Contains(log, "finance.txt:3:") {
+	if log := c.Appliance.Log(); !strings.Contains(log, "finance.txt:3:") {
 		t.Errorf("the log does not say where the fault is:\n%s", log)
 	}
 	if !tunneled("www.bank.test") || tunneled("www.shop.test") {
@@ -56,7 +57,7 @@ func TestReloadLists(t *testing.T) {
 	for i := range 100_000 {
 		fmt.Fprintf(&entries, "n%d.test\n", i)
 	}
-	c.write(list, []byte(entries.String()+"shop.test\n"))
+	c.Write(list, []byte(entries.String()+"shop.test\n"))
 	c.reload("reloaded")
 	if tunneled("www.bank.test") || !tunneled("www.shop.test") || !tunneled("a.n99999.test") {
 		t.Error("the new list does not hold")
@@ -66,8 +67,8 @@ func TestReloadLists(t *testing.T) {
 	if n := load.failed.Load(); n > 0 {
 		t.Errorf("%d of %d sessions failed, first: %v", n, load.done.Load(), load.first)
 	}
-	c.stop()
-	for _, e := range c.entries() {
+	c.Stop()
+	for _, e := range c.Entries() {
 		if e.SNI == webName && (e.Outcome != "bumped" || e.Reason != "") {
 			t.Errorf("session lost: %+v", e)
 		}
@@ -77,15 +78,15 @@ func TestReloadLists(t *testing.T) {
 // TestMonitor tries a policy out: nothing is decrypted or ended, entries and
 // metrics tell what would have been.
 func TestMonitor(t *testing.T) {
-	c := newScene(t, settings{policy: `
+	c := newScene(t, settings{Policy: `
   mode: monitor
   default: bump
   rules:
     - {name: banks, host: ["*.bank.test"], action: tunnel}
     - {name: evil, host: ["*.evil.test"], action: terminate}
     - {name: issued, issuer: nobody, action: terminate}`})
-	web := c.nginx()
-	page := c.page(web, "page.bin", 20_000)
+	web := c.Nginx()
+	page := c.Page(web, "page.bin", 20_000)
 	type would struct{ rule, action, would, outcome string }
 	want := make(map[string]would)
 	for _, row := range []struct {
@@ -96,18 +97,18 @@ func TestMonitor(t *testing.T) {
 		{"www.bank.test", would{"banks", "tunnel", "tunnel", "tunneled"}},
 		{"www.evil.test", would{"evil", "tunnel", "terminate", "tunneled"}},
 	} {
-		conn := c.dial(lab.TLSPort)
-		leaf, err := peer(c.ctx, conn, row.name)
-		if err != nil || !slices.Equal(leaf.Raw, c.cert.Leaf.Raw) {
+		conn := c.Dial(lab.TLSPort)
+		leaf, err := peer(c.Ctx, conn, row.name)
+		if err != nil || !slices.Equal(leaf.Raw, c.Cert.Leaf.Raw) {
 			t.Errorf("%s: not the origin's certificate, %v", row.name, err)
 		}
 		conn.Close()
 		want[row.name] = row.would
 	}
-	x := c.fetch("http://" + webName + "/page.bin")
-	same(t, "plain page", x.content, page)
-	eventually(t, "sessions have ended", func() bool { return opened(c.metrics()) == 0 })
-	m := c.metrics()
+	x := c.Fetch("http://" + webName + "/page.bin")
+	scenetest.Same(t, "plain page", x.Content, page)
+	scenetest.Eventually(t, "sessions have ended", func() bool { return scenetest.Opened(c.Metrics()) == 0 })
+	m := c.Metrics()
 	for action, n := range map[string]float64{"bump": 2, "tunnel": 1, "terminate": 1} {
 		if got := m[`clearspan_policy_monitored_total{would="`+action+`"}`]; got != n {
 			t.Errorf("%v sessions would have been %s, want %v", got, action, n)
@@ -116,11 +117,11 @@ func TestMonitor(t *testing.T) {
 	if forged := m["clearspan_forged_leaves_total"]; forged != 0 {
 		t.Errorf("%v leaves forged", forged)
 	}
-	recorded := c.stop()
+	recorded := c.Stop()
 	if len(recorded) != 1 || !strings.HasPrefix(string(recorded[0].Streams[0]), "GET /page.bin") {
 		t.Errorf("%d conversations on the mirror, want the plain one", len(recorded))
 	}
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		if e.SNI == "" {
 			if e.Outcome != "plain" || e.Would != "bump" {
 				t.Errorf("plain session: %+v", e)
@@ -149,33 +150,33 @@ func TestCertificateRules(t *testing.T) {
 		name  string
 		scene func(t *testing.T) *scene
 	}{
-		{"gateway", func(t *testing.T) *scene { return newScene(t, settings{policy: certificateRules}) }},
+		{"gateway", func(t *testing.T) *scene { return newScene(t, settings{Policy: certificateRules}) }},
 		{"wire", func(t *testing.T) *scene { return wireScene(t, "late", certificateRules, 0) }},
 	} {
 		t.Run(of.name, func(t *testing.T) {
 			c := of.scene(t)
-			c.page(c.nginx(), "page.bin", 1000) // is fetched when a wire has no process
-			own, err := c.pki.SelfSigned("bank.test")
+			c.Page(c.Nginx(), "page.bin", 1000) // is fetched when a wire has no process
+			own, err := c.PKI.SelfSigned("bank.test")
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.origins(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}, 6443, 6444, 6445)
-			c.origins(&tls.Config{Certificates: []tls.Certificate{c.pair(own)}}, 6446)
+			c.origins(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}, 6443, 6444, 6445)
+			c.origins(&tls.Config{Certificates: []tls.Certificate{c.Pair(own)}}, 6446)
 			want := make(map[ends]string)
 			for _, row := range []struct {
 				port        int
 				sni, issuer string // of the certificate that the client sees; empty: an alert
 				entry       string
 			}{
-				{6443, webName, c.pki.Root.Subject.CommonName, "named tunneled"},
+				{6443, webName, c.PKI.Root.Subject.CommonName, "named tunneled"},
 				{6444, webName, "clearspan", "default bumped"},
 				{6445, webName, "", "unwanted terminated"},
 				{6446, "bank.test", "clearspan", "default bumped"}, // nobody vouches for the name
 			} {
-				conn := c.dial(row.port)
+				conn := c.Dial(row.port)
 				client := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: row.sni})
-				err := client.HandshakeContext(c.ctx)
-				want[localPort(conn)] = row.entry
+				err := client.HandshakeContext(c.Ctx)
+				want[scenetest.LocalPort(conn)] = row.entry
 				if row.issuer == "" {
 					if err == nil || !strings.Contains(err.Error(), "access denied") {
 						t.Errorf("port %d: client saw %v", row.port, err)
@@ -191,12 +192,12 @@ func TestCertificateRules(t *testing.T) {
 				}
 				c.echoed(client, "through")
 			}
-			if recorded := c.stop(); len(recorded) != 2 {
+			if recorded := c.Stop(); len(recorded) != 2 {
 				t.Errorf("%d conversations on the mirror", len(recorded))
 			}
 			seen := 0
-			for _, e := range c.entries() {
-				if of, ok := want[e.ends()]; ok {
+			for _, e := range c.Entries() {
+				if of, ok := want[e.Ends()]; ok {
 					seen++
 					if got := e.Rule + " " + e.Outcome; got != of {
 						t.Errorf("entry %q, want %q: %+v", got, of, e)
@@ -213,14 +214,14 @@ func TestCertificateRules(t *testing.T) {
 // TestEvents gives events an action and has others noted.
 func TestEvents(t *testing.T) {
 	c := newScene(t, settings{
-		intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
-		hosts:  lab.OriginV4 + " " + webName + "\n192.0.2.99 elsewhere.example.test\n",
-		policy: `
+		Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
+		Hosts:  lab.OriginV4 + " " + webName + "\n192.0.2.99 elsewhere.example.test\n",
+		Policy: `
   default: bump
   events: {no-sni: terminate, sni-unresolved: log, no-shared-cipher: tunnel, sni-mismatch: log}`,
 	})
 	cbc := []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
-	c.origins(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}, 6443)
+	c.origins(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}, 6443)
 	want := make(map[uint16]string)
 	for _, row := range []struct {
 		target string
@@ -238,8 +239,8 @@ func TestEvents(t *testing.T) {
 		conn := c.connect(net.JoinHostPort(row.target, "6443"))
 		row.config.InsecureSkipVerify = true
 		client := tls.Client(conn, row.config)
-		err := client.HandshakeContext(c.ctx)
-		want[localPort(conn).client] = row.entry
+		err := client.HandshakeContext(c.Ctx)
+		want[scenetest.LocalPort(conn).Client] = row.entry
 		if row.said == "" {
 			if err == nil {
 				t.Errorf("%s: client was let through", row.entry)
@@ -260,15 +261,15 @@ func TestEvents(t *testing.T) {
 		}
 		client.Close()
 	}
-	eventually(t, "sessions have ended", func() bool { return opened(c.metrics()) == 0 })
-	m := c.metrics()
+	scenetest.Eventually(t, "sessions have ended", func() bool { return scenetest.Opened(c.Metrics()) == 0 })
+	m := c.Metrics()
 	for event, n := range map[string]float64{"no-sni": 1, "sni-mismatch": 2, "sni-unresolved": 1, "no-shared-cipher": 1} {
 		if got := m[`clearspan_policy_events_total{event="`+event+`"}`]; got != n {
 			t.Errorf("%v times %s, want %v", got, event, n)
 		}
 	}
-	c.stop()
-	for _, e := range c.entries() {
+	c.Stop()
+	for _, e := range c.Entries() {
 		if got := fmt.Sprint(e.Rule, " ", e.Outcome, " ", e.Events); got != want[e.Client.Port()] {
 			t.Errorf("entry %q, want %q", got, want[e.Client.Port()])
 		}
@@ -281,17 +282,17 @@ func TestResolve(t *testing.T) {
 	const nobody = "192.0.2.99"
 	for _, mode := range []string{"explicit", "transparent"} {
 		t.Run(mode, func(t *testing.T) {
-			s := settings{hosts: lab.OriginV4 + " " + webName + "\n", origin: "resolve: sni"}
+			s := settings{Hosts: lab.OriginV4 + " " + webName + "\n", Origin: "resolve: sni"}
 			if mode == "explicit" {
-				s.intake = `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`
+				s.Intake = `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`
 			}
 			c := newScene(t, s)
-			c.origins(&tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}, 6443)
+			c.origins(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}, 6443)
 			reach := func(address string) net.Conn {
 				if mode == "explicit" {
 					return c.connect(net.JoinHostPort(address, "6443"))
 				}
-				conn, err := c.Client.DialContext(c.ctx, "tcp", net.JoinHostPort(address, "6443"))
+				conn, err := c.Client.DialContext(c.Ctx, "tcp", net.JoinHostPort(address, "6443"))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -303,19 +304,19 @@ func TestResolve(t *testing.T) {
 				{nobody, nobody + ":6443 bumped"}, {lab.OriginV4, "invalid AddrPort bumped"},
 			} {
 				conn := reach(row.address)
-				client := tls.Client(conn, &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName})
-				if err := client.HandshakeContext(c.ctx); err != nil {
+				client := tls.Client(conn, &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName})
+				if err := client.HandshakeContext(c.Ctx); err != nil {
 					t.Fatalf("to %s: %v", row.address, err)
 				}
 				c.echoed(client, row.address)
-				want[localPort(conn).client] = row.entry
+				want[scenetest.LocalPort(conn).Client] = row.entry
 			}
-			for _, v := range c.stop() {
-				if unmapped(v.Origin).Addr().String() != lab.OriginV4 {
+			for _, v := range c.Stop() {
+				if scenetest.Unmapped(v.Origin).Addr().String() != lab.OriginV4 {
 					t.Errorf("recorded at %v", v.Origin)
 				}
 			}
-			for _, e := range c.entries() {
+			for _, e := range c.Entries() {
 				if got := fmt.Sprint(e.Destination, " ", e.Outcome); got != want[e.Client.Port()] || e.Origin.Addr().String() != lab.OriginV4 {
 					t.Errorf("entry %q, want %q: %+v", got, want[e.Client.Port()], e)
 				}

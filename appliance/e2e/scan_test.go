@@ -48,9 +48,9 @@ type scan struct {
 // TLS 1.2, whose lack the client must see, and where nothing below 1.3 is wanted.
 func TestScan(t *testing.T) {
 	const choice = `{min_tls: "1.2"}`
-	c := newScene(t, settings{blind: true, more: "client: " + choice})
-	if _, err := lab.StartNginx(c.Origin, c.directory("nginx"), []lab.Site{
-		{Port: 443, Certificate: &c.cert}, {Port: 8443, Certificate: &c.cert, Protocols: "TLSv1.2"},
+	c := newScene(t, settings{Blind: true, More: "client: " + choice})
+	if _, err := lab.StartNginx(c.Origin, c.Directory("nginx"), []lab.Site{
+		{Port: 443, Certificate: &c.Cert}, {Port: 8443, Certificate: &c.Cert, Protocols: "TLSv1.2"},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -74,21 +74,21 @@ func TestScan(t *testing.T) {
 			if row.minimum != "" {
 				c.reconfigure(choice, row.minimum, "reloaded")
 			}
-			c := c.in(t)
+			c := c.In(t)
 			c.scanned(row.port, row.versions, row.suites)
 			if slices.Contains(row.versions, "1.2") {
 				c.stubborn(row.port)
 			}
 		})
 	}
-	c.stop()
+	c.Stop()
 }
 
 // scanned runs sslscan on a port of the origin and wants exactly these versions
 // and suites, in any order, and no fault.
 func (c *scene) scanned(port int, versions, suites []string) {
 	c.Helper()
-	r, err := lab.Run(c.ctx, c.Client, "", "sslscan", "--no-colour", "--show-sigs", "--sni-name="+webName, "--xml=-", fmt.Sprintf("%s:%d", lab.OriginV4, port))
+	r, err := lab.Run(c.Ctx, c.Client, "", "sslscan", "--no-colour", "--show-sigs", "--sni-name="+webName, "--xml=-", fmt.Sprintf("%s:%d", lab.OriginV4, port))
 	var s scan
 	if err == nil {
 		err = xml.Unmarshal([]byte(r.Stdout), &s)
@@ -152,17 +152,17 @@ func (c *scene) scanned(port int, versions, suites []string) {
 // fell back.
 func (c *scene) stubborn(port int) {
 	c.Helper()
-	base := []string{"-connect", fmt.Sprintf("%s:%d", lab.OriginV4, port), "-servername", webName, "-CAfile", c.ca}
-	r, err := lab.OpenSSL(c.ctx, c.Client, "R\n", append(base, "-tls1_2")...)
+	base := []string{"-connect", fmt.Sprintf("%s:%d", lab.OriginV4, port), "-servername", webName, "-CAfile", c.CA}
+	r, err := lab.OpenSSL(c.Ctx, c.Client, "R\n", append(base, "-tls1_2")...)
 	if _, after, found := strings.Cut(r.Stderr, "RENEGOTIATING"); !found || err == nil || strings.Contains(after, "verify return") {
 		c.Errorf("renegotiation: %v\n%s\n%s", err, r.Stdout, r.Stderr)
 	}
-	r, err = lab.OpenSSL(c.ctx, c.Client, "", append(base, "-tls1_2", "-comp")...)
+	r, err = lab.OpenSSL(c.Ctx, c.Client, "", append(base, "-tls1_2", "-comp")...)
 	if err != nil || !strings.Contains(r.Stdout, "Compression: NONE") || !strings.Contains(r.Stdout, "Verify return code: 0") {
 		c.Errorf("compression: %v\n%s\n%s", err, r.Stdout, r.Stderr)
 	}
 	if port == 443 { // RFC 7507: only where there is something better
-		r, err = lab.OpenSSL(c.ctx, c.Client, "", append(base, "-tls1_2", "-fallback_scsv")...)
+		r, err = lab.OpenSSL(c.Ctx, c.Client, "", append(base, "-tls1_2", "-fallback_scsv")...)
 		if err == nil || !strings.Contains(r.Stderr, "inappropriate fallback") {
 			c.Errorf("fallback: %v\n%s", err, r.Stderr)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestSecrets captures both legs beside a mirror that keeps TLS secrets, and has
@@ -15,15 +16,15 @@ import (
 // capture, and with those in the mirror's own files.
 func TestSecrets(t *testing.T) {
 	c := newScene(t, settings{
-		policy: `{default: bump, rules: [{name: private, host: [mail.example.test], action: bump, mirror: [recorder]}]}`,
-		mirror: "  - {name: secret, kind: pcapng, directory: secret, secrets: true}",
-		env:    "SSLKEYLOGFILE=keys.log",
+		Policy: `{default: bump, rules: [{name: private, host: [mail.example.test], action: bump, mirror: [recorder]}]}`,
+		Mirror: "  - {name: secret, kind: pcapng, directory: secret, secrets: true}",
+		Env:    "SSLKEYLOGFILE=keys.log",
 	})
-	web := c.nginx()
-	page := c.page(web, "page", 40_000)
+	web := c.Nginx()
+	page := c.Page(web, "page", 40_000)
 	raw := make(map[string]*lab.Capture)
 	for _, leg := range []string{lab.LANInterface, lab.WANInterface} {
-		capture, err := lab.StartCapture(c.Box, leg, filepath.Join(c.directory(leg), "raw.pcap"))
+		capture, err := lab.StartCapture(c.Box, leg, filepath.Join(c.Directory(leg), "raw.pcap"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +37,7 @@ func TestSecrets(t *testing.T) {
 		{"https://" + webName + ":8443/page"}, // the origin has TLS 1.2
 		append(lab.Resolve(mailName, lab.OriginV4), "https://"+mailName+"/page"),
 	} {
-		same(t, "page", c.fetch(append(args, "--http1.1")...).content, page)
+		scenetest.Same(t, "page", c.Fetch(append(args, "--http1.1")...).Content, page)
 	}
 	tickets := t.TempDir()
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
@@ -47,16 +48,16 @@ func TestSecrets(t *testing.T) {
 			}
 		}
 	}
-	c.stop()
+	c.Stop()
 
-	keys := filepath.Join(c.dir, "keys.log")
+	keys := filepath.Join(c.Dir, "keys.log")
 	if info, err := os.Stat(keys); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("key log file: %v, %v", info, err)
 	}
-	if n := strings.Count(c.appliance.Log(), "TLS SECRETS ARE WRITTEN"); n != 2 {
+	if n := strings.Count(c.Appliance.Log(), "TLS secrets are written"); n != 2 {
 		t.Errorf("%d warnings in the log, want one for the mirror and one for the file", n)
 	}
-	written, err := filepath.Glob(filepath.Join(c.dir, "state", "secret", "*.pcapng"))
+	written, err := filepath.Glob(filepath.Join(c.Dir, "state", "secret", "*.pcapng"))
 	if err != nil || len(written) != 1 {
 		t.Fatalf("files %q, %v", written, err)
 	}
@@ -86,9 +87,9 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	for _, mirror := range []string{"pcap", "secret"} {
-		files, _ := filepath.Glob(filepath.Join(c.dir, "state", mirror, "*"))
-		for _, file := range append(files, c.capture.File) {
-			if has := strings.Contains(string(c.readFile(file)), "CLIENT_RANDOM"); has != (mirror == "secret" && file != c.capture.File) {
+		files, _ := filepath.Glob(filepath.Join(c.Dir, "state", mirror, "*"))
+		for _, file := range append(files, c.Capture.File) {
+			if has := strings.Contains(string(c.ReadFile(file)), "CLIENT_RANDOM"); has != (mirror == "secret" && file != c.Capture.File) {
 				t.Errorf("%s holds secrets: %t", file, has)
 			}
 		}
@@ -98,17 +99,17 @@ func TestSecrets(t *testing.T) {
 // TestAnnotations: a capture file tells what its origins are called, the session
 // of each conversation with its Community ID, and how many frames it holds.
 func TestAnnotations(t *testing.T) {
-	c := newScene(t, settings{intake: proxyAndGateway})
-	web := c.nginx()
-	page := c.page(web, "page", 40_000)
-	same(t, "page", c.fetch("https://"+webName+"/page").content, page)
-	r, err := lab.Curl(c.ctx, c.Client, c.ca, append(lab.Resolve(webName, lab.OriginV6), "--http1.1", "https://"+webName+"/page")...)
+	c := newScene(t, settings{Intake: proxyAndGateway})
+	web := c.Nginx()
+	page := c.Page(web, "page", 40_000)
+	scenetest.Same(t, "page", c.Fetch("https://"+webName+"/page").Content, page)
+	r, err := lab.Curl(c.Ctx, c.Client, c.CA, append(lab.Resolve(webName, lab.OriginV6), "--http1.1", "https://"+webName+"/page")...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "page over IPv6", []byte(r.Stdout), page)
-	c.stop()
-	files, err := filepath.Glob(filepath.Join(c.dir, "state", "pcap", "*.pcapng"))
+	scenetest.Same(t, "page over IPv6", []byte(r.Stdout), page)
+	c.Stop()
+	files, err := filepath.Glob(filepath.Join(c.Dir, "state", "pcap", "*.pcapng"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("files %q, %v", files, err)
 	}
@@ -119,7 +120,7 @@ func TestAnnotations(t *testing.T) {
 		}
 	}
 	comments := c.run("tshark", "-r", files[0], "-Y", "frame.comment", "-T", "fields", "-e", "frame.comment")
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		if want := "community_id=" + e.CommunityID + " "; e.CommunityID == "" || !strings.Contains(comments, "session="+e.Session+" ") || !strings.Contains(comments, want) {
 			t.Errorf("no comment with %q and session %s in\n%s", want, e.Session, comments)
 		}
@@ -133,7 +134,7 @@ func TestAnnotations(t *testing.T) {
 func (c *scene) run(name string, args ...string) string {
 	c.Helper()
 	var errs strings.Builder
-	cmd := exec.CommandContext(c.ctx, name, args...)
+	cmd := exec.CommandContext(c.Ctx, name, args...)
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -15,7 +16,7 @@ import (
 // another, in part, or nowhere.
 func TestRulesChooseMirrors(t *testing.T) {
 	c := newScene(t, settings{
-		policy: `
+		Policy: `
   default: bump
   mirror: [recorder, files]
   rules:
@@ -24,14 +25,14 @@ func TestRulesChooseMirrors(t *testing.T) {
     - {name: raw, port: [443], action: tunnel, mirror: [all-of-it]}
     - {name: unseen, port: [7443], action: tunnel, mirror: none}
     - {name: plain, port: [80], action: bump, mirror: all, content: decrypted}`,
-		mirror: "  - {name: all-of-it, kind: pcapng, directory: all, content: [decrypted, plain, tunneled]}",
+		Mirror: "  - {name: all-of-it, kind: pcapng, directory: all, content: [decrypted, plain, tunneled]}",
 	})
-	web, err := lab.StartNginx(c.Origin, c.directory("nginx"), append(lab.Sites(c.cert),
-		lab.Site{Port: 7443, Certificate: &c.cert}, lab.Site{Port: 6443, Certificate: &c.cert}))
+	web, err := lab.StartNginx(c.Origin, c.Directory("nginx"), append(lab.Sites(c.Cert),
+		lab.Site{Port: 7443, Certificate: &c.Cert}, lab.Site{Port: 6443, Certificate: &c.Cert}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := c.page(web, "page", 40_000)
+	page := c.Page(web, "page", 40_000)
 	type shown map[string]bool // by mirror; absent: not accounted for
 	ports := make(map[ends]shown)
 	for _, row := range []struct {
@@ -46,26 +47,26 @@ func TestRulesChooseMirrors(t *testing.T) {
 		{"https://" + webName + ":7443/page", true, shown{"all-of-it": false}},
 		{"http://" + webName + "/page", false, shown{"recorder": false, "files": false, "all-of-it": false}},
 	} {
-		d := c.in(t)
+		d := c.In(t)
 		if row.root {
-			d.ca = c.pki.RootFile
+			d.CA = c.PKI.RootFile
 		}
-		x := d.fetch(row.url)
-		same(t, row.url, x.content, page)
-		ports[x.port] = row.want
+		x := d.Fetch(row.url)
+		scenetest.Same(t, row.url, x.Content, page)
+		ports[x.Ends] = row.want
 	}
-	c.stop()
+	c.Stop()
 	var all []mirrortest.Conversation
-	files, _ := filepath.Glob(filepath.Join(c.dir, "state", "all", "*.pcapng"))
+	files, _ := filepath.Glob(filepath.Join(c.Dir, "state", "all", "*.pcapng"))
 	for _, file := range files {
-		all = append(all, c.read(file)...)
+		all = append(all, c.ReadCapture(file)...)
 	}
-	c.account("all-of-it", all)
+	c.Account("all-of-it", all)
 	if len(all) != 1 {
 		t.Errorf("%d conversations on all-of-it, want that of rule raw", len(all))
 	}
-	for _, e := range c.entries() {
-		want := ports[e.ends()]
+	for _, e := range c.Entries() {
+		want := ports[e.Ends()]
 		relayed := e.Octets["client_to_origin"] + e.Octets["origin_to_client"]
 		if len(e.Mirror) != len(want) || relayed < uint64(len(page)) {
 			t.Errorf("rule %s: %d octets, mirrors %+v, want %v", e.Rule, relayed, e.Mirror, want)
@@ -82,13 +83,13 @@ func TestRulesChooseMirrors(t *testing.T) {
 // TestNarrowedOffer has origins that are offered HTTP/1.1 only: one that speaks
 // it, and one that refuses.
 func TestNarrowedOffer(t *testing.T) {
-	c := newScene(t, settings{origin: "alpn_offer: [http/1.1]",
-		policy: `{default: bump, rules: [{name: both, port: [8443], action: bump, alpn_offer: [http/1.1, h2]}]}`})
-	web := c.nginx()
-	page := c.page(web, "page", 40_000)
+	c := newScene(t, settings{Origin: "alpn_offer: [http/1.1]",
+		Policy: `{default: bump, rules: [{name: both, port: [8443], action: bump, alpn_offer: [http/1.1, h2]}]}`})
+	web := c.Nginx()
+	page := c.Page(web, "page", 40_000)
 	var hellos [][]string // what the origin was offered
 	offered := make(chan []string, 16)
-	config := &tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}, NextProtos: []string{"h2"}}
+	config := &tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}, NextProtos: []string{"h2"}}
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		offered <- slices.Clone(hello.SupportedProtos)
 		if slices.Contains(hello.SupportedProtos, "h2") {
@@ -115,14 +116,14 @@ func TestNarrowedOffer(t *testing.T) {
 		{"https://" + webName + ":5443/page", "2", [2]string{"h2", "retried"}},
 		{"https://" + webName + ":5443/page", "2", [2]string{"h2", "remembered"}},
 	} {
-		x := c.fetch("--http2", row.url)
-		same(t, row.url, x.content, page)
-		if x.version != row.version || x.status != "200" {
-			t.Errorf("%s: HTTP/%s, status %s", row.url, x.version, x.status)
+		x := c.Fetch("--http2", row.url)
+		scenetest.Same(t, row.url, x.Content, page)
+		if x.Version != row.version || x.Status != "200" {
+			t.Errorf("%s: HTTP/%s, status %s", row.url, x.Version, x.Status)
 		}
-		ports[x.port] = row.entry
+		ports[x.Ends] = row.entry
 	}
-	c.stop()
+	c.Stop()
 	close(offered)
 	for protocols := range offered {
 		hellos = append(hellos, protocols)
@@ -130,9 +131,9 @@ func TestNarrowedOffer(t *testing.T) {
 	if len(hellos) != 3 || !slices.Equal(hellos[0], []string{"http/1.1"}) || !slices.Contains(hellos[1], "h2") || !slices.Contains(hellos[2], "h2") {
 		t.Errorf("the origin that refuses was offered %q", hellos)
 	}
-	for _, e := range c.entries() {
-		if got := [2]string{e.ALPN, e.Offer}; got != ports[e.ends()] || e.Outcome != "bumped" {
-			t.Errorf("entry has %q, want %q: %+v", got, ports[e.ends()], e)
+	for _, e := range c.Entries() {
+		if got := [2]string{e.ALPN, e.Offer}; got != ports[e.Ends()] || e.Outcome != "bumped" {
+			t.Errorf("entry has %q, want %q: %+v", got, ports[e.Ends()], e)
 		}
 	}
 }

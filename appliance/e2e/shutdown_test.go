@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // proxyAndGateway is the usual intake and an explicit proxy.
@@ -19,26 +20,26 @@ const proxyAndGateway = everyPort + "\n  - {name: proxy, mode: explicit, listen:
 
 // TestDrain asks the appliance to end while a download runs.
 func TestDrain(t *testing.T) {
-	c := newScene(t, settings{intake: proxyAndGateway})
-	web := c.nginx()
-	page := c.page(web, "page", 18<<20)
-	file := filepath.Join(c.directory("client"), "page")
+	c := newScene(t, settings{Intake: proxyAndGateway})
+	web := c.Nginx()
+	page := c.Page(web, "page", 18<<20)
+	file := filepath.Join(c.Directory("client"), "page")
 	loaded := make(chan error, 1)
 	go func() {
-		_, err := lab.Curl(c.ctx, c.Client, c.ca, append(lab.Resolve(webName, lab.OriginV4),
+		_, err := lab.Curl(c.Ctx, c.Client, c.CA, append(lab.Resolve(webName, lab.OriginV4),
 			"--http1.1", "--limit-rate", "6M", "--output", file, "https://"+webName+"/page")...)
 		loaded <- err
 	}()
 	c.awaitOpen(1)
 	c.terminate()
-	c.awaitLog(1, "draining")
+	c.AwaitLog(1, "draining")
 
 	if conn, err := c.Client.Dial("tcp", net.JoinHostPort(lab.BoxLANV4, "8080")); err == nil {
 		conn.Close()
 		t.Error("the proxy takes a new connection")
 	}
 	// What is not diverted any more is routed: the client meets the origin itself.
-	r, err := lab.Curl(c.ctx, c.Client, c.pki.RootFile, append(lab.Resolve(webName, lab.OriginV4), "--head", "https://"+webName+"/page")...)
+	r, err := lab.Curl(c.Ctx, c.Client, c.PKI.RootFile, append(lab.Resolve(webName, lab.OriginV4), "--head", "https://"+webName+"/page")...)
 	if err != nil {
 		t.Errorf("past the appliance: %v\n%s", err, r.Stdout)
 	}
@@ -48,7 +49,7 @@ func TestDrain(t *testing.T) {
 	select {
 	case err := <-loaded:
 		t.Errorf("the download was over too early to tell, %v", err)
-	case <-c.appliance.Done():
+	case <-c.Appliance.Done():
 		t.Error("the appliance does not wait for the download")
 	default:
 		if err := <-loaded; err != nil {
@@ -59,43 +60,43 @@ func TestDrain(t *testing.T) {
 		t.Errorf("client got %d octets, %v", len(got), err)
 	}
 	select {
-	case <-c.appliance.Done():
+	case <-c.Appliance.Done():
 	case <-time.After(5 * time.Second):
 		t.Error("the last session has ended, the appliance has not")
 	}
-	c.stop()
-	if n := len(c.entries()); n != 1 {
+	c.Stop()
+	if n := len(c.Entries()); n != 1 {
 		t.Errorf("%d entries, want that of the download", n)
 	}
 }
 
 // TestSecondSignal does not let it drain.
 func TestSecondSignal(t *testing.T) {
-	c := newScene(t, settings{intake: proxyAndGateway})
-	session := c.chat(firstPort)
-	session.exchange(3)
+	c := newScene(t, settings{Intake: proxyAndGateway})
+	session := c.Chat(firstPort)
+	session.Exchange(3)
 	c.terminate()
-	c.awaitLog(1, "draining")
-	session.exchange(3)
+	c.AwaitLog(1, "draining")
+	session.Exchange(3)
 	c.terminate()
 	start := time.Now()
 	select {
-	case <-c.appliance.Done():
+	case <-c.Appliance.Done():
 		if took := time.Since(start); took > 2*time.Second {
 			t.Errorf("ended after %v", took)
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("still there")
 	}
-	if _, err := session.tls.Read(make([]byte, 1)); err == nil || err == io.EOF {
+	if _, err := session.TLS.Read(make([]byte, 1)); err == nil || err == io.EOF {
 		t.Errorf("the session must be torn down, got %v", err)
 	}
-	recorded := c.stop() // exit status 0, files complete, no rule left
-	port := localPort(session.conn)
-	if e := c.entryOf(c.entries(), port); e.Outcome != "bumped" || e.Reason != "shutdown" {
+	recorded := c.Stop() // exit status 0, files complete, no rule left
+	port := scenetest.LocalPort(session.Conn)
+	if e := c.EntryOf(c.Entries(), port); e.Outcome != "bumped" || e.Reason != "shutdown" {
 		t.Errorf("entry %+v", e)
 	}
-	if v := c.conversationOf(recorded, port); !v.Reset {
+	if v := c.ConversationOf(recorded, port); !v.Reset {
 		t.Errorf("recorded without a RST")
 	}
 }
@@ -103,7 +104,7 @@ func TestSecondSignal(t *testing.T) {
 // terminate sends the appliance SIGTERM.
 func (c *scene) terminate() {
 	c.Helper()
-	if err := c.appliance.Signal(syscall.SIGTERM); err != nil {
+	if err := c.Appliance.Signal(syscall.SIGTERM); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -111,9 +112,9 @@ func (c *scene) terminate() {
 // awaitOpen waits until so many sessions are open.
 func (c *scene) awaitOpen(n float64) {
 	c.Helper()
-	for deadline := time.Now().Add(5 * time.Second); opened(c.metrics()) != n; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); scenetest.Opened(c.Metrics()) != n; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			c.Fatalf("%v sessions are open, want %v", opened(c.metrics()), n)
+			c.Fatalf("%v sessions are open, want %v", scenetest.Opened(c.Metrics()), n)
 		}
 	}
 }

@@ -19,30 +19,31 @@ import (
 	"golang.org/x/net/websocket"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestDownload has tcpflow rebuild a large file from the recording.
 func TestDownload(t *testing.T) {
 	size := 40 << 20
-	if rounds() > 1 {
+	if lab.Rounds() > 1 {
 		size = 100 << 20
 	}
 	c := newScene(t, settings{})
-	web := c.nginx()
-	want := sha256.Sum256(c.page(web, "large.bin", size))
-	x := c.fetch("--http1.1", "https://"+webName+"/large.bin")
-	if sha256.Sum256(x.content) != want {
-		t.Errorf("client: %d octets differ", len(x.content))
+	web := c.Nginx()
+	want := sha256.Sum256(c.Page(web, "large.bin", size))
+	x := c.Fetch("--http1.1", "https://"+webName+"/large.bin")
+	if sha256.Sum256(x.Content) != want {
+		t.Errorf("client: %d octets differ", len(x.Content))
 	}
-	x.content = nil
-	c.stop()
-	e := c.entryOf(c.entries(), x.port)
+	x.Content = nil
+	c.Stop()
+	e := c.EntryOf(c.Entries(), x.Ends)
 	for _, sink := range []string{"recorder", "files"} {
 		if m := e.Mirror[sink]; m.Lost != 0 || m.Octets < uint64(size) {
 			t.Errorf("%s: %+v", sink, m)
 		}
 	}
-	streams, err := lab.Streams(c.ctx, c.capture.File, c.directory("streams"))
+	streams, err := lab.Streams(c.Ctx, c.Capture.File, c.Directory("streams"))
 	answers := slices.DeleteFunc(streams, func(s string) bool {
 		return !strings.HasPrefix(filepath.Base(s), "192.000.002.010.00443-")
 	})
@@ -86,28 +87,28 @@ func hashAfter(t *testing.T, file, mark string) (sum [sha256.Size]byte) {
 // know, and reads it from the recording with net/http.
 func TestTransfers(t *testing.T) {
 	c := newScene(t, settings{})
-	web := c.nginx()
-	upload := c.page(web, "upload.bin", 1<<20)
+	web := c.Nginx()
+	upload := c.Page(web, "upload.bin", 1<<20)
 	text := bytes.Repeat([]byte("the same line again and again\n"), 20_000)
-	c.write(filepath.Join(web.Root, "page.txt"), text)
-	large := c.page(web, "large.bin", 4<<20) // what tshark joins in no time
+	c.Write(filepath.Join(web.Root, "page.txt"), text)
+	large := c.Page(web, "large.bin", 4<<20) // what tshark joins in no time
 	const base = "https://" + webName
 	send := func(t *testing.T, stored string, args ...string) ends {
-		x := c.in(t).fetch(append(args, "--upload-file", filepath.Join(web.Root, "upload.bin"), base+"/upload/"+stored)...)
-		if x.status != "201" {
-			t.Errorf("status %s", x.status)
+		x := c.In(t).Fetch(append(args, "--upload-file", filepath.Join(web.Root, "upload.bin"), base+"/upload/"+stored)...)
+		if x.Status != "201" {
+			t.Errorf("status %s", x.Status)
 		}
 		got, err := os.ReadFile(filepath.Join(web.Root, "upload", stored))
 		if err != nil {
 			t.Error(err)
 		}
-		same(t, "origin", got, upload)
-		return x.port
+		scenetest.Same(t, "origin", got, upload)
+		return x.Ends
 	}
 	var plain, chunked, compressed ends
 	t.Run("download", func(t *testing.T) {
-		x := c.in(t).fetch("--http1.1", base+"/large.bin")
-		same(t, "client", x.content, large)
+		x := c.In(t).Fetch("--http1.1", base+"/large.bin")
+		scenetest.Same(t, "client", x.Content, large)
 	})
 	t.Run("upload", func(t *testing.T) { plain = send(t, "plain.bin", "--http1.1") })
 	t.Run("upload over HTTP/2", func(t *testing.T) { send(t, "h2.bin", "--http2") })
@@ -115,26 +116,26 @@ func TestTransfers(t *testing.T) {
 		chunked = send(t, "chunked.bin", "--http1.1", "--header", "Transfer-Encoding: chunked")
 	})
 	t.Run("chunked and compressed answer", func(t *testing.T) {
-		x := c.in(t).fetch("--http1.1", "--compressed", base+"/page.txt")
-		same(t, "client", x.content, text)
-		compressed = x.port
+		x := c.In(t).Fetch("--http1.1", "--compressed", base+"/page.txt")
+		scenetest.Same(t, "client", x.Content, text)
+		compressed = x.Ends
 	})
 	var unencrypted ends
 	t.Run("plain", func(t *testing.T) {
-		x := c.in(t).fetch("http://" + webName + "/upload.bin")
-		same(t, "client", x.content, upload)
-		unencrypted = x.port
+		x := c.In(t).Fetch("http://" + webName + "/upload.bin")
+		scenetest.Same(t, "client", x.Content, upload)
+		unencrypted = x.Ends
 	})
 	var said []string
-	t.Run("WebSocket", func(t *testing.T) { said = c.in(t).websocket() })
-	t.Run("events, polls and uploads in parts", func(t *testing.T) { c.in(t).unhurried(false) })
-	t.Run("the same over HTTP/2", func(t *testing.T) { c.in(t).unhurried(true) })
+	t.Run("WebSocket", func(t *testing.T) { said = c.In(t).websocket() })
+	t.Run("events, polls and uploads in parts", func(t *testing.T) { c.In(t).unhurried(false) })
+	t.Run("the same over HTTP/2", func(t *testing.T) { c.In(t).unhurried(true) })
 	if t.Failed() {
 		return
 	}
-	recorded := c.stop()
+	recorded := c.Stop()
 
-	objects, err := lab.ExportObjects(c.ctx, c.capture.File, "http", c.directory("objects"))
+	objects, err := lab.ExportObjects(c.Ctx, c.Capture.File, "http", c.Directory("objects"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func TestTransfers(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			same(t, "tshark's object", got, large)
+			scenetest.Same(t, "tshark's object", got, large)
 		}
 	}
 	if !found {
@@ -157,7 +158,7 @@ func TestTransfers(t *testing.T) {
 		port     ends
 		encoding []string
 	}{{"upload", plain, nil}, {"chunked upload", chunked, []string{"chunked"}}} {
-		stream := c.conversationOf(recorded, row.port).Streams[0]
+		stream := c.ConversationOf(recorded, row.port).Streams[0]
 		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(stream)))
 		if err != nil || r.Method != http.MethodPut || !slices.Equal(r.TransferEncoding, row.encoding) {
 			t.Errorf("%s on the mirror: %+v, %v", row.name, r, err)
@@ -167,19 +168,19 @@ func TestTransfers(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s on the mirror: %v", row.name, err)
 		}
-		same(t, row.name+" on the mirror", content, upload)
+		scenetest.Same(t, row.name+" on the mirror", content, upload)
 	}
-	e, v := c.entryOf(c.entries(), unencrypted), c.conversationOf(recorded, unencrypted)
+	e, v := c.EntryOf(c.Entries(), unencrypted), c.ConversationOf(recorded, unencrypted)
 	if e.Outcome != "plain" || v.Origin.Port() != 80 || !bytes.HasSuffix(v.Streams[1], upload) || !strings.Contains(c.notes()[e.Session], "content=plain ") {
 		t.Errorf("plain: recorded on port %d, %d octets, entry %+v", v.Origin.Port(), len(v.Streams[1]), e)
 	}
-	bodies, err := lab.HTTP2Bodies(c.ctx, c.capture.File)
+	bodies, err := lab.HTTP2Bodies(c.Ctx, c.Capture.File)
 	if err != nil || len(bodies) == 0 {
 		t.Fatalf("%d contents over HTTP/2, %v", len(bodies), err)
 	}
-	same(t, "HTTP/2 upload on the mirror", bodies[0].Content, upload)
+	scenetest.Same(t, "HTTP/2 upload on the mirror", bodies[0].Content, upload)
 
-	answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(c.conversationOf(recorded, compressed).Streams[1])), nil)
+	answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(c.ConversationOf(recorded, compressed).Streams[1])), nil)
 	if err != nil || !slices.Equal(answer.TransferEncoding, []string{"chunked"}) || answer.Header.Get("Content-Encoding") != "gzip" {
 		t.Fatalf("answer on the mirror: %+v, %v", answer, err)
 	}
@@ -191,9 +192,9 @@ func TestTransfers(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	same(t, "answer on the mirror", content, text)
+	scenetest.Same(t, "answer on the mirror", content, text)
 
-	frames, err := lab.Fields(c.ctx, c.capture.File, "websocket.payload.text", "websocket.payload.text")
+	frames, err := lab.Fields(c.Ctx, c.Capture.File, "websocket.payload.text", "websocket.payload.text")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,13 +222,13 @@ func (c *scene) websocket() (said []string) {
 		c.Fatal(err)
 	}
 	defer server.Close()
-	go server.Serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{c.pair(c.cert)}}))
+	go server.Serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}))
 
 	config, err := websocket.NewConfig("wss://"+webName+"/chat", "https://"+webName)
 	if err != nil {
 		c.Fatal(err)
 	}
-	conn := tls.Client(c.dial(7443), &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName})
+	conn := tls.Client(c.Dial(7443), &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName})
 	ws, err := websocket.NewClient(config, conn)
 	if err != nil {
 		c.Fatal(err)

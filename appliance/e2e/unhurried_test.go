@@ -66,15 +66,15 @@ func (c *scene) unhurried(http2 bool) {
 	}
 	server := &http.Server{Handler: mux}
 	defer server.Close()
-	go server.ServeTLS(l, c.cert.CertFile, c.cert.KeyFile)
+	go server.ServeTLS(l, c.Cert.CertFile, c.Cert.KeyFile)
 
 	transport := &http.Transport{
-		ForceAttemptHTTP2: http2, TLSClientConfig: &tls.Config{RootCAs: c.pool(c.ca), ServerName: webName},
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return c.dial(7444), nil },
+		ForceAttemptHTTP2: http2, TLSClientConfig: &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName},
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return c.Dial(7444), nil },
 	}
 	defer transport.CloseIdleConnections()
 	ask := func(path string, body io.Reader) *http.Response {
-		request, err := http.NewRequestWithContext(c.ctx, http.MethodPost, "https://"+webName+":7444"+path, body)
+		request, err := http.NewRequestWithContext(c.Ctx, http.MethodPost, "https://"+webName+":7444"+path, body)
 		if err != nil {
 			c.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/conformance"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -46,7 +47,7 @@ var upgrades = []upgrade{
 	{
 		protocol: "postgresql", port: lab.PostgreSQLPort,
 		start: func(c *scene) (*lab.Server, error) {
-			return lab.StartPostgreSQL(c.Origin, c.directory("postgresql"), c.cert)
+			return lab.StartPostgreSQL(c.Origin, c.Directory("postgresql"), c.Cert)
 		},
 		run:         func(server, ca string) []string { return lab.PSQL(server, ca, "select 'forty', 6*7") },
 		asks:        "select 'forty', 6*7",
@@ -58,7 +59,7 @@ var upgrades = []upgrade{
 	{
 		protocol: "ldap", port: lab.LDAPPort,
 		start: func(c *scene) (*lab.Server, error) {
-			return lab.StartSlapd(c.Origin, c.directory("slapd"), c.cert, "alice", "bob")
+			return lab.StartSlapd(c.Origin, c.Directory("slapd"), c.Cert, "alice", "bob")
 		},
 		run:    func(server, ca string) []string { return lab.LDAPSearch(server, ca, "cn=alice") },
 		asks:   "dc=example,dc=test",
@@ -73,7 +74,7 @@ var upgrades = []upgrade{
 	{
 		protocol: "mysql", port: lab.MariaDBPort,
 		start: func(c *scene) (*lab.Server, error) {
-			return lab.StartMariaDB(c.Origin, c.directory("mariadb"), c.cert)
+			return lab.StartMariaDB(c.Origin, c.Directory("mariadb"), c.Cert)
 		},
 		run:    func(server, ca string) []string { return lab.MariaDB(server, ca, "select 'forty', 6*7") },
 		asks:   "select 'forty', 6*7",
@@ -85,7 +86,7 @@ var upgrades = []upgrade{
 	{
 		protocol: "xmpp", port: lab.XMPPPort,
 		start: func(c *scene) (*lab.Server, error) {
-			return lab.StartProsody(c.Origin, c.directory("prosody"), domain, c.cert, map[string]string{"alice": password, user: password})
+			return lab.StartProsody(c.Origin, c.Directory("prosody"), domain, c.Cert, map[string]string{"alice": password, user: password})
 		},
 		stdin: "the word is sesame",
 		run: func(server, ca string) []string {
@@ -105,11 +106,11 @@ var upgrades = []upgrade{
 	{
 		protocol: "smtp", port: lab.SMTPPort,
 		start: func(c *scene) (*lab.Server, error) {
-			boxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
+			boxes, err := lab.NewMailboxes(c.Directory("mail"), domain, map[string]string{user: password})
 			if err != nil {
 				return nil, err
 			}
-			return lab.StartExim(c.Origin, c.directory("exim"), c.cert, boxes)
+			return lab.StartExim(c.Origin, c.Directory("exim"), c.Cert, boxes)
 		},
 		run: func(server, ca string) []string {
 			return lab.SendMail(server, ca, sender, user+"@"+domain, "Subject: by Exim\n\nthe word is sesame\n")
@@ -124,7 +125,7 @@ var upgrades = []upgrade{
 	{
 		protocol: "ftp", port: lab.FTPPort,
 		start: func(c *scene) (*lab.Server, error) {
-			f, err := lab.StartVsftpd(c.Origin, c.directory("vsftpd"), c.cert, lab.FTPPort, false)
+			f, err := lab.StartVsftpd(c.Origin, c.Directory("vsftpd"), c.Cert, lab.FTPPort, false)
 			if err != nil {
 				return nil, err
 			}
@@ -147,8 +148,8 @@ var upgrades = []upgrade{
 // TLS. By IPv6 they are tunneled. A second mirror keeps the negotiation.
 func TestUpgrades(t *testing.T) {
 	c := newScene(t, settings{
-		policy: "{default: bump, rules: [{name: private, origin: [\"" + lab.OriginV6 + "\"], action: tunnel}]}",
-		mirror: "  - {name: truth, kind: pcapng, directory: truth, starttls: keep}",
+		Policy: "{default: bump, rules: [{name: private, origin: [\"" + lab.OriginV6 + "\"], action: tunnel}]}",
+		Mirror: "  - {name: truth, kind: pcapng, directory: truth, starttls: keep}",
 	})
 	var starting sync.WaitGroup
 	for _, u := range upgrades {
@@ -162,14 +163,14 @@ func TestUpgrades(t *testing.T) {
 		return
 	}
 	both := filepath.Join(t.TempDir(), "both.pem")
-	c.write(both, slices.Concat(c.readFile(c.ca), c.readFile(c.pki.RootFile)))
+	c.Write(both, slices.Concat(c.ReadFile(c.CA), c.ReadFile(c.PKI.RootFile)))
 	for _, u := range upgrades {
 		for _, way := range []struct{ name, server, ca string }{
-			{"bump", lab.OriginV4, c.ca},
-			{"tunnel", lab.OriginV6, c.pki.RootFile},
+			{"bump", lab.OriginV4, c.CA},
+			{"tunnel", lab.OriginV6, c.PKI.RootFile},
 			{"no TLS", lab.OriginV4, ""},
 		} {
-			if u.direct && way.ca == c.ca {
+			if u.direct && way.ca == c.CA {
 				way.ca = both
 			}
 			args := u.run(way.server, way.ca)
@@ -177,7 +178,7 @@ func TestUpgrades(t *testing.T) {
 				continue
 			}
 			t.Run(u.protocol+", "+way.name, func(t *testing.T) {
-				r, err := lab.Run(c.ctx, c.Client, u.stdin, args[0], args[1:]...)
+				r, err := lab.Run(c.Ctx, c.Client, u.stdin, args[0], args[1:]...)
 				if err != nil || !strings.Contains(r.Stdout, u.says) {
 					t.Errorf("%v\n%s\n%s", err, r.Stdout, r.Stderr)
 				}
@@ -188,31 +189,31 @@ func TestUpgrades(t *testing.T) {
 	for protocol, port := range map[string]int{"smtp": lab.SMTPPort, "postgres": lab.PostgreSQLPort, "ldap": lab.LDAPPort, "mysql": lab.MariaDBPort,
 		"xmpp": lab.XMPPPort, "xmpp-server": lab.XMPPServerPort, "ftp": lab.FTPPort} {
 		t.Run("openssl, "+protocol, func(t *testing.T) {
-			r, err := lab.OpenSSL(c.ctx, c.Client, "", "-connect", net.JoinHostPort(lab.OriginV4, strconv.Itoa(port)), "-starttls", protocol,
-				"-xmpphost", domain, "-servername", mailName, "-CAfile", c.ca, "-verify_hostname", mailName, "-verify_return_error", "-brief")
+			r, err := lab.OpenSSL(c.Ctx, c.Client, "", "-connect", net.JoinHostPort(lab.OriginV4, strconv.Itoa(port)), "-starttls", protocol,
+				"-xmpphost", domain, "-servername", mailName, "-CAfile", c.CA, "-verify_hostname", mailName, "-verify_return_error", "-brief")
 			if err != nil {
 				t.Errorf("%v\n%s", err, r.Stdout)
 			}
 		})
 	}
-	recorded := c.stop()
+	recorded := c.Stop()
 	if t.Failed() {
 		return
 	}
 	truth := c.truth(conformance.STARTTLS)
 	for _, u := range upgrades {
-		t.Run(u.protocol+", recorded", func(t *testing.T) { u.judge(c.in(t), recorded, truth) })
+		t.Run(u.protocol+", recorded", func(t *testing.T) { u.judge(c.In(t), recorded, truth) })
 	}
 }
 
 // truth reads the mirror that keeps the negotiation of TLS.
 func (c *scene) truth(allowed ...conformance.Rule) (list []mirrortest.Conversation) {
 	c.Helper()
-	files, _ := filepath.Glob(filepath.Join(c.dir, "state", "truth", "*.pcapng"))
+	files, _ := filepath.Glob(filepath.Join(c.Dir, "state", "truth", "*.pcapng"))
 	for _, file := range files {
-		list = append(list, c.read(file, allowed...)...)
+		list = append(list, c.ReadCapture(file, allowed...)...)
 	}
-	c.account("truth", list)
+	c.Account("truth", list)
 	return list
 }
 
@@ -220,7 +221,7 @@ func (c *scene) truth(allowed ...conformance.Rule) (list []mirrortest.Conversati
 func (u upgrade) judge(c *scene, recorded, truth []mirrortest.Conversation) {
 	c.Helper()
 	got := make(map[string]string)
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		if e.Origin.Port() != u.port {
 			continue
 		}
@@ -240,8 +241,8 @@ func (u upgrade) judge(c *scene, recorded, truth []mirrortest.Conversation) {
 			}
 			continue
 		}
-		v := c.conversationOf(recorded, e.shown("recorder"))
-		full := c.conversationOf(truth, e.shown("truth"))
+		v := c.ConversationOf(recorded, e.Shown("recorder"))
+		full := c.ConversationOf(truth, e.Shown("truth"))
 		for dir := range v.Streams {
 			kept, concealed := string(full.Streams[dir]), u.negotiation[dir]
 			if e.Outcome == "plain" { // the announcement, where there is one
@@ -258,7 +259,7 @@ func (u upgrade) judge(c *scene, recorded, truth []mirrortest.Conversation) {
 				kept = before + after
 			}
 			if u.protocol != "mysql" {
-				same(c, "concealed", v.Streams[dir], []byte(kept))
+				scenetest.Same(c, "concealed", v.Streams[dir], []byte(kept))
 			}
 		}
 		if !strings.Contains(string(v.Streams[0]), u.asks) || !strings.Contains(string(full.Streams[0]), u.asks) {
@@ -280,7 +281,7 @@ func (u upgrade) judge(c *scene, recorded, truth []mirrortest.Conversation) {
 // dissected has tshark read a session in the recording.
 func (u upgrade) dissected(c *scene, client netip.AddrPort) {
 	c.Helper()
-	rows, err := lab.Fields(c.ctx, c.capture.File, "ip.addr == "+client.Addr().String()+" && tcp.port == "+itoa(client.Port()), u.fields...)
+	rows, err := lab.Fields(c.Ctx, c.Capture.File, "ip.addr == "+client.Addr().String()+" && tcp.port == "+itoa(client.Port()), u.fields...)
 	if err != nil {
 		c.Fatal(err)
 	}

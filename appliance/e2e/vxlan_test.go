@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -13,7 +14,7 @@ import (
 func TestVXLAN(t *testing.T) {
 	const outside = 14 + 20 + 8 + 8 // octets of Ethernet, IP, UDP and VXLAN header
 	c := newScene(t, settings{
-		mirror: "  - {name: far, kind: vxlan, remote: " + lab.OriginV4 + ", vni: 42, full: block, mark: {vlan: 7}}\n" +
+		Mirror: "  - {name: far, kind: vxlan, remote: " + lab.OriginV4 + ", vni: 42, full: block, mark: {vlan: 7}}\n" +
 			"  - {name: deaf, kind: vxlan, remote: \"[" + lab.ClientV6 + "]:4789\", vni: 43}",
 	})
 	recorder, err := c.Origin.ListenPacket("udp", ":4789")
@@ -21,20 +22,20 @@ func TestVXLAN(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer recorder.Close()
-	capture, err := lab.StartCapture(c.Origin, lab.OriginInterface, filepath.Join(c.directory("far"), "far.pcap"))
+	capture, err := lab.StartCapture(c.Origin, lab.OriginInterface, filepath.Join(c.Directory("far"), "far.pcap"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := c.nginx()
-	page := c.page(web, "page", 400_000)
+	web := c.Nginx()
+	page := c.Page(web, "page", 400_000)
 	for range 3 {
-		same(t, "page", c.fetch("--http1.1", "https://"+webName+"/page").content, page)
+		scenetest.Same(t, "page", c.Fetch("--http1.1", "https://"+webName+"/page").Content, page)
 	}
-	session := c.chat(firstPort) // the one that does not listen is known by now
-	c.awaitLog(1, "vxlan remote refuses", "deaf")
-	session.exchange(10)
-	session.end()
-	c.stop()
+	session := c.Chat(firstPort) // the one that does not listen is known by now
+	c.AwaitLog(1, "vxlan remote refuses", "deaf")
+	session.Exchange(10)
+	session.End()
+	c.Stop()
 	if _, err := capture.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +54,8 @@ func TestVXLAN(t *testing.T) {
 		}
 	}
 	path := mirrortest.WritePcap(t, inner)
-	c.account("far", c.read(path))
-	problems, err := c.problems(path)
+	c.Account("far", c.ReadCapture(path))
+	problems, err := c.Problems(path)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("tshark objects: %.5q, %v", problems, err)
 	}
@@ -65,12 +66,12 @@ func TestVXLAN(t *testing.T) {
 		{capture.File, "vxlan.vni == 42 && vlan.id == 7", len(inner)},
 		{path, "vlan.id == 7 && http.response.code == 200", 3},
 	} {
-		rows, err := lab.Fields(c.ctx, look.file, look.filter, "frame.number")
+		rows, err := lab.Fields(c.Ctx, look.file, look.filter, "frame.number")
 		if err != nil || len(rows) != look.want {
 			t.Errorf("%s: %d frames, %v, want %d", look.filter, len(rows), err, look.want)
 		}
 	}
-	for _, e := range c.entries() {
+	for _, e := range c.Entries() {
 		relayed := e.Octets["client_to_origin"] + e.Octets["origin_to_client"]
 		if m := e.Mirror["far"]; m.Lost != 0 || m.Octets != relayed {
 			t.Errorf("far has %+v of %d octets", m, relayed)
@@ -79,7 +80,7 @@ func TestVXLAN(t *testing.T) {
 		if m.Octets+m.Lost != relayed {
 			t.Errorf("deaf has %+v of %d octets", m, relayed)
 		}
-		if e.ends() == localPort(session.conn) && (m.Lost == 0 || m.Reason != "no-reader") {
+		if e.Ends() == scenetest.LocalPort(session.Conn) && (m.Lost == 0 || m.Reason != "no-reader") {
 			t.Errorf("deaf is said to have taken %+v of %d octets", m, relayed)
 		}
 	}

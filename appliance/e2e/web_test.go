@@ -10,14 +10,15 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // TestHTTPS fetches pages by both versions of HTTP, TLS and IP, and has tshark
 // read them from the recording.
 func TestHTTPS(t *testing.T) {
 	c := newScene(t, settings{})
-	web := c.nginx()
-	page := c.page(web, "page.bin", 300_000)
+	web := c.Nginx()
+	page := c.Page(web, "page.bin", 300_000)
 	const (
 		byName = "https://" + webName
 		byV4   = "https://" + lab.OriginV4
@@ -44,18 +45,18 @@ func TestHTTPS(t *testing.T) {
 	ports := make([]ends, len(rows))
 	for i, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			x := c.in(t).fetch(row.args...)
-			ports[i] = x.port
-			same(t, "client", x.content, page)
-			if x.version != row.version || x.status != "200" {
-				t.Errorf("HTTP/%s, status %s", x.version, x.status)
+			x := c.In(t).Fetch(row.args...)
+			ports[i] = x.Ends
+			scenetest.Same(t, "client", x.Content, page)
+			if x.Version != row.version || x.Status != "200" {
+				t.Errorf("HTTP/%s, status %s", x.Version, x.Status)
 			}
 		})
 	}
-	recorded := c.stop()
+	recorded := c.Stop()
 
 	h1, h2 := 0, 0
-	entries := c.entries()
+	entries := c.Entries()
 	for i, row := range rows {
 		if ports[i] == (ends{}) {
 			continue // failed above
@@ -65,13 +66,13 @@ func TestHTTPS(t *testing.T) {
 		} else {
 			h1++
 		}
-		e, alpn := c.entryOf(entries, ports[i]), map[string]string{"1.1": "http/1.1", "2": "h2"}[row.version]
+		e, alpn := c.EntryOf(entries, ports[i]), map[string]string{"1.1": "http/1.1", "2": "h2"}[row.version]
 		got := []string{e.Outcome, e.Reason, e.Action, e.Rule, e.SNI, e.ALPN, e.TLSClient.Version, e.TLSOrigin.Version, e.TLSOrigin.Verdict}
 		want := []string{"bumped", "", "bump", "default", row.sni, alpn, row.client, row.origin, "ok"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: entry (-want +got):\n%s", row.name, diff)
 		}
-		v := c.conversationOf(recorded, ports[i])
+		v := c.ConversationOf(recorded, ports[i])
 		if v.Origin.Port() != row.port || !v.Ended || v.Reset {
 			t.Errorf("%s: recorded on port %d, ended %t, reset %t", row.name, v.Origin.Port(), v.Ended, v.Reset)
 		}
@@ -85,7 +86,7 @@ func TestHTTPS(t *testing.T) {
 // as an object there.
 func (c *scene) exported(n int, page []byte) {
 	c.Helper()
-	objects, err := lab.ExportObjects(c.ctx, c.capture.File, "http", c.directory("objects"))
+	objects, err := lab.ExportObjects(c.Ctx, c.Capture.File, "http", c.Directory("objects"))
 	if err != nil {
 		c.Error(err)
 	}
@@ -97,7 +98,7 @@ func (c *scene) exported(n int, page []byte) {
 		}
 		if !bytes.HasPrefix(got, []byte(http2.ClientPreface)) {
 			pages++
-			same(c, filepath.Base(o), got, page)
+			scenetest.Same(c, filepath.Base(o), got, page)
 		}
 	}
 	if pages != n {
@@ -108,11 +109,11 @@ func (c *scene) exported(n int, page []byte) {
 // streamed wants the page n times in HTTP/2 as tshark dissects it.
 func (c *scene) streamed(n int, page []byte) {
 	c.Helper()
-	paths, err := lab.Fields(c.ctx, c.capture.File, `http2.headers.method == "GET"`, "tcp.dstport", "http2.headers.path")
+	paths, err := lab.Fields(c.Ctx, c.Capture.File, `http2.headers.method == "GET"`, "tcp.dstport", "http2.headers.path")
 	if err != nil {
 		c.Error(err)
 	}
-	statuses, err := lab.Fields(c.ctx, c.capture.File, "http2.headers.status", "tcp.srcport", "http2.headers.status")
+	statuses, err := lab.Fields(c.Ctx, c.Capture.File, "http2.headers.status", "tcp.srcport", "http2.headers.status")
 	if err != nil {
 		c.Error(err)
 	}
@@ -124,11 +125,11 @@ func (c *scene) streamed(n int, page []byte) {
 	if diff := cmp.Diff(requests, paths) + cmp.Diff(answers, statuses); diff != "" {
 		c.Errorf("HTTP/2 on the mirror (-want +got):\n%s", diff)
 	}
-	bodies, err := lab.HTTP2Bodies(c.ctx, c.capture.File)
+	bodies, err := lab.HTTP2Bodies(c.Ctx, c.Capture.File)
 	if err != nil || len(bodies) != n {
 		c.Errorf("want %d contents over HTTP/2, got %d, %v", n, len(bodies), err)
 	}
 	for _, b := range bodies {
-		same(c, "stream from "+b.From, b.Content, page)
+		scenetest.Same(c, "stream from "+b.From, b.Content, page)
 	}
 }

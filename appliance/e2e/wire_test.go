@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,13 +15,16 @@ import (
 	"github.com/clearspan/clearspan/hack/netlab"
 )
 
+// wires counts those of this process: their names are the machine's.
+var wires atomic.Int64
+
 // wireScene is a scene whose appliance is a cable between client and origin.
 // Frames between client and origin bear the tag vlan, unless it is 0.
 func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
-	name := fmt.Sprintf("e2e-%d-%s-%d", os.Getpid(), takeover, vlan)
+	name := fmt.Sprintf("e2e-%d-%d", os.Getpid(), wires.Add(1))
 	c := newScene(t, settings{
-		network: lab.NewInline,
-		prepare: func(c *scene) {
+		Network: lab.NewInline,
+		Prepare: prepared(func(c *scene) {
 			for _, end := range []*netlab.Namespace{c.Client, c.Origin} {
 				if vlan == 0 {
 					return
@@ -29,41 +33,32 @@ func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
 					c.Fatal(err)
 				}
 			}
-		},
-		intake: fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], takeover: %s, stall: 5s}`,
+		}),
+		Intake: fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], takeover: %s, stall: 5s}`,
 			name, lab.LANInterface, lab.WANInterface, takeover),
-		policy: policy,
-		finish: func(c *scene) {
-			out := c.clearspan("wire", "status", name)
+		Policy: policy,
+		Finish: prepared(func(c *scene) {
+			out := c.Clearspan("wire", "status", name)
 			if !strings.Contains(out, "attached  true") || !strings.Contains(out, "no process") {
 				c.Errorf("status of a wire without a process:\n%s", out)
 			}
 			// Nobody takes connections, and they pass.
-			if r, err := lab.Curl(c.ctx, c.Client, c.pki.RootFile, append(lab.Resolve(webName, lab.OriginV4), "https://"+webName+"/page.bin")...); err != nil {
+			if r, err := lab.Curl(c.Ctx, c.Client, c.PKI.RootFile, append(lab.Resolve(webName, lab.OriginV4), "https://"+webName+"/page.bin")...); err != nil {
 				c.Errorf("through a wire without a process: %v\n%s", err, r.Stderr)
 			}
-			c.clearspan("wire", "remove", name)
+			c.Clearspan("wire", "remove", name)
 			c.upAgain()
-		},
+		}),
 	})
-	c.awaitTaking(name)
+	c.wire = name
+	c.AwaitTaking(name)
 	return c
-}
-
-// clearspan runs a command on the box.
-func (c *scene) clearspan(args ...string) string {
-	c.Helper()
-	r, err := lab.Run(c.ctx, c.Box, "", binary, args...)
-	if err != nil {
-		c.Errorf("clearspan %s: %v\n%s", strings.Join(args, " "), err, r.Stderr)
-	}
-	return r.Stdout
 }
 
 // upAgain waits until the legs are back as they were.
 func (c *scene) upAgain() {
 	c.Helper()
-	for deadline := time.Now().Add(5 * time.Second); c.kernelState() != c.kernel && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(5 * time.Second); c.KernelState() != c.Kernel && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond)
 	}
 }
@@ -77,17 +72,17 @@ func TestWire(t *testing.T) {
 	}{{"late", "late", 0}, {"accept", "accept", 0}, {"VLAN", "late", 77}} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := wireScene(t, tt.takeover, "{default: bump, rules: [{name: bank, host: [bank.example.test], action: tunnel}]}", tt.vlan)
-			web := c.nginx()
-			page := c.page(web, "page.bin", 300_000)
-			mailboxes, err := lab.NewMailboxes(c.directory("mail"), domain, map[string]string{user: password})
+			web := c.Nginx()
+			page := c.Page(web, "page.bin", 300_000)
+			mailboxes, err := lab.NewMailboxes(c.Directory("mail"), domain, map[string]string{user: password})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := lab.StartPostfix(c.Origin, c.directory("postfix"), c.cert, mailboxes); err != nil {
+			if _, err := lab.StartPostfix(c.Origin, c.Directory("postfix"), c.Cert, mailboxes); err != nil {
 				t.Fatal(err)
 			}
 			for _, address := range []string{lab.OriginV4, lab.OriginV6} {
-				r, err := lab.Curl(c.ctx, c.Client, c.ca, append(lab.Resolve(webName, address), "--http1.1", "https://"+webName+"/page.bin")...)
+				r, err := lab.Curl(c.Ctx, c.Client, c.CA, append(lab.Resolve(webName, address), "--http1.1", "https://"+webName+"/page.bin")...)
 				if err != nil || r.Stdout != string(page) {
 					t.Errorf("%s: got %d octets of %d, %v", address, len(r.Stdout), len(page), err)
 				}
@@ -97,37 +92,37 @@ func TestWire(t *testing.T) {
 				port   int
 			}{{lab.OriginV4, lab.SMTPSPort}, {lab.OriginV4, lab.SubmissionPort}, {lab.OriginV6, lab.SubmissionPort}} {
 				mail := lab.Mail{
-					Server: to.server, Port: to.port, From: "alice@" + domain, To: user + "@" + domain, Name: mailName, CA: c.ca,
+					Server: to.server, Port: to.port, From: "alice@" + domain, To: user + "@" + domain, Name: mailName, CA: c.CA,
 					Data: fmt.Sprintf("Subject: by wire\n\n%s port %d\n", to.server, to.port),
 				}
-				if r, err := lab.Swaks(c.ctx, c.Client, mail); err != nil {
+				if r, err := lab.Swaks(c.Ctx, c.Client, mail); err != nil {
 					t.Errorf("mail to %s port %d: %v\n%s", to.server, to.port, err, r.Stdout)
 				}
-				if r, err := lab.OpenSSL(c.ctx, c.Client, "GET /page.bin HTTP/1.0\n\n", "-connect", net.JoinHostPort(to.server, "9443"),
-					"-servername", webName, "-CAfile", c.ca, "-verify_hostname", webName, "-verify_return_error", "-quiet"); err != nil || len(r.Stdout) < len(page) {
+				if r, err := lab.OpenSSL(c.Ctx, c.Client, "GET /page.bin HTTP/1.0\n\n", "-connect", net.JoinHostPort(to.server, "9443"),
+					"-servername", webName, "-CAfile", c.CA, "-verify_hostname", webName, "-verify_return_error", "-quiet"); err != nil || len(r.Stdout) < len(page) {
 					t.Errorf("openssl to %s: %v, %d octets\n%.500s", to.server, err, len(r.Stdout), r.Stderr)
 				}
 			}
-			if _, err := lab.StartDovecot(c.Origin, c.directory("dovecot"), c.cert, mailboxes); err != nil {
+			if _, err := lab.StartDovecot(c.Origin, c.Directory("dovecot"), c.Cert, mailboxes); err != nil {
 				t.Fatal(err)
 			}
 			for _, scheme := range []string{"imap", "pop3"} {
-				r, err := lab.Curl(c.ctx, c.Client, c.ca, append(lab.Resolve(mailName, lab.OriginV4),
+				r, err := lab.Curl(c.Ctx, c.Client, c.CA, append(lab.Resolve(mailName, lab.OriginV4),
 					"--ssl-reqd", "-u", user+":"+password, scheme+"://"+mailName+"/")...)
 				if err != nil {
 					t.Errorf("%s with STARTTLS: %v\n%s", scheme, err, r.Stderr)
 				}
 			}
 			// The tunneled host shows its own certificate.
-			r, err := lab.Curl(c.ctx, c.Client, c.pki.RootFile, append(lab.Resolve("bank.example.test", lab.OriginV4),
+			r, err := lab.Curl(c.Ctx, c.Client, c.PKI.RootFile, append(lab.Resolve("bank.example.test", lab.OriginV4),
 				"--connect-to", "bank.example.test:443:"+lab.OriginV4+":443", "-k", "-w", "%{certs}", "-o", "/dev/null", "https://bank.example.test/page.bin")...)
 			if err != nil || !strings.Contains(r.Stdout, "Issuer") || strings.Contains(r.Stdout, "clearspan") {
 				t.Errorf("tunneled host: %v\n%s", err, r.Stdout)
 			}
-			if status := c.clearspan("wire", "status"); !strings.Contains(status, "taking connections") {
+			if status := c.Clearspan("wire", "status"); !strings.Contains(status, "taking connections") {
 				t.Errorf("status:\n%s", status)
 			}
-			for _, v := range c.stop() {
+			for _, v := range c.Stop() {
 				if port := v.Origin.Port(); port == 143 || port == 110 || port == 587 {
 					if greeting := string(v.Streams[1][:3]); greeting != "* O" && greeting != "+OK" && greeting != "220" {
 						t.Errorf("port %d: the recording begins with %q, want the greeting", port, v.Streams[1][:20])
@@ -135,7 +130,7 @@ func TestWire(t *testing.T) {
 				}
 			}
 
-			objects, err := lab.ExportObjects(c.ctx, c.capture.File, "http", c.directory("objects"))
+			objects, err := lab.ExportObjects(c.Ctx, c.Capture.File, "http", c.Directory("objects"))
 			if err != nil || len(objects) != 5 {
 				t.Fatalf("exported %v, %v", objects, err)
 			}
@@ -144,7 +139,7 @@ func TestWire(t *testing.T) {
 					t.Errorf("%s: %d octets differ from the page (%v)", filepath.Base(o), len(got), err)
 				}
 			}
-			mails, err := lab.ExportObjects(c.ctx, c.capture.File, "imf", c.directory("mails"))
+			mails, err := lab.ExportObjects(c.Ctx, c.Capture.File, "imf", c.Directory("mails"))
 			sent := 0
 			for _, m := range mails { // tshark takes answers of the mailbox for messages, too
 				if strings.HasPrefix(filepath.Base(m), "by wire") {
@@ -155,13 +150,13 @@ func TestWire(t *testing.T) {
 				t.Errorf("exported mails %v, %v", mails, err)
 			}
 			outcomes := map[string]int{}
-			for _, e := range c.entries() {
+			for _, e := range c.Entries() {
 				outcomes[e.Outcome]++
 				if a := e.Client.Addr(); a != netip.MustParseAddr(lab.WireClientV4) && a != netip.MustParseAddr(lab.WireClientV6) {
 					t.Errorf("client %s", a)
 				}
 			}
-			tags, err := lab.Fields(c.ctx, c.capture.File, "tcp && vlan.id == 77", "frame.number")
+			tags, err := lab.Fields(c.Ctx, c.Capture.File, "tcp && vlan.id == 77", "frame.number")
 			if err != nil || len(tags) > 0 != (tt.vlan == 77) {
 				t.Errorf("%d tagged frames on the mirror, %v", len(tags), err)
 			}

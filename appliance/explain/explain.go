@@ -1,5 +1,5 @@
-// Package explain tells in words what a policy does to a session, given by its
-// facts, or to every connection of a capture. It opens no connection and changes
+// Package explain describes the effect of a policy on a session, given by its
+// facts, or on every connection of a capture. It opens no connection and changes
 // nothing.
 package explain
 
@@ -28,7 +28,7 @@ func Session(w io.Writer, table *policy.Table, facts *policy.Facts) {
 		fmt.Fprintf(w, "; %s", d.Treatment)
 	}
 	if d.Pending {
-		fmt.Fprint(w, "; unless the origin's certificate has another rule decide")
+		fmt.Fprint(w, "; unless another rule matches the origin's certificate")
 	}
 	if d.Monitored {
 		fmt.Fprintf(w, "; mode monitor: %s instead", d.Action)

@@ -255,7 +255,7 @@ func TestSession(t *testing.T) {
 		{"rule", table(t), policy.Facts{SNI: "a.bank.test"}, "rule banks: tunnel"},
 		{"default", table(t), policy.Facts{SNI: "a.test"}, "rule default: bump"},
 		{"pending", table(t), policy.Facts{TLS: true, Origin: netip.MustParseAddrPort("192.0.2.1:8443")},
-			"rule default: bump; unless the origin's certificate has another rule decide"},
+			"rule default: bump; unless another rule matches the origin's certificate"},
 		{"monitor", monitor, policy.Facts{SNI: "evil.test", TLS: true}, "rule evil: terminate; mode monitor: tunnel instead"},
 	} {
 		var out strings.Builder

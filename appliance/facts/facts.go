@@ -1,14 +1,16 @@
-// Package facts reads from the cleartext of a session what an audit entry says of
-// web and mail: requests with their answers (HTTP/1.x, HTTP/2), messages with
-// sender, recipients and subject (SMTP).
+// Package facts reads the cleartext of a session for the audit entry. It finds web
+// requests with their answers (HTTP/1.x, HTTP/2), and messages with sender,
+// recipients and subject (SMTP).
 //
-// It looks at headers alone. Content is passed over by its length, without a copy
-// and without an allocation. What it keeps is bounded, whatever is sent: the first
-// exchanges and messages, each with a bounded number of octets, and a count of all.
-// Where a session breaks its protocol, or a bound, it stops looking and keeps what
-// it has: an entry is no proof that there was nothing else. It keeps no content,
-// cookies, credentials and, unless asked to, no queries of requests, which hold
-// tokens and passwords often enough; a path may hold such, too.
+// It reads headers only. It passes over content by its length, without a copy and
+// without an allocation. Its memory is bounded for any input: it keeps the first
+// exchanges and messages, each with a bounded number of octets, and counts all.
+//
+// If a session breaks its protocol, or a bound, the package stops reading and keeps
+// its results. An entry is thus no proof that there was nothing else. The package
+// keeps no content, no cookies and no credentials. It keeps queries of requests
+// only on demand, because they often hold tokens and passwords. A path may hold
+// them, too.
 package facts
 
 import (

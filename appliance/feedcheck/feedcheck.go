@@ -1,5 +1,5 @@
-// Package feedcheck judges captures and live interfaces for the command line. The
-// rules are those of package conformance.
+// Package feedcheck judges captures and live interfaces for the command line. It
+// applies the rules of package conformance.
 package feedcheck
 
 import (

@@ -42,7 +42,7 @@ func listen(ctx context.Context, name string, o Options) (*conformance.Report, e
 	report := checker.Report()
 	dropped, err := source.Dropped()
 	if err == nil && dropped > 0 {
-		err = fmt.Errorf("read %s: %d frames came too fast for this program; what is missing may be its own fault", name, dropped)
+		err = fmt.Errorf("read %s: %d frames came too fast for this program, which may cause gaps", name, dropped)
 	}
 	return report, err
 }

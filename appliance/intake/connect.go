@@ -47,7 +47,7 @@ func readConnect(r *bufio.Reader) (destination, error) {
 		return destination{}, badRequest("malformed request line")
 	}
 	if v := string(version); v != "HTTP/1.1" && v != "HTTP/1.0" {
-		return destination{}, &httpError{http.StatusHTTPVersionNotSupported, "only HTTP/1.0 and HTTP/1.1 are spoken here"}
+		return destination{}, &httpError{http.StatusHTTPVersionNotSupported, "only HTTP/1.0 and HTTP/1.1 are supported"}
 	}
 	dst, err := parseAuthority(string(target), 0)
 	if err != nil {

@@ -1,17 +1,17 @@
-// Package intake is where client connections come in. An intake accepts them,
-// finds out where each one was going, and hands it to a [Handler] with that
+// Package intake accepts client connections. An intake finds the original
+// destination of each connection. It hands the connection to a [Handler], with this
 // destination and a way to open the origin leg. There are four kinds:
 //
-//   - static: one listener, one origin ([NewStatic]);
+//   - static: one listener, one origin ([NewStatic]).
 //   - explicit: a proxy for HTTP CONNECT, absolute-form HTTP/1.1 and SOCKS5 on
-//     one port ([NewExplicit]);
-//   - tproxy: routed traffic is diverted by the kernel, neither end sees an
-//     address of this box ([NewTProxy], Linux);
+//     one port ([NewExplicit]).
+//   - tproxy: the kernel diverts routed traffic. Neither end sees an address of
+//     this box ([NewTProxy], Linux).
 //   - redirect: the kernel translates the destination of routed traffic to this
-//     box, origins see the box's address ([NewRedirect], Linux).
+//     box. Origins see the box's address ([NewRedirect], Linux).
 //
-// The package does not look into what the client sends after that: TLS,
-// protocols and policy are the handler's.
+// The package does not read further octets of the client. TLS, protocols and
+// policy belong to the handler.
 package intake
 
 import (

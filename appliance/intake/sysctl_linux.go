@@ -34,7 +34,7 @@ func checkSysctls(from []string) error {
 func warnForwarding(log *slog.Logger) {
 	for _, name := range []string{"ipv4/ip_forward", "ipv6/conf/all/forwarding"} {
 		if value, err := readSysctl(name); err == nil && value == "0" {
-			log.Warn("forwarding is off: undiverted traffic is not routed, nor is any if this process dies", "sysctl", dotted(name))
+			log.Warn("forwarding is off: the kernel does not route traffic that is not diverted, and no traffic if this process dies", "sysctl", dotted(name))
 		}
 	}
 }

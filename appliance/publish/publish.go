@@ -1,8 +1,8 @@
-// Package publish gives clients the certificate of the inspection authority: a
-// web page with a download in each format and what to do with it on each system,
-// and our revocation list. It serves GET and HEAD of a fixed set of small files
-// and nothing else: no key, no state, no way to change anything. Whoever reaches
-// it may read all of it.
+// Package publish gives clients the certificate of the inspection authority. It
+// serves a web page with a download in each format and instructions for each
+// system, and our revocation list. It serves GET and HEAD of a fixed set of small
+// files: no key, no state, no way to change anything. Everybody who reaches it may
+// read all of it.
 //
 //	/                           the page
 //	/clearspan-ca.pem           all certificates that clients need

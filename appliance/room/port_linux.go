@@ -79,7 +79,7 @@ func (h *Home) Inspect(name string) (Port, error) {
 	}
 	for _, a := range addrs {
 		if !a.IP.IsLinkLocalUnicast() {
-			return Port{}, fmt.Errorf("take port %s: it has the address %s, such a port has none", name, a.IPNet)
+			return Port{}, fmt.Errorf("take port %s: it has the address %s, such a port must not have one", name, a.IPNet)
 		}
 	}
 	return Port{Name: name, Up: attrs.RawFlags&unix.IFF_UP != 0}, nil

@@ -1,10 +1,9 @@
-// Package room keeps network interfaces in network namespaces of their own, in
-// which a thread of this process does what has to be done: make sockets, change
-// links and routes. Whoever holds a room needs no privilege to enter it again.
+// Package room keeps network interfaces in network namespaces of their own. A
+// thread of this process works there: it makes sockets and changes links and
+// routes. The holder of a room needs no privilege to enter it again.
 //
-// A room outlives its process under its name in /run/netns, and so do the
-// interfaces in it, whatever becomes of the process: [Find] leads a later one
-// there.
+// A room, and the interfaces in it, outlive the process under the room's name in
+// /run/netns. [Find] leads a later process to it.
 package room
 
 import (

@@ -1,8 +1,8 @@
-// Package service holds what the services of a security chain have in common:
-// which of them stand in the way of a session, and what they have done.
+// Package service holds the common parts of the services of a security chain: the
+// selection of the services for a session, and their results.
 //
-// A service is a member under a name. It can look at the messages of HTTP, at
-// mail, or at whole sessions; a member that can do none of these for a session is
-// not in its way. Neighbouring members that look at HTTP share one engine
-// (package web), so that messages are parsed once.
+// A service is a member under a name. It reads HTTP messages, mail, or whole
+// sessions. If a member can read none of these in a session, the session bypasses
+// it. Neighbouring members that read HTTP share one engine (package web), which
+// parses messages once.
 package service

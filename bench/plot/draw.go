@@ -13,15 +13,31 @@ import (
 	vgdraw "gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
-
-	"github.com/clearspan/clearspan/bench"
 )
 
-// run is what is drawn of the figures of a run.
+// run is what is drawn of the file that clearspan-bench writes.
 type run struct {
-	Machine string         `json:"machine"`
-	Version string         `json:"version"`
-	Figures []bench.Figure `json:"figures"`
+	Figures []figure `json:"figures"`
+}
+
+// figure is what one program showed at one workload.
+type figure struct {
+	Workload string    `json:"workload"`
+	Title    string    `json:"title"`
+	Curve    string    `json:"curve"` // of which it is a point; "" if of none
+	X        int       `json:"x"`     // where on the curve
+	Program  string    `json:"program"`
+	Unit     string    `json:"unit"`
+	Cost     []float64 `json:"cost"` // by round
+}
+
+// cost returns the median of the rounds, 0 if there is none.
+func (f figure) cost() float64 {
+	s := slices.Sorted(slices.Values(f.Cost))
+	if len(s) == 0 {
+		return 0
+	}
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
 // drawing is some plots side by side.
@@ -44,17 +60,17 @@ var (
 func costs(r run) (drawing, error) {
 	var d drawing
 	for _, name := range workloads {
-		var figures []bench.Figure
+		var figures []figure
 		for _, f := range r.Figures {
-			if f.Workload == name && bench.Median(f.Cost) > 0 {
+			if f.Workload == name && f.cost() > 0 {
 				figures = append(figures, f)
 			}
 		}
 		if len(figures) == 0 {
 			continue
 		}
-		slices.SortFunc(figures, func(a, b bench.Figure) int {
-			if bench.Median(a.Cost) > bench.Median(b.Cost) {
+		slices.SortFunc(figures, func(a, b figure) int {
+			if a.cost() > b.cost() {
 				return -1
 			}
 			return 1
@@ -63,7 +79,7 @@ func costs(r run) (drawing, error) {
 		p.Title.Text, p.X.Label.Text = name, figures[0].Unit
 		var names []string
 		for i, f := range figures {
-			bar, err := plotter.NewBarChart(plotter.Values{bench.Median(f.Cost)}, vg.Points(12))
+			bar, err := plotter.NewBarChart(plotter.Values{f.cost()}, vg.Points(12))
 			if err != nil {
 				return nil, err
 			}
@@ -88,13 +104,13 @@ func curve(kind string) func(run) (drawing, error) {
 		var order []string
 		p := plot.New()
 		for _, f := range r.Figures {
-			if f.Curve != kind || bench.Median(f.Cost) <= 0 {
+			if f.Curve != kind || f.cost() <= 0 {
 				continue
 			}
 			if lines[f.Program] == nil {
 				order = append(order, f.Program)
 			}
-			lines[f.Program] = append(lines[f.Program], plotter.XY{X: float64(f.X), Y: bench.Median(f.Cost)})
+			lines[f.Program] = append(lines[f.Program], plotter.XY{X: float64(f.X), Y: f.cost()})
 			p.Title.Text, p.Y.Label.Text = f.Title, f.Unit
 		}
 		if len(order) == 0 {

@@ -1,10 +1,10 @@
-// Command plot draws the figures of a run of clearspan bench:
+// Command plot draws the figures of a run of clearspan-bench:
 //
-//	go run ./bench/plot FIGURES.json [DIRECTORY]
+//	go run -C bench/plot . FIGURES.json [DIRECTORY]
 //
 // It writes cost.svg and one for each curve, such as objects.svg, and the same as
-// PNG, to the directory, by default that of the figures. It is a program of its own so that
-// the appliance does not carry fonts.
+// PNG, to the directory, by default that of the figures. Paths start at bench/plot.
+// It is a module of its own so that the others do not need fonts and formats.
 package main
 
 import (

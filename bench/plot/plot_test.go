@@ -41,6 +41,19 @@ func TestDraw(t *testing.T) {
 	}
 }
 
+// TestDrawResults draws the last run that is kept.
+func TestDrawResults(t *testing.T) {
+	results, err := filepath.Glob("../results/*Z.json")
+	if err != nil || len(results) == 0 {
+		t.Fatalf("results %v, %v", results, err)
+	}
+	in := results[len(results)-1] // Glob sorts, and names begin with the time
+	files, err := draw(in, t.TempDir())
+	if err != nil || len(files) < 2 {
+		t.Errorf("%s: files %v, %v", in, files, err)
+	}
+}
+
 func TestDrawRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"none.json": `{"figures": []}`, "bad.json": `{`} {

@@ -1,10 +1,10 @@
-// Package fetch gets small files over plain HTTP from addresses that somebody
-// else chose: revocation lists and OCSP responses, whose URLs stand in origins'
-// certificates. What it gets is signed, so that it needs no TLS, and must not
-// use it: a fetch that had to judge a certificate could lead to the next fetch.
+// Package fetch gets small files over plain HTTP: revocation lists and OCSP
+// responses. The addresses are not ours: they come from origins' certificates. The
+// files are signed and need no TLS. They must not use TLS: if a fetch had to judge a
+// certificate, it could start the next fetch.
 //
-// It bounds time and size, follows no redirect, uses no proxy, cookie or
-// credential, and connects to public addresses only, see [Config].
+// The package bounds time and size. It follows no redirect and uses no proxy, cookie
+// or credential. It connects to public addresses only, see [Config].
 package fetch
 
 import (

@@ -1,11 +1,10 @@
-// Package clienthello reads a TLS ClientHello from the raw octets of a
-// connection, before any TLS library has seen them, so that the same octets can
-// still be passed on unchanged.
+// Package clienthello reads a TLS ClientHello from the raw octets of a connection,
+// before a TLS library sees them. The same octets can still be passed on unchanged.
 //
-// A hello may be spread over any number of TLS records and arrive in any number
-// of reads. The package does no I/O: the caller appends what it reads to a buffer
-// and asks [Parse], or [Scanner.Scan] which looks at each record once, until the
-// answer is not [ErrShort]. It negotiates nothing and judges nothing.
+// A hello may be spread over any number of TLS records and arrive in any number of
+// reads. The package does no I/O. The caller appends its reads to a buffer and calls
+// [Parse] until the error is not [ErrShort]. [Scanner.Scan] does the same and
+// examines each record once. The package negotiates nothing and judges nothing.
 package clienthello
 
 import "slices"

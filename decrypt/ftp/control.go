@@ -1,6 +1,6 @@
-// Package ftp reads the control connection of an FTP session, in clear, for the data
-// connections that it announces (RFC 959, RFC 2428) and for their protection
-// (RFC 4217). It takes part in nothing and keeps one line a direction.
+// Package ftp reads the control connection of an FTP session in clear. It finds the
+// data connections that the session announces (RFC 959, RFC 2428) and their
+// protection (RFC 4217). It alters nothing and keeps one line per direction.
 package ftp
 
 import (

@@ -44,7 +44,7 @@ func (t *Table) Load(path string) error {
 		if moved := os.Rename(path, path+broken); moved != nil {
 			return fmt.Errorf("set learned entries aside: %w", moved)
 		}
-		t.log.Warn("learned entries set aside", "file", path+broken, "err", err)
+		t.log.Warn("unreadable file of learned entries renamed", "file", path+broken, "err", err)
 		return nil
 	}
 	t.mu.Lock()
@@ -58,7 +58,7 @@ func (t *Table) Load(path string) error {
 		}
 		t.add(e)
 	}
-	t.log.Info("learned entries read", "entries", len(t.entries.items), "left_out", left)
+	t.log.Info("learned entries read", "entries", len(t.entries.items), "skipped", left)
 	return nil
 }
 

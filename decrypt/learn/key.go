@@ -56,7 +56,7 @@ func (d *Destination) UnmarshalText(b []byte) error {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if clean, ok := tidy(name); err != nil || !ok || clean != name {
-		return fmt.Errorf("read destination: %q is no name and port", b)
+		return fmt.Errorf("read destination: %q is not a name and port", b)
 	}
 	*d = Destination{name: name, addr: netip.AddrPortFrom(netip.Addr{}, uint16(n))}
 	return nil

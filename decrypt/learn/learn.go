@@ -1,18 +1,24 @@
-// Package learn remembers what sessions teach, so that later ones are spared it:
-// clients that refuse the leaf they are shown, origins that want a client
-// certificate, that take no narrowed offer of application protocols, or with which
-// no handshake can be made.
+// Package learn remembers lessons from sessions, for later sessions. It remembers
 //
-// All of it but the offer ends in a session that is not decrypted, so none of it
-// may be had cheaply. A lesson holds for the destinations where it was learned
-// and no other: the octets of a session whose server name is a pretence still go
-// to an origin that has proven that name. A client's refusals count for that client
-// alone or, by choice, as one voice among several. What one client can fill of the
-// table is bounded. And an entry only ever turns a decision to bump into one to
-// tunnel, as far as the action of its lesson and the rule that decided allow.
+//   - clients that refuse the leaf,
+//   - origins that ask for a client certificate,
+//   - origins that refuse a narrowed offer of application protocols,
+//   - origins with which no handshake succeeds.
 //
-// The package knows neither sockets nor TLS. It keeps its entries in a file, if
-// it is given one.
+// All lessons but the offer lead to sessions that are not decrypted. An attacker
+// must not get them cheaply:
+//
+//   - A lesson holds only for the destinations where it was learned. If the server
+//     name of a session is false, its octets still go to an origin that has proven
+//     that name.
+//   - A client's refusals count for that client alone. Optionally they count as one
+//     voice among several.
+//   - The entries that one client can add are bounded.
+//   - An entry only ever turns bump into tunnel, as far as the action of its lesson
+//     and the deciding rule allow.
+//
+// The package knows neither sockets nor TLS. If it has a file, it keeps its entries
+// there.
 package learn
 
 import (

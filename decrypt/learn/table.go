@@ -206,7 +206,7 @@ func (t *Table) Learn(l Lesson, f *policy.Facts, d policy.Decision, why string) 
 		level = slog.LevelWarn
 	}
 	t.log.Log(context.Background(), level, messages[l], "lesson", string(l), "client", s.client, "host", s.host, "origin", s.destination.String(),
-		"rule", d.Rule, "action", string(action), "reason", why, "id", k.id(), "for", t.options.lifetime(l).String())
+		"rule", d.Rule, "action", string(action), "reason", why, "id", k.id(), "lifetime", t.options.lifetime(l).String())
 	return action == Tunnel
 }
 
@@ -222,7 +222,7 @@ func (t *Table) add(e Entry) {
 	most, each := cmp.Or(t.options.Entries, defaultEntries), cmp.Or(t.options.ClientEntries, defaultClientEntries)
 	for _, out := range t.entries.put(e.key(), owner(e.By), e, most, each) {
 		t.counts.forgotten++
-		t.log.Warn("learned entry forgotten for want of room", "lesson", string(out.Lesson), "client", out.By, "host", out.Host, "id", out.ID)
+		t.log.Warn("learned entry forgotten, the table is full", "lesson", string(out.Lesson), "client", out.By, "host", out.Host, "id", out.ID)
 	}
 	t.changed()
 }

@@ -239,7 +239,7 @@ func TestAttacker(t *testing.T) {
 	if d.Recall(facts(alice, "h999.example.test", there), nil) != ClientCertificate {
 		t.Error("what is learned of origins does not hold for all")
 	}
-	if d.Stats().Forgotten == 0 || !strings.Contains(d.log.String(), "forgotten for want of room") {
+	if d.Stats().Forgotten == 0 || !strings.Contains(d.log.String(), "forgotten, the table is full") {
 		t.Error("nothing is said of what was forgotten")
 	}
 	for i := range 200 { // many clients

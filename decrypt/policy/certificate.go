@@ -35,7 +35,7 @@ func newCertificateCondition(r *Rule) (c certificateCondition, err error) {
 	}
 	c.issuer = slices.Clone(r.Issuer)
 	if slices.Contains(c.issuer, "") {
-		return c, fmt.Errorf("issuer %q is no name", "")
+		return c, fmt.Errorf("issuer %q is not a name", "")
 	}
 	return c, nil
 }

@@ -52,20 +52,20 @@ func newConditions(r *Rule) (*conditions, error) {
 	c.port = slices.Clone(r.Port)
 	for _, ports := range c.port {
 		if ports.First == 0 || ports.Last < ports.First {
-			return nil, fmt.Errorf("port %v is no range of 1 to 65535", ports)
+			return nil, fmt.Errorf("port %v is not a range within 1 to 65535", ports)
 		}
 	}
 	c.protocol, c.intake = slices.Clone(r.Protocol), slices.Clone(r.Intake)
 	if slices.Contains(c.protocol, "") {
-		return nil, fmt.Errorf("protocol %q is no protocol", "")
+		return nil, fmt.Errorf("protocol %q is not a protocol", "")
 	}
 	if slices.Contains(c.intake, "") {
-		return nil, fmt.Errorf("intake %q is no name", "")
+		return nil, fmt.Errorf("intake %q is not a name", "")
 	}
 	c.alpn = slices.Clone(r.ALPN)
 	for _, id := range c.alpn {
 		if id == "" || len(id) > 255 {
-			return nil, fmt.Errorf("alpn %q is no identifier of 1 to 255 octets", id)
+			return nil, fmt.Errorf("alpn %q is not an identifier of 1 to 255 octets", id)
 		}
 	}
 	for _, s := range r.JA4 {
@@ -103,7 +103,7 @@ func prefixes(condition string, in []netip.Prefix) ([]netip.Prefix, error) {
 			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 		}
 		if !p.IsValid() {
-			return nil, fmt.Errorf("%s %v is no prefix", condition, p)
+			return nil, fmt.Errorf("%s %v is not a prefix", condition, p)
 		}
 		out = append(out, p.Masked())
 	}

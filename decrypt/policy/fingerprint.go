@@ -13,7 +13,7 @@ type fingerprint [3]string // "" stands for any
 func newFingerprint(s string) (f fingerprint, err error) {
 	parts := strings.Split(s, "_")
 	if len(parts) != len(f) {
-		return f, fmt.Errorf(`ja4 %q has not three parts, each of which may be "*"`, s)
+		return f, fmt.Errorf(`ja4 %q does not have three parts, each of which may be "*"`, s)
 	}
 	open := 0
 	for i, p := range parts {
@@ -26,7 +26,7 @@ func newFingerprint(s string) (f fingerprint, err error) {
 			want = 10
 		}
 		if len(p) != want || i > 0 && strings.Trim(p, "0123456789abcdef") != "" {
-			return f, fmt.Errorf("ja4 %q: %q is no part of a fingerprint", s, p)
+			return f, fmt.Errorf("ja4 %q: %q is not a part of a fingerprint", s, p)
 		}
 		f[i] = p
 	}

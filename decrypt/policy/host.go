@@ -79,7 +79,7 @@ type hostName struct {
 func (n *hostName) pattern(p string) (wild bool, err error) {
 	base, wild := strings.CutPrefix(p, "*.")
 	if !n.set(base) || wild && n.address {
-		return false, fmt.Errorf(`host %q is no name, "*." and a name, or address`, p)
+		return false, fmt.Errorf(`host %q is not a name, "*." and a name, or an address`, p)
 	}
 	return wild, nil
 }

@@ -63,9 +63,9 @@ func ReadList(name, file string, r io.Reader) (*List, error) {
 func (l *List) add(n *hostName, s string) error {
 	switch {
 	case len(s) > 1 && s[0] == '*':
-		return fmt.Errorf("%q: a name stands for all below it already, leave the star out", s)
+		return fmt.Errorf("%q: a name covers all names below it, leave the star out", s)
 	case !n.set(s):
-		return fmt.Errorf("%q is no name or address", s)
+		return fmt.Errorf("%q is not a name or address", s)
 	case l.names.count >= maxList:
 		return errTableFull
 	}

@@ -39,8 +39,8 @@ func TestList(t *testing.T) {
 
 func TestListErrors(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
-		{"no name", "a.test\n\nb test\n", `finance.txt:3: "b test" is no name or address`},
-		{"star", "*.a.test", `finance.txt:1: "*.a.test": a name stands for all below it already`},
+		{"no name", "a.test\n\nb test\n", `finance.txt:3: "b test" is not a name or address`},
+		{"star", "*.a.test", `finance.txt:1: "*.a.test": a name covers all names below it`},
 		{"URL", "https://a.test/", "finance.txt:1: "},
 		{"prefix", "10.0.0.0/8", "finance.txt:1: "},
 		{"broken address", "192.0.2.300", "finance.txt:1: "},

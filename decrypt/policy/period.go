@@ -27,7 +27,7 @@ const minutesADay = 24 * 60
 
 func (p *Period) check() error {
 	if p.From < 0 || p.To < 0 || p.From > minutesADay || p.To > minutesADay || p.Days > 1<<7-1 {
-		return fmt.Errorf("time %v is no time of day", *p)
+		return fmt.Errorf("time %v is not a time of day", *p)
 	}
 	return nil
 }

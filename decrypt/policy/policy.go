@@ -1,6 +1,6 @@
-// Package policy decides what happens to a session: an ordered table of rules,
-// the first that matches wins, else the default. It knows addresses, names and
-// protocols, and neither sockets nor certificates.
+// Package policy decides about sessions by an ordered table of rules. The first rule
+// that matches wins, else the default. The package knows addresses, names and
+// protocols. It knows neither sockets nor certificates.
 package policy
 
 import (

@@ -97,7 +97,7 @@ func New(rules []Rule, def Action) (*Table, error) {
 			name = fmt.Sprintf("rule-%d", i+1)
 		}
 		if _, twice := names[name]; twice {
-			return nil, fmt.Errorf("rule %q: there is another of that name", name)
+			return nil, fmt.Errorf("rule %q: another rule has the same name", name)
 		}
 		names[name] = struct{}{}
 		p, err := prepare(name, r)

@@ -1,10 +1,10 @@
-// Package sniff tells a protocol from the first octets of a connection, on any
-// port. Ask [Client] about what the client sent first; if the client is silent,
-// ask [Origin] about the origin's greeting. Both look at a bounded number of
-// octets, keep nothing, and say whether more octets could still decide.
+// Package sniff recognises a protocol by the first octets of a connection, on any
+// port. Give [Client] the octets that the client sent first. If the client is
+// silent, give [Origin] the origin's greeting. Both read a bounded number of octets,
+// keep nothing, and report whether more octets could still decide.
 //
-// It recognizes, and does no more: a hello that is broken after its first octets
-// is still TLS here.
+// The package only recognises. If a hello is broken after its first octets, it is
+// still TLS here.
 package sniff
 
 // Protocol is what the first octets belong to.

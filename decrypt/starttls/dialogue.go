@@ -1,17 +1,16 @@
 // Package starttls follows the plain dialogue of SMTP, IMAP, POP3, FTP, LDAP, XMPP,
-// PostgreSQL and MySQL until it turns to TLS. It alters nothing: it says which
-// octets can be relayed, which of them belong to the negotiation of TLS, and where
-// TLS begins.
+// PostgreSQL and MySQL until it turns to TLS. It alters nothing. It reports the
+// octets that can be relayed, the octets among them that negotiate TLS, and the
+// place where TLS begins.
 //
-// What belongs to the negotiation is the announcement of the capability, the
-// command and its reply. A recorder that is shown the dialogue without these
-// octets, and then the cleartext of the TLS session, sees one plain session. In
-// MySQL the announcement is one bit of the greeting, which stays; package
-// mirror/mysql sees to it.
+// The negotiation is the announcement of the capability, the command and its reply.
+// A recorder that gets the dialogue without these octets, and then the cleartext of
+// the TLS session, sees one plain session. In MySQL the announcement is one bit of
+// the greeting, which stays; package mirror/mysql corrects the rest.
 //
-// A dialogue is followed command by command and reply by reply. Mail content,
-// literals and SASL exchanges are opaque, so that a STARTTLS inside of them means
-// nothing.
+// The package follows a dialogue command by command and reply by reply. It does not
+// read mail content, literals and SASL exchanges. A STARTTLS inside of them thus
+// means nothing.
 package starttls
 
 import (

@@ -113,9 +113,10 @@ admin: {listen: 127.0.0.1:8090}
 // gatewayIntake takes connections that are routed through the box.
 const gatewayIntake = `{name: gateway, mode: tproxy, listen: ":8099", from: [` + lab.LANInterface + `], ports: [443, 465, 587]}`
 
-// wireIntake makes the box a cable.
+// wireIntake makes the box a cable. On a busy machine it waits for clearspan: the
+// default would let connections pass that the demonstration compares.
 func wireIntake(name string) string {
-	return fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], ports: [443, 465, 587]}`, name, lab.LANInterface, lab.WANInterface)
+	return fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], ports: [443, 465, 587], stall: 5s}`, name, lab.LANInterface, lab.WANInterface)
 }
 
 // removeWire takes the wire apart, which outlives its process so that traffic

@@ -12,7 +12,7 @@ import (
 
 // eximProgram is where hack/packages.sh unpacks it: Debian does not install it
 // beside Postfix.
-const eximProgram = "/var/lib/clearspan-lab/exim4-daemon-light/usr/sbin/exim4"
+var eximProgram = programOf("exim4-daemon-light")
 
 // StartExim runs Exim on port 25, with STARTTLS offered. It takes mail for the
 // mailboxes' users and relays none. Exim insists on a user of its own and on its
@@ -20,7 +20,7 @@ const eximProgram = "/var/lib/clearspan-lab/exim4-daemon-light/usr/sbin/exim4"
 func StartExim(ns *netlab.Namespace, dir string, certificate KeyPair, boxes *Mailboxes) (*Server, error) {
 	owner := fmt.Sprintf("x:%d:%d", boxes.uid, boxes.gid)
 	replace := strings.NewReplacer("@DIR@", dir, "@DOMAIN@", boxes.Domain, "@MAIL@", boxes.Dir,
-		"@CERT@", certificate.CertFile, "@PORT@", strconv.Itoa(SMTPPort))
+		"@CERT@", certificate.CertFile, "@EXIM@", eximProgram, "@PORT@", strconv.Itoa(SMTPPort))
 	key, err := os.ReadFile(certificate.KeyFile)
 	if err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func eximUsers(boxes *Mailboxes) string {
 }
 
 const eximConfig = `primary_hostname = mail.@DOMAIN@
-exim_path = ` + eximProgram + `
+exim_path = @EXIM@
 spool_directory = @DIR@/spool
 log_file_path = @DIR@/logs/%slog
 daemon_smtp_ports = @PORT@

@@ -73,6 +73,7 @@ func NewGateway(l *netlab.Lab) (*Gateway, error) {
 	return g, errors.Join(
 		plainPorts(g.Client),
 		plainPorts(g.Box),
+		plainPorts(g.Origin), // servers of tests listen below
 		g.Box.Forward(),
 		g.Client.Route(netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr(BoxLANV4)),
 		g.Client.Route(netip.MustParsePrefix("::/0"), netip.MustParseAddr(BoxLANV6)),

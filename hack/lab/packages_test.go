@@ -9,11 +9,36 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestPackagesMatchScript(t *testing.T) {
+func TestPackages(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, p := range Packages {
+		if seen[p.Name] {
+			t.Errorf("%s is listed twice", p.Name)
+		}
+		seen[p.Name] = true
+		if !slices.Contains([]string{"demo", "test", "bench"}, p.For) {
+			t.Errorf("%s: purpose %q", p.Name, p.For)
+		}
+		if !slices.Contains([]string{"", "unpack", "backports"}, p.Way) {
+			t.Errorf("%s: way %q", p.Name, p.Way)
+		}
+		if p.Way == "unpack" && !strings.HasPrefix(p.Program, "/var/lib/clearspan-lab/"+p.Name+"/") {
+			t.Errorf("%s is unpacked, and its program is %q", p.Name, p.Program)
+		}
+	}
+	for purpose, program := range map[string]string{"demo": "nginx-light", "test": "exim4-daemon-light", "bench": "haproxy"} {
+		if !seen[program] {
+			t.Errorf("%s is not listed for %s: the parser is broken", program, purpose)
+		}
+	}
+}
+
+// TestScriptReadsList: the script takes the same packages for a purpose as the lab.
+func TestScriptReadsList(t *testing.T) {
 	for _, purpose := range []string{"demo", "test", "bench"} {
 		var want []string
 		for _, p := range Packages {
-			if p.For == purpose || purpose == "test" && p.For == "demo" {
+			if p.wantedFor(purpose) {
 				want = append(want, p.Name)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"testing"
 )
 
 // TestPrefix is the prefix of the labs that ForTest makes.
@@ -18,9 +19,14 @@ type TB interface {
 }
 
 // ForTest returns a lab that is closed when the test ends; the test fails if
-// that leaves anything behind. Without the capabilities that a lab needs the
-// test is skipped, or fails where the environment has CI set.
+// that leaves anything behind. With -short the test is skipped. Without the
+// capabilities that a lab needs the test is skipped, or fails where the environment
+// has CI set.
 func ForTest(t TB) *Lab {
+	if testing.Short() {
+		t.Skip("needs network namespaces: left out with -short")
+		return nil
+	}
 	lab, err := New(TestPrefix)
 	if err != nil {
 		refuse(t, err, os.Getenv("CI") != "")

@@ -162,7 +162,7 @@ func (s *Sink) prepare(w *link.Watcher, l link.Link) {
 	s.mu.Unlock()
 	if dropped > 0 && !queued {
 		if s.silent == 0 {
-			s.log.Warn("mirror interface drops parts of super-segments silently, single segments are sent", "iface", s.sums.name, "frames", dropped)
+			s.log.Warn("mirror interface drops parts of super-segments silently, the sink sends single segments", "iface", s.sums.name, "frames", dropped)
 		}
 		s.silent += dropped
 	}

@@ -1,3 +1,3 @@
-// Package capture reads the frames of a network port, in either direction, as a
-// recorder does: the other end of package afpacket. It needs CAP_NET_RAW.
+// Package capture reads the frames of a network port in both directions, as a
+// recorder does. It is the counterpart of package afpacket. It needs CAP_NET_RAW.
 package capture

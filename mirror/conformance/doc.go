@@ -1,17 +1,16 @@
 // Package conformance tells whether a feed of decrypted traffic is ready for
-// recorders: whether Zeek, Suricata, Arkime, tshark, tcpflow and their like read
-// everything that the frames mean to say.
+// recorders. Zeek, Suricata, Arkime, tshark, tcpflow and similar programs read such a
+// feed completely and correctly.
 //
-// A [Checker] takes Ethernet frames in the order of the capture, follows the TCP
-// conversations in them, and holds them against a fixed list of rules, [Rules].
-// Its [Report] has a line for each rule: how often it was looked at, how often
-// it was broken, the first offenders, and what which recorder makes of it.
-// [Source] reads captures, pcap and pcapng.
+// A [Checker] takes Ethernet frames in the order of the capture and follows the TCP
+// conversations in them. It checks them against a fixed list of rules, [Rules]. Its
+// [Report] has a line for each rule: the number of checks and faults, the first
+// faults, and their effect on recorders. [Source] reads captures, pcap and pcapng.
 //
-// The feed may be anybody's. The package imports the standard library only, and
-// not package mirror: it judges that package's frames with code of its own.
+// The feed may be from any program. The package imports the standard library only,
+// and not package mirror: it judges the frames of that package with code of its own.
 //
-// Memory is bounded on any input: [Options.Conversations] are followed at a
-// time, the one quiet for longest is given up for a new one. What was judged up
-// to then counts; its end is not judged.
+// Memory is bounded for any input. The checker follows [Options.Conversations] at a
+// time. For a new one it gives up the one that was quiet for longest. The faults
+// found up to then count. It does not judge the end of such a conversation.
 package conformance

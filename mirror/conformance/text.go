@@ -17,7 +17,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, more := range []struct {
 		n    uint64
 		what string
-	}{{r.Missing, "octets missing"}, {r.Cut, "began before the capture"}, {r.Open, "did not end in it"}, {r.GivenUp, "given up for want of memory"}} {
+	}{{r.Missing, "octets missing"}, {r.Cut, "began before the capture"}, {r.Open, "did not end in it"}, {r.GivenUp, "given up, memory is full"}} {
 		if more.n > 0 {
 			fmt.Fprintf(b, ", %d %s", more.n, more.what)
 		}

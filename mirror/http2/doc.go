@@ -1,61 +1,69 @@
-// Package http2 shows an HTTP/2 session as the HTTP/1.1 exchanges that it
-// carries, for recorders that read no HTTP/2. It is fed with the cleartext of
-// both directions as it is relayed. Each stream becomes a [mirror.Conversation]
-// of its own, from a client port that is invented; what travels on the session
-// for its own sake (SETTINGS, WINDOW_UPDATE, PING, PRIORITY, padding) is not
-// shown. Nothing is kept back: contents go to the sink as slices of the buffer
-// that was handed in, when it is handed in.
+// Package http2 shows an HTTP/2 session as the HTTP/1.1 exchanges that it carries,
+// for recorders that do not read HTTP/2. Its input is the cleartext of both
+// directions as it is relayed. Each stream becomes a [mirror.Conversation] of its
+// own, from an invented client port. Frames for the session's own purposes are not
+// shown (SETTINGS, WINDOW_UPDATE, PING, PRIORITY, padding). The package delays
+// nothing: content goes to the sink at once, as slices of the caller's buffer.
 //
-// # How a stream looks
+// # Streams
 //
-// Pseudo-header fields become the request line, a host field or the status line.
-// Other fields keep their name, spelling and order; cookies are joined to one
-// field (RFC 9113, Section 8.2.3). Content with a content-length is shown as it
-// is, any other is chunked, one chunk a DATA frame; the CRLF behind a chunk comes
-// with what follows it. Trailers are those of the chunked coding. A CONNECT that
-// was granted turns into what it tunnels. Extended CONNECT (RFC 8441) is shown as
-// the GET with Upgrade that it stands for, answered with 101; keys of a WebSocket
-// are made up, from the stream's number. A promised stream (PUSH_PROMISE) is an
-// exchange with the request that the origin promised. RST_STREAM is a RST of the
-// conversation; GOAWAY is one of those streams that it disowns.
+//   - Pseudo-header fields become the request line, a host field or the status line.
+//   - Other fields keep their name, spelling and order. Cookies are joined to one
+//     field (RFC 9113, Section 8.2.3).
+//   - Content with a content-length is shown as it is. Other content is chunked, one
+//     chunk a DATA frame. The CRLF after a chunk comes with the next octets.
+//   - Trailers are those of the chunked coding.
+//   - A granted CONNECT turns into the octets that it tunnels.
+//   - Extended CONNECT (RFC 8441) is shown as the equivalent GET with Upgrade,
+//     answered with 101. The keys of a WebSocket are made from the stream's number.
+//   - A promised stream (PUSH_PROMISE) is an exchange with the request that the
+//     origin promised.
+//   - RST_STREAM is a RST of the conversation. GOAWAY is a RST of the streams that it
+//     disowns.
 //
-// No octet of a field can break the form of HTTP/1.1: CR, LF and NUL in values
-// become spaces, what no token may hold in names and methods becomes "_", spaces
-// and controls of a target are percent-encoded, and fields that mean something
-// to HTTP/1.1 alone (connection, transfer-encoding, a second host or
-// content-length, ...) get the prefix x-http2-. A message without a method, path
-// or status gets MALFORMED, / or 599. [Report.Replaced] counts all of these.
+// No octet of a field can break the form of HTTP/1.1. CR, LF and NUL in values become
+// spaces. Octets that no token may hold become "_" in names and methods. Spaces and
+// controls of a target are percent-encoded. Fields with a meaning in HTTP/1.1 alone
+// get the prefix x-http2- (connection, transfer-encoding, a second host or
+// content-length, ...). A message without a method, path or status gets MALFORMED, /
+// or 599. [Report.Replaced] counts all of these.
 //
-// # What cannot be rendered
+// # Sessions that cannot be rendered
 //
-// A session that breaks the rules of framing or HPACK, or exceeds a bound (256
-// KiB or 128 frames for a header block, 1 MiB for the fields in it, 64 KiB for a
-// dynamic table, 1024 open streams, 1000 streams reset in a row before they were
-// answered, fields of 256 times the octets relayed), is passed on as HTTP/2 from the first octet
-// of the offending frame on, both directions, in a conversation with the
-// session's own ports: see [Report.Raw]. So are the last octets of a session
-// that ends in the middle of a frame other than DATA. Conversations that are open
-// at that point end with the session.
+// A session cannot be rendered if it breaks the rules of framing or HPACK, or
+// exceeds a bound:
+//
+//   - 256 KiB or 128 frames for a header block, 1 MiB for the fields in it,
+//   - 64 KiB for a dynamic table,
+//   - 1024 open streams,
+//   - 1000 streams in a row that were reset before they were answered,
+//   - fields of 256 times the octets relayed.
+//
+// From the first octet of the offending frame on, the package passes on both
+// directions as HTTP/2. It uses a conversation with the session's own ports, see
+// [Report.Raw]. If a session ends in the middle of a frame other than DATA, its last
+// octets are passed on in the same way. Conversations that are open at that point end
+// with the session.
 //
 // # Accounting
 //
-// Octets on the mirror are not those that were relayed: framing and compression
-// differ. [Session.Close] accounts in octets as they were relayed. Each octet
+// Octets on the mirror differ from the relayed octets, because framing and
+// compression differ. [Session.Close] counts octets as they were relayed. Each octet
 // handed to [Session.Data] is either in Octets or in Lost, by these rules:
 //
-//   - The content of a DATA frame, and all that is passed on as HTTP/2, is shown
-//     octet by octet, so each octet is framed or lost as the sink took it or not.
-//   - Every other octet shares the fate of its unit: the connection preface, a
-//     header block with its frames (HEADERS or PUSH_PROMISE, CONTINUATION), a
-//     DATA frame without its content, a frame of another type. A unit is framed
-//     if all that it was rendered as was framed, or if there was nothing to
+//   - The content of a DATA frame, and everything passed on as HTTP/2, is shown octet
+//     by octet. Each octet is framed or lost, as the sink took it or not.
+//   - Every other octet belongs to a unit: the connection preface, a header block
+//     with its frames, a DATA frame without its content, or another frame. The
+//     frames of a header block are HEADERS or PUSH_PROMISE, and CONTINUATION. A unit
+//     is framed if the sink took its whole rendering, or if there was nothing to
 //     render. Otherwise it is lost, for the first reason met.
 //
-// Hence octets relayed = Octets + sum of Lost, for each direction, exactly. What
-// is on the mirror is counted beside it: octets in the frames of all
-// conversations = [Report.Rendered], and what the sink did not take of the
-// rendering is [Report.RenderedLost]; it leaves true gaps.
+// Hence octets relayed = Octets + sum of Lost, for each direction, exactly. Two
+// numbers beside it count the octets on the mirror. [Report.Rendered] is the octets
+// in the frames of all conversations. [Report.RenderedLost] is the octets of the
+// rendering that the sink did not take; they leave true gaps.
 //
-// To the reasons of package mirror come [ReasonExcess], [ReasonTrailers] and
-// [ReasonMalformed]; "ended" is also what belongs to a stream that is over.
+// The package adds [ReasonExcess], [ReasonTrailers] and [ReasonMalformed] to the
+// reasons of package mirror. Octets of a stream that is over also count as "ended".
 package http2

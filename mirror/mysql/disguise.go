@@ -1,7 +1,7 @@
-// Package mysql makes the cleartext of a MySQL session that has turned to TLS look
-// like one that never did. The client's request for TLS is a packet of its own and
-// counts: once it is left out, the packets of the login have sequence numbers that
-// are one too high, and the login says that TLS follows. Readers then take the
+// Package mysql renders the cleartext of a MySQL session that turned to TLS as a
+// session without TLS. The client's request for TLS is a packet of its own and has a
+// sequence number. If it is left out, the packets of the login have sequence numbers
+// that are one too high, and the login says that TLS follows. Readers then take the
 // login for a command, or the rest for TLS.
 package mysql
 

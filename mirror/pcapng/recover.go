@@ -28,7 +28,7 @@ func (st *store) recover() error {
 		packets, err := recoverFile(path)
 		switch {
 		case err != nil:
-			st.log.Warn("capture file of an earlier run left alone", "file", path+partial, "err", err)
+			st.log.Warn("capture file of an earlier run not recovered", "file", path+partial, "err", err)
 		case packets == 0:
 			st.log.Info("empty capture file of an earlier run removed", "file", path+partial)
 		default:

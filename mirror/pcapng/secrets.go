@@ -28,7 +28,7 @@ func (s *Sink) Secrets(lines []byte) error {
 	if err != nil {
 		s.stats.SecretsLost++
 		if s.stats.SecretsLost == 1 {
-			s.log.Warn("decryption secrets lost", "reason", mirror.LossReason(err))
+			s.log.Warn("TLS secrets lost", "reason", mirror.LossReason(err))
 		}
 		return err
 	}

@@ -55,7 +55,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	case !remote.IsValid():
 		return cfg, errors.New("no remote address")
 	case remote.IsUnspecified() || remote.IsMulticast() || remote.Zone() != "":
-		return cfg, fmt.Errorf("remote %v is no address of one host", remote)
+		return cfg, fmt.Errorf("remote %v is not the address of one host", remote)
 	case cfg.Source.IsValid() && cfg.Source.Is4() != remote.Is4():
 		return cfg, fmt.Errorf("source %v and remote %v are of different families", cfg.Source, remote)
 	case cfg.VNI > maxVNI:

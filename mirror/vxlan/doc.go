@@ -1,28 +1,26 @@
-// Package vxlan sends mirrored frames to a remote recorder: each in a UDP
-// datagram with a VXLAN header (RFC 7348), from ordinary sockets that need no
-// privileges.
+// Package vxlan sends mirrored frames to a remote recorder. Each frame goes in a UDP
+// datagram with a VXLAN header (RFC 7348), from ordinary sockets without privileges.
 //
-// The frames of a conversation leave from one of 16 source ports, chosen by a hash
-// that is the same for both directions, so that the paths and queues between are
-// shared among conversations and each stays in order. Outer packets are never
-// fragmented (RFC 7348, Section 4.3): [Sink.MTU] is what the path to the remote
-// takes, as far as the kernel knows it, less the headers, and changes with it.
-// Over an Ethernet of 1500 octets these are 1446 with an IPv4 remote and 1426 with
-// an IPv6 one; room for an inner VLAN tag is always left.
+// The frames of a conversation leave from one of 16 source ports. A hash that is the
+// same in both directions chooses the port. Conversations thus share the paths and
+// queues on the way, and each stays in order. Outer packets are never fragmented
+// (RFC 7348, Section 4.3). [Sink.MTU] is the MTU of the path to the remote, as far as
+// the kernel knows it, less the headers. It changes with the path. Over an Ethernet
+// of 1500 octets it is 1446 with an IPv4 remote and 1426 with an IPv6 remote. There
+// is always room for an inner VLAN tag.
 //
-// Like package afpacket the sink has no queue: a frame was taken by the kernel, or
-// is lost, when [Sink.Send] returns, and a Send allocates nothing. What happens
-// when the socket's buffer is full is [Config].Full.
+// Like package afpacket, the sink has no queue. When [Sink.Send] returns, the kernel
+// has taken a frame, or the frame is lost. A Send allocates nothing. [Config].Full
+// decides if the socket's buffer is full.
 //
-// A remote that answers with ICMP that nobody listens, or a router that it cannot
-// be reached, is given a rest: for two seconds all frames are lost, with
-// [mirror.ErrNoReader] or [mirror.ErrNoLink], and then the next ones try again. The
-// frames that brought the answer count as delivered, since no sender can tell
-// which of the others arrived; [Stats].Refused counts the answers. UDP has no other
-// way to know: what a silent network or the recorder drops is not seen here.
+// The remote answers with ICMP if nobody listens there, a router if it cannot reach
+// the remote. For the next two seconds all frames are lost, with [mirror.ErrNoReader]
+// or [mirror.ErrNoLink]. After that the next frames try again. The frames that caused
+// the answer count as delivered, because no sender can tell which of the others
+// arrived. [Stats].Refused counts the answers. UDP has no other signal: the sink does
+// not see drops of a silent network or of the recorder.
 //
 // While there is no route, frames are lost with [mirror.ErrNoLink]. The network
-// namespace is that of the thread that calls [Open], for the sink's whole life.
-// What is sent is cleartext: the network to the recorder must be one that nobody
-// else reads.
+// namespace is that of the thread that calls [Open], for the sink's whole life. The
+// sink sends cleartext: use a network to the recorder that nobody else reads.
 package vxlan

@@ -92,7 +92,7 @@ func (s *Sink) look() {
 		}
 	}
 	if until := s.restUntil.Load(); until != 0 && time.Since(s.start) > time.Duration(until)+rest && s.refusing.CompareAndSwap(true, false) {
-		s.log.Info("vxlan remote refuses no more", "remote", s.cfg.Remote.String())
+		s.log.Info("vxlan remote accepts frames again", "remote", s.cfg.Remote.String())
 	}
 }
 
@@ -102,7 +102,7 @@ func (s *Sink) refuse(errno unix.Errno) {
 	s.unreachable.Store(!errors.Is(errno, unix.ECONNREFUSED))
 	s.restUntil.Store(int64(time.Since(s.start) + rest))
 	if s.refusing.CompareAndSwap(false, true) {
-		s.log.Warn("vxlan remote refuses", "remote", s.cfg.Remote.String(), "err", errno)
+		s.log.Warn("vxlan remote refuses frames", "remote", s.cfg.Remote.String(), "err", errno)
 	}
 }
 

@@ -51,13 +51,14 @@ again, and shows every decrypted session as ordinary TCP: on a mirror port, in
 pcapng files, over TCP or in VXLAN to a recorder.
 
 Start at once, without root:   clearspan run
-See it work on real traffic:   clearspan demo   (needs root)`,
+See it work on real traffic:   make demo, in the source tree (needs root)`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("clearspan {{.Version}}\n")
-	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), reloadCommand(), learnedCommand(), feedCommand(), demoCommand(), benchCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), reloadCommand(), learnedCommand(), feedCommand(), versionCommand())
+	root.AddCommand(movedCommands()...)
 	return root
 }
 

@@ -9,20 +9,20 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/clearspan/clearspan/hack/docs"
+	"github.com/clearspan/clearspan/hack/reference"
 )
 
 // exitCodes returns the exit codes with their comments, in order.
 func exitCodes(t *testing.T) (rows [][]string) {
-	rows = [][]string{{docs.Code("0"), "The command succeeded."}}
-	for _, c := range docs.Parse(t, "appliance/cmd/clearspan").Numbers(t, "exit(Config|Runtime)") {
-		rows = append(rows, []string{docs.Code(c.Text), c.Meaning})
+	rows = [][]string{{reference.Code("0"), "The command succeeded."}}
+	for _, c := range reference.Parse(t, "appliance/cmd/clearspan").Numbers(t, "exit(Config|Runtime)") {
+		rows = append(rows, []string{reference.Code(c.Text), c.Meaning})
 	}
 	return rows
 }
 
 // paragraphs adds a help text: what is indented stays as it is.
-func paragraphs(p *docs.Page, text string) {
+func paragraphs(p *reference.Page, text string) {
 	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		var kept []string
 		indented := false
@@ -57,15 +57,15 @@ func flags(set *pflag.FlagSet) (rows [][]string) {
 			def = ""
 		}
 		if def != "" {
-			def = docs.Code(def)
+			def = reference.Code(def)
 		}
-		rows = append(rows, []string{docs.Code(name), def, usage})
+		rows = append(rows, []string{reference.Code(name), def, usage})
 	})
 	return rows
 }
 
 // command adds a command and those below it.
-func command(p *docs.Page, c *cobra.Command) {
+func command(p *reference.Page, c *cobra.Command) {
 	if !c.IsAvailableCommand() {
 		return
 	}
@@ -103,7 +103,7 @@ func command(p *docs.Page, c *cobra.Command) {
 
 func TestReferenceOfCommands(t *testing.T) {
 	root := newRoot()
-	p := docs.NewPage("Commands",
+	p := reference.NewPage("Commands",
 		"clearspan is one program with several commands. `clearspan COMMAND --help` prints the text of this page.")
 	var items []string
 	for _, c := range root.Commands() {
@@ -117,5 +117,5 @@ func TestReferenceOfCommands(t *testing.T) {
 	for _, c := range root.Commands() {
 		command(p, c)
 	}
-	docs.HoldFile(t, "commands.md", p.Bytes()) // the sentences are those of the help texts
+	reference.HoldFile(t, "commands.md", p.Bytes()) // the sentences are those of the help texts
 }

@@ -1,12 +1,12 @@
-// Package nameserver is a small forwarder of DNS queries that keeps clients from
-// hiding server names: answers lose the keys of Encrypted Client Hello that they
-// hold in SVCB and HTTPS records (RFC 9848), or these records altogether. All else
-// is passed octet by octet.
+// Package nameserver is a small forwarder of DNS queries. It keeps clients from
+// hiding server names. It removes the keys of Encrypted Client Hello from SVCB and
+// HTTPS records in answers (RFC 9848), or removes these records. It passes all
+// other octets unchanged.
 //
-// It is no resolver: it asks the servers that it is told to ask, keeps nothing, and
-// answers only clients of the networks that it is told. Who validates signatures
-// itself finds out that something was taken away: those of the records that changed
-// are taken away, too.
+// The package is not a resolver. It asks the configured servers, keeps nothing, and
+// answers only clients of the configured networks. A client that validates
+// signatures notices the change: the package also removes the signatures of changed
+// records.
 package nameserver
 
 import (

@@ -1,29 +1,27 @@
-// Package wire is the intake of a bump in the wire: two network ports, the legs,
-// with no address, between which frames pass as if they were one cable. TCP
-// connections to selected ports are taken out of that stream. Neither end
-// sees anything of the box: addresses, ports, MACs, VLAN tag and TTL are those
-// of the other end.
+// Package wire is the intake of a bump in the wire. Frames pass between two network
+// ports without addresses, the legs, as if these were one cable. The package takes
+// TCP connections to selected ports out of that traffic. Neither end sees anything
+// of the box: addresses, ports, MACs, VLAN tag and TTL are those of the other end.
 //
-// Both legs live in a network namespace of the intake's own, so that nothing
-// else of the host speaks on them. Programs at their ingress pass what is not
-// selected (every protocol but TCP, fragments, extension headers, foreign tags)
-// unchanged to the other leg, and at their egress give the packets of our
-// sockets the looks of the flow they belong to. What belongs to no flow is
-// dropped there.
+// Both legs live in a network namespace of the intake's own. Nothing else of the
+// host sends on them. Programs at their ingress pass all traffic that is not
+// selected to the other leg, unchanged: every protocol but TCP, fragments,
+// extension headers, foreign tags. Programs at their egress give the packets of our
+// sockets the headers of their flow. They drop packets of no flow.
 //
-// With [Late] the TCP handshake passes end to end. The client's first payload is
-// held while its content is looked at. A connection that shall pass gets its
-// frames back and is never heard of again; for one that is taken, two sockets
-// are made in the middle of it ([tcp(7)] TCP_REPAIR). With [Accept] the SYN is
-// taken and answered.
+// With [Late] the TCP handshake passes end to end. The package holds the client's
+// first payload and examines it. If the connection is to pass, the package releases
+// its frames and never touches the connection again. If it is to be taken, the
+// package makes two sockets in the middle of it ([tcp(7)] TCP_REPAIR). With
+// [Accept] the package takes and answers the SYN.
 //
-// The programs stay attached, and the legs where they are, when the process
-// ends, however it ends: traffic then passes, or selected connections are
-// blocked, as configured. The next start replaces the programs, whatever version
-// they are of. [Remove] undoes everything. A loss of power is beyond software
-// and takes a bypass adapter.
+// When the process ends, in whatever way, the programs stay attached and the legs
+// stay in place. Traffic then passes, or selected connections are blocked, as
+// configured. The next start replaces the programs, whatever their version.
+// [Remove] undoes everything. Software cannot help against a loss of power; that
+// needs a bypass adapter.
 //
-// The package needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON, and
+// The package needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON. It needs
 // CAP_SYS_ADMIN to make the namespace and to mount.
 //
 // [tcp(7)]: https://man7.org/linux/man-pages/man7/tcp.7.html

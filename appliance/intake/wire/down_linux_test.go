@@ -3,14 +3,13 @@ package wire_test
 import (
 	"context"
 	"io"
-	"os"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/hack/lab"
 )
 
 // flood opens connections at a steady pace and exchanges one line on each.
@@ -85,13 +84,7 @@ func (f *flood) end(since time.Time) (failed []result, all int) {
 }
 
 // rounds is how often a figure is taken: CLEARSPAN_ROUNDS, usually once.
-func rounds() int {
-	n, err := strconv.Atoi(os.Getenv("CLEARSPAN_ROUNDS"))
-	if err != nil {
-		return 1
-	}
-	return n
-}
+var rounds = lab.Rounds
 
 // After the daemon's death, or while it stands still, new connections pass.
 func TestFailToWire(t *testing.T) {

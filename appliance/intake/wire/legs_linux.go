@@ -39,7 +39,7 @@ func inspectLeg(name string) (leg, error) {
 	}
 	for _, a := range addrs {
 		if !a.IP.IsLinkLocalUnicast() {
-			return leg{}, fmt.Errorf("take leg %s: it has the address %s, a leg has none", name, a.IPNet)
+			return leg{}, fmt.Errorf("take leg %s: it has the address %s, a leg must not have one", name, a.IPNet)
 		}
 	}
 	return leg{

@@ -247,7 +247,7 @@ func (p *program) setExempt(exempt Exempt) error {
 	for end, prefixes := range [][]netip.Prefix{exempt.Clients, exempt.Origins} {
 		for _, x := range append(prefixes[:len(prefixes):len(prefixes)], always...) {
 			if !x.IsValid() {
-				return fmt.Errorf("set exempt addresses: %s is no prefix", x)
+				return fmt.Errorf("set exempt addresses: %s is not a prefix", x)
 			}
 			k := kernelPrefix{Length: uint32(32 + x.Bits()), End: uint32(end), Address: words(x.Masked().Addr())}
 			if x.Addr().Is4() {

@@ -1,46 +1,45 @@
-// Package icap is a client of the Internet Content Adaptation Protocol (RFC
-// 3507): it has servers look at HTTP messages, and change or answer them. It
-// reads no HTTP itself: a message is two header blocks and a body, as its caller
-// has them.
+// Package icap is a client of the Internet Content Adaptation Protocol (RFC 3507).
+// It shows HTTP messages to servers, which may change or answer them. It does not
+// parse HTTP itself: a message is two header blocks and a body, as its caller has
+// them.
 //
-// # A message
+// # Messages
 //
 // [Client.Adapt] asks one server about one message. Bodies stream in both
-// directions at a time: the answer may begin before the body was sent. Of a body
-// Config.Replay octets are kept, until the server has decided; nothing else is.
-// What a server may do depends on that:
+// directions at once: the answer may begin before the whole body is sent. Until the
+// server has decided, the client keeps Config.Replay octets of a body, and nothing
+// else. These octets determine the possible answers:
 //
-//   - A preview is sent if the server wants one, when its octets have come: who
-//     streams slowly, server-sent events say, is better not shown at all (see
-//     web.Service.Streams). 204 in
-//     answer to it is always possible; the rest of the body then never comes near
-//     the server.
-//   - 204 outside of a preview is allowed for bodies whose length is known and
-//     within Replay.
-//   - 206 (draft-icap-ext-partial-content) is allowed to servers that offer it,
-//     under the same conditions.
+//   - Preview: sent if the server asks for one, as soon as its octets have come. Do
+//     not show slow streams, such as server-sent events, at all (see
+//     web.Service.Streams). The server may always answer a preview with 204. It then
+//     never gets the rest of the body.
+//   - 204 outside of a preview: allowed for bodies of known length within Replay.
+//   - 206 (draft-icap-ext-partial-content): allowed to servers that offer it, under
+//     the same conditions.
 //
-// Hop-by-hop fields are not shown to servers (RFC 3507, Section 4.4.2); in a
-// modified message those of the original are put back, except for what frames a
-// body. A body goes decoded of chunking, and comes so.
+// Servers do not get hop-by-hop fields (RFC 3507, Section 4.4.2). A modified
+// message gets those of the original back, except for fields that frame a body.
+// Bodies go to the server, and come back, without their chunked coding.
 //
 // # Servers
 //
-// Several servers of one service share the messages: the one with the fewest in
-// hand is asked next. OPTIONS are asked for before the first message, when their
-// lifetime has ended, and when the ISTag has changed. Connections persist, and
-// are as many as the server allows at most. A server that cannot be reached, or
-// that does not answer OPTIONS, for which it is asked after three failures in a
-// row, is left alone for a second, then for two, up to half a minute, and comes
-// back when it answers OPTIONS. A message goes to another server, or over a new connection, as long as
-// all that was read of its body is kept.
+// Several servers of one service share the messages. The next message goes to the
+// server with the fewest messages in progress. The client asks for OPTIONS before
+// the first message, when their lifetime has ended, and when the ISTag has changed.
+// Connections are persistent. Their number is bounded by the server's own limit.
+//
+// The client leaves a server alone if it cannot reach it, or if it does not answer
+// OPTIONS. After three failures in a row it asks the server for OPTIONS. The pause is one
+// second, then two, up to half a minute. The server comes back when it answers
+// OPTIONS. A message goes to another server, or over a new connection, as long as
+// all octets that were read of its body are kept.
 //
 // # Failures
 //
 // Errors of Adapt are *[Error], by [Reason]: unavailable, timeout, protocol,
-// overload, too-large; except for errors of the body, which are passed on. What
-// becomes of the message then is the caller's decision; Error.Original has it
-// whole if what was read of it is kept. Only what the server does not do in time
-// counts as its failure: waiting for the body's octets, or for the reader of the
-// answer, does not.
+// overload, too-large. Errors of the body are passed on unchanged. The caller
+// decides about the message. If all octets that were read of it are kept,
+// Error.Original has the whole message. Only delays of the server count as its
+// failure. Delays of the body, or of the reader of the answer, do not.
 package icap

@@ -11,7 +11,7 @@ type Reason uint8
 const (
 	// Unavailable: no ICAP server could be reached, or no server has the service.
 	// Cause: The server is down, or `url` is wrong.
-	// Do: See the log line `ICAP server is left alone`.
+	// Do: See the log line `ICAP server is not used until it answers`.
 	Unavailable Reason = iota
 	// Timeout: the ICAP server did not go on within `timeout`.
 	// Cause: An overloaded server, or a large body.

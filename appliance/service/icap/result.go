@@ -35,7 +35,7 @@ func (x *exchange) asItCame() (*Result, error) {
 		return nil, x.bodyErr
 	}
 	if !x.src.rewind() {
-		return nil, fault(Protocol, "answer 204 to a body that is no longer at hand")
+		return nil, fault(Protocol, "answer 204 to a body that is no longer kept")
 	}
 	res := &Result{Detail: x.detail}
 	if !x.src.empty() {
@@ -218,7 +218,7 @@ func (b *answerBody) original() error {
 	case b.x.bodyErr != nil:
 		return plain(b.x.bodyErr)
 	case !b.x.src.rewind():
-		return b.failed(fault(Protocol, "use-original-body of a body that is no longer at hand"))
+		return b.failed(fault(Protocol, "use-original-body of a body that is no longer kept"))
 	}
 	b.tail = true
 	b.x.src.release()

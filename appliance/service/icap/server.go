@@ -175,7 +175,7 @@ func (s *server) fail(err error, hard bool) {
 		return
 	}
 	s.down = true
-	s.cfg.Logger.Warn("ICAP server is left alone", "server", s.host, "err", err)
+	s.cfg.Logger.Warn("ICAP server is not used until it answers", "server", s.host, "err", err)
 	s.c.wg.Go(s.probe)
 }
 
@@ -200,7 +200,7 @@ func (s *server) probe() {
 		s.opts, s.until, s.lastErr = o, time.Now().Add(o.ttl), nil
 		s.down, s.failures = false, 0
 		s.mu.Unlock()
-		s.cfg.Logger.Info("ICAP server is back", "server", s.host)
+		s.cfg.Logger.Info("ICAP server is used again", "server", s.host)
 		return
 	}
 }

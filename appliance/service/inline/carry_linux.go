@@ -68,7 +68,7 @@ func (d *Device) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 // fail does what is configured for a session that the device has seen nothing of.
 func (d *Device) fail(s *decrypt.Session, client, origin decrypt.End, err error) error {
 	if d.config.FailOpen {
-		d.log.Debug("session passes without the device", "session", s.ID, "err", err)
+		d.log.Debug("session bypasses the device", "session", s.ID, "err", err)
 		d.served(s, Bypassed)
 		return past(client, origin)
 	}

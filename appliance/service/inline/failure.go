@@ -59,7 +59,7 @@ const (
 	reasonTimeout = "inline-timeout"
 	// The inline device failed, and `on_failure` is `closed`.
 	// Cause: The device or a cable is down.
-	// Do: See the log line `inline device is down`.
+	// Do: See the log line `inline device is down: no connection comes through`.
 	reasonFailed = "inline-failed"
 )
 

@@ -58,7 +58,7 @@ func (s *side) find(c Config) error {
 		return fmt.Errorf("find leg %s: %w", s.port.Name, err)
 	}
 	if c.resolves() && link.Attrs().RawFlags&unix.IFF_NOARP != 0 {
-		return fmt.Errorf("use leg %s: it has ARP off, by which hops are found: ip link set dev %s arp on", s.port.Name, s.port.Name)
+		return fmt.Errorf("use leg %s: ARP is off, hops need it: ip link set dev %s arp on", s.port.Name, s.port.Name)
 	}
 	s.index, s.mac = link.Attrs().Index, link.Attrs().HardwareAddr
 	return nil

@@ -86,12 +86,12 @@ func (x *session) reply() (r reply, err error) {
 			return r, err
 		}
 		if len(line) < 3 || len(line) > 3 && line[3] != ' ' && line[3] != '-' {
-			return r, violated("origin sends what is no reply")
+			return r, violated("origin sends a malformed reply")
 		}
 		code := 0
 		for _, c := range line[:3] {
 			if c < '0' || c > '9' {
-				return r, violated("origin sends what is no reply")
+				return r, violated("origin sends a malformed reply")
 			}
 			code = 10*code + int(c-'0')
 		}

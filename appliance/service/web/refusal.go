@@ -108,5 +108,5 @@ const (
 	whyRequest  = "The request was refused because it is not well-formed HTTP."
 	whyResponse = "The answer of the server was refused because it is not well-formed HTTP."
 	whyUpgrade  = "The policy of this network does not allow this protocol."
-	whyService  = "The content could not be checked by the security service, and the policy of this network is not to pass unchecked content."
+	whyService  = "The content could not be checked by the security service, and this network does not pass unchecked content."
 )

@@ -1,5 +1,5 @@
-// Package linktest gives the tests of sinks on network interfaces a veth pair in a
-// namespace of their own, a recorder at its far end, and frames to send.
+// Package linktest serves the tests of sinks on network interfaces. It makes a veth
+// pair in a namespace of its own, a recorder at its far end, and frames to send.
 package linktest
 
 import (

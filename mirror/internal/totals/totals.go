@@ -1,4 +1,4 @@
-// Package totals counts what a sink did with frames.
+// Package totals counts the frames that a sink delivered and lost.
 package totals
 
 import (

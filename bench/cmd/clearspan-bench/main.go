@@ -1,0 +1,96 @@
+// Command clearspan-bench measures cost and delay of clearspan against other
+// programs.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clearspan/clearspan/bench"
+)
+
+func main() {
+	if err := command().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func command() *cobra.Command {
+	var o bench.Options
+	var size int64
+	var emission bool
+	cmd := &cobra.Command{
+		Use:   "clearspan-bench",
+		Short: "Measure cost and delay of clearspan against other programs (needs root)",
+		Long: `Measure what clearspan costs, with and without mirrors, and how long clients
+wait, in a network of namespaces with nginx as origin. HAProxy, SSLsplit, Squid
+and mitmproxy take part if they are installed. Rounds are interleaved; compare
+ratios, not times. --quick does a fraction of the work and leaves long curves out,
+in less than two minutes on a quiet machine.
+
+With --emission: measure CPU time per segment shown on a mirror port (a veth
+pair), by every method, without and with tcpdump at the far end.
+
+Needs root, and the packages of hack/packages.sh test bench.`,
+		Example: `  clearspan-bench --quick
+  clearspan-bench --workloads handshakes,idle --only clearspan,HAProxy --rounds 9
+  clearspan-bench --against OLD-CLEARSPAN
+  clearspan-bench --emission`,
+		Args:              cobra.NoArgs,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			self, err := os.Executable()
+			if err != nil {
+				return err
+			}
+			// Programs under test run in directories of their own.
+			for _, path := range []*string{&o.Binary, &o.Against, &o.Profiles} {
+				if *path == "" {
+					continue
+				}
+				if *path, err = filepath.Abs(*path); err != nil {
+					return err
+				}
+			}
+			o.Floor, o.Out = []string{self, "floor"}, cmd.OutOrStdout()
+			if cmd.Flags().Changed("size") {
+				o.Size = size << 20
+			}
+			if emission {
+				return bench.Emission(ctx, bench.EmissionOptions{Out: o.Out, Results: o.Results, Rounds: o.Rounds, Size: o.Size})
+			}
+			return bench.Run(ctx, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Binary, "clearspan", "bin/clearspan", "`FILE` of the clearspan under test; make build writes it")
+	f.IntVar(&o.Rounds, "rounds", 0, "interleaved rounds; default 5, with --quick 1")
+	f.IntVar(&o.Clients, "clients", 4, "parallel downloads")
+	f.Int64Var(&size, "size", 0, "MiB a download, default 256, with --quick 32; with --emission MiB a measurement, default 1024")
+	f.BoolVar(&o.Quick, "quick", false, "a fraction of the work")
+	f.StringSliceVar(&o.Workloads, "workloads", nil, "`NAMES` of the workloads, by comma, of "+strings.Join(bench.Workloads(), ", ")+"; default all")
+	f.StringSliceVar(&o.Only, "only", nil, "`NAMES` of the programs that take part, as in the table, by comma")
+	f.StringVar(&o.Against, "against", "", "`FILE` of another clearspan that takes part, to see what a change did")
+	f.BoolVar(&emission, "emission", false, "measure the methods of mirror ports instead")
+	f.StringVar(&o.Results, "results", "", "`DIR` for the figures as JSON")
+	f.StringVar(&o.Profiles, "profiles", "", "`DIR` for CPU profiles of clearspan (pprof)")
+	cmd.AddCommand(&cobra.Command{
+		Use:    "floor LISTEN ORIGIN",
+		Short:  "Copy and encrypt octets, for comparison; a measurement starts it",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE:   func(_ *cobra.Command, args []string) error { return bench.Floor(args[0], args[1]) },
+	})
+	return cmd
+}

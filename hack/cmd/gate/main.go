@@ -1,0 +1,98 @@
+// Gate runs go test and says in short what came of it.
+//
+//	go run ./hack/cmd/gate [-events FILE] [-slowest N] [-unlimited] -- ARGUMENTS OF GO TEST [-- ...]
+//
+// The events of go test -json are kept in FILE. Packages have the time that
+// hack/gate/limits.txt gives them. A second "--" begins another run, which starts
+// when the first has ended.
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/clearspan/clearspan/hack/gate"
+)
+
+const module = "github.com/clearspan/clearspan"
+
+func main() {
+	events := flag.String("events", "bin/test.jsonl", "`file` that keeps the events of go test -json")
+	slowest := flag.Int("slowest", 10, "how many of the slowest packages and tests are shown")
+	unlimited := flag.Bool("unlimited", false, "packages may take any time")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	good, err := run(ctx, *events, *slowest, *unlimited, flag.Args())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gate:", err)
+	}
+	if err != nil || !good {
+		os.Exit(1)
+	}
+}
+
+// run makes a run of each part of args between "--".
+func run(ctx context.Context, events string, slowest int, unlimited bool, args []string) (good bool, err error) {
+	root, err := os.Getwd()
+	if err != nil {
+		return false, err
+	}
+	limits, err := gate.DefaultLimits()
+	if err != nil {
+		return false, err
+	}
+	if unlimited {
+		limits = nil
+	}
+	if err := os.MkdirAll(filepath.Dir(events), 0o755); err != nil {
+		return false, err
+	}
+	f, err := os.Create(events)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	keep := bufio.NewWriter(f)
+	defer keep.Flush()
+	begin, total := time.Now(), new(gate.Report)
+	for _, part := range split(args) {
+		r := gate.Run{Root: root, Module: module, Args: part, Limits: limits, Keep: keep, Out: os.Stdout}
+		report, err := r.Do(ctx)
+		if report != nil {
+			total.Add(report)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	total.Print(os.Stdout, slowest)
+	printCost(os.Stdout, time.Since(begin))
+	return total.Good(), nil
+}
+
+// printCost writes the time that passed and the processor time that it took.
+func printCost(w io.Writer, wall time.Duration) {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u) == nil {
+		cpu := time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		fmt.Fprintf(w, "%.0f s, %.0f s of CPU time\n", wall.Seconds(), cpu.Seconds())
+	}
+}
+
+// split cuts arguments at "--".
+func split(args []string) (parts [][]string) {
+	for _, part := range strings.Split(strings.Join(args, "\x00"), "\x00--\x00") {
+		parts = append(parts, strings.Split(part, "\x00"))
+	}
+	return parts
+}
