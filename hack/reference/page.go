@@ -125,9 +125,6 @@ func wrap(text string) string {
 	return b.String()
 }
 
-// Bytes returns the page so far.
-func (p *Page) Bytes() []byte { return []byte(p.b.String()) }
-
 // Hold compares a page with the committed one, or writes it. The test fails if they
 // differ, and if a sentence or a cell of a table is too long.
 func (p *Page) Hold(t *testing.T, name string) {
@@ -135,7 +132,7 @@ func (p *Page) Hold(t *testing.T, name string) {
 	for _, fault := range faults(p.b.String()) {
 		t.Errorf("%s: %s", name, fault)
 	}
-	HoldFile(t, name, p.Bytes())
+	HoldFile(t, name, []byte(p.b.String()))
 }
 
 // HoldFile is [Page.Hold] for other files of the reference.

@@ -21,23 +21,6 @@ func exitCodes(t *testing.T) (rows [][]string) {
 	return rows
 }
 
-// paragraphs adds a help text: what is indented stays as it is.
-func paragraphs(p *reference.Page, text string) {
-	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
-		var kept []string
-		indented := false
-		for line := range strings.Lines(part) {
-			indented = indented || strings.HasPrefix(line, " ")
-			kept = append(kept, strings.TrimRight(line, "\n"))
-		}
-		if indented {
-			p.Block("", strings.Join(kept, "\n"))
-		} else {
-			p.Text(strings.NewReplacer("<", `\<`, "*", `\*`).Replace(part))
-		}
-	}
-}
-
 // flags returns a row for each flag that is not hidden.
 func flags(set *pflag.FlagSet) (rows [][]string) {
 	set.VisitAll(func(f *pflag.Flag) {
@@ -74,12 +57,8 @@ func command(p *reference.Page, c *cobra.Command) {
 	if c.Runnable() {
 		p.Block("", c.UseLine())
 	}
-	long := c.Long
-	if first, rest, _ := strings.Cut(long, "\n\n"); strings.TrimSuffix(first, ".") == strings.TrimSuffix(c.Short, ".") {
-		long = rest
-	}
-	if long != "" {
-		paragraphs(p, long)
+	if c.Long != "" { // as a terminal shows it
+		p.Block("text", c.Long)
 	}
 	below := slices.DeleteFunc(slices.Clone(c.Commands()), func(c *cobra.Command) bool { return !c.IsAvailableCommand() })
 	if len(below) > 0 {
@@ -117,5 +96,5 @@ func TestReferenceOfCommands(t *testing.T) {
 	for _, c := range root.Commands() {
 		command(p, c)
 	}
-	reference.HoldFile(t, "commands.md", p.Bytes()) // the sentences are those of the help texts
+	p.Hold(t, "commands.md")
 }
