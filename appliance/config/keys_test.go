@@ -270,7 +270,7 @@ func TestKeysAreThoseOfTheReader(t *testing.T) {
 	}
 	at := make(map[place]string)
 	names(pieceOf(tree), "configuration", at)
-	r := &reader{file: "test.yaml", dir: "testdata", closed: func(table place, known []string) {
+	r := &reader{file: "test.yaml", dir: "testdata", lines: make(map[string]int), closed: func(table place, known []string) {
 		for _, key := range known {
 			if name := at[table]; name != "" {
 				note(name, key)
