@@ -35,10 +35,8 @@ func (a *Appliance) observe() error {
 	})
 	return errors.Join(
 		a.observeHeadroom(),
-		a.metrics.Counter("audit_lost_entries_total", "Audit entries that could not be written.", a.audit.Lost),
-		a.metrics.Gauge("leaf_cache_entries", "Forged leaves at hand.", func() float64 {
-			return float64(a.engine.Load().forger.Stats().Entries)
-		}),
+		a.metrics.AuditLost(a.audit.Lost),
+		a.metrics.LeafCache(func() uint64 { return uint64(a.engine.Load().forger.Stats().Entries) }),
 	)
 }
 

@@ -68,9 +68,6 @@ func (j *joint) services() []Service {
 	return j.e.cfg.Services(j.s)
 }
 
-// reasonService is why a session ends whose service gives no reason.
-const reasonService = "service"
-
 func serviceFailure(err error) error {
 	var f *failure
 	var r interface{ Reason() string }

@@ -8,6 +8,7 @@ import (
 
 // reader turns the tree of one file into a Config and collects every fault.
 type reader struct {
+	closed    func(at place, known []string) // is told of each table that was read; nil: nobody is
 	file      string
 	dir       string // what relative paths are relative to
 	errs      Errors
@@ -138,6 +139,9 @@ func (t *table) foreign(why string, keys ...string) {
 // close reports the keys that nobody asked for. Of a closed table, only those that
 // were asked for before may be read.
 func (t *table) close() {
+	if t.r.closed != nil {
+		t.r.closed(t.at, t.known)
+	}
 	for _, p := range t.pairs {
 		if slices.Contains(t.known, p.key) {
 			continue

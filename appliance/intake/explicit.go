@@ -72,8 +72,7 @@ func (e *explicit) negotiate(ctx context.Context, conn *net.TCPConn, r *bufio.Re
 	case first[0] == socksVersion:
 		return e.socks(ctx, conn, r)
 	case !isToken(first[0]):
-		e.Count(BadRequest)
-		e.Logger.Debug("request refused", "client", conn.RemoteAddr(), "reason", "neither http nor socks5")
+		e.refused(conn, errNoProxyRequest)
 		return nil
 	}
 	if start, _ := r.Peek(len(connectPrefix)); string(start) == connectPrefix {
@@ -157,6 +156,8 @@ func (e *explicit) socks(ctx context.Context, conn *net.TCPConn, r *bufio.Reader
 	}
 	return e.session(ctx, conn, unread(conn, r), dst, addrs)
 }
+
+var errNoProxyRequest = errors.New("read request: neither HTTP nor SOCKS5")
 
 // refused accounts for a request that could not be read.
 func (e *explicit) refused(conn *net.TCPConn, err error) {
