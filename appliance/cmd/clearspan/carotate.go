@@ -23,7 +23,7 @@ given time on, by default in 30 days. Install it on the clients until then: expo
 and the page of authority.publish have both certificates.
 
 The present authority is kept in STATE/authority/old. clearspan still knows it as its
-own: an origin that shows a certificate of its is blocked.`,
+own: it blocks an origin with a certificate that this authority has signed.`,
 		Example: `  clearspan ca rotate                              # signs in 30 days
   clearspan ca rotate --at 2027-01-31T02:00:00Z
   clearspan ca rotate --now && clearspan reload
@@ -65,10 +65,10 @@ own: an origin that shows a certificate of its is blocked.`,
 			return nil
 		},
 	}
-	cmd.Flags().DurationVar(&in, "in", 30*24*time.Hour, "how `LONG` the present authority still signs")
+	cmd.Flags().DurationVar(&in, "in", 30*24*time.Hour, "how long the present authority still signs")
 	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which the successor signs, such as 2027-01-31T02:00:00Z")
 	cmd.Flags().BoolVar(&now, "now", false, "the successor signs at once")
-	cmd.Flags().DurationVar(&overlap, "overlap", 30*24*time.Hour, "how `LONG` both are exported after that")
+	cmd.Flags().DurationVar(&overlap, "overlap", 30*24*time.Hour, "how long both are exported after that")
 	cmd.Flags().StringVar(&key, "key", string(certs.ECDSAP256), "`TYPE` of the key: ecdsa-p256, ecdsa-p384 or rsa-4096")
 	cmd.Flags().BoolVar(&cancel, "cancel", false, "drop the successor that does not sign yet")
 	cmd.MarkFlagsMutuallyExclusive("in", "at", "now", "cancel")

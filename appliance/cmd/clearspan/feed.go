@@ -69,7 +69,7 @@ Exit status: 0 ready, 1 not ready, 2 the capture could not be read to its end.`,
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&o.For, "for", 0, "how `LONG` to read an interface (default 1m) or standard input (default to its end)")
+	f.DurationVar(&o.For, "for", 0, "how long to read an interface (default 1m) or standard input (default to its end)")
 	f.BoolVar(&asJSON, "json", false, "one JSON object")
 	f.IntVar(&o.MTU, "mtu", 1500, "longest packet that the recorder's port takes, in `OCTETS`")
 	f.BoolVar(&o.Cut, "cut", false, "accept sessions that begin before the capture or end after it (always so on an interface)")

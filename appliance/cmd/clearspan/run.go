@@ -82,7 +82,7 @@ Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 	f.StringVar(&quick.State, "state", "", "keep state in `DIR`")
 	f.StringVar(&level, "log-level", "info", "lowest `LEVEL` that is logged: debug, info, warn or error")
 	f.StringVar(&profile, "profile", "", "write a CPU profile (pprof) of the run into `FILE`")
-	f.DurationVar(&drain, "drain", 30*time.Second, "how `LONG` open sessions may go on after SIGTERM")
+	f.DurationVar(&drain, "drain", 30*time.Second, "how long open sessions may go on after SIGTERM")
 	return cmd
 }
 
