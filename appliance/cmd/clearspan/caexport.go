@@ -21,8 +21,8 @@ func caExport(f *caFlags) *cobra.Command {
 
 Formats:
   pem           for most systems
-  der           for Windows and Android
-  p12           PKCS #12 with an empty password, for Java
+  der           for Windows, Android and Java
+  p12           PKCS #12 with an empty password
   mobileconfig  profile for iOS and macOS
 
 While a rotation overlaps, the output has the certificates of both authorities. der
