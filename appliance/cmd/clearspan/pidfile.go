@@ -29,13 +29,15 @@ func writePID(state string) (remove func(), err error) {
 		time.Sleep(10 * time.Millisecond)
 		locked, err = lock(f, syscall.LOCK_EX)
 	}
-	switch {
-	case err == nil && !locked:
-		err = fmt.Errorf("state directory %s is in use by another clearspan", state)
-	case err == nil:
-		if err = f.Truncate(0); err == nil {
-			_, err = fmt.Fprintln(f, os.Getpid())
-		}
+	if err == nil && !locked {
+		f.Close()
+		return nil, fmt.Errorf("state directory %s is in use by another clearspan", state)
+	}
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(f, os.Getpid())
 	}
 	if err != nil {
 		f.Close()
