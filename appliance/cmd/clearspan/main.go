@@ -16,7 +16,7 @@ var version = "unknown"
 const (
 	// The configuration, a flag or an argument is wrong. `feed check`: the feed is not ready.
 	exitConfig = 1
-	// The command failed while it ran.
+	// The command failed while it ran. `feed check`: the capture or the command line could not be read.
 	exitRuntime = 2
 )
 
