@@ -166,10 +166,14 @@ func endure(t *testing.T, cfg Config, kind Kind, reads bool, send func(*deluge),
 	sc, client, origin := meet(t, cfg, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 16})
 	client.later(func() {
 		client.header(1, false, get...)
+		client.WriteData(1, false, []byte("0123456789"))
 		client.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 16})
 	})
 	next[*http2.MetaHeadersFrame](origin)
-	origin.later(func() { origin.header(1, false, ":status", "200") })
+	origin.later(func() {
+		origin.header(1, false, ":status", "200")
+		origin.WriteData(1, false, []byte("0123456789"))
+	})
 	next[*http2.MetaHeadersFrame](client)
 	client.later(func() { client.header(3, true, get...) })
 	next[*http2.MetaHeadersFrame](origin)
