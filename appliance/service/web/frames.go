@@ -123,6 +123,11 @@ func (f *frames) read(from, to *frameLeg) error {
 // take takes frames of one leg until its end.
 func (f *frames) take(from, to *frameLeg) error {
 	for first := true; ; {
+		if !first {
+			if err := f.updates(from, to); err != nil {
+				return err
+			}
+		}
 		frame, err := from.reader.ReadFrame()
 		var broken http2.StreamError
 		var violation http2.ConnectionError

@@ -1,6 +1,10 @@
 package web
 
-import "golang.org/x/net/http2"
+import (
+	"encoding/binary"
+
+	"golang.org/x/net/http2"
+)
 
 // grant opens the stream's window for what is read from a leg.
 func (st *stream) grant(from *frameLeg, n int64) {
@@ -47,6 +51,38 @@ func (l *frameLeg) announce() {
 		h.late = 0
 	}
 	clear(l.late)
+}
+
+// updates takes the WINDOW_UPDATE frames that are at hand, for which the framer
+// would allocate. It leaves it those that are not as they should be.
+func (f *frames) updates(from, to *frameLeg) error {
+	p := from.in.unread()
+	if !isUpdate(p) {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.err
+	for f.lazy = true; err == nil && isUpdate(p); p = from.in.unread() {
+		id, n := binary.BigEndian.Uint32(p[5:])&maxWindow, binary.BigEndian.Uint32(p[9:])&maxWindow
+		from.in.consume(updateLength)
+		if err = f.windowUpdate(from, to, id, int64(n)); err == nil {
+			err = f.healthy(from)
+		}
+	}
+	f.lazy = false
+	from.kick()
+	to.kick()
+	return err
+}
+
+// updateLength is the length of a WINDOW_UPDATE frame (RFC 9113, Section 6.9).
+const updateLength = 13
+
+// isUpdate tells that p begins with a whole WINDOW_UPDATE frame that opens a window.
+func isUpdate(p []byte) bool {
+	return len(p) >= updateLength && p[0] == 0 && p[1] == 0 && p[2] == 4 && p[3] == byte(http2.FrameWindowUpdate) &&
+		binary.BigEndian.Uint32(p[9:])&maxWindow != 0
 }
 
 // windowUpdate takes more window, for what is written to the leg that it comes
