@@ -247,7 +247,7 @@ func endure(t *testing.T, cfg Config, kind Kind, reads bool, send func(*deluge),
 		if stop.Load() {
 			<-flooded
 		}
-		from.WritePing(false, ping)
+		http2.NewFramer(from.end, nil).WritePing(false, ping)
 	}()
 	for {
 		f, err := to.ReadFrame()
