@@ -105,4 +105,3 @@ func TestHelloAlerts(t *testing.T) {
 		})
 	}
 }
-

@@ -150,19 +150,18 @@ func TestFloods(t *testing.T) {
 					continue
 				}
 				t.Run(fl.name+"/"+side+"/"+way.name, func(t *testing.T) {
-					most := int64(1 << 20)
-					if fl.one {
-						most = 16 << 20 // by many messages
+					octets, most := int64(768<<10), int64(512<<10)
+					if fl.one { // many messages
+						octets, most = 256<<10, 16<<20
 					}
-					endure(t, way.cfg, kind, way.reads, fl.send, most, good)
+					endure(t, way.cfg, kind, way.reads, fl.send, octets, most, good)
 				})
 			}
 		}
 	}
 }
 
-func endure(t *testing.T, cfg Config, kind Kind, reads bool, send func(*deluge), most int64, good *http.Client) {
-	const octets = 2 << 20 // that are sent at most
+func endure(t *testing.T, cfg Config, kind Kind, reads bool, send func(*deluge), octets, most int64, good *http.Client) {
 	sc, client, origin := meet(t, cfg, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 16})
 	client.later(func() {
 		client.header(1, false, get...)
