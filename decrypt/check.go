@@ -7,41 +7,24 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 )
 
-const (
-	checkLifetime = 5 * time.Minute
-	checkEntries  = 10_000
-)
+// checkLifetime is how long the engine remembers of a name whether it belongs to a
+// destination.
+const checkLifetime = 5 * time.Minute
 
 var errUpgraded = errors.New("a session after STARTTLS cannot be probed")
 
-// checkCache remembers for a while which names belong to which destinations.
-type checkCache struct {
-	mu      sync.Mutex
-	entries map[checkKey]time.Time // until when the name is known to belong
-}
-
+// checkKey is a name and a destination to which it may belong.
 type checkKey struct {
 	name   string
 	origin netip.AddrPort
 }
 
-func (c *checkCache) known(k checkKey) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Before(c.entries[k])
-}
-
-func (c *checkCache) add(k checkKey) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.entries == nil || len(c.entries) >= checkEntries {
-		c.entries = make(map[checkKey]time.Time) // a probe more for each is cheap
-	}
-	c.entries[k] = time.Now().Add(checkLifetime)
+// remember adds to what is known of a name, because of what the client asked for.
+func (j *joint) remember(m *memory[checkKey], k checkKey) {
+	m.add(k, j.s.Client.Addr(), time.Now(), checkLifetime)
 }
 
 // check finds whether the client's server name belongs to where the session
@@ -53,17 +36,17 @@ func (j *joint) check(ctx context.Context) error {
 		return fail(reasonNameCheck, nil, alertAccessDenied)
 	}
 	key := checkKey{name, j.s.Origin}
-	if j.e.checks.known(key) {
+	if j.e.checks.known(key, time.Now()) {
 		return nil
 	}
 	if belongs, _ := j.e.resolves(ctx, key); belongs {
-		j.e.checks.add(key)
+		j.remember(&j.e.checks, key)
 		return nil
 	}
 	if err := j.probe(ctx, name); err != nil {
 		return fail(reasonNameCheck, err, alertAccessDenied)
 	}
-	j.e.checks.add(key)
+	j.remember(&j.e.checks, key)
 	return nil
 }
 

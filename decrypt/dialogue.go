@@ -77,7 +77,7 @@ func (j *joint) converse(ctx context.Context) error {
 	)
 	j.mute = false
 	if d.follower != nil {
-		j.s.StartTLS = j.e.upgraders.judge(j.s.Origin, d.follower.Offer(), time.Now())
+		j.s.StartTLS = j.e.upgraders.judge(j.s.Client.Addr(), j.s.Origin, d.follower.Offer(), time.Now())
 	}
 	if err != nil || !d.upgraded && !d.refused && !d.yielded {
 		return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -33,10 +32,8 @@ var echNames = [...]string{"", "offered", "known", "insisted"}
 // String returns the word used in audit entries and metrics, "" for ECHNone.
 func (e ECH) String() string { return echNames[e&3] }
 
-const (
-	echLifetime = 24 * time.Hour
-	echEntries  = 10_000
-)
+// echLifetime is how long the engine remembers where a client insisted on ECH.
+const echLifetime = 24 * time.Hour
 
 // echKey has the client's address, so that nobody can have others' sessions
 // treated as hidden.
@@ -44,28 +41,6 @@ type echKey struct {
 	client netip.Addr
 	name   string
 	origin netip.AddrPort
-}
-
-// echCache remembers where clients insisted on ECH. The zero value remembers none.
-// Safe for concurrent use.
-type echCache struct {
-	mu      sync.Mutex
-	entries map[echKey]time.Time // until when
-}
-
-func (c *echCache) known(k echKey, now time.Time) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return now.Before(c.entries[k])
-}
-
-func (c *echCache) add(k echKey, now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.entries == nil || len(c.entries) >= echEntries {
-		c.entries = make(map[echKey]time.Time) // one more session each tells again
-	}
-	c.entries[k] = now.Add(echLifetime)
 }
 
 // hides notes that the hello hides another, or pretends to. What is known of it is
@@ -92,7 +67,7 @@ func (j *joint) insists(err error) error {
 	if f := (*failure)(nil); errors.As(err, &f) && j.s.ClientTLS.ECH != ECHNone && requiresECH(f.err) {
 		f.reason = reasonECH
 		j.s.ClientTLS.ECH = ECHInsisted
-		j.e.ech.add(j.hidden, time.Now())
+		j.e.ech.add(j.hidden, j.hidden.client, time.Now(), echLifetime)
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package decrypt
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net/netip"
 	"testing"
@@ -81,23 +80,15 @@ func TestECH(t *testing.T) {
 	}
 }
 
-// TestECHCache: what one client does is nothing to another, and the memory is
-// bounded.
-func TestECHCache(t *testing.T) {
-	var c echCache
+// TestECHMemory: what one client does is nothing to another.
+func TestECHMemory(t *testing.T) {
+	var m memory[echKey]
 	now := time.Now()
 	key := echKey{netip.MustParseAddr("10.0.0.1"), "a.test", netip.MustParseAddrPort("192.0.2.1:443")}
-	c.add(key, now)
+	m.add(key, key.client, now, echLifetime)
 	other := key
 	other.client = netip.MustParseAddr("10.0.0.2")
-	if !c.known(key, now.Add(echLifetime-time.Second)) || c.known(key, now.Add(echLifetime)) || c.known(other, now) {
+	if !m.known(key, now.Add(echLifetime-time.Second)) || m.known(other, now) || m.known(key, now.Add(echLifetime)) {
 		t.Error("remembered for others, for too long, or not at all")
-	}
-	for i := range 3 * echEntries {
-		key.name = fmt.Sprint(i)
-		c.add(key, now)
-	}
-	if len(c.entries) > echEntries {
-		t.Errorf("%d entries", len(c.entries))
 	}
 }

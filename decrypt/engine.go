@@ -109,13 +109,13 @@ type Config struct {
 type Engine struct {
 	cfg       Config
 	log       *slog.Logger
-	checks    checkCache // names that belong to their destinations
-	strays    checkCache // names that do not resolve to them
-	unsure    checkCache // names of which nobody could tell
+	checks    memory[checkKey] // names that belong to their destinations
+	strays    memory[checkKey] // names that do not resolve to them
+	unsure    memory[checkKey] // names of which nobody could tell
 	lookups   chan struct{}
 	upgraders upgraders
 	expected  expectations
-	ech       echCache
+	ech       memory[echKey] // where clients insisted on ECH
 	tickets   ticketKeys
 	origins   origins
 	pending   pending

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"slices"
+	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -80,27 +81,27 @@ const maxLookups = 64
 // function that is returned ends the search.
 func (j *joint) lookUp(ctx context.Context) (stop func()) {
 	name := j.s.SNI
-	key := checkKey{name, j.s.Origin}
+	key, now := checkKey{name, j.s.Origin}, time.Now()
 	switch {
 	case name == "" || j.e.cfg.Names == NamesNever || j.e.cfg.Resolver == nil || j.in.Resolved || j.in.Own != nil && len(j.in.Own(name, false)) > 0:
 		return nil
 	case j.s.Name != "" && !policy.Differ(j.s.Name, name):
 		return nil // the intake has looked it up
-	case j.e.checks.known(key), j.e.unsure.known(key):
+	case j.e.checks.known(key, now), j.e.unsure.known(key, now):
 		return nil
-	case j.e.strays.known(key):
+	case j.e.strays.known(key, now):
 		j.s.note(policy.SNIUnresolved)
 		return nil
 	}
 	look := func(ctx context.Context) {
 		switch belongs, known := j.e.resolves(ctx, key); {
 		case belongs:
-			j.e.checks.add(key)
+			j.remember(&j.e.checks, key)
 		case known:
-			j.e.strays.add(key)
+			j.remember(&j.e.strays, key)
 			j.s.note(policy.SNIUnresolved)
 		case ctx.Err() == nil: // nor need it be asked again and again
-			j.e.unsure.add(key)
+			j.remember(&j.e.unsure, key)
 		}
 	}
 	if j.e.cfg.Names == NamesFirst {

@@ -37,7 +37,9 @@ func fail(reason string, err error, a alert) error {
 type alert uint8
 
 const (
+	alertUnexpected       alert = 10
 	alertBadRecordMAC     alert = 20
+	alertRecordOverflow   alert = 22
 	alertHandshakeFailure alert = 40
 	alertBadCertificate   alert = 42
 	alertAccessDenied     alert = 49
@@ -74,7 +76,10 @@ func dialFailure(err error) error {
 	return fail(reasonDial, err, 0)
 }
 
-// helloFailure gives the reason for a first flight that is no usable hello.
+// helloFailure gives the reason for a first flight that is no usable hello, and the
+// alert that RFC 8446 has for it: unexpected_message for records and messages that
+// have no place there (Sections 5 and 5.1), record_overflow (Section 5.1), and
+// decode_error for a ClientHello that cannot be read (Section 6.2).
 func helloFailure(err error) error {
 	switch {
 	case errors.Is(err, clienthello.ErrTooLong), errors.Is(err, errTooMuch):
@@ -85,6 +90,10 @@ func helloFailure(err error) error {
 		return fail(reasonClientGone, err, 0)
 	case isReset(err):
 		return fail(reasonClientReset, err, 0)
+	case errors.Is(err, clienthello.ErrNotTLS), errors.Is(err, clienthello.ErrUnexpected):
+		return fail(reasonMalformed, err, alertUnexpected)
+	case errors.Is(err, clienthello.ErrOverflow):
+		return fail(reasonMalformed, err, alertRecordOverflow)
 	}
 	return fail(reasonMalformed, err, alertDecodeError)
 }

@@ -48,7 +48,7 @@ func (j *joint) inquire(ctx context.Context, hello *clienthello.Hello) (policy.A
 		reason := j.s.OriginTLS.Verdict
 		cert = certificate(chain[0], reason == "ok")
 		if j.s.SNI != "" && reason == "ok" {
-			j.e.checks.add(checkKey{j.s.SNI, j.s.Origin})
+			j.remember(&j.e.checks, checkKey{j.s.SNI, j.s.Origin})
 		}
 	}
 	f := j.helloFacts(hello)

@@ -2,7 +2,6 @@ package decrypt
 
 import (
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/starttls"
@@ -37,28 +36,19 @@ func (s StartTLS) String() string {
 	return ""
 }
 
-const (
-	upgraderLifetime = 24 * time.Hour
-	upgraderEntries  = 10_000
-)
+// upgraderLifetime is how long the engine remembers that an origin offered to turn
+// to TLS, or did.
+const upgraderLifetime = 24 * time.Hour
 
-// upgraders remembers origins that offered to turn to TLS, or did. The zero value
-// remembers none. Safe for concurrent use.
-type upgraders struct {
-	mu      sync.Mutex
-	entries map[netip.AddrPort]time.Time // until when
-}
+// upgraders remembers such origins. The zero value remembers none. Safe for
+// concurrent use.
+type upgraders struct{ memory[netip.AddrPort] }
 
-// judge tells what an origin's offer amounts to, and remembers it.
-func (u *upgraders) judge(origin netip.AddrPort, offer starttls.Offer, now time.Time) StartTLS {
-	u.mu.Lock()
-	defer u.mu.Unlock()
+// judge tells what an origin's offer to a client amounts to, and remembers it.
+func (u *upgraders) judge(client netip.Addr, origin netip.AddrPort, offer starttls.Offer, now time.Time) StartTLS {
 	switch offer {
 	case starttls.Offered, starttls.Accepted:
-		if u.entries == nil || len(u.entries) >= upgraderEntries {
-			u.entries = make(map[netip.AddrPort]time.Time) // what is forgotten is learned again
-		}
-		u.entries[origin] = now.Add(upgraderLifetime)
+		u.add(origin, client, now, upgraderLifetime)
 		if offer == starttls.Accepted {
 			return StartTLSUsed
 		}
@@ -66,7 +56,7 @@ func (u *upgraders) judge(origin netip.AddrPort, offer starttls.Offer, now time.
 	case starttls.Garbled:
 		return StartTLSStripped
 	case starttls.Omitted, starttls.Refused:
-		if now.Before(u.entries[origin]) {
+		if u.known(origin, now) {
 			return StartTLSStripped
 		}
 		if offer == starttls.Refused {

@@ -32,20 +32,26 @@ func TestUpgraders(t *testing.T) {
 		{b, starttls.Refused, time.Hour, "stripped"},
 		{a, starttls.Omitted, 25 * time.Hour, ""},
 	} {
-		if got := u.judge(step.origin, step.offer, now.Add(step.after)).String(); got != step.want {
+		if got := u.judge(netip.MustParseAddr("10.0.0.1"), step.origin, step.offer, now.Add(step.after)).String(); got != step.want {
 			t.Errorf("step %d: %q, want %q", i, got, step.want)
 		}
 	}
 }
 
-func TestUpgradersAreBounded(t *testing.T) {
+// TestUpgradersForAll: what one client met counts for others, and a client with many
+// origins wipes none of it.
+func TestUpgradersForAll(t *testing.T) {
 	var u upgraders
-	for i := range 3 * upgraderEntries {
+	now := time.Unix(1_800_000_000, 0)
+	good, bad := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
+	origin := netip.MustParseAddrPort("192.0.2.1:25")
+	u.judge(good, origin, starttls.Offered, now)
+	for i := range 3 * memoryEntries {
 		var address [4]byte
 		binary.BigEndian.PutUint32(address[:], uint32(i))
-		u.judge(netip.AddrPortFrom(netip.AddrFrom4(address), 25), starttls.Offered, time.Unix(0, 0))
+		u.judge(bad, netip.AddrPortFrom(netip.AddrFrom4(address), 25), starttls.Offered, now)
 	}
-	if len(u.entries) > upgraderEntries {
-		t.Errorf("%d entries", len(u.entries))
+	if got := u.judge(bad, origin, starttls.Omitted, now.Add(time.Hour)); got != StartTLSStripped {
+		t.Errorf("judged to be %q", got)
 	}
 }

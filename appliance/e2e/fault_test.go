@@ -96,7 +96,9 @@ func TestFaults(t *testing.T) {
 		answer       []byte
 		reason       string
 	}{
-		{"garbage in a handshake record", "\x16\x03\x01\x00\x20\x02" + strings.Repeat("\xff", 31), [2]time.Duration{0, slack}, alertRecord(50), "malformed-hello"},
+		// RFC 8446, Section 6.2: a record or message of another type is unexpected_message.
+		{"garbage in a handshake record", "\x16\x03\x01\x00\x20\x02" + strings.Repeat("\xff", 31), [2]time.Duration{0, slack}, alertRecord(10), "malformed-hello"},
+		// RFC 8446, Section 6.2: a message that cannot be decoded is decode_error.
 		{"garbage in a hello", "\x16\x03\x01\x00\x30\x01\x00\x00\x2c\x03\x03" + strings.Repeat("\xff", 42), [2]time.Duration{0, slack}, alertRecord(50), "malformed-hello"},
 		{"hello over 64 KiB", huge, [2]time.Duration{0, slack}, nil, "hello-too-long"},
 		{"half a hello, then silence", halfHello, [2]time.Duration{handshakeTimeout / 2, handshakeTimeout + slack}, nil, "client-silent"},

@@ -25,7 +25,7 @@ func FuzzParse(f *testing.F) {
 		if n < 0 || n > len(b) || n > MaxSize || (h == nil) != (err != nil) || (n == 0) != (err != nil) {
 			t.Fatalf("Parse of %d octets: %v, %d, %v", len(b), h, n, err)
 		}
-		if err != nil && !errors.Is(err, ErrShort) && !errors.Is(err, ErrNotTLS) && !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrTooLong) {
+		if err != nil && !errors.Is(err, ErrShort) && !errors.Is(err, ErrNotTLS) && !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrUnexpected) && !errors.Is(err, ErrOverflow) && !errors.Is(err, ErrTooLong) {
 			t.Fatalf("undocumented error %v", err)
 		}
 		if err == nil && !ja4Form.MatchString(h.JA4()) {

@@ -12,8 +12,8 @@ const (
 
 // Parse borrows b, which begins with the connection's first octet, and reads the
 // ClientHello at its beginning. n is the number of octets of the records that
-// hold it; what follows them in b is not looked at. Errors are [ErrShort],
-// [ErrNotTLS], [ErrMalformed] and [ErrTooLong]; h is nil and n is 0 then.
+// hold it; what follows them in b is not looked at. Errors are those of
+// [Scanner.Scan] and [ErrMalformed]; h is nil and n is 0 then.
 //
 // Parse takes every hello that crypto/tls takes. It also takes a server name
 // with a trailing dot, and others that it reports as unusable.

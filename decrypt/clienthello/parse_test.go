@@ -153,10 +153,10 @@ func TestParseRefuses(t *testing.T) {
 		{"version 2", change(1, 2), ErrNotTLS},
 		{"ServerHello", change(5, 2), ErrNotTLS},
 		{"zero octets", make([]byte, 100), ErrNotTLS},
-		{"empty record", []byte{22, 3, 1, 0, 0, 22, 3, 1}, ErrMalformed},
-		{"record over 2^14", []byte{22, 3, 1, 0x40, 1, 1}, ErrMalformed},
-		{"alert between fragments", append(refragment(good, 20)[:25], 21, 3, 1, 0, 2, 1, 0), ErrMalformed},
-		{"octets after the message in its record", append([]byte{22, 3, 1, 0, byte(len(good) - 4)}, append(slices.Clone(good[5:]), 0)...), ErrMalformed},
+		{"empty record", []byte{22, 3, 1, 0, 0, 22, 3, 1}, ErrUnexpected},
+		{"record over 2^14", []byte{22, 3, 1, 0x40, 1, 1}, ErrOverflow},
+		{"alert between fragments", append(refragment(good, 20)[:25], 21, 3, 1, 0, 2, 1, 0), ErrUnexpected},
+		{"octets after the message in its record", append([]byte{22, 3, 1, 0, byte(len(good) - 4)}, append(slices.Clone(good[5:]), 0)...), ErrUnexpected},
 		{"empty body", wrap(nil), ErrMalformed},
 		{"suites too long for the body", change(45, 0xff), ErrMalformed},
 		{"odd suites", wrap(append(make([]byte, 35), 0, 3, 1, 2, 3, 1, 0)), ErrMalformed},
@@ -186,7 +186,7 @@ func TestParseRefuses(t *testing.T) {
 func TestCompleteRefusesTail(t *testing.T) {
 	good := builder{version: 0x0303, suites: []uint16{0xc02f}}.record()
 	tail := append([]byte{22, 3, 1, 0, byte(len(good) - 4)}, append(slices.Clone(good[5:]), 0)...)
-	if n, err := Complete(tail); n != 0 || err != ErrMalformed {
+	if n, err := Complete(tail); n != 0 || err != ErrUnexpected {
 		t.Errorf("got %d, %v", n, err)
 	}
 }

@@ -10,11 +10,16 @@ const MaxSize = 64 << 10
 var (
 	// ErrShort: what there is may become a hello; read more and ask again.
 	ErrShort = errors.New("client hello is incomplete")
-	// ErrNotTLS: the octets do not begin with a ClientHello. SSLv2 hellos count
-	// as that, too.
+	// ErrNotTLS: the octets do not begin with a ClientHello. Other messages of TLS
+	// and SSLv2 hellos count as that, too.
 	ErrNotTLS = errors.New("not a TLS client hello")
 	// ErrMalformed: a ClientHello begins, and breaks the rules of its encoding.
 	ErrMalformed = errors.New("malformed client hello")
+	// ErrUnexpected: a ClientHello begins, and there is a record in it or behind it
+	// that has no place there.
+	ErrUnexpected = errors.New("unexpected record with the client hello")
+	// ErrOverflow: a record is longer than records may be.
+	ErrOverflow = errors.New("record over 16 KiB in the client hello")
 	// ErrTooLong: the hello needs more than MaxSize octets.
 	ErrTooLong = errors.New("client hello over 64 KiB")
 )
@@ -41,9 +46,9 @@ type Scanner struct {
 
 // Scan borrows b, which begins with the connection's first octet and holds at
 // least what it held in the call before. It returns the number of octets of the
-// records that hold the hello, or 0 and [ErrShort], [ErrNotTLS], [ErrMalformed]
-// or [ErrTooLong]. After an answer other than ErrShort the same answer comes
-// again.
+// records that hold the hello, or 0 and [ErrShort], [ErrNotTLS], [ErrUnexpected],
+// [ErrOverflow] or [ErrTooLong]. After an answer other than ErrShort the same answer
+// comes again.
 func (s *Scanner) Scan(b []byte) (n int, err error) {
 	for s.need == 0 || s.got < s.need {
 		if err := s.record(b[s.off:]); err != nil {
@@ -53,7 +58,7 @@ func (s *Scanner) Scan(b []byte) (n int, err error) {
 	if s.got > s.need {
 		// The message ends its record: what a client sends next waits for the
 		// server's answer, or has another key (RFC 8446, Section 5.1).
-		return 0, ErrMalformed
+		return 0, ErrUnexpected
 	}
 	return s.off, nil
 }
@@ -67,8 +72,11 @@ func (s *Scanner) record(b []byte) error {
 		return ErrShort
 	}
 	length := int(b[3])<<8 | int(b[4])
-	if length == 0 || length > maxFragment {
-		return ErrMalformed
+	switch { // RFC 8446, Section 5.1
+	case length == 0:
+		return ErrUnexpected
+	case length > maxFragment:
+		return ErrOverflow
 	}
 	fragment := b[recordHeader:min(len(b), recordHeader+length)]
 	if s.got < handshakeHeader {
@@ -104,7 +112,7 @@ func (s *Scanner) checkHeader(b []byte) error {
 	if s.off == 0 {
 		return ErrNotTLS
 	}
-	return ErrMalformed // another record type between the fragments
+	return ErrUnexpected // another record type between the fragments
 }
 
 // Complete is [Scanner.Scan] on a fresh scanner.

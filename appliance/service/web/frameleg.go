@@ -14,9 +14,9 @@ const (
 	maxFrame      = 16384     // RFC 9113, Section 6.5.2
 
 	// maxQueue is what waits to be written to a leg before who passes on more
-	// waits too; answers of our own go beyond it, up to maxAnswers.
+	// waits too. One header block and answers of our own, maxAnswers, go beyond it.
 	maxQueue   = 64 << 10
-	maxAnswers = 1 << 20
+	maxAnswers = 256 << 10
 
 	maxFields = 256 << 10 // of one message, by the measure of RFC 9113, Section 6.5.2
 )
@@ -44,10 +44,14 @@ type frameLeg struct {
 	recv    int64 // window of the connection for what we read
 	debt    int64 // of window that this leg opens: so much is not passed to the other
 	credit  int64 // of window for what we read, not yet announced
+
+	// Windows that were opened while the leg was behind.
+	lateAll int64                // of the connection
+	late    map[*stream]struct{} // streams that have any
 }
 
 func newFrameLeg(f *frames, kind Kind, in *input, to *output) *frameLeg {
-	l := &frameLeg{f: f, kind: kind, in: in, to: to, send: defaultWindow, initial: defaultWindow, recv: defaultWindow}
+	l := &frameLeg{f: f, kind: kind, in: in, to: to, send: defaultWindow, initial: defaultWindow, recv: defaultWindow, late: make(map[*stream]struct{})}
 	l.wake.L, l.cond.L = &f.mu, &f.mu
 	l.reader = http2.NewFramer(nil, frameReader{in})
 	l.reader.SetMaxReadFrameSize(maxFrame)
@@ -120,15 +124,8 @@ func (l *frameLeg) refund(n int) {
 	}
 }
 
-// grant opens the connection's window for what is read.
-func (l *frameLeg) grant(n int64) {
-	if n <= 0 {
-		return
-	}
-	l.recv += n
-	l.writer.WriteWindowUpdate(0, uint32(n))
-	l.kick()
-}
+// behind tells that so much waits to be written that no more is to be added.
+func (l *frameLeg) behind() bool { return l.out.Len() > maxQueue }
 
 // write writes what is queued until the leg ends. It returns nil when it was
 // closed in order.
@@ -151,8 +148,10 @@ func (f *frames) write(l *frameLeg) error {
 		p := l.out.p
 		l.out.p = nil
 		if len(p) > maxQueue {
+			l.announce()
 			l.cond.Broadcast()
 			f.hurry(1 - l.kind)
+			f.resume(1 - l.kind)
 		}
 		f.mu.Unlock()
 		_, err := l.to.Write(p)
@@ -168,7 +167,7 @@ func (f *frames) write(l *frameLeg) error {
 
 // room waits until more may be passed on to l. The caller holds the lock.
 func (f *frames) room(l *frameLeg) {
-	for f.err == nil && l.out.Len() > maxQueue {
+	for f.err == nil && l.behind() {
 		f.lazy = false
 		l.kick()
 		l.cond.Wait()

@@ -26,6 +26,8 @@ type frames struct {
 	opened   uint32  // stream at the origin
 	away     bool    // the origin takes no more streams
 	held     [2]int  // messages that services have, by kind
+	kept     int     // octets that streams keep in memory
+	ahead    int64   // window that streams have beyond the first, for messages that services have
 	lazy     bool    // the frame that is being taken is not the last at hand
 	ended    [2]bool // no more comes from that leg
 	wg       sync.WaitGroup
@@ -121,6 +123,11 @@ func (f *frames) read(from, to *frameLeg) error {
 // take takes frames of one leg until its end.
 func (f *frames) take(from, to *frameLeg) error {
 	for first := true; ; {
+		if !first {
+			if err := f.updates(from, to); err != nil {
+				return err
+			}
+		}
 		frame, err := from.reader.ReadFrame()
 		var broken http2.StreamError
 		var violation http2.ConnectionError
@@ -167,7 +174,7 @@ func (f *frames) take(from, to *frameLeg) error {
 
 // healthy returns why the session cannot go on.
 func (f *frames) healthy(l *frameLeg) error {
-	if f.err == nil && l.out.Len() > maxQueue+maxAnswers {
+	if f.err == nil && l.out.Len() > maxQueue+maxFields+maxAnswers {
 		return &Refusal{l.kind, flood}
 	}
 	return f.err
@@ -222,6 +229,7 @@ func (f *frames) settings(from, to *frameLeg, frame *http2.SettingsFrame) error 
 	}
 	var told []http2.Setting
 	refused := false
+	limited := to.kind == Response || to.open
 	frame.ForeachSetting(func(s http2.Setting) error {
 		refused = refused || s.Valid() != nil
 		switch s.ID {
@@ -233,7 +241,7 @@ func (f *frames) settings(from, to *frameLeg, frame *http2.SettingsFrame) error 
 			told = append(told, http2.Setting{ID: s.ID, Val: min(s.Val, maxFields)})
 		case http2.SettingMaxConcurrentStreams:
 			if from.kind == Response {
-				told = append(told, http2.Setting{ID: s.ID, Val: min(s.Val, maxStreams)})
+				told, limited = append(told, http2.Setting{ID: s.ID, Val: min(s.Val, maxStreams)}), true
 			}
 		case http2.SettingEnableConnectProtocol, http2.SettingNoRFC7540Priorities:
 			told = append(told, s)
@@ -242,6 +250,9 @@ func (f *frames) settings(from, to *frameLeg, frame *http2.SettingsFrame) error 
 	})
 	if refused {
 		return &Refusal{from.kind, protocol}
+	}
+	if !limited {
+		told = append(told, http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: maxStreams})
 	}
 	switch {
 	case !to.open:
@@ -256,6 +267,7 @@ func (f *frames) settings(from, to *frameLeg, frame *http2.SettingsFrame) error 
 		to.out.Write(queued)
 		to.open = true
 	case len(told) > 0:
+		f.room(to)
 		to.writer.WriteSettings(told...)
 	}
 	from.writer.WriteSettingsAck()

@@ -19,8 +19,12 @@ func bytesReader(p []byte) io.Reader { return bytes.NewReader(p) }
 func (f *frames) hold(st *stream, kind Kind, m *fields, decided *verdict) {
 	h := &st.halves[kind]
 	h.held, h.deciding = true, true
+	h.fields += 2 * sizeOf(m.list) // as it came, and as services see it
+	if !f.keep(st, f.legs[kind]) {
+		return
+	}
 	if !h.ended {
-		h.grant(f.legs[kind], st.id(f.legs[kind]), heldWindow-h.recv)
+		f.advance(st, f.legs[kind])
 	}
 	f.held[kind]++
 	ended := h.ended
@@ -57,6 +61,7 @@ func (f *frames) carry(st *stream, kind Kind, m *fields, bare bool, decided *ver
 	defer v.close()
 	f.mu.Lock()
 	st.halves[kind].deciding = false
+	st.halves[kind].replay = 0
 	f.mu.Unlock()
 	switch {
 	case v.blocked:
@@ -98,7 +103,7 @@ func (f *frames) release(st *stream, kind Kind, list []hpack.HeaderField) {
 	if !f.start(st, kind, list, h.bare) {
 		return
 	}
-	h.pending, h.buf = h.buf, nil
+	h.pending, h.buf, h.off = h.buf[h.off:], nil, 0
 	f.legs[1-kind].debt += int64(len(h.pending)) // its sender has the connection's window back
 	f.relay(st, kind)
 }
@@ -156,10 +161,16 @@ func (f *frames) content(st *stream, kind Kind, body io.Reader) (total int64, er
 	if body == nil {
 		return 0, nil
 	}
-	buf := largeBuffers.Get().(*[largeBuffer]byte)
-	defer largeBuffers.Put(buf)
+	buf := f.chunk(st, kind)
+	defer func() {
+		release(buf)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		st.halves[kind].chunk = 0
+		f.count(st, kind)
+	}()
 	for {
-		n, err := body.Read(buf[:])
+		n, err := body.Read(buf)
 		total += int64(n)
 		if n > 0 && !f.send(st, kind, buf[:n]) {
 			return total, nil
@@ -173,6 +184,22 @@ func (f *frames) content(st *stream, kind Kind, body io.Reader) (total int64, er
 	}
 }
 
+// chunk returns memory by which content is sent, less if many messages are. It is
+// to be released.
+func (f *frames) chunk(st *stream, kind Kind) []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var buf []byte
+	if f.kept > maxKept/4 {
+		buf = smallBuffers.Get().(*[smallBuffer]byte)[:]
+	} else {
+		buf = largeBuffers.Get().(*[largeBuffer]byte)[:]
+	}
+	st.halves[kind].chunk = len(buf)
+	f.count(st, kind)
+	return buf
+}
+
 // send writes content that a service let pass, as the windows of its receiver
 // allow. It returns false if the stream is gone.
 func (f *frames) send(st *stream, kind Kind, p []byte) bool {
@@ -181,7 +208,7 @@ func (f *frames) send(st *stream, kind Kind, p []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for len(p) > 0 {
-		for !st.gone && !h.refused && f.err == nil && (h.window <= 0 || to.send <= 0 || to.out.Len() > maxQueue) {
+		for !st.gone && !h.refused && f.err == nil && (h.window <= 0 || to.send <= 0 || to.behind()) {
 			h.more.Wait()
 		}
 		if st.gone || h.refused || f.err != nil {
@@ -204,7 +231,7 @@ func (f *frames) leaveSource(st *stream, kind Kind) {
 	h.discard = true
 	unread := int64(len(h.buf)-h.off) + h.owed
 	h.buf, h.off, h.owed = nil, 0, 0
-	h.grant(f.legs[kind], st.id(f.legs[kind]), unread)
+	st.grant(f.legs[kind], unread)
 }
 
 // leaveOrigin ends a stream whose response is complete for the client, but not at
@@ -279,9 +306,19 @@ func (b *heldBody) Read(p []byte) (int, error) {
 	n := copy(p, h.buf[h.off:])
 	if h.off += n; h.off == len(h.buf) {
 		h.buf, h.off = h.buf[:0], 0
+		if f.kept > maxKept/4 {
+			h.buf = nil
+		}
 	}
-	if h.owed += int64(n); h.owed >= maxFrame && !b.st.gone {
-		h.grant(from, b.st.id(from), h.owed)
+	if b.st.gone {
+		return n, nil
+	}
+	if h.deciding {
+		h.replay = min(h.replay+n, f.x.cfg.Replay)
+	}
+	f.count(b.st, b.kind)
+	if h.owed += int64(n); h.owed >= maxFrame {
+		b.st.grant(from, h.owed)
 		h.owed = 0
 	}
 	return n, nil

@@ -49,8 +49,11 @@ type half struct {
 	window   int64 // what we may write
 	recv     int64 // what its sender may send
 	debt     int64 // of window that is opened to us: so much is not passed on
+	late     int64 // of recv, not yet announced to its sender
 	pending  []byte
 	trailers []hpack.HeaderField
+	fields   int // octets of header and trailers that are kept
+	kept     int // octets of all that is kept, as last counted
 
 	more sync.Cond // for who sends it for a service
 
@@ -59,6 +62,9 @@ type half struct {
 	buf      []byte // buf[off:] is unread
 	off      int
 	owed     int64 // of window for what was read, not yet announced
+	ahead    int64 // of window beyond the first
+	replay   int   // octets that services may keep to send them again
+	chunk    int   // memory by which content is sent
 	err      error // why no more comes
 	deciding bool  // a service has not answered
 	stalled  bool
@@ -114,6 +120,11 @@ func (f *frames) drop(st *stream, err error) {
 	delete(f.byOrigin, st.origin)
 	for kind := range st.halves {
 		h := &st.halves[kind]
+		delete(f.legs[kind].late, st)
+		f.ahead -= h.ahead
+		h.ahead = 0
+		f.kept -= h.kept
+		h.kept = 0
 		if len(h.pending) > 0 {
 			f.legs[kind].refund(len(h.pending))
 			h.pending = nil
@@ -153,7 +164,11 @@ func (f *frames) fault(st *stream) {
 
 // finish notes that the end of a message was written.
 func (f *frames) finish(st *stream, kind Kind) {
-	st.halves[kind].sent = true
+	h := &st.halves[kind]
+	h.sent = true
+	f.ahead -= h.ahead
+	h.ahead = 0
+	f.count(st, kind)
 	if kind == Response && st.halves[Request].refused {
 		f.legs[Request].writer.WriteRSTStream(st.client, http2.ErrCodeNo)
 		f.legs[Request].kick()
@@ -227,7 +242,7 @@ func (f *frames) header(from, to *frameLeg, frame *http2.MetaHeadersFrame) error
 	case word != "":
 		f.abandon(nil, from, id, http2.ErrCodeProtocol)
 		return nil
-	case f.away, len(f.byClient) >= maxStreams:
+	case f.away, len(f.byClient) >= maxStreams, f.held[Request] >= 2*maxStreams, f.kept > maxKept*2/3:
 		f.abandon(nil, from, id, http2.ErrCodeRefusedStream)
 		return nil
 	}
@@ -241,6 +256,8 @@ func (f *frames) header(from, to *frameLeg, frame *http2.MetaHeadersFrame) error
 	h.begun, h.ended, h.bare, h.expect = true, end, end, m.length
 	if f.x.wants(Response) || f.x.wants(Request) {
 		st.request = m.header(Request)
+		h.fields = len(st.request)
+		f.count(st, Request)
 	}
 	switch {
 	case m.tunnel && f.x.cfg.Upgrade == Block:
@@ -291,6 +308,12 @@ func (f *frames) trailers(st *stream, from, to *frameLeg, frame *http2.MetaHeade
 		return
 	}
 	h.ended, h.trailers = true, frame.Fields
+	if h.held || len(h.pending) > 0 {
+		h.fields += sizeOf(frame.Fields)
+		if !f.keep(st, from) {
+			return
+		}
+	}
 	h.cond.Broadcast()
 	if !h.held {
 		f.pass(st, from.kind, nil)
@@ -302,10 +325,11 @@ func (f *frames) relay(st *stream, kind Kind) {
 	from := f.legs[kind]
 	h := &st.halves[kind]
 	h.held = false
+	f.count(st, kind)
 	switch more := h.window - h.recv - int64(len(h.pending)); {
 	case h.ended:
 	case more > 0:
-		h.grant(from, st.id(from), more)
+		st.grant(from, more)
 	default:
 		h.debt = -more
 	}
@@ -345,16 +369,20 @@ func (f *frames) data(from, to *frameLeg, frame *http2.DataFrame) error {
 	}
 	h.ended = end
 	from.refund(size - len(p)) // padding goes no further
-	h.grant(from, frame.StreamID, int64(size-len(p)))
+	st.grant(from, int64(size-len(p)))
 	if !h.held {
 		f.pass(st, from.kind, p)
 		return nil
 	}
 	from.refund(len(p))
 	if h.discard {
-		h.grant(from, frame.StreamID, int64(len(p)))
+		st.grant(from, int64(len(p)))
 	} else {
+		if h.off > 0 && len(h.buf)+len(p) > cap(h.buf) {
+			h.buf, h.off = h.buf[:copy(h.buf, h.buf[h.off:])], 0
+		}
 		h.buf = append(h.buf, p...)
+		f.keep(st, from)
 	}
 	h.cond.Broadcast()
 	return nil
@@ -377,7 +405,7 @@ func (f *frames) pass(st *stream, kind Kind, p []byte) {
 		h.pending = append(h.pending, p...)
 		p = h.pending
 	}
-	for len(p) > 0 && h.window > 0 && to.send > 0 {
+	for len(p) > 0 && h.window > 0 && to.send > 0 && !to.behind() {
 		n := min(int64(len(p)), h.window, to.send, maxFrame)
 		h.window -= n
 		to.send -= n
@@ -386,17 +414,28 @@ func (f *frames) pass(st *stream, kind Kind, p []byte) {
 		to.kick()
 		if p = p[n:]; last {
 			h.pending = nil
+			to.cond.Broadcast()
 			f.finish(st, kind)
 			return
 		}
 	}
-	if pending {
+	switch {
+	case len(p) == 0:
+		h.pending = nil
+		if pending {
+			to.cond.Broadcast()
+		}
+	case pending:
 		h.pending = h.pending[:copy(h.pending, p)]
-	} else {
+	default:
 		h.pending = append(h.pending, p...)
 	}
+	if pending || len(p) > 0 {
+		if !f.keep(st, f.legs[kind]) {
+			return
+		}
+	}
 	if len(h.pending) == 0 && h.ended {
-		h.pending = nil
 		f.end(st, kind)
 	}
 }
