@@ -127,10 +127,11 @@ const (
 	Forbidden                     // the guard, or the intake itself, refused the destination
 	Panicked                      // the handler panicked
 	PortChanged                   // an origin leg keeps the client's address but not its port
+	ForeignClient                 // the client is not of a network that the intake serves; the connection was reset
 )
 
 var eventNames = [...]string{
-	"accept-failed", "limit-reached", "memory-short", "descriptors-short", "bad-request", "unresolved", "forbidden", "panicked", "port-changed",
+	"accept-failed", "limit-reached", "memory-short", "descriptors-short", "bad-request", "unresolved", "forbidden", "panicked", "port-changed", "foreign-client",
 }
 
 // String returns the word used in metrics.
