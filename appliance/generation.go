@@ -25,6 +25,7 @@ type generation struct {
 	authorities *authorities
 	page        *blockpage.Page
 	early       bool // proxy requests are refused, not what follows them
+	skipped     int  // roots that cannot be read
 }
 
 // observe adds the metrics that are read from elsewhere.
@@ -38,6 +39,9 @@ func (a *Appliance) observe() error {
 		a.metrics.Counter("audit_lost_entries_total", "Audit entries that could not be written.", a.audit.Lost),
 		a.metrics.Gauge("leaf_cache_entries", "Forged leaves at hand.", func() float64 {
 			return float64(a.engine.Load().forger.Stats().Entries)
+		}),
+		a.metrics.Gauge("origin_roots_skipped", "Roots of origin.roots that cannot be read.", func() float64 {
+			return float64(a.engine.Load().skipped)
 		}),
 	)
 }
@@ -53,9 +57,12 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	roots, err := certs.LoadRoots(cfg.Origin.Roots)
+	roots, skipped, err := certs.LoadRoots(cfg.Origin.Roots)
 	if err != nil {
 		return nil, err
+	}
+	for _, err := range skipped {
+		a.log.Warn("root skipped", "err", err)
 	}
 	authorities, err := a.loadAuthorities(cfg)
 	if err != nil {
@@ -129,7 +136,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generation{engine, table, relieves, forger, authorities, page, !reset && !cfg.Block.HTTPS}, nil
+	return &generation{engine, table, relieves, forger, authorities, page, !reset && !cfg.Block.HTTPS, len(skipped)}, nil
 }
 
 func onInvalid(o config.OnInvalid) func(string) decrypt.Response {

@@ -110,8 +110,8 @@ type Intake struct {
 	// Upstream are the servers that are asked, in order. DNS only, at least one. The
 	// next two are for DNS only, too.
 	Upstream []netip.AddrPort
-	Strip   StripDNS      // default ech
-	Timeout time.Duration // for each server. Default 2s
+	Strip    StripDNS      // default ech
+	Timeout  time.Duration // for each server. Default 2s
 
 	// From are the interfaces on which connections are taken. TProxy and Redirect
 	// only, at least one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,11 @@ func checkCommand() *cobra.Command {
 			}
 			if err != nil {
 				return badConfig(err)
+			}
+			if _, skipped, err := certs.LoadRoots(cfg.Origin.Roots); err != nil {
+				return badConfig(err)
+			} else if len(skipped) > 0 {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", errors.Join(skipped...))
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%d intakes, %d rules, %d mirrors)\n",
 				file, len(cfg.Intakes), len(cfg.Policy.Rules), len(cfg.Mirrors))
