@@ -86,7 +86,10 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 		return nil
 	case j.s.Name != "" && !policy.Differ(j.s.Name, name):
 		return nil // the intake has looked it up
-	case j.e.checks.known(key), j.e.unsure.known(key):
+	case j.e.checks.known(key):
+		j.s.Resolved()
+		return nil
+	case j.e.unsure.known(key):
 		return nil
 	case j.e.strays.known(key):
 		j.s.note(policy.SNIUnresolved)
@@ -96,6 +99,7 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 		switch belongs, known := j.e.resolves(ctx, key); {
 		case belongs:
 			j.e.checks.add(key)
+			j.s.Resolved()
 		case known:
 			j.e.strays.add(key)
 			j.s.note(policy.SNIUnresolved)
