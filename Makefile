@@ -13,10 +13,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 GATE := $(GO) run ./hack/cmd/gate
 # What a failed scene recorded, its log and its audit trail stay here.
 EVIDENCE := -artifacts -outputdir "$(CURDIR)/bin"
-# Programs that tests run are not worth optimizing by a profile.
-TESTFLAGS := -pgo=off
+# Programs that tests run are not worth optimizing by a profile. Lint has vetted them.
+TESTFLAGS := -pgo=off -vet=off
 
-.PHONY: help build dev build-pkcs11 build-bench build-demo demo demo-wire test quick test-one test-thorough format lint staticcheck generate drift bench profile packages packages-demo packages-bench fuzz clean
+.PHONY: help build dev build-pkcs11 build-bench build-demo demo demo-wire test quick test-one test-thorough format lint staticcheck generate docs drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ test-thorough: packages-bench ## all tests with long runs, then every fuzz targe
 
 generate: ## build the eBPF objects again (clang-14)
 	$(GO) generate ./...
+
+docs: ## write the pages of appliance/docs/reference again, from the code
+	UPDATE_REFERENCE=1 $(GO) test -count=1 -run '^TestReference' ./hack/reference ./appliance/admin ./appliance/cmd/clearspan
 
 # The committed objects must be what clang-14 makes of the sources.
 drift:

@@ -118,7 +118,11 @@ func TestSessionEndToEnd(t *testing.T) {
 	text, _ := io.ReadAll(metrics.Body)
 	metrics.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
-	for _, want := range []string{`clearspan_sessions_total{action="bump",outcome="bumped"}`, "clearspan_audit_lost_entries_total 0"} {
+	for _, want := range []string{
+		`clearspan_sessions_total{action="bump",outcome="bumped"}`, "clearspan_audit_lost_entries_total 0",
+		`clearspan_intake_refusals_total{intake="fixed",reason="limit-reached"} 0`, // before it has happened
+		`clearspan_mirror_lost_octets_total{reason="storage",sink="files"} 0`,
+	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("metrics lack %s", want)
 		}

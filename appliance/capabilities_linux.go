@@ -7,73 +7,55 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/clearspan/clearspan/appliance/config"
 )
 
-// capabilityNames are those that the appliance may keep, by bit.
-var capabilityNames = map[uint]string{
-	unix.CAP_DAC_OVERRIDE: "dac_override", unix.CAP_NET_BIND_SERVICE: "net_bind_service", unix.CAP_NET_ADMIN: "net_admin",
-	unix.CAP_NET_RAW: "net_raw", unix.CAP_SYS_ADMIN: "sys_admin", unix.CAP_PERFMON: "perfmon", unix.CAP_BPF: "bpf",
-}
-
-// capabilities is a set of capabilities, a bit each.
-type capabilities uint64
-
-func (c *capabilities) add(bits ...uint) {
-	for _, b := range bits {
-		*c |= 1 << b
-	}
-}
-
-func (c capabilities) has(bit uint) bool { return c&(1<<bit) != 0 }
-
-// String lists the names, "none" if there are none.
-func (c capabilities) String() string {
-	var names []string
-	for bit := range uint(64) {
-		if c.has(bit) {
-			names = append(names, capabilityNames[bit])
-		}
-	}
-	if len(names) == 0 {
-		return "none"
-	}
-	return strings.Join(names, " ")
-}
-
-// needed returns what the appliance needs once everything is open. file is the
-// configuration file, "" if there is none.
-func needed(cfg *config.Config, file string) (c capabilities) {
+// needed returns the capabilities that the appliance needs once everything is open,
+// each once, in the kernel's order. file is the configuration file, "" if there is none.
+func needed(cfg *config.Config, file string) (c []cap.Value) {
 	for _, in := range cfg.Intakes {
 		switch in.Mode {
 		case config.TProxy:
 			// Origin legs have the client's address, and its port, which may be low.
-			c.add(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE)
+			c = append(c, cap.NET_ADMIN, cap.NET_RAW, cap.NET_BIND_SERVICE)
 		case config.Redirect:
-			c.add(unix.CAP_NET_ADMIN) // to take the rules back
+			c = append(c, cap.NET_ADMIN) // to take the rules back
 		case config.Wire:
 			// Sockets made in the established state, programs and maps; and
 			// namespaces, which are entered to give the legs back.
-			c.add(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE, unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_ADMIN)
+			c = append(c, cap.NET_ADMIN, cap.NET_RAW, cap.NET_BIND_SERVICE, cap.BPF, cap.PERFMON, cap.SYS_ADMIN)
 		}
 	}
 	for _, m := range cfg.Mirrors {
 		if m.Kind == config.Interface {
-			c.add(unix.CAP_NET_ADMIN, unix.CAP_NET_RAW) // a port that comes back is opened again
+			c = append(c, cap.NET_ADMIN, cap.NET_RAW) // a port that comes back is opened again
 		}
 	}
 	for _, s := range cfg.Services {
 		if s.Kind == config.Inline {
 			// Transparent sockets, with clients' ports, which may be low.
-			c.add(unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE)
+			c = append(c, cap.NET_ADMIN, cap.NET_BIND_SERVICE)
 		}
 	}
 	if os.Geteuid() == 0 && othersFiles(cfg, file) {
-		c.add(unix.CAP_DAC_OVERRIDE)
+		c = append(c, cap.DAC_OVERRIDE)
 	}
-	return c
+	slices.Sort(c)
+	return slices.Compact(c)
+}
+
+// capabilityNames lists capabilities as operators read them, "none" if there are none.
+func capabilityNames(c []cap.Value) string {
+	if len(c) == 0 {
+		return "none"
+	}
+	names := make([]string, len(c))
+	for i, v := range c {
+		names[i] = strings.TrimPrefix(v.String(), "cap_")
+	}
+	return strings.Join(names, " ")
 }
 
 // othersFiles reports whether files that are opened again while the appliance

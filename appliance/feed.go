@@ -20,8 +20,14 @@ import (
 
 // Reasons under which the feed itself leaves octets out of a conversation.
 const (
-	lostConcealed  = "concealed"  // negotiated STARTTLS, which would mislead recorders
-	lostUnselected = "unselected" // of a content class that the outlet does not take, or by choice of the rule
+	// The octets negotiated STARTTLS, and the mirror has `starttls: conceal`.
+	// Cause: The mirror leaves the dialogue out, by configuration.
+	// Do: Nothing, or set `starttls: keep`.
+	lostConcealed = "concealed"
+	// The mirror does not take this class of content, or the rule names other mirrors.
+	// Cause: The keys `content` and `mirror` say so.
+	// Do: Nothing, or change these keys.
+	lostUnselected = "unselected"
 )
 
 // feed hands the cleartext of every session to the outlets: it translates what

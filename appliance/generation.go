@@ -36,13 +36,9 @@ func (a *Appliance) observe() error {
 	})
 	return errors.Join(
 		a.observeHeadroom(),
-		a.metrics.Counter("audit_lost_entries_total", "Audit entries that could not be written.", a.audit.Lost),
-		a.metrics.Gauge("leaf_cache_entries", "Forged leaves at hand.", func() float64 {
-			return float64(a.engine.Load().forger.Stats().Entries)
-		}),
-		a.metrics.Gauge("origin_roots_skipped", "Roots of origin.roots that cannot be read.", func() float64 {
-			return float64(a.engine.Load().skipped)
-		}),
+		a.metrics.AuditLost(a.audit.Lost),
+		a.metrics.LeafCache(func() uint64 { return uint64(a.engine.Load().forger.Stats().Entries) }),
+		a.metrics.RootsSkipped(func() uint64 { return uint64(a.engine.Load().skipped) }),
 	)
 }
 

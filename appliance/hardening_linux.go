@@ -1,11 +1,12 @@
 package appliance
 
 import (
+	"errors"
 	"fmt"
-	"unsafe"
+	"slices"
 
 	"golang.org/x/sys/unix"
-	"kernel.org/pub/linux/libs/security/libcap/psx"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/clearspan/clearspan/appliance/config"
 )
@@ -28,44 +29,39 @@ func Harden() error {
 // another program. Call it after [New]. file is the configuration file, "" if
 // there is none. It returns the names of what is left.
 func Confine(cfg *config.Config, file string) (left string, err error) {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
+	have, err := cap.GetPID(0)
+	if err != nil {
 		return "", fmt.Errorf("read capabilities: %w", err)
 	}
-	have := capabilities(data[0].Permitted) | capabilities(data[1].Permitted)<<32
-	keep := needed(cfg, file) & have
-
-	if err := prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0); err != nil {
+	keep := slices.DeleteFunc(needed(cfg, file), func(v cap.Value) bool { return !permits(have, v) })
+	if _, err := cap.Prctlw(unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
 		return "", fmt.Errorf("give new privileges up: %w", err)
 	}
-	if err := prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0); err != nil {
+	if err := cap.ResetAmbient(); err != nil {
 		return "", fmt.Errorf("clear ambient capabilities: %w", err)
 	}
-	if have.has(unix.CAP_SETPCAP) { // without it the bounding set is out of reach, and as useless
-		for bit := uint(0); bit <= unix.CAP_LAST_CAP; bit++ {
-			if in, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(bit), 0, 0, 0); err != nil || in == 0 || keep.has(bit) {
+	if permits(have, cap.SETPCAP) { // without it the bounding set is out of reach, and as useless
+		for v := range cap.MaxBits() {
+			if slices.Contains(keep, v) {
 				continue
 			}
-			if err := prctl(unix.PR_CAPBSET_DROP, uintptr(bit), 0); err != nil {
-				return "", fmt.Errorf("drop capability %d from the bounding set: %w", bit, err)
+			if err := cap.DropBound(v); err != nil {
+				return "", fmt.Errorf("drop %v from the bounding set: %w", v, err)
 			}
 		}
 	}
-	low, high := uint32(keep), uint32(keep>>32)
-	data = [2]unix.CapUserData{{Effective: low, Permitted: low}, {Effective: high, Permitted: high}}
-	header = unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	_, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
-	if errno != 0 {
-		return "", fmt.Errorf("drop capabilities: %w", errno)
+	set := cap.NewSet()
+	err = errors.Join(set.SetFlag(cap.Permitted, true, keep...), set.SetFlag(cap.Effective, true, keep...))
+	if err == nil {
+		err = set.SetProc()
 	}
-	return keep.String(), nil
+	if err != nil {
+		return "", fmt.Errorf("drop capabilities: %w", err)
+	}
+	return capabilityNames(keep), nil
 }
 
-// prctl makes a call in every thread of the process.
-func prctl(option, a, b uintptr) error {
-	if _, _, errno := psx.Syscall6(unix.SYS_PRCTL, option, a, b, 0, 0, 0); errno != 0 {
-		return errno
-	}
-	return nil
+func permits(set *cap.Set, v cap.Value) bool {
+	has, err := set.GetFlag(cap.Permitted, v)
+	return has && err == nil
 }

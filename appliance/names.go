@@ -1,8 +1,7 @@
 package appliance
 
 import (
-	"errors"
-
+	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/nameserver"
@@ -24,19 +23,15 @@ func (a *Appliance) openNames(c config.Intake) (intake.Intake, error) {
 	if len(a.names) > 1 {
 		return s, nil
 	}
-	count := func(what func(nameserver.Stats) uint64) func() uint64 {
-		return func() (n uint64) {
-			for _, s := range a.names {
-				n += what(s.Stats())
-			}
-			return n
+	return s, a.metrics.DNS(func() (q admin.Queries) {
+		for _, s := range a.names {
+			n := s.Stats()
+			q.Passed += n.Passed
+			q.Stripped += n.Stripped
+			q.Failed += n.Failed
+			q.Refused += n.Refused
+			q.Dropped += n.Dropped
 		}
-	}
-	return s, errors.Join(
-		a.metrics.Counter("dns_passed_total", "DNS queries answered as the server did.", count(func(s nameserver.Stats) uint64 { return s.Passed })),
-		a.metrics.Counter("dns_stripped_total", "DNS queries whose answer lost what hides server names.", count(func(s nameserver.Stats) uint64 { return s.Stripped })),
-		a.metrics.Counter("dns_failed_total", "DNS queries that no server answered, or not understandably.", count(func(s nameserver.Stats) uint64 { return s.Failed })),
-		a.metrics.Counter("dns_refused_total", "DNS queries that were malformed, or of clients that are not answered.", count(func(s nameserver.Stats) uint64 { return s.Refused })),
-		a.metrics.Counter("dns_dropped_total", "DNS queries and connections beyond what is taken at a time.", count(func(s nameserver.Stats) uint64 { return s.Dropped })),
-	)
+		return q
+	})
 }

@@ -31,6 +31,7 @@ func openFeed(mirrors []config.Mirror, metrics *admin.Metrics, log *slog.Logger)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open mirror %s: %w", m.Name, err), f.close())
 		}
+		metrics.Sink(m.Name, o.losses(), o.raws())
 		o.shown = func(frames, octets uint64) { metrics.Mirrored(m.Name, frames, octets) }
 		o.lost = func(reason string, octets uint64) { metrics.MirrorLost(m.Name, reason, octets) }
 		o.transcoded = func(t audit.Transcoded) {
@@ -43,6 +44,23 @@ func openFeed(mirrors []config.Mirror, metrics *admin.Metrics, log *slog.Logger)
 		return nil, errors.Join(err, f.close())
 	}
 	return f, nil
+}
+
+// losses are the words for why octets may not reach the outlet.
+func (o *outlet) losses() []string {
+	words := slices.Concat(mirror.LossReasons, []string{lostConcealed, lostUnselected})
+	if o.ports != nil {
+		words = append(words, http2.LossReasons...)
+	}
+	return words
+}
+
+// raws are the words for why HTTP/2 may stay that; nil if it always does.
+func (o *outlet) raws() []string {
+	if o.ports == nil {
+		return nil
+	}
+	return http2.RawReasons
 }
 
 // close flushes and closes the sinks. No session may be open.

@@ -1,7 +1,6 @@
 package appliance
 
 import (
-	"errors"
 	"math"
 	"runtime/debug"
 
@@ -45,14 +44,10 @@ func (a *Appliance) room() (refused intake.Event, ok bool) {
 
 // observeHeadroom adds the metrics of what is in use.
 func (a *Appliance) observeHeadroom() error {
-	return errors.Join(
-		a.metrics.Gauge("memory_used_octets", "Memory in use, of the limit that is closest to be reached, as last measured.",
-			func() float64 { return float64(a.headroom.Used()) }),
-		a.metrics.Gauge("memory_limit_octets", "Memory that may be used, by the smallest limit.", func() float64 {
-			limit, _ := a.headroom.Limit()
-			return float64(limit)
-		}),
-	)
+	return a.metrics.Memory(a.headroom.Used, func() uint64 {
+		limit, _ := a.headroom.Limit()
+		return limit
+	})
 }
 
 // overload is the name in the rule's place in decisions that want of room made.

@@ -46,6 +46,7 @@ func (a *Appliance) openService(s config.Service) (m service.Member, err error) 
 			return m, err
 		}
 		a.closers = append(a.closers, client.Close)
+		a.metrics.Service(s.Name, web.Words)
 		m.Web = &web.Service{
 			Adapter: service.Scan{Client: client}, MaxBody: int64(s.MaxBody),
 			Streams:  s.Streams,

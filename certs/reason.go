@@ -2,8 +2,8 @@ package certs
 
 import "slices"
 
-// Reason is the fixed word for why an origin was refused. Policy, audit entries
-// and metrics use it.
+// Reason is the fixed word for why an origin failed verification. Policy, audit
+// entries and metrics use it. The reference page is generated from the comments.
 type Reason string
 
 // Reasons in order of precedence: an origin with several faults is refused for
@@ -12,23 +12,71 @@ type Reason string
 // then what it may not be used for, then the name, and the dates last: an
 // expired self-signed certificate is self-signed.
 const (
-	Malformed     Reason = "malformed"      // no certificate, or one that cannot be understood
-	OwnAuthority  Reason = "own-authority"  // an inspection authority of ours is in its path
-	TLSVersion    Reason = "tls-version"    // older TLS than allowed
-	Revoked       Reason = "revoked"        // taken back by its issuer
-	WeakSignature Reason = "weak-signature" // MD5, SHA-1 or an algorithm that is not supported
+	// Malformed: the origin showed no certificate, or one that clearspan cannot parse.
+	// Cause: A broken server.
+	// Do: Try `openssl s_client -connect ADDRESS:PORT -servername NAME`.
+	Malformed Reason = "malformed"
+	// OwnAuthority: the certificate is signed by the CA of clearspan, or has its key.
+	// Cause: Two clearspan boxes in a row, or an attacker with the CA key.
+	// Do: Tunnel the other box by a rule. Otherwise treat the CA key as stolen.
+	OwnAuthority Reason = "own-authority"
+	// TLSVersion: the origin uses an older TLS version than `origin.min_tls`.
+	// Cause: An old server.
+	// Do: Update the server, or tunnel it by a rule.
+	TLSVersion Reason = "tls-version"
+	// Revoked: the issuer revoked a certificate of the chain.
+	// Cause: A stolen key, or a replaced certificate that the server still shows.
+	// Do: Tell the operator of the server.
+	Revoked Reason = "revoked"
+	// WeakSignature: a certificate is signed with MD5, SHA-1 or an unknown algorithm.
+	// Cause: An old internal CA.
+	// Do: Renew the certificates of that CA.
+	WeakSignature Reason = "weak-signature"
 
-	SelfSigned    Reason = "self-signed"    // signed with its own key and not trusted itself
-	WeakKey       Reason = "weak-key"       // RSA below 2048 bits or of an odd size, a small or unknown curve
-	Constraint    Reason = "constraint"     // path length, name constraints, an issuer that is no CA
-	UnknownIssuer Reason = "unknown-issuer" // no path to a root
-	BadUsage      Reason = "bad-usage"      // not made for TLS servers, or a CA certificate
+	// SelfSigned: the certificate is signed with its own key, and it is not trusted.
+	// Cause: A device or a test server.
+	// Do: Add the certificate to `origin.roots` if you trust it.
+	SelfSigned Reason = "self-signed"
+	// WeakKey: an RSA key has less than 2048 bits or an odd size, or a curve is small or
+	// unknown.
+	// Cause: An old server or CA.
+	// Do: Renew the certificate.
+	WeakKey Reason = "weak-key"
+	// Constraint: an issuer may not sign for this certificate: path length, name
+	// constraints, or the issuer is not a CA.
+	// Cause: A faulty CA, or an attack.
+	// Do: Read the key `tls_origin.finding`.
+	Constraint Reason = "constraint"
+	// UnknownIssuer: no path leads to a trusted root.
+	// Cause: An internal CA, or a server that does not send its intermediate certificates.
+	// Do: Add the root to `origin.roots`, or complete the chain on the server.
+	UnknownIssuer Reason = "unknown-issuer"
+	// BadUsage: the certificate is not for TLS servers, or it is a CA certificate.
+	// Cause: A client or CA certificate on a server.
+	// Do: Renew the certificate with server usage.
+	BadUsage Reason = "bad-usage"
 
-	NameMismatch      Reason = "name-mismatch"      // for another name
-	Expired           Reason = "expired"            // a certificate of the path has run out
-	NotYetValid       Reason = "not-yet-valid"      // a certificate of the path starts later
-	MustStaple        Reason = "must-staple"        // demands a stapled OCSP response and has none
-	RevocationUnknown Reason = "revocation-unknown" // its status could not be learned
+	// NameMismatch: the certificate is for another name.
+	// Cause: A wrong certificate, an access by address, or a redirected connection.
+	// Do: Compare `sni` with the names of the certificate.
+	NameMismatch Reason = "name-mismatch"
+	// Expired: a certificate of the chain has expired.
+	// Cause: A forgotten renewal, or a wrong clock on this machine.
+	// Do: Check the clock. Tell the operator of the server.
+	Expired Reason = "expired"
+	// NotYetValid: the validity of a certificate of the chain has not begun.
+	// Cause: A wrong clock on this machine, or a new certificate.
+	// Do: Check the clock.
+	NotYetValid Reason = "not-yet-valid"
+	// MustStaple: the certificate requires a stapled OCSP response, and there is none.
+	// Cause: A server without OCSP stapling.
+	// Do: Turn stapling on, on the server.
+	MustStaple Reason = "must-staple"
+	// RevocationUnknown: clearspan could not learn the revocation status, and
+	// `origin.revocation.mode` is `hard`.
+	// Cause: No way to the OCSP responders and lists, or private addresses.
+	// Do: Allow HTTP from this machine. See `origin.revocation.allow` and `crl`.
+	RevocationUnknown Reason = "revocation-unknown"
 )
 
 var reasons = []Reason{

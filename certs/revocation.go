@@ -40,9 +40,12 @@ type Fetcher interface {
 
 // Words for what was learned of an origin's revocation status.
 const (
-	StatusGood    = "good"    // no certificate of the path is revoked
-	StatusRevoked = "revoked" // one is
-	StatusUnknown = "unknown" // of at least one it could not be learned
+	// No certificate of the chain is revoked.
+	StatusGood = "good"
+	// A certificate of the chain is revoked.
+	StatusRevoked = "revoked"
+	// The status of at least one certificate is unknown: no source, or none that answered.
+	StatusUnknown = "unknown"
 )
 
 const (

@@ -72,7 +72,7 @@ func (j *joint) establish(ctx context.Context, hello *clienthello.Hello) (instea
 		if j.e.cfg.CertificateRequest == BlockRequest || j.upgraded() {
 			return nil, refusal(reasonClientCert, met, alertHandshakeFailure)
 		}
-		j.teach(learn.ClientCertificate, "requested")
+		j.teach(learn.ClientCertificate, whyRequested)
 		return startOver, nil
 	case errors.As(met, new(*failure)):
 		return nil, met
@@ -129,7 +129,7 @@ func (j *joint) unsuited(ctx context.Context, err error) error {
 
 // failedOrigin is for an origin with which no handshake can be made.
 func (j *joint) failedOrigin(ctx context.Context, err error) error {
-	if incapable(err) && j.teach(learn.FailedOrigin, "handshake") && !j.upgraded() {
+	if incapable(err) && j.teach(learn.FailedOrigin, whyHandshake) && !j.upgraded() {
 		return j.startOver(ctx)
 	}
 	return fail(reasonOriginTLS, err, alertHandshakeFailure)

@@ -18,10 +18,14 @@ import (
 type ECH uint8
 
 const (
-	ECHNone     ECH = iota
-	ECHOffered      // the extension was there, real or not
-	ECHKnown        // the same client had insisted on it before, for this name
-	ECHInsisted     // it was real: the client ended the session for it
+	// ECHNone: the hello has no such extension.
+	ECHNone ECH = iota
+	// ECHOffered: the hello has the extension, real or not.
+	ECHOffered
+	// ECHKnown: the same client ended a session to this name for ECH within 24 hours.
+	ECHKnown
+	// ECHInsisted: the extension was real. The client ended the session for it.
+	ECHInsisted
 )
 
 var echNames = [...]string{"", "offered", "known", "insisted"}

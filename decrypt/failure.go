@@ -10,34 +10,6 @@ import (
 	"github.com/clearspan/clearspan/decrypt/clienthello"
 )
 
-// Reasons for which a session ends other than in order. The same words stand in
-// audit entries and metrics; reasons of a [Verifier] join them.
-const (
-	reasonPolicy       = "policy"              // the rule says terminate
-	reasonNameCheck    = "name-mismatch-check" // tunnel-check: the name does not belong to the destination
-	reasonNoFlight     = "client-silent"       // no octets, or no whole hello, in time
-	reasonPending      = "client-pending"      // the client has too many sessions that have not begun
-	reasonMalformed    = "malformed-hello"
-	reasonHelloTooLong = "hello-too-long"
-	reasonDial         = "origin-unreachable"
-	reasonUnresolved   = "origin-unresolved" // the server name has no address to go to
-	reasonRefused      = "origin-refused"
-	reasonOriginTLS    = "origin-handshake"
-	reasonClientTLS    = "client-handshake"
-	reasonClientCert   = "client-certificate" // the origin asks for one
-	reasonForge        = "forge"
-	reasonTooLate      = "too-late"          // not to be bumped, which came out after STARTTLS
-	reasonMismatch     = "sni-mismatch"      // of the host inside, which is given the action terminate
-	reasonECH          = "ech-required"      // the client hides its hello, and insists
-	reasonPipelined    = "pipelined-upgrade" // octets smuggled around STARTTLS
-	reasonClientReset  = "client-reset"
-	reasonOriginReset  = "origin-reset"
-	reasonClientGone   = "client-closed" // before anything was decided
-	reasonIdle         = "idle-timeout"
-	reasonShutdown     = "shutdown"
-	reasonPanic        = "panic" // a fault of ours
-)
-
 // failure is an error with its reason.
 type failure struct {
 	reason string

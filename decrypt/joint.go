@@ -51,10 +51,9 @@ type joint struct {
 	origin   *leg // nil until dialed
 	canceled bool
 
-	finished [2]atomic.Bool // by direction: its source has ended in order
-	failed   atomic.Bool    // a direction has failed, both legs are reset
-	account  [2]sync.Mutex  // by direction: what is relayed is counted and shown to the tap; both to fail
-	progress atomic.Int64   // octets relayed in both directions, to tell idle from one-way
+	outcome
+	account  [2]sync.Mutex // by direction: what is relayed is counted and shown to the tap; both to fail
+	progress atomic.Int64  // octets relayed in both directions, to tell idle from one-way
 }
 
 // carry takes the session from its first octet to its end.

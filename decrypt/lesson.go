@@ -106,13 +106,29 @@ const refusalExpired = "certificate_expired" // a matter of the client's clock
 // refusals are the alerts by which a client refuses a certificate (RFC 8446,
 // Section 6.2).
 var refusals = map[alert]string{
+	// The client found the certificate broken. Many clients say so of pinned hosts.
 	42: "bad_certificate",
+	// The client does not support the kind of certificate.
 	43: "unsupported_certificate",
+	// The client believes that the certificate is revoked.
 	44: "certificate_revoked",
+	// The client believes that the certificate has expired. Its clock may be wrong.
 	45: refusalExpired,
+	// The client refused for another reason. Pinned applications say so.
 	46: "certificate_unknown",
+	// The client does not trust the CA, or pins its certificates.
 	48: "unknown_ca",
 }
+
+// Reasons of lessons, in the log.
+const (
+	// The origin refused fewer application protocols than the client's.
+	whyRefused = "refused"
+	// The origin asked for a client certificate.
+	whyRequested = "requested"
+	// The TLS handshake with the origin failed.
+	whyHandshake = "handshake"
+)
 
 // refusalIn returns the word for the alert behind err, "" if it is another error.
 func refusalIn(err error) string {

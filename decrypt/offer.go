@@ -13,10 +13,16 @@ import (
 type Offer uint8
 
 const (
-	OfferClient     Offer = iota // those of the client
-	OfferNarrowed                // fewer, as the rule wants it
-	OfferRetried                 // fewer, which the origin refused; then those of the client
-	OfferRemembered              // those of the client, since the origin is known to refuse fewer
+	// OfferClient: the client's list.
+	OfferClient Offer = iota
+	// OfferNarrowed: fewer protocols than the client's, by `alpn_offer`.
+	OfferNarrowed
+	// OfferRetried: the origin refused fewer protocols. clearspan then offered the
+	// client's list.
+	OfferRetried
+	// OfferRemembered: the client's list, because the origin refused fewer protocols
+	// before.
+	OfferRemembered
 )
 
 var offerNames = [...]string{"", "narrowed", "retried", "remembered"}
@@ -50,7 +56,7 @@ func (j *joint) offerOrigin(ctx context.Context, hello *clienthello.Hello) error
 	if err := j.originHandshake(hello.ALPN); err != nil {
 		return err
 	}
-	j.teach(learn.NarrowOffer, "refused")
+	j.teach(learn.NarrowOffer, whyRefused)
 	return nil
 }
 

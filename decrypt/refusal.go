@@ -36,12 +36,18 @@ type Refusal struct {
 type Notice uint8
 
 const (
-	NoticeNone  Notice = iota // the session was not refused
-	NoticeReset               // nothing
-	NoticeAlert               // a TLS alert
-	NoticePage                // a page by HTTP or HTTPS
-	NoticeLine                // an error in its mail protocol
-	NoticeProxy               // an error in answer to its proxy request
+	// NoticeNone: clearspan did not refuse the session.
+	NoticeNone Notice = iota
+	// NoticeReset: a TCP reset.
+	NoticeReset
+	// NoticeAlert: a TLS alert.
+	NoticeAlert
+	// NoticePage: a page by HTTP or HTTPS.
+	NoticePage
+	// NoticeLine: an error line of the mail protocol.
+	NoticeLine
+	// NoticeProxy: an error in answer to the proxy request.
+	NoticeProxy
 )
 
 var noticeNames = [...]string{"", "reset", "alert", "page", "line", "proxy"}

@@ -33,7 +33,7 @@ func (j *joint) both(toOrigin, toClient func() error) error {
 		if err == nil {
 			return
 		}
-		j.failed.Store(true)
+		j.setFailed()
 		j.client.abort()
 		j.origin.abort()
 		mu.Lock()
@@ -131,12 +131,7 @@ func (j *joint) finishes(dir Direction, err error) bool {
 	if errors.Is(err, syscall.ECONNRESET) {
 		return j.finished[dir].Load()
 	}
-	for deadline := time.Now().Add(lingering); !j.finished[dir].Load(); time.Sleep(time.Millisecond) {
-		if j.failed.Load() || time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
+	return j.awaitFinish(dir, lingering)
 }
 
 // readChunk fills p with what src has at hand. n may be positive beside an error.
@@ -248,7 +243,7 @@ func (j *joint) end(dir Direction) {
 	if dir == ClientToOrigin && j.clientTLS != nil && j.s.Octets(dir) == j.said && !j.finished[OriginToClient].Load() {
 		j.hushed = time.Since(j.shaken) < hush
 	}
-	j.finished[dir].Store(true)
+	j.setFinished(dir)
 	if j.stream != nil {
 		j.stream.End(j.seen(dir), Finished)
 	}
@@ -266,7 +261,7 @@ func (j *joint) broken(dir Direction, err error) error {
 		j.account[i].Lock()
 		defer j.account[i].Unlock()
 	}
-	if j.failed.Swap(true) {
+	if j.setFailed() {
 		return errAborted
 	}
 	if j.stream != nil {

@@ -49,7 +49,7 @@ func (j *joint) serve(ctx context.Context, services []Service, content Content, 
 	near.opposite, far.opposite = far, near
 	err := chain(ctx, j.s, services, near, far)
 	if err != nil {
-		j.failed.Store(true)
+		j.setFailed()
 		j.client.abort()
 		j.origin.abort()
 		return serviceFailure(err)
@@ -67,9 +67,6 @@ func (j *joint) services() []Service {
 	}
 	return j.e.cfg.Services(j.s)
 }
-
-// reasonService is why a session ends whose service gives no reason.
-const reasonService = "service"
 
 func serviceFailure(err error) error {
 	var f *failure
@@ -219,7 +216,7 @@ func (e *legEnd) read(p []byte) (int, error) {
 			if e.tapped {
 				e.j.end(e.dir)
 			} else {
-				e.j.finished[e.dir].Store(true)
+				e.j.setFinished(e.dir)
 			}
 			e.ending = io.EOF
 		case isTimeout(err): // an old deadline; only await decides on idleness
@@ -254,10 +251,8 @@ func (e *legEnd) Write(p []byte) (int, error) {
 // by close_notify if it was reset. Its end may be behind octets that are still to
 // be read, and is waited for for a moment.
 func (e *legEnd) complete(err error) bool {
-	for deadline := time.Now().Add(lingering); !e.j.finished[e.dir].Load(); time.Sleep(time.Millisecond) {
-		if e.j.failed.Load() || time.Now().After(deadline) {
-			return false
-		}
+	if !e.j.awaitFinish(e.dir, lingering) {
+		return false
 	}
 	return !errors.Is(err, syscall.ECONNRESET) || e.leg.rerr == nil
 }
@@ -279,7 +274,7 @@ func (e *legEnd) CloseWrite() error {
 
 // Abort implements End.
 func (e *legEnd) Abort() {
-	e.j.failed.Store(true)
+	e.j.setFailed()
 	e.leg.abort()
 }
 
@@ -308,7 +303,7 @@ func (e *legEnd) broken(err error) error {
 	switch {
 	case e.tapped:
 		return e.j.broken(e.dir, err)
-	case e.j.failed.Swap(true):
+	case e.j.setFailed():
 		return errAborted
 	case isTimeout(err):
 		return fail(reasonIdle, err, 0)

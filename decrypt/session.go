@@ -133,11 +133,16 @@ type LegTLS struct {
 type Outcome uint8
 
 const (
-	Failed     Outcome = iota // ended before it was carried
-	Bumped                    // decrypted and encrypted again
-	Tunneling                 // passed unopened
-	Passed                    // plain, passed as it is
-	Terminated                // ended by policy
+	// Failed: the session ended before clearspan carried any data.
+	Failed Outcome = iota
+	// Bumped: clearspan decrypted the session and encrypted it again.
+	Bumped
+	// Tunneling: clearspan passed the session unopened.
+	Tunneling
+	// Passed: the session had no TLS. clearspan passed it as it is.
+	Passed
+	// Terminated: the policy ended the session.
+	Terminated
 )
 
 var outcomeNames = [...]string{"failed", "bumped", "tunneled", "plain", "terminated"}

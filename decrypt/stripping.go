@@ -13,17 +13,17 @@ import (
 type StartTLS uint8
 
 const (
-	// NoStartTLS: no such dialogue, or one in which nothing was heard of it.
+	// NoStartTLS: no such dialogue, or one that said nothing about the upgrade.
 	NoStartTLS StartTLS = iota
 	// StartTLSOffered: the origin offered it, the client did not ask for it.
 	StartTLSOffered
 	// StartTLSUsed: the dialogue turned to TLS.
 	StartTLSUsed
-	// StartTLSRefused: the client asked for it, the origin said no.
+	// StartTLSRefused: the client asked for it, the origin refused.
 	StartTLSRefused
-	// StartTLSStripped: the offer was made unreadable, or is missing, or the request
-	// refused, at an origin that had it within a day: somebody between us and the
-	// origin may have taken it away.
+	// StartTLSStripped: the origin's offer was unreadable, or an origin that offered it
+	// within 24 hours omits or refuses it. An attacker between clearspan and the origin
+	// may have removed it.
 	StartTLSStripped
 )
 

@@ -57,22 +57,22 @@ var (
 	ErrTooLong  = errors.New("frame longer than the medium takes")
 )
 
-// LossReason returns the fixed word under which a loss is counted: "queue-full",
-// "no-link", "storage", "no-reader", "closed", "too-long" or "other".
+// LossReason returns the fixed word under which a loss is counted, such as
+// [ReasonFull]; [ReasonOther] for an error that is none of the above.
 func LossReason(err error) string {
 	switch {
 	case errors.Is(err, ErrFull):
-		return "queue-full"
+		return ReasonFull
 	case errors.Is(err, ErrNoLink):
-		return "no-link"
+		return ReasonNoLink
 	case errors.Is(err, ErrStorage):
-		return "storage"
+		return ReasonStorage
 	case errors.Is(err, ErrNoReader):
-		return "no-reader"
+		return ReasonNoReader
 	case errors.Is(err, ErrClosed):
-		return "closed"
+		return ReasonClosed
 	case errors.Is(err, ErrTooLong):
-		return "too-long"
+		return ReasonTooLong
 	}
-	return "other"
+	return ReasonOther
 }

@@ -107,9 +107,9 @@ func (m *Metrics) Learned(read func() learn.Stats) error {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
 	}
 	return m.registry.Register(&learnedStats{
-		entries:   desc("learned_entries", "Entries of what was learned that are there.", "lesson"),
-		lessons:   desc("lessons_total", "Entries that were learned.", "lesson"),
-		forgotten: desc("learned_forgotten_total", "Entries that were forgotten for want of room."),
+		entries:   desc("learned_entries", "Learned entries that exist, by lesson.", "lesson"),
+		lessons:   desc("lessons_total", "Learned entries since the start, by lesson.", "lesson"),
+		forgotten: desc("learned_forgotten_total", "Learned entries that clearspan removed to make room."),
 		read:      read,
 	})
 }

@@ -56,6 +56,8 @@ var handshakeBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .
 var (
 	legs  = [2]string{"client", "origin"}
 	kinds = [2]string{"full", "resumed"} // of handshakes
+
+	results = [2]string{"ok", "failed"} // of handshakes
 )
 
 // NewMetrics returns metrics in a registry of their own, beside those of the Go
@@ -63,32 +65,32 @@ var (
 func NewMetrics(version string) *Metrics {
 	m := &Metrics{
 		registry:   prometheus.NewRegistry(),
-		open:       gauge("sessions_open", "Sessions that are open.", "intake"),
-		sessions:   counter("sessions_total", "Sessions that have ended.", "action", "outcome"),
-		startTLS:   counter("starttls_dialogues_total", "Plain dialogues in which TLS was offered or asked for, by what became of it.", "protocol", "result"),
-		octets:     counter("relayed_octets_total", "Octets of application data relayed by sessions that have ended.", "direction"),
-		verdicts:   counter("origin_verdicts_total", "Judgements of origins, ok or why they failed.", "reason"),
-		revocation: counter("origin_revocation_checks_total", "Judgements of origins by what was learned of revocation.", "status"),
-		events:     counter("policy_events_total", "Sessions with something remarkable about them.", "event"),
-		monitored:  counter("policy_monitored_total", "Sessions of mode monitor, by the action that was not taken.", "would"),
-		ech:        counter("ech_hellos_total", "Sessions with Encrypted Client Hello: offered (real or not), insisted (real), known (to be real).", "state"),
-		frames:     counter("mirror_frames_total", "Frames delivered to a sink.", "sink"),
-		mirrored:   counter("mirror_octets_total", "Octets of sessions delivered to a sink.", "sink"),
-		lost:       counter("mirror_lost_octets_total", "Octets of sessions that did not reach a sink.", "sink", "reason"),
-		streams:    counter("mirror_http2_streams_total", "Streams of HTTP/2 shown as HTTP/1.1.", "sink"),
-		rendered:   counter("mirror_http2_rendered_octets_total", "Octets of payload delivered to a sink in place of HTTP/2.", "sink"),
-		replaced:   counter("mirror_http2_replaced_fields_total", "Fields of HTTP/2 that HTTP/1.1 could not hold as they were.", "sink"),
-		raw:        counter("mirror_http2_raw_octets_total", "Octets of HTTP/2 that could not be shown as HTTP/1.1.", "sink", "reason"),
-		finished:   counter("handshakes_total", "Finished TLS handshakes, full or resumed.", "leg", "kind"),
-		refusals:   counter("intake_refusals_total", "Connections that an intake did not hand on.", "intake", "reason"),
-		recalled:   counter("sessions_learned_total", "Sessions that were tunneled for what earlier ones taught.", "lesson"),
+		open:       gauge("sessions_open", "Open sessions.", "intake"),
+		sessions:   counter("sessions_total", "Sessions that ended, by action and outcome.", "action", "outcome"),
+		startTLS:   counter("starttls_dialogues_total", "Plain dialogues that offered or requested TLS, by result.", "protocol", "result"),
+		octets:     counter("relayed_octets_total", "Octets of application data that ended sessions relayed.", "direction"),
+		verdicts:   counter("origin_verdicts_total", "Verifications of origins: ok, or the reason of the failure.", "reason"),
+		revocation: counter("origin_revocation_checks_total", "Verifications of origins, by revocation status.", "status"),
+		events:     counter("policy_events_total", "Sessions with an event, by event.", "event"),
+		monitored:  counter("policy_monitored_total", "Sessions in mode monitor, by the action that was not taken.", "would"),
+		ech:        counter("ech_hellos_total", "Sessions with Encrypted Client Hello, by state.", "state"),
+		frames:     counter("mirror_frames_total", "Frames delivered to a mirror.", "sink"),
+		mirrored:   counter("mirror_octets_total", "Octets of sessions delivered to a mirror.", "sink"),
+		lost:       counter("mirror_lost_octets_total", "Octets of sessions that a mirror did not deliver, by reason.", "sink", "reason"),
+		streams:    counter("mirror_http2_streams_total", "HTTP/2 streams that a mirror showed as HTTP/1.1.", "sink"),
+		rendered:   counter("mirror_http2_rendered_octets_total", "Octets of payload that a mirror delivered in place of HTTP/2.", "sink"),
+		replaced:   counter("mirror_http2_replaced_fields_total", "HTTP/2 header fields that HTTP/1.1 cannot hold as they were.", "sink"),
+		raw:        counter("mirror_http2_raw_octets_total", "Octets of HTTP/2 that a mirror could not show as HTTP/1.1, by reason.", "sink", "reason"),
+		finished:   counter("handshakes_total", "Finished TLS handshakes of ended sessions, full or resumed.", "leg", "kind"),
+		refusals:   counter("intake_refusals_total", "Connections that an intake refused, by reason.", "intake", "reason"),
+		recalled:   counter("sessions_learned_total", "Sessions that clearspan tunneled because of a lesson, by lesson.", "lesson"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "handshake_duration_seconds", Help: "Duration of TLS handshakes.",
 			Buckets: handshakeBuckets,
 		}, []string{"leg", "result"}),
 	}
 	m.services = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: namespace, Name: "service_decision_seconds", Help: "How long services took to decide on messages and sessions.",
+		Namespace: namespace, Name: "service_decision_seconds", Help: "Time that ICAP services took to decide on messages, by result.",
 		Buckets: serviceBuckets,
 	}, []string{"service", "result"})
 	m.registry.MustRegister(
@@ -99,18 +101,10 @@ func NewMetrics(version string) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	m.registry.MustRegister(
-		counterFunc("forged_leaves_total", "Leaves forged.", func() uint64 { forged, _ := m.forged(); return forged }),
-		counterFunc("leaf_cache_hits_total", "Leaves found in the cache.", func() uint64 { _, hits := m.forged(); return hits }),
+		counterFunc("forged_leaves_total", "Forged certificates.", func() uint64 { forged, _ := m.forged(); return forged }),
+		counterFunc("leaf_cache_hits_total", "Forged certificates found in the cache.", func() uint64 { _, hits := m.forged(); return hits }),
 	)
-	// Present from the start, so that a rate has a first value.
-	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
-		m.octets.WithLabelValues(d.String())
-	}
-	for _, leg := range legs {
-		for _, kind := range kinds {
-			m.finished.WithLabelValues(leg, kind)
-		}
-	}
+	m.foresee()
 	return m
 }
 
@@ -147,7 +141,7 @@ func (m *Metrics) SessionOpened(intake string) {
 // ended.
 func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	m.open.WithLabelValues(m.intakes.bound(s.Intake)).Dec()
-	action := "none" // policy was not asked
+	action := noAction
 	if s.Decision.Rule != "" {
 		action = s.Decision.Action.String()
 	}
@@ -193,9 +187,9 @@ func (m *Metrics) Handshake(leg string, d time.Duration, ok bool) {
 	if leg != "client" && leg != "origin" {
 		leg = other
 	}
-	result := "ok"
+	result := results[0]
 	if !ok {
-		result = "failed"
+		result = results[1]
 	}
 	m.handshakes.WithLabelValues(leg, result).Observe(d.Seconds())
 }
@@ -248,19 +242,6 @@ func (m *Metrics) forged() (forged, hits uint64) {
 func counterFunc(name, help string, read func() uint64) prometheus.Collector {
 	return prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help},
 		func() float64 { return float64(read()) })
-}
-
-// Counter adds a counter, such as "audit_lost_entries_total", that is read when
-// metrics are. read is called concurrently and must not block. A name that is
-// taken or malformed is an error.
-func (m *Metrics) Counter(name, help string, read func() uint64) error {
-	return m.registry.Register(counterFunc(name, help, read))
-}
-
-// Gauge adds a gauge that is read when metrics are; otherwise as Counter.
-func (m *Metrics) Gauge(name, help string, read func() float64) error {
-	return m.registry.Register(prometheus.NewGaugeFunc(
-		prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, read))
 }
 
 var serviceBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}

@@ -8,7 +8,7 @@ import "github.com/prometheus/client_golang/prometheus"
 func (m *Metrics) WirePaths(intake string, read func() (map[string]uint64, error)) error {
 	return m.registry.Register(&paths{
 		desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "wire_frames_total"),
-			"Frames and flows by the path they took through the wire.", []string{"path"}, prometheus.Labels{"intake": intake}),
+			"Frames and connections of a wire, by path.", []string{"path"}, prometheus.Labels{"intake": intake}),
 		read: read,
 	})
 }
@@ -18,7 +18,7 @@ func (m *Metrics) WirePaths(intake string, read func() (map[string]uint64, error
 func (m *Metrics) DeviceCounters(service string, read func() (map[string]uint64, error)) error {
 	return m.registry.Register(&paths{
 		desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "inline_events_total"),
-			"Sessions, probes and frames of an inline device, by what became of them.", []string{"event"}, prometheus.Labels{"service": service}),
+			"Sessions, probes and frames of an inline device, by event.", []string{"event"}, prometheus.Labels{"service": service}),
 		read: read,
 	})
 }

@@ -21,7 +21,7 @@ func TestWirePaths(t *testing.T) {
 		t.Error("two wires of one name")
 	}
 	want := `
-# HELP clearspan_wire_frames_total Frames and flows by the path they took through the wire.
+# HELP clearspan_wire_frames_total Frames and connections of a wire, by path.
 # TYPE clearspan_wire_frames_total counter
 clearspan_wire_frames_total{intake="wire",path="held"} 7
 clearspan_wire_frames_total{intake="wire",path="sent"} 9

@@ -1,6 +1,6 @@
-// Package audit writes one entry for every session: who, when, where, how and
-// what became of it. An entry is one JSON object on one line; its keys are a
-// contract with those who read the log, and every key is always present.
+// Package audit writes one entry for every session: client, time, origin, TLS, policy
+// and outcome. An entry is one JSON object on one line. Its keys are a contract with
+// readers of the log: every key is always present.
 //
 // Entries hold metadata only, never content, keys or credentials. What an entry says
 // of requests and messages is from their headers, see package facts.
@@ -16,47 +16,96 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// Entry is the account of one ended session.
+// Entry is the account of one ended session. The reference page is generated from the
+// comments on its fields. A sentence that begins with Empty, Null or 0 says when a
+// value is that.
 type Entry struct {
-	Time     Time           `json:"time"` // when the entry was made
-	Start    Time           `json:"start"`
-	End      Time           `json:"end"`
-	Session  string         `json:"session"`
-	Intake   string         `json:"intake"`
-	Client   netip.AddrPort `json:"client"`
-	Origin   netip.AddrPort `json:"origin"`      // original destination
-	Intended netip.AddrPort `json:"destination"` // the original destination, if the server name led to another origin; else empty
-	SNI      string         `json:"sni"`
-	ALPN     string         `json:"alpn"`       // protocol the origin chose
-	Offer    string         `json:"alpn_offer"` // what the origin was offered: "" the client's list, narrowed, retried, remembered
-	Protocol string         `json:"protocol"`
-	StartTLS string         `json:"starttls"` // upgrade of a plain dialogue: "" nothing heard of it, offered, used, refused, stripped
-	Related  string         `json:"related"`  // session whose control connection announced this data connection; "" for others
-	Rule     string         `json:"rule"`
-	Action   string         `json:"action"`  // empty if the session ended before policy was asked
-	Would    string         `json:"would"`   // the action that mode monitor did not take; empty in other modes
-	Events   []string       `json:"events"`  // what was remarkable, such as no-sni
-	Learned  string         `json:"learned"` // lesson of an earlier session for which this one was tunneled
-	Taught   string         `json:"taught"`  // lesson of this one
-	Outcome  string         `json:"outcome"`
-	Reason   string         `json:"reason"` // empty for a session that ended in order
-	Notice   string         `json:"notice"` // how the client of a refused session was told: reset, alert, page, line, proxy; else empty
+	// When clearspan made the entry.
+	Time Time `json:"time"`
+	// When the client's connection arrived.
+	Start Time `json:"start"`
+	// When the session ended.
+	End Time `json:"end"`
+	// The identifier of the session: 16 hexadecimal digits, random.
+	Session string `json:"session"`
+	// The name of the intake.
+	Intake string `json:"intake"`
+	// The client's address and port.
+	Client netip.AddrPort `json:"client"`
+	// The address and port to which the session went. Empty if it was not known.
+	Origin netip.AddrPort `json:"origin"`
+	// The address and port that the client chose. Empty if the session went there. The
+	// server name led elsewhere by `origin.resolve: sni`.
+	Intended netip.AddrPort `json:"destination"`
+	// The server name of the ClientHello. Empty without one.
+	SNI string `json:"sni"`
+	// The application protocol (ALPN) that the origin chose. Empty if it chose none.
+	ALPN string `json:"alpn"`
+	// The offer of application protocols to the origin. Empty if it was the client's
+	// list. Words: see [reasons](reasons.md#offers-of-application-protocols).
+	Offer string `json:"alpn_offer"`
+	// The protocol, such as `tls`, `http` or `smtp`. Empty if it was never known.
+	Protocol string `json:"protocol"`
+	// The upgrade to TLS in a plain dialogue. Empty if nothing was said about it. Words:
+	// see [reasons](reasons.md#starttls).
+	StartTLS string `json:"starttls"`
+	// The session whose control connection announced this FTP data connection. Empty
+	// for other sessions.
+	Related string `json:"related"`
+	// The rule that decided: its name, `default`, `overload`, or `event:` and an event.
+	// Empty if the session ended before clearspan asked the policy.
+	Rule string `json:"rule"`
+	// The action: `bump`, `tunnel`, `tunnel-check` or `terminate`. Empty like `rule`.
+	Action string `json:"action"`
+	// The action that mode monitor did not take. Empty in mode enforce.
+	Would string `json:"would"`
+	// The events of the session. Words: see [reasons](reasons.md#events).
+	Events []string `json:"events"`
+	// The lesson of an earlier session for which clearspan tunneled this one. Empty
+	// without one. Words: see [reasons](reasons.md#lessons).
+	Learned string `json:"learned"`
+	// The lesson of this session. Empty without one.
+	Taught string `json:"taught"`
+	// How clearspan carried the session. Words: see [reasons](reasons.md#outcomes).
+	Outcome string `json:"outcome"`
+	// Why the session ended. Empty if it ended in order. Words: see
+	// [reasons](reasons.md).
+	Reason string `json:"reason"`
+	// How clearspan told the client of a refusal. Empty if it refused nothing. Words:
+	// see [reasons](reasons.md#notices).
+	Notice string `json:"notice"`
 
-	Service map[string]string `json:"service"`         // what services did, by name
-	Finding map[string]string `json:"service_finding"` // what they found, such as the name of a virus: at most 256 octets, theirs
+	// The results of services, by name of the service. Words: see
+	// [reasons](reasons.md#results-of-services). Empty without services.
+	Service map[string]string `json:"service"`
+	// The findings of services, by name of the service, such as the name of a virus. A
+	// text has at most 256 octets and comes from the service. Empty without findings.
+	Finding map[string]string `json:"service_finding"`
 
-	TLSClient    *ClientTLS        `json:"tls_client"` // null for a leg without TLS
-	TLSOrigin    *OriginTLS        `json:"tls_origin"` // null for a leg without TLS
-	ForgedSerial string            `json:"forged_serial"`
-	Octets       Octets            `json:"octets"`
-	Mirror       map[string]Mirror `json:"mirror"` // by name of the sink
-	Flow         Flow              `json:"flow"`
-	CommunityID  string            `json:"community_id"` // of Flow
+	// The TLS of the client leg. Null if the leg had no TLS.
+	TLSClient *ClientTLS `json:"tls_client"`
+	// The TLS of the origin leg. Null if the leg had no TLS.
+	TLSOrigin *OriginTLS `json:"tls_origin"`
+	// The serial number of the forged certificate, in hexadecimal. Empty without one.
+	ForgedSerial string `json:"forged_serial"`
+	// Application data that clearspan took from one leg for the other. Octets of a
+	// tunnel count raw.
+	Octets Octets `json:"octets"`
+	// Delivery to the mirrors, by name of the mirror. Empty if no mirror took part.
+	Mirror map[string]Mirror `json:"mirror"`
+	// The identity of the session as recorders see it.
+	Flow Flow `json:"flow"`
+	// The Community ID (version 1) of `flow`.
+	CommunityID string `json:"community_id"`
 
-	HTTP      []facts.Exchange `json:"http"` // the first 32
-	HTTPTotal uint64           `json:"http_total"`
-	Mail      []facts.Mail     `json:"mail"` // the first 32
-	MailTotal uint64           `json:"mail_total"`
+	// The first 32 web requests with their answers. Empty without `audit.facts`.
+	HTTP []facts.Exchange `json:"http"`
+	// The number of web requests. 0 without `audit.facts`.
+	HTTPTotal uint64 `json:"http_total"`
+	// The first 32 mail messages. Empty without `audit.facts`.
+	Mail []facts.Mail `json:"mail"`
+	// The number of mail messages. 0 without `audit.facts`.
+	MailTotal uint64 `json:"mail_total"`
 }
 
 // With returns the entry with what was read of web and mail.
@@ -73,65 +122,109 @@ func (e Entry) With(f facts.Report) Entry {
 
 // ClientTLS describes the client leg.
 type ClientTLS struct {
-	Version string `json:"version"` // "1.2", "1.3"; empty if no handshake was finished
-	Cipher  string `json:"cipher"`  // IANA name
-	Resumed bool   `json:"resumed"` // by a ticket; forged_serial is then of the session that it was given in
-	JA4     string `json:"ja4"`
-	Refusal string `json:"refusal"` // how the client refused our leaf: an alert such as "unknown_ca", or "closed"
-	ECH     string `json:"ech"`     // Encrypted Client Hello: offered (real or not), insisted (real, the client gave up), known (it had insisted before); else empty
+	// The TLS version, such as `1.3`. Empty if the handshake did not finish.
+	Version string `json:"version"`
+	// The cipher suite, by its IANA name. Empty if the handshake did not finish.
+	Cipher string `json:"cipher"`
+	// Whether the client resumed an earlier session. `forged_serial` is then of that one.
+	Resumed bool `json:"resumed"`
+	// The JA4 fingerprint of the ClientHello.
+	JA4 string `json:"ja4"`
+	// How the client refused the forged certificate: a TLS alert such as `unknown_ca`, or
+	// `closed`. Empty if it did not refuse. Words: see
+	// [reasons](reasons.md#refusals-by-clients).
+	Refusal string `json:"refusal"`
+	// The client's use of Encrypted Client Hello. Empty without the extension. Words: see
+	// [reasons](reasons.md#encrypted-client-hello).
+	ECH string `json:"ech"`
 }
 
 // OriginTLS describes the origin leg.
 type OriginTLS struct {
-	Version     string `json:"version"`
-	Cipher      string `json:"cipher"`
-	Resumed     bool   `json:"resumed"` // chain_sha256 is then what the origin showed at first, judged again
+	// The TLS version, such as `1.3`. Empty if the handshake did not finish.
+	Version string `json:"version"`
+	// The cipher suite, by its IANA name. Empty if the handshake did not finish.
+	Cipher string `json:"cipher"`
+	// Whether clearspan resumed an earlier session. It then judged the chain of that
+	// session again.
+	Resumed bool `json:"resumed"`
+	// The SHA-256 of all certificates of the origin in DER, in hexadecimal. Empty if the
+	// origin showed none.
 	ChainSHA256 string `json:"chain_sha256"`
-	Verdict     string `json:"verdict"`    // "ok" or why the origin failed
-	Finding     string `json:"finding"`    // in detail, at most 256 octets; partly the origin's words
-	Revocation  string `json:"revocation"` // "good", "revoked" or "unknown"; empty if nobody was asked
+	// `ok`, or the reason why the origin failed verification. Empty if it was not
+	// verified. Words: see [reasons](reasons.md#verification-of-origins).
+	Verdict string `json:"verdict"`
+	// The detail behind `verdict`, at most 256 octets. Some words come from the origin.
+	// Empty for a good origin.
+	Finding string `json:"finding"`
+	// The revocation status. Empty if clearspan asked no source. Words: see
+	// [reasons](reasons.md#revocation).
+	Revocation string `json:"revocation"`
 }
 
 // Octets counts application data, taken from one leg for the other.
 type Octets struct {
+	// Octets from the client.
 	ClientToOrigin uint64 `json:"client_to_origin"`
+	// Octets from the origin.
 	OriginToClient uint64 `json:"origin_to_client"`
 }
 
 // Mirror is what one sink got of a session.
 type Mirror struct {
+	// Frames that the mirror delivered.
 	Frames uint64 `json:"frames"`
-	Octets uint64 `json:"octets"` // of the session that are in those frames
-	Lost   uint64 `json:"lost"`   // of the session that did not reach the sink
-	Reason string `json:"reason"` // of the loss; empty without one
+	// Octets of the session in these frames.
+	Octets uint64 `json:"octets"`
+	// Octets of the session that the mirror did not deliver. `octets` and `lost` add up to
+	// the octets of the session.
+	Lost uint64 `json:"lost"`
+	// The reasons of the loss, with commas between them. Empty without a loss. Words: see
+	// [reasons](reasons.md#losses-of-mirrors).
+	Reason string `json:"reason"`
 
-	Streams    []Stream    `json:"streams"`    // of HTTP/2 shown as HTTP/1.1, the first 256
-	Transcoded *Transcoded `json:"transcoded"` // null where the payload of the frames is the session's octets
+	// The first 256 HTTP/2 streams that the mirror showed as HTTP/1.1. Empty without
+	// `http2: transcode`.
+	Streams []Stream `json:"streams"`
+	// HTTP/2 as HTTP/1.1. Null if the mirror showed the octets of the session.
+	Transcoded *Transcoded `json:"transcoded"`
 }
 
 // Stream tells from which port of the client recorders see an HTTP/2 stream.
 type Stream struct {
-	ID   uint32 `json:"id"`
+	// The number of the HTTP/2 stream.
+	ID uint32 `json:"id"`
+	// The client port of its HTTP/1.1 conversation.
 	Port uint16 `json:"port"`
 }
 
 // Transcoded is what one sink got of an HTTP/2 session that was shown as
 // HTTP/1.1.
 type Transcoded struct {
-	Streams  uint64 `json:"streams"`  // shown
-	Octets   uint64 `json:"octets"`   // payload in the frames
-	Lost     uint64 `json:"lost"`     // payload that did not reach the sink
-	Replaced uint64 `json:"replaced"` // fields that HTTP/1.1 could not hold as they were
-	Raw      uint64 `json:"raw"`      // octets of the session that were shown as HTTP/2
-	Reason   string `json:"reason"`   // why; empty if there are none
+	// Streams that the mirror showed.
+	Streams uint64 `json:"streams"`
+	// Octets of payload in the frames.
+	Octets uint64 `json:"octets"`
+	// Octets of payload that the mirror did not deliver.
+	Lost uint64 `json:"lost"`
+	// Header fields that HTTP/1.1 cannot hold as they were.
+	Replaced uint64 `json:"replaced"`
+	// Octets of the session that the mirror showed as HTTP/2.
+	Raw uint64 `json:"raw"`
+	// Why the mirror showed octets as HTTP/2. Empty if `raw` is 0. Words: see
+	// [reasons](reasons.md#http2-that-cannot-be-transcoded).
+	Reason string `json:"reason"`
 }
 
 // Flow is the identity under which recorders see a session. Its port may differ
 // from the true one, because mirrors map ports.
 type Flow struct {
-	Client netip.AddrPort    `json:"client"`
-	Origin netip.AddrPort    `json:"origin"`
-	Ports  map[string]uint16 `json:"ports"` // the origin's port by name of the sink
+	// The client's address and port on the mirrors.
+	Client netip.AddrPort `json:"client"`
+	// The origin's address and port on the first mirror.
+	Origin netip.AddrPort `json:"origin"`
+	// The origin's port, by name of the mirror. Empty if no mirror showed the session.
+	Ports map[string]uint16 `json:"ports"`
 }
 
 // Time is a time that is written in UTC with nine digits behind the second (RFC

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
@@ -67,13 +68,16 @@ func Load(path string) (*Config, error) {
 // the directory that relative paths are relative to. The error is nil or of
 // type [Errors].
 func Parse(name string, data []byte, dir string) (*Config, error) {
-	r := &reader{file: name, dir: dir}
+	r := &reader{file: name, dir: dir, lines: make(map[string]int)}
 	root, at, err := parseTree(data)
 	if err != nil {
 		r.fail(at, "%v", err)
 		return nil, r.errs
 	}
 	c := r.config(root)
+	if len(data) > 1<<20 {
+		runtime.GC() // the tree is twenty times the file: gone before more is made of c
+	}
 	if len(r.errs) > 0 {
 		return nil, r.errs.sorted()
 	}

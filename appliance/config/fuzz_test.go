@@ -21,7 +21,8 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	for _, s := range []string{"", "\t", "? a", "a: |\n  b", "a: 'b", "\"", "{a: [b, {c: d}]}", "%YAML 1.2\n---\n", "a: !!binary x", "- - - a", "a:\r\n b: ~"} {
+	for _, s := range []string{"", "\t", "? a", "a: |\n  b", "a: 'b", "\"", "{a: [b, {c: d}]}", "%YAML 1.2\n---\n", "a: !!binary x", "- - - a", "a:\r\n b: ~",
+		"\ufeff%TAG ! x\n---\na: ! b\n...\n---\n", "a: &b [*b, {<<: *c}]", "[a: {b, ? c: d}", "a: >2-\n  b\n\n c", "{a:b, \"c\":d}\n# e\x01"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -19,8 +19,8 @@ func (r *reader) hops(t *table, legs [2]string) (hops [2][]Hop) {
 		return hops
 	}
 	items := r.list(n, "hops")
-	if n.kind == list && len(items) == 0 {
-		r.fail(n.place, "hops: list is empty")
+	if n.kind() == list && len(items) == 0 {
+		r.fail(n.place(), "hops: list is empty")
 	}
 	var families [2][2]bool // by leg; IPv4, IPv6
 	faulty := false
@@ -56,7 +56,7 @@ func (r *reader) hops(t *table, legs [2]string) (hops [2][]Hop) {
 		hops[i] = append(hops[i], hop)
 	}
 	if !faulty && families[0] != families[1] {
-		r.fail(n.place, "hops: want the same versions of IP on both legs")
+		r.fail(n.place(), "hops: want the same versions of IP on both legs")
 	}
 	return hops
 }

@@ -139,8 +139,8 @@ func (r *reader) intakes(t *table) []Intake {
 		return nil
 	}
 	items := r.list(n, "intake")
-	if n.kind == list && len(items) == 0 {
-		r.fail(n.place, "intake: list is empty: no connection could reach the appliance")
+	if n.kind() == list && len(items) == 0 {
+		r.fail(n.place(), "intake: list is empty: no connection could reach the appliance")
 	}
 	names := make(map[string]int, len(items))
 	intakes := make([]Intake, 0, len(items))

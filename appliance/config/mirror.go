@@ -178,10 +178,10 @@ func (r *reader) mirrors(n *node, state string) []Mirror {
 	for _, item := range items {
 		m := r.mirror(item, names, state)
 		if m.Name == allMirrors || m.Name == noMirror {
-			r.fail(item.place, "name: %q has a meaning of its own in rules", m.Name)
+			r.fail(item.place(), "name: %q has a meaning of its own in rules", m.Name)
 		}
 		if other, ok := directories[m.Directory]; ok && m.Directory != "" {
-			r.fail(item.place, "mirrors %s and %s write to the same directory", other, m.Name)
+			r.fail(item.place(), "mirrors %s and %s write to the same directory", other, m.Name)
 		}
 		directories[m.Directory] = m.Name
 		mirrors = append(mirrors, m)
@@ -290,7 +290,7 @@ func (r *reader) rotate(n *node, rot Rotate) Rotate {
 // ports reads either a word or a table from true port to shown port.
 func (r *reader) ports(t *table, m *Mirror) {
 	n := t.get("ports")
-	if n == nil || n.kind != dict {
+	if n == nil || n.kind() != dict {
 		m.Ports = value(t, "ports", m.Ports, func(s string) (PortMode, error) {
 			mode, err := oneOf(DefaultPorts, KeepPorts)(s)
 			if err != nil {

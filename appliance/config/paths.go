@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,12 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
+	var data bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Size() <= maxFile {
+		data.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	_, err = data.ReadFrom(io.LimitReader(f, maxFile+1))
+	return data.Bytes(), err
 }
 
 // parsePath accepts a path, and makes a relative one relative to base.

@@ -71,14 +71,27 @@ var protocols = []string{
 func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake, services []Service) Policy {
 	t := r.table(n, "policy")
 	p.Default = value(t, "default", p.Default, policy.ParseAction)
-	p.Mirror = choice(t, mirrors)
-	p.Services = chain(t, services)
+	var known vocabulary
+	for _, m := range mirrors {
+		known.mirrors = append(known.mirrors, m.Name)
+	}
+	for _, in := range intakes {
+		known.intakes = append(known.intakes, in.Name)
+	}
+	for _, s := range services {
+		known.services = append(known.services, s.Name)
+	}
+	p.Mirror = choice(t, known.mirrors)
+	p.Services = chain(t, known.services)
 	p.Mode = value(t, "mode", p.Mode, oneOf(Enforce, Monitor))
 	p.Lists = r.lists(t.get("lists"))
 	p.Events, p.NoLookup = r.events(t.get("events"))
-	known := vocabulary{mirrors, p.Lists, intakes, services}
+	for _, l := range p.Lists {
+		known.lists = append(known.lists, l.Name)
+	}
 	items := r.list(t.get("rules"), "rules")
 	names := make(map[string]int, len(items))
+	p.Rules = slices.Grow(p.Rules, len(items))
 	for _, item := range items {
 		p.Rules = append(p.Rules, r.rule(item, names, known))
 	}
@@ -120,23 +133,17 @@ const (
 
 // choice reads the key mirror: a list of names, which may be empty, one name,
 // "all" or "none". Nil if it is absent.
-func choice(t *table, mirrors []Mirror) *policy.Mirrors {
+func choice(t *table, mirrors []string) *policy.Mirrors {
 	n := t.get("mirror")
 	switch {
 	case n == nil:
 		return nil
-	case n.kind == list && len(n.items) == 0, n.kind == scalar && n.text == noMirror:
+	case n.kind() == list && len(n.items()) == 0, n.kind() == scalar && n.text() == noMirror:
 		return &policy.Mirrors{}
-	case n.kind == scalar && n.text == allMirrors:
+	case n.kind() == scalar && n.text() == allMirrors:
 		return &policy.Mirrors{All: true}
 	}
-	return &policy.Mirrors{Names: values(t, "mirror", nil, func(s string) (string, error) {
-		known := make([]string, len(mirrors))
-		for i, m := range mirrors {
-			known[i] = m.Name
-		}
-		return among("mirror", s, known)
-	})}
+	return &policy.Mirrors{Names: values(t, "mirror", nil, among("mirror", mirrors))}
 }
 
 // parseALPN accepts a protocol identifier (RFC 7301, Section 3.1).

@@ -2,9 +2,9 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // rules name zones, also on machines without a database of them
 	_ "time/tzdata" // zones of rules, on machines that have none
 
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -80,8 +80,8 @@ func (r *reader) events(n *node) (actions policy.EventActions, noLookup bool) {
 // conditions reads those of a rule that name other parts of the configuration,
 // the hour, the hello or the origin's certificate.
 func (r *reader) conditions(t *table, rule *Rule, known vocabulary) {
-	rule.Category = values(t, "category", nil, known.list)
-	rule.Intake = values(t, "intake", nil, known.intake)
+	rule.Category = values(t, "category", nil, among("list", known.lists))
+	rule.Intake = values(t, "intake", nil, among("intake", known.intakes))
 	rule.JA4 = values(t, "ja4", nil, func(s string) (string, error) { return s, policy.CheckJA4(s) })
 	rule.OriginName = values(t, "origin_name", nil, parsePattern)
 	rule.Issuer = values(t, "issuer", nil, func(s string) (string, error) {
@@ -94,40 +94,21 @@ func (r *reader) conditions(t *table, rule *Rule, known vocabulary) {
 }
 
 // vocabulary are the names that rules may choose from.
-type vocabulary struct {
-	mirrors  []Mirror
-	lists    []List
-	intakes  []Intake
-	services []Service
-}
-
-func (v vocabulary) list(s string) (string, error) {
-	known := make([]string, len(v.lists))
-	for i, l := range v.lists {
-		known[i] = l.Name
-	}
-	return among("list", s, known)
-}
-
-func (v vocabulary) intake(s string) (string, error) {
-	known := make([]string, len(v.intakes))
-	for i, in := range v.intakes {
-		known[i] = in.Name
-	}
-	return among("intake", s, known)
-}
+type vocabulary struct{ mirrors, lists, intakes, services []string }
 
 // among accepts the known names of what.
-func among(what, s string, known []string) (string, error) {
-	for _, k := range known {
-		if k == s && s != "" {
-			return s, nil
+func among(what string, known []string) func(string) (string, error) {
+	return func(s string) (string, error) {
+		if s != "" {
+			if slices.Contains(known, s) {
+				return s, nil
+			}
+			if near := nearest(s, known); near != "" {
+				return "", fmt.Errorf("there is no %s %q, did you mean %q?", what, s, near)
+			}
 		}
+		return "", fmt.Errorf("there is no %s %q", what, s)
 	}
-	if near := nearest(s, known); near != "" && s != "" {
-		return "", fmt.Errorf("there is no %s %q, did you mean %q?", what, s, near)
-	}
-	return "", fmt.Errorf("there is no %s %q", what, s)
 }
 
 // periods reads the key time: texts such as "22:00-06:00 mon-fri Europe/Berlin",
@@ -138,23 +119,23 @@ func (r *reader) periods(t *table) (periods []policy.Period) {
 		return nil
 	}
 	items := []*node{n}
-	if n.kind == list {
-		if items = n.items; len(items) == 0 {
-			r.fail(n.place, "time: list is empty")
+	if n.kind() == list {
+		if items = n.items(); len(items) == 0 {
+			r.fail(n.place(), "time: list is empty")
 		}
 	}
 	for _, item := range items {
-		if item.kind == dict {
+		if item.kind() == dict {
 			periods = append(periods, r.period(item))
 			continue
 		}
-		if item.kind != scalar {
-			r.fail(item.place, "time: want a text or a table")
+		if item.kind() != scalar {
+			r.fail(item.place(), "time: want a text or a table")
 			continue
 		}
-		p, err := parsePeriod(item.text)
+		p, err := parsePeriod(item.text())
 		if err != nil {
-			r.fail(item.place, "time: %v", err)
+			r.fail(item.place(), "time: %v", err)
 			continue
 		}
 		periods = append(periods, p)

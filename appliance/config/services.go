@@ -117,7 +117,7 @@ func (r *reader) services(n *node) []Service {
 	for _, item := range items {
 		s := r.service(item, names)
 		if s.Name == noService {
-			r.fail(item.place, "name: %q has a meaning of its own in rules", s.Name)
+			r.fail(item.place(), "name: %q has a meaning of its own in rules", s.Name)
 		}
 		services = append(services, s)
 	}
@@ -170,13 +170,13 @@ func (r *reader) icap(t *table, s *Service) {
 		r.fail(t.place("replay"), "replay: want 1KiB to 1MiB")
 	}
 	s.Preview = value(t, "preview", s.Preview, parsePreview)
-	if n := t.get("streams"); n != nil && n.kind == list && len(n.items) == 0 {
+	if n := t.get("streams"); n != nil && n.kind() == list && len(n.items()) == 0 {
 		s.Streams = nil
 	} else {
 		s.Streams = values(t, "streams", s.Streams, parseMedia)
 	}
 	s.Connections = value(t, "connections", s.Connections, intNumber(1, 10_000))
-	if n := t.get("tell"); n != nil && n.kind == list && len(n.items) == 0 {
+	if n := t.get("tell"); n != nil && n.kind() == list && len(n.items()) == 0 {
 		s.Tell = nil
 	} else {
 		s.Tell = values(t, "tell", s.Tell, oneOf(TellClientIP, TellClientPort, TellServerIP, TellUser))
@@ -240,24 +240,12 @@ const noService = "none"
 
 // chain reads the key services of a rule, or of the policy: names in order from
 // the client, or "none". Nil if it is absent.
-func chain(t *table, services []Service) []string {
+func chain(t *table, services []string) []string {
 	n := t.get("services")
-	if n != nil && (n.kind == list && len(n.items) == 0 || n.kind == scalar && n.text == noService) {
+	if n != nil && (n.kind() == list && len(n.items()) == 0 || n.kind() == scalar && n.text() == noService) {
 		return []string{}
 	}
-	known := make([]string, 0, len(services))
-	for _, s := range services {
-		known = append(known, s.Name)
-	}
-	names := values(t, "services", nil, func(s string) (string, error) {
-		switch near := nearest(s, known); {
-		case slices.Contains(known, s) && s != "":
-			return s, nil
-		case near != "":
-			return "", fmt.Errorf("there is no service %q, did you mean %q?", s, near)
-		}
-		return "", fmt.Errorf("there is no service %q", s)
-	})
+	names := values(t, "services", nil, among("service", services))
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
 			t.r.fail(t.place("services"), "services: %s is listed twice", name)

@@ -3,14 +3,19 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // reader turns the tree of one file into a Config and collects every fault.
 type reader struct {
+	closed    func(at place, known []string) // is told of each table that was read; nil: nobody is
 	file      string
 	dir       string // what relative paths are relative to
 	errs      Errors
 	listeners []listener
+	// What one table leaves to the next: there are many.
+	lines map[string]int // empty
+	spare []string       // nil if an open table has it
 }
 
 // fail notes a fault. Messages quote what the file holds with %q, so that they
@@ -27,35 +32,49 @@ type table struct {
 	r     *reader
 	at    place
 	pairs []pair
-	known []string
-	bad   bool // not a table: nothing more is worth reporting
+	known []string // nil once the table is closed
+	bad   bool     // not a table: nothing more is worth reporting
 }
 
 // table opens n. An absent n is an empty table; another kind of value is
 // reported and read as an empty table. name is the key that holds n.
 func (r *reader) table(n *node, name string) *table {
-	t := &table{r: r, at: top}
+	t := &table{r: r, at: top, known: r.spare}
+	if r.spare = nil; t.known == nil {
+		t.known = make([]string, 0, 32)
+	}
 	if n == nil {
 		return t
 	}
-	t.at = n.place
-	if n.kind != dict {
-		if n.kind != null {
-			r.fail(n.place, "%s: want a table of keys and values", name)
+	t.at = n.place()
+	if n.kind() != dict {
+		if n.kind() != null {
+			r.fail(n.place(), "%s: want a table of keys and values", name)
 			t.bad = true
 		}
 		return t
 	}
-	seen := make(map[string]int, len(n.pairs))
-	for _, p := range n.pairs {
-		if line, ok := seen[p.key]; ok {
+	t.pairs = r.once(n.pairs())
+	return t
+}
+
+// once reports keys that are set again, and returns the others.
+func (r *reader) once(pairs []pair) []pair {
+	lines := r.lines
+	if len(pairs) > 100 { // r.lines stays small: to clear a large map takes long
+		lines = make(map[string]int, len(pairs))
+	}
+	kept := pairs[:0]
+	for _, p := range pairs {
+		if line, ok := lines[p.key]; ok {
 			r.fail(p.place, "key %q is already set on line %d", p.key, line)
 			continue
 		}
-		seen[p.key] = p.line
-		t.pairs = append(t.pairs, p)
+		lines[p.key] = p.line
+		kept = append(kept, p)
 	}
-	return t
+	clear(lines)
+	return kept
 }
 
 // list returns the items of the list n; name is the key that holds it.
@@ -63,11 +82,11 @@ func (r *reader) list(n *node, name string) []*node {
 	if n == nil {
 		return nil
 	}
-	if n.kind != list {
-		r.fail(n.place, "%s: want a list", name)
+	if n.kind() != list {
+		r.fail(n.place(), "%s: want a list", name)
 		return nil
 	}
-	return n.items
+	return n.items()
 }
 
 // pair finds key; nil if it is absent.
@@ -83,7 +102,7 @@ func (t *table) pair(key string) *pair {
 
 // get returns the value of key; nil if it is absent or has none.
 func (t *table) get(key string) *node {
-	if p := t.pair(key); p != nil && p.value.kind != null {
+	if p := t.pair(key); p != nil && p.value.kind() != null {
 		return p.value
 	}
 	return nil
@@ -95,17 +114,15 @@ func (t *table) has(key string) bool { return t.get(key) != nil }
 // place returns where the value of key stands, or the table if there is none.
 func (t *table) place(key string) place {
 	if n := t.get(key); n != nil {
-		return n.place
+		return n.place()
 	}
 	return t.at
 }
 
 // accept makes keys known without reading them.
 func (t *table) accept(keys ...string) {
-	for _, key := range keys {
-		if !slices.Contains(t.known, key) {
-			t.known = append(t.known, key)
-		}
+	if t.known != nil {
+		t.known = append(t.known, keys...)
 	}
 }
 
@@ -119,18 +136,27 @@ func (t *table) foreign(why string, keys ...string) {
 	}
 }
 
-// close reports the keys that nobody asked for.
+// close reports the keys that nobody asked for. Of a closed table, only those that
+// were asked for before may be read.
 func (t *table) close() {
+	if t.r.closed != nil {
+		t.r.closed(t.at, t.known)
+	}
 	for _, p := range t.pairs {
 		if slices.Contains(t.known, p.key) {
 			continue
 		}
-		if near := nearest(p.key, t.known); near != "" {
+		before, _, colon := strings.Cut(p.key, ":")
+		switch near := nearest(p.key, t.known); {
+		case colon && slices.Contains(t.known, before):
+			t.r.fail(p.place, "unknown key %q: put a space after the colon", p.key)
+		case near != "":
 			t.r.fail(p.place, "unknown key %q, did you mean %q?", p.key, near)
-		} else {
+		default:
 			t.r.fail(p.place, "unknown key %q", p.key)
 		}
 	}
+	t.r.spare, t.known = t.known[:0], nil
 }
 
 // value parses the scalar at key. Absent gives def; a fault is reported and
@@ -140,13 +166,13 @@ func value[T any](t *table, key string, def T, parse func(string) (T, error)) T 
 	if n == nil {
 		return def
 	}
-	if n.kind != scalar {
-		t.r.fail(n.place, "%s: want a single value", key)
+	if n.kind() != scalar {
+		t.r.fail(n.place(), "%s: want a single value", key)
 		return def
 	}
-	v, err := parse(n.text)
+	v, err := parse(n.text())
 	if err != nil {
-		t.r.fail(n.place, "%s: %v", key, err)
+		t.r.fail(n.place(), "%s: %v", key, err)
 		return def
 	}
 	return v
@@ -182,27 +208,27 @@ func values[T any](t *table, key string, def []T, parse func(string) (T, error))
 	if n == nil {
 		return def
 	}
-	items := n.items
-	switch n.kind {
+	items := n.items()
+	switch n.kind() {
 	case scalar:
 		items = []*node{n}
 	case dict:
-		t.r.fail(n.place, "%s: want a list", key)
+		t.r.fail(n.place(), "%s: want a list", key)
 		return def
 	}
 	if len(items) == 0 {
-		t.r.fail(n.place, "%s: list is empty", key)
+		t.r.fail(n.place(), "%s: list is empty", key)
 		return def
 	}
 	out := make([]T, 0, len(items))
 	for _, item := range items {
-		if item.kind != scalar {
-			t.r.fail(item.place, "%s: want a list of single values", key)
+		if item.kind() != scalar {
+			t.r.fail(item.place(), "%s: want a list of single values", key)
 			continue
 		}
-		v, err := parse(item.text)
+		v, err := parse(item.text())
 		if err != nil {
-			t.r.fail(item.place, "%s: %v", key, err)
+			t.r.fail(item.place(), "%s: %v", key, err)
 			continue
 		}
 		out = append(out, v)

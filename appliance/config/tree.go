@@ -4,25 +4,19 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
+	"io"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v4/plugin/loaderlimits"
 )
 
 const (
 	// maxFile bounds a configuration file, in octets.
 	maxFile = 16 << 20
-	// maxDepth bounds how deep lists and tables nest in a file. The deepest
-	// configuration has five levels.
+	// maxDepth bounds how deep lists and tables nest in a file, in the block style
+	// and again in the flow style. The deepest configuration has five levels.
 	maxDepth = 16
-	// maxIndent bounds the column at which a line or a list item of the block
-	// style starts: indentation nests too.
-	maxIndent = 256
 )
 
 // kind tells the three shapes of YAML values apart, and no value.
@@ -35,13 +29,45 @@ const (
 	dict
 )
 
-// node is one value of a file, free of the YAML library's types.
-type node struct {
-	place
-	kind  kind
-	text  string  // scalar, without quotes and escapes
-	items []*node // list
-	pairs []pair  // dict, in the order of the file, duplicates included
+// node is one value of a file: the YAML library's, behind methods of ours. A copy would
+// take half as much memory again.
+type node yaml.Node
+
+// place returns where n stands.
+func (n *node) place() place { return place{max(n.Line, 1), max(n.Column, 1)} }
+
+func (n *node) kind() kind {
+	switch {
+	case n.Kind == yaml.SequenceNode:
+		return list
+	case n.Kind == yaml.MappingNode:
+		return dict
+	case n.Tag == nullTag:
+		return null
+	}
+	return scalar
+}
+
+// text returns a scalar without quotes and escapes.
+func (n *node) text() string { return n.Value }
+
+// items returns those of a list.
+func (n *node) items() []*node {
+	items := make([]*node, len(n.Content))
+	for i, item := range n.Content {
+		items[i] = (*node)(item)
+	}
+	return items
+}
+
+// pairs returns those of a table in the order of the file, duplicates included.
+func (n *node) pairs() []pair {
+	pairs := make([]pair, len(n.Content)/2)
+	for i := range pairs {
+		key, value := (*node)(n.Content[2*i]), (*node)(n.Content[2*i+1])
+		pairs[i] = pair{key.place(), key.Value, value}
+	}
+	return pairs
 }
 
 // pair is one entry of a table.
@@ -51,165 +77,106 @@ type pair struct {
 	value *node
 }
 
-// parseTree reads one YAML document.
+// parseTree reads one YAML document. Only plain data passes: anchors, aliases, merge
+// keys, tags, directives and complex keys are refused, so that a value always stands
+// where it is used and a small file cannot grow.
 func parseTree(data []byte) (root *node, at place, err error) {
 	if len(data) > maxFile {
 		return nil, top, fmt.Errorf("file is longer than %d MiB", maxFile>>20)
 	}
-	if at, ok := validText(data); !ok {
-		return nil, at, errors.New("file is not UTF-8 text")
+	if !utf8.Valid(data) {
+		return nil, unreadable(data), errors.New("file is not UTF-8 text")
 	}
-	if len(data) > wholeLimit {
-		if root, ok := parsePieces(data, pieceSize); ok {
-			return root, top, nil
-		}
+	if at, ok := directive(data); ok {
+		return nil, at, errors.New("directives are not supported")
 	}
-	return parseWhole(data)
-}
-
-// parseWhole reads one YAML document at once. Only plain data passes: anchors,
-// aliases, merge keys, tags and complex keys are refused, so that a value always
-// stands where it is used and a small file cannot grow. It is the only function that
-// calls the YAML library.
-func parseWhole(data []byte) (root *node, at place, err error) {
 	// The library is not ours, and its input is whatever a file holds.
 	defer func() {
 		if p := recover(); p != nil {
 			root, at, err = nil, top, errors.New("not a YAML document")
 		}
 	}()
-	tokens := lexer.Tokenize(string(data))
-	if at, err := plainData(tokens); err != nil {
-		return nil, at, err
-	}
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	documents, err := compose(data, 2)
 	if err != nil {
-		at, err := syntaxError(err)
+		at, err := syntaxError(data, err)
 		return nil, at, err
 	}
-	for i, doc := range file.Docs {
-		if i > 0 {
-			return nil, placeOf(doc.GetToken()), errors.New("want one document in the file")
-		}
-		if doc.Body != nil {
-			root = convert(doc.Body)
-		}
+	switch len(documents) {
+	case 0:
+		return &node{Kind: yaml.ScalarNode, Tag: nullTag}, top, nil
+	case 2:
+		return nil, (*node)(documents[1]).place(), errors.New("want one document in the file")
 	}
-	if root == nil {
-		root = &node{place: top}
+	root = (*node)(documents[0].Content[0])
+	if at, err := root.plain(); err != nil {
+		return nil, at, err
 	}
 	return root, top, nil
 }
 
-// validText reports whether data is UTF-8 without NUL, else where it is not.
-func validText(data []byte) (place, bool) {
-	at := top
-	for len(data) > 0 {
-		r, n := utf8.DecodeRune(data)
-		switch {
-		case r == 0 || r == utf8.RuneError && n == 1:
-			return at, false
-		case r == '\n':
-			at = place{at.line + 1, 1}
-		default:
-			at.col++
+// compose has the YAML library read up to n documents.
+func compose(data []byte, n int) (documents []*yaml.Node, err error) {
+	limits := loaderlimits.New(loaderlimits.DepthFunc(func(depth int, _ *yaml.DepthContext) error {
+		if depth > maxDepth {
+			return errors.New(tooDeep)
 		}
-		data = data[n:]
+		return nil
+	}))
+	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithPlugin(limits))
+	if err != nil {
+		return nil, err
 	}
-	return at, true
+	for range n {
+		var document yaml.Node
+		if err := loader.Load(&document); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		documents = append(documents, &document)
+	}
+	return documents, nil
 }
 
-// plainData refuses what a configuration has no use for, and what would make
-// the parser recurse, or look back, without bound: deep nesting and keys of keys.
-func plainData(tokens token.Tokens) (place, error) {
-	depth, colons, line := 0, 0, 0
-	for _, tk := range tokens {
-		at := placeOf(tk)
-		newLine := at.line > line
-		line = at.line
-		if newLine && depth == 0 {
-			colons = 0
+// directive reports whether a file begins with a YAML directive, and where.
+func directive(data []byte) (at place, ok bool) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	for line := range bytes.Lines(data) {
+		at = place{at.line + 1, 1}
+		if text := bytes.TrimSpace(line); len(text) > 0 && text[0] != '#' {
+			return at, line[0] == '%'
 		}
-		switch tk.Type {
-		case token.AnchorType, token.AliasType, token.MergeKeyType:
-			return at, errors.New("anchors, aliases and merge keys are not supported")
-		case token.TagType:
-			return at, errors.New("tags are not supported")
-		case token.DirectiveType:
-			return at, errors.New("directives are not supported")
-		case token.MappingKeyType:
-			return at, errors.New("complex keys are not supported")
-		case token.SequenceStartType, token.MappingStartType:
-			depth, colons = depth+1, 0
-		case token.SequenceEndType, token.MappingEndType:
-			depth, colons = depth-1, 0
-		case token.CollectEntryType:
-			colons = 0
-		case token.MappingValueType:
-			if colons++; colons > 1 {
-				return at, errors.New("a key has one value: quote a text that holds \": \"")
+	}
+	return at, false
+}
+
+// Tags that the library gives to values without one.
+const (
+	nullTag  = "!!null"
+	mergeTag = "!!merge"
+)
+
+// plain refuses what a configuration has no use for, and returns where it is.
+func (n *node) plain() (place, error) {
+	switch {
+	case n.Anchor != "" || n.Kind == yaml.AliasNode:
+		return n.place(), errors.New(noAnchors)
+	case n.Style&yaml.TaggedStyle != 0 || n.Tag == "!":
+		return n.place(), errors.New(noTags)
+	}
+	for i, child := range n.Content {
+		c := (*node)(child)
+		if n.kind() == dict && i%2 == 0 {
+			switch {
+			case c.Tag == mergeTag:
+				return c.place(), errors.New(noAnchors)
+			case c.kind() == list || c.kind() == dict:
+				return c.place(), errors.New("complex keys are not supported")
 			}
 		}
-		indents := depth == 0 && (newLine || tk.Type == token.SequenceEntryType)
-		if depth > maxDepth || indents && at.col > maxIndent {
-			return at, errors.New("nested too deep")
+		if at, err := c.plain(); err != nil {
+			return at, err
 		}
 	}
 	return place{}, nil
-}
-
-// syntaxError extracts place and message from an error of the library.
-func syntaxError(err error) (place, error) {
-	at, message := top, err.Error()
-	if e, ok := errors.AsType[yaml.Error](err); ok {
-		at, message = placeOf(e.GetToken()), e.GetMessage()
-	}
-	return at, errors.New(strings.Join(strings.Fields(message), " "))
-}
-
-func placeOf(tk *token.Token) place {
-	if tk == nil || tk.Position == nil {
-		return top
-	}
-	return place{max(tk.Position.Line, 1), max(tk.Position.Column, 1)}
-}
-
-// convert turns the library's syntax tree into ours. What is not plain data has
-// been refused before.
-func convert(n ast.Node) *node {
-	if n == nil {
-		return &node{place: top}
-	}
-	out := &node{place: placeOf(n.GetToken())}
-	switch v := n.(type) {
-	case *ast.NullNode:
-	case *ast.StringNode:
-		out.kind, out.text = scalar, v.Value
-	case *ast.LiteralNode:
-		out.kind, out.text = scalar, v.Value.Value
-	case *ast.SequenceNode:
-		out.kind = list
-		for _, item := range v.Values {
-			out.items = append(out.items, convert(item))
-		}
-	case *ast.MappingValueNode:
-		out.kind, out.pairs = dict, []pair{convertPair(v)}
-		out.place = out.pairs[0].place
-	case *ast.MappingNode:
-		out.kind = dict
-		for _, value := range v.Values {
-			out.pairs = append(out.pairs, convertPair(value))
-		}
-		if !v.IsFlowStyle && len(out.pairs) > 0 {
-			out.place = out.pairs[0].place
-		}
-	default: // numbers, booleans: their text as written
-		out.kind, out.text = scalar, n.GetToken().Value
-	}
-	return out
-}
-
-func convertPair(v *ast.MappingValueNode) pair {
-	key := v.Key.GetToken()
-	return pair{place: placeOf(key), key: string(bytes.TrimSpace([]byte(key.Value))), value: convert(v.Value)}
 }

@@ -30,7 +30,6 @@ type (
 	settings   = scenetest.Settings
 	entry      = scenetest.Entry
 	ends       = scenetest.Ends
-	exchange   = scenetest.Exchange
 	transcript = scenetest.Transcript
 )
 

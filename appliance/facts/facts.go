@@ -21,21 +21,33 @@ import (
 
 // Exchange is a request and its answer.
 type Exchange struct {
+	// The method of the request.
 	Method string `json:"method"`
-	Host   string `json:"host"`
-	Path   string `json:"path"`   // without the query
-	Status int    `json:"status"` // 0: no answer came
-	Type   string `json:"type"`   // media type of the answer, without parameters
-	Length uint64 `json:"length"` // octets of the answer's content as it was sent, compressed or not
+	// The host of the request.
+	Host string `json:"host"`
+	// The path of the request, without the query unless `audit.queries` is true. At most
+	// 512 octets.
+	Path string `json:"path"`
+	// The status of the answer. 0 if no answer came.
+	Status int `json:"status"`
+	// The media type of the answer, without parameters. Empty if it has none.
+	Type string `json:"type"`
+	// Octets of the answer's content as the origin sent it, compressed or not.
+	Length uint64 `json:"length"`
 }
 
 // Mail is a message that a client gave an origin.
 type Mail struct {
-	From      string   `json:"from"` // envelope sender, without brackets
-	To        []string `json:"to"`   // envelope recipients, the first 16
-	Subject   string   `json:"subject"`
-	MessageID string   `json:"message_id"`
-	Reply     int      `json:"reply"` // of the origin to the message; 0: none came
+	// The sender of the envelope, without brackets. Empty for a bounce.
+	From string `json:"from"`
+	// The first 16 recipients of the envelope, without brackets.
+	To []string `json:"to"`
+	// The subject, at most 512 octets. Empty without one.
+	Subject string `json:"subject"`
+	// The message identifier. Empty without one.
+	MessageID string `json:"message_id"`
+	// The reply code of the origin to the message. 0 if none came.
+	Reply int `json:"reply"`
 }
 
 // Report is what was found.

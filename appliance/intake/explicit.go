@@ -86,8 +86,7 @@ func (e *explicit) negotiate(ctx context.Context, conn *net.TCPConn, r *bufio.Re
 	case first[0] == socksVersion:
 		return e.socks(ctx, conn, r)
 	case !isToken(first[0]):
-		e.Count(BadRequest)
-		e.Logger.Debug("request refused", "client", conn.RemoteAddr(), "reason", "neither http nor socks5")
+		e.refused(conn, errNoProxyRequest)
 		return nil
 	}
 	if start, _ := r.Peek(len(connectPrefix)); string(start) == connectPrefix {
@@ -171,6 +170,8 @@ func (e *explicit) socks(ctx context.Context, conn *net.TCPConn, r *bufio.Reader
 	}
 	return e.session(ctx, conn, unread(conn, r), dst, addrs)
 }
+
+var errNoProxyRequest = errors.New("read request: neither HTTP nor SOCKS5")
 
 // find returns the addresses of what a client names to CONNECT or SOCKS.
 func (e *explicit) find(ctx context.Context, conn *net.TCPConn, dst destination) ([]netip.AddrPort, error) {

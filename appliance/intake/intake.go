@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
@@ -118,21 +119,61 @@ func (o Options) complete() (Options, error) {
 type Event uint8
 
 const (
-	AcceptFailed     Event = iota // accept(2) failed, as for want of descriptors
-	LimitReached                  // over the session limit; the connection was reset
-	MemoryShort                   // there is no memory for one more session; the connection was reset
-	DescriptorsShort              // there are no file descriptors for one more session; the connection was reset
-	BadRequest                    // not a proxy request we understand
-	Unresolved                    // the destination's name has no address
-	Forbidden                     // the guard, or the intake itself, refused the destination
-	Panicked                      // the handler panicked
-	PortChanged                   // an origin leg keeps the client's address but not its port
-	ForeignClient                 // the client is not of a network that the intake serves; the connection was reset
+	// AcceptFailed: the kernel gave clearspan no connection (accept).
+	// Cause: No file descriptors or no memory.
+	// Do: See the log line `accept failed`. Raise `LimitNOFILE`.
+	AcceptFailed Event = iota
+	// LimitReached: more sessions are open than `limits.sessions`. clearspan reset the
+	// connection.
+	// Cause: Load, or a flood.
+	// Do: Raise `limits.sessions`, or add machines.
+	LimitReached
+	// MemoryShort: there is no memory for one more session. clearspan reset the
+	// connection.
+	// Cause: Load, or a low limit of the control group.
+	// Do: See `limits.memory` and `limits.overload`.
+	MemoryShort
+	// DescriptorsShort: there are no file descriptors for one more session. clearspan
+	// reset the connection.
+	// Cause: A low limit of open files.
+	// Do: Raise `LimitNOFILE` of the service.
+	DescriptorsShort
+	// BadRequest: the client sent no proxy request, or no PROXY header, that clearspan
+	// understands.
+	// Cause: A client that does not speak HTTP or SOCKS5 to the proxy, or a port scan.
+	// Do: Check the proxy setting of the client, and `proxy_protocol.from`.
+	BadRequest
+	// Unresolved: the name of the destination has no address.
+	// Cause: A wrong name, or a DNS server that does not answer.
+	// Do: Try `getent ahosts NAME` on this machine.
+	Unresolved
+	// Forbidden: clearspan does not connect to this destination. It is an address of
+	// clearspan, of this machine or its link, or a port that the intake does not open.
+	// Cause: A client asked an explicit intake for it, or connected to the intake itself.
+	// Do: Nothing, or see `reach` and `connect_ports` of the intake.
+	Forbidden
+	// Panicked: clearspan contained a fault of its own. Only this session ended.
+	// Cause: A fault in clearspan.
+	// Do: Report it with the log line `session panicked`.
+	Panicked
+	// PortChanged: the origin sees the client's address, but another port. The
+	// connection was not refused.
+	// Cause: The client's port is in use on this machine.
+	// Do: Nothing.
+	PortChanged
+	// ForeignClient: the client is not of a network that the explicit intake serves.
+	// clearspan reset the connection.
+	// Cause: A client with another address than `from` of the intake has, or a port scan.
+	// Do: Add the network of the client to `from`.
+	ForeignClient
 )
 
 var eventNames = [...]string{
 	"accept-failed", "limit-reached", "memory-short", "descriptors-short", "bad-request", "unresolved", "forbidden", "panicked", "port-changed", "foreign-client",
 }
+
+// Words returns the words of all events.
+func Words() []string { return slices.Clone(eventNames[:]) }
 
 // String returns the word used in metrics.
 func (e Event) String() string {

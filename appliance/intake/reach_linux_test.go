@@ -94,14 +94,20 @@ func TestConnectPorts(t *testing.T) {
 }
 
 // ask has a machine send a request to the proxy, and returns what comes back until
-// it ends or holds an address that echo servers say.
+// it ends or holds an address that echo servers say; nothing if it is reset.
 func (l *lab) ask(t *testing.T, proxy netip.AddrPort, request string) string {
 	t.Helper()
 	var conn net.Conn
 	l.in(t, l.client, func() (err error) {
 		conn, err = net.DialTimeout("tcp", proxy.String(), 3*time.Second)
+		if errors.Is(err, unix.ECONNRESET) {
+			return nil
+		}
 		return err
 	})
+	if conn == nil {
+		return ""
+	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(5 * time.Second))
 	io.WriteString(conn, request)
@@ -109,9 +115,6 @@ func (l *lab) ask(t *testing.T, proxy netip.AddrPort, request string) string {
 	for p := make([]byte, 4096); ; {
 		n, err := conn.Read(p)
 		got.Write(p[:n])
-		if errors.Is(err, unix.ECONNRESET) {
-			return "reset"
-		}
 		if s := got.String(); err != nil || strings.Contains(s, "10.") || strings.Contains(s, "127.") || strings.Contains(s, "fd0") {
 			return s
 		}
@@ -167,7 +170,7 @@ func TestProxyKeepsToOtherMachines(t *testing.T) {
 	reached := func(kind, answer string) bool {
 		switch kind {
 		case "http://":
-			return !strings.HasPrefix(answer, "HTTP/1.1 403")
+			return answer != "" && !strings.HasPrefix(answer, "HTTP/1.1 403")
 		case "SOCKS":
 			return strings.Contains(answer, "\x05\x00\x05\x00")
 		}
@@ -210,7 +213,7 @@ func TestProxyKeepsToOtherMachines(t *testing.T) {
 		}
 	}
 	for kind, request := range requests {
-		if answer := l.ask(t, netip.AddrPortFrom(box4, 8082), request("10.2.0.2", 80)); answer != "reset" {
+		if answer := l.ask(t, netip.AddrPortFrom(box4, 8082), request("10.2.0.2", 80)); answer != "" {
 			t.Errorf("%s of a client that is not served: %q", kind, answer)
 		}
 	}

@@ -32,17 +32,17 @@ import (
 type Lesson string
 
 const (
-	// Pinned: the client refuses our leaf, though the origin's certificate is
-	// good. Learned of a client and a host, after some refusals.
+	// Pinned: the client refuses the forged certificate, though the origin's certificate
+	// is good. It takes several refusals.
 	Pinned Lesson = "pinned"
-	// ClientCertificate: the origin asks for a certificate of the client's.
+	// ClientCertificate: the origin asks for a client certificate.
 	ClientCertificate Lesson = "client-certificate"
-	// FailedOrigin: no handshake can be made with the origin, by its own word or
-	// by what it sent, for a reason other than trust. Learned together with the
-	// client's offer of application protocols, which may be that reason.
+	// FailedOrigin: no TLS handshake with the origin is possible, for a reason other than
+	// trust. The entry holds for the same offer of application protocols, which may be the
+	// reason.
 	FailedOrigin Lesson = "failed-origin"
-	// NarrowOffer: the origin refuses fewer application protocols than the client
-	// offers, and takes the client's. It concerns the offer and tunnels nothing.
+	// NarrowOffer: the origin refuses fewer application protocols than the client's, and
+	// takes the client's. clearspan then offers the client's list and tunnels nothing.
 	NarrowOffer Lesson = "alpn-offer"
 )
 

@@ -13,8 +13,8 @@ import (
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
-// Closed is the word for a client that ended its connection in order when it had
-// seen our leaf, without an alert and without a word of its own.
+// Closed: the client closed the connection after it saw the forged certificate, without
+// an alert and without data.
 const Closed = "closed"
 
 // Entry is what was learned, as operators see it and as the file holds it.

@@ -10,21 +10,20 @@ import (
 type Event uint8
 
 const (
-	// NoSNI is a hello without a usable server name.
+	// NoSNI: the hello has no usable server name.
 	NoSNI Event = iota
-	// SNIMismatch is a server name that differs from the name that the client
-	// asked its proxy for, or from the host of its request inside.
+	// SNIMismatch: the server name differs from the CONNECT name, or from the host of the
+	// first request inside TLS.
 	SNIMismatch
-	// SNIUnresolved is a server name that does not resolve to the destination.
+	// SNIUnresolved: the server name does not resolve to the destination.
 	SNIUnresolved
-	// NoSharedCipher is a client, or an origin, that has no cipher suite or
-	// version in common with us.
+	// NoSharedCipher: the client or the origin shares no TLS version or cipher suite with
+	// clearspan.
 	NoSharedCipher
-	// ECHRequired is a hello that hides another one in truth: the client has ended
-	// such a session before, because its hidden hello was not read (RFC 9849,
-	// Section 6.1.6).
+	// ECHRequired: the hello hides another one in earnest. The client ended such a session
+	// before, because clearspan could not read the hidden hello (RFC 9849, Section 6.1.6).
 	ECHRequired
-	// ECH is a hello that hides another one, or pretends to (RFC 9849, Section 6.2).
+	// ECH: the hello hides another one, or pretends to (RFC 9849, Section 6.2).
 	ECH
 
 	eventCount

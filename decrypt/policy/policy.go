@@ -14,13 +14,13 @@ import (
 type Action uint8
 
 const (
-	// Bump terminates TLS on both legs; cleartext goes to the taps.
+	// Bump: clearspan terminates TLS on both legs. Cleartext goes to the taps.
 	Bump Action = iota
-	// Tunnel passes the client's octets unchanged, ClientHello included.
+	// Tunnel: clearspan passes the client's octets unchanged, ClientHello included.
 	Tunnel
-	// TunnelCheck tunnels only if the server name belongs to the destination.
+	// TunnelCheck: clearspan tunnels only if the server name belongs to the destination.
 	TunnelCheck
-	// Terminate ends the session; not one octet goes to the origin.
+	// Terminate: clearspan ends the session. The origin gets no data.
 	Terminate
 )
 

@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/clearspan/clearspan/appliance/config"
 )
 
 var root = filepath.Join("..", "..")
@@ -108,45 +106,6 @@ func TestLinks(t *testing.T) {
 	}
 	if links < 20 {
 		t.Errorf("only %d links found", links)
-	}
-}
-
-// TestConfigurations: a YAML block that begins with the comment "# clearspan.yaml",
-// or with one that names a path that ends so, is a whole configuration. With "(part)"
-// behind it, it lacks the intake. Files that it names relative to itself are made.
-func TestConfigurations(t *testing.T) {
-	name := regexp.MustCompile(`^# (?:\S*/)?clearspan\.yaml( \(part\))?$`)
-	const intake = "intake: [{name: proxy, mode: explicit, listen: 127.0.0.1:8080}]\n"
-	file := regexp.MustCompile(`[\w-]+\.(?:crt|key|pem|p12|txt|html|crl)\b`)
-	dir := t.TempDir()
-	read := 0
-	for _, d := range load(t) {
-		for _, b := range d.Blocks {
-			first, _, _ := strings.Cut(b.Text, "\n")
-			m := name.FindStringSubmatch(first)
-			if m == nil {
-				continue
-			}
-			if b.Language != "yaml" {
-				t.Errorf("%s:%d: a configuration in a block of language %q, want yaml", d.Path, b.Line, b.Language)
-			}
-			text := b.Text
-			if m[1] != "" {
-				text = intake + text
-			}
-			read++
-			for _, f := range file.FindAllString(text, -1) {
-				if err := os.WriteFile(filepath.Join(dir, f), nil, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if _, err := config.Parse(d.Path, []byte(text), dir); err != nil {
-				t.Errorf("%s:%d: %v", d.Path, b.Line, err)
-			}
-		}
-	}
-	if read < 5 {
-		t.Errorf("only %d configurations found", read)
 	}
 }
 

@@ -22,11 +22,16 @@ type Document struct {
 	Anchors map[string]bool
 }
 
-// Block is a fenced block of code.
+// Block is a fenced block of code. A comment in front of it may name the recorder, or
+// other program, that tests run it with, and the file that it is the content of:
+//
+//	<!-- test: suricata file=clearspan-suricata.yaml -->
 type Block struct {
 	Line     int    // of the fence, from 1
 	Language string // may be empty
 	Text     string // without the fences
+	Test     string // the program of the comment; may be empty
+	File     string // the file of the comment; may be empty
 }
 
 // Link is a link or an image.
@@ -38,6 +43,7 @@ type Link struct {
 var (
 	inlineCode = regexp.MustCompile("`[^`]*`")
 	linkForm   = regexp.MustCompile(`\]\(([^()\s]+)\)`)
+	marker     = regexp.MustCompile(`^<!-- test: ([a-z0-9-]+)(?: file=([A-Za-z0-9._-]+))? -->$`)
 	heading    = regexp.MustCompile(`^#{1,6}\s+(.*?)\s*#*$`)
 )
 
@@ -73,6 +79,7 @@ func Parse(path, text string) *Document {
 	d := &Document{Path: path, Text: text, Anchors: make(map[string]bool)}
 	var block *Block
 	var fence string
+	var next Block // what a comment says of the block behind it
 	seen := make(map[string]int)
 	for i, line := range strings.Split(text, "\n") {
 		trimmed := strings.TrimSpace(line)
@@ -87,8 +94,13 @@ func Parse(path, text string) *Document {
 		}
 		if strings.HasPrefix(trimmed, "```") || strings.HasPrefix(trimmed, "~~~") {
 			fence = trimmed[:3]
-			block = &Block{Line: i + 1, Language: strings.TrimLeft(trimmed, "`~")}
+			block = &Block{Line: i + 1, Language: strings.TrimLeft(trimmed, "`~"), Test: next.Test, File: next.File}
+			next = Block{}
 			continue
+		}
+		next = Block{}
+		if m := marker.FindStringSubmatch(trimmed); m != nil {
+			next.Test, next.File = m[1], m[2]
 		}
 		if m := heading.FindStringSubmatch(line); m != nil {
 			a := anchor(m[1])

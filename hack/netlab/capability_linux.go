@@ -3,7 +3,7 @@ package netlab
 import (
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 // CapabilityError says which capabilities this process lacks for a lab.
@@ -18,18 +18,14 @@ func (e *CapabilityError) Error() string {
 // checkCapabilities returns a *CapabilityError if this process cannot make
 // namespaces.
 func checkCapabilities() error {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil {
+	have, err := cap.GetPID(0)
+	if err != nil {
 		return err
 	}
 	var missing []string
-	for _, c := range []struct {
-		bit  uint
-		name string
-	}{{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}, {unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}} {
-		if data[c.bit/32].Effective&(1<<(c.bit%32)) == 0 {
-			missing = append(missing, c.name)
+	for _, v := range []cap.Value{cap.NET_ADMIN, cap.SYS_ADMIN} {
+		if has, err := have.GetFlag(cap.Effective, v); err != nil || !has {
+			missing = append(missing, strings.ToUpper(v.String()))
 		}
 	}
 	if len(missing) > 0 {

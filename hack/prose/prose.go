@@ -27,7 +27,7 @@ var (
 	tag       = regexp.MustCompile(`</?[a-zA-Z][^>]*>`)
 	// A sentence ends with its mark, a bracket or quote that closes there, and
 	// white space before something that can begin the next one.
-	ending = regexp.MustCompile(`[.!?]["')\]*_”]*\s+(?:["'(\[*_“]*[A-Z0-9§‹])`)
+	ending = regexp.MustCompile(`[.!?]["')\]*_”]*\s+(?:["'(\[*_“]*(?:[A-Z0-9§‹]|clearspan\b))`)
 	// These marks end no sentence.
 	abbreviation = regexp.MustCompile(`(?:^|\W)(?:e\.g|i\.e|cf|vs|No|Sec|Fig|approx|etc)\.$`)
 )

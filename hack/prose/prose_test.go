@@ -76,6 +76,7 @@ func TestSentences(t *testing.T) {
 		{"abbreviation", "Use e.g. A or B.", []Sentence{{1, 5, "Use e.g. A or B.", false}}},
 		{"code span", "Run `make test. Now` here.", []Sentence{{1, 5, "Run make test· Now here.", false}}},
 		{"code span first", "It ends. `make test` begins.", []Sentence{{1, 2, "It ends.", false}, {1, 3, "make test begins.", false}}},
+		{"our name first", "It ends. clearspan begins.", []Sentence{{1, 2, "It ends.", false}, {1, 2, "clearspan begins.", false}}},
 		{"link", "Read [the design](DESIGN.md). Then (so it is.) Go on.", []Sentence{
 			{1, 3, "Read the design.", false}, {1, 4, "Then (so it is.)", false}, {1, 2, "Go on.", false}}},
 		{"list", "- first\n  goes on\n- second", []Sentence{{1, 3, "first goes on", false}, {3, 1, "second", false}}},

@@ -9,25 +9,44 @@ import (
 // Reasons under which a session counts octets as lost, beside those of package
 // mirror.
 const (
-	// ReasonExcess is content beyond the content-length, or of a message that
-	// can have none in HTTP/1.1.
+	// ReasonExcess: the content is longer than its content-length, or the message can
+	// have no content in HTTP/1.1.
+	// Cause: A client or server that breaks HTTP, or an attack.
+	// Do: Compare with a mirror that shows HTTP/2.
 	ReasonExcess = "http2-excess"
-	// ReasonTrailers are trailers of a content that was not chunked.
+	// ReasonTrailers: the message has trailers, but its content is not chunked.
+	// Cause: HTTP/1.1 cannot hold them.
+	// Do: Nothing.
 	ReasonTrailers = "http2-trailers"
-	// ReasonMalformed are frames that have no place in their message.
+	// ReasonMalformed: frames that have no place in their message.
+	// Cause: A client or server that breaks HTTP/2, or an attack.
+	// Do: Compare with a mirror that shows HTTP/2.
 	ReasonMalformed = "http2-malformed"
 )
 
+// LossReasons are the words above.
+var LossReasons = []string{ReasonExcess, ReasonTrailers, ReasonMalformed}
+
 // Reasons why the rest of a session is passed on as HTTP/2.
 const (
-	rawPreface    = "preface"     // no HTTP/2 from its first octets on
-	rawProtocol   = "protocol"    // framing (RFC 9113, Sections 4 and 6)
-	rawHPACK      = "hpack"       // a header block cannot be decoded
-	rawHeaderSize = "header-size" // a header block, or its fields, are beyond a bound
-	rawStreams    = "streams"     // too many are open
-	rawResets     = "resets"      // too many were reset in a row
-	rawIncomplete = "incomplete"  // ended in the middle of a frame
+	// The session does not begin as HTTP/2.
+	rawPreface = "preface"
+	// The frames break the rules of HTTP/2 (RFC 9113, Sections 4 and 6).
+	rawProtocol = "protocol"
+	// A header block cannot be decoded.
+	rawHPACK = "hpack"
+	// A header block or its fields are longer than clearspan takes.
+	rawHeaderSize = "header-size"
+	// More streams are open than clearspan follows.
+	rawStreams = "streams"
+	// Too many streams were reset in a row.
+	rawResets = "resets"
+	// The session ended in the middle of a frame.
+	rawIncomplete = "incomplete"
 )
+
+// RawReasons are the words above, as in [Report].
+var RawReasons = []string{rawPreface, rawProtocol, rawHPACK, rawHeaderSize, rawStreams, rawResets, rawIncomplete}
 
 // Stream tells from which port of the client recorders see a stream.
 type Stream struct {
@@ -45,7 +64,7 @@ type Report struct {
 	Replaced uint64   // fields and parts of lines that could not be shown as they were
 
 	Raw       [2]uint64 // octets that were passed on as HTTP/2, framed or lost; part of the account
-	RawReason string    // "preface", "protocol", "hpack", "header-size", "streams", "resets", "incomplete"; "" if none
+	RawReason string    // a word of [RawReasons]; "" if none
 }
 
 // maxReasons bounds the distinct reasons that a session keeps; later ones are

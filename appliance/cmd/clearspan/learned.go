@@ -17,7 +17,7 @@ import (
 func learnedCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "learned",
-		Short: "What the running appliance has learned of clients and origins",
+		Short: "Show and change what the running appliance has learned",
 		Long: `What the running appliance has learned: clients that refuse its certificates for a
 host, origins that ask for client certificates, that take no fewer application
 protocols, or with which no handshake can be made. The appliance is asked at its

@@ -14,7 +14,9 @@ var version = "unknown"
 
 // Exit codes.
 const (
-	exitConfig  = 1
+	// The configuration, a flag or an argument is wrong. `feed check`: the feed is not ready.
+	exitConfig = 1
+	// The command failed while it ran.
 	exitRuntime = 2
 )
 
@@ -29,6 +31,18 @@ func (e *exitError) Error() string { return e.err.Error() }
 func badConfig(err error) error { return &exitError{exitConfig, err} }
 
 func main() {
+	if err := newRoot().Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		var e *exitError
+		if errors.As(err, &e) {
+			os.Exit(e.code)
+		}
+		os.Exit(exitRuntime)
+	}
+}
+
+// newRoot returns the command tree.
+func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "clearspan",
 		Short: "TLS decryption appliance: cleartext for passive recorders",
@@ -45,14 +59,7 @@ See it work on real traffic:   make demo, in the source tree (needs root)`,
 	root.SetVersionTemplate("clearspan {{.Version}}\n")
 	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), reloadCommand(), learnedCommand(), feedCommand(), versionCommand())
 	root.AddCommand(movedCommands()...)
-	if err := root.Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		var e *exitError
-		if errors.As(err, &e) {
-			os.Exit(e.code)
-		}
-		os.Exit(exitRuntime)
-	}
+	return root
 }
 
 func versionCommand() *cobra.Command {

@@ -22,9 +22,7 @@ const (
 
 type (
 	settings   = scenetest.Settings
-	entry      = scenetest.Entry
 	ends       = scenetest.Ends
-	exchange   = scenetest.Exchange
 	transcript = scenetest.Transcript
 )
 
@@ -38,8 +36,3 @@ func newScene(t *testing.T, s settings) *scene {
 
 // In returns the scene for a subtest.
 func (c *scene) In(t *testing.T) *scene { return &scene{c.Scene.In(t)} }
-
-// prepared turns a function on our scenes into one of [settings].
-func prepared(f func(*scene)) func(*scenetest.Scene) {
-	return func(s *scenetest.Scene) { f(&scene{s}) }
-}

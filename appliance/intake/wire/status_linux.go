@@ -118,13 +118,48 @@ func (s *Status) readMaps(stall time.Duration) error {
 
 // pathNames are the words of [Status.Paths], in the order of the programs.
 var pathNames = [...]string{
-	"not-ip", "tag", "not-tcp", "fragment", "extension", "malformed", "unselected", "exempt",
-	"untracked", "handshake", "down", "no-socket", "other-tag", "overrun", "expired",
-	"accepted", "diverted",
-	"held", "held-excess", "blocked", "syn-payload", "quic-blocked",
-	"sent", "replayed", "own", "no-flow", "wrong-leg",
-	"copied", "copy-failed",
+	"not-ip",       // Passed: not IP, such as ARP, LLDP, STP or a second VLAN tag.
+	"tag",          // Passed: a VLAN tag that is not 802.1Q.
+	"not-tcp",      // Passed: another protocol than TCP.
+	"fragment",     // Passed: an IP fragment.
+	"extension",    // Passed: IPv4 options or IPv6 extension headers.
+	"malformed",    // Passed: lengths that do not fit.
+	"unselected",   // Passed: a port that `ports` does not select.
+	"exempt",       // Passed: an address that the wire leaves alone.
+	"untracked",    // Passed: a connection that is tunneled, or older than the wire.
+	"handshake",    // Passed: before the client's first payload.
+	"down",         // Passed: clearspan does not run or stands still, and `down` is `wire`.
+	"no-socket",    // Passed: the socket of a taken connection is gone.
+	"other-tag",    // Passed: the same addresses and ports on another VLAN.
+	"overrun",      // Passed: the ring to clearspan is full. The connection is not decrypted.
+	"expired",      // Passed: clearspan did not decide in time. The connection is not decrypted.
+	"accepted",     // Taken: the SYN of a new connection.
+	"diverted",     // Taken: a frame of a taken connection.
+	"held",         // Held: clearspan has a copy and decides.
+	"held-excess",  // Dropped: more than clearspan holds. TCP sends it again.
+	"blocked",      // Dropped: clearspan does not run or stands still, and `down` is `block`.
+	"syn-payload",  // Dropped: payload in a SYN (TCP Fast Open). The client sends it again without.
+	"quic-blocked", // Answered by ICMP: QUIC, and `quic` is `block`.
+	"sent",         // Sent by clearspan.
+	"replayed",     // Sent again after it was held.
+	"own",          // Dropped: not TCP, from this machine.
+	"no-flow",      // Dropped: from this machine, for no known connection.
+	"wrong-leg",    // Dropped: from this machine, routed to the wrong leg.
+	"copied",       // Copied to the mirror port.
+	"copy-failed",  // The copy to the mirror port failed.
 }
+
+// Words for flows that are decided at their first payload.
+const (
+	// Connections that clearspan took at their first payload.
+	flowTaken = "flow-taken"
+	// Connections that the policy left alone.
+	flowPassed = "flow-passed"
+	// Connections that passed undecided: the first octets were too many or came too late.
+	flowUndecided = "flow-undecided"
+	// Connections that clearspan could not take, and frames that it could not send again.
+	flowFailed = "flow-failed"
+)
 
 // readPaths sums the counters over all processors.
 func readPaths(m *ebpf.Map) (map[string]uint64, error) {

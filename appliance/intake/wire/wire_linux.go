@@ -294,8 +294,8 @@ func (w *wire) Counters() (map[string]uint64, error) {
 		return nil, err
 	}
 	for name, n := range map[string]*atomic.Uint64{
-		"flow-taken": &w.tally.taken, "flow-passed": &w.tally.passed,
-		"flow-undecided": &w.tally.undecided, "flow-failed": &w.tally.failed,
+		flowTaken: &w.tally.taken, flowPassed: &w.tally.passed,
+		flowUndecided: &w.tally.undecided, flowFailed: &w.tally.failed,
 	} {
 		all[name] = n.Load()
 	}

@@ -9,15 +9,25 @@ import (
 type Reason uint8
 
 const (
-	// Unavailable: no server could be reached, or none has the service.
+	// Unavailable: no ICAP server could be reached, or no server has the service.
+	// Cause: The server is down, or `url` is wrong.
+	// Do: See the log line `ICAP server is not used until it answers`.
 	Unavailable Reason = iota
-	// Timeout: a server did not go on in time.
+	// Timeout: the ICAP server did not go on within `timeout`.
+	// Cause: An overloaded server, or a large body.
+	// Do: Raise `timeout`, or add servers.
 	Timeout
-	// Protocol: an answer was malformed, incomplete or an error.
+	// Protocol: the answer of the ICAP server was malformed, incomplete or an error.
+	// Cause: Another service on that port, or a fault of the server.
+	// Do: See the log of the server.
 	Protocol
-	// Overload: all connections are in use, or the server says so.
+	// Overload: all connections are in use, or the ICAP server says so.
+	// Cause: Load.
+	// Do: Raise `connections`, or add servers.
 	Overload
-	// TooLarge: the body exceeds Config.MaxBody, and may not pass.
+	// TooLarge: the body is longer than `max_body`, and `oversize` is `closed`.
+	// Cause: A large download or upload.
+	// Do: Raise `max_body`, or set `oversize: open`.
 	TooLarge
 )
 

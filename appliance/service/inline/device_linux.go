@@ -200,13 +200,8 @@ func (d *Device) served(s *decrypt.Session, word string) {
 // outcomes are the words for what becomes of sessions.
 var outcomes = [...]string{Carried, PortChanged, Reset, TimedOut, Bypassed, Refused, Broken}
 
-// Counters returns how many sessions ended with which word, how many are open
-// ("sessions-open"), probes by their success ("probe-ok", "probe-failed"), and
-// frames: those of sessions ("frames-in", "frames-out"), those dropped that the
-// device sent although they open no session ("unpaired"), belong to none
-// ("stray"), bear another tag ("tag") or are no TCP ("foreign"), and those of the
-// kernel's own that were kept in ("own"). "late" are connections that came out of
-// the device when nobody waited any more. It is an error after Close.
+// Counters returns how many sessions ended with which word, how many are open, probes
+// by their success, and frames by their path. It is an error after Close.
 func (d *Device) Counters() (map[string]uint64, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -214,10 +209,10 @@ func (d *Device) Counters() (map[string]uint64, error) {
 		return nil, errClosed
 	}
 	all := map[string]uint64{
-		"sessions-open": uint64(max(0, d.tally.open.Load())),
-		"late":          d.tally.late.Load(),
-		"probe-failed":  d.tally.probes[0].Load(),
-		"probe-ok":      d.tally.probes[1].Load(),
+		countOpen:        uint64(max(0, d.tally.open.Load())),
+		countLate:        d.tally.late.Load(),
+		countProbeFailed: d.tally.probes[0].Load(),
+		countProbeOK:     d.tally.probes[1].Load(),
 	}
 	for i, w := range outcomes {
 		all[w] = d.tally.words[i].Load()

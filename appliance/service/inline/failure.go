@@ -7,13 +7,32 @@ import (
 
 // Words for what became of a session at the device, in audit entries and counters.
 const (
-	Carried     = "carried"      // to its end
-	PortChanged = "port-changed" // the same, seen by the device with another client port
-	Reset       = "reset"        // the device reset it
-	TimedOut    = "timed-out"    // the device swallowed octets of it
-	Bypassed    = "bypassed"     // the device failed, it passed without
-	Refused     = "refused"      // the device failed, it was reset
-	Broken      = "broken"       // one of its legs broke meanwhile
+	// The session passed the device to its end.
+	Carried = "carried"
+	// The session passed the device to its end, with another client port.
+	PortChanged = "port-changed"
+	// The device reset the session.
+	Reset = "reset"
+	// The device kept octets of the session back.
+	TimedOut = "timed-out"
+	// The device failed. The session passed without it.
+	Bypassed = "bypassed"
+	// The device failed. clearspan reset the session.
+	Refused = "refused"
+	// A leg of the session broke.
+	Broken = "broken"
+)
+
+// Words for counters besides, and for probes.
+const (
+	// Sessions that are open now.
+	countOpen = "sessions-open"
+	// Connections that came out of the device too late.
+	countLate = "late"
+	// Probes that failed.
+	countProbeFailed = "probe-failed"
+	// Probes that succeeded.
+	countProbeOK = "probe-ok"
 )
 
 // failure is why a session ends. Its reason is in the audit entry.
@@ -30,9 +49,18 @@ func (f *failure) Reason() string { return f.reason }
 
 // Reasons of sessions that end at the device.
 const (
-	reasonReset   = "inline-reset"
+	// The inline device reset the session.
+	// Cause: The device blocks the content.
+	// Do: See the log of the device.
+	reasonReset = "inline-reset"
+	// The inline device kept octets back for longer than `timeout`.
+	// Cause: The device drops frames of the session.
+	// Do: See the log of the device.
 	reasonTimeout = "inline-timeout"
-	reasonFailed  = "inline-failed"
+	// The inline device failed, and `on_failure` is `closed`.
+	// Cause: The device or a cable is down.
+	// Do: See the log line `inline device is down: no connection comes through`.
+	reasonFailed = "inline-failed"
 )
 
 var (

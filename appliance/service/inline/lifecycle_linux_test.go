@@ -15,10 +15,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
-	"kernel.org/pub/linux/libs/security/libcap/psx"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/clearspan/clearspan/hack/netlab"
 )
@@ -76,13 +75,13 @@ func daemon(text string) error {
 
 // confine keeps what the package's documentation says, in every thread.
 func confine() error {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	keep := uint32(1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_BIND_SERVICE)
-	data := [2]unix.CapUserData{{Effective: keep, Permitted: keep}}
-	if _, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0); errno != 0 {
-		return errno
+	set := cap.NewSet()
+	for _, flag := range []cap.Flag{cap.Permitted, cap.Effective} {
+		if err := set.SetFlag(flag, true, cap.NET_ADMIN, cap.NET_BIND_SERVICE); err != nil {
+			return err
+		}
 	}
-	return nil
+	return set.SetProc()
 }
 
 // daemon starts a device of that name in a process of its own, in the box.

@@ -98,7 +98,15 @@ func (p *program) close() error {
 }
 
 // pathNames are the words for counters of frames, in the order of the programs.
-var pathNames = [...]string{"frames-in", "frames-out", "unpaired", "stray", "tag", "foreign", "own"}
+var pathNames = [...]string{
+	"frames-in",  // Frames of sessions from the device.
+	"frames-out", // Frames of sessions to the device.
+	"unpaired",   // Dropped: the frame opens a connection that no session waits for.
+	"stray",      // Dropped: the frame belongs to no session.
+	"tag",        // Dropped: the frame has another VLAN tag, or none.
+	"foreign",    // Dropped: the frame is not TCP.
+	"own",        // Dropped: the kernel of this machine sent the frame for no session.
+}
 
 // counters sums the counters over all processors.
 func (p *program) counters(all map[string]uint64) error {

@@ -82,7 +82,12 @@ type violation struct{ err error }
 func (v *violation) Error() string { return fmt.Sprintf("follow SMTP dialogue: %v", v.err) }
 
 // Reason is why the session ends, in the audit entry.
-func (v *violation) Reason() string { return "smtp-violation" }
+func (v *violation) Reason() string { return reasonViolation }
+
+// The mail dialogue is not SMTP, or commands and replies are out of step.
+// Cause: An attack, or a protocol that only resembles SMTP.
+// Do: Examine the client. A rule with `services: none` passes the session.
+const reasonViolation = "smtp-violation"
 
 func violated(format string, args ...any) error { return &violation{fmt.Errorf(format, args...)} }
 

@@ -11,7 +11,7 @@ import (
 // readers could take them for different messages.
 type Refusal struct {
 	Side Kind   // whose octets: Request for the client's
-	Word string // fixed: "bare-lf", "duplicate-length", ...
+	Word string // fixed, such as "bare-lf" or "duplicate-length"
 }
 
 // Error says what was wrong.
@@ -30,30 +30,54 @@ func (r *Refusal) Reason() string {
 	return "http-response-" + r.Word
 }
 
-// Words of refusals.
+// Words of refusals. The reference page is generated from the comments.
 const (
-	badStart        = "bad-start-line"
-	badVersion      = "bad-version"
-	bareCR          = "bare-cr"
-	bareLF          = "bare-lf"
-	control         = "control-octet"
-	folded          = "folded-line"
-	badName         = "bad-field-name"
-	headSize        = "header-size"
-	badLength       = "bad-length"
+	// The start line is malformed.
+	badStart = "bad-start-line"
+	// The version of HTTP is not 1.0, 1.1 or 2.
+	badVersion = "bad-version"
+	// A CR stands without LF.
+	bareCR = "bare-cr"
+	// A line ends with LF alone.
+	bareLF = "bare-lf"
+	// A header field holds a control octet, such as NUL.
+	control = "control-octet"
+	// A header line is folded.
+	folded = "folded-line"
+	// The name of a header field is malformed, or not allowed in HTTP/2.
+	badName = "bad-field-name"
+	// The header is longer than clearspan takes.
+	headSize = "header-size"
+	// The Content-Length is not a number.
+	badLength = "bad-length"
+	// Two Content-Length fields differ, or a request has two.
 	duplicateLength = "duplicate-length"
+	// The message has both Content-Length and Transfer-Encoding.
 	lengthAndCoding = "length-and-coding"
-	badCoding       = "bad-coding"
-	oldCoding       = "coding-in-http10"
-	badHost         = "bad-host"
-	badChunk        = "bad-chunk"
-	badTrailer      = "bad-trailer"
-	unasked         = "unasked"
-	upgraded        = "upgrade"
-	connectBody     = "connect-body"
-	foreign         = "not-http"
-	flood           = "flood"
-	protocol        = "protocol"
+	// The Transfer-Encoding is not `chunked`.
+	badCoding = "bad-coding"
+	// A Transfer-Encoding in HTTP/1.0.
+	oldCoding = "coding-in-http10"
+	// The Host is missing, malformed or there twice.
+	badHost = "bad-host"
+	// A chunk is malformed.
+	badChunk = "bad-chunk"
+	// A trailer is malformed, or sets a field that trailers may not set.
+	badTrailer = "bad-trailer"
+	// The origin answered without a request.
+	// Only: Responses.
+	unasked = "unasked"
+	// The session changed to another protocol, and the services do not allow that.
+	upgraded = "upgrade"
+	// A CONNECT request has a body.
+	// Only: Requests.
+	connectBody = "connect-body"
+	// The session is not HTTP, and a service with `on_failure: closed` must see it.
+	foreign = "not-http"
+	// The peer causes more answers than it reads.
+	flood = "flood"
+	// The peer breaks the rules of HTTP/2.
+	protocol = "protocol"
 )
 
 // errTruncated tells that a leg ended within a message.

@@ -1,4 +1,4 @@
-package snippets
+package docs
 
 import (
 	"testing"
@@ -9,11 +9,11 @@ import (
 func TestBlocks(t *testing.T) {
 	page := "Text.\n<!-- test: tshark -->\n```console\n$ a\nb\n```\n\n<!-- test: x file=y.conf -->\n```\nc\n\nd\n```\n<!-- test: lost -->\nText.\n```yaml\ne: 1\n```\n"
 	want := []Block{
-		{Line: 4, Language: "console", Text: "$ a\nb\n", Test: "tshark"},
-		{Line: 10, Text: "c\n\nd\n", Test: "x", File: "y.conf"},
-		{Line: 17, Language: "yaml", Text: "e: 1\n"},
+		{Line: 3, Language: "console", Text: "$ a\nb\n", Test: "tshark"},
+		{Line: 9, Text: "c\n\nd\n", Test: "x", File: "y.conf"},
+		{Line: 16, Language: "yaml", Text: "e: 1\n"},
 	}
-	if diff := cmp.Diff(want, Blocks(page)); diff != "" {
+	if diff := cmp.Diff(want, Parse("page", page).Blocks); diff != "" {
 		t.Error(diff)
 	}
 }

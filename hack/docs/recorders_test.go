@@ -1,4 +1,4 @@
-package snippets
+package docs
 
 import (
 	"bytes"
@@ -126,7 +126,7 @@ func TestRecorders(t *testing.T) {
 		t.Skip("runs recorders")
 	}
 	blocks := make(map[string][]Block)
-	for _, b := range Blocks(read(t, "recorders.md")) {
+	for _, b := range Parse("recorders.md", read(t, "recorders.md")).Blocks {
 		if b.Test != "" {
 			blocks[b.Test] = append(blocks[b.Test], b)
 		}

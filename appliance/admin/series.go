@@ -1,0 +1,103 @@
+package admin
+
+import (
+	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/learn"
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// Series whose labels are known from the start are there before the first event, at
+// zero: a rate has a first value then, and an alert something to compare with.
+
+// noAction stands for the action of a session that the policy was not asked about.
+const noAction = "none"
+
+// dialogues are the protocols in which a session may turn to TLS.
+var dialogues = []string{"ftp", "imap", "ldap", "mysql", "pop3", "postgresql", "smtp", "xmpp"}
+
+// foresee adds the series that depend on no configuration.
+func (m *Metrics) foresee() {
+	actions := []string{noAction}
+	for a := policy.Bump; a <= policy.Terminate; a++ {
+		actions = append(actions, a.String())
+		m.monitored.WithLabelValues(a.String())
+	}
+	for _, action := range actions {
+		for o := decrypt.Failed; o <= decrypt.Terminated; o++ {
+			m.sessions.WithLabelValues(action, o.String())
+		}
+	}
+	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
+		m.octets.WithLabelValues(d.String())
+	}
+	for _, leg := range legs {
+		for _, kind := range kinds {
+			m.finished.WithLabelValues(leg, kind)
+		}
+		for _, result := range results {
+			m.handshakes.WithLabelValues(leg, result)
+		}
+	}
+	for _, protocol := range dialogues {
+		for s := decrypt.StartTLSOffered; s <= decrypt.StartTLSStripped; s++ {
+			m.startTLS.WithLabelValues(m.protocols.bound(protocol), s.String())
+		}
+	}
+	m.verdicts.WithLabelValues(m.reasons.bound("ok"))
+	for _, reason := range certs.Reasons() {
+		m.verdicts.WithLabelValues(m.reasons.bound(string(reason)))
+	}
+	for _, status := range []string{certs.StatusGood, certs.StatusRevoked, certs.StatusUnknown} {
+		m.revocation.WithLabelValues(m.statuses.bound(status))
+	}
+	for e := policy.NoSNI; e <= policy.ECH; e++ {
+		m.events.WithLabelValues(e.String())
+	}
+	for e := decrypt.ECHOffered; e <= decrypt.ECHInsisted; e++ {
+		m.ech.WithLabelValues(e.String())
+	}
+	for _, lesson := range learn.Lessons {
+		if lesson != learn.NarrowOffer { // which tunnels nothing
+			m.recalled.WithLabelValues(string(lesson))
+		}
+	}
+}
+
+// Intake adds the series of an intake by its name. refusals are the words that Refused
+// may be given.
+func (m *Metrics) Intake(name string, refusals []string) {
+	name = m.intakes.bound(name)
+	m.open.WithLabelValues(name)
+	for _, reason := range refusals {
+		m.refusals.WithLabelValues(name, m.refused.bound(reason))
+	}
+}
+
+// Sink adds the series of a sink by its name. losses are the words that MirrorLost may
+// be given, raws those for Transcoded; nil if the sink shows HTTP/2 as it is.
+func (m *Metrics) Sink(name string, losses, raws []string) {
+	name = m.sinks.bound(name)
+	m.frames.WithLabelValues(name)
+	m.mirrored.WithLabelValues(name)
+	for _, reason := range losses {
+		m.lost.WithLabelValues(name, m.losses.bound(reason))
+	}
+	if raws == nil {
+		return
+	}
+	m.streams.WithLabelValues(name)
+	m.rendered.WithLabelValues(name)
+	m.replaced.WithLabelValues(name)
+	for _, reason := range raws {
+		m.raw.WithLabelValues(name, m.raws.bound(reason))
+	}
+}
+
+// Service adds the series of a service by its name. results are the words that Served
+// may be given.
+func (m *Metrics) Service(name string, results []string) {
+	for _, result := range results {
+		m.services.WithLabelValues(name, result)
+	}
+}

@@ -1,0 +1,119 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Key describes one key of the configuration file. The reference pages and the JSON
+// Schema are generated from these descriptions. Tests compare them with the reader.
+type Key struct {
+	// Path leads to the key, such as "intake[].proxy_protocol.from". "[]" stands
+	// behind a list of tables, and a name in capitals stands for any name.
+	Path string
+	Type Type
+	// List tells that the key takes a list. A single value stands for a list of one.
+	List bool
+	// Words are values of their own, beside those of Type.
+	Words []Choice
+	// Synonyms are words of other products that the reader takes, too.
+	Synonyms []string
+	// Min and Max are the bounds of a number, duration or size, as a file has them.
+	// Empty: there is no bound.
+	Min, Max string
+
+	// Default is the value that holds without the key, as a file has it.
+	Default string
+	// DefaultOf are other defaults, by mode or kind.
+	DefaultOf map[string]string
+	// Absent says in words what holds without the key, if no value says that.
+	Absent string
+	// Example is a value that differs from Default, as a file has it.
+	Example string
+
+	// Of are the modes or kinds that have the key; nil: all.
+	Of []string
+	// Required tells that the table needs the key.
+	Required bool
+	// Instead is a key of the same table that must be absent beside this one.
+	Instead string
+	// Beside is the path of another key that this one needs.
+	Beside string
+
+	// Doc describes the key in one to three sentences.
+	Doc string
+}
+
+// Choice is a value that a key takes, and its meaning.
+type Choice struct{ Word, Doc string }
+
+// Type is what a value is, in the words of the reference.
+type Type string
+
+// The types of values. Only TypeTable and TypeTables hold keys of their own.
+const (
+	TypeTable      Type = "table"
+	TypeTables     Type = "list of tables"
+	TypeWord       Type = "word" // one of Words
+	TypeBool       Type = "`true` or `false`"
+	TypeNumber     Type = "number"
+	TypeDuration   Type = "duration"
+	TypeSize       Type = "size"
+	TypeText       Type = "text"
+	TypeName       Type = "name"
+	TypeReference  Type = "name" // of a mirror, service, list or intake
+	TypeFile       Type = "file" // must exist
+	TypePath       Type = "path"
+	TypeListen     Type = "address:port"
+	TypeHostPort   Type = "host:port"
+	TypeHost       Type = "host name"
+	TypePattern    Type = "host name pattern"
+	TypeAddress    Type = "IP address"
+	TypeServer     Type = "IP address, with or without a port"
+	TypeNetwork    Type = "network"
+	TypeHostPrefix Type = "IP address with prefix length"
+	TypePort       Type = "port"
+	TypePorts      Type = "port or port range"
+	TypeInterface  Type = "network interface"
+	TypeUser       Type = "user or group"
+	TypeLegs       Type = "two network interfaces"
+	TypeMAC        Type = "Ethernet address"
+	TypeURL        Type = "URL"
+	TypeVersion    Type = "TLS version"
+)
+
+// Keys returns the description of every key, in the order of the reference. Tables
+// come before the keys that they hold.
+func Keys() []Key {
+	return slices.Concat(topKeys, intakeKeys, authorityKeys, connectionKeys, originKeys(), policyKeys, ruleKeys, learnKeys, blockKeys, mirrorKeys, serviceKeys, operationKeys)
+}
+
+// Name returns the last part of the path: the key as a file has it.
+func (k *Key) Name() string { return k.Path[strings.LastIndexByte(k.Path, '.')+1:] }
+
+// Table returns the path of the table that holds the key, "" for the file itself.
+func (k *Key) Table() string {
+	if i := strings.LastIndexByte(k.Path, '.'); i >= 0 {
+		return k.Path[:i]
+	}
+	return ""
+}
+
+// Applies reports whether a table of that mode or kind has the key.
+func (k *Key) Applies(kind string) bool { return k.Of == nil || slices.Contains(k.Of, kind) }
+
+// choices makes Choices of words that explain themselves.
+func choices[T ~string](words ...T) []Choice {
+	list := make([]Choice, len(words))
+	for i, w := range words {
+		list[i].Word = string(w)
+	}
+	return list
+}
+
+var topKeys = []Key{
+	{
+		Path: "state", Type: TypePath, Absent: "`/var/lib/clearspan`; for other users than root `~/.local/state/clearspan`", Example: "/srv/recorder",
+		Doc: "The directory for all files that clearspan writes. The reference calls it STATE.",
+	},
+}

@@ -1,0 +1,179 @@
+package config
+
+var authorityKeys = []Key{
+	{
+		Path: "authority", Type: TypeTable,
+		Doc: "The authority (CA) that signs the forged certificates, and the untrusted authority for origins that fail verification. If the file does not name a pair, clearspan creates it in `STATE/authority`.",
+	},
+	{
+		Path: "authority.certificate", Type: TypeFile, Absent: "`STATE/authority/ca.crt`", Example: "ca.crt", Beside: "authority.key",
+		Doc: "The PEM certificate of the CA, or a PKCS #12 file that holds certificate and key.",
+	},
+	{
+		Path: "authority.key", Type: TypeFile, Absent: "`STATE/authority/ca.key`", Example: "ca.key", Beside: "authority.certificate",
+		Doc: "The private key of the CA: a PEM file, the same PKCS #12 file, or a PKCS #11 URI such as `pkcs11:token=NAME;object=NAME`.",
+	},
+	{
+		Path: "authority.untrusted_certificate", Type: TypeFile, Absent: "`STATE/authority/untrusted.crt`", Example: "untrusted.crt", Beside: "authority.untrusted_key",
+		Doc: "The certificate of the untrusted CA. It must differ from `certificate`. Never install it on clients.",
+	},
+	{
+		Path: "authority.untrusted_key", Type: TypeFile, Absent: "`STATE/authority/untrusted.key`", Example: "untrusted.key", Beside: "authority.untrusted_certificate",
+		Doc: "The private key of the untrusted CA, in the same forms as `key`.",
+	},
+	{
+		Path: "authority.passphrase_file", Type: TypeFile, Absent: "the systemd credential `authority-passphrase`, else the terminal", Example: "passphrase",
+		Doc: "A file whose first line is the passphrase of the encrypted keys. clearspan also encrypts new keys with it.",
+	},
+	{
+		Path: "authority.publish", Type: TypeListen, Absent: "no server", Example: "127.0.0.1:10080",
+		Doc: "The address of a web page with the CA certificate and instructions for clients.",
+	},
+}
+
+var connectionKeys = []Key{
+	{
+		Path: "leaf", Type: TypeTable,
+		Doc: "The forged certificates.",
+	},
+	{
+		Path: "leaf.lifetime", Type: TypeDuration, Min: "1h", Max: "4320h", Default: "24h", Example: "12h",
+		Doc: "How long a forged certificate is valid.",
+	},
+	{
+		Path: "leaf.cache", Type: TypeNumber, Min: "1", Max: "10000000", Default: "100000", Example: "500",
+		Doc: "How many forged certificates clearspan keeps in memory.",
+	},
+	{
+		Path: "leaf.crl", Type: TypeURL, Default: "false", Example: "http://ca.example.test:10080", Beside: "authority.publish", Words: []Choice{
+			{"false", "Forged certificates name no revocation list."},
+			{"true", "Forged certificates name an empty revocation list at the address of `authority.publish`."},
+		},
+		Doc: "Where clients find the revocation list of the CA: `http://HOST:PORT` by which they reach `authority.publish`. Some clients refuse certificates without a list.",
+	},
+	{
+		Path: "client", Type: TypeTable,
+		Doc: "The connection between client and clearspan.",
+	},
+	{
+		Path: "client.min_tls", Type: TypeVersion, Words: choices("1.2", "1.3"), Default: `"1.2"`, Example: `"1.3"`,
+		Doc: "The lowest TLS version that clients may use.",
+	},
+	{
+		Path: "client.handshake_timeout", Type: TypeDuration, Min: "1s", Max: "10m", Default: "10s", Example: "5s",
+		Doc: "The time for the whole ClientHello, from its first octet. The rest of the handshake gets the same time again.",
+	},
+	{
+		Path: "client.silence_timeout", Type: TypeDuration, Min: "1s", Max: "720h", Default: "1m", Example: "20s",
+		Doc: "After this time clearspan ends a session in which neither end has sent any data.",
+	},
+	{
+		Path: "client.idle_timeout", Type: TypeDuration, Min: "1s", Max: "720h", Default: "1h", Example: "10m",
+		Doc: "After this time without data in either direction, clearspan ends a session.",
+	},
+	{
+		Path: "client.resumption", Type: TypeBool, Default: "true", Example: "false",
+		Doc: "Clients may resume TLS sessions with the same origin, certificates and verdict. A reload ends the tickets.",
+	},
+}
+
+func originKeys() []Key {
+	keys := []Key{
+		{
+			Path: "origin", Type: TypeTable,
+			Doc: "The connection between clearspan and the origin, and the verification of origins.",
+		},
+		{
+			Path: "origin.roots", Type: TypeFile, List: true, Words: []Choice{{"system", "The roots of the system."}}, Default: "[system]", Example: "[system, extra.pem]",
+			Doc: "The trusted roots: PEM files, and the word `system`.",
+		},
+		{
+			Path: "origin.min_tls", Type: TypeVersion, Words: choices("1.2", "1.3"), Default: `"1.2"`, Example: `"1.3"`,
+			Doc: "The lowest TLS version that origins may use.",
+		},
+		{
+			Path: "origin.connect_timeout", Type: TypeDuration, Min: "100ms", Max: "10m", Default: "10s", Example: "3s",
+			Doc: "The time for the TCP handshake with the origin.",
+		},
+		{
+			Path: "origin.resolve", Type: TypeWord, Default: string(ResolveDestination), Example: string(ResolveSNI), Words: []Choice{
+				{string(ResolveDestination), "To the address that the client chose."},
+				{string(ResolveSNI), "To an address of the server name. clearspan asks the rules with that address too. A name without an address ends the session. Intakes of mode `wire` and `static` ignore this."},
+			},
+			Doc: "The address to which a session with a server name goes.",
+		},
+		{
+			Path: "origin.client_certificate", Type: TypeWord, Default: string(TunnelRequest), Example: string(NoCertificate), Words: []Choice{
+				{string(TunnelRequest), "clearspan passes the session unopened. After STARTTLS it answers with an empty certificate."},
+				{string(BlockRequest), "clearspan ends the session."},
+				{string(NoCertificate), "clearspan answers with an empty certificate. The origin decides."},
+			},
+			Doc: "The reaction to an origin that asks for a client certificate.",
+		},
+		{
+			Path: "origin.alpn_offer", Type: TypeText, List: true, Absent: "the client's list", Example: "[http/1.1]",
+			Doc: "The application protocols (ALPN) that clearspan offers at most, out of the client's list. If an origin refuses them, clearspan offers the client's list. A rule can replace the key.",
+		},
+		{
+			Path: "origin.resumption", Type: TypeBool, Default: "true", Example: "false",
+			Doc: "clearspan resumes TLS sessions with origins, for the same client and up to one hour. An origin can then link two connections of one client.",
+		},
+		{
+			Path: "origin.revocation", Type: TypeTable,
+			Doc: "Whether the certificates of origins are revoked. Sources are stapled OCSP responses, `crl`, OCSP responders and revocation lists over HTTP.",
+		},
+		{
+			Path: "origin.revocation.mode", Type: TypeWord, Default: string(RevocationSoft), Example: string(RevocationHard), Words: []Choice{
+				{string(RevocationOff), "clearspan asks no source."},
+				{string(RevocationSoft), "Certificates with an unknown status pass. The audit entry says `unknown`."},
+				{string(RevocationHard), "An unknown status fails the origin with reason `revocation-unknown`."},
+			},
+			Doc: "How strict the check is.",
+		},
+		{
+			Path: "origin.revocation.timeout", Type: TypeDuration, Min: "100ms", Max: "30s", Default: "3s", Example: "5s",
+			Doc: "How long a session waits for all sources together. clearspan leaves an unreachable server alone for one minute.",
+		},
+		{
+			Path: "origin.revocation.max_crl", Type: TypeSize, Min: "1KiB", Max: "1GiB", Default: "32MiB", Example: "64MiB",
+			Doc: "The largest revocation list that clearspan fetches.",
+		},
+		{
+			Path: "origin.revocation.crl", Type: TypeFile, List: true, Absent: "none", Example: "[extra.pem]",
+			Doc: "Files with revocation lists, PEM or DER. A reload reads them again.",
+		},
+		{
+			Path: "origin.revocation.allow", Type: TypeNetwork, List: true, Absent: "public addresses only", Example: "[10.9.0.0/16]",
+			Doc: "Networks of responders that clearspan may ask although their addresses are not public.",
+		},
+		{
+			Path: "origin.on_invalid", Type: TypeTable,
+			Doc: "The treatment of sessions whose origin fails verification. The keys are reasons, see [reasons](reasons.md).",
+		},
+		{
+			Path: "origin.on_invalid.default", Type: TypeWord, Default: string(UntrustedInvalid), Example: string(BlockInvalid), Words: []Choice{
+				{string(BlockInvalid), "clearspan ends the session."},
+				{string(UntrustedInvalid), "The client gets a certificate of the untrusted CA, and shows its own warning."},
+				{string(TunnelInvalid), "clearspan passes the session unopened. After STARTTLS it ends the session."},
+			},
+			Doc: "The action for all reasons without a key of their own.",
+		},
+	}
+	blocked := defaultOrigin().OnInvalid.ByReason
+	for _, reason := range reasons {
+		k := Key{
+			Path: "origin.on_invalid." + reason, Type: TypeWord, Words: choices(BlockInvalid, UntrustedInvalid, TunnelInvalid),
+			Absent: "the value of `default`", Example: string(TunnelInvalid),
+			Doc: "The action for reason `" + reason + "`.",
+		}
+		if action, ok := blocked[reason]; ok {
+			k.Absent, k.Default = "", string(action)
+		}
+		if reason == "own-authority" {
+			k.Words, k.Example = choices(BlockInvalid), ""
+			k.Doc += " No other action is allowed."
+		}
+		keys = append(keys, k)
+	}
+	return keys
+}

@@ -1,0 +1,66 @@
+package decrypt
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestAwaitFinish(t *testing.T) {
+	const patience = time.Second
+	for _, tt := range []struct {
+		name   string
+		change func(o *outcome) // while two wait for the end of the client's direction
+		want   bool
+		after  time.Duration
+	}{
+		{"finished", func(o *outcome) { o.setFinished(ClientToOrigin) }, true, 0},
+		{"finished after the other", func(o *outcome) {
+			o.setFinished(OriginToClient)
+			synctest.Wait()
+			o.setFinished(ClientToOrigin)
+		}, true, 0},
+		{"finished late", func(o *outcome) {
+			time.Sleep(patience / 2)
+			o.setFinished(ClientToOrigin)
+		}, true, patience / 2},
+		{"failed", func(o *outcome) { o.setFailed() }, false, 0},
+		{"the other finished", func(o *outcome) { o.setFinished(OriginToClient) }, false, patience},
+		{"nothing", func(o *outcome) {}, false, patience},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var o outcome
+				begun := time.Now()
+				answers := make(chan bool, 2)
+				for range cap(answers) {
+					go func() { answers <- o.awaitFinish(ClientToOrigin, patience) }()
+				}
+				synctest.Wait()
+				tt.change(&o)
+				for range cap(answers) {
+					if got := <-answers; got != tt.want {
+						t.Errorf("finished: %v, want %v", got, tt.want)
+					}
+				}
+				if after := time.Since(begun); after != tt.after {
+					t.Errorf("after %v, want %v", after, tt.after)
+				}
+			})
+		})
+	}
+}
+
+func TestAwaitFinishThatIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var o outcome
+		o.setFinished(OriginToClient)
+		if o.setFailed() || !o.setFailed() {
+			t.Error("a failure is not known, or before it came")
+		}
+		begun := time.Now()
+		if !o.awaitFinish(OriginToClient, time.Second) || o.awaitFinish(ClientToOrigin, time.Second) || time.Since(begun) != 0 {
+			t.Error("what is known was waited for, or forgotten")
+		}
+	})
+}

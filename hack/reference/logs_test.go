@@ -1,0 +1,305 @@
+package reference
+
+import (
+	"cmp"
+	"go/ast"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// message is one message of the log.
+type message struct {
+	dir, level, text string
+	keys             []string
+}
+
+var logLevels = []string{"ERROR", "WARN", "INFO", "DEBUG"}
+
+var logger = regexp.MustCompile(`(?i)log(ger)?$`)
+
+// messages returns the messages that a package logs.
+func messages(t *testing.T, s *Source) (list []message) {
+	for _, f := range s.Files {
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			fun, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !logger.MatchString(last(fun.X)) {
+				return true
+			}
+			level, args := strings.ToUpper(fun.Sel.Name), call.Args
+			switch {
+			case level == "LOG" && len(args) > 2:
+				level, args = "INFO or WARN", args[2:]
+			case !slices.Contains(logLevels, level) || len(args) == 0:
+				return true
+			}
+			var texts []string
+			switch first := args[0].(type) {
+			case *ast.IndexExpr: // of a map of messages
+				for _, it := range s.items(t, last(first.X)) {
+					texts = append(texts, it.text)
+				}
+			default:
+				text, ok := literal(first)
+				if !ok {
+					t.Errorf("%s: the message is not constant", s.Set.Position(call.Pos()))
+				}
+				texts = []string{text}
+			}
+			keys := s.keys(t, f, args[1:], call.Ellipsis.IsValid())
+			for _, text := range texts {
+				list = append(list, message{s.Dir, level, text, keys})
+			}
+			return true
+		})
+	}
+	return list
+}
+
+// last returns the last name of a selection.
+func last(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	case *ast.CallExpr:
+		return last(e.Fun)
+	}
+	return ""
+}
+
+// keys returns the keys of the arguments behind a message.
+func (s *Source) keys(t *testing.T, f *ast.File, args []ast.Expr, spread bool) (keys []string) {
+	if spread {
+		return s.spread(f, last(args[len(args)-1]))
+	}
+	for i := 0; i < len(args); i += 2 {
+		key, ok := literal(args[i])
+		if !ok {
+			t.Errorf("%s: a key is not constant", s.Set.Position(args[i].Pos()))
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// spread returns the keys that a variable of the file, or a function of the package,
+// holds: those of its list, and those that are appended.
+func (s *Source) spread(f *ast.File, name string) (keys []string) {
+	pairs := func(args []ast.Expr) {
+		for i := 0; i < len(args); i += 2 {
+			if key, ok := literal(args[i]); ok {
+				keys = append(keys, key)
+			} else if sum, ok := args[i].(*ast.BinaryExpr); ok && sum.Op == token.ADD {
+				if key, ok := literal(sum.X); ok {
+					keys = append(keys, key+"NAME")
+				}
+			}
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if set, ok := n.(*ast.AssignStmt); ok && len(set.Lhs) == 1 && last(set.Lhs[0]) == name {
+			if list, ok := set.Rhs[0].(*ast.CompositeLit); ok {
+				pairs(list.Elts)
+			}
+		}
+		return true
+	})
+	for _, f := range s.Files {
+		for _, d := range f.Decls {
+			fun, ok := d.(*ast.FuncDecl)
+			if !ok || fun.Name.Name != name {
+				continue
+			}
+			ast.Inspect(fun.Body, func(n ast.Node) bool {
+				if call, ok := n.(*ast.CallExpr); ok && last(call.Fun) == "append" {
+					pairs(call.Args[1:])
+				}
+				return true
+			})
+		}
+	}
+	return keys
+}
+
+// areas are the sections of the page, by folder; the first that matches counts.
+var areas = []struct{ title, folders, text string }{
+	{"Start, reload and stop", "appliance|appliance/cmd/.*", ""},
+	{"Audit log", "appliance/audit", ""},
+	{"Intakes", "appliance/intake.*", "Each message also has the key `intake`, the name of the intake."},
+	{"Services", "appliance/service.*", "Each message also has the key `service`, the name of the service."},
+	{"Mirrors", "mirror.*", "Each message also has the key `mirror`, the name of the mirror. Messages about capture files have `directory`, those about readers `reader`."},
+	{"Certificates", "certs.*", ""},
+	{"Sessions and learning", "decrypt.*", ""},
+}
+
+// remedies explain messages at the levels ERROR and WARN.
+var remedies = map[string]string{
+	"authority not rotated": "The next CA did not take over. See `err`, and run `clearspan ca show`.",
+	"close intake":          "An intake did not close in order. Check for left kernel rules or wires.",
+	"legs of crashed inline devices not returned":                             "Interfaces of an earlier run may be in use still. See `err`.",
+	"exempt addresses of a wire not replaced":                                 "After a reload, a wire still has the old addresses. Reload again.",
+	"audit trail not reopened":                                                "After SIGHUP, the audit log still goes to the old file. Check directory and rights.",
+	"change needs a restart":                                                  "The reload left the key in `key` as it was. Restart clearspan.",
+	"root skipped":                                                            "clearspan cannot read a certificate or file of `origin.roots`. Repair the file.",
+	"audit log takes nothing, entries are lost":                               "The file of the audit log hangs. Check the disk, or the reader of the pipe.",
+	"client is not of a network that the proxy serves":                        "clearspan reset the connection. If the client is yours, add its network to `from` of the intake.",
+	"every machine with a private address may read the mirror, see key from":  "A `pcap-over-ip` mirror listens beyond loopback. Set `from`.",
+	"reader refused":                                                          "A reader of `pcap-over-ip` is not permitted. If it is yours, see `readers` and `from` of the mirror.",
+	"audit log cannot be written":                                             "Audit entries are lost. Make room on the disk.",
+	"too many exempt addresses for a wire: it asks the policy about the rest": "Rules name more addresses than `limit`. clearspan decides about the rest itself, which costs time.",
+	"wire copies passed frames to one mirror port only":                       "Another mirror gets these frames. Only the first mirror port takes them.",
+	"intake ended":           "An intake stopped. Restart clearspan.",
+	"administration ended":   "Health checks and metrics stopped. Restart clearspan.",
+	"publishing ended":       "The page with the CA certificate stopped. Restart clearspan.",
+	"service found a threat": "A service found a virus or a violation. Examine the client.",
+	"TLS secrets are written: the files of this mirror decrypt every captured connection": "The mirror has `secrets: true`. Protect the files.",
+	"TLS secrets are written: this file decrypts every captured connection":               "The environment variable `SSLKEYLOGFILE` is set. Protect the file.",
+	"TLS secrets not written":                            "The file of `SSLKEYLOGFILE` cannot be written. Make room on the disk.",
+	"configuration unchanged":                            "The reload failed, and the old configuration stays. Run `clearspan check -c FILE`.",
+	"inline device is unplugged":                         "An interface of the device has no link. Check the cable.",
+	"inline device cannot be used":                       "clearspan cannot set up the interfaces. See `err`.",
+	"inline device is down: no connection comes through": "Sessions fail or pass, by `on_failure`. Check the device.",
+	"ICAP server is not used until it answers":           "The server failed. clearspan asks other servers, and tries it again later.",
+	"forwarding is off: the kernel does not route traffic that is not diverted, and no traffic if this process dies": "Turn the `sysctl` on, unless that is intended.",
+	"IPv6 is disabled, only IPv4 is diverted": "The kernel has no IPv6. Clients with IPv6 pass undecrypted, or not at all.",
+	"session panicked":                        "clearspan contained a fault of its own. Report it with `stack`.",
+	"decision panicked":                       "clearspan contained a fault of its own. Report it with `stack`.",
+	"look-up panicked":                        "clearspan contained a fault of its own. Report it with `stack`.",
+	"intake not removed completely":           "Kernel rules may be left. See `nft list ruleset` and `ip rule`.",
+	"accept failed":                           "Mostly no file descriptors. Raise `LimitNOFILE`.",
+	"session refused":                         "clearspan reset a connection because of load. See [reasons](reasons.md#connections-that-an-intake-refused). `missed` counts refusals that were not logged.",
+	"mirror interface takes no frames by XDP": "Set another `method`.",
+	"reader takes nothing, disconnected":      "A reader of `pcap-over-ip` stood still. Check the recorder.",
+	"reader too slow, disconnected":           "A reader of `pcap-over-ip` did not keep up, and `slow` is `disconnect`.",
+	"readers not accepted":                    "Mostly no file descriptors. Raise `LimitNOFILE`.",
+	"reader refused, too many":                "Too many readers are connected.",
+	"vxlan remote refuses frames":             "The recorder does not listen on the port. Check it.",
+	"mirror interface drops parts of super-segments silently, the sink sends single segments": "The adapter cannot cut segments. clearspan sends frame by frame, which costs more.",
+	"mirror interface sends single segments":                                                  "The adapter cannot cut segments. clearspan sends frame by frame, which costs more.",
+	"transmit checksum offload stays off":                                                     "clearspan could not restore the setting of the interface. Use `ethtool -K IF tx on`.",
+	"TLS secrets lost":                                                                        "Some captured sessions cannot be decrypted from the file.",
+	"capture file of an earlier run not recovered":                                            "A file of an earlier run is not complete. Keep it or remove it.",
+	"capture file not completed":                                                              "The end of a file could not be written. Make room on the disk.",
+	"old capture files not removed":                                                           "The directory grows. Check its rights.",
+	"capture storage failed":                                                                  "Frames are lost. Make room on the disk, or lower `rotate.keep`.",
+	"captured frames lost at close":                                                           "The disk was too slow at the end. Recordings lack the last frames.",
+	"mirror interface took frames that it did not send":                                       "The adapter or its driver loses frames. Try another `method`.",
+	"mirror interface not usable":                                                             "Check the cable and `ip link`.",
+	"revocation source failed":                                                                "An OCSP responder or a list cannot be had. Allow HTTP from this machine.",
+	"unreadable file of learned entries renamed":                                              "The file of learned entries is broken. clearspan begins with none.",
+	"learned entries not saved":                                                               "Learned entries are lost at the next start. Make room in STATE.",
+	"learned entry forgotten, the table is full":                                              "Raise `policy.learn.entries` or `client_entries`.",
+	"client refuses our certificates for a host":                                              "Install the CA on the client, or tunnel the host by a rule.",
+	"no handshake can be made with an origin":                                                 "See [reasons](reasons.md#ends-of-sessions), `origin-handshake`.",
+	"origin asks for client certificates":                                                     "clearspan tunnels the origin from now on, by `policy.learn`.",
+	"origin refuses fewer application protocols":                                              "clearspan offers the origin the client's list from now on.",
+}
+
+func TestReferenceOfLogs(t *testing.T) {
+	of := cache(t)
+	var all []message
+	for _, dir := range packages(t) {
+		all = append(all, messages(t, of(dir))...)
+	}
+	if len(all) < 85 {
+		t.Errorf("only %d messages", len(all))
+	}
+	p := NewPage("Log messages",
+		"clearspan writes its log to standard error: text on a terminal, JSON elsewhere. `clearspan run --log-level` sets the lowest level. Messages and keys are constant: search for them.",
+		"The levels mean:")
+	p.List(
+		"`ERROR`: an operator must act.",
+		"`WARN`: clearspan works with limits.",
+		"`INFO`: starts, stops and changes.",
+		"`DEBUG`: one message or more for each session.",
+	)
+	p.Text("Common keys: `session` is the identifier in the audit entry, `client` and `origin` are addresses, `iface` is a network interface, `err` is the error.")
+	explained := make(map[string]bool)
+	placed := 0
+	for _, a := range areas {
+		var in []message
+		for _, m := range all {
+			if regexp.MustCompile(`^(`+a.folders+`)$`).MatchString(m.dir) && area(m.dir) == a.title {
+				in = append(in, m)
+			}
+		}
+		placed += len(in)
+		slices.SortStableFunc(in, func(a, b message) int {
+			rank := func(m message) int {
+				return slices.IndexFunc(logLevels, func(l string) bool { return strings.HasSuffix(m.level, l) })
+			}
+			return cmp.Or(rank(a)-rank(b), strings.Compare(a.text, b.text))
+		})
+		p.Section(a.title)
+		if a.text != "" {
+			p.Text(a.text)
+		}
+		var rows [][]string
+		for _, m := range in {
+			remedy := remedies[m.text]
+			explained[m.text] = true
+			if remedy == "" && (m.level == "ERROR" || strings.HasSuffix(m.level, "WARN")) {
+				t.Errorf("%s: the message %q is not explained", m.dir, m.text)
+			}
+			row := []string{m.level, Code(m.text), Codes(m.keys), remedy}
+			if !slices.ContainsFunc(rows, func(r []string) bool { return slices.Equal(r, row) }) {
+				rows = append(rows, row)
+			}
+		}
+		p.Table([]string{"level", "message", "keys", "meaning and what to do"}, rows)
+	}
+	for text := range remedies {
+		if !explained[text] {
+			t.Errorf("nothing logs the message %q", text)
+		}
+	}
+	if placed != len(all) {
+		t.Errorf("%d of %d messages are in no section", len(all)-placed, len(all))
+	}
+	p.Hold(t, "logs.md")
+}
+
+// TestQuotes: the messages that other pages quote are logged.
+func TestQuotes(t *testing.T) {
+	of := cache(t)
+	logged := make(map[string]bool)
+	for _, dir := range packages(t) {
+		for _, m := range messages(t, of(dir)) {
+			logged[m.text] = true
+		}
+	}
+	for _, page := range []string{"audit.md", "metrics.md", "reasons.md"} {
+		text, err := os.ReadFile(filepath.Join(Root(), folder, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range quote.FindAllStringSubmatch(string(text), -1) {
+			if !logged[m[1]] {
+				t.Errorf("%s quotes the message %q, which nothing logs", page, m[1])
+			}
+		}
+	}
+}
+
+// quote is a message in another page.
+var quote = regexp.MustCompile("log (?:line|message) `([^`]*)`")
+
+// area returns the title of the section for a folder.
+func area(dir string) string {
+	for _, a := range areas {
+		if regexp.MustCompile(`^(` + a.folders + `)$`).MatchString(dir) {
+			return a.title
+		}
+	}
+	return ""
+}
