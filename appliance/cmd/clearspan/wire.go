@@ -7,9 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 )
@@ -45,18 +49,52 @@ func wireCommand() *cobra.Command {
 	cmd.AddCommand(status, &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Take a wire apart: programs detached, interfaces given back",
-		Long: `Take a wire apart. Programs are detached and its interfaces come back to this
-network namespace, as they were. Traffic stops passing between them. The process
+		Long: `Take a wire apart. Programs are detached and its interfaces come back to the
+network namespace from which they were taken, as they were. If that does not exist
+any more, they come to this one. Traffic stops passing between them. The process
 that runs the wire must have ended.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			if err := wire.Remove(names[0]); err != nil {
+			home, err := wire.Home(names[0])
+			switch {
+			case err != nil:
+			case home == "":
+				err = wire.Remove(names[0])
+			default:
+				return runIn(cmd, home, "wire", "remove", names[0])
+			}
+			if err != nil {
 				return wireError(names[0], err)
 			}
 			return nil
 		},
 	})
 	return cmd
+}
+
+// runIn runs this program in another network namespace.
+func runIn(cmd *cobra.Command, namespace string, args ...string) error {
+	f, err := os.Open(namespace)
+	if err != nil {
+		return fmt.Errorf("open network namespace: %w", err)
+	}
+	defer f.Close()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // it ends with the goroutine
+		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("enter network namespace %s: %w", namespace, err)
+			return
+		}
+		again := exec.Command("/proc/self/exe", args...)
+		again.Stdin, again.Stdout, again.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+		done <- again.Run()
+	}()
+	var exit *exec.ExitError
+	if err = <-done; errors.As(err, &exit) { // it has said why
+		return &exitError{exit.ExitCode(), fmt.Errorf("run in network namespace %s: %w", namespace, err)}
+	}
+	return err
 }
 
 // wires returns the names given, or all.
