@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -132,16 +133,23 @@ func embedded(a netip.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
+// routes is one netlink socket for all look-ups, which are short, and take turns.
+var routes = sync.OnceValues(func() (*netlink.Handle, error) { return netlink.NewHandle(unix.NETLINK_ROUTE) })
+
 // onBox reports whether the kernel takes an address for one of this box: of an
 // interface, or of a route of type local.
 func onBox(a netip.Addr) (bool, error) {
 	if a.IsLoopback() {
 		return true, nil
 	}
-	routes, err := netlink.RouteGet(a.WithZone("").AsSlice())
+	h, err := routes()
+	if err != nil {
+		return false, fmt.Errorf("ask the kernel whose address %s is: %w", a, err)
+	}
+	found, err := h.RouteGet(a.WithZone("").AsSlice())
 	switch {
 	case err == nil:
-		return slices.ContainsFunc(routes, func(r netlink.Route) bool { return r.Type == unix.RTN_LOCAL }), nil
+		return slices.ContainsFunc(found, func(r netlink.Route) bool { return r.Type == unix.RTN_LOCAL }), nil
 	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
 		return false, nil // nobody gets there
 	}

@@ -222,3 +222,12 @@ func TestProxyKeepsToOtherMachines(t *testing.T) {
 		t.Errorf("a name with an address of the box leads to %q", mixed)
 	}
 }
+
+func BenchmarkPermit(b *testing.B) {
+	client, to := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("192.0.2.8")
+	for b.Loop() {
+		if err := (bounds{}).permit(client, to); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -195,3 +195,21 @@ func TestPermitNetworks(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkOwner(b *testing.B) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	for b.Loop() {
+		if _, found, err := Owner(c.LocalAddr(), c.RemoteAddr()); !found || err != nil {
+			b.Fatal(found, err)
+		}
+	}
+}
