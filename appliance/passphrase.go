@@ -56,7 +56,7 @@ func ReadPassphrase(file string) (string, error) {
 	// systemd gives credentials to other users by an access list, whose mask
 	// shows as the group's bits.
 	if perm := info.Mode().Perm(); perm&0o037 != 0 {
-		return "", fmt.Errorf("read passphrase: %s: mode %04o lets others read it, want 0600", file, perm)
+		return "", fmt.Errorf("read passphrase: %s: mode %04o lets other users read it, want 0600", file, perm)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxPassphrase+1))
 	if err != nil {

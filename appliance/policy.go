@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -9,8 +10,8 @@ import (
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
-// NewPolicy builds the rule table that cfg describes, and reads its lists. Faults
-// of a list are told as FILE:LINE, one a line.
+// NewPolicy builds the rule table that cfg describes, and reads its lists. Every
+// fault of a list is a [*policy.ListError].
 func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 	lists, err := loadLists(cfg.Policy.Lists)
 	if err != nil {
@@ -57,14 +58,13 @@ func names(p config.Policy) decrypt.Names {
 // loadLists reads the lists, by name.
 func loadLists(from []config.List) (map[string]*policy.List, error) {
 	lists := make(map[string]*policy.List, len(from))
+	var errs []error
 	for _, l := range from {
 		list, err := loadList(l)
-		if err != nil {
-			return nil, err
-		}
+		errs = append(errs, err)
 		lists[l.Name] = list
 	}
-	return lists, nil
+	return lists, errors.Join(errs...)
 }
 
 func loadList(l config.List) (*policy.List, error) {

@@ -35,7 +35,7 @@ func LoadRoots(files []string) (pool *x509.CertPool, skipped []error, err error)
 		loaded, skipped = append(loaded, roots...), append(skipped, faults...)
 	}
 	if len(loaded) == 0 && !system {
-		return nil, nil, errors.Join(append([]error{errors.New("load roots: none can be read")}, skipped...)...)
+		return nil, nil, errors.Join(skipped...)
 	}
 	for _, cert := range loaded {
 		pool.AddCert(cert)

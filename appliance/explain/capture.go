@@ -127,7 +127,11 @@ func fate(a policy.Action, tls bool) string {
 
 // WriteText writes the summary.
 func (s Summary) WriteText(w io.Writer) error {
-	fmt.Fprintf(w, "%d frames, %d connections, %d of them without a word of the client\n", s.Frames, s.Flows, s.Silent)
+	fmt.Fprintf(w, "%s, %s", count(s.Frames, "frame"), count(s.Flows, "connection"))
+	if s.Silent > 0 {
+		fmt.Fprintf(w, "; in %d the client sent nothing", s.Silent)
+	}
+	fmt.Fprintln(w)
 	for _, fate := range sorted(s.Fates) {
 		fmt.Fprintf(w, "  %7d %s\n", s.Fates[fate], fate)
 	}
@@ -140,6 +144,14 @@ func (s Summary) WriteText(w io.Writer) error {
 		_, err = fmt.Fprintf(w, "          and %d more rules\n", more)
 	}
 	return err
+}
+
+// count returns a number of things, such as "1 frame" and "2 frames".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // sorted returns the words with the highest counts first.

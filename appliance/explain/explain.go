@@ -21,7 +21,7 @@ func Session(w io.Writer, table *policy.Table, facts *policy.Facts) {
 		action = d.Would
 	}
 	if d.Action == policy.Bump && facts.TLS && (d.Treatment == nil || d.Treatment.Learn != string(learn.Off)) {
-		fmt.Fprintln(w, "  learned: an entry may have it tunneled, see clearspan learned list")
+		fmt.Fprintln(w, "  learned: an entry may tunnel the session; see clearspan learned list")
 	}
 	fmt.Fprintf(w, "rule %s: %s", d.Rule, action)
 	if d.Treatment != nil {

@@ -161,7 +161,7 @@ func TestCapture(t *testing.T) {
 21  10.0.0.5:1005 > 192.0.2.1:8443  tls a.test  decrypted: rule default, 4 passed over; unless rule clearing matches the origin's certificate
 25  10.0.0.5:1006 > 192.0.2.1:80  http www.bank.test  tunneled: rule banks, host www.bank.test
 33  10.0.0.5:1008 > 192.0.2.1:443  tls  undecided: the hello is not whole
-36 frames, 9 connections, 1 of them without a word of the client
+36 frames, 9 connections; in 1 the client sent nothing
         3 decrypted
         2 tunneled
         1 terminated

@@ -102,12 +102,18 @@ func open(r io.Reader) (source, error) {
 	b := bufio.NewReaderSize(r, 1<<16)
 	magic, err := b.Peek(4)
 	if err != nil {
-		return nil, errors.New("not a capture")
+		return nil, errors.New("neither pcap nor pcapng")
 	}
+	var s source
 	if binary.BigEndian.Uint32(magic) == 0x0a0d0d0a { // a section header block
-		return pcapgo.NewNgReader(b, pcapgo.DefaultNgReaderOptions)
+		s, err = pcapgo.NewNgReader(b, pcapgo.DefaultNgReaderOptions)
+	} else {
+		s, err = pcapgo.NewReader(b)
 	}
-	return pcapgo.NewReader(b)
+	if err != nil {
+		return nil, fmt.Errorf("neither pcap nor pcapng: %w", err)
+	}
+	return s, nil
 }
 
 // packet takes one frame.

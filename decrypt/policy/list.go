@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 )
 
 const (
@@ -22,10 +23,23 @@ type List struct {
 	names nameTable
 }
 
+// ListError is one fault in the file of a list.
+type ListError struct {
+	File      string
+	Line, Col int // from 1, Col in characters
+	Err       error
+}
+
+// Error returns "FILE:LINE:COL: what is wrong", on one line.
+func (e *ListError) Error() string { return fmt.Sprintf("%s:%d:%d: %v", e.File, e.Line, e.Col, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *ListError) Unwrap() error { return e.Err }
+
 // ReadList reads a list of one name a line. "#" begins a comment, empty lines are
 // passed over; letter case, a trailing dot and names that are there twice do not
-// matter, international names are compared in their ASCII form. file stands in
-// errors, which are "FILE:LINE: what is wrong", one a line.
+// matter, international names are compared in their ASCII form. Every fault is a
+// [*ListError] for file, one a line.
 func ReadList(name, file string, r io.Reader) (*List, error) {
 	l := &List{name: name, names: newNameTable(0)}
 	lines := bufio.NewScanner(r)
@@ -40,16 +54,17 @@ func ReadList(name, file string, r io.Reader) (*List, error) {
 			text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // a byte order mark
 		}
 		text, _, _ = bytes.Cut(text, []byte("#"))
-		text = bytes.TrimSpace(text)
-		if len(text) == 0 {
+		entry := bytes.TrimSpace(text)
+		if len(entry) == 0 {
 			continue
 		}
-		if err := l.add(&n, string(text)); err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: %w", file, line, err))
+		if err := l.add(&n, string(entry)); err != nil {
+			before := text[:bytes.Index(text, entry)]
+			errs = append(errs, &ListError{file, line, utf8.RuneCount(before) + 1, err})
 		}
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		errs = append(errs, fmt.Errorf("%s:%d: line is longer than %d octets", file, line+1, maxListLine))
+		errs = append(errs, &ListError{file, line + 1, 1, fmt.Errorf("line is longer than %d octets", maxListLine)})
 	} else if err != nil {
 		errs = append(errs, fmt.Errorf("read list %s: %w", name, err))
 	}

@@ -39,15 +39,16 @@ func TestList(t *testing.T) {
 
 func TestListErrors(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
-		{"no name", "a.test\n\nb test\n", `finance.txt:3: "b test" is not a name or address`},
-		{"star", "*.a.test", `finance.txt:1: "*.a.test": a name covers all names below it`},
-		{"URL", "https://a.test/", "finance.txt:1: "},
-		{"prefix", "10.0.0.0/8", "finance.txt:1: "},
-		{"broken address", "192.0.2.300", "finance.txt:1: "},
-		{"long name", strings.Repeat("a.", 127) + "b", "finance.txt:1: "},
-		{"NUL", "ok.test\na\x00.test", `finance.txt:2: "a\x00.test"`},
-		{"long line", "a.test\n" + strings.Repeat("x", maxListLine+1), "finance.txt:2: line is longer than"},
-		{"several", "x y\nfine.test\nz z", `finance.txt:3: "z z"`},
+		{"no name", "a.test\n\nb test\n", `finance.txt:3:1: "b test" is not a name or address`},
+		{"star", "*.a.test", `finance.txt:1:1: "*.a.test": a name covers all names below it`},
+		{"URL", "https://a.test/", "finance.txt:1:1: "},
+		{"prefix", "10.0.0.0/8", "finance.txt:1:1: "},
+		{"broken address", "192.0.2.300", "finance.txt:1:1: "},
+		{"long name", strings.Repeat("a.", 127) + "b", "finance.txt:1:1: "},
+		{"NUL", "ok.test\na\x00.test", `finance.txt:2:1: "a\x00.test"`},
+		{"long line", "a.test\n" + strings.Repeat("x", maxListLine+1), "finance.txt:2:1: line is longer than"},
+		{"indented", "\tü ü # x", `finance.txt:1:2: "ü ü" is not a name`},
+		{"several", "x y\nfine.test\nz z", `finance.txt:3:1: "z z"`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			l, err := ReadList("finance", "finance.txt", strings.NewReader(row.text))

@@ -99,7 +99,7 @@ func TestLimitEnds(t *testing.T) {
 	}
 	var out bytes.Buffer
 	begin := time.Now()
-	run := Run{Root: dir, Module: "m", Args: []string{"./..."}, Limits: Limits{"slow": 200 * time.Millisecond}, Keep: io.Discard, Out: &out}
+	run := Run{Root: dir, Module: "m", Args: []string{"./..."}, Limits: Limits{"slow": 3 * time.Second}, Keep: io.Discard, Out: &out}
 	r, err := run.Do(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestLimitEnds(t *testing.T) {
 	if r.Good() || r.Passed != 1 || r.Failed != 1 || time.Since(begin) > 45*time.Second {
 		t.Errorf("%+v after %v", r, time.Since(begin))
 	}
-	for _, want := range []string{"slow: ended: over its limit of 200ms", "TestHangs", "ok    fast"} {
+	for _, want := range []string{"slow: ended: over its limit of 3s", "TestHangs", "ok    fast"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -17,18 +18,22 @@ import (
 // target is a running appliance, by its configuration file.
 type target struct{ file string }
 
+var errNotFound = errors.New("404 Not Found")
+
 // request asks the appliance's administration and returns what it answers.
+// An answer of "not found" matches errNotFound.
 func (t *target) request(method, path, body string) ([]byte, error) {
 	cfg, err := loadConfig(t.file, config.Quick{})
 	if err != nil {
 		return nil, badConfig(err)
 	}
 	if cfg.Admin.Listen == "" {
-		return nil, errors.New("ask the running appliance: admin.listen is off")
+		return nil, errors.New("the appliance cannot be asked: admin.listen is off in its configuration")
 	}
-	r, err := http.NewRequest(method, "http://"+reachable(cfg.Admin.Listen)+path, strings.NewReader(body))
+	address := reachable(cfg.Admin.Listen)
+	r, err := http.NewRequest(method, "http://"+address+path, strings.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("ask the running appliance: %w", err)
+		return nil, fmt.Errorf("ask the appliance at %s: %w", address, err)
 	}
 	r.Header.Set("Content-Type", "application/json")
 	if method != http.MethodGet {
@@ -41,17 +46,32 @@ func (t *target) request(method, path, body string) ([]byte, error) {
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}} // no proxy
 	res, err := client.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("ask the running appliance: %w", err)
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err // without the URL
+		}
+		return nil, fmt.Errorf("ask the appliance at %s: %w", address, err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
 	if err != nil {
-		return nil, fmt.Errorf("ask the running appliance: %w", err)
+		return nil, fmt.Errorf("ask the appliance at %s: %w", address, err)
 	}
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("ask the running appliance: %s: %s", res.Status, strings.TrimSpace(string(answer)))
+	switch res.StatusCode {
+	case http.StatusOK:
+		return answer, nil
+	case http.StatusNotFound:
+		return nil, fmt.Errorf("ask the appliance at %s: %w", address, errNotFound)
 	}
-	return answer, nil
+	return nil, fmt.Errorf("ask the appliance at %s: %s: %s", address, res.Status, strings.TrimSpace(string(answer)))
+}
+
+// change asks for a change of a learned entry.
+func (t *target) change(method, id, body string) error {
+	_, err := t.request(method, "/api/learned/"+url.PathEscape(id), body)
+	if errors.Is(err, errNotFound) {
+		err = fmt.Errorf("there is no entry %q: clearspan learned list shows all", id)
+	}
+	return err
 }
 
 // reachable turns an address that is listened on into one to connect to.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,14 +23,19 @@ func caCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ca",
 		Short: "The inspection authority",
-		Long: `The inspection authority: what signs the certificates that clients are shown.
+		Long: `The inspection authority signs the certificates that clients are shown.
 
-It is created by the first start of clearspan run, or imported. Commands that
-change it work on STATE/authority; have the appliance read it again afterwards:
-clearspan reload.`,
+The first start of clearspan run creates it, or clearspan ca import takes yours. The
+commands below work on the files in STATE/authority. A running appliance uses a
+changed authority after clearspan reload.
+
+STATE is that of the configuration file (-c), or of --state, or the default of
+clearspan run.`,
+		Example: `  clearspan ca show
+  clearspan ca export > clearspan-ca.crt           # for the clients`,
 	}
 	cmd.PersistentFlags().StringVarP(&f.file, "config", "c", "", "configuration `FILE`")
-	cmd.PersistentFlags().StringVar(&f.state, "state", "", "state `DIR`, if there is no file")
+	cmd.PersistentFlags().StringVar(&f.state, "state", "", "state `DIR`, if the appliance runs without a file")
 	cmd.AddCommand(caShow(&f), caExport(&f), caImport(&f), caEncrypt(&f), caRotate(&f), caTrust(&f))
 	return cmd
 }
@@ -50,7 +56,7 @@ func (f *caFlags) directory() (certs.Directory, error) {
 		return certs.Directory{}, err
 	}
 	if cfg.Authority.Certificate != "" {
-		return certs.Directory{}, badConfig(fmt.Errorf("the configuration names the authority %s: change those files, or leave authority.certificate and authority.key out and import them", cfg.Authority.Certificate))
+		return certs.Directory{}, badConfig(fmt.Errorf("the configuration names the authority %s, and this command changes only STATE/authority: change the named files, or import them and remove authority.certificate and authority.key from the configuration", cfg.Authority.Certificate))
 	}
 	return appliance.AuthorityDirectory(cfg, prompt("Passphrase of the authority's key: ")), nil
 }
@@ -74,13 +80,17 @@ func (f *caFlags) listing() (*certs.Listing, error) {
 		return &certs.Listing{Signing: cert, Exported: []*x509.Certificate{cert}}, nil
 	}
 	l, err := certs.Directory{Path: cfg.AuthorityDir()}.List(time.Now())
-	return l, missing(err)
+	return l, missing(cfg.AuthorityDir(), err)
 }
 
-// missing says how a missing authority comes into being.
-func missing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w (it is created by the first start of clearspan run, or by clearspan ca import)", err)
+// missing replaces an error about the authority in directory if there is none, and
+// says how one comes into being.
+func missing(directory string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	return err
+	if _, there := os.Stat(certs.Directory{Path: directory}.CertFile()); !errors.Is(there, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("there is no authority in %s: the first start of clearspan run creates it, or clearspan ca import takes yours", directory)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -16,12 +17,19 @@ func caExport(f *caFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write the trusted authority's certificate, never its key",
-		Long: `Write the trusted authority's certificate, never its key.
+		Long: `Write the certificate of the authority that clients trust, never its key.
 
-While a rotation overlaps, both certificates are written, but for der, which
-holds one: the one that signs, or with --next the other one. p12 has an empty
-password; mobileconfig is a profile for iOS and macOS.`,
-		Args: cobra.NoArgs,
+Formats:
+  pem           for most systems
+  der           for Windows, Android and Java
+  p12           PKCS #12 with an empty password
+  mobileconfig  profile for iOS and macOS
+
+While a rotation overlaps, the output has the certificates of both authorities. der
+holds one certificate: that of the authority that signs, or with --next the other.`,
+		Example: `  clearspan ca export > clearspan-ca.crt
+  clearspan ca export --format mobileconfig -o ca.mobileconfig`,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := f.listing()
 			if err != nil {
@@ -30,7 +38,7 @@ password; mobileconfig is a profile for iOS and macOS.`,
 			list := l.Exported
 			if next {
 				if len(list) < 2 {
-					return fmt.Errorf("--next: no rotation is under way")
+					return errors.New("--next: no rotation is under way")
 				}
 				list = list[1:]
 			}
@@ -42,12 +50,15 @@ password; mobileconfig is a profile for iOS and macOS.`,
 				_, err = cmd.OutOrStdout().Write(data)
 				return err
 			}
-			return os.WriteFile(out, data, 0o644)
+			if err := os.WriteFile(out, data, 0o644); err != nil {
+				return fmt.Errorf("write certificate: %w", err)
+			}
+			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "pem", "pem, der, p12 or mobileconfig")
-	cmd.Flags().StringVarP(&out, "out", "o", "-", "`FILE`, - for standard output")
-	cmd.Flags().BoolVar(&next, "next", false, "the other authority of a rotation alone")
+	cmd.Flags().StringVar(&format, "format", "pem", "`FORMAT`: pem, der, p12 or mobileconfig")
+	cmd.Flags().StringVarP(&out, "out", "o", "-", "write into `FILE`, - for standard output")
+	cmd.Flags().BoolVar(&next, "next", false, "only the authority of a rotation that does not sign")
 	return cmd
 }
 
@@ -56,7 +67,15 @@ func caTrust(f *caFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trust",
 		Short: "Have this machine trust the authority (Debian's trust store)",
-		Args:  cobra.NoArgs,
+		Long: `Install the authority's certificate in the trust store of this machine. This needs
+root, and Debian or a system like it with update-ca-certificates. Other systems:
+clearspan ca export, and the page of authority.publish.
+
+Programs with a trust store of their own, such as Firefox and Java, do not use this
+one.`,
+		Example: `  clearspan ca trust
+  clearspan ca trust --remove`,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var l certs.Listing
 			if !remove {

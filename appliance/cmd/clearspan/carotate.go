@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,53 +18,81 @@ func caRotate(f *caFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Make a successor of the authority",
-		Long: `Make a successor of the authority in STATE/authority. It signs from a given time
-on; until then install it on clients: export and the publish page hold both. The
-one before it stays recognised as our own and is kept in STATE/authority/old.`,
+		Long: `Make a successor of the authority in STATE/authority. The successor signs from a
+given time on, by default in 30 days. Install it on the clients until then: export
+and the page of authority.publish have both certificates.
+
+The present authority is kept in STATE/authority/old. clearspan still knows it as its
+own: it blocks an origin with a certificate that this authority has signed.`,
 		Example: `  clearspan ca rotate                              # signs in 30 days
   clearspan ca rotate --at 2027-01-31T02:00:00Z
-  clearspan ca rotate --now && clearspan reload`,
-		Args: cobra.NoArgs,
+  clearspan ca rotate --now && clearspan reload
+  clearspan ca rotate --cancel`,
+		Args: cobra.MatchAll(takes(), excludes("in", "at", "now", "cancel"), excludes("at", "now", "cancel"), excludes("now", "cancel"),
+			excludes("cancel", "key", "overlap")),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := f.directory()
 			if err != nil {
 				return err
 			}
 			if cancel {
-				return d.Cancel()
+				return missing(d.Path, d.Cancel())
 			}
-			from := time.Now().Add(in)
-			switch {
-			case now:
-				from = time.Now()
-			case at != "":
-				if from, err = time.Parse(time.RFC3339, at); err != nil {
-					return badConfig(fmt.Errorf("--at: want a time such as 2027-01-31T02:00:00Z, not %q", at))
-				}
+			from, err := signsFrom(time.Now(), in, at, now)
+			if err == nil && overlap < 0 {
+				err = fmt.Errorf("--overlap: %v is negative", overlap)
 			}
-			if in < 0 || overlap < 0 {
-				return badConfig(errors.New("--in and --overlap: want a duration from now on"))
+			if err == nil && !slices.Contains(keyTypes, certs.KeyType(key)) {
+				err = fmt.Errorf("--key: unknown type %q, the types are ecdsa-p256, ecdsa-p384 and rsa-4096", key)
+			}
+			if err != nil {
+				return badConfig(err)
 			}
 			next, err := d.Rotate(certs.CreateOptions{Key: certs.KeyType(key)}, from, overlap)
 			if err != nil {
-				return missing(err)
+				if errors.Is(err, certs.ErrRotating) {
+					err = fmt.Errorf("%w (--cancel drops its successor)", err)
+				}
+				return missing(d.Path, err)
 			}
 			if now {
 				if _, _, err := d.Open(time.Now(), nil); err != nil {
 					return err
 				}
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "successor %s\n  signs from   %s, in an appliance that reads it: clearspan reload\n",
+			fmt.Fprintf(cmd.OutOrStdout(), "successor %s\n  signs from   %s, once the appliance has read it: clearspan reload\n",
 				next, from.Local().Format(time.RFC3339))
 			return nil
 		},
 	}
 	cmd.Flags().DurationVar(&in, "in", 30*24*time.Hour, "how long the present authority still signs")
-	cmd.Flags().StringVar(&at, "at", "", "when the new one signs, a `TIME` such as 2027-01-31T02:00:00Z")
-	cmd.Flags().BoolVar(&now, "now", false, "the new one signs at once")
+	cmd.Flags().StringVar(&at, "at", "", "`TIME` from which the successor signs, such as 2027-01-31T02:00:00Z")
+	cmd.Flags().BoolVar(&now, "now", false, "the successor signs at once")
 	cmd.Flags().DurationVar(&overlap, "overlap", 30*24*time.Hour, "how long both are exported after that")
-	cmd.Flags().StringVar(&key, "key", string(certs.ECDSAP256), "ecdsa-p256, ecdsa-p384 or rsa-4096")
-	cmd.Flags().BoolVar(&cancel, "cancel", false, "drop a successor that does not sign yet")
+	cmd.Flags().StringVar(&key, "key", string(certs.ECDSAP256), "`TYPE` of the key: ecdsa-p256, ecdsa-p384 or rsa-4096")
+	cmd.Flags().BoolVar(&cancel, "cancel", false, "drop the successor that does not sign yet")
 	cmd.MarkFlagsMutuallyExclusive("in", "at", "now", "cancel")
 	return cmd
+}
+
+var keyTypes = []certs.KeyType{certs.ECDSAP256, certs.ECDSAP384, certs.RSA4096}
+
+// signsFrom returns the time that the flags name.
+func signsFrom(now time.Time, in time.Duration, at string, atOnce bool) (time.Time, error) {
+	switch {
+	case atOnce:
+		return now, nil
+	case in < 0:
+		return time.Time{}, fmt.Errorf("--in: %v is negative", in)
+	case at == "":
+		return now.Add(in), nil
+	}
+	from, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return from, fmt.Errorf("--at: %q is no time such as 2027-01-31T02:00:00Z", at)
+	}
+	if from.Before(now) {
+		return from, fmt.Errorf("--at: %s has passed; --now has the successor sign at once", at)
+	}
+	return from, nil
 }

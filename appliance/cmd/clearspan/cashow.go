@@ -2,8 +2,10 @@ package main
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +18,15 @@ func caShow(f *caFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show",
 		Short: "Show the authorities: files, fingerprints, validity, how the key is kept",
-		Args:  cobra.NoArgs,
+		Long: `Show the authorities: where their files are, the fingerprints of their certificates,
+how long they are valid, and how each key is kept.
+
+  trusted    signs for origins that pass verification; install it on the clients
+  next       follows the trusted one in a rotation; install it, too
+  untrusted  signs for origins that fail verification; never install it
+  replaced   was trusted before`,
+		Example: "  clearspan ca show -c /etc/clearspan.yaml",
+		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := f.listing()
 			if err != nil {
@@ -28,22 +38,26 @@ func caShow(f *caFlags) *cobra.Command {
 			}
 			trusted, untrusted := appliance.AuthorityFiles(cfg)
 			other, err := certs.LoadCertificate(untrusted.Certificate)
-			if err != nil {
-				return missing(err)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
 			}
 			out := cmd.OutOrStdout()
 			showAuthority(out, "trusted: install this one on clients", l.Signing, trusted)
 			if l.Next != nil {
 				what := "next: signs from " + l.From.Local().Format(time.RFC3339) + ", install this one, too"
 				if !time.Now().Before(l.From) {
-					what = "next: its time has come, signs from the next reload or start on"
+					what = "next: signs from the next reload or start on"
 				}
 				d := certs.Directory{Path: cfg.AuthorityDir()}
 				showAuthority(out, what, l.Next, appliance.KeyPair{Certificate: d.NextCertFile(), Key: d.NextKeyFile()})
 			}
-			showAuthority(out, "untrusted: never install this one", other, untrusted)
+			if other != nil {
+				showAuthority(out, "untrusted: never install this one", other, untrusted)
+			} else {
+				fmt.Fprintln(out, "untrusted: not there yet, the first start of clearspan run creates it")
+			}
 			for _, old := range l.Old {
-				fmt.Fprintf(out, "replaced, recognised as our own\n  subject      %s\n  sha256       %s\n", old.Subject, certs.Fingerprint(old))
+				fmt.Fprintf(out, "replaced: still known as our own\n  subject      %s\n  sha256       %s\n", old.Subject, certs.Fingerprint(old))
 			}
 			return nil
 		},

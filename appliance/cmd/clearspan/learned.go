@@ -19,9 +19,12 @@ func learnedCommand() *cobra.Command {
 		Use:   "learned",
 		Short: "Show and change what the running appliance has learned",
 		Long: `What the running appliance has learned: clients that refuse its certificates for a
-host, origins that ask for client certificates, that take no fewer application
-protocols, or with which no handshake can be made. The appliance is asked at its
-address of admin.listen.`,
+host; origins that ask for client certificates, that refuse a shorter list of
+application protocols, or with which no handshake succeeds.
+
+These commands ask the appliance at its address of admin.listen, and change entries
+only from the same machine.`,
+		Example: `  clearspan learned list -c /etc/clearspan.yaml`,
 	}
 	var at target
 	cmd.PersistentFlags().StringVarP(&at.file, "config", "c", "", "configuration `FILE` of the running appliance")
@@ -29,7 +32,12 @@ address of admin.listen.`,
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "Show all entries",
-		Args:  cobra.NoArgs,
+		Long: `Show all entries. Sessions that match an entry are tunneled, unless the lesson only
+alerts (policy.learn). Each entry names the client and the host, says why it was
+learned, when it expires, and how often it was used.`,
+		Example: `  clearspan learned list
+  clearspan learned list --json | jq -r .id`,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			body, err := at.request("GET", "/api/learned", "")
 			if err != nil {
@@ -43,20 +51,25 @@ address of admin.listen.`,
 	pin := &cobra.Command{
 		Use:   "pin ID",
 		Short: "Keep an entry beyond its time, also where its lesson only alerts",
-		Args:  cobra.ExactArgs(1),
+		Long: `Keep an entry. It does not expire, and its sessions are tunneled even if the lesson
+only alerts. --undo takes that back.`,
+		Example: `  clearspan learned pin 0123456789abcdef
+  clearspan learned pin 0123456789abcdef --undo`,
+		Args: takes("ID"),
 		RunE: func(_ *cobra.Command, id []string) error {
-			_, err := at.request("POST", "/api/learned/"+id[0], fmt.Sprintf(`{"kept":%t}`, !undo))
-			return err
+			return at.change("POST", id[0], fmt.Sprintf(`{"kept":%t}`, !undo))
 		},
 	}
-	pin.Flags().BoolVar(&undo, "undo", false, "have it expire again")
+	pin.Flags().BoolVar(&undo, "undo", false, "let the entry expire again")
 	remove := &cobra.Command{
 		Use:   "delete ID",
 		Short: "Forget an entry",
-		Args:  cobra.ExactArgs(1),
+		Long: `Forget an entry. Its next session is decrypted again, and may teach the same lesson
+again.`,
+		Example: "  clearspan learned delete 0123456789abcdef",
+		Args:    takes("ID"),
 		RunE: func(_ *cobra.Command, id []string) error {
-			_, err := at.request("DELETE", "/api/learned/"+id[0], "")
-			return err
+			return at.change("DELETE", id[0], "")
 		},
 	}
 	cmd.AddCommand(list, pin, remove)

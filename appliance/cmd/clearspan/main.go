@@ -16,11 +16,11 @@ var version = "unknown"
 const (
 	// The configuration, a flag or an argument is wrong. `feed check`: the feed is not ready.
 	exitConfig = 1
-	// The command failed while it ran.
+	// The command failed while it ran. `feed check`: the capture or the command line could not be read.
 	exitRuntime = 2
 )
 
-// exitError is an error with the exit code it asks for.
+// exitError is an error of a command that ran, with the exit code it asks for.
 type exitError struct {
 	code int
 	err  error
@@ -28,17 +28,23 @@ type exitError struct {
 
 func (e *exitError) Error() string { return e.err.Error() }
 
+func (e *exitError) Unwrap() error { return e.err }
+
 func badConfig(err error) error { return &exitError{exitConfig, err} }
 
-func main() {
-	if err := newRoot().Execute(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		var e *exitError
-		if errors.As(err, &e) {
-			os.Exit(e.code)
-		}
-		os.Exit(exitRuntime)
+func main() { os.Exit(execute()) }
+
+// execute runs the command that the command line names, and returns the exit code.
+func execute() int {
+	cmd, err := newRoot().ExecuteC()
+	if err == nil {
+		return 0
 	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		fmt.Fprintln(os.Stderr, err)
+		return e.code
+	}
+	return refuse(os.Stderr, cmd, err)
 }
 
 // newRoot returns the command tree.
@@ -50,23 +56,35 @@ func newRoot() *cobra.Command {
 again, and shows every decrypted session as ordinary TCP: on a mirror port, in
 pcapng files, over TCP or in VXLAN to a recorder.
 
+Exit status: 0 success, 1 bad configuration or command line, 2 failure at run time.
+
 Start at once, without root:   clearspan run
 See it work on real traffic:   make demo, in the source tree (needs root)`,
+		Example: `  clearspan run
+  clearspan check -c /etc/clearspan.yaml
+  clearspan run -c /etc/clearspan.yaml`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("clearspan {{.Version}}\n")
 	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), reloadCommand(), learnedCommand(), feedCommand(), versionCommand())
+	root.AddCommand(completionCommand())
 	root.AddCommand(movedCommands()...)
+	prepare(root)
 	return root
 }
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "clearspan", version) },
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "Print the version of this program. A build without a version prints \"unknown\".",
+		Example: "  clearspan version",
+		Args:    takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "clearspan", version)
+			return err
+		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,12 @@ import (
 )
 
 func policyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Look at the policy"}
+	cmd := &cobra.Command{
+		Use:     "policy",
+		Short:   "Look at the policy",
+		Long:    "Look at the policy: the rules that decide about sessions. Nothing is changed.",
+		Example: "  clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:443 --sni www.bank.test",
+	}
 	cmd.AddCommand(explainCommand())
 	return cmd
 }
@@ -36,42 +42,70 @@ func explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain -c FILE {--client ADDR --origin ADDR:PORT | --pcap FILE}",
 		Short: "Say what would happen to a session, or to those of a capture, and why",
-		Long: `Say what the policy does to a session: every rule that is passed over, and why,
-then the one that decides. Facts that no flag gives are not known, and conditions
-on them are not met; time is now.
+		Long: `Say what the policy does to a session.
 
-With --pcap, for each TCP connection of a capture (pcap or pcapng, - for standard
-input): whether it would be decrypted, by which rule, and what of it the rule asks
-for; then a summary. The lists of the configuration are read as the appliance does.`,
+With --client and --origin: every rule that does not decide, and why, then the rule
+that decides. A condition on a fact that no flag gives is not met. The time is now,
+unless --time gives another one.
+
+With --pcap: for each TCP connection of the capture (pcap or pcapng, - for standard
+input) whether clearspan would decrypt it, by which rule, and which condition of the
+rule it meets; then a summary.
+
+The rules and lists are read from the configuration file; no appliance is asked.
+
+Exit status: 0 explained, 1 bad configuration or flag, 2 the capture cannot be read.`,
 		Example: `  clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:443 --sni www.bank.test
   clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:25 --protocol smtp
   clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:443 --issuer "Example CA" --time 2026-01-02T23:00:00Z
   clearspan policy explain -c clearspan.yaml --pcap office.pcap`,
-		Args: cobra.NoArgs,
+		Args: cobra.MatchAll(takes(), requiresConfig, asksOneThing),
 		RunE: func(cmd *cobra.Command, _ []string) error { return q.answer(cmd) },
 	}
 	f := cmd.Flags()
 	f.StringVarP(&q.file, "config", "c", "", "configuration `FILE`")
-	f.StringVar(&q.capture, "pcap", "", "capture `FILE`, in place of the facts of one session")
-	f.BoolVar(&q.rules, "rules", false, "with --pcap: every rule that is passed over, too")
-	f.StringVar(&q.client, "client", "", "client's `ADDR` or ADDR:PORT")
+	f.StringVar(&q.capture, "pcap", "", "explain the connections of capture `FILE`")
+	f.BoolVar(&q.rules, "rules", false, "with --pcap: show the rules that do not decide, too")
+	f.StringVar(&q.client, "client", "", "address of the client, `ADDR` or ADDR:PORT")
 	f.StringVar(&q.origin, "origin", "", "original destination, `ADDR:PORT`")
 	f.StringVar(&q.facts.SNI, "sni", "", "server `NAME` in the ClientHello")
 	f.StringVar(&q.facts.Host, "host", "", "`NAME` in CONNECT, SOCKS or HTTP Host")
-	f.StringSliceVar(&q.facts.ALPN, "alpn", nil, "application protocols the client offers, such as h2,http/1.1")
-	f.StringVar(&q.facts.Protocol, "protocol", "", "application protocol, such as smtp (default tls)")
+	f.StringSliceVar(&q.facts.ALPN, "alpn", nil, "application `PROTOCOLS` that the client offers, such as h2,http/1.1")
+	f.StringVar(&q.facts.Protocol, "protocol", "", "application `PROTOCOL`, such as smtp (default tls)")
 	f.StringVar(&q.facts.JA4, "ja4", "", "`FINGERPRINT` of the ClientHello")
 	f.StringVar(&q.facts.Intake, "intake", "", "`NAME` of the intake")
 	f.StringVar(&q.time, "time", "", "`TIME` of the session, such as 2026-01-02T23:00:00Z (default now)")
 	f.StringSliceVar(&q.events, "event", nil, "`EVENT` of the session, such as no-sni or ech")
 	f.StringSliceVar(&q.names, "origin-name", nil, "`NAME` in the origin's certificate")
-	f.StringArrayVar(&q.issuers, "issuer", nil, "`NAME` of its issuer")
+	f.StringArrayVar(&q.issuers, "issuer", nil, "`NAME` of the issuer of the origin's certificate")
 	f.BoolVar(&q.untrusted, "untrusted", false, "the origin's certificate fails verification")
 	cmd.MarkFlagRequired("config")
 	cmd.MarkFlagsOneRequired("pcap", "client")
 	cmd.MarkFlagsMutuallyExclusive("pcap", "client")
 	cmd.MarkFlagsMutuallyExclusive("pcap", "origin")
 	return cmd
+}
+
+// asksOneThing refuses a command line that asks about no session, or about one
+// session and a capture.
+func asksOneThing(cmd *cobra.Command, _ []string) error {
+	set := cmd.Flags().Changed
+	switch {
+	case !set("pcap") && !set("client"):
+		return errors.New("requires --client ADDR and --origin ADDR:PORT, or --pcap FILE")
+	case !set("pcap") && !set("origin"):
+		return errors.New("requires --origin ADDR:PORT beside --client")
+	case !set("pcap") && set("rules"):
+		return errors.New("--rules needs --pcap; about one session every rule is shown")
+	case !set("pcap"):
+		return nil
+	}
+	for _, fact := range []string{"client", "origin", "sni", "host", "alpn", "protocol", "ja4", "time", "event", "origin-name", "issuer", "untrusted"} {
+		if set(fact) {
+			return fmt.Errorf("--%s does not apply to --pcap: the facts are those of the capture", fact)
+		}
+	}
+	return nil
 }
 
 func (q *question) answer(cmd *cobra.Command) error {
@@ -81,7 +115,10 @@ func (q *question) answer(cmd *cobra.Command) error {
 	}
 	table, err := appliance.NewPolicy(cfg)
 	if err != nil {
-		return badConfig(err)
+		return diagnose(q.file, cfg, badConfig(err))
+	}
+	if name := q.facts.Intake; name != "" && !slices.ContainsFunc(cfg.Intakes, func(in config.Intake) bool { return in.Name == name }) {
+		return badConfig(fmt.Errorf("--intake: %s has no intake %q", q.file, name))
 	}
 	if q.capture != "" {
 		return q.look(cmd, table)
@@ -99,13 +136,19 @@ func (q *question) look(cmd *cobra.Command, table *policy.Table) error {
 	if q.capture != "-" {
 		f, err := os.Open(q.capture)
 		if err != nil {
-			return err
+			return fmt.Errorf("read capture: %w", err)
 		}
 		defer f.Close()
 		in = f
 	}
 	out := cmd.OutOrStdout()
 	summary, err := explain.Capture(out, table, in, explain.Options{Intake: q.facts.Intake, Rules: q.rules})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", q.capture, err)
+	}
+	if err != nil && summary.Frames == 0 {
+		return err
+	}
 	return errors.Join(summary.WriteText(out), err)
 }
 
@@ -113,15 +156,15 @@ func (q *question) look(cmd *cobra.Command, table *policy.Table) error {
 func (q *question) complete() (err error) {
 	f := &q.facts
 	if f.Client, err = parseClient(q.client); err != nil {
-		return fmt.Errorf("--client: %w", err)
+		return fmt.Errorf("--client: %q is no address such as 10.0.0.5 or 10.0.0.5:50000", q.client)
 	}
 	if f.Origin, err = netip.ParseAddrPort(q.origin); err != nil {
-		return fmt.Errorf("--origin: %w", err)
+		return fmt.Errorf("--origin: %q is no address and port such as 192.0.2.1:443", q.origin)
 	}
 	f.Time = time.Now()
 	if q.time != "" {
 		if f.Time, err = time.Parse(time.RFC3339, q.time); err != nil {
-			return fmt.Errorf("--time: want a time such as 2026-01-02T23:00:00Z, not %q", q.time)
+			return fmt.Errorf("--time: %q is no time such as 2026-01-02T23:00:00Z", q.time)
 		}
 	}
 	for _, name := range q.events {

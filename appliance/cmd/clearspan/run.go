@@ -27,26 +27,38 @@ func runCommand() *cobra.Command {
 		Short: "Run the appliance in the foreground",
 		Long: `Run the appliance in the foreground.
 
-Without -c and flags: an explicit proxy on 127.0.0.1:8080 (HTTP CONNECT, plain
-HTTP, SOCKS5), an authority of its own in STATE/authority, captures in STATE/pcap,
-a live feed on 127.0.0.1:57012 (nc 127.0.0.1 57012 | tcpdump -nr -), health and
-metrics on 127.0.0.1:8090. No root needed. Through the proxy,
-http://clearspan.internal/ tells clients how to trust the authority. STATE is ~/.local/state/clearspan, or
-/var/lib/clearspan for root.
+Without -c and without flags for quick use, the appliance has:
+  proxy      127.0.0.1:8080 for HTTP CONNECT, plain HTTP and SOCKS5
+  live feed  127.0.0.1:57012 (nc 127.0.0.1 57012 | tcpdump -nr -)
+  console    127.0.0.1:8090 with health and metrics
+  captures   files in STATE/pcap
+  authority  files in STATE/authority, created at the first start
+STATE is /var/lib/clearspan for root, ~/.local/state/clearspan for other users.
+This needs no root. Clients of the proxy find the authority's certificate on
+http://clearspan.internal/.
 
-Once everything is open, all capabilities that the intakes and mirrors do not need
-are dropped. A key that is encrypted is opened by authority.passphrase_file, the
-systemd credential authority-passphrase, or a passphrase typed on the terminal.
+Flags for quick use replace parts of that: --listen and --static the proxy; --pcap,
+--interface and --pcap-over-ip the captures and the live feed; --state STATE.
 
-SIGHUP reloads the file and the authorities; a bad file changes nothing. SIGTERM and SIGINT drain, a
-second one ends at once.`,
+When everything is open, clearspan drops the capabilities that it no longer needs.
+If the authority's key is encrypted, the passphrase comes from
+authority.passphrase_file, from the systemd credential authority-passphrase, or
+from the terminal.
+
+Signals:
+  SIGHUP           Read the configuration and the authorities again. If the file is
+                   bad, the running configuration stays.
+  SIGTERM, SIGINT  Accept no more sessions, and end when the open ones have ended,
+                   at the latest after --drain. A second signal ends at once.
+
+Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 		Example: `  clearspan run
   clearspan run -c /etc/clearspan.yaml
   clearspan run --static 127.0.0.1:10443,192.0.2.10:443 --pcap ./captures`,
-		Args: cobra.NoArgs,
+		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file != "" && quick.Set() {
-				return badConfig(fmt.Errorf("-c and the flags for quick use exclude each other"))
+				return badConfig(errors.New("-c and the flags for quick use exclude each other: write their values into the file"))
 			}
 			log, err := newLogger(level)
 			if err != nil {
@@ -62,13 +74,13 @@ second one ends at once.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&file, "config", "c", "", "configuration `FILE`")
-	f.StringVar(&quick.Listen, "listen", "", "explicit proxy on `ADDR`")
-	f.StringArrayVar(&quick.Static, "static", nil, "`LISTEN,ORIGIN`: everything that comes to LISTEN goes to ORIGIN; repeatable")
+	f.StringVar(&quick.Listen, "listen", "", "listen on `ADDR` as an explicit proxy")
+	f.StringArrayVar(&quick.Static, "static", nil, "send connections to LISTEN on to ORIGIN: `LISTEN,ORIGIN`; repeatable")
 	f.StringVar(&quick.PCAP, "pcap", "", "write pcapng files into `DIR`")
 	f.StringVar(&quick.Interface, "interface", "", "mirror onto network interface `IF` (needs CAP_NET_RAW)")
 	f.StringVar(&quick.PCAPOverIP, "pcap-over-ip", "", "serve the live feed on `ADDR`")
-	f.StringVar(&quick.State, "state", "", "state `DIR`")
-	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&quick.State, "state", "", "keep state in `DIR`")
+	f.StringVar(&level, "log-level", "info", "lowest `LEVEL` that is logged: debug, info, warn or error")
 	f.StringVar(&profile, "profile", "", "write a CPU profile (pprof) of the run into `FILE`")
 	f.DurationVar(&drain, "drain", 30*time.Second, "how long open sessions may go on after SIGTERM")
 	return cmd
@@ -96,7 +108,7 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 
 	a, err := appliance.New(cfg, version, log, appliance.WithPrompt(prompt("Passphrase of the authority's key: ")))
 	if err != nil {
-		return err
+		return diagnose(file, cfg, err)
 	}
 	remove, err := writePID(cfg.State)
 	if err != nil {
@@ -116,7 +128,7 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 		for s := range signals {
 			switch {
 			case s == syscall.SIGHUP:
-				reload(a, load, log)
+				reload(a, load, file, log)
 			case ctx.Err() == nil:
 				log.Info("stopping", "signal", s.String())
 				stop()
@@ -128,10 +140,12 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 	return a.Run(ctx, drain)
 }
 
-func reload(a *appliance.Appliance, load func() (*config.Config, error), log *slog.Logger) {
+func reload(a *appliance.Appliance, load func() (*config.Config, error), file string, log *slog.Logger) {
 	cfg, err := load()
 	if err == nil {
-		err = a.Reload(cfg)
+		if err = a.Reload(cfg); err != nil {
+			err = diagnose(file, cfg, err)
+		}
 	}
 	if err != nil {
 		log.Error("configuration unchanged", "err", err)
@@ -142,7 +156,7 @@ func reload(a *appliance.Appliance, load func() (*config.Config, error), log *sl
 func newLogger(level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(strings.ToUpper(level))); err != nil {
-		return nil, fmt.Errorf("--log-level: unknown level %q, want debug, info, warn or error", level)
+		return nil, fmt.Errorf("--log-level: unknown level %q, the levels are debug, info, warn and error", level)
 	}
 	opts := &slog.HandlerOptions{Level: l}
 	if term.IsTerminal(int(os.Stderr.Fd())) {

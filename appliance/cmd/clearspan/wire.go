@@ -19,12 +19,23 @@ import (
 )
 
 func wireCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "wire", Short: "Bumps in the wire of this machine"}
+	cmd := &cobra.Command{
+		Use:   "wire",
+		Short: "Bumps in the wire of this machine",
+		Long: `Bumps in the wire of this machine: pairs of interfaces that an intake of mode wire
+joins. A wire stays when the process ends, and traffic passes on.`,
+		Example: "  clearspan wire status",
+	}
 	var asJSON bool
 	status := &cobra.Command{
 		Use:   "status [NAME]",
 		Short: "Show wires: legs, whether a process runs them, frames by path",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Show one wire or all: its two legs, whether the kernel programs are attached, whether a
+process runs it and takes connections, how many flows it knows, and how many frames
+took which path.`,
+		Example: `  clearspan wire status
+  clearspan wire status --json wire | jq .Paths`,
+		Args: takesUpTo(0, "NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			names, err := wires(args)
 			if err != nil {
@@ -48,12 +59,14 @@ func wireCommand() *cobra.Command {
 	status.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	cmd.AddCommand(status, &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Take a wire apart: programs detached, interfaces given back",
-		Long: `Take a wire apart. Programs are detached and its interfaces come back to the
-network namespace from which they were taken, as they were. If that does not exist
-any more, they come to this one. Traffic stops passing between them. The process
-that runs the wire must have ended.`,
-		Args: cobra.ExactArgs(1),
+		Short: "Take a wire apart: detach its programs, give its interfaces back",
+		Long: `Take a wire apart. clearspan detaches the kernel programs and moves both interfaces
+back to the network namespace that they came from, as they were. If it does not
+exist any more, they come to this one. Traffic stops passing between them.
+
+End the process that runs the wire first.`,
+		Example: "  clearspan wire remove wire",
+		Args:    takes("NAME"),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			home, err := wire.Home(names[0])
 			switch {
@@ -102,12 +115,19 @@ func wires(names []string) ([]string, error) {
 	if len(names) > 0 {
 		return names, nil
 	}
-	return wire.List()
+	names, err := wire.List()
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w (only root may look at wires)", err)
+	}
+	return names, err
 }
 
 func wireError(name string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no wire %s on this machine", name)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("wire %s: %w (only root may look at wires)", name, err)
 	}
 	return fmt.Errorf("wire %s: %w", name, err)
 }

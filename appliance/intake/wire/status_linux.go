@@ -46,6 +46,9 @@ func Inspect(name string) (*Status, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
+	if _, err := os.Lstat(recordFile(name)); errors.Is(err, fs.ErrNotExist) {
+		return nil, err // and a machine without wires stays one without their directory
+	}
 	all, err := lockAll() // or a start would find the wire in use, by us
 	if err != nil {
 		return nil, err
@@ -184,6 +187,9 @@ func readPaths(m *ebpf.Map) (map[string]uint64, error) {
 // process runs the wire, and fs.ErrNotExist if there is none of that name.
 func Remove(name string) error {
 	if err := checkName(name); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(recordFile(name)); errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	all, err := lockAll()
