@@ -132,8 +132,12 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 		}
 	}
 	if cfg.Admin.Listen != "" {
+		token, err := admin.MakeToken(cfg.State)
+		if err != nil {
+			return nil, err
+		}
 		a.admin, err = admin.New(admin.Config{
-			Listen: cfg.Admin.Listen, Ready: a.ready.Load, Metrics: a.metrics, Learned: a.learned, Logger: log,
+			Listen: cfg.Admin.Listen, Ready: a.ready.Load, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: log,
 		})
 		if err != nil {
 			return nil, err

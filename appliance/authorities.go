@@ -33,6 +33,9 @@ func AuthorityDirectory(cfg *config.Config, prompt certs.Passphrase) certs.Direc
 // name and that are not there.
 func (a *Appliance) loadAuthorities(cfg *config.Config) (*authorities, error) {
 	created, s := false, &authorities{}
+	if err := certs.CheckDirectory(cfg.AuthorityDir()); err != nil {
+		return nil, err
+	}
 	if cfg.Authority.Certificate == "" {
 		var held *certs.Held
 		var err error

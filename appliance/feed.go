@@ -269,16 +269,29 @@ var clearPorts = func() mirror.PortMap {
 // protocol in clear.
 func clearPort(s *decrypt.Session) uint16 { return clearPorts.Map(s.Origin.Port(), s.ALPN) }
 
-// tell gives the sink the names under which the client asked for the origin.
+// tell gives the sink the names under which the client asked for the origin, and
+// which the origin has proven or the DNS has confirmed.
 func (b *branch) tell(s *decrypt.Session) {
 	if b.outlet.named == nil {
 		return
 	}
-	for _, name := range []string{s.SNI, s.Name} {
+	for _, name := range proven(s) {
 		if _, err := netip.ParseAddr(name); name != "" && err != nil {
 			b.outlet.named(s.Origin.Addr(), strings.ToLower(name))
 		}
 	}
+}
+
+// proven returns the names that are the origin's indeed. The name of a proxy request
+// was resolved by us, unless the session went elsewhere since.
+func proven(s *decrypt.Session) (names []string) {
+	if s.Name != "" && !s.Destination.IsValid() {
+		names = append(names, s.Name)
+	}
+	if s.OriginTLS.Verdict == "ok" || s.Resolves() {
+		names = append(names, s.SNI)
+	}
+	return names
 }
 
 // handshake translates what an intake saw of client and origin themselves.
@@ -322,6 +335,7 @@ func (st *stream) Close() {
 	defer st.mu.Unlock()
 	for _, b := range st.branches {
 		if b.conversation != nil {
+			b.tell(st.session) // what was found meanwhile
 			b.account = b.conversation.Close()
 		}
 		b.settle()

@@ -2,7 +2,9 @@ package appliance
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -296,5 +298,55 @@ func TestFeedClose(t *testing.T) {
 	o.close = func() error { return errors.New("disk") }
 	if err := (&feed{outlets: []*outlet{o}}).close(); err == nil {
 		t.Error("error of a sink is lost")
+	}
+}
+
+// A recorder is told names that the origin has proven or the DNS has confirmed, not
+// what a client says alone.
+func TestFeedNamesProvenOrigins(t *testing.T) {
+	const sni, proxied = "mail.example.test", "proxied.example.test"
+	for _, row := range []struct {
+		name   string
+		change func(*decrypt.Session)
+		late   bool // found while the session goes on
+		want   []string
+	}{
+		{"good certificate", func(s *decrypt.Session) { s.OriginTLS.Verdict = "ok" }, false, []string{sni}},
+		{"self-signed certificate", func(s *decrypt.Session) { s.OriginTLS.Verdict = "self-signed" }, false, nil},
+		{"certificate of another name", func(s *decrypt.Session) { s.OriginTLS.Verdict = "name-mismatch" }, false, nil},
+		{"nobody knows", func(*decrypt.Session) {}, false, nil},
+		{"confirmed by the DNS", (*decrypt.Session).Resolved, false, []string{sni}},
+		{"confirmed by the DNS meanwhile", (*decrypt.Session).Resolved, true, []string{sni}},
+		{"name of a proxy request", func(s *decrypt.Session) { s.Name = proxied }, false, []string{proxied}},
+		{"proxy request that went elsewhere", func(s *decrypt.Session) {
+			s.Name, s.Destination = proxied, netip.MustParseAddrPort("192.0.2.11:993")
+			s.Resolved()
+		}, false, []string{sni}},
+		{"address in place of a name", func(s *decrypt.Session) { s.SNI, s.OriginTLS.Verdict = "192.0.2.10", "ok" }, false, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			o, _ := recording("files", decrypt.Decrypted, decrypt.Plain)
+			told := map[string]bool{}
+			o.named = func(addr netip.Addr, name string) {
+				if addr != netip.MustParseAddr("192.0.2.10") {
+					t.Errorf("%s is called %s", addr, name)
+				}
+				told[name] = true
+			}
+			s := session(decrypt.Bumped)
+			if !row.late {
+				row.change(s)
+			}
+			st := (&feed{outlets: []*outlet{o}}).Open(s)
+			st.Data(decrypt.ClientToOrigin, decrypt.Decrypted, []byte("b LOGOUT\r\n"))
+			if row.late {
+				row.change(s)
+			}
+			st.Close()
+			got := slices.Sorted(maps.Keys(told))
+			if diff := cmp.Diff(row.want, got); diff != "" {
+				t.Errorf("names (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

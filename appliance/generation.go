@@ -25,6 +25,7 @@ type generation struct {
 	authorities *authorities
 	page        *blockpage.Page
 	early       bool // proxy requests are refused, not what follows them
+	skipped     int  // roots that cannot be read
 }
 
 // observe adds the metrics that are read from elsewhere.
@@ -37,6 +38,7 @@ func (a *Appliance) observe() error {
 		a.observeHeadroom(),
 		a.metrics.AuditLost(a.audit.Lost),
 		a.metrics.LeafCache(func() uint64 { return uint64(a.engine.Load().forger.Stats().Entries) }),
+		a.metrics.RootsSkipped(func() uint64 { return uint64(a.engine.Load().skipped) }),
 	)
 }
 
@@ -51,9 +53,12 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	roots, err := certs.LoadRoots(cfg.Origin.Roots)
+	roots, skipped, err := certs.LoadRoots(cfg.Origin.Roots)
 	if err != nil {
 		return nil, err
+	}
+	for _, err := range skipped {
+		a.log.Warn("root skipped", "err", err)
 	}
 	authorities, err := a.loadAuthorities(cfg)
 	if err != nil {
@@ -127,7 +132,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generation{engine, table, relieves, forger, authorities, page, !reset && !cfg.Block.HTTPS}, nil
+	return &generation{engine, table, relieves, forger, authorities, page, !reset && !cfg.Block.HTTPS, len(skipped)}, nil
 }
 
 func onInvalid(o config.OnInvalid) func(string) decrypt.Response {

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/peer"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
@@ -145,9 +147,13 @@ func openOutlet(m config.Mirror, log *slog.Logger) (*outlet, error) {
 		if m.Slow == config.DisconnectSlow {
 			slow = pcapip.Disconnect
 		}
-		s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, Slow: slow, MTU: m.MTU, Logger: log})
+		permit := peer.List{Users: m.Readers, From: m.From}.Permit
+		s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, Slow: slow, MTU: m.MTU, Permit: permit, Logger: log})
 		if err != nil {
 			return nil, err
+		}
+		if at, ok := s.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && m.From == nil {
+			log.Warn("every machine with a private address may read the mirror, see key from", "listen", s.Addr().String())
 		}
 		o.sinks, o.close = mirror.Balance{s}, s.Close
 	case config.VXLAN:

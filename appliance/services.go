@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -96,8 +97,8 @@ func (a *Appliance) openInline(s config.Service) (*inline.Device, error) {
 }
 
 func (a *Appliance) openICAP(s config.Service) (*icap.Client, error) {
-	roots, err := certs.LoadRoots(s.Roots)
-	if err != nil {
+	roots, skipped, err := certs.LoadRoots(s.Roots)
+	if err := errors.Join(append(skipped, err)...); err != nil {
 		return nil, err
 	}
 	return icap.New(icap.Config{

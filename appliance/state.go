@@ -6,14 +6,16 @@ import (
 	"path/filepath"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/certs"
 )
 
-// makeState creates the state directory, for the owner alone.
+// makeState creates the state directory, for the owner alone. It refuses one that
+// other users may write to, who could put another authority into it.
 func makeState(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("create state directory: %w", err)
 	}
-	return nil
+	return certs.CheckDirectory(dir)
 }
 
 // KeyPair names the two files of an authority.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -407,22 +408,37 @@ func TestLoadRoots(t *testing.T) {
 	}
 	one := write("one.pem", certPEM(p.root))
 	two := write("two.pem", certPEM(p.rsaRoot, p.own))
+	empty, missing := write("empty.pem", nil), filepath.Join(dir, "missing.pem")
+	damaged := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}})
 	for _, row := range []struct {
-		name  string
-		files []string
-		want  []*node // nil for an error
+		name    string
+		files   []string
+		want    []*node // nil for an error
+		skipped int
 	}{
-		{"one file", []string{one}, []*node{p.root}},
-		{"two files", []string{one, two}, []*node{p.root, p.rsaRoot, p.own}},
-		{"system last", []string{one, SystemRoots}, []*node{p.root}},
-		{"system first", []string{SystemRoots, two}, []*node{p.rsaRoot, p.own}},
-		{"empty list", nil, nil},
-		{"missing file", []string{one, filepath.Join(dir, "missing.pem")}, nil},
-		{"empty file", []string{write("empty.pem", nil)}, nil},
-		{"file without a certificate", []string{write("text.pem", []byte("no roots here\n"))}, nil},
-		{"damaged certificate", []string{write("bad.pem", append(certPEM(p.root), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}})...))}, nil},
+		{"one file", []string{one}, []*node{p.root}, 0},
+		{"two files", []string{one, two}, []*node{p.root, p.rsaRoot, p.own}, 0},
+		{"system last", []string{one, SystemRoots}, []*node{p.root}, 0},
+		{"system first", []string{SystemRoots, two}, []*node{p.rsaRoot, p.own}, 0},
+		{"empty list", nil, nil, 0},
+		{"missing file beside another", []string{one, missing}, []*node{p.root}, 1},
+		{"missing file", []string{missing}, nil, 0},
+		{"empty file", []string{empty}, nil, 0},
+		{"empty file beside the system's", []string{empty, SystemRoots}, []*node{}, 1},
+		{"file without a certificate", []string{write("text.pem", []byte("no roots here\n"))}, nil, 0},
+		{"damaged certificate beside a good one", []string{write("bad.pem", append(certPEM(p.root), damaged...))}, []*node{p.root}, 1},
+		{"two damaged certificates and a good one", []string{write("worse.pem", slices.Concat(damaged, certPEM(p.root), damaged)), empty}, []*node{p.root}, 3},
+		{"damaged certificate", []string{write("worst.pem", damaged)}, nil, 0},
 	} {
-		pool, err := LoadRoots(row.files)
+		pool, skipped, err := LoadRoots(row.files)
+		if len(skipped) != row.skipped {
+			t.Errorf("%s: skipped %v", row.name, skipped)
+		}
+		for _, err := range skipped {
+			if !strings.Contains(err.Error(), dir) {
+				t.Errorf("%s: error does not name the file: %v", row.name, err)
+			}
+		}
 		if (err == nil) != (row.want != nil) {
 			t.Errorf("%s: %v", row.name, err)
 		}

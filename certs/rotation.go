@@ -148,8 +148,12 @@ func (d Directory) writeNext(a *Authority, key []byte, r rotation, first bool) e
 	return writeFile(d.file(nextCertName), a.PEM(), 0o644)
 }
 
-// settle carries out a rotation whose time has come.
+// settle carries out a rotation whose time has come. It refuses a directory that
+// other users may write to.
 func (d Directory) settle(now time.Time) error {
+	if err := CheckDirectory(d.Path); err != nil {
+		return err
+	}
 	r, err := d.readRotation()
 	if err != nil || r == nil || now.Before(r.SignsFrom) {
 		return err

@@ -87,7 +87,10 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 		return nil
 	case j.s.Name != "" && !policy.Differ(j.s.Name, name):
 		return nil // the intake has looked it up
-	case j.e.checks.known(key, now), j.e.unsure.known(key, now):
+	case j.e.checks.known(key, now):
+		j.s.Resolved()
+		return nil
+	case j.e.unsure.known(key, now):
 		return nil
 	case j.e.strays.known(key, now):
 		j.s.note(policy.SNIUnresolved)
@@ -97,6 +100,7 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 		switch belongs, known := j.e.resolves(ctx, key); {
 		case belongs:
 			j.remember(&j.e.checks, key)
+			j.s.Resolved()
 		case known:
 			j.remember(&j.e.strays, key)
 			j.s.note(policy.SNIUnresolved)

@@ -234,3 +234,26 @@ func TestCheckedTunnel(t *testing.T) {
 		}
 	}
 }
+
+// A session whose name the DNS leads to the origin says so, the first one and those
+// that remember it; others do not.
+func TestSessionResolves(t *testing.T) {
+	for name, want := range map[string]bool{"www.example.test": true, "else.example.test": false, "x.example.test": false, "fail.example.test": false} {
+		t.Run(name, func(t *testing.T) {
+			b := newTLSTestbed(t, echo, nil, func(b *testbed) {
+				names := directory{"www.example.test": {netip.MustParseAddr("127.0.0.1")}, "else.example.test": {netip.MustParseAddr("192.0.2.1")}}
+				b.cfg.Policy, b.cfg.Resolver, b.cfg.Names, b.cfg.Tap = rules(t, policy.Tunnel), names, NamesFirst, nil
+			})
+			for range 2 {
+				c := b.client(func(cfg *tls.Config) { cfg.ServerName, cfg.InsecureSkipVerify = name, true })
+				if err := c.Handshake(); err != nil {
+					t.Fatal(err)
+				}
+				c.Close()
+				if got := b.session().Resolves(); got != want {
+					t.Errorf("resolves: %v, want %v", got, want)
+				}
+			}
+		})
+	}
+}

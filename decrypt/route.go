@@ -27,6 +27,7 @@ func (j *joint) reroute(ctx context.Context, hello *clienthello.Hello, action po
 	if err != nil || len(route.Addrs) == 0 {
 		return action, fail(reasonUnresolved, err, alertAccessDenied)
 	}
+	j.s.Resolved()
 	if slices.Contains(route.Addrs, j.s.Origin) {
 		return action, nil
 	}

@@ -50,8 +50,9 @@ type Session struct {
 	ForgedSerial string // hexadecimal, of the leaf shown to the client, in an earlier session if it resumed
 	Untrusted    bool   // the leaf was signed by the untrusted authority
 
-	octets [2]atomic.Uint64
-	events atomic.Uint32
+	octets   [2]atomic.Uint64
+	events   atomic.Uint32
+	resolves atomic.Bool
 
 	mu       sync.Mutex // guards the rest
 	services map[string]string
@@ -97,6 +98,14 @@ func (s *Session) Findings() map[string]string {
 	defer s.mu.Unlock()
 	return maps.Clone(s.findings)
 }
+
+// Resolves reports whether the DNS, or a check of the policy, was seen to lead the
+// server name to the origin. Look-ups beside the session may find it late. Safe for
+// concurrent use.
+func (s *Session) Resolves() bool { return s.resolves.Load() }
+
+// Resolved notes it. Safe for concurrent use.
+func (s *Session) Resolved() { s.resolves.Store(true) }
 
 // Octets returns how many octets of application data were taken from one leg to
 // be relayed in direction d so far. What was relayed to taps and what was

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"mime"
 	"net"
@@ -19,8 +20,9 @@ import (
 //	DELETE /api/learned/ID   forget it
 //
 // A change may have sessions pass unopened. So it is for this machine alone, over
-// the loopback interface, and for no web page that a browser here shows: the host
-// must be an address or localhost, the origin none or ours, the content JSON.
+// the loopback interface, for those who know the token (Authorization: Bearer), and
+// for no web page that a browser here shows: the host must be an address or
+// localhost, the origin none or ours, the content JSON.
 type Learned interface {
 	List() []learn.Entry
 	Keep(id string, keep bool) bool
@@ -29,17 +31,21 @@ type Learned interface {
 
 const maxBody = 4 << 10 // of a request, in octets
 
-type learned struct{ table Learned }
+type learned struct {
+	table Learned
+	token string
+}
 
 // register adds what is there to ask and to change.
 func (l learned) register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/learned", l.list)
-	mux.Handle("POST /api/learned/{id}", guardChange(http.HandlerFunc(l.keep)))
-	mux.Handle("DELETE /api/learned/{id}", guardChange(http.HandlerFunc(l.remove)))
+	mux.Handle("POST /api/learned/{id}", guardChange(l.token, http.HandlerFunc(l.keep)))
+	mux.Handle("DELETE /api/learned/{id}", guardChange(l.token, http.HandlerFunc(l.remove)))
 }
 
-// guardChange lets requests through that no web page can have made.
-func guardChange(next http.Handler) http.Handler {
+// guardChange lets requests through that know the token and that no web page can
+// have made. The empty token is nobody's.
+func guardChange(token string, next http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
@@ -49,6 +55,9 @@ func guardChange(next http.Handler) http.Handler {
 			answer(w, http.StatusForbidden, "changes are made from this machine, on its loopback address")
 		case !ownHost(r.Host), origins.Check(r) != nil:
 			answer(w, http.StatusForbidden, "changes are not made by web pages")
+		case token == "" || subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+token)) != 1:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="clearspan"`)
+			answer(w, http.StatusUnauthorized, "changes need the token of the state directory, "+TokenName)
 		case kind != "application/json":
 			answer(w, http.StatusUnsupportedMediaType, "the content type must be application/json")
 		default:

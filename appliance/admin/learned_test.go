@@ -34,6 +34,11 @@ func TestLearnedChanges(t *testing.T) {
 		{name: "keep", method: "POST", body: `{"kept":true}`, status: 200, kept: true},
 		{name: "delete", method: "DELETE", status: 200, gone: true},
 		{name: "our own page", method: "DELETE", header: map[string]string{"Sec-Fetch-Site": "same-origin"}, status: 200, gone: true},
+		{name: "keep without the token", method: "POST", body: `{"kept":true}`, header: map[string]string{"Authorization": ""}, status: 401},
+		{name: "delete without the token", method: "DELETE", header: map[string]string{"Authorization": ""}, status: 401},
+		{name: "another token", method: "DELETE", header: map[string]string{"Authorization": "Bearer secrets"}, status: 401},
+		{name: "empty token", method: "DELETE", header: map[string]string{"Authorization": "Bearer "}, status: 401},
+		{name: "token as a password", method: "DELETE", header: map[string]string{"Authorization": "Basic c2VjcmV0"}, status: 401},
 		{name: "form", method: "POST", body: `{"kept":true}`, header: map[string]string{"Content-Type": "text/plain"}, status: 415},
 		{name: "no type", method: "DELETE", header: map[string]string{"Content-Type": ""}, status: 415},
 		{name: "another page", method: "DELETE", header: map[string]string{"Sec-Fetch-Site": "cross-site"}, status: 403},
@@ -49,7 +54,7 @@ func TestLearnedChanges(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			table, e := lesson(t)
 			mux := http.NewServeMux()
-			learned{table}.register(mux)
+			learned{table, "secret"}.register(mux)
 			server := httptest.NewServer(mux)
 			defer server.Close()
 			r, err := http.NewRequest(tt.method, server.URL+"/api/learned/"+e.ID, strings.NewReader(tt.body))
@@ -58,6 +63,7 @@ func TestLearnedChanges(t *testing.T) {
 			}
 			r.Host = tt.host
 			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Authorization", "Bearer secret")
 			for k, v := range tt.header {
 				r.Header.Set(k, v)
 			}
@@ -79,10 +85,11 @@ func TestLearnedChanges(t *testing.T) {
 func TestLearnedFromElsewhere(t *testing.T) {
 	table, e := lesson(t)
 	mux := http.NewServeMux()
-	learned{table}.register(mux)
+	learned{table, "secret"}.register(mux)
 	r := httptest.NewRequest("DELETE", "/api/learned/"+e.ID, nil)
 	r.Host = "192.0.2.1:8090"
 	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer secret")
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, r)
 	if w.Code != http.StatusForbidden || len(table.List()) != 1 {

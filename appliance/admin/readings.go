@@ -32,6 +32,11 @@ func (m *Metrics) AuditLost(read func() uint64) error {
 	return m.counter("audit_lost_entries_total", "Audit entries that clearspan could not write.", read)
 }
 
+// RootsSkipped adds how many roots are left out because they cannot be read.
+func (m *Metrics) RootsSkipped(read func() uint64) error {
+	return m.gauge("origin_roots_skipped", "Certificates and files of `origin.roots` that clearspan cannot read.", read)
+}
+
 // LeafCache adds how many forged leaves are kept.
 func (m *Metrics) LeafCache(read func() uint64) error {
 	return m.gauge("leaf_cache_entries", "Forged certificates in the cache.", read)

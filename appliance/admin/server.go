@@ -35,6 +35,7 @@ type Config struct {
 	Metrics *Metrics     // required
 	Ready   func() bool  // called concurrently; nil: always ready
 	Learned Learned      // nil: nothing is learned
+	Token   string       // that changes need, see [Token]; empty: nothing is changed
 	Logger  *slog.Logger // may be nil
 }
 
@@ -73,7 +74,7 @@ func New(c Config) (*Server, error) {
 		ErrorLog: errorLog, MaxRequestsInFlight: maxScrapes,
 	}))
 	if c.Learned != nil {
-		learned{c.Learned}.register(mux)
+		learned{c.Learned, c.Token}.register(mux)
 	}
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "clearspan: /livez /readyz /metrics /api/learned")

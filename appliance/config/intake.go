@@ -97,14 +97,21 @@ type Intake struct {
 	// only.
 	ProxySend ProxyVersion
 
-	// Upstream are the servers that are asked, in order. DNS only, at least one. The
-	// next three are for DNS only, too.
-	Upstream []netip.AddrPort
-	// Clients are the networks that are answered; nil: those with private, link-local
-	// and loopback addresses.
+	// Clients are the networks whose clients are served; nil: those with private,
+	// link-local and loopback addresses. Explicit and DNS only.
 	Clients []netip.Prefix
-	Strip   StripDNS      // default ech
-	Timeout time.Duration // for each server. Default 2s
+	// Reach are addresses of this machine and its link that clients of other machines
+	// may reach. Explicit only.
+	Reach []netip.Prefix
+	// ConnectPorts are what CONNECT and SOCKS lead to; nil: every port, but 25 only if
+	// Listen has a loopback address. Explicit only.
+	ConnectPorts []PortRange
+
+	// Upstream are the servers that are asked, in order. DNS only, at least one. The
+	// next two are for DNS only, too.
+	Upstream []netip.AddrPort
+	Strip    StripDNS      // default ech
+	Timeout  time.Duration // for each server. Default 2s
 
 	// From are the interfaces on which connections are taken. TProxy and Redirect
 	// only, at least one.
@@ -148,7 +155,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	in.Name = unique(t, "intake", names)
 	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire, DNS))
 	// The keys of all modes, so that a key in the wrong place is named as such.
-	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "ports", "legs", "takeover", "down", "quic", "stall", "upstream", "strip", "timeout")
+	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "reach", "connect_ports", "ports", "legs", "takeover", "down", "quic", "stall", "upstream", "strip", "timeout")
 	if in.Mode == "" {
 		t.close()
 		return in
@@ -178,7 +185,15 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	if in.Mode != DNS {
 		t.foreign(mode, "upstream", "strip", "timeout")
 	}
+	if in.Mode != Explicit {
+		t.foreign(mode, "reach", "connect_ports")
+	}
 	switch in.Mode {
+	case Explicit:
+		in.Clients = values(t, "from", nil, parsePrefix)
+		in.Reach = values(t, "reach", nil, parsePrefix)
+		in.ConnectPorts = values(t, "connect_ports", nil, parsePorts)
+		t.foreign(mode, "ports")
 	case TProxy, Redirect:
 		in.From = values(t, "from", nil, parseInterface)
 		if !t.has("from") {

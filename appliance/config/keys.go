@@ -75,6 +75,7 @@ const (
 	TypePort       Type = "port"
 	TypePorts      Type = "port or port range"
 	TypeInterface  Type = "network interface"
+	TypeUser       Type = "user or group"
 	TypeLegs       Type = "two network interfaces"
 	TypeMAC        Type = "Ethernet address"
 	TypeURL        Type = "URL"

@@ -9,6 +9,7 @@ var (
 	onlyStatic  = []string{string(Static)}
 	onlyWire    = []string{string(Wire)}
 	onlyDNSMode = []string{string(DNS)}
+	onlyProxy   = []string{string(Explicit)}
 )
 
 var intakeKeys = []Key{
@@ -82,6 +83,18 @@ var intakeKeys = []Key{
 	{
 		Path: "intake[].from", Type: TypeNetwork, List: true, Of: onlyDNSMode, Absent: "private, link-local and loopback networks", Example: "[10.0.0.0/8]",
 		Doc: "The networks that may ask. clearspan does not answer other clients.",
+	},
+	{
+		Path: "intake[].from", Type: TypeNetwork, List: true, Of: onlyProxy, Absent: "private, link-local and loopback networks", Example: "[10.0.0.0/8]",
+		Doc: "The networks of the clients. clearspan resets connections of other clients. It always serves clients on this machine.",
+	},
+	{
+		Path: "intake[].reach", Type: TypeNetwork, List: true, Of: onlyProxy, Absent: "none", Example: "[127.0.0.1, 10.1.0.1]",
+		Doc: "Addresses of this machine, link-local addresses and metadata addresses of clouds that clients of other machines may reach. The key opens no listener of clearspan.",
+	},
+	{
+		Path: "intake[].connect_ports", Type: TypePorts, List: true, Of: onlyProxy, Absent: "every port, but 25 only if `listen` is a loopback address", Example: `[443, "8000-8999"]`,
+		Doc: "The ports that clients may reach by CONNECT and SOCKS5. Requests for `http://` may name every port, but 25 only if this list has it.",
 	},
 	{
 		Path: "intake[].ports", Type: TypePorts, List: true, Of: selecting, Absent: "every port", Example: `[443, "8000-8100"]`,

@@ -79,6 +79,14 @@ var mirrorKeys = []Key{
 		Doc: "The treatment of readers that are too slow.",
 	},
 	{
+		Path: "mirror[].readers", Type: TypeUser, List: true, Of: onlyPCAPOverIP, Absent: "none", Example: `[recorder, "@wireshark"]`,
+		Doc: "Users of this machine that may read, beside root and clearspan's own user. `@` begins the name of a group. Numbers are possible.",
+	},
+	{
+		Path: "mirror[].from", Type: TypeNetwork, List: true, Of: onlyPCAPOverIP, Absent: "private and link-local networks", Example: "[10.1.0.20]",
+		Doc: "The networks of other machines that may read. clearspan knows these readers by their address only.",
+	},
+	{
 		Path: "mirror[].remote", Type: TypeServer, Required: true, Of: onlyVXLAN, Example: "192.0.2.1:4789",
 		Doc: "The address of the recorder. The port is 4789 if none is given.",
 	},

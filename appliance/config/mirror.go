@@ -118,6 +118,12 @@ type Mirror struct {
 	// Slow is what happens to a reader that does not keep up. Kind pcap-over-ip
 	// only. Default skip.
 	Slow Slow
+	// Readers are users of this machine, and groups behind an "@", that are served next
+	// to root and the appliance's own user. Kind pcap-over-ip only.
+	Readers []string
+	// From are the networks whose machines are served; nil: private and link-local
+	// addresses. Kind pcap-over-ip only.
+	From []netip.Prefix
 	// Remote is the recorder's address. Kind vxlan only, required; the port is
 	// 4789 if none is given.
 	Remote netip.AddrPort
@@ -190,7 +196,7 @@ func (r *reader) mirror(n *node, names map[string]int, state string) Mirror {
 	m := DefaultMirror(name, kind)
 	if kind == "" {
 		// What the other keys may hold depends on the kind.
-		t.accept("interface", "method", "directory", "rotate", "secrets", "listen", "slow", "remote", "vni", "source", "mtu", "full", "patience",
+		t.accept("interface", "method", "directory", "rotate", "secrets", "listen", "slow", "readers", "from", "remote", "vni", "source", "mtu", "full", "patience",
 			"ports", "starttls", "http2", "mark", "content")
 		t.close()
 		return m
@@ -242,9 +248,11 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 		m.Listen = required(t, "listen", parseListen)
 		r.listens(t, "listen", "mirror "+m.Name, m.Listen)
 		m.Slow = value(t, "slow", m.Slow, oneOf(SkipSlow, DisconnectSlow))
+		m.Readers = values(t, "readers", nil, parseUser)
+		m.From = values(t, "from", nil, parsePrefix)
 		full = oneOf(Drop)
 	} else {
-		t.foreign(kind, "listen", "slow")
+		t.foreign(kind, "listen", "slow", "readers", "from")
 	}
 	if m.Kind == VXLAN {
 		r.vxlan(t, m)

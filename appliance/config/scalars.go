@@ -146,3 +146,12 @@ func parseMAC(s string) (m MAC, err error) {
 	}
 	return m, nil
 }
+
+// parseUser accepts the name or number of a user, or of a group behind an "@".
+func parseUser(s string) (string, error) {
+	name := strings.TrimPrefix(s, "@")
+	if name == "" || len(name) > 256 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == ':' || r == '@' || r == ',' || r == 0x7f }) {
+		return "", fmt.Errorf("want a user such as recorder or a group such as @recorders, not %q", s)
+	}
+	return s, nil
+}

@@ -105,7 +105,7 @@ func TestKasperskysTable(t *testing.T) {
 		named
 	)
 	c := newScene(t, settings{
-		Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
+		Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `", from: ` + labClients + `}`,
 		// The name has more addresses than the one that the client was given.
 		Hosts: "192.0.2.99 round.example.test\n" + lab.OriginV4 + " round.example.test\n192.0.2.98 harmless.example.test\n",
 		Policy: fmt.Sprintf(`
@@ -225,7 +225,7 @@ func TestCiscosFlows(t *testing.T) {
 				Policy: "{default: bump, rules: [{name: exception, host: [" + bank + "], action: tunnel}]}",
 			}
 			if mode == "explicit" {
-				s.Intake = `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`
+				s.Intake = `{name: proxy, mode: explicit, listen: ":` + proxyPort + `", from: ` + labClients + `}`
 			}
 			c := newScene(t, s)
 			reach := func(c *scene, name string, port int) net.Conn {

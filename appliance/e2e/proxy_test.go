@@ -16,10 +16,13 @@ import (
 
 const proxyPort = "3128"
 
+// labClients are the networks of the scenes' clients, which are not private.
+const labClients = `[198.51.100.0/24, "2001:db8:51::/48"]`
+
 // TestProxy uses the appliance as a proxy that clients know: by CONNECT, SOCKS5
 // and absolute-form requests on one port.
 func TestProxy(t *testing.T) {
-	c := newScene(t, settings{Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`})
+	c := newScene(t, settings{Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `", from: ` + labClients + `}`})
 	web, err := lab.StartNginx(c.Origin, c.Directory("nginx"), append(lab.Sites(c.Cert), lab.Site{Port: 8081}))
 	if err != nil {
 		t.Fatal(err)

@@ -165,7 +165,7 @@ func TestRefusals(t *testing.T) {
 func TestRefusedProxyRequests(t *testing.T) {
 	const choice = "{page: own.html}"
 	c := newScene(t, settings{
-		Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
+		Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `", from: ` + labClients + `}`,
 		Policy: `{default: bump, rules: [{name: other, port: [7], action: tunnel}, {name: evil, host: ["*.evil.test"], origin: [192.0.2.0/24], action: terminate},` +
 			`{name: box, origin: [192.0.2.66/32], action: terminate}]}`,
 		More: "block: " + choice,

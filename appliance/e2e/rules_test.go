@@ -214,7 +214,7 @@ func TestCertificateRules(t *testing.T) {
 // TestEvents gives events an action and has others noted.
 func TestEvents(t *testing.T) {
 	c := newScene(t, settings{
-		Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`,
+		Intake: `{name: proxy, mode: explicit, listen: ":` + proxyPort + `", from: ` + labClients + `}`,
 		Hosts:  lab.OriginV4 + " " + webName + "\n192.0.2.99 elsewhere.example.test\n",
 		Policy: `
   default: bump
@@ -284,7 +284,7 @@ func TestResolve(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			s := settings{Hosts: lab.OriginV4 + " " + webName + "\n", Origin: "resolve: sni"}
 			if mode == "explicit" {
-				s.Intake = `{name: proxy, mode: explicit, listen: ":` + proxyPort + `"}`
+				s.Intake = `{name: proxy, mode: explicit, listen: ":` + proxyPort + `", from: ` + labClients + `}`
 			}
 			c := newScene(t, s)
 			c.origins(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}, 6443)

@@ -16,7 +16,7 @@ import (
 )
 
 // proxyAndGateway is the usual intake and an explicit proxy.
-const proxyAndGateway = everyPort + "\n  - {name: proxy, mode: explicit, listen: \"" + lab.BoxLANV4 + ":8080\"}"
+const proxyAndGateway = everyPort + "\n  - {name: proxy, mode: explicit, listen: \"" + lab.BoxLANV4 + ":8080\", from: " + labClients + "}"
 
 // TestDrain asks the appliance to end while a download runs.
 func TestDrain(t *testing.T) {

@@ -23,9 +23,10 @@ var (
 	errForbidden  = errors.New("open destination: forbidden")
 )
 
-// resolve returns the addresses of dst that may be reached, at least one and at
-// most maxAddresses. The error is errUnresolved or errForbidden, and counted.
-func (s *server) resolve(ctx context.Context, dst destination) ([]netip.AddrPort, error) {
+// resolve returns the addresses of dst that a client may reach, at least one and
+// at most maxAddresses. The zero client may reach what the guard lets pass. The
+// error is errUnresolved or errForbidden, and counted.
+func (s *server) resolve(ctx context.Context, client netip.Addr, dst destination) ([]netip.AddrPort, error) {
 	addrs := []netip.Addr{dst.addr}
 	if s.Pages[dst.name] != nil { // by CONNECT or SOCKS: nothing else is behind that name
 		s.Count(Forbidden)
@@ -45,8 +46,8 @@ func (s *server) resolve(ctx context.Context, dst destination) ([]netip.AddrPort
 	var open []netip.AddrPort
 	for _, addr := range addrs[:min(len(addrs), maxAddresses)] {
 		to := netip.AddrPortFrom(addr.Unmap(), dst.port)
-		if err := s.permit(to); err != nil {
-			s.Logger.Debug("destination refused", "origin", to, "err", err)
+		if err := s.permitTo(client, to); err != nil {
+			s.Logger.Debug("destination refused", "client", client, "origin", to, "err", err)
 			continue
 		}
 		open = append(open, to)
@@ -70,23 +71,32 @@ func (s *server) permit(to netip.AddrPort) error {
 	return s.Guard(to)
 }
 
-// dialer returns a function that tries addrs in turn within the connect timeout.
-func (s *server) dialer(addrs []netip.AddrPort) func(context.Context) (net.Conn, error) {
+// permitTo is permit for a destination that a client names.
+func (s *server) permitTo(client netip.Addr, to netip.AddrPort) error {
+	if err := s.permit(to); err != nil {
+		return err
+	}
+	return s.bounds.permit(client, to.Addr())
+}
+
+// dialer returns a function that tries addrs in turn within the connect timeout. It
+// judges each address anew: a session may begin long after its names were resolved.
+func (s *server) dialer(client netip.Addr, addrs []netip.AddrPort) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
-		return dialAny(ctx, addrs, s.ConnectTimeout)
+		return dialAny(ctx, addrs, s.ConnectTimeout, func(to netip.AddrPort) error { return s.permitTo(client, to) })
 	}
 }
 
-// route returns what finds the addresses of a server name for a session to a port,
-// and a way there. usable may be nil; it leaves out addresses that dial has no use
+// route returns what finds the addresses of a server name for a client's session to
+// a port, and a way there. usable may be nil; it leaves out addresses that dial has no use
 // for.
-func (s *server) route(port uint16, usable func(netip.Addr) bool, dial func([]netip.AddrPort) func(context.Context) (net.Conn, error)) func(context.Context, string) (decrypt.Route, error) {
+func (s *server) route(client netip.Addr, port uint16, usable func(netip.Addr) bool, dial func([]netip.AddrPort) func(context.Context) (net.Conn, error)) func(context.Context, string) (decrypt.Route, error) {
 	return func(ctx context.Context, name string) (decrypt.Route, error) {
 		dst, err := newDestination(name, port)
 		if err != nil {
 			return decrypt.Route{}, err
 		}
-		addrs, err := s.resolve(ctx, dst)
+		addrs, err := s.resolve(ctx, client, dst)
 		if err != nil {
 			return decrypt.Route{}, err
 		}
@@ -102,8 +112,9 @@ func (s *server) route(port uint16, usable func(netip.Addr) bool, dial func([]ne
 
 // dialAny connects to the first of addrs that answers. Each is given its share of
 // the time that is left, so that one that does not answer leaves some for the
-// others. The error is that of the first.
-func dialAny(ctx context.Context, addrs []netip.AddrPort, timeout time.Duration) (net.Conn, error) {
+// others. An address for which permit returns an error is not connected to. The
+// error is that of the first.
+func dialAny(ctx context.Context, addrs []netip.AddrPort, timeout time.Duration, permit func(netip.AddrPort) error) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
@@ -112,9 +123,12 @@ func dialAny(ctx context.Context, addrs []netip.AddrPort, timeout time.Duration)
 	var first error
 	for i, addr := range addrs {
 		d.Timeout = share(time.Until(deadline), len(addrs)-i)
-		conn, err := d.DialContext(ctx, "tcp", addr.String())
+		err := permit(addr)
 		if err == nil {
-			return conn, nil
+			var conn net.Conn
+			if conn, err = d.DialContext(ctx, "tcp", addr.String()); err == nil {
+				return conn, nil
+			}
 		}
 		if first == nil {
 			first = err

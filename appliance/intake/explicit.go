@@ -18,11 +18,12 @@ import (
 // explicit is the intake that clients know as their proxy.
 type explicit struct {
 	*server
-	readers sync.Pool // of *bufio.Reader holding maxHead octets
+	Explicit
+	readers   sync.Pool // of *bufio.Reader holding maxHead octets
+	strangers throttle
 }
 
-// NewExplicit opens a proxy at address, host:port or :port. The first octet that
-// a client sends tells SOCKS5 from HTTP. Clients have ten seconds for a request
+// NewExplicit opens a proxy. The first octet that a client sends tells SOCKS5 from HTTP. Clients have ten seconds for a request
 // head of at most 16 KiB. The name in a request is resolved here, and the client
 // is told that it is connected before the origin leg is opened: the handler
 // wants to see first what the client sends.
@@ -31,22 +32,35 @@ type explicit struct {
 // form inside the process. It is kept for further requests of the same client
 // connection, as between client and origin, and counts for the session limit
 // next to its client connection.
-func NewExplicit(address string, o Options) (Intake, error) {
+//
+// Clients of other machines do not reach addresses of this box and of its link, see
+// [Explicit]. This holds for the addresses of names, too.
+func NewExplicit(config Explicit, o Options) (Intake, error) {
 	o, err := o.complete()
 	if err != nil {
 		return nil, err
 	}
-	l, err := listen("tcp", address, net.ListenConfig{})
+	l, err := listen("tcp", config.Listen, net.ListenConfig{})
 	if err != nil {
 		return nil, fmt.Errorf("create explicit intake: %w", err)
 	}
-	e := &explicit{server: newServer(o, l)}
+	config.Ports = config.ports(l.Addr())
+	e := &explicit{server: newServer(o, l), Explicit: config}
+	e.server.bounds = bounds{config.Reach}
 	e.readers.New = func() any { return bufio.NewReaderSize(nil, maxHead) }
 	e.server.session = e.handle
 	return e, nil
 }
 
 func (e *explicit) handle(ctx context.Context, conn *net.TCPConn) {
+	if client := addrPort(conn.RemoteAddr()).Addr(); !e.served(client) {
+		e.Count(ForeignClient)
+		if missed, ok := e.strangers.allow(time.Now()); ok {
+			e.Logger.Warn("client is not of a network that the proxy serves", "client", client, "missed", missed)
+		}
+		reset(conn)
+		return
+	}
 	conn.SetDeadline(time.Now().Add(headTimeout))
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	r := e.readers.Get().(*bufio.Reader)
@@ -106,7 +120,7 @@ func (e *explicit) connect(ctx context.Context, conn *net.TCPConn, r *bufio.Read
 		}
 		return nil
 	}
-	addrs, err := e.resolve(ctx, dst)
+	addrs, err := e.find(ctx, conn, dst)
 	if err != nil {
 		writeRefusal(conn, refusal(err))
 		return nil
@@ -136,7 +150,7 @@ func (e *explicit) socks(ctx context.Context, conn *net.TCPConn, r *bufio.Reader
 		}
 		return nil
 	}
-	addrs, err := e.resolve(ctx, dst)
+	addrs, err := e.find(ctx, conn, dst)
 	if err != nil {
 		reply := socksUnreachable
 		if errors.Is(err, errForbidden) {
@@ -159,6 +173,17 @@ func (e *explicit) socks(ctx context.Context, conn *net.TCPConn, r *bufio.Reader
 
 var errNoProxyRequest = errors.New("read request: neither HTTP nor SOCKS5")
 
+// find returns the addresses of what a client names to CONNECT or SOCKS.
+func (e *explicit) find(ctx context.Context, conn *net.TCPConn, dst destination) ([]netip.AddrPort, error) {
+	client := addrPort(conn.RemoteAddr())
+	if !contains(e.Ports, dst.port) {
+		e.Count(Forbidden)
+		e.Logger.Debug("destination refused", "client", client, "origin", dst.String(), "err", errPort)
+		return nil, errForbidden
+	}
+	return e.resolve(ctx, client.Addr(), dst)
+}
+
 // refused accounts for a request that could not be read.
 func (e *explicit) refused(conn *net.TCPConn, err error) {
 	e.Count(BadRequest)
@@ -172,13 +197,16 @@ func (e *explicit) session(ctx context.Context, conn *net.TCPConn, client net.Co
 }
 
 func (e *explicit) incoming(client netip.AddrPort, conn net.Conn, dst destination, addrs []netip.AddrPort) *decrypt.Incoming {
+	dial := func(addrs []netip.AddrPort) func(context.Context) (net.Conn, error) {
+		return e.dialer(client.Addr(), addrs)
+	}
 	return &decrypt.Incoming{
 		Intake: e.Name,
 		Conn:   conn,
 		Client: client,
 		Origin: addrs[0],
 		Name:   dst.name,
-		Dial:   e.dialer(addrs),
-		Route:  e.route(dst.port, nil, e.dialer),
+		Dial:   dial(addrs),
+		Route:  e.route(client.Addr(), dst.port, nil, dial),
 	}
 }

@@ -33,7 +33,7 @@ func proxyFor(t *testing.T, to netip.AddrPort) (address string, r *recorder, i I
 		}
 		return nil
 	}
-	i, err := NewExplicit("127.0.0.1:0", o)
+	i, err := NewExplicit(Explicit{Listen: "127.0.0.1:0"}, o)
 	return serve(t, i, err), r, i
 }
 
@@ -151,7 +151,7 @@ func TestExplicitRefused(t *testing.T) {
 // context, and none of them is a session.
 func TestExplicitSilent(t *testing.T) {
 	var r recorder
-	i, err := NewExplicit("127.0.0.1:0", r.options("proxy"))
+	i, err := NewExplicit(Explicit{Listen: "127.0.0.1:0"}, r.options("proxy"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestExplicitSilent(t *testing.T) {
 func TestExplicitTimeout(t *testing.T) {
 	near, far := tcpPair(t)
 	r := new(recorder)
-	i, err := NewExplicit("127.0.0.1:0", r.options("proxy"))
+	i, err := NewExplicit(Explicit{Listen: "127.0.0.1:0"}, r.options("proxy"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func tcpPair(t *testing.T) (near, far *net.TCPConn) {
 // The handler gets a connection without deadlines.
 func TestExplicitDeadline(t *testing.T) {
 	got := make(chan error, 1)
-	i, err := NewExplicit("127.0.0.1:0", Options{Handler: func(_ context.Context, in *decrypt.Incoming) {
+	i, err := NewExplicit(Explicit{Listen: "127.0.0.1:0"}, Options{Handler: func(_ context.Context, in *decrypt.Incoming) {
 		_, err := in.Conn.Read(make([]byte, 1))
 		got <- err
 	}})

@@ -112,7 +112,11 @@ func (f *forwarder) dial(ctx context.Context, _, address string) (net.Conn, erro
 	if err != nil {
 		return nil, badRequest("malformed destination")
 	}
-	addrs, err := f.resolve(ctx, dst)
+	if dst.port == smtp && !contains(f.Ports, smtp) {
+		f.Count(Forbidden)
+		return nil, errForbidden
+	}
+	addrs, err := f.resolve(ctx, f.client.Addr(), dst)
 	if err != nil {
 		return nil, err
 	}
@@ -269,7 +273,7 @@ func (f *forwarder) tunnel(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, badRequest("CONNECT needs host:port"))
 		return
 	}
-	addrs, err := f.resolve(r.Context(), dst)
+	addrs, err := f.find(r.Context(), f.conn, dst)
 	if err != nil {
 		f.refuse(w, err)
 		return

@@ -284,7 +284,7 @@ func TestForwardLimit(t *testing.T) {
 	to := webOrigin(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") }))
 	o := new(recorder).options("proxy")
 	o.Limiter = NewLimiter(2, nil)
-	i, err := NewExplicit("127.0.0.1:0", o)
+	i, err := NewExplicit(Explicit{Listen: "127.0.0.1:0"}, o)
 	proxy := serve(t, i, err)
 	get := func() (*net.TCPConn, int) {
 		conn, read := dialTest(t, proxy)

@@ -147,10 +147,10 @@ const (
 	// Cause: A wrong name, or a DNS server that does not answer.
 	// Do: Try `getent ahosts NAME` on this machine.
 	Unresolved
-	// Forbidden: clearspan does not connect to this destination: its own addresses, and
-	// those that a guard forbids.
-	// Cause: A client or a local process connected to the intake itself.
-	// Do: Nothing, or correct the routing.
+	// Forbidden: clearspan does not connect to this destination. It is an address of
+	// clearspan, of this machine or its link, or a port that the intake does not open.
+	// Cause: A client asked an explicit intake for it, or connected to the intake itself.
+	// Do: Nothing, or see `reach` and `connect_ports` of the intake.
 	Forbidden
 	// Panicked: clearspan contained a fault of its own. Only this session ended.
 	// Cause: A fault in clearspan.
@@ -161,10 +161,15 @@ const (
 	// Cause: The client's port is in use on this machine.
 	// Do: Nothing.
 	PortChanged
+	// ForeignClient: the client is not of a network that the explicit intake serves.
+	// clearspan reset the connection.
+	// Cause: A client with another address than `from` of the intake has, or a port scan.
+	// Do: Add the network of the client to `from`.
+	ForeignClient
 )
 
 var eventNames = [...]string{
-	"accept-failed", "limit-reached", "memory-short", "descriptors-short", "bad-request", "unresolved", "forbidden", "panicked", "port-changed",
+	"accept-failed", "limit-reached", "memory-short", "descriptors-short", "bad-request", "unresolved", "forbidden", "panicked", "port-changed", "foreign-client",
 }
 
 // Words returns the words of all events.

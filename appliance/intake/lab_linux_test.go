@@ -298,8 +298,10 @@ const boxEnv = "INTAKE_TEST_BOX"
 type boxConfig struct {
 	Intakes   []boxIntake
 	Redirects []boxRedirect
-	Twice     bool // open each origin leg twice, use the second one
-	Drain     bool // let sessions end by themselves
+	Proxies   []Explicit
+	Names     names // that proxies know
+	Twice     bool  // open each origin leg twice, use the second one
+	Drain     bool  // let sessions end by themselves
 }
 
 type boxIntake struct {
@@ -364,6 +366,11 @@ func runBox(config string) int {
 	}
 	for _, i := range c.Redirects {
 		run(NewRedirect(i.Redirect, options(i.Name)))
+	}
+	for _, i := range c.Proxies {
+		o := options("proxy")
+		o.Resolver = c.Names
+		run(NewExplicit(i, o))
 	}
 	say(boxEvent{Ready: true})
 	bufio.NewReader(os.Stdin).ReadString('\n')

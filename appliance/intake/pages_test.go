@@ -17,7 +17,7 @@ func TestPages(t *testing.T) {
 	o.Pages = map[string]http.Handler{"own.internal": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s %s %q %q", r.Method, r.RequestURI, r.URL.Host, r.Host)
 	})}
-	i, err := NewExplicit("127.0.0.1:0", o)
+	i, err := NewExplicit(Explicit{Listen: "127.0.0.1:0"}, o)
 	proxy := serve(t, i, err)
 	for _, row := range []struct{ name, request, want string }{
 		{"page", "GET http://own.internal/a?b=c HTTP/1.1\r\nHost: own.internal\r\nConnection: close\r\n\r\n", `GET /a?b=c "" "own.internal"`},

@@ -125,7 +125,9 @@ func (r *redirect) handle(ctx context.Context, conn *net.TCPConn) {
 		Client: client,
 		Origin: origin,
 		Link:   decrypt.Link{ClientMAC: r.neighbours.mac(client.Addr())},
-		Dial:   r.dialer([]netip.AddrPort{origin}),
-		Route:  r.route(origin.Port(), nil, r.dialer),
+		Dial:   r.dialer(netip.Addr{}, []netip.AddrPort{origin}),
+		Route: r.route(client.Addr(), origin.Port(), nil, func(addrs []netip.AddrPort) func(context.Context) (net.Conn, error) {
+			return r.dialer(client.Addr(), addrs)
+		}),
 	})
 }

@@ -69,7 +69,7 @@ func (s *static) handle(ctx context.Context, conn *net.TCPConn) {
 			client = told
 		}
 	}
-	addrs, err := s.resolve(ctx, s.origin)
+	addrs, err := s.resolve(ctx, netip.Addr{}, s.origin)
 	if err != nil {
 		reset(conn)
 		return
@@ -82,6 +82,6 @@ func (s *static) handle(ctx context.Context, conn *net.TCPConn) {
 		SNI:      s.SNI,
 		Resolved: true,
 		Own:      s.own,
-		Dial:     announced(s.ProxySend, client, s.dialer(addrs)),
+		Dial:     announced(s.ProxySend, client, s.dialer(netip.Addr{}, addrs)),
 	})
 }

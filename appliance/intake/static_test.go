@@ -149,7 +149,7 @@ func TestDialAny(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			begin := time.Now()
-			conn, err := dialAny(t.Context(), c.addrs, 300*time.Millisecond)
+			conn, err := dialAny(t.Context(), c.addrs, 300*time.Millisecond, func(netip.AddrPort) error { return nil })
 			if (err == nil) != c.ok {
 				t.Errorf("error %v", err)
 			}

@@ -136,7 +136,7 @@ func (t *tproxy) handle(ctx context.Context, conn *net.TCPConn) {
 		Own:    t.shown,
 		Link:   decrypt.Link{ClientMAC: t.neighbours.mac(client.Addr())},
 		Dial:   func(ctx context.Context) (net.Conn, error) { return t.dial(ctx, client, origin) },
-		Route: t.route(origin.Port(), func(a netip.Addr) bool { return a.Is4() == client.Addr().Is4() },
+		Route: t.route(client.Addr(), origin.Port(), func(a netip.Addr) bool { return a.Is4() == client.Addr().Is4() },
 			func(addrs []netip.AddrPort) func(context.Context) (net.Conn, error) {
 				return func(ctx context.Context) (net.Conn, error) { return t.dial(ctx, client, addrs[0]) }
 			}),

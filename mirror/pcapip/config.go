@@ -3,6 +3,7 @@ package pcapip
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 )
 
@@ -23,6 +24,11 @@ type Config struct {
 	Timeout    time.Duration // for a reader to take up to 128 KiB, default 30 s
 	MTU        int           // octets of the longest IP packet, 68 to 65535, default 1500
 	Logger     *slog.Logger  // nil discards
+
+	// Permit is asked before a reader is served, one at a time; it borrows conn and
+	// must not read from it. With an error, the reader is disconnected. nil permits
+	// all.
+	Permit func(conn net.Conn) error
 }
 
 const (

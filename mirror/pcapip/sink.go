@@ -160,8 +160,20 @@ func (s *Sink) accept() {
 			continue
 		}
 		failing = false
+		if err := s.permit(conn); err != nil {
+			s.log.Warn("reader refused", "reader", conn.RemoteAddr().String(), "err", err)
+			conn.Close()
+			continue
+		}
 		s.join(conn)
 	}
+}
+
+func (s *Sink) permit(conn net.Conn) error {
+	if s.cfg.Permit == nil {
+		return nil
+	}
+	return s.cfg.Permit(conn)
 }
 
 // join serves conn, or closes it if there are too many readers.

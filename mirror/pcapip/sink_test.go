@@ -300,3 +300,36 @@ func TestTimesDoNotRunBackwards(t *testing.T) {
 		}
 	}
 }
+
+// A reader that is not permitted gets nothing, and others do.
+func TestPermit(t *testing.T) {
+	var mu sync.Mutex
+	refusing := true
+	s := listen(t, Config{Permit: func(conn net.Conn) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if refusing {
+			return errors.New("stranger")
+		}
+		return nil
+	}})
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(5 * time.Second))
+		return conn
+	}
+	if n, err := dial().Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a reader that is refused read %d octets, error %v", n, err)
+	}
+	mu.Lock()
+	refusing = false
+	mu.Unlock()
+	head := make([]byte, len(fileHead()))
+	if _, err := dial().Read(head); err != nil || !bytes.Equal(head, fileHead()) {
+		t.Errorf("a reader that is permitted read %x, error %v", head, err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/config"
 )
 
@@ -35,6 +36,13 @@ func (t *target) request(method, path, body string) ([]byte, error) {
 		return nil, fmt.Errorf("ask the appliance at %s: %w", address, err)
 	}
 	r.Header.Set("Content-Type", "application/json")
+	if method != http.MethodGet {
+		token, err := admin.Token(cfg.State)
+		if err != nil {
+			return nil, fmt.Errorf("change what the running appliance has: %w", err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}} // no proxy
 	res, err := client.Do(r)
 	if err != nil {

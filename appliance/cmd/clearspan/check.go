@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/certs"
 )
 
 func checkCommand() *cobra.Command {
@@ -29,6 +31,9 @@ Exit status: 0 the file is good, 1 it is not.`,
 			}
 			if err != nil {
 				return badConfig(err)
+			}
+			if _, skipped, _ := certs.LoadRoots(cfg.Origin.Roots); len(skipped) > 0 {
+				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", errors.Join(skipped...))
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s, %s, %s)\n", file,
 				count(len(cfg.Intakes), "intake"), count(len(cfg.Policy.Rules), "rule"), count(len(cfg.Mirrors), "mirror"))

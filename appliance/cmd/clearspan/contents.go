@@ -31,7 +31,9 @@ func checkConfig(file string, cfg *config.Config) error {
 			}
 		}
 	}
-	c.roots(cfg.Origin.Roots, "origin", "roots")
+	if _, _, err := certs.LoadRoots(cfg.Origin.Roots); err != nil { // else some are skipped
+		c.roots(cfg.Origin.Roots, "origin", "roots")
+	}
 	for i, list := range cfg.Origin.Revocation.CRL {
 		_, err := certs.LoadCRLs([]string{list})
 		c.add(err, "origin", "revocation", "crl", strconv.Itoa(i))
@@ -115,7 +117,10 @@ func (c *contents) lists(err error) {
 // roots loads each file of a list by itself.
 func (c *contents) roots(files []string, keys ...string) {
 	for i, file := range files {
-		_, err := certs.LoadRoots([]string{file})
+		_, skipped, err := certs.LoadRoots([]string{file})
+		if err == nil {
+			err = errors.Join(skipped...)
+		}
 		c.add(err, append(keys[:len(keys):len(keys)], strconv.Itoa(i))...)
 	}
 }

@@ -7,9 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 )
@@ -57,19 +61,53 @@ took which path.`,
 		Use:   "remove NAME",
 		Short: "Take a wire apart: detach its programs, give its interfaces back",
 		Long: `Take a wire apart. clearspan detaches the kernel programs and moves both interfaces
-back to this network namespace, as they were. Traffic stops passing between them.
+back to the network namespace that they came from, as they were. If it does not
+exist any more, they come to this one. Traffic stops passing between them.
 
 End the process that runs the wire first.`,
 		Example: "  clearspan wire remove wire",
 		Args:    takes("NAME"),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			if err := wire.Remove(names[0]); err != nil {
+			home, err := wire.Home(names[0])
+			switch {
+			case err != nil:
+			case home == "":
+				err = wire.Remove(names[0])
+			default:
+				return runIn(cmd, home, "wire", "remove", names[0])
+			}
+			if err != nil {
 				return wireError(names[0], err)
 			}
 			return nil
 		},
 	})
 	return cmd
+}
+
+// runIn runs this program in another network namespace.
+func runIn(cmd *cobra.Command, namespace string, args ...string) error {
+	f, err := os.Open(namespace)
+	if err != nil {
+		return fmt.Errorf("open network namespace: %w", err)
+	}
+	defer f.Close()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // it ends with the goroutine
+		if err := unix.Setns(int(f.Fd()), unix.CLONE_NEWNET); err != nil {
+			done <- fmt.Errorf("enter network namespace %s: %w", namespace, err)
+			return
+		}
+		again := exec.Command("/proc/self/exe", args...)
+		again.Stdin, again.Stdout, again.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+		done <- again.Run()
+	}()
+	var exit *exec.ExitError
+	if err = <-done; errors.As(err, &exit) { // it has said why
+		return &exitError{exit.ExitCode(), fmt.Errorf("run in network namespace %s: %w", namespace, err)}
+	}
+	return err
 }
 
 // wires returns the names given, or all.

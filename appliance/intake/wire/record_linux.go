@@ -18,6 +18,7 @@ type record struct {
 	Takeover string `json:"takeover"`
 	Down     string `json:"down"`
 	Stall    int64  `json:"stall_ns"`
+	Home     string `json:"home"` // network namespace of the legs; "" in records of older versions
 }
 
 func recordFile(name string) string { return filepath.Join(stateDir, name+".json") }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -175,6 +176,13 @@ func TestRemove(t *testing.T) {
 	}
 	if s := b.status(); !s.Running || !s.Attached || !s.Taking || s.Legs != [2]string{"lan0", "wan0"} {
 		t.Errorf("status while it runs: %+v", s)
+	}
+	if home, err := wire.Home(b.name); err != nil || home == "" {
+		t.Errorf("the legs come from %q, which is not the test's namespace, error %v", home, err)
+	} else if out, err := exec.Command("nsenter", "--net="+home, "readlink", "/proc/self/ns/net").Output(); err != nil {
+		t.Error(err)
+	} else if in, err := b.Box.Command(t.Context(), "readlink", "/proc/self/ns/net").Output(); err != nil || string(in) != string(out) {
+		t.Errorf("the legs come from %s, %s, not from %s", home, out, in)
 	}
 	if err := wire.Remove(b.name); err != wire.ErrInUse {
 		t.Errorf("remove a wire that runs: %v, want ErrInUse", err)

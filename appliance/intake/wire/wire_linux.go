@@ -101,13 +101,16 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 		Takeover: w.config.Takeover.String(), Down: w.config.Down.String(), Stall: int64(w.config.Stall),
 	}
 	if fresh {
+		if r.Home, err = namespaceOf("/proc/self/ns/net"); err != nil {
+			return nil, err
+		}
 		for i, name := range w.config.Legs {
 			if r.Legs[i], err = inspectLeg(name); err != nil {
 				return nil, err
 			}
 		}
 	} else {
-		r.Legs = known.Legs
+		r.Legs, r.Home = known.Legs, known.Home
 		for i, name := range w.config.Legs {
 			if r.Legs[i].Name != name {
 				return nil, fmt.Errorf("take over wire %s: its legs are %s and %s, remove it first", w.name, r.Legs[0].Name, r.Legs[1].Name)
