@@ -55,7 +55,7 @@ func TestHelloAlerts(t *testing.T) {
 		{"octet behind its fields", recordOf(22, "\x01\x00\x00"+string([]byte{good[3] + 1})+good[4:]+"\x00"), decode, "malformed-hello", false},
 		{"odd suites", recordOf(22, helloOf(tls.VersionTLS12, "\xc0\x2b\x00")), decode, "malformed-hello", false},
 		{"TLS 1.0 at most", recordOf(22, helloOf(tls.VersionTLS10, "\xc0\x09")), version, "client-handshake", false},
-		{"SSL 3.0 at most", recordOf(22, helloOf(tls.VersionSSL30, "\xc0\x09")), version, "client-handshake", false},
+		{"SSL 3.0 at most", recordOf(22, helloOf(0x0300, "\xc0\x09")), version, "client-handshake", false},
 		{"application data", recordOf(23, "data"), unexpected, "malformed-hello", true},
 		{"change_cipher_spec", recordOf(20, "\x01"), unexpected, "malformed-hello", true},
 		{"unknown record", recordOf(99, "data"), unexpected, "malformed-hello", true},

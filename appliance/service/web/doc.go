@@ -42,8 +42,8 @@
 // Messages that no service needs pass frame by frame, under the flow control of the
 // two ends. If the receiver opens a window, the package opens it to the sender. A
 // message for a service is held apart. The service sees its header as HTTP/1.1. The
-// package takes its content under a window of its own, 256 KiB a stream. It sends
-// the result as the receiver's windows allow.
+// package takes its content under a window of its own, 256 KiB a stream while few
+// streams have it. It sends the result as the receiver's windows allow.
 //
 // The package tells each end the other's SETTINGS of concurrency, header sizes and
 // extended CONNECT. PING and GOAWAY pass from end to end, GOAWAY with its number
@@ -51,6 +51,11 @@
 // package resets the stream of a malformed message, and does not pass it on. A false
 // content-length makes a message malformed. A connection that breaks the rules is a
 // [Refusal].
+//
+// Frames of one end do not fill memory while the other end does not read. Window
+// updates are added up. The reader of other frames waits. All messages of a session
+// keep at most 12 MiB: above, the package refuses or resets streams. An end that
+// does not read the answers to its own frames is a [Refusal].
 //
 // # Order
 //

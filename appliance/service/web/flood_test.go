@@ -150,7 +150,7 @@ func TestFloods(t *testing.T) {
 					continue
 				}
 				t.Run(fl.name+"/"+side+"/"+way.name, func(t *testing.T) {
-					octets, most := int64(768<<10), int64(512<<10)
+					octets, most := int64(1<<20), int64(768<<10)
 					if fl.one { // many messages
 						octets, most = 256<<10, 16<<20
 					}

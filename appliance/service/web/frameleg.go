@@ -16,7 +16,7 @@ const (
 	// maxQueue is what waits to be written to a leg before who passes on more
 	// waits too. One header block and answers of our own, maxAnswers, go beyond it.
 	maxQueue   = 64 << 10
-	maxAnswers = 256 << 10
+	maxAnswers = 64 << 10
 
 	maxFields = 256 << 10 // of one message, by the measure of RFC 9113, Section 6.5.2
 )
