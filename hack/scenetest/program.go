@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/thorough"
 )
 
 // Binary is the appliance, built with the race detector unless figures are wanted.
@@ -70,15 +71,8 @@ var PlainBinary = sync.OnceValues(func() (string, error) {
 	return to, lab.Compile(to, false)
 })
 
-// Rounds is how thoroughly tests that can be thorough are: CLEARSPAN_ROUNDS,
-// usually once.
-func Rounds() int {
-	n, err := strconv.Atoi(os.Getenv("CLEARSPAN_ROUNDS"))
-	if err != nil {
-		return 1
-	}
-	return n
-}
+// Rounds is how thoroughly tests that can be thorough are, usually once.
+func Rounds() int { return thorough.Rounds() }
 
 // limited returns the appliance's program, or one that runs it within the limits of
 // s, with a variable in its environment, or with a hosts file of its own.

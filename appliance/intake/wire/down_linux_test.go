@@ -3,14 +3,13 @@ package wire_test
 import (
 	"context"
 	"io"
-	"os"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/hack/thorough"
 )
 
 // flood opens connections at a steady pace and exchanges one line on each.
@@ -84,15 +83,6 @@ func (f *flood) end(since time.Time) (failed []result, all int) {
 	return failed, all
 }
 
-// rounds is how often a figure is taken: CLEARSPAN_ROUNDS, usually once.
-func rounds() int {
-	n, err := strconv.Atoi(os.Getenv("CLEARSPAN_ROUNDS"))
-	if err != nil {
-		return 1
-	}
-	return n
-}
-
 // After the daemon's death, or while it stands still, new connections pass.
 func TestFailToWire(t *testing.T) {
 	for _, tt := range []struct {
@@ -106,7 +96,7 @@ func TestFailToWire(t *testing.T) {
 	} {
 		for _, takeover := range []wire.Takeover{wire.Accept, wire.Late} {
 			t.Run(tt.name+"/"+takeover.String(), func(t *testing.T) {
-				for range rounds() {
+				for range thorough.Rounds() {
 					b := newBench(t)
 					b.echo("tcp", ":443")
 					p := b.start(settings{Takeover: takeover, Stall: tt.stall})
@@ -144,7 +134,7 @@ func TestFailToWire(t *testing.T) {
 // meanwhile.
 func TestRestart(t *testing.T) {
 	pairs := [][2]wire.Takeover{{wire.Accept, wire.Late}, {wire.Late, wire.Accept}}
-	if rounds() > 1 {
+	if thorough.Wanted() {
 		pairs = append(pairs, [2]wire.Takeover{wire.Accept, wire.Accept}, [2]wire.Takeover{wire.Late, wire.Late})
 	}
 	for _, takeover := range pairs {

@@ -15,6 +15,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/thorough"
 )
 
 func TestVLAN(t *testing.T) {
@@ -80,7 +81,7 @@ func TestImpaired(t *testing.T) {
 				}
 			}
 			sizes := []int{2 << 20}
-			if rounds() > 1 {
+			if thorough.Wanted() {
 				sizes = []int{100 << 20}
 			}
 			for range 20 {
