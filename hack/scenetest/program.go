@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
-	"github.com/clearspan/clearspan/hack/thorough"
+	"github.com/clearspan/clearspan/hack/pace"
 )
 
 // Binary is the appliance, built with the race detector unless figures are wanted.
@@ -25,12 +24,8 @@ func Main(m *testing.M, scenes int) {
 		if testing.Short() {
 			return m.Run() // every scene is skipped
 		}
-		together = scenes > 1
-		if given := false; together {
-			flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-			if !given {
-				flag.Set("test.parallel", strconv.Itoa(scenes))
-			}
+		if together = scenes > 1; together {
+			pace.Parallel(scenes)
 		}
 		dir, err := os.MkdirTemp("", "clearspan-e2e")
 		if err != nil {
@@ -72,7 +67,7 @@ var PlainBinary = sync.OnceValues(func() (string, error) {
 })
 
 // Rounds is how thoroughly tests that can be thorough are, usually once.
-func Rounds() int { return thorough.Rounds() }
+func Rounds() int { return pace.Rounds() }
 
 // limited returns the appliance's program, or one that runs it within the limits of
 // s, with a variable in its environment, or with a hosts file of its own.

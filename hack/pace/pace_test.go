@@ -1,4 +1,4 @@
-package thorough
+package pace
 
 import "testing"
 
