@@ -19,6 +19,7 @@ import (
 	_ "unsafe" // for go:linkname
 
 	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 const published = `state: state
@@ -45,15 +46,6 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
-}
-
-func await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within 20 s: %s", what)
-		}
-	}
 }
 
 // workFactor is that of package certs, whose tests lower it, too: a passphrase takes
@@ -142,11 +134,11 @@ func TestAuthorityLife(t *testing.T) {
 	if err := a.Reload(cfg); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "both are published", func() bool {
+	tempo.Until(t, "both are published", func() bool {
 		_, text := fetch("/clearspan-ca.pem")
 		return strings.Count(text, "BEGIN CERTIFICATE") == 2
 	})
-	await(t, "the successor signs", func() bool {
+	tempo.Until(t, "the successor signs", func() bool {
 		return a.engine.Load().authorities.trusted.Fingerprint() == next.Fingerprint()
 	})
 	if leaf := forged(); leaf.CheckSignatureFrom(next.Certificate()) != nil {
@@ -214,7 +206,7 @@ func TestRotatedAuthorityIsOwn(t *testing.T) {
 		t.Fatal("an origin with a leaf of ours was let through")
 	}
 	file := filepath.Join(dir, "state", "sessions.jsonl")
-	await(t, "entry", func() bool {
+	tempo.Until(t, "entry", func() bool {
 		b, _ := os.ReadFile(file)
 		return strings.Contains(string(b), `"verdict":"own-authority"`)
 	})

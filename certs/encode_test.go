@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clearspan/clearspan/hack/pace"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // TestSignLeafAsCreateCertificate holds what signLeaf encodes against what
@@ -105,7 +105,7 @@ func TestSignLeafAsCreateCertificate(t *testing.T) {
 			a := &Authority{chain: []*x509.Certificate{issuer}, key: signer.key.signer}
 			for _, leaf := range []leafKey{ec(elliptic.P256()), rsaLeaf} {
 				for _, row := range rows {
-					if turn++; turn%4 != 0 && signer.name != "P-256" && !pace.Thorough() {
+					if turn++; turn%4 != 0 && signer.name != "P-256" && !tempo.Thorough() {
 						continue
 					}
 					template := &x509.Certificate{

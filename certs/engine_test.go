@@ -21,7 +21,7 @@ import (
 
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
-	"github.com/clearspan/clearspan/hack/pace"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // bumpAll is a policy.
@@ -63,7 +63,7 @@ var responses = map[string]way{
 // waysOf returns the ways in which row n of a table is met: one, in turn, so that the
 // rows together take each of them; all in a thorough run.
 func waysOf(n int) map[string]way {
-	if pace.Thorough() {
+	if tempo.Thorough() {
 		return responses
 	}
 	names := slices.Sorted(maps.Keys(responses))

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clearspan/clearspan/hack/pace"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // Extensions that a forged leaf may have, and no other.
@@ -29,7 +29,7 @@ var leafExtensions = map[string]bool{
 // TestManyLeaves forges leaves after origins of every kind and holds each to the
 // rules: 1,000, and 10,000 in a thorough run.
 func TestManyLeaves(t *testing.T) {
-	leaves := pace.Of(1000, 10_000)
+	leaves := tempo.Of(1000, 10_000)
 	p := newPKI(t)
 	f := testForger(t, nil)
 	random := rand.New(rand.NewPCG(1, 2))

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
-	"github.com/clearspan/clearspan/hack/pace"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // Binary is the appliance, built with the race detector unless figures are wanted.
@@ -25,7 +25,7 @@ func Main(m *testing.M, scenes int) {
 			return m.Run() // every scene is skipped
 		}
 		if together = scenes > 1; together {
-			pace.Parallel(scenes)
+			tempo.Parallel(scenes)
 		}
 		dir, err := os.MkdirTemp("", "clearspan-e2e")
 		if err != nil {
@@ -67,7 +67,7 @@ var PlainBinary = sync.OnceValues(func() (string, error) {
 })
 
 // Rounds is how thoroughly tests that can be thorough are, usually once.
-func Rounds() int { return pace.Rounds() }
+func Rounds() int { return tempo.Rounds() }
 
 // limited returns the appliance's program, or one that runs it within the limits of
 // s, with a variable in its environment, or with a hosts file of its own.

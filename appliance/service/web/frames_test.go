@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clearspan/clearspan/hack/pace"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // unencrypted is HTTP/2 without TLS.
@@ -326,7 +326,7 @@ func TestMemory(t *testing.T) {
 }
 
 func carryMuch(t *testing.T, by *http.Protocols) {
-	size := int64(pace.Of(48, 256)) << 20
+	size := int64(tempo.Of(48, 256)) << 20
 	c := betweenBy(t, by, one(adapterFunc(streaming)), func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		e := endless(size)

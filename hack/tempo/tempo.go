@@ -1,12 +1,14 @@
-// Package pace says how much tests do, and how many of them at a time. The gate runs
-// every kind of case; make test-thorough sets CLEARSPAN_ROUNDS and gets long and
-// exhaustive runs.
-package pace
+// Package tempo says how much tests do, how many of them at a time, and how long they
+// wait. The gate runs every kind of case; make test-thorough sets CLEARSPAN_ROUNDS and
+// gets long and exhaustive runs.
+package tempo
 
 import (
 	"flag"
 	"os"
 	"strconv"
+	"testing"
+	"time"
 )
 
 // Rounds is how often a test that takes figures takes them: CLEARSPAN_ROUNDS,
@@ -39,5 +41,16 @@ func Parallel(n int) {
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
 		flag.Set("test.parallel", strconv.Itoa(n))
+	}
+}
+
+// Until waits until ok returns true. It fails the test after half a minute, which is
+// for machines that are busy.
+func Until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within half a minute: %s", what)
+		}
 	}
 }
