@@ -16,8 +16,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+	_ "unsafe" // for go:linkname
 
 	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 const published = `state: state
@@ -46,18 +48,17 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-func await(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within 20 s: %s", what)
-		}
-	}
-}
+// workFactor is that of package certs, whose tests lower it, too: a passphrase takes
+// seconds with the race detector.
+//
+//go:linkname workFactor github.com/clearspan/clearspan/certs.workFactor
+var workFactor int
 
 // TestAuthorityLife runs an appliance whose key is encrypted through a rotation,
 // which comes into force by its clock, and reads what it publishes.
 func TestAuthorityLife(t *testing.T) {
+	defer func(usual int) { workFactor = usual }(workFactor)
+	workFactor = 4
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "passphrase")
 	if err := os.WriteFile(secret, []byte("correct horse\n"), 0o600); err != nil {
@@ -126,20 +127,18 @@ func TestAuthorityLife(t *testing.T) {
 		}
 	}
 
-	// The passphrase's cost must not make the test depend on the clock: a failed
-	// attempt before the time would show in the log.
-	next, err := d.Rotate(certs.CreateOptions{}, time.Now().Add(5*time.Second), time.Hour)
+	next, err := d.Rotate(certs.CreateOptions{}, time.Now().Add(3*time.Second), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Reload(cfg); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "both are published", func() bool {
+	tempo.Until(t, "both are published", func() bool {
 		_, text := fetch("/clearspan-ca.pem")
 		return strings.Count(text, "BEGIN CERTIFICATE") == 2
 	})
-	await(t, "the successor signs", func() bool {
+	tempo.Until(t, "the successor signs", func() bool {
 		return a.engine.Load().authorities.trusted.Fingerprint() == next.Fingerprint()
 	})
 	if leaf := forged(); leaf.CheckSignatureFrom(next.Certificate()) != nil {
@@ -207,7 +206,7 @@ func TestRotatedAuthorityIsOwn(t *testing.T) {
 		t.Fatal("an origin with a leaf of ours was let through")
 	}
 	file := filepath.Join(dir, "state", "sessions.jsonl")
-	await(t, "entry", func() bool {
+	tempo.Until(t, "entry", func() bool {
 		b, _ := os.ReadFile(file)
 		return strings.Contains(string(b), `"verdict":"own-authority"`)
 	})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // TestMain runs [Floor] if a measurement started the test's program for that.
@@ -151,7 +152,7 @@ func TestRun(t *testing.T) {
 	results, profiles := t.TempDir(), filepath.Join(t.TempDir(), "profiles")
 	o := Options{Binary: binary, Floor: []string{self, "floor"}, Out: &out, Results: results, Profiles: profiles,
 		Quick: true, Size: 8 << 20, Clients: 2, Workloads: gateWorkloads}
-	if lab.Rounds() > 1 {
+	if tempo.Rounds() > 1 {
 		o.Workloads = nil
 	}
 	if err := Run(t.Context(), o); err != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"sync"
 	"testing"
 	"time"
 )
@@ -31,31 +32,38 @@ type limboCase struct {
 
 func (c *limboCase) good() bool { return c.Expected == "SUCCESS" }
 
-// limboCases returns the cases that are about servers. The others test what a
-// server demands of its clients.
-func limboCases(t testing.TB) []*limboCase {
-	t.Helper()
+// limboSuite is the whole suite, read once.
+var limboSuite = sync.OnceValues(func() ([]*limboCase, error) {
 	f, err := os.Open("testdata/x509-limbo.json.gz")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer f.Close()
 	plain, err := gzip.NewReader(f)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	var suite struct{ Testcases []*limboCase }
-	if err := json.NewDecoder(plain).Decode(&suite); err != nil {
+	err = json.NewDecoder(plain).Decode(&suite)
+	return suite.Testcases, err
+})
+
+// limboCases returns the cases that are about servers. The others test what a
+// server demands of its clients.
+func limboCases(t testing.TB) []*limboCase {
+	t.Helper()
+	suite, err := limboSuite()
+	if err != nil {
 		t.Fatal(err)
 	}
 	var cases []*limboCase
-	for _, c := range suite.Testcases {
+	for _, c := range suite {
 		if c.Kind == "SERVER" {
 			cases = append(cases, c)
 		}
 	}
-	if len(suite.Testcases) != 208 || len(cases) != 198 {
-		t.Fatalf("%d cases, %d of servers: another suite", len(suite.Testcases), len(cases))
+	if len(suite) != 208 || len(cases) != 198 {
+		t.Fatalf("%d cases, %d of servers: another suite", len(suite), len(cases))
 	}
 	return cases
 }

@@ -194,13 +194,23 @@ type pki struct {
 	roots                *x509.CertPool
 }
 
+var (
+	pkiOnce sync.Once
+	pkiMade struct{ root, inter, rsaRoot, own node }
+)
+
+// newPKI returns a world whose nodes and roots a test may exchange. Its
+// certificates are the same each time.
 func newPKI(t testing.TB) *pki {
 	t.Helper()
-	p := &pki{roots: x509.NewCertPool()}
-	p.root = issue(t, nil, ecKey(t), asCA("Test Root"))
-	p.inter = issue(t, p.root, ecKey(t), asCA("Test Intermediate"))
-	p.rsaRoot = issue(t, nil, rsaKey(t, 2048), asCA("Test RSA Root"))
-	p.own = issue(t, nil, ecKey(t), asCA("Inspection"))
+	pkiOnce.Do(func() {
+		pkiMade.root = *issue(t, nil, ecKey(t), asCA("Test Root"))
+		pkiMade.inter = *issue(t, &pkiMade.root, ecKey(t), asCA("Test Intermediate"))
+		pkiMade.rsaRoot = *issue(t, nil, rsaKey(t, 2048), asCA("Test RSA Root"))
+		pkiMade.own = *issue(t, nil, ecKey(t), asCA("Inspection"))
+	})
+	made := pkiMade
+	p := &pki{root: &made.root, inter: &made.inter, rsaRoot: &made.rsaRoot, own: &made.own, roots: x509.NewCertPool()}
 	p.roots.AddCert(p.root.cert)
 	p.roots.AddCert(p.rsaRoot.cert)
 	return p

@@ -281,9 +281,7 @@ func TestFetchedOnce(t *testing.T) {
 			}
 		})
 	}
-	for r.asked.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	waitFor(t, "a question", func() bool { return r.asked.Load() > 0 })
 	close(r.mute)
 	wg.Wait()
 	if n := r.asked.Load(); n != 1 {
@@ -305,18 +303,14 @@ func TestFetcherCalledAway(t *testing.T) {
 			t.Error("the first got an answer")
 		}
 	})
-	for r.asked.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	waitFor(t, "a question", func() bool { return r.asked.Load() > 0 })
 	wg.Go(func() {
 		if a, err := s.ask(t.Context(), l, testNow); a.status != statusGood || err != nil {
 			t.Errorf("the second got %v, %v", a, err)
 		}
 	})
 	cancel()
-	for r.asked.Load() < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	waitFor(t, "a second question", func() bool { return r.asked.Load() > 1 })
 	close(r.mute)
 	wg.Wait()
 	if len(s.open) != 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/scenetest"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // echoed has answers go through a service that gives back all octets of them. With
@@ -30,7 +31,7 @@ func TestICAPStreams(t *testing.T) {
 		bound    = 2 * sessions * (1 << 20 * 13 / 10) // octets the process may grow by
 	)
 	size := 4 << 20 // in sum 256 MiB, more than bound
-	if lab.Rounds() > 1 {
+	if tempo.Rounds() > 1 {
 		size = 16 << 20
 	}
 	c := newScene(t, settings{

@@ -15,6 +15,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/scenetest"
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
@@ -23,7 +24,7 @@ import (
 // another's. They are 200, and 1,000 with CLEARSPAN_ROUNDS of more than 1.
 func TestInlineCrowd(t *testing.T) {
 	sessions := 200
-	if lab.Rounds() > 1 {
+	if tempo.Rounds() > 1 {
 		sessions = 1000
 	}
 	c, d := deviceScene(t, "port: 80, timeout: 30s, on_failure: closed", (*device).bridge, settings{Lasts: time.Minute})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // group makes a control group of so much memory for the appliance.
@@ -37,8 +38,8 @@ func group(t *testing.T, octets uint64) *lab.MemoryGroup {
 // 20,000 for 256 MiB.
 func TestMemoryRunsOut(t *testing.T) {
 	sessions, octets := 1800, uint64(128<<20)
-	if lab.Rounds() > 1 {
-		sessions, octets = 4000*lab.Rounds(), 256<<20
+	if tempo.Rounds() > 1 {
+		sessions, octets = 4000*tempo.Rounds(), 256<<20
 	}
 	for _, overload := range []string{"refuse", "tunnel"} {
 		t.Run(overload, func(t *testing.T) {

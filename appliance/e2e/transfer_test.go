@@ -20,12 +20,13 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/scenetest"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // TestDownload has tcpflow rebuild a large file from the recording.
 func TestDownload(t *testing.T) {
 	size := 40 << 20
-	if lab.Rounds() > 1 {
+	if tempo.Rounds() > 1 {
 		size = 100 << 20
 	}
 	c := newScene(t, settings{})

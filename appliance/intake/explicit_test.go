@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // proxyFor starts an explicit intake that knows origin.test, at the address
@@ -139,7 +140,7 @@ func TestExplicitRefused(t *testing.T) {
 			<-written
 			conn.CloseWrite()
 			io.Copy(io.Discard, read)
-			eventually(t, c.event.String()+" is counted", func() bool { return r.count(c.event) == 1 || c.name == "HTTP/2" })
+			tempo.Until(t, c.event.String()+" is counted", func() bool { return r.count(c.event) == 1 || c.name == "HTTP/2" })
 			if n := len(r.seen()); n != 0 {
 				t.Errorf("%d sessions", n)
 			}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/websocket"
+
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // request reads one request from an origin's connection as it came, head only.
@@ -301,7 +303,7 @@ func TestForwardLimit(t *testing.T) {
 		t.Fatalf("status %d, %d open", status, o.Limiter.Open())
 	}
 	conn.Close()
-	eventually(t, "both ended", func() bool { return o.Limiter.Open() == 0 })
+	tempo.Until(t, "both ended", func() bool { return o.Limiter.Open() == 0 })
 
 	o.Limiter.SetMax(1)
 	if _, status := get(); status != http.StatusServiceUnavailable {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -87,7 +88,7 @@ func (l *lab) namespace(t *testing.T) (ns netns.NsHandle) {
 // settle waits until the kernel has noticed that the links are up.
 func (l *lab) settle(t *testing.T) {
 	t.Helper()
-	eventually(t, "links up", func() bool {
+	tempo.Until(t, "links up", func() bool {
 		state := l.state(t)
 		for _, want := range []string{"anycast fd01::", "anycast fd02::", "anycast fe80:: dev lan0", "anycast fe80:: dev wan0"} {
 			if !strings.Contains(state, want) {

@@ -193,16 +193,6 @@ func (n names) LookupNetIP(_ context.Context, network, host string) ([]netip.Add
 	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 }
 
-// eventually waits up to three seconds for f to hold.
-func eventually(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(3 * time.Second); !f(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within three seconds: %s", what)
-		}
-	}
-}
-
 // fullBacklog returns an address that answers no SYN.
 func fullBacklog(t *testing.T) netip.AddrPort {
 	t.Helper()

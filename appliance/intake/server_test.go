@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // faulty fails to accept a number of times before it does.
@@ -82,7 +83,7 @@ func TestLimiter(t *testing.T) {
 		t.Errorf("%d refused, %d open, want 1 and 1", n, open)
 	}
 	first.Close()
-	eventually(t, "session ended", func() bool { return o.Limiter.Open() == 0 })
+	tempo.Until(t, "session ended", func() bool { return o.Limiter.Open() == 0 })
 	_, read = dialTest(t, addr2)
 	expect(t, read, "hello\n")
 

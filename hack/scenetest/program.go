@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // Binary is the appliance, built with the race detector unless figures are wanted.
@@ -24,12 +24,8 @@ func Main(m *testing.M, scenes int) {
 		if testing.Short() {
 			return m.Run() // every scene is skipped
 		}
-		together = scenes > 1
-		if given := false; together {
-			flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-			if !given {
-				flag.Set("test.parallel", strconv.Itoa(scenes))
-			}
+		if together = scenes > 1; together {
+			tempo.Parallel(scenes)
 		}
 		dir, err := os.MkdirTemp("", "clearspan-e2e")
 		if err != nil {
@@ -39,7 +35,7 @@ func Main(m *testing.M, scenes int) {
 		defer os.RemoveAll(dir)
 		os.Chmod(dir, 0o755)
 		Binary = filepath.Join(dir, "clearspan")
-		if err := lab.Compile(Binary, lab.Rounds() == 1); err != nil {
+		if err := lab.Compile(Binary, tempo.Rounds() == 1); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -63,7 +59,7 @@ var dependOnSources = sync.OnceValue(lab.DependOnSources)
 // PlainBinary is the appliance without the race detector, for what that takes of
 // memory and time; built when it is first wanted.
 var PlainBinary = sync.OnceValues(func() (string, error) {
-	if lab.Rounds() > 1 {
+	if tempo.Rounds() > 1 {
 		return Binary, nil
 	}
 	to := Binary + "-plain"

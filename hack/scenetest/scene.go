@@ -20,6 +20,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 const (
@@ -83,7 +84,7 @@ func New(t *testing.T, s Settings) *Scene {
 	if err := dependOnSources(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(2+lab.Rounds())*time.Minute+s.Lasts)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(2+tempo.Rounds())*time.Minute+s.Lasts)
 	t.Cleanup(cancel)
 	c := &Scene{T: t, Ctx: ctx, Gaps: s.Gaps, blind: s.Blind, finish: s.Finish}
 	var err error

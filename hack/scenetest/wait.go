@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // Transcript is what a process wrote. Safe for concurrent use.
@@ -32,11 +34,7 @@ func (t *Transcript) String() string {
 // Eventually waits until ok returns true, half a minute at most.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within half a minute: %s", what)
-		}
-	}
+	tempo.Until(t, what, ok)
 }
 
 // AwaitLog waits until so many lines of the appliance's log have all the parts.

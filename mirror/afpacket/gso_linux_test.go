@@ -9,6 +9,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/internal/link"
 	"github.com/clearspan/clearspan/mirror/internal/linktest"
@@ -22,7 +23,7 @@ func TestChecksumOffloadIsPutBack(t *testing.T) {
 	defer offloads.Close()
 	check := func(when string, want bool) {
 		t.Helper()
-		linktest.Eventually(t, fmt.Sprintf("offload %s is %t", when, want), func() bool {
+		tempo.Until(t, fmt.Sprintf("offload %s is %t", when, want), func() bool {
 			on, err := offloads.TXChecksum(linktest.Near)
 			return err == nil && on == want
 		})
@@ -34,10 +35,10 @@ func TestChecksumOffloadIsPutBack(t *testing.T) {
 		linktest.Must(t, offloads.SetTXChecksum(linktest.Near, true)) // somebody else does
 		check("when noticed", false)
 		linktest.Must(t, netlink.LinkDel(linktest.Named(t, linktest.Near)))
-		linktest.Eventually(t, "missing", func() bool { return s.SegmentLimit() == 0 })
+		tempo.Until(t, "missing", func() bool { return s.SegmentLimit() == 0 })
 		linktest.AddVeth(t)
 		check("of the new interface", false)
-		linktest.Eventually(t, "usable", func() bool { return s.SegmentLimit() == maxSuper })
+		tempo.Until(t, "usable", func() bool { return s.SegmentLimit() == maxSuper })
 		s.Close()
 		check("after Close", true)
 

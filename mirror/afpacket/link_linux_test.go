@@ -7,6 +7,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/internal/link"
 	"github.com/clearspan/clearspan/mirror/internal/linktest"
@@ -25,7 +26,7 @@ func sendOne(t *testing.T, s *Sink) error {
 
 func wantState(t *testing.T, s *Sink, want link.State) {
 	t.Helper()
-	linktest.Eventually(t, "state "+string(want), func() bool { return s.watch.Link().State == want })
+	tempo.Until(t, "state "+string(want), func() bool { return s.watch.Link().State == want })
 	err := sendOne(t, s)
 	if want == link.Up && err != nil || want != link.Up && !errors.Is(err, mirror.ErrNoLink) {
 		t.Errorf("Send while %s: %v", want, err)
@@ -122,7 +123,7 @@ func mTUFollows(t *testing.T, gso bool) {
 	for _, mtu := range []int{9000, 1280, 65535} {
 		linktest.Must(t, netlink.LinkSetMTU(linktest.Named(t, linktest.Far), mtu))
 		linktest.Must(t, netlink.LinkSetMTU(linktest.Named(t, linktest.Near), mtu))
-		linktest.Eventually(t, "new MTU", func() bool { return s.MTU() == mtu })
+		tempo.Until(t, "new MTU", func() bool { return s.MTU() == mtu })
 		n, err := s.Send([]mirror.Frame{linktest.Frame(t, 3, 0, mtu-40), {Header: make([]byte, mtu+19)}})
 		if n != 1 || !errors.Is(err, mirror.ErrTooLong) {
 			t.Errorf("MTU %d: Send = %d, %v; want 1, %v", mtu, n, err, mirror.ErrTooLong)
@@ -148,7 +149,7 @@ func deviceDropped(t *testing.T, gso bool) {
 			t.Fatalf("Send: %v, want nil or %v", err, mirror.ErrFull)
 		}
 	}
-	linktest.Eventually(t, "7 frames dropped", func() bool { return s.Stats().DeviceDropped == 7 })
+	tempo.Until(t, "7 frames dropped", func() bool { return s.Stats().DeviceDropped == 7 })
 }
 
 func quoted(s link.State) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/internal/link"
 	"github.com/clearspan/clearspan/mirror/internal/linktest"
@@ -143,7 +144,7 @@ func TestSilentDrops(t *testing.T) {
 	if n, err := s.Send([]mirror.Frame{f}); n != 1 || err != nil {
 		t.Fatalf("Send = %d, %v", n, err)
 	}
-	linktest.Eventually(t, "super-segments are given up", func() bool { return s.SegmentLimit() == 0 })
+	tempo.Until(t, "super-segments are given up", func() bool { return s.SegmentLimit() == 0 })
 	c := mirror.Open(s, linktest.Flows[0].Flow, linktest.Options(mirror.Mark{}))
 	c.Data(mirror.OriginToClient, make([]byte, 60_000))
 	if a := c.Close(); a.Lost["queue-full"][mirror.OriginToClient] != 60_000 {
@@ -151,9 +152,9 @@ func TestSilentDrops(t *testing.T) {
 	}
 	linktest.Must(t, netlink.LinkSetMTU(linktest.Named(t, linktest.Far), 1500))
 	linktest.Must(t, netlink.LinkSetDown(linktest.Named(t, linktest.Near)))
-	linktest.Eventually(t, "down", func() bool { return s.watch.Link().State == link.Down })
+	tempo.Until(t, "down", func() bool { return s.watch.Link().State == link.Down })
 	linktest.Must(t, netlink.LinkSetUp(linktest.Named(t, linktest.Near)))
-	linktest.Eventually(t, "super-segments are tried again", func() bool { return s.SegmentLimit() == maxSuper && s.Stats().Up })
+	tempo.Until(t, "super-segments are tried again", func() bool { return s.SegmentLimit() == maxSuper && s.Stats().Up })
 	if n := lines.Count("silently"); n != 1 {
 		t.Errorf("%d warnings, want 1", n)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 	"go.uber.org/goleak"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 )
 
@@ -42,7 +43,7 @@ func dial(t testing.TB, s *Sink) *net.TCPConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	eventually(t, "reader joined", func() bool { return s.Stats().Readers == before+1 })
+	tempo.Until(t, "reader joined", func() bool { return s.Stats().Readers == before+1 })
 	return conn.(*net.TCPConn)
 }
 
@@ -121,16 +122,6 @@ func octets(fs []mirror.Frame) (all [][]byte) {
 		all = append(all, append(bytes.Clone(f.Header), f.Payload...))
 	}
 	return all
-}
-
-// eventually waits up to 5 s for a condition.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within 5 s: %s", what)
-		}
-	}
 }
 
 // logLines is a logger's output for a test to read.

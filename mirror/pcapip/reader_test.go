@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 )
 
@@ -36,7 +37,7 @@ func TestSlowReader(t *testing.T) {
 			}
 		}
 		// The fast reader takes its frames before the next come.
-		eventually(t, "fast reader's queue is empty", func() bool {
+		tempo.Until(t, "fast reader's queue is empty", func() bool {
 			return chunksOf((*s.readers.Load())[0].queue) == 0
 		})
 	}
@@ -82,7 +83,7 @@ func TestSlowReaderDisconnected(t *testing.T) {
 			t.Fatalf("Send = %d, %v; want %d, nil", n, err, len(batch))
 		}
 		sent += len(batch)
-		eventually(t, "fast reader's queue is empty", func() bool {
+		tempo.Until(t, "fast reader's queue is empty", func() bool {
 			readers := *s.readers.Load()
 			return chunksOf(readers[len(readers)-1].queue) == 0
 		})
@@ -110,7 +111,7 @@ func TestStuckReaderTimesOut(t *testing.T) {
 	s := listen(t, Config{Buffer: 4 * chunkSize, Timeout: 50 * time.Millisecond, Logger: lines.logger()})
 	dial(t, s)
 	batch := frames(t, 1000)
-	eventually(t, "reader is gone", func() bool {
+	tempo.Until(t, "reader is gone", func() bool {
 		s.Send(batch)
 		return s.Idle()
 	})
@@ -131,7 +132,7 @@ func TestReaderGoesAway(t *testing.T) {
 		}},
 		{"closed, then frames", func(t *testing.T, s *Sink) {
 			dial(t, s).Close()
-			eventually(t, "reader is gone", func() bool {
+			tempo.Until(t, "reader is gone", func() bool {
 				s.Send(frames(t, 1))
 				return s.Idle()
 			})
@@ -140,7 +141,7 @@ func TestReaderGoesAway(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := listen(t, Config{})
 			tt.leave(t, s)
-			eventually(t, "idle", s.Idle)
+			tempo.Until(t, "idle", s.Idle)
 			if n, err := s.Send(frames(t, 2)); n != 0 || !errors.Is(err, mirror.ErrNoReader) {
 				t.Errorf("Send = %d, %v; want 0, %v", n, err, mirror.ErrNoReader)
 			}
@@ -164,7 +165,7 @@ func TestHalfClosedReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.CloseWrite()
-	eventually(t, "end of input seen", (*s.readers.Load())[0].halfClosed.Load)
+	tempo.Until(t, "end of input seen", (*s.readers.Load())[0].halfClosed.Load)
 	got := inBackground(conn)
 	if n, err := s.Send(frames(t, 3)); n != 3 || err != nil {
 		t.Errorf("Send = %d, %v; want 3, nil", n, err)
@@ -195,9 +196,9 @@ func TestMaxReaders(t *testing.T) {
 	t.Run("place of one that is perhaps gone", func(t *testing.T) {
 		old := (*s.readers.Load())[0]
 		gone.Close() // nothing is written to it that would show this
-		eventually(t, "end of input seen", old.halfClosed.Load)
+		tempo.Until(t, "end of input seen", old.halfClosed.Load)
 		got := inBackground(connect(t, s))
-		eventually(t, "place is given on", func() bool {
+		tempo.Until(t, "place is given on", func() bool {
 			readers := *s.readers.Load()
 			return len(readers) == 2 && readers[0] != old && readers[1] != old
 		})

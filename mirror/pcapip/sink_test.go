@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 )
 
@@ -216,7 +217,7 @@ func TestTcpdumpReads(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "nc connected", func() bool { return !s.Idle() })
+	tempo.Until(t, "nc connected", func() bool { return !s.Idle() })
 	if n, err := s.Send([]mirror.Frame{frame(t, 1, 0), frame(t, 1, 1460), frame(t, 1461, 3)}); n != 3 || err != nil {
 		t.Errorf("Send = %d, %v", n, err)
 	}

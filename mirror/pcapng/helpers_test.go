@@ -185,16 +185,6 @@ func tshark(t testing.TB) string {
 	return path
 }
 
-// eventually waits up to 5 s for a condition.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within 5 s: %s", what)
-		}
-	}
-}
-
 // logLines is a logger's output for a test to read.
 type logLines struct {
 	mu  sync.Mutex

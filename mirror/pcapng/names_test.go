@@ -12,6 +12,7 @@ import (
 
 	"github.com/gopacket/gopacket/layers"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 )
 
@@ -47,7 +48,7 @@ func TestNames(t *testing.T) {
 		for range 3 { // 230 KB: one file
 			send(t, s, frames(t, 50))
 		}
-		eventually(t, "written", func() bool {
+		tempo.Until(t, "written", func() bool {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return len(s.pending) == 0 && (s.current == nil || len(s.current.blocks) == 0)

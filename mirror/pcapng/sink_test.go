@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 )
 
@@ -206,7 +207,7 @@ func TestClose(t *testing.T) {
 		}
 		result <- n
 	}()
-	eventually(t, "Send waits", func() bool {
+	tempo.Until(t, "Send waits", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.current == nil && s.unmade == 0

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 )
 
@@ -70,7 +71,7 @@ func TestDiskFull(t *testing.T) {
 			if err := os.Remove(ballast); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "storage works again", func() bool { return !s.Stats().Failed })
+			tempo.Until(t, "storage works again", func() bool { return !s.Stats().Failed })
 			send(t, s, all[:5])
 			delivered += 5
 			s.Close()
@@ -97,7 +98,7 @@ func TestCloseOnFullDisk(t *testing.T) {
 	dir := mount(t, "tmpfs", "size=100k")
 	s := openSink(t, Config{Directory: dir})
 	send(t, s, frames(t, 10))
-	eventually(t, "10 frames on the disk", func() bool {
+	tempo.Until(t, "10 frames on the disk", func() bool {
 		names := list(t, dir, partial)
 		if len(names) == 0 {
 			return false
@@ -124,14 +125,14 @@ func TestDirectoryGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, s, frames(t, 1))
-	eventually(t, "failure", func() bool { return s.Stats().Failed })
+	tempo.Until(t, "failure", func() bool { return s.Stats().Failed })
 	if n, err := s.Send(frames(t, 1)); n != 0 || !errors.Is(err, mirror.ErrStorage) {
 		t.Errorf("Send = %d, %v; want 0, %v", n, err, mirror.ErrStorage)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "recovery", func() bool { return !s.Stats().Failed })
+	tempo.Until(t, "recovery", func() bool { return !s.Stats().Failed })
 	s.Close()
 	if n := len(readAll(t, dir)); n != 1 {
 		t.Errorf("%d packets in files, want 1", n)

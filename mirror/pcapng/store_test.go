@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 )
 
@@ -24,7 +25,7 @@ func TestPartialUntilComplete(t *testing.T) {
 	}
 	send(t, s, frames(t, 1))
 	var name string
-	eventually(t, "the frame is on the disk", func() bool {
+	tempo.Until(t, "the frame is on the disk", func() bool {
 		names := list(t, dir, ".pcapng.partial")
 		if len(names) != 1 {
 			return false
@@ -105,7 +106,7 @@ func TestRotateByTime(t *testing.T) {
 	for want := 1; want <= 3; want++ {
 		send(t, s, frames(t, want))
 		// Complete without a further frame, and no empty one is begun.
-		eventually(t, "a complete file", func() bool { return len(list(t, dir, suffix)) == want })
+		tempo.Until(t, "a complete file", func() bool { return len(list(t, dir, suffix)) == want })
 		time.Sleep(60 * time.Millisecond)
 		if names := list(t, dir, ""); len(names) != want {
 			t.Fatalf("files: %v, want %d", names, want)
@@ -194,7 +195,7 @@ func TestLeftoverInUse(t *testing.T) {
 	dir := t.TempDir()
 	first := openSink(t, Config{Directory: dir})
 	send(t, first, frames(t, 1))
-	eventually(t, "a partial file", func() bool { return len(list(t, dir, partial)) == 1 })
+	tempo.Until(t, "a partial file", func() bool { return len(list(t, dir, partial)) == 1 })
 	second := openSink(t, Config{Directory: dir})
 	if names := list(t, dir, suffix); len(names) != 0 {
 		t.Fatalf("the second sink completed %v", names)

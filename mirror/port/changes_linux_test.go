@@ -6,6 +6,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/internal/linktest"
@@ -78,7 +79,7 @@ func (tt *change) underLoad(t *testing.T, m Method, full afpacket.Full) {
 	tt.change(t)
 	time.Sleep(300 * time.Millisecond)
 	tt.back(t)
-	linktest.Eventually(t, "usable again", func() bool { return s.Stats().Up })
+	tempo.Until(t, "usable again", func() bool { return s.Stats().Up })
 	time.Sleep(250 * time.Millisecond) // longer than a poll of the watcher
 	close(stop)
 	<-done
@@ -124,13 +125,13 @@ func TestPortAppears(t *testing.T) {
 			for range 2 {
 				linktest.AddVeth(t)
 				rec := linktest.NewRecorder(t)
-				linktest.Eventually(t, "usable", func() bool { return s.Stats().Up })
+				tempo.Until(t, "usable", func() bool { return s.Stats().Up })
 				if n, err := s.Send(linktest.Frames(t, 1, 100, 1460)); n != 100 || err != nil {
 					t.Errorf("Send = %d, %v", n, err)
 				}
 				rec.Frames(t, 100, 20*time.Millisecond)
 				linktest.Must(t, netlink.LinkDel(linktest.Named(t, linktest.Far)))
-				linktest.Eventually(t, "gone", func() bool { return !s.Stats().Up })
+				tempo.Until(t, "gone", func() bool { return !s.Stats().Up })
 				if n, err := s.Send(linktest.Frames(t, 1, 3, 10)); n != 0 || mirror.LossReason(err) != "no-link" {
 					t.Errorf("Send without a port = %d, %v", n, err)
 				}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/internal/linktest"
@@ -57,7 +58,7 @@ func conversationArrives(t *testing.T, m Method) {
 	rec := linktest.NewRecorder(t)
 	s := openSink(t, Config{Method: m, Full: afpacket.Block})
 	before := s.Stats() // with Auto a test frame
-	linktest.Eventually(t, "device counts what was sent", func() bool {
+	tempo.Until(t, "device counts what was sent", func() bool {
 		before = s.Stats()
 		return before.DevicePackets == before.Frames
 	})
@@ -85,7 +86,7 @@ func conversationArrives(t *testing.T, m Method) {
 		all, arrived = append(all, want...), append(arrived, got...)
 	}
 	st := s.Stats()
-	linktest.Eventually(t, "device counts what was sent", func() bool {
+	tempo.Until(t, "device counts what was sent", func() bool {
 		st = s.Stats()
 		return st.DevicePackets-before.DevicePackets == uint64(len(all))
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -70,16 +71,6 @@ func run(t *testing.T, ns *netlab.Namespace, name string, args ...string) {
 	t.Helper()
 	if r, err := lab.Run(t.Context(), ns, "", name, args...); err != nil {
 		t.Fatalf("%v\n%s", err, r.Stderr)
-	}
-}
-
-// eventually waits up to 10 s for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
 	}
 }
 
@@ -232,7 +223,7 @@ func TestRefused(t *testing.T) {
 				_, err := s.Send([]mirror.Frame{frame("a"), frame("b"), frame("c")})
 				return err
 			}
-			eventually(t, "refused", func() bool { return errors.Is(send(), mirror.ErrNoReader) })
+			tempo.Until(t, "refused", func() bool { return errors.Is(send(), mirror.ErrNoReader) })
 			if st := s.Stats(); st.Up {
 				t.Errorf("up: %+v", st)
 			}
@@ -241,7 +232,7 @@ func TestRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			eventually(t, "taken again", func() bool { return send() == nil })
+			tempo.Until(t, "taken again", func() bool { return send() == nil })
 			got := make([]byte, 100)
 			conn.SetReadDeadline(time.Now().Add(5 * time.Second))
 			if n, _, err := conn.ReadFrom(got); err != nil || n != headerLength+15 {
@@ -276,12 +267,12 @@ func TestPath(t *testing.T) {
 	if err := p.box.SetUp(boxInterface, true); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "way found", func() bool { return s.Stats().Up })
+	tempo.Until(t, "way found", func() bool { return s.Stats().Up })
 	if n, err := s.Send([]mirror.Frame{frame("")}); n != 1 || err != nil {
 		t.Errorf("with a way: %d, %v", n, err)
 	}
 	run(t, p.box, "ip", "link", "set", boxInterface, "mtu", "1300")
-	eventually(t, "path narrower", func() bool { return s.MTU() == 1300-54 })
+	tempo.Until(t, "path narrower", func() bool { return s.MTU() == 1300-54 })
 	if n, err := s.Send([]mirror.Frame{frame(strings.Repeat("x", 1300))}); n != 0 || !errors.Is(err, mirror.ErrTooLong) {
 		t.Errorf("too long: %d, %v", n, err)
 	}

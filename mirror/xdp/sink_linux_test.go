@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/internal/link"
@@ -56,7 +57,7 @@ func TestFramesArriveIdentical(t *testing.T) {
 		}
 		count += uint64(n)
 	}
-	linktest.Eventually(t, "device counts what was sent", func() bool { return s.Stats().DevicePackets == count })
+	tempo.Until(t, "device counts what was sent", func() bool { return s.Stats().DevicePackets == count })
 	want := afpacket.Stats{Frames: count, Octets: octets, Lost: map[string]uint64{}, DevicePackets: count, Up: true}
 	if diff := cmp.Diff(want, s.Stats()); diff != "" {
 		t.Errorf("Stats (-want +got):\n%s", diff)
@@ -90,7 +91,7 @@ func TestMTUFollows(t *testing.T) {
 		linktest.Must(t, netlink.LinkSetMTU(linktest.Named(t, linktest.Far), mtu))
 		linktest.Must(t, netlink.LinkSetMTU(linktest.Named(t, linktest.Near), mtu))
 		want := min(mtu, MaxMTU)
-		linktest.Eventually(t, "new MTU", func() bool { return s.MTU() == want && s.Stats().Up })
+		tempo.Until(t, "new MTU", func() bool { return s.MTU() == want && s.Stats().Up })
 		n, err := s.Send([]mirror.Frame{linktest.Frame(t, 3, 0, want-40), {Header: make([]byte, want+19)}})
 		if n != 1 || !errors.Is(err, mirror.ErrTooLong) {
 			t.Errorf("MTU %d: Send = %d, %v; want 1, %v", mtu, n, err, mirror.ErrTooLong)
@@ -274,13 +275,13 @@ func TestOtherNamespace(t *testing.T) {
 	s := openSink(t, Config{})
 	linktest.AddVeth(t)
 	rec := linktest.NewRecorder(t)
-	linktest.Eventually(t, "usable", func() bool { return s.Stats().Up })
+	tempo.Until(t, "usable", func() bool { return s.Stats().Up })
 	if n, err := s.Send(linktest.Frames(t, 1, 3, 10)); n != 3 || err != nil {
 		t.Errorf("Send = %d, %v", n, err)
 	}
 	rec.Frames(t, 3, 20*time.Millisecond)
 	linktest.Must(t, netlink.LinkSetDown(linktest.Named(t, linktest.Near)))
-	linktest.Eventually(t, "down", func() bool { return s.watch.Link().State == link.Down })
+	tempo.Until(t, "down", func() bool { return s.watch.Link().State == link.Down })
 }
 
 func TestSendAllocatesNothing(t *testing.T) {

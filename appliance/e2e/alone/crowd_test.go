@@ -17,6 +17,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/scenetest"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // A crowd goes to ports from crowdPort on, so many that the client has a port of its
@@ -31,7 +32,7 @@ const crowdPort, crowdPorts = 6443, 4
 // twice of what it is without them; crowd and emptiness take turns.
 func TestCrowd(t *testing.T) {
 	n, turns, probes, timeout := 300, 1, 20, 20*time.Second
-	if lab.Rounds() > 1 {
+	if tempo.Rounds() > 1 {
 		n, turns, probes, timeout = 5000, 2, 2000, 80*time.Second
 		var limit unix.Rlimit
 		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -86,7 +87,7 @@ func TestCrowd(t *testing.T) {
 	slices.Sort(beside)
 	p99 := func(d []time.Duration) time.Duration { return d[(len(d)-1)*99/100] }
 	t.Logf("a good client's session, alone and beside: p50 %v and %v, p99 %v and %v", alone[len(alone)/2], beside[len(beside)/2], p99(alone), p99(beside))
-	if lab.Rounds() > 1 && p99(beside) >= 2*p99(alone) {
+	if tempo.Rounds() > 1 && p99(beside) >= 2*p99(alone) {
 		t.Error("a crowd delays good clients")
 	}
 	c.Stop()

@@ -17,6 +17,7 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/hack/scenetest"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // paced reads at most so many octets a second.
@@ -108,14 +109,14 @@ func (c *scene) delays(ctx context.Context) (times []time.Duration) {
 // beside an undisturbed run.
 func TestRecorderMishaps(t *testing.T) {
 	sessions, size, rate := 24, int64(4<<20), int64(0)
-	if lab.Rounds() > 1 {
+	if tempo.Rounds() > 1 {
 		// Processors that are not busy all the time: or the queue for them would be
 		// all that users notice.
-		sessions, size, rate = 200, int64(lab.Rounds())*10<<20, 20<<20
+		sessions, size, rate = 200, int64(tempo.Rounds())*10<<20, 20<<20
 	}
 	for _, full := range []string{"drop", "block"} {
 		for _, disturbed := range []bool{false, true} {
-			if !disturbed && lab.Rounds() == 1 {
+			if !disturbed && tempo.Rounds() == 1 {
 				continue // to compare with, on a quiet machine
 			}
 			t.Run(fmt.Sprintf("%s, disturbed %t", full, disturbed), func(t *testing.T) {
@@ -209,8 +210,8 @@ func (c *scene) mishaps(ctx context.Context, name, far string) {
 // are what the audit trail says. With CLEARSPAN_ROUNDS of 5 it takes 5 GB.
 func TestRecorderGetsEverything(t *testing.T) {
 	sessions, size := 8, int64(8<<20)
-	if lab.Rounds() > 1 {
-		sessions, size = 100, int64(lab.Rounds())*10<<20
+	if tempo.Rounds() > 1 {
+		sessions, size = 100, int64(tempo.Rounds())*10<<20
 	}
 	c := newScene(t, settings{Blind: true})
 	before, err := c.Recorder.Interface(lab.RecorderInterface)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/scenetest"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // TestSlowReader has a client take a large download at 64 kB/s: what the appliance
@@ -30,7 +31,7 @@ func TestSlowReader(t *testing.T) {
 		perSecond = 64_000
 	)
 	length, probes := 5*time.Second, 20
-	if lab.Rounds() > 1 {
+	if tempo.Rounds() > 1 {
 		length, probes = 30*time.Second, 400
 	}
 	c := newScene(t, settings{Blind: true, Plain: true, Full: "drop"})
@@ -85,7 +86,7 @@ func TestSlowReader(t *testing.T) {
 	if resident-before > ours || held > kernel || held == 0 {
 		t.Errorf("%.0f octets held by the process, %d by the kernel", resident-before, held)
 	}
-	if lab.Rounds() > 1 && p99(beside) >= 2*p99(alone) {
+	if tempo.Rounds() > 1 && p99(beside) >= 2*p99(alone) {
 		t.Error("a slow reader delays good clients")
 	}
 	conn.NetConn().(*net.TCPConn).SetLinger(0)

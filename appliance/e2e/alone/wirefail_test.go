@@ -18,6 +18,7 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/hack/scenetest"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // floodPort is where the origin answers the flood.
@@ -29,7 +30,7 @@ const floodPort = 6443
 // connections a second.
 func TestWireFailsOpen(t *testing.T) {
 	pace := 10 * time.Millisecond
-	if lab.Rounds() > 1 {
+	if tempo.Rounds() > 1 {
 		pace = 2 * time.Millisecond
 	}
 	for _, tt := range []struct {
@@ -40,7 +41,7 @@ func TestWireFailsOpen(t *testing.T) {
 		{"kill", syscall.SIGKILL, 10 * time.Millisecond},
 		{"stop", syscall.SIGSTOP, 150 * time.Millisecond},
 	} {
-		for round := range lab.Rounds() {
+		for round := range tempo.Rounds() {
 			t.Run(fmt.Sprintf("%s/%d", tt.name, round), func(t *testing.T) {
 				c := newFailing(t)
 				c.fail(tt.sig, pace, tt.limit)

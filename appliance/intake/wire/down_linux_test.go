@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
-	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // flood opens connections at a steady pace and exchanges one line on each.
@@ -83,9 +83,6 @@ func (f *flood) end(since time.Time) (failed []result, all int) {
 	return failed, all
 }
 
-// rounds is how often a figure is taken: CLEARSPAN_ROUNDS, usually once.
-var rounds = lab.Rounds
-
 // After the daemon's death, or while it stands still, new connections pass.
 func TestFailToWire(t *testing.T) {
 	for _, tt := range []struct {
@@ -99,7 +96,7 @@ func TestFailToWire(t *testing.T) {
 	} {
 		for _, takeover := range []wire.Takeover{wire.Accept, wire.Late} {
 			t.Run(tt.name+"/"+takeover.String(), func(t *testing.T) {
-				for range rounds() {
+				for range tempo.Rounds() {
 					b := newBench(t)
 					b.echo("tcp", ":443")
 					p := b.start(settings{Takeover: takeover, Stall: tt.stall})
@@ -137,7 +134,7 @@ func TestFailToWire(t *testing.T) {
 // meanwhile.
 func TestRestart(t *testing.T) {
 	pairs := [][2]wire.Takeover{{wire.Accept, wire.Late}, {wire.Late, wire.Accept}}
-	if rounds() > 1 {
+	if tempo.Thorough() {
 		pairs = append(pairs, [2]wire.Takeover{wire.Accept, wire.Accept}, [2]wire.Takeover{wire.Late, wire.Late})
 	}
 	for _, takeover := range pairs {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // Sessions in sequence over few client ports meet what their predecessors left
@@ -35,7 +36,7 @@ func TestPortReuse(t *testing.T) {
 			p := b.start(settings{Takeover: takeover})
 			b.await(true)
 			n := 1000
-			if rounds() > 1 {
+			if tempo.Thorough() {
 				n = 10_000
 			}
 			start := time.Now()
@@ -94,7 +95,7 @@ func TestRate(t *testing.T) {
 	b.await(true)
 	const workers = 8
 	each := 100
-	if rounds() > 1 {
+	if tempo.Thorough() {
 		each = 2500
 	}
 	var failed atomic.Int64

@@ -14,6 +14,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // recorders capture at both ends.
@@ -156,7 +157,7 @@ func TestSilence(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	r := b.record()
 	rest := 2 * time.Second
-	if rounds() > 1 {
+	if tempo.Thorough() {
 		rest = time.Minute
 	}
 	time.Sleep(rest)

@@ -16,6 +16,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 func TestVLAN(t *testing.T) {
@@ -81,7 +82,7 @@ func TestImpaired(t *testing.T) {
 				}
 			}
 			sizes := []int{2 << 20}
-			if rounds() > 1 {
+			if tempo.Thorough() {
 				sizes = []int{100 << 20}
 			}
 			for range 20 {

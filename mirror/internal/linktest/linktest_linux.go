@@ -212,16 +212,6 @@ func PortAndSeq(octets []byte) (sender uint16, seq uint32) {
 	return binary.BigEndian.Uint16(octets[34:]), binary.BigEndian.Uint32(octets[38:])
 }
 
-// Eventually waits up to 5 s for a condition.
-func Eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within 5 s: %s", what)
-		}
-	}
-}
-
 // LogLines is a logger's output for a test to read.
 type LogLines struct {
 	mu  sync.Mutex
