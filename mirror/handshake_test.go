@@ -25,6 +25,7 @@ func TestRealHandshake(t *testing.T) {
 			Origin: mirror.HandshakeSide{ISN: 77, Window: 65160, Options: origin, TTL: 57, Time: start.Add(time.Millisecond)},
 		}
 	}
+	var all [][]byte
 	for _, tt := range []struct {
 		name    string
 		h       *mirror.Handshake
@@ -33,12 +34,12 @@ func TestRealHandshake(t *testing.T) {
 		largest int // octets of payload in a segment
 		real    bool
 	}{
-		{"IPv4", real(synOptions, synACKOptions), "198.51.100.2:50000", true, 1440 - 12, true},
-		{"IPv6", real(synOptions, synACKOptions), "[2001:db8::2]:50000", true, 1440 - 12, true},
-		{"origin has no timestamps", real(synOptions, []byte{2, 4, 0x05, 0xb4}), "198.51.100.2:50000", false, 1460, true},
-		{"no options at all", real(nil, nil), "198.51.100.2:50000", false, 536, true},
-		{"broken options", real([]byte{2, 40, 1, 1}, nil), "198.51.100.2:50000", true, 1448, false},
-		{"options too long", real(make([]byte, 44), nil), "198.51.100.2:50000", true, 1448, false},
+		{"IPv4", real(synOptions, synACKOptions), "198.51.100.2:50001", true, 1440 - 12, true},
+		{"IPv6", real(synOptions, synACKOptions), "[2001:db8::2]:50002", true, 1440 - 12, true},
+		{"origin has no timestamps", real(synOptions, []byte{2, 4, 0x05, 0xb4}), "198.51.100.2:50003", false, 1460, true},
+		{"no options at all", real(nil, nil), "198.51.100.2:50004", false, 536, true},
+		{"broken options", real([]byte{2, 40, 1, 1}, nil), "198.51.100.2:50005", true, 1448, false},
+		{"options too long", real(make([]byte, 44), nil), "198.51.100.2:50006", true, 1448, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var r mirrortest.Recorder
@@ -56,9 +57,7 @@ func TestRealHandshake(t *testing.T) {
 			if err != nil || !bytes.Equal(streams[0], sent) || !bytes.Equal(streams[1], sent) {
 				t.Fatalf("streams of %d and %d octets, %v", len(streams[0]), len(streams[1]), err)
 			}
-			if complaints := mirrortest.TsharkComplaints(t, mirrortest.WritePcap(t, r.Frames())); len(complaints) > 0 {
-				t.Errorf("tshark: %v", complaints)
-			}
+			all = append(all, r.Frames()...)
 			syn := r.Frames()[0]
 			tcp := syn[14+20:]
 			ttl := syn[14+8]
@@ -84,5 +83,8 @@ func TestRealHandshake(t *testing.T) {
 				t.Errorf("largest segment has %d octets, want %d", largest, tt.largest)
 			}
 		})
+	}
+	if complaints := mirrortest.TsharkComplaints(t, mirrortest.WritePcap(t, all)); len(complaints) > 0 {
+		t.Errorf("tshark: %v", complaints)
 	}
 }

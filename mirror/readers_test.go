@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -149,25 +150,33 @@ func tcpflowName(ap netip.AddrPort) string {
 // TestTsharkFollowsTheStreams has tshark write out the octets of each stream.
 func TestTsharkFollowsTheStreams(t *testing.T) {
 	frames, _, sent := webCapture(t)
-	path := mirrortest.WritePcap(t, frames)
+	args := []string{"-n", "-q", "-r", mirrortest.WritePcap(t, frames)}
+	for i := range media {
+		args = append(args, "-z", fmt.Sprintf("follow,tcp,raw,%d", i))
+	}
+	got, stream := make([][2][]byte, len(media)), -1
+	for line := range strings.Lines(mirrortest.Tool(t, "", "tshark", args...)) {
+		if n, ok := strings.CutPrefix(line, "Filter: tcp.stream eq "); ok {
+			var err error
+			if stream, err = strconv.Atoi(strings.TrimSpace(n)); err != nil || stream >= len(media) {
+				t.Fatalf("tshark follows stream %q", n)
+			}
+		}
+		dir := 0 // an answer is indented
+		if strings.HasPrefix(line, "\t") {
+			dir = 1
+		}
+		octets, err := hex.DecodeString(strings.TrimSpace(line))
+		if err != nil || len(octets) == 0 {
+			continue // the frame around it
+		}
+		got[stream][dir] = append(got[stream][dir], octets...)
+	}
 	for i, tt := range media {
 		client := netip.AddrPortFrom(tt.flow.Client.Addr(), uint16(50000+i))
-		out := mirrortest.Tool(t, "", "tshark", "-n", "-q", "-r", path, "-z", fmt.Sprintf("follow,tcp,raw,%d", i))
-		var got [2][]byte
-		for line := range strings.Lines(out) {
-			dir := 0 // an answer is indented
-			if strings.HasPrefix(line, "\t") {
-				dir = 1
-			}
-			octets, err := hex.DecodeString(strings.TrimSpace(line))
-			if err != nil {
-				continue // the frame around it
-			}
-			got[dir] = append(got[dir], octets...)
-		}
 		for dir, want := range sent[client] {
-			if !bytes.Equal(got[dir], want) {
-				t.Errorf("%s, direction %d: %d octets differ from the %d sent", tt.name, dir, len(got[dir]), len(want))
+			if !bytes.Equal(got[i][dir], want) {
+				t.Errorf("%s, direction %d: %d octets differ from the %d sent", tt.name, dir, len(got[i][dir]), len(want))
 			}
 		}
 	}

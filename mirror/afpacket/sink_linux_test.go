@@ -11,11 +11,15 @@ import (
 	"github.com/vishvananda/netlink"
 	"go.uber.org/goleak"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/internal/linktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	tempo.Parallel(4)
+	goleak.VerifyTestMain(m)
+}
 
 // openSink opens a sink on the near end and closes it with the test.
 func openSink(t testing.TB, cfg Config) *Sink {
@@ -54,6 +58,12 @@ func eachMethod(t *testing.T, f func(t *testing.T, gso bool)) {
 	t.Run("gso", func(t *testing.T) { f(t, true) })
 }
 
+// beside is eachMethod for tests that wait: both methods at a time.
+func beside(t *testing.T, f func(t *testing.T, gso bool)) {
+	t.Parallel()
+	eachMethod(t, func(t *testing.T, gso bool) { t.Parallel(); f(t, gso) })
+}
+
 func TestFramesArriveIdentical(t *testing.T) { eachMethod(t, framesArriveIdentical) }
 
 func framesArriveIdentical(t *testing.T, gso bool) {
@@ -85,8 +95,8 @@ func framesArriveIdentical(t *testing.T, gso bool) {
 				t.Fatalf("Send = %d, %v; want %d, nil", n, err, tt.n)
 			}
 			for i, got := range rec.Frames(t, tt.n, 20*time.Millisecond) {
-				if diff := cmp.Diff(append(bytes.Clone(sent[i].Header), sent[i].Payload...), got); diff != "" {
-					t.Fatalf("frame %d (-sent +arrived):\n%s", i, diff)
+				if want := append(bytes.Clone(sent[i].Header), sent[i].Payload...); !bytes.Equal(want, got) {
+					t.Fatalf("frame %d (-sent +arrived):\n%s", i, cmp.Diff(want, got))
 				}
 				want.Octets += uint64(len(got))
 			}
@@ -106,7 +116,7 @@ func ours(s *Sink) Stats {
 	return st
 }
 
-func TestTooLongLosesTheRest(t *testing.T) { eachMethod(t, tooLongLosesTheRest) }
+func TestTooLongLosesTheRest(t *testing.T) { beside(t, tooLongLosesTheRest) }
 
 func tooLongLosesTheRest(t *testing.T, gso bool) {
 	linktest.Enter(t)
@@ -184,7 +194,7 @@ func concurrentSenders(t *testing.T, gso bool) {
 	}
 }
 
-func TestFull(t *testing.T) { eachMethod(t, full) }
+func TestFull(t *testing.T) { beside(t, full) }
 
 func full(t *testing.T, gso bool) {
 	for _, tt := range []struct {
@@ -231,7 +241,7 @@ func full(t *testing.T, gso bool) {
 	}
 }
 
-func TestBlockedSendEnds(t *testing.T) { eachMethod(t, blockedSendEnds) }
+func TestBlockedSendEnds(t *testing.T) { beside(t, blockedSendEnds) }
 
 func blockedSendEnds(t *testing.T, gso bool) {
 	for _, tt := range []struct {
@@ -310,7 +320,7 @@ func closeUnderLoad(t *testing.T, gso bool) {
 			}
 		}()
 	}
-	time.Sleep(20 * time.Millisecond)
+	tempo.Until(t, "frames are on their way", func() bool { return s.Stats().Frames > 100 })
 	for range 2 {
 		if err := s.Close(); err != nil {
 			t.Errorf("Close: %v", err)

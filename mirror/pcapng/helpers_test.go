@@ -125,6 +125,12 @@ func read(t testing.TB, path string) (packets []packet) {
 		t.Fatal(err)
 	}
 	defer file.Close()
+	return decode(t, path, file)
+}
+
+// decode is read for a file that may be in memory.
+func decode(t testing.TB, path string, file io.Reader) (packets []packet) {
+	t.Helper()
 	r, err := pcapgo.NewNgReader(file, pcapgo.DefaultNgReaderOptions)
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)

@@ -1,6 +1,7 @@
 package port
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
-// load shows a session, a chunk every millisecond, until it is told to stop. It
+// load shows a session, a chunk every 3 ms, until it is told to stop. It
 // returns the octets given and the account.
 func load(s mirror.Sink, stop <-chan struct{}) (given uint64, account mirror.Account) {
 	c := mirror.Open(s, linktest.Flows[0].Flow, linktest.Options(linktest.Flows[0].Mark))
@@ -22,7 +23,7 @@ func load(s mirror.Sink, stop <-chan struct{}) (given uint64, account mirror.Acc
 		select {
 		case <-stop:
 			return given, c.Close()
-		case <-time.After(time.Millisecond):
+		case <-time.After(3 * time.Millisecond):
 			c.Data(mirror.OriginToClient, chunk)
 			given += uint64(len(chunk))
 		}
@@ -37,10 +38,14 @@ type change struct {
 	swallows     bool // the kernel may swallow frames that it took
 }
 
+// withoutACK is what is found where the kernel swallowed an ACK.
+var withoutACK = []mirrortest.Kind{mirrortest.Unacked, mirrortest.BadWindow, mirrortest.TooMany}
+
 // TestChangesUnderLoad changes the port under way and back. Whatever happens,
 // octets given are octets shown or lost, and what counts as shown is recorded.
 // With Block nothing counts as lost.
 func TestChangesUnderLoad(t *testing.T) {
+	t.Parallel()
 	link := func(t *testing.T, name string) netlink.Link { return linktest.Named(t, name) }
 	for _, tt := range []change{
 		{"carrier", func(t *testing.T) { linktest.Must(t, netlink.LinkSetDown(link(t, linktest.Far))) },
@@ -55,6 +60,7 @@ func TestChangesUnderLoad(t *testing.T) {
 		}, func(t *testing.T) { linktest.Must(t, netlink.LinkSetMTU(link(t, linktest.Near), 1500)) }, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			for full, name := range []string{"drop", "block"} {
 				t.Run(name, func(t *testing.T) {
 					methods(t, func(t *testing.T, m Method) { tt.underLoad(t, m, afpacket.Full(full)) })
@@ -75,9 +81,9 @@ func (tt *change) underLoad(t *testing.T, m Method, full afpacket.Full) {
 		defer close(done)
 		given, account = load(s, stop)
 	}()
-	time.Sleep(30 * time.Millisecond)
+	tempo.Until(t, "frames are on their way", func() bool { return s.Stats().Frames > 100 })
 	tt.change(t)
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(300 * time.Millisecond) // longer than a poll of the watcher
 	tt.back(t)
 	tempo.Until(t, "usable again", func() bool { return s.Stats().Up })
 	time.Sleep(250 * time.Millisecond) // longer than a poll of the watcher
@@ -103,6 +109,9 @@ func (tt *change) underLoad(t *testing.T, m Method, full afpacket.Full) {
 		t.Fatalf("%d conversations, %v", len(conversations), findings)
 	}
 	for _, f := range conversations[0].Findings {
+		if tt.swallows && slices.Contains(withoutACK, f.Kind) {
+			continue
+		}
 		t.Error(f)
 	}
 	recorded := conversations[0].Octets[1]
@@ -115,8 +124,10 @@ func (tt *change) underLoad(t *testing.T, m Method, full afpacket.Full) {
 // TestPortAppears: a sink opened before its interface works once that is there,
 // and again after the far end has gone with the pair.
 func TestPortAppears(t *testing.T) {
+	t.Parallel()
 	for _, m := range []Method{SendMMsg, GSO, XDP, Auto} {
 		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
 			linktest.Enter(t)
 			s := openSink(t, Config{Method: m})
 			if n, err := s.Send(linktest.Frames(t, 1, 3, 10)); n != 0 || mirror.LossReason(err) != "no-link" {

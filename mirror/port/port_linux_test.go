@@ -20,12 +20,17 @@ import (
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	tempo.Parallel(8)
+	goleak.VerifyTestMain(m)
+}
 
 // methods runs a test on a veth pair by each method.
 func methods(t *testing.T, f func(t *testing.T, m Method)) {
+	t.Parallel()
 	for _, m := range []Method{SendMMsg, GSO, XDP, Auto} {
 		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
 			linktest.Enter(t)
 			linktest.AddVeth(t)
 			linktest.Quiet(t)
@@ -128,6 +133,7 @@ func read(t *testing.T, frames [][]byte, sent map[netip.AddrPort][2][]byte) {
 }
 
 func TestAutoSaysWhatItChose(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		prepare func(t *testing.T)
@@ -221,7 +227,7 @@ func TestCloseUnderLoad(t *testing.T) {
 				accounts <- c.Close()
 			}()
 		}
-		time.Sleep(20 * time.Millisecond)
+		tempo.Until(t, "frames are on their way", func() bool { return s.Stats().Frames > 100 })
 		s.Close()
 		s.Close()
 		var frames uint64

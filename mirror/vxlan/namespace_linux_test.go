@@ -77,6 +77,7 @@ func run(t *testing.T, ns *netlab.Namespace, name string, args ...string) {
 // TestRecorder sends conversations to a recorder, which reads them as tshark
 // does from the outer packets, and from a VXLAN device of Linux.
 func TestRecorder(t *testing.T) {
+	t.Parallel()
 	const device, vni = "vx42", 42
 	for _, tt := range []struct {
 		name, remote, local string
@@ -87,6 +88,7 @@ func TestRecorder(t *testing.T) {
 		{"IPv6", recorderV6, "2001:db8::2", 14 + outerIPv6, 1426, 4789},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			p := newPair(t)
 			run(t, p.recorder, "ip", "link", "add", device, "type", "vxlan", "id", "42", "dstport", "4789",
 				"local", tt.remote, "remote", tt.local)
@@ -106,7 +108,7 @@ func TestRecorder(t *testing.T) {
 			if s.MTU() != tt.mtu {
 				t.Errorf("MTU %d, want %d", s.MTU(), tt.mtu)
 			}
-			body := make([]byte, 500_000)
+			body := make([]byte, tempo.Of(100_000, 500_000))
 			rand.Read(body)
 			var frames uint64
 			const sessions = 20
@@ -213,8 +215,10 @@ func tshark(t *testing.T, file string, frames, sessions uint64) {
 
 // TestRefused has nobody listen, then somebody.
 func TestRefused(t *testing.T) {
+	t.Parallel()
 	for _, remote := range []string{recorderV4, recorderV6} {
 		t.Run(remote, func(t *testing.T) {
+			t.Parallel()
 			p := newPair(t)
 			s := p.open(t, Config{Remote: netip.AddrPortFrom(netip.MustParseAddr(remote), Port)})
 			var offered uint64
@@ -248,6 +252,7 @@ func TestRefused(t *testing.T) {
 
 // TestPath has no way to the remote, then one, then a narrow one.
 func TestPath(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	if err := p.box.SetUp(boxInterface, false); err != nil {
 		t.Fatal(err)

@@ -11,10 +11,14 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	tempo.Parallel(4)
+	goleak.VerifyTestMain(m)
+}
 
 func TestOpenRejectsConfig(t *testing.T) {
 	remote := netip.MustParseAddrPort("127.0.0.1:4789")
@@ -151,7 +155,7 @@ func TestClose(t *testing.T) {
 			}
 		}()
 	}
-	time.Sleep(10 * time.Millisecond)
+	tempo.Until(t, "frames are on their way", func() bool { return s.Stats().Frames > 100 })
 	s.Close()
 	s.Close()
 	for range cap(sending) {
