@@ -170,6 +170,9 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	}
 	serving.Go(func() { a.rotate(a.killed) })
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
+	if !a.awaitWires(ctx) {
+		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved
+	}
 	a.ready.Store(true)
 	a.log.Info("ready", a.addresses()...)
 	select {

@@ -27,6 +27,9 @@ func checkCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%d intakes, %d rules, %d mirrors)\n",
 				file, len(cfg.Intakes), len(cfg.Policy.Rules), len(cfg.Mirrors))
+			for _, door := range cfg.OpenDoors() {
+				fmt.Fprintln(cmd.OutOrStdout(), "open door:", door)
+			}
 			return nil
 		},
 	}

@@ -6,16 +6,17 @@
 //
 // Both legs live in a network namespace of the intake's own, so that nothing
 // else of the host speaks on them. Programs at their ingress pass what is not
-// selected (every protocol but TCP, fragments, extension headers, foreign tags)
-// unchanged to the other leg, and at their egress give the packets of our
-// sockets the looks of the flow they belong to. What belongs to no flow is
-// dropped there.
+// selected unchanged to the other leg. What is selected and cannot be judged
+// (fragments, IP options, foreign tags, unknown connections) they drop while
+// somebody takes connections, unless the wire is [Config.Open]. At their egress
+// they give the packets of our sockets the looks of the flow they belong to. What
+// belongs to no flow is dropped there.
 //
 // With [Late] the TCP handshake passes end to end. The client's first payload is
-// held while its content is looked at. A connection that shall pass gets its
-// frames back and is never heard of again; for one that is taken, two sockets
-// are made in the middle of it ([tcp(7)] TCP_REPAIR). With [Accept] the SYN is
-// taken and answered.
+// held while its content is looked at. The origin of a connection that shall pass
+// gets these octets from us and has to acknowledge them; the connection is never
+// heard of again. For one that is taken, two sockets are made in the middle of it
+// ([tcp(7)] TCP_REPAIR). With [Accept] the SYN is taken and answered.
 //
 // The programs stay attached, and the legs where they are, when the process
 // ends, however it ends: traffic then passes, or selected connections are

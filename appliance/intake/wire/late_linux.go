@@ -28,7 +28,8 @@ type late struct {
 	ring    *ringbuf.Reader
 	replay  *replayer
 	decide  func(in *decrypt.Incoming, flight []byte) Verdict
-	block   bool
+	block   bool // nobody there: flows stay where they are
+	keep    bool // so do flows that cannot be taken
 	log     *slog.Logger
 	tally   *tally
 	addr    net.Addr
@@ -38,6 +39,7 @@ type late struct {
 	swept   time.Time
 
 	greetings greetings
+	passing   map[kernelTuple]*passing
 	ready     []*net.TCPConn
 
 	mu      sync.Mutex
@@ -83,12 +85,12 @@ func (l *late) Accept() (net.Conn, error) {
 	l.running.Lock()
 	defer l.running.Unlock()
 	for !l.closed {
+		l.beat()
 		if len(l.ready) > 0 {
 			conn := l.ready[0]
 			l.ready = l.ready[1:]
 			return conn, nil
 		}
-		l.beat()
 		l.ring.SetDeadline(time.Now().Add(l.wait()))
 		err := l.ring.ReadInto(&l.record)
 		switch {
@@ -246,10 +248,14 @@ func (p *pending) flight() (b []byte) {
 	return b
 }
 
-// letGo has a flow pass for good.
+// letGo has a flow pass for good: from when its origin has acknowledged the octets
+// that were judged, which it gets from us.
 func (l *late) letGo(t kernelTuple, p *pending) {
 	l.drop(t, p)
-	l.program.forget(t)
+	if l.pass(t, p) {
+		return
+	}
+	_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED) // gone is gone
 	l.putBack(p.frames)
 }
 
@@ -258,15 +264,20 @@ func (l *late) letGo(t kernelTuple, p *pending) {
 func (l *late) giveUp(t kernelTuple, p *pending, err error) {
 	l.tally.failed.Add(1)
 	l.log.Debug("flow not taken", "client", t.client(), "origin", t.origin(), "err", err)
-	if l.block {
-		l.drop(t, p)
+	l.drop(t, p)
+	if l.keep {
 		return
 	}
-	l.letGo(t, p)
+	_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED)
+	l.putBack(p.frames)
 }
 
 // putBack returns frames to where they came in.
 func (l *late) putBack(frames []*held) {
+	if err := l.replay.setMark(markReplayed); err != nil {
+		l.log.Debug("frames not put back", "err", err)
+		return
+	}
 	for _, h := range frames {
 		if err := l.replay.send(h); err != nil {
 			l.tally.failed.Add(1) // its sender sends it again
@@ -279,11 +290,13 @@ func (l *late) putBack(frames []*held) {
 // for a client that says no more.
 func (l *late) sweep() {
 	now := time.Now()
-	if len(l.pending) == 0 || now.Sub(l.swept) < time.Millisecond {
+	if len(l.pending)+len(l.passing) == 0 || now.Sub(l.swept) < time.Millisecond {
 		return
 	}
+	l.repeat(now)
 	l.swept = now
 	for t, p := range l.pending {
+		l.beat() // many flows take their time
 		if now.Sub(p.since) > undecidedLimit {
 			if p.decided {
 				l.giveUp(t, p, errUnsettled)
@@ -303,12 +316,13 @@ func (l *late) sweep() {
 
 // abandon lets go of everything when the listener is closed.
 func (l *late) abandon() {
-	for t, p := range l.pending {
+	for t, p := range l.pending { // the programs see nobody any more
+		l.drop(t, p)
 		if l.block {
-			l.drop(t, p)
-		} else {
-			l.letGo(t, p)
+			continue
 		}
+		_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED)
+		l.putBack(p.frames)
 	}
 	for _, conn := range l.ready {
 		if k := l.claim(conn); k != nil {
@@ -326,6 +340,10 @@ func (l *late) take(t kernelTuple, p *pending) {
 	if err != nil || flow.State != kernelStateSTATE_HELD {
 		l.drop(t, p) // reset by an end, or let go by the kernel
 		l.putBack(p.frames)
+		return
+	}
+	if flow.Sides[toClient].Ended != 0 {
+		l.giveUp(t, p, errEnded)
 		return
 	}
 	if _, _, err := endpoints(t, flow, &p.frames[0].frame); err != nil {

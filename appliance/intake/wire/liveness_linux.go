@@ -41,6 +41,7 @@ type beater struct {
 	recover time.Duration // to run after one before beating again
 	last    time.Time
 	from    time.Time // no beat before
+	first   func()    // called once, at the first beat
 }
 
 // beat is to be called at least every interval.
@@ -56,6 +57,10 @@ func (b *beater) beat() {
 	t := monotonic()
 	for _, s := range b.slots {
 		atomic.StoreUint64(s, t)
+	}
+	if b.first != nil {
+		b.first()
+		b.first = nil
 	}
 }
 

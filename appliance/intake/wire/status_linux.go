@@ -103,15 +103,20 @@ func (s *Status) readMaps(stall time.Duration) error {
 		return fmt.Errorf("read heartbeat of wire: %w", err)
 	}
 	s.Taking = s.Running && beat != 0 && monotonic()-beat < uint64(stall)
-	flows, err := open(kernelMapFlows)
-	if err != nil {
-		return fmt.Errorf("count flows of wire: %w", err)
-	}
-	defer flows.Close()
-	var t kernelTuple
-	var f kernelFlow
-	for all := flows.Iterate(); all.Next(&t, &f); {
-		s.Flows++
+	for _, name := range []string{kernelMapFlows, kernelMapOpened} {
+		flows, err := open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // programs of an older version
+		}
+		if err != nil {
+			return fmt.Errorf("count flows of wire: %w", err)
+		}
+		var t kernelTuple
+		var f kernelFlow
+		for all := flows.Iterate(); all.Next(&t, &f); {
+			s.Flows++
+		}
+		flows.Close()
 	}
 	return nil
 }
@@ -120,17 +125,33 @@ func (s *Status) readMaps(stall time.Duration) error {
 var pathNames = [...]string{
 	"not-ip", "tag", "not-tcp", "fragment", "extension", "malformed", "unselected", "exempt",
 	"untracked", "handshake", "down", "no-socket", "other-tag", "overrun", "expired",
+	"passed", "checksum", "unacceptable",
 	"accepted", "diverted",
-	"held", "held-excess", "blocked", "syn-payload", "quic-blocked",
+	"held", "held-excess", "blocked", "syn-payload", "syn-excess", "quic-blocked",
 	"sent", "replayed", "own", "no-flow", "wrong-leg",
 	"copied", "copy-failed",
 }
 
+// causes are how many of the paths, from the first on, have a second counter
+// behind all others: of frames that were dropped for that cause.
+const causes = int(kernelWirePathPATH_ACCEPTED)
+
+// pathName returns the word of a counter.
+func pathName(i int) string {
+	if i < len(pathNames) {
+		return pathNames[i]
+	}
+	return pathNames[i-len(pathNames)] + droppedSuffix
+}
+
+// droppedSuffix ends the words of what is dropped because it cannot be judged.
+const droppedSuffix = "-dropped"
+
 // readPaths sums the counters over all processors.
 func readPaths(m *ebpf.Map) (map[string]uint64, error) {
-	all := make(map[string]uint64, len(pathNames))
+	all := make(map[string]uint64, len(pathNames)+causes)
 	var each []uint64
-	for i, name := range pathNames {
+	for i := range len(pathNames) + causes {
 		if err := m.Lookup(uint32(i), &each); err != nil {
 			if errors.Is(err, ebpf.ErrKeyNotExist) {
 				continue // programs of an older version
@@ -138,7 +159,13 @@ func readPaths(m *ebpf.Map) (map[string]uint64, error) {
 			return nil, fmt.Errorf("read counters of wire: %w", err)
 		}
 		for _, n := range each {
-			all[name] += n
+			all[pathName(i)] += n
+		}
+	}
+	for i := range causes {
+		switch name := pathName(len(pathNames) + i); pathNames[i] {
+		case "not-ip", "not-tcp", "unselected", "exempt", "handshake", "down", "passed":
+			delete(all, name) // no causes to drop anything
 		}
 	}
 	return all, nil
