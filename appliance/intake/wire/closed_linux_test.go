@@ -51,6 +51,7 @@ type made struct {
 	tags      []uint16 // VLANs, outer first
 	pieces    int      // octets of a fragment, 0: whole
 	ttl       uint8
+	astray    bool // to a station that is not there
 }
 
 const (
@@ -69,6 +70,9 @@ func (e *end) send(m made) {
 	e.t.Helper()
 	src, _ := net.ParseMAC(e.mac)
 	dst, _ := net.ParseMAC(e.peerMAC)
+	if m.astray {
+		dst[5] = 0x99
+	}
 	if m.ttl == 0 {
 		m.ttl = 64
 	}
@@ -298,7 +302,8 @@ func TestInsertion(t *testing.T) {
 		{"reset beyond the window", false, func(e *end) { e.send(made{flags: rst, seq: at(e.seq + 1<<30)}) }, made{}, true},
 		{"damaged reset", false, func(e *end) { e.send(made{flags: rst, damaged: true}) }, made{}, true},
 		{"damaged FIN", false, func(e *end) { e.send(made{flags: fin | ack, damaged: true}) }, made{}, true},
-		{"reset that dies on its way", false, func(e *end) { e.send(made{flags: rst, ttl: 1}) }, made{}, false},
+		{"reset that goes astray", false, func(e *end) { e.send(made{flags: rst, astray: true}) }, made{}, false},
+		{"FIN that goes astray", false, func(e *end) { e.send(made{flags: fin | ack, astray: true}) }, made{}, false},
 		{"decoy, damaged", false, func(e *end) { e.send(made{flags: ack, body: decoy, damaged: true}) }, made{}, true},
 		{"decoy of the past", true, func(e *end) { e.send(made{flags: ack, body: decoy, stamp: at(e.stamp - 1000)}) }, made{}, true},
 		{"decoy without timestamp", true, func(e *end) { e.stamps = false; e.send(made{flags: ack, body: decoy}); e.stamps = true }, made{}, true},
@@ -308,7 +313,7 @@ func TestInsertion(t *testing.T) {
 		{"decoy beyond the window", false, func(e *end) { e.send(made{flags: ack, body: decoy, seq: at(e.seq + 1<<30)}) }, made{}, true},
 		{"decoy with SYN", false, func(e *end) { e.send(made{flags: syn | ack, body: decoy}) }, made{}, true},
 		{"decoy that every receiver takes", false, func(e *end) { e.send(made{flags: ack, body: decoy}) }, made{}, false},
-		{"decoy that dies on its way", false, func(e *end) { e.send(made{flags: ack, body: decoy, ttl: 1}) }, made{}, false},
+		{"decoy that goes astray", false, func(e *end) { e.send(made{flags: ack, body: decoy, astray: true}) }, made{}, false},
 		{"second SYN", false, func(e *end) { e.send(made{flags: syn, seq: at(e.seq + 5_000_000)}) }, made{}, true},
 		{"SYN-ACK of the client", false, func(e *end) { e.send(made{flags: syn | ack}) }, made{}, true},
 		{"fragments", false, func(*end) {}, made{pieces: 16}, false},
@@ -319,6 +324,7 @@ func TestInsertion(t *testing.T) {
 		{"another VLAN", false, func(*end) {}, made{tags: []uint16{7}}, false},
 		{"priority tag and VLAN", false, func(*end) {}, made{tags: []uint16{0, 7}}, false},
 		{"VLAN and priority tag", false, func(*end) {}, made{tags: []uint16{7, 0}}, false},
+		{"urgent acknowledgement", false, func(e *end) { e.send(made{flags: ack | urg, urgent: 1}) }, made{}, true},
 		{"urgent octet", false, func(*end) {}, made{urgent: 3}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -346,6 +352,9 @@ func TestInsertion(t *testing.T) {
 			arrived := origin.has(secret[8:])
 			if taken := len(p.seen()) > 0; arrived && !taken {
 				t.Error("the secret passed without a session")
+			}
+			if arrived && !origin.has(secret) {
+				t.Errorf("arrived %q, not what was judged", origin.all)
 			}
 			if arrived != tt.taken {
 				t.Errorf("the secret arrived: %v, want %v", arrived, tt.taken)
@@ -398,6 +407,13 @@ func TestOriginCheats(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 			e.send(made{flags: rst, seq: at(e.seq + 1 + 1<<30)})
 		}, true},
+		{"reset that goes astray, then a SYN", func(e *end, s *heard) {
+			e.send(made{flags: syn | ack})
+			time.Sleep(20 * time.Millisecond)
+			e.send(made{flags: rst, seq: at(e.seq + 1), astray: true})
+			e.send(made{flags: syn, seq: at(99_000)})
+			time.Sleep(20 * time.Millisecond)
+		}, true},
 		{"acknowledgement of the future", func(e *end, s *heard) {
 			e.send(made{flags: syn | ack})
 			time.Sleep(20 * time.Millisecond)
@@ -407,7 +423,7 @@ func TestOriginCheats(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			p := b.start(settings{Grace: time.Millisecond})
+			p := b.start(settings{Grace: time.Millisecond, Ports: []wire.Range{{443, 443}}})
 			b.await(true)
 			time.Sleep(5 * time.Millisecond)
 			out, err := b.Client.Command(t.Context(), "ip", "neigh", "replace", madeOrigin, "lladdr", "0a:00:5e:00:00:14", "dev", "eth0", "nud", "permanent").CombinedOutput()

@@ -64,7 +64,7 @@ type kernelSide struct {
 	Scale       uint8
 	Stamped     uint8
 	Ended       uint8
-	Pad         uint8
+	Foreign     uint8
 	Isn         uint32
 	Next        uint32
 	Acked       uint32

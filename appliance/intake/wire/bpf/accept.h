@@ -193,6 +193,9 @@ static __always_inline enum verdict judge(struct frame *f, struct flow *flow, __
 	}
 	if (f->flags & SYN || !(f->flags & ACK) || f->odd)
 		return STRAY;
+	/* Its receiver may take an octet out of what is judged: RFC 6093. */
+	if (f->flags & URG && !f->payload)
+		return STRAY;
 	if ((__s32)(f->ack - to->next) > 0) /* of what was never said */
 		return STRAY;
 	if (stamped && f->stamped && (__s32)(f->tsval - from->tsval) < 0)

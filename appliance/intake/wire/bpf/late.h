@@ -87,6 +87,14 @@ static __always_inline void forget(struct tuple *t)
 	bpf_map_delete_elem(&syns, t);
 }
 
+/* Ends a flow by a reset. It is remembered, in case its receiver never gets that. */
+static __always_inline void end_flow(struct tuple *t, struct flow *flow)
+{
+	flow->state = STATE_ENDED;
+	bpf_map_update_elem(&closing, t, flow, BPF_ANY);
+	forget(t);
+}
+
 /* Has a flow pass for good. */
 static __always_inline void let_go(struct tuple *t, struct flow *flow)
 {
@@ -199,6 +207,10 @@ static __always_inline int on_syn_ack(struct __sk_buff *skb, struct frame *f, st
 		return shut(skb, f, PATH_UNACCEPTABLE);
 	if (damaged(skb, f))
 		return shut(skb, f, PATH_CHECKSUM);
+	if (client->foreign) {
+		let_go(t, flow);
+		return forward(skb, PATH_PASSED);
+	}
 	read_options(skb, f);
 	/* Again, or by an origin that began anew, such as one with SYN cookies. */
 	if (flow->state == STATE_OPENING || f->seq != s->isn)
@@ -210,14 +222,14 @@ static __always_inline int on_syn_ack(struct __sk_buff *skb, struct frame *f, st
 static __always_inline int on_opening(struct __sk_buff *skb, struct frame *f, struct tuple *t,
 				      struct flow *flow, __u32 direction)
 {
-	if (f->payload || f->flags & FIN)
+	if (f->payload || f->flags & (FIN | URG))
 		return alive(f->v6) ? shut(skb, f, PATH_UNACCEPTABLE) : give_up(skb, t, flow, PATH_DOWN);
 	if (damaged(skb, f))
 		return shut(skb, f, PATH_CHECKSUM);
 	if (f->flags & RST && direction == TO_CLIENT) {
 		if (!(f->flags & ACK) || f->ack != flow->sides[TO_ORIGIN].isn + 1)
 			return shut(skb, f, PATH_UNACCEPTABLE); /* RFC 9293, Section 3.10.7.3 */
-		bpf_map_delete_elem(&syns, t);
+		end_flow(t, flow);
 	}
 	/* An end that remembers an earlier connection acknowledges that, and is reset. */
 	return forward(skb, PATH_HANDSHAKE);
@@ -252,7 +264,7 @@ __noinline int on_late(struct __sk_buff *skb, struct frame *f, struct tuple *t, 
 		if (verdict == STRAY)
 			return shut(skb, f, PATH_UNACCEPTABLE);
 		if (verdict == TAKES)
-			forget(t);
+			end_flow(t, flow);
 		return forward(skb, PATH_HANDSHAKE);
 	}
 	if (verdict == STRAY && (strict || f->flags & SYN || !says))

@@ -66,12 +66,44 @@ static __always_inline bool single_path(struct __sk_buff *skb, struct frame *f)
 	       !bpf_skb_store_bytes(skb, f->tcp + f->multipath, &nops, 4, 0);
 }
 
+/* Makes a flow of its SYN. */
+static __always_inline struct flow *compose(struct __sk_buff *skb, struct frame *f)
+{
+	__u32 key = 0;
+	struct flow *flow = bpf_map_lookup_elem(&draft, &key);
+
+	if (!flow)
+		return flow;
+	__builtin_memset(flow, 0, sizeof(*flow));
+	flow->state = late ? STATE_OPENING : STATE_TAKEN;
+	flow->tagged = f->vid != 0;
+	flow->tci = skb->vlan_tci;
+	flow->leg = f->ifindex == legs[0] ? 0 : 1;
+	begin(skb, f, &flow->sides[TO_ORIGIN]);
+	return flow;
+}
+
+/*
+ * Notes a SYN that passes. The flow passes for good when the other end answers it:
+ * an end that has a connection of its own does not.
+ */
+static __always_inline void expect(struct __sk_buff *skb, struct frame *f)
+{
+	struct flow *flow = compose(skb, f);
+
+	if (!flow)
+		return;
+	flow->state = STATE_OPENING;
+	flow->sides[TO_ORIGIN].foreign = 1;
+	bpf_map_update_elem(&syns, &f->tuple, flow, BPF_ANY);
+}
+
 /* A SYN: a new flow, or one of an old flow again. */
 __noinline int on_syn(struct __sk_buff *skb, struct frame *f)
 {
 	struct tuple back;
 	struct flow *old, *flow;
-	__u32 state, key = 0;
+	__u32 state;
 
 	if (!f)
 		return DROP;
@@ -95,14 +127,14 @@ __noinline int on_syn(struct __sk_buff *skb, struct frame *f)
 	 * pretends to: who the client is would turn round.
 	 */
 	if (bpf_map_lookup_elem(&syns, &back) || bpf_map_lookup_elem(&opened, &back) ||
-	    bpf_map_lookup_elem(&flows, &back))
+	    bpf_map_lookup_elem(&flows, &back) || bpf_map_lookup_elem(&closing, &back))
 		return shut(skb, f, PATH_UNACCEPTABLE);
 	if (!every_port && !selected_port(f->tuple.origin_port)) {
-		note(skb, f); /* the client's port is a selected one */
+		expect(skb, f); /* the client's port is a selected one */
 		return forward(skb, PATH_UNSELECTED);
 	}
 	if (is_exempt(&f->tuple)) {
-		note(skb, f); /* it may be exempt no longer when it speaks */
+		expect(skb, f); /* it may be exempt no longer when it speaks */
 		return forward(skb, PATH_EXEMPT);
 	}
 	if (!alive(f->v6)) {
@@ -111,7 +143,7 @@ __noinline int on_syn(struct __sk_buff *skb, struct frame *f)
 			note(skb, f);
 		return without(skb, PATH_DOWN);
 	}
-	if (f->flags & FIN)
+	if (f->flags & (FIN | URG))
 		return shut(skb, f, PATH_UNACCEPTABLE);
 	if (damaged(skb, f))
 		return shut(skb, f, PATH_CHECKSUM);
@@ -121,25 +153,19 @@ __noinline int on_syn(struct __sk_buff *skb, struct frame *f)
 	if (strict && !single_path(skb, f))
 		return drop(DROPPED(PATH_UNACCEPTABLE));
 	/* Sent again, or twice: what was learned since the first one holds. */
-	if (late && old && old->sides[TO_ORIGIN].isn == f->seq)
+	if (late && old && old->state != STATE_ENDED && old->sides[TO_ORIGIN].isn == f->seq)
 		return forward(skb, PATH_HANDSHAKE);
 	old = bpf_map_lookup_elem(&opened, &f->tuple);
 	if (late && old && old->sides[TO_ORIGIN].isn == f->seq)
 		return forward(skb, PATH_HANDSHAKE);
 	old = bpf_map_lookup_elem(&syns, &f->tuple);
-	if (late && old && old->sides[TO_ORIGIN].isn == f->seq)
+	if (late && old && !old->sides[TO_ORIGIN].foreign && old->sides[TO_ORIGIN].isn == f->seq)
 		return forward(skb, PATH_HANDSHAKE);
 	if (!affords(f->tuple.client))
 		return drop(PATH_SYN_EXCESS); /* sent again */
-	flow = bpf_map_lookup_elem(&draft, &key);
+	flow = compose(skb, f);
 	if (!flow)
 		return drop(DROPPED(PATH_OVERRUN));
-	__builtin_memset(flow, 0, sizeof(*flow));
-	flow->state = late ? STATE_OPENING : STATE_TAKEN;
-	flow->tagged = f->vid != 0;
-	flow->tci = skb->vlan_tci;
-	flow->leg = f->ifindex == legs[0] ? 0 : 1;
-	begin(skb, f, &flow->sides[TO_ORIGIN]);
 	bpf_map_delete_elem(&passed, &back);
 	if (bpf_map_update_elem(&syns, &f->tuple, flow, BPF_ANY))
 		return overrun(skb, f, &f->tuple, flow);
@@ -281,6 +307,10 @@ int wire_ingress(struct __sk_buff *skb)
 	/* Not from where this end of the flow is: nothing that we can judge. */
 	if ((f.ifindex == legs[flow->leg & 1]) != (direction == TO_ORIGIN))
 		return shut(skb, &f, PATH_UNTRACKED);
+	if (flow->state == STATE_ENDED && (!(f.flags & RST) || f.payload))
+		return shut(skb, &f, PATH_UNTRACKED);
+	if (flow->state == STATE_ENDED)
+		return forward(skb, PATH_UNTRACKED);
 	if (flow->state != STATE_TAKEN)
 		return on_late(skb, &f, t, flow, direction);
 	if (!socket_state(skb, &f))

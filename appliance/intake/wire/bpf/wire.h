@@ -27,6 +27,7 @@
 #define SYN 0x02
 #define RST 0x04
 #define ACK 0x10
+#define URG 0x20
 
 /*
  * Marks inside the namespace. A socket bears the mark of the leg that its
@@ -52,7 +53,7 @@ enum state {
 	STATE_TAKEN,	   /* sockets carry it */
 	STATE_PASSING,	   /* late: may pass, the origin has not acknowledged what was judged */
 	STATE_PASSED,	   /* passes for good, kept in a map of its own */
-	STATE_ENDED,	   /* the session is over, its sockets may not be; likewise */
+	STATE_ENDED,	   /* reset, or of user space: its session is over; likewise */
 };
 
 /* Paths a frame can take, each with a counter. */
@@ -122,7 +123,7 @@ struct side {
 	__u8 scale;	 /* of the handshake, 0xff: it named none */
 	__u8 stamped;	 /* the handshake had a timestamp */
 	__u8 ended;	 /* FIN went by */
-	__u8 pad;
+	__u8 foreign;	 /* passes if the other end answers: not selected, or exempt */
 	__u32 isn;
 	__u32 next;	/* after the last sequence number seen */
 	__u32 acked;	/* last acknowledgement seen */
