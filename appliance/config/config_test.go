@@ -256,3 +256,30 @@ func TestOnInvalidAction(t *testing.T) {
 		}
 	}
 }
+
+// What passes unjudged because somebody chose so is named.
+func TestOpenDoors(t *testing.T) {
+	for _, tt := range []struct {
+		name, keys, limits string
+		want               int
+	}{
+		{"defaults", "", "", 0},
+		{"not strict", ", strict: false", "", 1},
+		{"not strict, tunnel", ", strict: false", "limits: {overload: tunnel}\n", 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "c.yaml")
+			text := "state: s\nintake: [{name: wire, mode: wire, legs: [a, b]" + tt.keys + "}]\n" + tt.limits
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err := Load(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if doors := c.OpenDoors(); len(doors) != tt.want {
+				t.Errorf("open doors %q, want %d", doors, tt.want)
+			}
+		})
+	}
+}
