@@ -103,8 +103,9 @@ type Config struct {
 	// Stall is how long the loop that takes connections may stand still before
 	// the wire counts as down; 0: 100 ms.
 	Stall time.Duration
-	// Recover is how long it must run again after that, or after a restart over
-	// a wire that exists, before connections are taken; 0: 500 ms.
+	// Recover is how long it must run again after that, but no longer than it stood
+	// still, or after a restart over a wire that exists, before connections are
+	// taken; 0: 500 ms.
 	Recover time.Duration
 }
 

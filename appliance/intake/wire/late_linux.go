@@ -7,19 +7,21 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// late is a listener whose connections have begun without us. One goroutine
-// runs Accept, and with it everything here: frames that are held come in through
-// the ring, decisions are made, sockets built, frames put back.
+// late is a listener whose connections have begun without us. One goroutine, on a
+// thread of its own, runs everything here: frames that are held come in through the
+// ring, decisions are made, sockets built, frames put back.
 type late struct {
 	beater
 	name    string
@@ -40,6 +42,11 @@ type late struct {
 
 	greetings greetings
 	passing   map[kernelTuple]*passing
+	starting  sync.Once
+	first     chan struct{}     // closed by the first Accept
+	done      chan struct{}     // closed by Close
+	out       chan *net.TCPConn // closed by the loop
+	failure   error             // of the loop, to be read when out is closed
 	ready     []*net.TCPConn
 
 	mu      sync.Mutex
@@ -80,16 +87,48 @@ type pending struct {
 // eventHeader is the length of kernelEvent.
 const eventHeader = 64
 
-// Accept returns the next connection that was taken over.
-func (l *late) Accept() (net.Conn, error) {
+// queued is how many connections may wait for Accept. With more, the loop stands
+// still, and the wire counts as down.
+const queued = pendingFlows
+
+// loopNice is the priority of the loop's thread. Where processors are short it runs
+// first, since connections pass while it stands still.
+const loopNice = -15
+
+// begin makes the thread of the loop, which runs from the first Accept on. It takes
+// its priority while the process may still do that.
+func (l *late) begin() {
+	l.first, l.done, l.out = make(chan struct{}), make(chan struct{}), make(chan *net.TCPConn, queued)
+	set := make(chan struct{})
+	go func() {
+		defer close(l.out)
+		runtime.LockOSThread() // for good: the thread ends with the loop
+		if err := unix.Setpriority(unix.PRIO_PROCESS, 0, loopNice); err != nil {
+			l.log.Debug("priority of the wire's loop not raised", "err", err)
+		}
+		close(set)
+		select {
+		case <-l.first:
+			l.failure = l.run()
+		case <-l.done:
+		}
+	}()
+	<-set
+}
+
+// run takes frames from the ring until the listener is closed.
+func (l *late) run() error {
 	l.running.Lock()
 	defer l.running.Unlock()
 	for !l.closed {
 		l.beat()
-		if len(l.ready) > 0 {
-			conn := l.ready[0]
-			l.ready = l.ready[1:]
-			return conn, nil
+		for len(l.ready) > 0 {
+			select {
+			case l.out <- l.ready[0]:
+				l.ready = l.ready[1:]
+			case <-l.done:
+				return nil
+			}
 		}
 		l.ring.SetDeadline(time.Now().Add(l.wait()))
 		err := l.ring.ReadInto(&l.record)
@@ -98,11 +137,23 @@ func (l *late) Accept() (net.Conn, error) {
 			l.event(l.record.RawSample)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 		case errors.Is(err, ringbuf.ErrClosed):
-			return nil, net.ErrClosed
+			return nil
 		default:
-			return nil, err
+			return err
 		}
 		l.sweep()
+	}
+	return nil
+}
+
+// Accept returns the next connection that was taken over.
+func (l *late) Accept() (net.Conn, error) {
+	l.starting.Do(func() { close(l.first) })
+	if conn, ok := <-l.out; ok {
+		return conn, nil
+	}
+	if l.failure != nil {
+		return nil, l.failure
 	}
 	return nil, net.ErrClosed
 }
@@ -119,6 +170,7 @@ func (l *late) wait() time.Duration {
 // When it has returned, neither pulse nor programs are used any more.
 func (l *late) Close() (err error) {
 	l.ending.Do(func() {
+		close(l.done)
 		err = l.ring.Close()
 		l.stop()
 		l.abandon()
@@ -323,6 +375,9 @@ func (l *late) abandon() {
 		}
 		_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED)
 		l.putBack(p.frames)
+	}
+	for conn := range l.out { // the loop has ended
+		l.ready = append(l.ready, conn)
 	}
 	for _, conn := range l.ready {
 		if k := l.claim(conn); k != nil {

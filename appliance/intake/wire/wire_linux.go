@@ -242,6 +242,7 @@ func (w *wire) listeners(o intake.Options) ([]net.Listener, error) {
 		addr: w.members[0].Addr(), pending: make(map[kernelTuple]*pending), origins: make(map[*net.TCPConn]*taken),
 	}
 	w.startPulse(&w.late.beater, 0, 1)
+	w.late.begin()
 	w.accepting = []net.Listener{w.late}
 	return w.accepting, nil
 }
