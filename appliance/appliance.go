@@ -174,6 +174,9 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	}
 	serving.Go(func() { a.rotate(a.killed) })
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
+	if !a.awaitWires(ctx) {
+		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved
+	}
 	a.ready.Store(true)
 	for i, in := range a.intakes {
 		a.log.Info("intake listens", "intake", a.cfg.Intakes[i].Name, "listen", in.Addr().String())

@@ -1,7 +1,9 @@
 package appliance
 
 import (
+	"context"
 	"slices"
+	"time"
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
@@ -13,10 +15,13 @@ import (
 // openWire opens a bump in the wire.
 func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, error) {
 	w := wire.Config{
-		Legs:   c.Legs,
-		Stall:  c.Stall,
-		Exempt: a.exempt(a.engine.Load()),
-		Copy:   a.copies(c),
+		Legs:     c.Legs,
+		Stall:    c.Stall,
+		Open:     !c.Strict,
+		Grace:    c.Grace,
+		Sessions: a.cfg.Limits.Sessions,
+		Exempt:   a.exempt(a.engine.Load()),
+		Copy:     a.copies(c),
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Verdict {
 			in.Intake = c.Name
 			return a.foresee(in, flight)
@@ -31,6 +36,9 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 	if c.Down == config.DownBlock {
 		w.Down = wire.Block
 	}
+	if a.cfg.Limits.Overload == config.TunnelOverload {
+		w.Overload = wire.Tunneled
+	}
 	if c.QUIC == config.BlockQUIC {
 		w.QUIC = wire.Refuse
 	}
@@ -44,6 +52,25 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 	}
 	a.wires = append(a.wires, in)
 	return in, nil
+}
+
+// wireStart is how long a start waits for wires to take connections.
+const wireStart = 10 * time.Second
+
+// awaitWires waits until the rules hold on every wire, or ctx ends. It returns false
+// if that takes too long.
+func (a *Appliance) awaitWires(ctx context.Context) bool {
+	limit := time.After(wireStart)
+	for _, w := range a.wires {
+		select {
+		case <-w.Taking():
+		case <-ctx.Done():
+		case <-a.killed.Done():
+		case <-limit:
+			return false
+		}
+	}
+	return true
 }
 
 // exempt returns what wires need not ask the policy about. They ask about what

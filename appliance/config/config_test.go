@@ -87,7 +87,8 @@ func TestFullFile(t *testing.T) {
 				Ports: []PortRange{{443, 443}, {8000, 8100}}},
 			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []PortRange{{443, 443}}},
 			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []PortRange{{443, 443}, {465, 465}},
-				Takeover: AcceptTakeover, Down: DownBlock, QUIC: PassQUIC, Stall: 2 * time.Second},
+				Takeover: AcceptTakeover, Down: DownBlock, QUIC: PassQUIC, Stall: 2 * time.Second,
+				Grace: time.Minute},
 			{Name: "names", Mode: DNS, Listen: "127.0.0.1:53", Strip: StripRecord, Timeout: time.Second, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 				Upstream: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("[2001:db8::53]:5353")}},
 		},
@@ -253,5 +254,32 @@ func TestOnInvalidAction(t *testing.T) {
 		if got := o.Action(reason); got != want {
 			t.Errorf("%s: %s, want %s", reason, got, want)
 		}
+	}
+}
+
+// What passes unjudged because somebody chose so is named.
+func TestOpenDoors(t *testing.T) {
+	for _, tt := range []struct {
+		name, keys, limits string
+		want               int
+	}{
+		{"defaults", "", "", 0},
+		{"not strict", ", strict: false", "", 1},
+		{"not strict, tunnel", ", strict: false", "limits: {overload: tunnel}\n", 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "c.yaml")
+			text := "state: s\nintake: [{name: wire, mode: wire, legs: [a, b]" + tt.keys + "}]\n" + tt.limits
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err := Load(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if doors := c.OpenDoors(); len(doors) != tt.want {
+				t.Errorf("open doors %q, want %d", doors, tt.want)
+			}
+		})
 	}
 }

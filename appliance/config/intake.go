@@ -121,7 +121,7 @@ type Intake struct {
 	Ports []PortRange
 
 	// Legs are the two interfaces of a wire, the clients' first. Wire only,
-	// required. The next four are for Wire only, too.
+	// required. The next six are for Wire only, too.
 	Legs     [2]string
 	Takeover Takeover // default late
 	Down     Down     // default wire
@@ -129,6 +129,29 @@ type Intake struct {
 	// Stall is how long the appliance may stand still before the wire counts as
 	// down. Default 100ms.
 	Stall time.Duration
+	// Strict has frames of selected connections dropped that cannot be judged, while
+	// the appliance is there. Default true.
+	Strict bool
+	// Grace is how long connections are let pass that are older than the wire.
+	// Default 10s.
+	Grace time.Duration
+}
+
+// OpenDoors tells, a line each, where selected connections pass unjudged because
+// a default was changed.
+func (c *Config) OpenDoors() (lines []string) {
+	for _, in := range c.Intakes {
+		if in.Mode != Wire {
+			continue
+		}
+		if !in.Strict {
+			lines = append(lines, fmt.Sprintf("intake %s: strict: false: fragments, IP options, foreign tags and unknown connections pass unjudged", in.Name))
+		}
+		if c.Limits.Overload == TunnelOverload {
+			lines = append(lines, fmt.Sprintf("intake %s: limits.overload: tunnel: connections pass unjudged while the wire has no room", in.Name))
+		}
+	}
+	return lines
 }
 
 // intakes reads the list of intakes, of which there must be at least one.
@@ -155,7 +178,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	in.Name = unique(t, "intake", names)
 	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire, DNS))
 	// The keys of all modes, so that a key in the wrong place is named as such.
-	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "reach", "connect_ports", "ports", "legs", "takeover", "down", "quic", "stall", "upstream", "strip", "timeout")
+	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "reach", "connect_ports", "ports", "legs", "takeover", "down", "quic", "stall", "strict", "grace", "upstream", "strip", "timeout")
 	if in.Mode == "" {
 		t.close()
 		return in
@@ -168,7 +191,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	} else {
 		in.Listen = required(t, "listen", parseListen)
 		r.listens(t, "listen", "intake "+in.Name, in.Listen)
-		t.foreign(mode, "legs", "takeover", "down", "quic", "stall")
+		t.foreign(mode, "legs", "takeover", "down", "quic", "stall", "strict", "grace")
 	}
 	if in.Mode == Static {
 		in.Origin = required(t, "origin", parseHostPort)
@@ -287,4 +310,6 @@ func (r *reader) wire(t *table, in *Intake) {
 	in.Down = value(t, "down", DownWire, oneOf(DownWire, DownBlock))
 	in.QUIC = value(t, "quic", BlockQUIC, oneOf(BlockQUIC, PassQUIC))
 	in.Stall = value(t, "stall", 100*time.Millisecond, duration(10*time.Millisecond, time.Minute))
+	in.Strict = value(t, "strict", true, parseBool)
+	in.Grace = value(t, "grace", 10*time.Second, duration(time.Millisecond, 24*time.Hour))
 }

@@ -58,6 +58,10 @@ func delay(l *netlab.Lab, ns *netlab.Namespace, ifname string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	// What is read at the other end has sums that are complete.
+	if err := ns.SetOffload(detour, false, netlab.TXChecksum, netlab.TSO, netlab.GSO); err != nil {
+		return 0, err
+	}
 	in, err := packetSocket(l, ns, detained, unix.ETH_P_ALL)
 	if err != nil {
 		return 0, err

@@ -35,9 +35,12 @@ Exit status: 0 the file is good, 1 it is not.`,
 			if _, skipped, _ := certs.LoadRoots(cfg.Origin.Roots); len(skipped) > 0 {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", errors.Join(skipped...))
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s, %s, %s)\n", file,
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s, %s, %s)\n", file,
 				count(len(cfg.Intakes), "intake"), count(len(cfg.Policy.Rules), "rule"), count(len(cfg.Mirrors), "mirror"))
-			return err
+			for _, door := range cfg.OpenDoors() {
+				fmt.Fprintln(cmd.OutOrStdout(), "open door:", door)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")

@@ -127,6 +127,9 @@ func (q *question) answer(cmd *cobra.Command) error {
 		return badConfig(err)
 	}
 	explain.Session(cmd.OutOrStdout(), table, &q.facts)
+	for _, door := range cfg.OpenDoors() {
+		fmt.Fprintln(cmd.OutOrStdout(), "open door:", door)
+	}
 	return nil
 }
 

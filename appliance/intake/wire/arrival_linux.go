@@ -15,10 +15,18 @@ var errUnknown = errors.New("find flow: not one of the wire")
 func (w *wire) arrive(conn *net.TCPConn) (*decrypt.Incoming, func(), error) {
 	client, origin := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
 	in := &decrypt.Incoming{Client: client, Origin: origin}
-	flow, err := w.program.lookup(tupleOf(client, origin))
+	tuple := tupleOf(client, origin)
+	if w.late == nil { // no longer one of those that anybody may begin
+		if _, err := w.program.transition(tuple, kernelStateSTATE_TAKEN, kernelStateSTATE_TAKEN); err != nil {
+			return nil, nil, err
+		}
+	}
+	flow, err := w.program.lookup(tuple)
 	if err != nil {
 		return nil, nil, errUnknown
 	}
+	w.sessions.add(tuple, flow.Sides[toOrigin].Isn)
+	retire := func() { w.retire(tuple, flow.Sides[toOrigin].Isn) }
 	leg := 1 - int(flow.Leg&1)
 	room, timeout := w.room, w.timeout
 	in.Link = flow.link()
@@ -26,10 +34,11 @@ func (w *wire) arrive(conn *net.TCPConn) (*decrypt.Incoming, func(), error) {
 		return room.dial(ctx, client, origin, leg, timeout)
 	}
 	if w.late == nil {
-		return in, nil, nil
+		return in, retire, nil
 	}
 	k := w.late.claim(conn)
 	if k == nil {
+		retire()
 		return nil, nil, errUnknown
 	}
 	in.Link, in.Greeting = k.link, k.greeting
@@ -48,8 +57,23 @@ func (w *wire) arrive(conn *net.TCPConn) (*decrypt.Incoming, func(), error) {
 			first.SetLinger(0)
 			first.Close()
 		}
+		retire()
 	}
 	return in, ended, nil
+}
+
+// retire makes room for another flow; what the sockets of this one still say has
+// a place of its own.
+func (w *wire) retire(t kernelTuple, isn uint32) {
+	w.sessions.remove(t, isn)
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return
+	}
+	_, _ = w.program.change(kernelTransition{ // or it is gone already
+		Tuple: t, From: uint32(kernelStateSTATE_TAKEN), To: uint32(kernelStateSTATE_ENDED), Isn: isn,
+	})
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

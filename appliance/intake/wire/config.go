@@ -43,6 +43,14 @@ const (
 // String returns the word used in configurations.
 func (q QUIC) String() string { return [...]string{"pass", "block"}[q&1] }
 
+// Overload says what becomes of selected connections for which there is no room.
+type Overload uint8
+
+const (
+	Refused  Overload = iota // their frames are dropped, and TCP sends them again
+	Tunneled                 // they pass
+)
+
 // Verdict is what to do with a connection whose first payload is held.
 type Verdict uint8
 
@@ -64,6 +72,17 @@ type Config struct {
 	Takeover Takeover
 	Down     Down
 	QUIC     QUIC // it passes while nobody takes connections and Down is Wire
+	// Open has frames of selected connections pass that cannot be judged: fragments,
+	// IP options, foreign tags, malformed ones, those of unknown connections and
+	// those that are not decided on in time. They are dropped otherwise, while
+	// somebody takes connections.
+	Open     bool
+	Overload Overload
+	// Grace is how long connections are let pass that are older than a wire; 0: 10 s.
+	// A wire that is taken over knows its connections, and has none.
+	Grace time.Duration
+	// Sessions is how many connections may be taken at once; 0: 100,000.
+	Sessions int
 	// Ports are the destination ports of connections that are taken, whichever
 	// leg they come from; none: every port.
 	Ports []Range
@@ -84,8 +103,9 @@ type Config struct {
 	// Stall is how long the loop that takes connections may stand still before
 	// the wire counts as down; 0: 100 ms.
 	Stall time.Duration
-	// Recover is how long it must run again after that, or after a restart over
-	// a wire that exists, before connections are taken; 0: 500 ms.
+	// Recover is how long it must run again after that, but no longer than it stood
+	// still, or after a restart over a wire that exists, before connections are
+	// taken; 0: 500 ms.
 	Recover time.Duration
 }
 
@@ -111,7 +131,7 @@ type Copy struct {
 const (
 	undecidedLimit = 200 * time.Millisecond // a flight that says too little is taken then
 	unheardLimit   = time.Second            // as is one whose first octets have not come
-	holdLimit      = 3 * time.Second        // the kernel lets go of a held flow that nobody decides on
+	holdLimit      = 3 * time.Second        // the kernel asks again about a held flow that nobody decides on
 	flightLimit    = 72 << 10               // octets of frames held of one flow
 	pendingFlows   = 16384                  // flows held at once; more are taken undecided
 	pendingOctets  = 64 << 20               // of their frames, likewise
@@ -142,6 +162,12 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Stall <= 0 {
 		c.Stall = 100 * time.Millisecond
+	}
+	if c.Grace <= 0 {
+		c.Grace = 10 * time.Second
+	}
+	if c.Sessions <= 0 {
+		c.Sessions = 100_000
 	}
 	if c.Recover <= 0 {
 		c.Recover = 500 * time.Millisecond

@@ -54,6 +54,10 @@ type settings struct {
 	Exempt   wire.Exempt
 	Stall    time.Duration
 	Recover  time.Duration
+	Open     bool
+	Overload wire.Overload
+	Grace    time.Duration
+	Sessions int
 	Remove   bool // remove the wire instead of running it
 }
 
@@ -92,11 +96,19 @@ func daemon(text string) error {
 	in, err := wire.New(wire.Config{
 		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, QUIC: s.QUIC, Copy: s.Copy, Ports: s.Ports,
 		Exempt: s.Exempt, Decide: decide, Stall: s.Stall, Recover: s.Recover,
+		Open: s.Open, Overload: s.Overload, Grace: s.Grace, Sessions: s.Sessions,
 	}, intake.Options{Name: s.Name, Handler: relay, Logger: log})
 	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
+	go func() {
+		select {
+		case <-in.Taking():
+			fmt.Println("taking")
+		case <-ctx.Done():
+		}
+	}()
 	if err := in.Serve(ctx); err != nil {
 		return err
 	}
@@ -171,6 +183,7 @@ type process struct {
 	b      *bench
 	stderr *bytes.Buffer
 	ready  chan struct{}
+	taking chan struct{} // closed when it says so
 
 	mu       sync.Mutex
 	sessions []string
@@ -201,7 +214,7 @@ func (b *bench) launch(s settings) *process {
 		b.t.Fatal(err)
 	}
 	r, w := io.Pipe()
-	p := &process{Cmd: b.Box.Command(context.Background(), os.Args[0]), b: b, stderr: new(bytes.Buffer), ready: make(chan struct{})}
+	p := &process{Cmd: b.Box.Command(context.Background(), os.Args[0]), b: b, stderr: new(bytes.Buffer), ready: make(chan struct{}), taking: make(chan struct{})}
 	p.Env = childEnv(text)
 	p.Stdout, p.Stderr = w, p.stderr
 	if err := p.Start(); err != nil {
@@ -220,6 +233,10 @@ func (b *bench) launch(s settings) *process {
 		for lines.Scan() {
 			if lines.Text() == "ready" {
 				close(p.ready)
+				continue
+			}
+			if lines.Text() == "taking" {
+				close(p.taking)
 				continue
 			}
 			p.mu.Lock()

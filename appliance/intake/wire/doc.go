@@ -5,15 +5,16 @@
 //
 // Both legs live in a network namespace of the intake's own. Nothing else of the
 // host sends on them. Programs at their ingress pass all traffic that is not
-// selected to the other leg, unchanged: every protocol but TCP, fragments,
-// extension headers, foreign tags. Programs at their egress give the packets of our
-// sockets the headers of their flow. They drop packets of no flow.
+// selected to the other leg, unchanged. While a process takes connections, they drop
+// what is selected and cannot be judged: fragments, IP options, foreign tags, unknown
+// connections. [Config.Open] prevents that. Programs at their egress give the packets
+// of our sockets the headers of their flow. They drop packets of no flow.
 //
 // With [Late] the TCP handshake passes end to end. The package holds the client's
-// first payload and examines it. If the connection is to pass, the package releases
-// its frames and never touches the connection again. If it is to be taken, the
-// package makes two sockets in the middle of it ([tcp(7)] TCP_REPAIR). With
-// [Accept] the package takes and answers the SYN.
+// first payload and examines it. If the connection is to pass, the package sends these
+// octets itself and waits until the origin has acknowledged them. It never touches the
+// connection again. If it is to be taken, the package makes two sockets in the middle
+// of it ([tcp(7)] TCP_REPAIR). With [Accept] the package takes and answers the SYN.
 //
 // When the process ends, in whatever way, the programs stay attached and the legs
 // stay in place. Traffic then passes, or selected connections are blocked, as

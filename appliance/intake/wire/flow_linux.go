@@ -69,16 +69,17 @@ func (p *program) lookup(t kernelTuple) (*kernelFlow, error) {
 	return f, nil
 }
 
-// forget lets a flow pass for good.
-func (p *program) forget(t kernelTuple) { _ = p.Flows.Delete(t) } // gone is gone
-
 // transition changes the state of a flow and returns true if it was from.
 func (p *program) transition(t kernelTuple, from, to kernelState) (bool, error) {
-	c := kernelTransition{Tuple: t, From: uint32(from), To: uint32(to)}
+	return p.change(kernelTransition{Tuple: t, From: uint32(from), To: uint32(to)})
+}
+
+// change is a transition with all that may be asked for.
+func (p *program) change(c kernelTransition) (bool, error) {
 	if _, err := p.WireTransition.Run(&ebpf.RunOptions{Context: &c, ContextOut: &c}); err != nil {
 		return false, fmt.Errorf("change state of flow: %w", err)
 	}
-	return c.Found == uint32(from), nil
+	return c.Found == c.From, nil
 }
 
 // link tells the facts of layer 2, and of the handshake if it was seen.
@@ -106,4 +107,12 @@ func (s *kernelSide) hand() decrypt.HandshakeSide {
 		TTL:     s.Ttl,
 		Time:    wallClock(s.Time).Round(time.Microsecond),
 	}
+}
+
+// options are those of SYN and SYN-ACK.
+func (f *kernelFlow) options() (client, origin options) {
+	read := func(s *kernelSide) options {
+		return readOptions(s.Options[:min(int(s.OptionLen), len(s.Options))])
+	}
+	return read(&f.Sides[toOrigin]), read(&f.Sides[toClient])
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,10 +57,10 @@ func (p *tap) receive(wait time.Duration) []byte {
 			return nil
 		}
 		poll := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
-		if n, _ := unix.Poll(poll, int(left.Milliseconds())+1); n == 0 {
+		if n, _ := unix.Poll(poll, int(left.Milliseconds())+1); n <= 0 {
 			continue
 		}
-		n, on, _, from, err := unix.Recvmsg(p.fd, buf, oob, 0)
+		n, on, _, from, err := unix.Recvmsg(p.fd, buf, oob, unix.MSG_DONTWAIT)
 		if err != nil {
 			return nil
 		}
@@ -104,8 +105,9 @@ const (
 	ipv6  = "20010db8000200000000000000000002" + "20010db8000200000000000000000010"
 )
 
-// passing are frames that no intake takes, as they leave one end.
-var passing = []struct {
+// odd are frames that no intake takes, as they leave one end, and their paths. Those
+// behind a path that ends in "-dropped" pass if the wire is open.
+var odd = []struct {
 	name  string
 	parts []string
 	path  string
@@ -119,27 +121,49 @@ var passing = []struct {
 		"20010db8000200000000000000000002", "ff0200000000000000000001ff000010", "8700", "0000", "00000000", "20010db8000200000000000000000010", "01010a005e000011"}, "not-tcp"},
 	{"UDP", []string{there, "0800", "45000024", "00010000", "4011", "0000", ipv4, "d43101bb", "0010", "0000", repeat(1, 8)}, "not-tcp"},
 	{"ICMP", []string{there, "0800", "4500001c", "00010000", "4001", "0000", ipv4, "0800f7ff00000000"}, "not-tcp"},
-	{"IPv4 first fragment", []string{there, "0800", "45000028", "00012000", "4006", "0000", ipv4, "c35001bb", repeat(0, 16)}, "fragment"},
+	{"IPv4 first fragment", []string{there, "0800", "45000028", "00012000", "4006", "0000", ipv4, "c35001bb", repeat(0, 16)}, "fragment-dropped"},
 	{"IPv4 last fragment", []string{there, "0800", "4500001c", "00010040", "4006", "0000", ipv4, repeat(2, 8)}, "fragment"},
-	{"IPv4 options", []string{there, "0800", "4600002c", "00010000", "4006", "0000", ipv4, "94040000", "c35001bb00000001000000005002ffff00000000"}, "extension"},
-	{"IPv6 hop-by-hop", []string{there, "86dd", "60000000", "001c", "00", "40", ipv6, "0600010400000000", "c35001bb00000001000000005002ffff00000000"}, "extension"},
-	{"IPv6 fragment", []string{there, "86dd", "60000000", "001c", "2c", "40", ipv6, "0600000000000001", "c35001bb00000001000000005002ffff00000000"}, "fragment"},
+	{"IPv4 options", []string{there, "0800", "4600002c", "00010000", "4006", "0000", ipv4, "94040000", "c35001bb00000001000000005002ffff00000000"}, "extension-dropped"},
+	{"IPv6 hop-by-hop", []string{there, "86dd", "60000000", "001c", "00", "40", ipv6, "0600010400000000", "c35001bb00000001000000005002ffff00000000"}, "extension-dropped"},
+	{"IPv6 fragment", []string{there, "86dd", "60000000", "001c", "2c", "40", ipv6, "0600000000000001", "c35001bb00000001000000005002ffff00000000"}, "fragment-dropped"},
 	{"IPv6 no next header", []string{there, "86dd", "60000000", "0000", "3b", "40", ipv6}, "not-tcp"},
-	{"TCP, length beyond the frame", []string{there, "0800", "45000400", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000005002ffff00000000"}, "malformed"},
-	{"TCP header too short", []string{there, "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000004002ffff00000000"}, "malformed"},
+	{"TCP, length beyond the frame", []string{there, "0800", "45000400", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000005002ffff00000000"}, "malformed-dropped"},
+	{"TCP header too short", []string{there, "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000004002ffff00000000"}, "malformed-dropped"},
 	{"TCP to another port", []string{there, "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35000160000000100000000", "5002ffff00000000", "aabb"}, "unselected"},
-	{"TCP amid a connection", []string{there, "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb0000000100000009", "5010ffff00000000"}, "untracked"},
+	{"TCP amid a connection", []string{there, "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb0000000100000009", "5010ffff00000000"}, "untracked-dropped"},
 	{"SYN from an exempt address", []string{there, "0800", "45000028", "00010000", "4006", "0000", "c0000263" + "c000020a", "c35001bb00000001000000005002ffff00000000"}, "exempt"},
 	{"SYN to an exempt address", []string{there, "0800", "45000028", "00010000", "4006", "0000", "c0000202" + "c0000262", "c35001bb00000001000000005002ffff00000000"}, "exempt"},
-	{"SYN to what is exempt as a client", []string{there, "0800", "45000028", "00010000", "4006", "0000", "c0000202" + "c0000263", "c35001bb00000001000000005002ffff00000000"}, "handshake"},
-	{"QinQ", []string{there, "88a8", "0064", "8100", "0065", "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000005002ffff00000000"}, "tag"},
-	{"two 802.1Q tags", []string{there, "8100", "0064", "8100", "0065", "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000005002ffff00000000"}, "not-ip"},
+	{"SYN to what is exempt as a client", []string{there, "0800", "45000028", "00010000", "4006", "f669", "c0000202" + "c0000263", "c35001bb00000001000000005002ffff66700000"}, "handshake"},
+	{"QinQ", []string{there, "88a8", "0064", "8100", "0065", "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000005002ffff00000000"}, "tag-dropped"},
+	{"two 802.1Q tags", []string{there, "8100", "0064", "8100", "0065", "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb00000001000000005002ffff00000000"}, "tag-dropped"},
+	{"two 802.1Q tags, another port", []string{there, "8100", "0064", "8100", "0065", "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35000160000000100000000", "5002ffff00000000"}, "tag"},
+	{"fragment, another port", []string{there, "0800", "45000028", "00012000", "4006", "0000", ipv4, "c3500016", repeat(0, 16)}, "fragment"},
+	{"overlapping fragment", []string{there, "0800", "4500001c", "00010001", "4006", "0000", ipv4, repeat(2, 8)}, "fragment-dropped"},
+	{"IPv4 options, another port", []string{there, "0800", "4600002c", "00010000", "4006", "0000", ipv4, "94040000", "c350001600000001000000005002ffff00000000"}, "extension"},
+	{"IPv4 options, exempt", []string{there, "0800", "4600002c", "00010000", "4006", "0000", "c0000263" + "c000020a", "94040000", "c35001bb00000001000000005002ffff00000000"}, "extension"},
+	{"IPv4 options, UDP", []string{there, "0800", "46000028", "00010000", "4011", "0000", ipv4, "94040000", "d43101bb", "0010", "0000", repeat(1, 8)}, "not-tcp"},
+	{"many extension headers", []string{there, "86dd", "60000000", "0050", "3c", "40", ipv6, strings.Repeat("3c00010400000000", 9), "3b00010400000000"}, "malformed-dropped"},
+	{"IPv6 options, ICMP", []string{there, "86dd", "60000000", "0010", "3c", "40", ipv6, "3a00010400000000", "8000000000000000"}, "not-tcp"},
+	{"priority tag, unknown connection", []string{there, "8100", "6000", "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb0000000100000009", "5010ffff00000000"}, "untracked-dropped"},
+	{"reset of an unknown connection", []string{there, "0800", "45000028", "00010000", "4006", "0000", ipv4, "c35001bb0000000100000000", "5004ffff00000000"}, "untracked"},
+	{"SYN with a bad sum", []string{there, "0800", "45000028", "00010000", "4006", "b6c3", ipv4, "c35001bb00000001000000005002ffff00000000"}, "checksum-dropped"},
+	{"SYN and FIN", []string{there, "0800", "45000028", "00010000", "4006", "b6c3", ipv4, "c35001bb00000001000000005003ffff00000000"}, "unacceptable-dropped"},
 	{"tagged UDP with priority", []string{there, "8100", "604d", "0800", "45000024", "00010000", "4011", "0000", ipv4, "d43101bb", "0010", "0000", repeat(1, 8)}, "not-tcp"},
 }
 
-// What is not selected arrives octet for octet, in both directions.
-func TestFramesPass(t *testing.T) {
+// What is not selected arrives octet for octet, in both directions. What is, and
+// cannot be judged, does not, unless the wire is open.
+func TestFrames(t *testing.T) {
 	t.Parallel()
+	for _, open := range []bool{false, true} {
+		t.Run(map[bool]string{false: "strict", true: "open"}[open], func(t *testing.T) {
+			t.Parallel()
+			testFrames(t, open)
+		})
+	}
+}
+
+func testFrames(t *testing.T, open bool) {
 	b := newBench(t)
 	for _, end := range []*netlab.Namespace{b.Client, b.Origin} {
 		// Neither end answers, nor speaks on its own.
@@ -147,30 +171,35 @@ func TestFramesPass(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := b.start(settings{Ports: []wire.Range{{443, 443}}, Exempt: wire.Exempt{Clients: prefixes("192.0.2.99/32"), Origins: prefixes("192.0.2.98/32")}})
+	p := b.start(settings{Ports: []wire.Range{{443, 443}}, Exempt: wire.Exempt{Clients: prefixes("192.0.2.99/32"), Origins: prefixes("192.0.2.98/32")}, Open: open, Grace: time.Millisecond})
 	b.await(true)
 	client, origin := openTap(t, b.Client), openTap(t, b.Origin)
 	for client.receive(50*time.Millisecond) != nil || origin.receive(50*time.Millisecond) != nil {
 	}
-	jumbo := struct {
-		name  string
-		parts []string
-		path  string
-	}{"full MTU", []string{there, "88b5", repeat(0xab, 1500)}, "not-ip"}
-	for _, tt := range append(passing, jumbo) {
+	jumbo := odd[0]
+	jumbo.name, jumbo.parts = "full MTU", []string{there, "88b5", repeat(0xab, 1500)}
+	for _, tt := range append(odd, jumbo) {
+		path, dropped := strings.CutSuffix(tt.path, "-dropped")
+		dropped = dropped && !open
+		if dropped {
+			path = tt.path
+		}
 		for i, way := range [][2]*tap{{client, origin}, {origin, client}} {
 			t.Run(fmt.Sprintf("%s/%d", tt.name, i), func(t *testing.T) {
-				before := b.status().Paths[tt.path]
+				before := b.status().Paths[path]
 				frame := octets(t, tt.parts...)
 				if err := way[0].send(frame); err != nil {
 					t.Fatal(err)
 				}
-				got := way[1].receive(time.Second)
-				if !bytes.Equal(got, frame) {
+				if dropped {
+					if got := way[1].receive(20 * time.Millisecond); got != nil {
+						t.Errorf("arrived: %x", got)
+					}
+				} else if got := way[1].receive(time.Second); !bytes.Equal(got, frame) {
 					t.Errorf("arrived:\n%x\nsent:\n%x", got, frame)
 				}
-				if n := b.status().Paths[tt.path] - before; n != 1 {
-					t.Errorf("path %q counted %d frames, want 1", tt.path, n)
+				if n := b.status().Paths[path] - before; n != 1 {
+					t.Errorf("path %q counted %d frames, want 1", path, n)
 				}
 			})
 			for client.receive(time.Millisecond) != nil || origin.receive(time.Millisecond) != nil {

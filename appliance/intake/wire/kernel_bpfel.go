@@ -36,8 +36,15 @@ type kernelFlow struct {
 	Leg        uint8
 	Held       uint64
 	HeldOctets uint32
-	Pad        uint32
+	End        uint32
 	Sides      [2]kernelSide
+}
+
+type kernelPassed struct {
+	_   structs.HostLayout
+	Vid uint16
+	Leg uint8
+	Pad uint8
 }
 
 type kernelPrefix struct {
@@ -54,6 +61,10 @@ type kernelSide struct {
 	Ttl         uint8
 	OptionLen   uint8
 	Scaled      uint8
+	Scale       uint8
+	Stamped     uint8
+	Ended       uint8
+	Foreign     uint8
 	Isn         uint32
 	Next        uint32
 	Acked       uint32
@@ -61,17 +72,28 @@ type kernelSide struct {
 	Tsval       uint32
 	FirstWindow uint32
 	Options     [40]uint8
+	_           [4]byte
 	Time        uint64
+}
+
+type kernelSource struct {
+	_      structs.HostLayout
+	Time   uint64
+	Tokens uint64
 }
 
 type kernelState uint32
 
 const (
+	kernelStateSTATE_GONE    kernelState = 0
 	kernelStateSTATE_OPENING kernelState = 1
 	kernelStateSTATE_OPEN    kernelState = 2
 	kernelStateSTATE_HELD    kernelState = 3
 	kernelStateSTATE_TAKING  kernelState = 4
 	kernelStateSTATE_TAKEN   kernelState = 5
+	kernelStateSTATE_PASSING kernelState = 6
+	kernelStateSTATE_PASSED  kernelState = 7
+	kernelStateSTATE_ENDED   kernelState = 8
 )
 
 type kernelTransition struct {
@@ -80,6 +102,8 @@ type kernelTransition struct {
 	From  uint32
 	To    uint32
 	Found uint32
+	Isn   uint32
+	End   uint32
 	Pad   uint32
 }
 
@@ -109,34 +133,45 @@ const (
 	kernelWirePathPATH_OTHER_TAG    kernelWirePath = 12
 	kernelWirePathPATH_OVERRUN      kernelWirePath = 13
 	kernelWirePathPATH_EXPIRED      kernelWirePath = 14
-	kernelWirePathPATH_ACCEPTED     kernelWirePath = 15
-	kernelWirePathPATH_DIVERTED     kernelWirePath = 16
-	kernelWirePathPATH_HELD         kernelWirePath = 17
-	kernelWirePathPATH_HELD_EXCESS  kernelWirePath = 18
-	kernelWirePathPATH_BLOCKED      kernelWirePath = 19
-	kernelWirePathPATH_SYN_PAYLOAD  kernelWirePath = 20
-	kernelWirePathPATH_QUIC_BLOCKED kernelWirePath = 21
-	kernelWirePathPATH_SENT         kernelWirePath = 22
-	kernelWirePathPATH_REPLAYED     kernelWirePath = 23
-	kernelWirePathPATH_OWN          kernelWirePath = 24
-	kernelWirePathPATH_NO_FLOW      kernelWirePath = 25
-	kernelWirePathPATH_WRONG_LEG    kernelWirePath = 26
-	kernelWirePathPATH_COPIED       kernelWirePath = 27
-	kernelWirePathPATH_COPY_FAILED  kernelWirePath = 28
-	kernelWirePathPATHS             kernelWirePath = 29
+	kernelWirePathPATH_PASSED       kernelWirePath = 15
+	kernelWirePathPATH_CHECKSUM     kernelWirePath = 16
+	kernelWirePathPATH_UNACCEPTABLE kernelWirePath = 17
+	kernelWirePathPATH_ACCEPTED     kernelWirePath = 18
+	kernelWirePathPATH_DIVERTED     kernelWirePath = 19
+	kernelWirePathPATH_HELD         kernelWirePath = 20
+	kernelWirePathPATH_HELD_EXCESS  kernelWirePath = 21
+	kernelWirePathPATH_BLOCKED      kernelWirePath = 22
+	kernelWirePathPATH_SYN_PAYLOAD  kernelWirePath = 23
+	kernelWirePathPATH_SYN_EXCESS   kernelWirePath = 24
+	kernelWirePathPATH_QUIC_BLOCKED kernelWirePath = 25
+	kernelWirePathPATH_SENT         kernelWirePath = 26
+	kernelWirePathPATH_REPLAYED     kernelWirePath = 27
+	kernelWirePathPATH_OWN          kernelWirePath = 28
+	kernelWirePathPATH_NO_FLOW      kernelWirePath = 29
+	kernelWirePathPATH_WRONG_LEG    kernelWirePath = 30
+	kernelWirePathPATH_COPIED       kernelWirePath = 31
+	kernelWirePathPATH_COPY_FAILED  kernelWirePath = 32
+	kernelWirePathPATHS             kernelWirePath = 33
 )
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	kernelMapClosing         = "closing"
+	kernelMapDraft           = "draft"
 	kernelMapEvents          = "events"
 	kernelMapExempt          = "exempt"
 	kernelMapFlows           = "flows"
 	kernelMapHeartbeat       = "heartbeat"
 	kernelMapListeners       = "listeners"
+	kernelMapOpened          = "opened"
+	kernelMapPassed          = "passed"
 	kernelMapPaths           = "paths"
 	kernelMapPorts           = "ports"
+	kernelMapScratch         = "scratch"
+	kernelMapSources         = "sources"
+	kernelMapSyns            = "syns"
 	kernelProgWireCopy       = "wire_copy"
 	kernelProgWireEgress     = "wire_egress"
 	kernelProgWireIngress    = "wire_ingress"
@@ -150,11 +185,14 @@ const (
 	kernelVarCopyTo          = "copy_to"
 	kernelVarCopyTunneled    = "copy_tunneled"
 	kernelVarEveryPort       = "every_port"
+	kernelVarGraceEnd        = "grace_end"
 	kernelVarHoldLimit       = "hold_limit"
 	kernelVarHoldOctets      = "hold_octets"
 	kernelVarLate            = "late"
 	kernelVarLegs            = "legs"
+	kernelVarOverrunPasses   = "overrun_passes"
 	kernelVarRefuse          = "refuse"
+	kernelVarStrict          = "strict"
 )
 
 // loadKernel returns the embedded CollectionSpec for kernel.
@@ -210,32 +248,42 @@ type kernelProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kernelMapSpecs struct {
+	Closing   *ebpf.MapSpec `ebpf:"closing"`
+	Draft     *ebpf.MapSpec `ebpf:"draft"`
 	Events    *ebpf.MapSpec `ebpf:"events"`
 	Exempt    *ebpf.MapSpec `ebpf:"exempt"`
 	Flows     *ebpf.MapSpec `ebpf:"flows"`
 	Heartbeat *ebpf.MapSpec `ebpf:"heartbeat"`
 	Listeners *ebpf.MapSpec `ebpf:"listeners"`
+	Opened    *ebpf.MapSpec `ebpf:"opened"`
+	Passed    *ebpf.MapSpec `ebpf:"passed"`
 	Paths     *ebpf.MapSpec `ebpf:"paths"`
 	Ports     *ebpf.MapSpec `ebpf:"ports"`
+	Scratch   *ebpf.MapSpec `ebpf:"scratch"`
+	Sources   *ebpf.MapSpec `ebpf:"sources"`
+	Syns      *ebpf.MapSpec `ebpf:"syns"`
 }
 
 // kernelVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type kernelVariableSpecs struct {
-	BeatLimit    *ebpf.VariableSpec `ebpf:"beat_limit"`
-	Block        *ebpf.VariableSpec `ebpf:"block"`
-	CopyOther    *ebpf.VariableSpec `ebpf:"copy_other"`
-	CopyOut      *ebpf.VariableSpec `ebpf:"copy_out"`
-	CopyPlain    *ebpf.VariableSpec `ebpf:"copy_plain"`
-	CopyTo       *ebpf.VariableSpec `ebpf:"copy_to"`
-	CopyTunneled *ebpf.VariableSpec `ebpf:"copy_tunneled"`
-	EveryPort    *ebpf.VariableSpec `ebpf:"every_port"`
-	HoldLimit    *ebpf.VariableSpec `ebpf:"hold_limit"`
-	HoldOctets   *ebpf.VariableSpec `ebpf:"hold_octets"`
-	Late         *ebpf.VariableSpec `ebpf:"late"`
-	Legs         *ebpf.VariableSpec `ebpf:"legs"`
-	Refuse       *ebpf.VariableSpec `ebpf:"refuse"`
+	BeatLimit     *ebpf.VariableSpec `ebpf:"beat_limit"`
+	Block         *ebpf.VariableSpec `ebpf:"block"`
+	CopyOther     *ebpf.VariableSpec `ebpf:"copy_other"`
+	CopyOut       *ebpf.VariableSpec `ebpf:"copy_out"`
+	CopyPlain     *ebpf.VariableSpec `ebpf:"copy_plain"`
+	CopyTo        *ebpf.VariableSpec `ebpf:"copy_to"`
+	CopyTunneled  *ebpf.VariableSpec `ebpf:"copy_tunneled"`
+	EveryPort     *ebpf.VariableSpec `ebpf:"every_port"`
+	GraceEnd      *ebpf.VariableSpec `ebpf:"grace_end"`
+	HoldLimit     *ebpf.VariableSpec `ebpf:"hold_limit"`
+	HoldOctets    *ebpf.VariableSpec `ebpf:"hold_octets"`
+	Late          *ebpf.VariableSpec `ebpf:"late"`
+	Legs          *ebpf.VariableSpec `ebpf:"legs"`
+	OverrunPasses *ebpf.VariableSpec `ebpf:"overrun_passes"`
+	Refuse        *ebpf.VariableSpec `ebpf:"refuse"`
+	Strict        *ebpf.VariableSpec `ebpf:"strict"`
 }
 
 // kernelObjects contains all objects after they have been loaded into the kernel.
@@ -258,24 +306,38 @@ func (o *kernelObjects) Close() error {
 //
 // It can be passed to loadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kernelMaps struct {
+	Closing   *ebpf.Map `ebpf:"closing"`
+	Draft     *ebpf.Map `ebpf:"draft"`
 	Events    *ebpf.Map `ebpf:"events"`
 	Exempt    *ebpf.Map `ebpf:"exempt"`
 	Flows     *ebpf.Map `ebpf:"flows"`
 	Heartbeat *ebpf.Map `ebpf:"heartbeat"`
 	Listeners *ebpf.Map `ebpf:"listeners"`
+	Opened    *ebpf.Map `ebpf:"opened"`
+	Passed    *ebpf.Map `ebpf:"passed"`
 	Paths     *ebpf.Map `ebpf:"paths"`
 	Ports     *ebpf.Map `ebpf:"ports"`
+	Scratch   *ebpf.Map `ebpf:"scratch"`
+	Sources   *ebpf.Map `ebpf:"sources"`
+	Syns      *ebpf.Map `ebpf:"syns"`
 }
 
 func (m *kernelMaps) Close() error {
 	return _KernelClose(
+		m.Closing,
+		m.Draft,
 		m.Events,
 		m.Exempt,
 		m.Flows,
 		m.Heartbeat,
 		m.Listeners,
+		m.Opened,
+		m.Passed,
 		m.Paths,
 		m.Ports,
+		m.Scratch,
+		m.Sources,
+		m.Syns,
 	)
 }
 
@@ -283,19 +345,22 @@ func (m *kernelMaps) Close() error {
 //
 // It can be passed to loadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type kernelVariables struct {
-	BeatLimit    *ebpf.Variable `ebpf:"beat_limit"`
-	Block        *ebpf.Variable `ebpf:"block"`
-	CopyOther    *ebpf.Variable `ebpf:"copy_other"`
-	CopyOut      *ebpf.Variable `ebpf:"copy_out"`
-	CopyPlain    *ebpf.Variable `ebpf:"copy_plain"`
-	CopyTo       *ebpf.Variable `ebpf:"copy_to"`
-	CopyTunneled *ebpf.Variable `ebpf:"copy_tunneled"`
-	EveryPort    *ebpf.Variable `ebpf:"every_port"`
-	HoldLimit    *ebpf.Variable `ebpf:"hold_limit"`
-	HoldOctets   *ebpf.Variable `ebpf:"hold_octets"`
-	Late         *ebpf.Variable `ebpf:"late"`
-	Legs         *ebpf.Variable `ebpf:"legs"`
-	Refuse       *ebpf.Variable `ebpf:"refuse"`
+	BeatLimit     *ebpf.Variable `ebpf:"beat_limit"`
+	Block         *ebpf.Variable `ebpf:"block"`
+	CopyOther     *ebpf.Variable `ebpf:"copy_other"`
+	CopyOut       *ebpf.Variable `ebpf:"copy_out"`
+	CopyPlain     *ebpf.Variable `ebpf:"copy_plain"`
+	CopyTo        *ebpf.Variable `ebpf:"copy_to"`
+	CopyTunneled  *ebpf.Variable `ebpf:"copy_tunneled"`
+	EveryPort     *ebpf.Variable `ebpf:"every_port"`
+	GraceEnd      *ebpf.Variable `ebpf:"grace_end"`
+	HoldLimit     *ebpf.Variable `ebpf:"hold_limit"`
+	HoldOctets    *ebpf.Variable `ebpf:"hold_octets"`
+	Late          *ebpf.Variable `ebpf:"late"`
+	Legs          *ebpf.Variable `ebpf:"legs"`
+	OverrunPasses *ebpf.Variable `ebpf:"overrun_passes"`
+	Refuse        *ebpf.Variable `ebpf:"refuse"`
+	Strict        *ebpf.Variable `ebpf:"strict"`
 }
 
 // kernelPrograms contains all programs after they have been loaded into the kernel.

@@ -7,19 +7,21 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// late is a listener whose connections have begun without us. One goroutine
-// runs Accept, and with it everything here: frames that are held come in through
-// the ring, decisions are made, sockets built, frames put back.
+// late is a listener whose connections have begun without us. One goroutine, on a
+// thread of its own, runs everything here: frames that are held come in through the
+// ring, decisions are made, sockets built, frames put back.
 type late struct {
 	beater
 	name    string
@@ -28,7 +30,8 @@ type late struct {
 	ring    *ringbuf.Reader
 	replay  *replayer
 	decide  func(in *decrypt.Incoming, flight []byte) Verdict
-	block   bool
+	block   bool // nobody there: flows stay where they are
+	keep    bool // so do flows that cannot be taken
 	log     *slog.Logger
 	tally   *tally
 	addr    net.Addr
@@ -38,6 +41,12 @@ type late struct {
 	swept   time.Time
 
 	greetings greetings
+	passing   map[kernelTuple]*passing
+	starting  sync.Once
+	first     chan struct{}     // closed by the first Accept
+	done      chan struct{}     // closed by Close
+	out       chan *net.TCPConn // closed by the loop
+	failure   error             // of the loop, to be read when out is closed
 	ready     []*net.TCPConn
 
 	mu      sync.Mutex
@@ -78,17 +87,49 @@ type pending struct {
 // eventHeader is the length of kernelEvent.
 const eventHeader = 64
 
-// Accept returns the next connection that was taken over.
-func (l *late) Accept() (net.Conn, error) {
+// queued is how many connections may wait for Accept. With more, the loop stands
+// still, and the wire counts as down.
+const queued = pendingFlows
+
+// loopNice is the priority of the loop's thread. Where processors are short it runs
+// first, since connections pass while it stands still.
+const loopNice = -15
+
+// begin makes the thread of the loop, which runs from the first Accept on. It takes
+// its priority while the process may still do that.
+func (l *late) begin() {
+	l.first, l.done, l.out = make(chan struct{}), make(chan struct{}), make(chan *net.TCPConn, queued)
+	set := make(chan struct{})
+	go func() {
+		defer close(l.out)
+		runtime.LockOSThread() // for good: the thread ends with the loop
+		if err := unix.Setpriority(unix.PRIO_PROCESS, 0, loopNice); err != nil {
+			l.log.Debug("priority of the wire's loop not raised", "err", err)
+		}
+		close(set)
+		select {
+		case <-l.first:
+			l.failure = l.run()
+		case <-l.done:
+		}
+	}()
+	<-set
+}
+
+// run takes frames from the ring until the listener is closed.
+func (l *late) run() error {
 	l.running.Lock()
 	defer l.running.Unlock()
 	for !l.closed {
-		if len(l.ready) > 0 {
-			conn := l.ready[0]
-			l.ready = l.ready[1:]
-			return conn, nil
-		}
 		l.beat()
+		for len(l.ready) > 0 {
+			select {
+			case l.out <- l.ready[0]:
+				l.ready = l.ready[1:]
+			case <-l.done:
+				return nil
+			}
+		}
 		l.ring.SetDeadline(time.Now().Add(l.wait()))
 		err := l.ring.ReadInto(&l.record)
 		switch {
@@ -96,11 +137,23 @@ func (l *late) Accept() (net.Conn, error) {
 			l.event(l.record.RawSample)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 		case errors.Is(err, ringbuf.ErrClosed):
-			return nil, net.ErrClosed
+			return nil
 		default:
-			return nil, err
+			return err
 		}
 		l.sweep()
+	}
+	return nil
+}
+
+// Accept returns the next connection that was taken over.
+func (l *late) Accept() (net.Conn, error) {
+	l.starting.Do(func() { close(l.first) })
+	if conn, ok := <-l.out; ok {
+		return conn, nil
+	}
+	if l.failure != nil {
+		return nil, l.failure
 	}
 	return nil, net.ErrClosed
 }
@@ -117,6 +170,7 @@ func (l *late) wait() time.Duration {
 // When it has returned, neither pulse nor programs are used any more.
 func (l *late) Close() (err error) {
 	l.ending.Do(func() {
+		close(l.done)
 		err = l.ring.Close()
 		l.stop()
 		l.abandon()
@@ -246,10 +300,14 @@ func (p *pending) flight() (b []byte) {
 	return b
 }
 
-// letGo has a flow pass for good.
+// letGo has a flow pass for good: from when its origin has acknowledged the octets
+// that were judged, which it gets from us.
 func (l *late) letGo(t kernelTuple, p *pending) {
 	l.drop(t, p)
-	l.program.forget(t)
+	if l.pass(t, p) {
+		return
+	}
+	_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED) // gone is gone
 	l.putBack(p.frames)
 }
 
@@ -258,15 +316,20 @@ func (l *late) letGo(t kernelTuple, p *pending) {
 func (l *late) giveUp(t kernelTuple, p *pending, err error) {
 	l.tally.failed.Add(1)
 	l.log.Debug("flow not taken", "client", t.client(), "origin", t.origin(), "err", err)
-	if l.block {
-		l.drop(t, p)
+	l.drop(t, p)
+	if l.keep {
 		return
 	}
-	l.letGo(t, p)
+	_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED)
+	l.putBack(p.frames)
 }
 
 // putBack returns frames to where they came in.
 func (l *late) putBack(frames []*held) {
+	if err := l.replay.setMark(markReplayed); err != nil {
+		l.log.Debug("frames not put back", "err", err)
+		return
+	}
 	for _, h := range frames {
 		if err := l.replay.send(h); err != nil {
 			l.tally.failed.Add(1) // its sender sends it again
@@ -279,11 +342,13 @@ func (l *late) putBack(frames []*held) {
 // for a client that says no more.
 func (l *late) sweep() {
 	now := time.Now()
-	if len(l.pending) == 0 || now.Sub(l.swept) < time.Millisecond {
+	if len(l.pending)+len(l.passing) == 0 || now.Sub(l.swept) < time.Millisecond {
 		return
 	}
+	l.repeat(now)
 	l.swept = now
 	for t, p := range l.pending {
+		l.beat() // many flows take their time
 		if now.Sub(p.since) > undecidedLimit {
 			if p.decided {
 				l.giveUp(t, p, errUnsettled)
@@ -303,12 +368,16 @@ func (l *late) sweep() {
 
 // abandon lets go of everything when the listener is closed.
 func (l *late) abandon() {
-	for t, p := range l.pending {
+	for t, p := range l.pending { // the programs see nobody any more
+		l.drop(t, p)
 		if l.block {
-			l.drop(t, p)
-		} else {
-			l.letGo(t, p)
+			continue
 		}
+		_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED)
+		l.putBack(p.frames)
+	}
+	for conn := range l.out { // the loop has ended
+		l.ready = append(l.ready, conn)
 	}
 	for _, conn := range l.ready {
 		if k := l.claim(conn); k != nil {
@@ -326,6 +395,10 @@ func (l *late) take(t kernelTuple, p *pending) {
 	if err != nil || flow.State != kernelStateSTATE_HELD {
 		l.drop(t, p) // reset by an end, or let go by the kernel
 		l.putBack(p.frames)
+		return
+	}
+	if flow.Sides[toClient].Ended != 0 {
+		l.giveUp(t, p, errEnded)
 		return
 	}
 	if _, _, err := endpoints(t, flow, &p.frames[0].frame); err != nil {

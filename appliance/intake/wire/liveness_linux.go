@@ -38,16 +38,17 @@ type beater struct {
 
 	slots   []*uint64
 	limit   time.Duration // a pause longer than that was seen as death
-	recover time.Duration // to run after one before beating again
+	recover time.Duration // to run after one before beating again, unless it was shorter
 	last    time.Time
 	from    time.Time // no beat before
+	first   func()    // called once, at the first beat
 }
 
 // beat is to be called at least every interval.
 func (b *beater) beat() {
 	now := time.Now()
-	if !b.last.IsZero() && now.Sub(b.last) > b.limit {
-		b.from = now.Add(b.recover)
+	if pause := now.Sub(b.last); !b.last.IsZero() && pause > b.limit {
+		b.from = now.Add(min(pause, b.recover)) // connections pass meanwhile
 	}
 	b.last = now
 	if now.Before(b.from) {
@@ -56,6 +57,10 @@ func (b *beater) beat() {
 	t := monotonic()
 	for _, s := range b.slots {
 		atomic.StoreUint64(s, t)
+	}
+	if b.first != nil {
+		b.first()
+		b.first = nil
 	}
 }
 

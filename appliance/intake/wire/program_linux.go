@@ -26,7 +26,7 @@ const (
 func pinDir(name string) string { return filepath.Join(bpfDir, name) }
 
 // pinnedMaps are kept for Status, which another process calls.
-var pinnedMaps = []string{kernelMapPaths, kernelMapFlows, kernelMapHeartbeat, kernelMapListeners}
+var pinnedMaps = []string{kernelMapPaths, kernelMapFlows, kernelMapOpened, kernelMapPassed, kernelMapHeartbeat, kernelMapListeners}
 
 // program is what runs in the kernel.
 type program struct {
@@ -35,33 +35,58 @@ type program struct {
 	found bool // links of an earlier process were found and taken over
 }
 
+// openPassed opens the map of flows that pass for good, which an earlier process
+// has left. It returns nil if there is none, or one of another layout.
+func openPassed(name string, spec *ebpf.MapSpec) *ebpf.Map {
+	m, err := ebpf.LoadPinnedMap(filepath.Join(pinDir(name), kernelMapPassed), nil)
+	if err != nil {
+		return nil
+	}
+	if spec.Compatible(m) != nil {
+		m.Close()
+		return nil
+	}
+	return m
+}
+
 // loadProgram loads the programs for the legs of these indexes.
-func loadProgram(c Config, indexes [2]int, copies copies) (*program, error) {
+func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program, error) {
 	spec, err := loadKernel()
 	if err != nil {
 		return nil, err
 	}
+	spec.Maps[kernelMapFlows].MaxEntries = uint32(c.Sessions + pendingFlows)
+	grace := monotonic() + uint64(c.Grace)
+	var o ebpf.CollectionOptions
+	if m := openPassed(name, spec.Maps[kernelMapPassed]); m != nil {
+		defer m.Close()
+		o.MapReplacements = map[string]*ebpf.Map{kernelMapPassed: m}
+		grace = 0
+	}
 	for name, value := range map[string]any{
-		kernelVarLegs:         [2]uint32{uint32(indexes[0]), uint32(indexes[1])},
-		kernelVarLate:         b2u(c.Takeover == Late),
-		kernelVarBlock:        b2u(c.Down == Block),
-		kernelVarCopyTo:       uint32(copies.near),
-		kernelVarCopyOut:      uint32(copies.port),
-		kernelVarCopyPlain:    b2u(c.Copy.Plain),
-		kernelVarCopyTunneled: b2u(c.Copy.Tunneled),
-		kernelVarCopyOther:    b2u(c.Copy.Other),
-		kernelVarRefuse:       b2u(c.QUIC == Refuse),
-		kernelVarEveryPort:    b2u(len(c.Ports) == 0),
-		kernelVarBeatLimit:    uint64(c.Stall),
-		kernelVarHoldLimit:    uint64(holdLimit),
-		kernelVarHoldOctets:   uint32(flightLimit),
+		kernelVarLegs:          [2]uint32{uint32(indexes[0]), uint32(indexes[1])},
+		kernelVarLate:          b2u(c.Takeover == Late),
+		kernelVarBlock:         b2u(c.Down == Block),
+		kernelVarCopyTo:        uint32(copies.near),
+		kernelVarCopyOut:       uint32(copies.port),
+		kernelVarCopyPlain:     b2u(c.Copy.Plain),
+		kernelVarCopyTunneled:  b2u(c.Copy.Tunneled),
+		kernelVarCopyOther:     b2u(c.Copy.Other),
+		kernelVarRefuse:        b2u(c.QUIC == Refuse),
+		kernelVarEveryPort:     b2u(len(c.Ports) == 0),
+		kernelVarStrict:        b2u(!c.Open),
+		kernelVarOverrunPasses: b2u(c.Overload == Tunneled || c.Open),
+		kernelVarGraceEnd:      grace,
+		kernelVarBeatLimit:     uint64(c.Stall),
+		kernelVarHoldLimit:     uint64(holdLimit),
+		kernelVarHoldOctets:    uint32(flightLimit),
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return nil, fmt.Errorf("set %s of wire program: %w", name, err)
 		}
 	}
 	p := new(program)
-	if err := spec.LoadAndAssign(&p.kernelObjects, nil); err != nil {
+	if err := spec.LoadAndAssign(&p.kernelObjects, &o); err != nil {
 		return nil, fmt.Errorf("load wire program: %w", err)
 	}
 	for i, bits := range portBits(c.Ports) {
@@ -97,7 +122,7 @@ func (p *program) attach(name string, indexes [2]int, accept bool) error {
 		}
 	}
 	for name, m := range map[string]*ebpf.Map{
-		kernelMapPaths: p.Paths, kernelMapFlows: p.Flows,
+		kernelMapPaths: p.Paths, kernelMapFlows: p.Flows, kernelMapOpened: p.Opened, kernelMapPassed: p.Passed,
 		kernelMapHeartbeat: p.kernelMaps.Heartbeat, kernelMapListeners: p.Listeners,
 	} {
 		if err := m.Pin(filepath.Join(dir, name)); err != nil {

@@ -7,13 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// markReplayed is the mark by which the programs know frames that were held.
-const markReplayed = 4
+// Marks by which the programs know frames that were held, and those that were made
+// of octets that may pass.
+const (
+	markReplayed = 4
+	markJudged   = 5
+)
 
 // replayer sends frames that were held back to where they came in. What becomes
 // of them then is what their flow's state says.
 type replayer struct {
 	fd      int
+	mark    int // of the socket now
 	indexes [2]int
 	buffer  []byte
 }
@@ -33,13 +38,28 @@ func openReplayer(r *room, indexes [2]int) (*replayer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open packet socket: %w", err)
 	}
-	return &replayer{fd: fd, indexes: indexes}, nil
+	return &replayer{fd: fd, mark: markReplayed, indexes: indexes}, nil
+}
+
+// setMark changes what the programs take the next frames for.
+func (r *replayer) setMark(mark int) error {
+	if r.mark == mark {
+		return nil
+	}
+	if err := unix.SetsockoptInt(r.fd, unix.SOL_SOCKET, unix.SO_MARK, mark); err != nil {
+		return fmt.Errorf("mark packet socket: %w", err)
+	}
+	r.mark = mark
+	return nil
 }
 
 // send writes one frame, whose checksum it completes. It belongs to one
 // goroutine.
 func (r *replayer) send(h *held) error {
 	f := h.frame
+	// Its receiver would take an urgent octet out of what was judged.
+	f.octets[f.tcp+13] &^= flagURG
+	binary.BigEndian.PutUint16(f.octets[f.tcp+18:], 0)
 	several := h.segment > 0 && f.end-f.body > int(h.segment)
 	f.finish(several)
 	b := append(r.buffer[:0], make([]byte, netHeader)...)

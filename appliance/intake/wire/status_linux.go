@@ -106,15 +106,20 @@ func (s *Status) readMaps(stall time.Duration) error {
 		return fmt.Errorf("read heartbeat of wire: %w", err)
 	}
 	s.Taking = s.Running && beat != 0 && monotonic()-beat < uint64(stall)
-	flows, err := open(kernelMapFlows)
-	if err != nil {
-		return fmt.Errorf("count flows of wire: %w", err)
-	}
-	defer flows.Close()
-	var t kernelTuple
-	var f kernelFlow
-	for all := flows.Iterate(); all.Next(&t, &f); {
-		s.Flows++
+	for _, name := range []string{kernelMapFlows, kernelMapOpened} {
+		flows, err := open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // programs of an older version
+		}
+		if err != nil {
+			return fmt.Errorf("count flows of wire: %w", err)
+		}
+		var t kernelTuple
+		var f kernelFlow
+		for all := flows.Iterate(); all.Next(&t, &f); {
+			s.Flows++
+		}
+		flows.Close()
 	}
 	return nil
 }
@@ -129,19 +134,23 @@ var pathNames = [...]string{
 	"malformed",    // Passed: lengths that do not fit.
 	"unselected",   // Passed: a port that `ports` does not select.
 	"exempt",       // Passed: an address that the wire leaves alone.
-	"untracked",    // Passed: a connection that is tunneled, or older than the wire.
+	"untracked",    // Passed: of no connection that the wire knows.
 	"handshake",    // Passed: before the client's first payload.
 	"down",         // Passed: clearspan does not run or stands still, and `down` is `wire`.
-	"no-socket",    // Passed: the socket of a taken connection is gone.
+	"no-socket",    // Passed: the socket of a taken connection is gone, and the wire is not strict.
 	"other-tag",    // Passed: the same addresses and ports on another VLAN.
-	"overrun",      // Passed: the ring to clearspan is full. The connection is not decrypted.
-	"expired",      // Passed: clearspan did not decide in time. The connection is not decrypted.
+	"overrun",      // Passed: the ring to clearspan is full, and the wire is not strict.
+	"expired",      // Passed: clearspan did not decide in time, and the wire is not strict.
+	"passed",       // Passed: a connection that the wire leaves alone for good.
+	"checksum",     // Passed: a wrong checksum, and the wire is not strict.
+	"unacceptable", // Passed: a segment that its receiver would not accept, and the wire is not strict.
 	"accepted",     // Taken: the SYN of a new connection.
 	"diverted",     // Taken: a frame of a taken connection.
 	"held",         // Held: clearspan has a copy and decides.
 	"held-excess",  // Dropped: more than clearspan holds. TCP sends it again.
 	"blocked",      // Dropped: clearspan does not run or stands still, and `down` is `block`.
 	"syn-payload",  // Dropped: payload in a SYN (TCP Fast Open). The client sends it again without.
+	"syn-excess",   // Dropped: too many new connections of one address. The client sends the SYN again.
 	"quic-blocked", // Answered by ICMP: QUIC, and `quic` is `block`.
 	"sent",         // Sent by clearspan.
 	"replayed",     // Sent again after it was held.
@@ -164,11 +173,26 @@ const (
 	flowFailed = "flow-failed"
 )
 
+// causes are how many of the paths, from the first on, have a second counter
+// behind all others: of frames that were dropped for that cause.
+const causes = int(kernelWirePathPATH_ACCEPTED)
+
+// pathName returns the word of a counter.
+func pathName(i int) string {
+	if i < len(pathNames) {
+		return pathNames[i]
+	}
+	return pathNames[i-len(pathNames)] + droppedSuffix
+}
+
+// droppedSuffix ends the words of what is dropped because it cannot be judged.
+const droppedSuffix = "-dropped"
+
 // readPaths sums the counters over all processors.
 func readPaths(m *ebpf.Map) (map[string]uint64, error) {
-	all := make(map[string]uint64, len(pathNames))
+	all := make(map[string]uint64, len(pathNames)+causes)
 	var each []uint64
-	for i, name := range pathNames {
+	for i := range len(pathNames) + causes {
 		if err := m.Lookup(uint32(i), &each); err != nil {
 			if errors.Is(err, ebpf.ErrKeyNotExist) {
 				continue // programs of an older version
@@ -176,7 +200,13 @@ func readPaths(m *ebpf.Map) (map[string]uint64, error) {
 			return nil, fmt.Errorf("read counters of wire: %w", err)
 		}
 		for _, n := range each {
-			all[name] += n
+			all[pathName(i)] += n
+		}
+	}
+	for i := range causes {
+		switch name := pathName(len(pathNames) + i); pathNames[i] {
+		case "not-ip", "not-tcp", "unselected", "exempt", "handshake", "down", "passed":
+			delete(all, name) // no causes to drop anything
 		}
 	}
 	return all, nil

@@ -16,7 +16,7 @@ func (p *tap) sent(want func(frame []byte) bool, wait time.Duration) []byte {
 	buf := make([]byte, 65536)
 	for deadline := time.Now().Add(wait); time.Now().Before(deadline); {
 		poll := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
-		if n, _ := unix.Poll(poll, 10); n == 0 {
+		if n, _ := unix.Poll(poll, 10); n <= 0 {
 			continue
 		}
 		n, from, err := unix.Recvfrom(p.fd, buf, 0)

@@ -185,6 +185,7 @@ func release(fd int) error {
 
 var (
 	errUnsettled = errors.New("octets of the origin are under way")
+	errEnded     = errors.New("the origin has ended the connection")
 	errExotic    = errors.New("options that cannot be taken over")
 )
 
@@ -192,8 +193,7 @@ var (
 // origin's name, and the other way round. first is the first frame held.
 func endpoints(t kernelTuple, f *kernelFlow, first *frame) (client, origin endpoint, err error) {
 	out, back := &f.Sides[toOrigin], &f.Sides[toClient]
-	c := readOptions(out.Options[:min(int(out.OptionLen), len(out.Options))])
-	o := readOptions(back.Options[:min(int(back.OptionLen), len(back.Options))])
+	c, o := f.options()
 	if o.exotic {
 		return client, origin, errExotic
 	}

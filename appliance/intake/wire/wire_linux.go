@@ -37,6 +37,10 @@ type wire struct {
 	accepting []net.Listener     // what the intake accepts from
 	late      *late              // the only one of those; nil with Accept
 	tally     tally
+	sessions  sessions
+	watcher   *watcher
+	mute      atomic.Int32  // loops that have not begun to beat
+	taking    chan struct{} // closed when all have
 
 	mu     sync.RWMutex // guards what callers may ask for at any time
 	closed bool
@@ -57,7 +61,7 @@ func New(config Config, o intake.Options) (*Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create wire intake: %w", err)
 	}
-	w := &wire{config: config, name: o.Name, timeout: o.ConnectTimeout}
+	w := &wire{taking: make(chan struct{}), config: config, name: o.Name, timeout: o.ConnectTimeout}
 	if w.timeout <= 0 {
 		w.timeout = 10 * time.Second
 	}
@@ -69,8 +73,13 @@ func New(config Config, o intake.Options) (*Intake, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
+	w.watch(o.Logger)
 	return &Intake{in, w}, nil
 }
+
+// Taking is closed when the programs have seen for the first time that somebody
+// takes connections: from then on rules hold.
+func (w *wire) Taking() <-chan struct{} { return w.taking }
 
 // open sets everything up.
 func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
@@ -157,7 +166,7 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.program, err = loadProgram(w.config, w.indexes, copies); err != nil {
+	if w.program, err = loadProgram(w.name, w.config, w.indexes, copies); err != nil {
 		return nil, err
 	}
 	if err := w.SetExempt(w.config.Exempt); err != nil {
@@ -194,6 +203,12 @@ func (w *wire) startPulse(b *beater, slots ...int) {
 	if w.program.found {
 		b.from = time.Now().Add(w.config.Recover)
 	}
+	w.mute.Add(1)
+	b.first = func() {
+		if w.mute.Add(-1) == 0 {
+			close(w.taking)
+		}
+	}
 	for _, i := range slots {
 		b.slots = append(b.slots, w.pulse.slot(i))
 	}
@@ -226,16 +241,20 @@ func (w *wire) listeners(o intake.Options) ([]net.Listener, error) {
 	}
 	w.late = &late{
 		name: w.name, room: w.room, program: w.program, ring: ring, replay: replay,
-		decide: w.config.Decide, block: w.config.Down == Block, log: log.With("intake", w.name), tally: &w.tally,
+		decide: w.config.Decide, block: w.config.Down == Block, keep: w.config.Down == Block || !w.config.Open, log: log.With("intake", w.name), tally: &w.tally,
 		addr: w.members[0].Addr(), pending: make(map[kernelTuple]*pending), origins: make(map[*net.TCPConn]*taken),
 	}
 	w.startPulse(&w.late.beater, 0, 1)
+	w.late.begin()
 	w.accepting = []net.Listener{w.late}
 	return w.accepting, nil
 }
 
 // close lets go of everything; what is pinned stays.
 func (w *wire) close() error {
+	if w.watcher != nil {
+		w.watcher.close()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true

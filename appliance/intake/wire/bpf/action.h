@@ -2,7 +2,9 @@
 /* What can be done with a frame. */
 #pragma once
 
+#include "frame.h"
 #include "maps.h"
+#include "state.h"
 
 static __always_inline void count(__u32 path)
 {
@@ -57,6 +59,22 @@ static __always_inline int drop(__u32 path)
 {
 	count(path);
 	return DROP;
+}
+
+/*
+ * The one table of frames that cannot be judged, each by its cause: while somebody
+ * is there they are dropped, unless the wire is not strict; without, they pass, or
+ * they do not, as configured. Exempt addresses are left alone.
+ */
+static __always_inline int shut(struct __sk_buff *skb, struct frame *f, __u32 cause)
+{
+	if (!strict || either_exempt(&f->tuple))
+		return forward(skb, cause);
+	if (alive(f->v6))
+		return drop(DROPPED(cause)); /* strict */
+	if (block)
+		return drop(PATH_BLOCKED); /* down: block */
+	return forward(skb, cause);
 }
 
 /* Without us a connection passes, or it does not, as configured. */

@@ -2,13 +2,14 @@
 /* Flows that are taken over after their handshake, until they are. */
 #pragma once
 
+#include "accept.h"
 #include "action.h"
 #include "learn.h"
 #include "state.h"
 
 #define GREETING_OCTETS 4096 /* of what the origin says first; longer ones are cut */
 
-/* Octets that are copied at most: small frames, MTU-sized ones, and super-frames. */
+/* Octets that are copied at most: by size, so that frames take little more room than they need. */
 #define COPY(name, size)                                                                          \
 	struct name {                                                                             \
 		struct event event;                                                               \
@@ -36,40 +37,91 @@
 		return 1;                                                                         \
 	}
 
-COPY(small, 2048)
-COPY(medium, 9216)
-COPY(large, 66560)
+COPY(tiny, 320)
+COPY(small, 704)
+COPY(segment, 1536)
+COPY(medium, 4096)
+COPY(jumbo, 10240)
+COPY(large, 20480)
+COPY(huge, 66560)
 
 /* Copies a frame to user space; false if there is no room. */
-static __always_inline bool show(struct __sk_buff *skb, struct tuple *t, struct flow *flow,
-				 __u32 direction, __u8 passed)
+__noinline int show(struct __sk_buff *skb, struct tuple *t, struct flow *flow,
+			   __u32 direction)
 {
 	struct event head = {
 		.time = bpf_ktime_get_ns(),
-		.isn = flow->sides[TO_ORIGIN].isn,
 		.length = skb->len,
 		.segment = skb->gso_size,
-		.tci = flow->tci,
-		.tagged = flow->tagged,
 		.leg = skb->ifindex == legs[0] ? 0 : 1,
-		.direction = direction,
-		.passed = passed,
+		.direction = direction & 1,
+		.passed = direction >> 1,
 	};
 
+	if (!flow || !t)
+		return 0;
+	head.isn = flow->sides[TO_ORIGIN].isn;
+	head.tci = flow->tci;
+	head.tagged = flow->tagged;
 	__builtin_memcpy(&head.tuple, t, sizeof(*t));
-	if (skb->len <= 2048)
+	if (skb->len <= 320)
+		return copy_tiny(skb, &head);
+	if (skb->len <= 704)
 		return copy_small(skb, &head);
-	if (skb->len <= 9216)
+	if (skb->len <= 1536)
+		return copy_segment(skb, &head);
+	if (skb->len <= 4096)
 		return copy_medium(skb, &head);
-	return copy_large(skb, &head);
+	if (skb->len <= 10240)
+		return copy_jumbo(skb, &head);
+	if (skb->len <= 20480)
+		return copy_large(skb, &head);
+	return copy_huge(skb, &head);
 }
 
-/* Lets go of a flow that nobody takes. In a blocked wire it stays where it is. */
-static __always_inline int give_up(struct __sk_buff *skb, struct tuple *t, __u32 path)
+/* Forgets a flow that nobody has taken. */
+static __always_inline void forget(struct tuple *t)
+{
+	bpf_map_delete_elem(&flows, t);
+	bpf_map_delete_elem(&opened, t);
+	bpf_map_delete_elem(&syns, t);
+}
+
+/* Ends a flow by a reset. It is remembered, in case its receiver never gets that. */
+static __always_inline void end_flow(struct tuple *t, struct flow *flow)
+{
+	flow->state = STATE_ENDED;
+	bpf_map_update_elem(&closing, t, flow, BPF_ANY);
+	forget(t);
+}
+
+/* Has a flow pass for good. */
+static __always_inline void let_go(struct tuple *t, struct flow *flow)
+{
+	struct passed p = { .vid = flow->tagged ? flow->tci & 0xfff : 0, .leg = flow->leg };
+
+	bpf_map_update_elem(&passed, t, &p, BPF_ANY);
+	forget(t);
+}
+
+/* Lets go of a flow, since nobody is there. In a blocked wire it stays where it is. */
+static __always_inline int give_up(struct __sk_buff *skb, struct tuple *t, struct flow *flow,
+				   __u32 path)
 {
 	if (!block)
-		bpf_map_delete_elem(&flows, t);
+		let_go(t, flow);
 	return without(skb, path);
+}
+
+/* There is no room for a flow. */
+static __always_inline int overrun(struct __sk_buff *skb, struct frame *f, struct tuple *t,
+				   struct flow *flow)
+{
+	if (overrun_passes && !block) {
+		let_go(t, flow);
+		return forward(skb, PATH_OVERRUN); /* overload: tunnel */
+	}
+	return drop(DROPPED(PATH_OVERRUN)); /* TCP sends it again */
 }
 
 /* Payload of a late flow that has to wait. */
@@ -78,26 +130,40 @@ static __always_inline int on_payload(struct __sk_buff *skb, struct frame *f, st
 {
 	__u64 now = bpf_ktime_get_ns();
 
+	if (!alive(f->v6))
+		return give_up(skb, t, flow, PATH_DOWN);
 	if (flow->state == STATE_OPEN) {
-		if (!alive(f->v6))
-			return give_up(skb, t, PATH_DOWN);
 		flow->held = now;
 		flow->held_octets = 0;
+		flow->state = STATE_HELD;
 		/* One of two frames at once is first, the other finds it held. */
-		__sync_val_compare_and_swap(&flow->state, STATE_OPEN, STATE_HELD);
+		bpf_map_update_elem(&flows, t, flow, BPF_NOEXIST);
+		flow->state = STATE_OPEN;
+		flow = bpf_map_lookup_elem(&flows, t);
+		if (!flow) {
+			flow = bpf_map_lookup_elem(&opened, t);
+			if (!flow)
+				flow = bpf_map_lookup_elem(&syns, t);
+			return flow ? overrun(skb, f, t, flow) : drop(DROPPED(PATH_OVERRUN));
+		}
+		bpf_map_delete_elem(&opened, t);
+		bpf_map_delete_elem(&syns, t);
 	} else if ((__s64)(now - flow->held) > (__s64)hold_limit) { /* held may be of a later look */
-		return give_up(skb, t, PATH_EXPIRED);
-	} else if (!alive(f->v6)) {
-		return give_up(skb, t, PATH_DOWN);
+		if (!strict)
+			return give_up(skb, t, flow, PATH_EXPIRED);
+		count(DROPPED(PATH_EXPIRED)); /* shown anew: who decides may have forgotten it */
+		flow->held = now;
+		flow->held_octets = 0;
 	}
 	if (flow->held_octets > hold_octets)
 		return drop(PATH_HELD_EXCESS); /* bound of copies; TCP sends it again */
-	flow->held_octets += skb->len;
-	if (show(skb, t, flow, direction, 0))
+	if (show(skb, t, flow, direction)) {
+		flow->held_octets += skb->len;
 		return drop(PATH_HELD); /* user space has it */
-	if (flow->held_octets > skb->len)
+	}
+	if (flow->held_octets)
 		return drop(PATH_HELD_EXCESS); /* ring full amid a flow; TCP sends it again */
-	return give_up(skb, t, PATH_OVERRUN);
+	return overrun(skb, f, t, flow);
 }
 
 /*
@@ -110,87 +176,136 @@ static __always_inline int on_greeting(struct __sk_buff *skb, struct frame *f, s
 	struct side *s = &flow->sides[TO_CLIENT];
 
 	if (f->payload && f->seq - s->isn - 1 < GREETING_OCTETS && skb->len <= 2048)
-		show(skb, t, flow, TO_CLIENT, 1);
-	track(skb, f, s);
+		show(skb, t, flow, TO_CLIENT | 2);
+	track(f, s, flow->sides[TO_ORIGIN].acked);
 	return forward(skb, PATH_HANDSHAKE);
 }
 
-/* Reports whether a frame of the origin is the SYN-ACK to the flow's SYN. */
-static __always_inline bool answers(struct frame *f, struct flow *flow)
+/* The SYN-ACK to a SYN of this flow: what was there before with its tuple is over. */
+static __always_inline void open_flow(struct __sk_buff *skb, struct frame *f, struct tuple *t,
+				      struct flow *flow)
 {
-	return (f->flags & (SYN | ACK)) == (SYN | ACK) && f->ack == flow->sides[TO_ORIGIN].isn + 1;
+	struct flow *old = bpf_map_lookup_elem(&flows, t);
+
+	begin(skb, f, &flow->sides[TO_CLIENT]);
+	flow->sides[TO_ORIGIN].acked = flow->sides[TO_CLIENT].next;
+	flow->state = STATE_OPEN;
+	if (old && old->state != STATE_TAKEN)
+		bpf_map_delete_elem(&flows, t);
+	bpf_map_delete_elem(&opened, t);
+	bpf_map_delete_elem(&closing, t);
+	bpf_map_delete_elem(&passed, t);
 }
 
-/* Notes what the SYN-ACK says. */
-static __always_inline void open_flow(struct __sk_buff *skb, struct frame *f, struct flow *flow)
+/* A SYN-ACK, with the flow of the SYN that it is for, if there is one. */
+static __always_inline int on_syn_ack(struct __sk_buff *skb, struct frame *f, struct tuple *t,
+				      struct flow *flow)
 {
-	struct side *s = &flow->sides[TO_CLIENT];
+	struct side *client = &flow->sides[TO_ORIGIN], *s = &flow->sides[TO_CLIENT];
 
-	learn(f, s);
-	s->isn = f->seq;
-	s->next = f->seq + 1;
-	s->acked = f->ack;
-	s->window = s->first_window = f->window;
-	s->time = bpf_ktime_get_ns();
-	note_options(skb, f, s);
-	flow->sides[TO_ORIGIN].acked = s->next;
+	if (f->ack != client->isn + 1 || f->payload || f->flags & FIN)
+		return shut(skb, f, PATH_UNACCEPTABLE);
+	if (damaged(skb, f))
+		return shut(skb, f, PATH_CHECKSUM);
+	if (client->foreign) {
+		let_go(t, flow);
+		return forward(skb, PATH_PASSED);
+	}
+	read_options(skb, f);
+	/* Again, or by an origin that began anew, such as one with SYN cookies. */
+	if (flow->state == STATE_OPENING || f->seq != s->isn)
+		open_flow(skb, f, t, flow);
+	return forward(skb, PATH_HANDSHAKE);
+}
+
+/* A frame without SYN of a flow whose SYN-ACK was not seen. */
+static __always_inline int on_opening(struct __sk_buff *skb, struct frame *f, struct tuple *t,
+				      struct flow *flow, __u32 direction)
+{
+	if (f->payload || f->flags & (FIN | URG))
+		return alive(f->v6) ? shut(skb, f, PATH_UNACCEPTABLE) : give_up(skb, t, flow, PATH_DOWN);
+	if (damaged(skb, f))
+		return shut(skb, f, PATH_CHECKSUM);
+	if (f->flags & RST && direction == TO_CLIENT) {
+		if (!(f->flags & ACK) || f->ack != flow->sides[TO_ORIGIN].isn + 1)
+			return shut(skb, f, PATH_UNACCEPTABLE); /* RFC 9293, Section 3.10.7.3 */
+		end_flow(t, flow);
+	}
+	/* An end that remembers an earlier connection acknowledges that, and is reset. */
+	return forward(skb, PATH_HANDSHAKE);
 }
 
 /* A frame, not a SYN, of a flow in late mode that is not taken yet. */
-static __always_inline int on_late(struct __sk_buff *skb, struct frame *f, struct tuple *t,
-				   struct flow *flow, __u32 direction)
+__noinline int on_late(struct __sk_buff *skb, struct frame *f, struct tuple *t, struct flow *flow,
+		       __u32 direction)
 {
-	struct side *s = &flow->sides[direction];
+	struct side *s, *to;
+	enum verdict verdict;
+	bool says;
 
+	if (!f || !t || !flow)
+		return DROP;
+	s = &flow->sides[direction & 1];
+	to = &flow->sides[!direction];
+	says = f->payload || f->flags & FIN;
+
+	if (flow->state == STATE_OPENING)
+		return on_opening(skb, f, t, flow, direction);
+	if (flow->state == STATE_PASSING && skb->mark == MARK_JUDGED)
+		return forward(skb, PATH_PASSED);
+	if (damaged(skb, f))
+		return shut(skb, f, PATH_CHECKSUM);
+	if ((f->flags & (SYN | ACK | RST | FIN)) == (SYN | ACK) && direction == TO_CLIENT &&
+	    f->seq == s->isn && f->ack == to->isn + 1 && !f->payload)
+		return forward(skb, PATH_HANDSHAKE); /* the client's acknowledgement was lost */
+	read_options(skb, f);
+	verdict = judge(f, flow, direction);
 	if (f->flags & RST) {
-		bpf_map_delete_elem(&flows, t);
+		if (verdict == STRAY)
+			return shut(skb, f, PATH_UNACCEPTABLE);
+		if (verdict == TAKES)
+			end_flow(t, flow);
 		return forward(skb, PATH_HANDSHAKE);
 	}
+	if (verdict == STRAY && (strict || f->flags & SYN || !says))
+		return alive(f->v6) ? shut(skb, f, PATH_UNACCEPTABLE) : give_up(skb, t, flow, PATH_DOWN);
 	switch (flow->state) {
-	case STATE_OPENING:
-		if (direction == TO_CLIENT && answers(f, flow)) {
-			open_flow(skb, f, flow);
-			flow->state = STATE_OPEN;
-		}
-		return forward(skb, PATH_HANDSHAKE);
 	case STATE_OPEN:
-		if (f->flags & SYN) {
-			/* An origin that began anew, such as one with SYN cookies. */
-			if (direction == TO_CLIENT && answers(f, flow) &&
-			    !flow->sides[TO_ORIGIN].scaled)
-				open_flow(skb, f, flow);
+		if (direction == TO_ORIGIN) {
+			/* A FIN ahead of its turn follows payload that is still to come. */
+			if (f->payload || (f->flags & FIN && f->seq != to->acked))
+				return on_payload(skb, f, t, flow, direction);
+			track(f, s, to->acked);
+			/* The handshake is complete. */
+			if (f->seq == s->isn + 1 && f->ack != to->isn) {
+				bpf_map_update_elem(&opened, t, flow, BPF_NOEXIST);
+				bpf_map_delete_elem(&syns, t);
+			}
 			return forward(skb, PATH_HANDSHAKE);
 		}
-		/* A FIN ahead of its turn follows payload that is still to come. */
-		if (direction == TO_ORIGIN && (f->payload || (f->flags & FIN && f->seq != s->next)))
-			return on_payload(skb, f, t, flow, direction);
-		if (f->flags & FIN) {
-			bpf_map_delete_elem(&flows, t); /* ends before the client said anything */
-			return forward(skb, PATH_HANDSHAKE);
-		}
-		if (direction == TO_CLIENT)
-			return on_greeting(skb, f, t, flow);
-		track(skb, f, s);
-		return forward(skb, PATH_HANDSHAKE);
+		return on_greeting(skb, f, t, flow);
 	case STATE_HELD:
-		if (f->flags & SYN)
-			return forward(skb, PATH_HANDSHAKE);
-		if (direction == TO_ORIGIN && (f->payload || f->flags & FIN))
+		if (direction == TO_ORIGIN && says)
 			return on_payload(skb, f, t, flow, direction);
-		if (f->flags & FIN) {
-			bpf_map_delete_elem(&flows, t); /* the origin ends it; user space lets go */
-			return forward(skb, PATH_HANDSHAKE);
-		}
 		if (direction == TO_CLIENT)
 			return on_greeting(skb, f, t, flow);
-		track(skb, f, s);
+		track(f, s, to->acked);
 		return forward(skb, PATH_HANDSHAKE);
 	case STATE_TAKING:
-		if (f->payload || f->flags & FIN)
+		if (says)
 			return on_payload(skb, f, t, flow, direction);
 		return forward(skb, PATH_HANDSHAKE);
-	case STATE_TAKEN:
-		break; /* since the caller looked */
+	case STATE_PASSING:
+		if (!alive(f->v6))
+			return give_up(skb, t, flow, PATH_DOWN);
+		if (direction == TO_ORIGIN && says && (__s32)(f->seq - flow->end) < 0)
+			return drop(PATH_HELD_EXCESS); /* only what was judged goes there */
+		track(f, s, to->acked);
+		if (direction == TO_CLIENT && (__s32)(f->ack - flow->end) >= 0)
+			let_go(t, flow);
+		return forward(skb, PATH_PASSED);
+	default:
+		break; /* taken since the caller looked */
 	}
-	return forward(skb, PATH_UNTRACKED);
+	return shut(skb, f, PATH_UNTRACKED);
 }

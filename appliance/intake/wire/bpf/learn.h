@@ -2,6 +2,7 @@
 /* Notes in a flow what its frames look like. */
 #pragma once
 
+#include "accept.h"
 #include "frame.h"
 
 /* Notes the options of a SYN or SYN-ACK. */
@@ -17,18 +18,6 @@ static __always_inline void note_options(struct __sk_buff *skb, struct frame *f,
 		s->option_len = n;
 }
 
-/* Timestamp of an established connection's frame in the usual layout. */
-static __always_inline __u32 timestamp(struct __sk_buff *skb, struct frame *f)
-{
-	__u32 option[2]; /* NOP, NOP, kind 8, length 10; value */
-
-	if (f->option_len < 12 ||
-	    bpf_skb_load_bytes(skb, f->tcp + TCP_HEADER, option, sizeof(option)) ||
-	    option[0] != bpf_htonl(0x0101080a))
-		return 0;
-	return bpf_ntohl(option[1]);
-}
-
 /* Learns how frames look that go in a direction. */
 static __always_inline void learn(struct frame *f, struct side *s)
 {
@@ -37,14 +26,18 @@ static __always_inline void learn(struct frame *f, struct side *s)
 	s->known = 1;
 }
 
-/* Notes how far the direction of a passing connection has come. */
-static __always_inline void track(struct __sk_buff *skb, struct frame *f, struct side *s)
+/*
+ * Notes how far the direction of a connection has come. Timestamps count of frames
+ * in order only, as for their receiver, which waits for expected.
+ */
+static __always_inline void track(struct frame *f, struct side *s, __u32 expected)
 {
 	__u32 end = f->seq + f->payload + !!(f->flags & FIN);
-	__u32 tsval;
 
 	if ((__s32)(end - s->next) > 0)
 		s->next = end;
+	if (f->flags & FIN)
+		s->ended = 1;
 	if (f->flags & ACK) {
 		if ((__s32)(f->ack - s->acked) >= 0) {
 			s->acked = f->ack;
@@ -52,8 +45,24 @@ static __always_inline void track(struct __sk_buff *skb, struct frame *f, struct
 			s->scaled = 1;
 		}
 	}
-	tsval = timestamp(skb, f);
-	if (tsval && (__s32)(tsval - s->tsval) > 0)
-		s->tsval = tsval;
+	if (f->stamped && (__s32)(f->seq - expected) <= 0 && (__s32)(f->tsval - s->tsval) > 0)
+		s->tsval = f->tsval;
 	learn(f, s);
+}
+
+/* Begins a side with its SYN or SYN-ACK. */
+static __always_inline void begin(struct __sk_buff *skb, struct frame *f, struct side *s)
+{
+	learn(f, s);
+	s->isn = f->seq;
+	s->next = f->seq + 1;
+	s->acked = f->flags & ACK ? f->ack : 0;
+	s->window = s->first_window = f->window;
+	s->scaled = 0;
+	s->scale = f->scale;
+	s->stamped = f->stamped;
+	s->tsval = f->tsval;
+	s->ended = 0;
+	s->time = bpf_ktime_get_ns();
+	note_options(skb, f, s);
 }

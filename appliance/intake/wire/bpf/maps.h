@@ -14,16 +14,81 @@ volatile const __u8 copy_other;	     /* everything else that passes */
 volatile const __u32 copy_out;	     /* index of the port where copies leave the box */
 volatile const __u8 refuse;	     /* QUIC, so that clients turn to TCP */
 volatile const __u8 every_port;	     /* do not look at ports */
+volatile const __u8 strict;	     /* drop what cannot be judged */
+volatile const __u8 overrun_passes;  /* without room a flow passes */
+volatile const __u64 grace_end;	     /* until then flows pass that are older than we */
 volatile const __u64 beat_limit;     /* ns after which the last beat is too old */
 volatile const __u64 hold_limit;     /* ns after which a held flow passes */
 volatile const __u32 hold_octets;    /* of one flow that are copied at most */
 
+/*
+ * Flows of which the client's handshake is not complete. Whoever makes addresses up
+ * gets no further than this map, where the oldest entry makes room.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct tuple);
+	__type(value, struct flow);
+} syns SEC(".maps");
+
+/* Flows whose client has sent no payload. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct tuple);
+	__type(value, struct flow);
+} opened SEC(".maps");
+
+/* Flows that are held, taken or about to pass: none is ever evicted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 131072); /* set by the loader */
+	__type(key, struct tuple);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* Flows whose session is over. What their sockets still say needs its looks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct tuple);
+	__type(value, struct flow);
+} closing SEC(".maps");
+
+/* Flows that pass for good. It outlives the process. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 131072);
 	__type(key, struct tuple);
+	__type(value, struct passed);
+} passed SEC(".maps");
+
+/* Addresses that open connections. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__uint(key_size, 16);
+	__type(value, struct source);
+} sources SEC(".maps");
+
+/* Octets of a frame while its sum is made, or its options are read. */
+#define SCRATCH 256
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__uint(value_size, SCRATCH);
+} scratch SEC(".maps");
+
+/* A flow that is being made. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
 	__type(value, struct flow);
-} flows SEC(".maps");
+} draft SEC(".maps");
 
 /* Destination ports that are taken, one bit each. */
 struct {
@@ -61,7 +126,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, PATHS);
+	__uint(max_entries, PATHS + CAUSES);
 	__type(key, enum wire_path);
 	__type(value, __u64);
 } paths SEC(".maps");

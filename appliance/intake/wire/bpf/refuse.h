@@ -2,11 +2,11 @@
 /* Answers datagrams of QUIC in the origin's name: the port is unreachable. */
 #pragma once
 
+#include "accept.h"
 #include "action.h"
 #include "frame.h"
 #include "state.h"
 
-#define PROTO_UDP 17
 #define QUIC_PORT 443
 #define REPLY_TTL 64
 
@@ -36,13 +36,6 @@ struct refusal6 {
 	struct ipv6 about;
 	struct udp udp;
 };
-
-static __always_inline __u16 fold(__u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
 
 /* Turns the frame into the answer and sends it back by the leg it came from. */
 static __always_inline int reply(struct __sk_buff *skb, void *ip, __u32 length)
@@ -109,37 +102,52 @@ static __always_inline int refuse6(struct __sk_buff *skb, struct ipv6 *about, st
 	return reply(skb, &r, sizeof(r));
 }
 
-/* Refuses a datagram of QUIC. The result is negative for any other frame. */
-static __always_inline int refuse_quic(struct __sk_buff *skb)
+/* The beginning of a long header, RFC 8999, Section 5.1. */
+struct long_header {
+	__u8 first;
+	__u8 version[4];
+};
+
+/*
+ * Reports whether a datagram is of QUIC: to its port, or with a long header of a
+ * version that is in use, RFC 9000, RFC 9369, or drafts. Without one, no
+ * connection begins.
+ */
+static __always_inline bool is_quic(struct __sk_buff *skb, struct frame *f)
 {
-	struct tuple t = {};
+	struct long_header h;
+	__u32 version;
+
+	if (!f->ported || f->tuple.origin_port == bpf_htons(QUIC_PORT))
+		return true;
+	if (bpf_skb_load_bytes(skb, f->tcp + sizeof(struct udp), &h, sizeof(h)) || (h.first & 0xc0) != 0xc0)
+		return false;
+	__builtin_memcpy(&version, h.version, 4);
+	version = bpf_ntohl(version);
+	return version == 1 || version == 0x6b3343cf || version >> 8 == 0xff0000;
+}
+
+/*
+ * Refuses a datagram of QUIC. The result is negative for any other frame. What has
+ * more headers than the answer can quote, and a fragment, is dropped.
+ */
+static __always_inline int refuse_quic(struct __sk_buff *skb, struct frame *f, int path)
+{
 	struct ipv4 v4;
 	struct ipv6 v6;
 	struct udp udp;
-	__u16 proto;
-	bool is6;
 
-	if (bpf_skb_load_bytes(skb, 12, &proto, sizeof(proto)))
-		return -1;
-	is6 = proto == bpf_htons(ETH_P_IPV6);
-	if (is6) {
-		if (bpf_skb_load_bytes(skb, ETH_HEADER, &v6, sizeof(v6)) || v6.protocol != PROTO_UDP ||
-		    bpf_skb_load_bytes(skb, ETH_HEADER + sizeof(v6), &udp, sizeof(udp)))
-			return -1;
-		__builtin_memcpy(t.client, v6.source, 16);
-		__builtin_memcpy(t.origin, v6.destination, 16);
-	} else {
-		if (proto != bpf_htons(ETH_P_IP) || bpf_skb_load_bytes(skb, ETH_HEADER, &v4, sizeof(v4)) ||
-		    v4.protocol != PROTO_UDP || v4.version_ihl != 0x45 || v4.fragment & bpf_htons(0x1fff) ||
-		    bpf_skb_load_bytes(skb, ETH_HEADER + sizeof(v4), &udp, sizeof(udp)))
-			return -1;
-		map4(t.client, v4.source);
-		map4(t.origin, v4.destination);
-	}
-	if (udp.destination != bpf_htons(QUIC_PORT) || is_exempt(&t) || (!block && !alive(is6)))
+	if (!is_quic(skb, f) || either_exempt(&f->tuple) || (!block && !alive(f->v6)))
 		return -1;
 	count(PATH_QUIC_BLOCKED);
-	if (is6)
+	if (path != PATH_NOT_TCP || bpf_skb_load_bytes(skb, f->tcp, &udp, sizeof(udp)))
+		return DROP; /* RFC 792: no answer to a fragment; else as well */
+	if (f->v6) {
+		if (f->tcp != ETH_HEADER + sizeof(v6) || bpf_skb_load_bytes(skb, ETH_HEADER, &v6, sizeof(v6)))
+			return DROP; /* extension headers */
 		return refuse6(skb, &v6, &udp);
+	}
+	if (f->tcp != ETH_HEADER + sizeof(v4) || bpf_skb_load_bytes(skb, ETH_HEADER, &v4, sizeof(v4)))
+		return DROP; /* options */
 	return refuse4(skb, &v4, &udp);
 }

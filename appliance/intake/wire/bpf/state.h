@@ -25,6 +25,16 @@ static __always_inline bool is_exempt(const struct tuple *t)
 	return bpf_map_lookup_elem(&exempt, &p);
 }
 
+static __always_inline bool either_exempt(const struct tuple *t)
+{
+	struct tuple back;
+
+	if (is_exempt(t))
+		return true;
+	reverse(&back, t);
+	return is_exempt(&back);
+}
+
 /* Reports whether somebody is there to take connections. */
 static __always_inline bool alive(__u32 v6)
 {

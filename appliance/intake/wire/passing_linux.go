@@ -1,0 +1,173 @@
+package wire
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// passing is a flow that may pass. Its origin gets the octets that were judged in
+// segments of ours, so that nobody has it read others in their place. The programs
+// let go of the flow when it has acknowledged them.
+type passing struct {
+	held   *held // whose headers the segments have
+	seq    uint32
+	flight []byte
+	fin    bool // the client's stream ends behind it
+	size   int  // payload of a segment at most
+	again  time.Time
+	wait   time.Duration
+}
+
+// Bounds of what is sent again.
+const (
+	repeatFirst = 200 * time.Millisecond // the least retransmission timeout of Linux
+	repeatLast  = 8 * time.Second
+)
+
+// end is the sequence number behind everything.
+func (g *passing) end() uint32 {
+	n := g.seq + uint32(len(g.flight))
+	if g.fin {
+		n++
+	}
+	return n
+}
+
+// pass sends what was judged of a flow. It returns false for a flow whose segments
+// cannot be made anew.
+func (l *late) pass(t kernelTuple, p *pending) bool {
+	flow, err := l.program.lookup(t)
+	if err != nil || flow.State != kernelStateSTATE_HELD {
+		return true // reset by an end, or let go by the kernel
+	}
+	client, origin := flow.options()
+	if client.exotic && origin.exotic {
+		return false
+	}
+	g := &passing{seq: p.isn + 1, flight: p.flight(), size: int(mssOr(origin.mss)), wait: repeatFirst, again: time.Now().Add(repeatFirst)}
+	longest := 0
+	for _, h := range p.frames {
+		if h.direction != toOrigin {
+			continue
+		}
+		body := h.frame.payload()
+		if h.segment > 0 {
+			body = body[:min(len(body), int(h.segment))]
+		}
+		longest = max(longest, len(body))
+		if g.held == nil {
+			g.held = h
+		}
+		if h.frame.flags&flagFIN != 0 && h.frame.seq+uint32(len(h.frame.payload())) == g.seq+uint32(len(g.flight)) {
+			g.fin = true
+		}
+	}
+	if g.held == nil || len(g.flight) == 0 {
+		return false
+	}
+	g.size = max(1, min(g.size, longest)) // the client knows how much the path takes
+	done, err := l.program.change(kernelTransition{
+		Tuple: t, From: uint32(kernelStateSTATE_HELD), To: uint32(kernelStateSTATE_PASSING), Isn: p.isn, End: g.end(),
+	})
+	if err != nil {
+		return false
+	}
+	if !done {
+		return true
+	}
+	if l.passing == nil {
+		l.passing = make(map[kernelTuple]*passing)
+	}
+	l.passing[t] = g
+	l.sendAll(g, flow)
+	return true
+}
+
+// sendAll sends the segments of a flow.
+func (l *late) sendAll(g *passing, flow *kernelFlow) {
+	if err := l.replay.setMark(markJudged); err != nil {
+		l.log.Debug("segments not sent", "err", err)
+		return
+	}
+	for at := 0; at < len(g.flight); at += g.size {
+		body := g.flight[at:min(at+g.size, len(g.flight))]
+		last := at+len(body) == len(g.flight)
+		if err := l.replay.send(g.segment(flow, g.seq+uint32(at), body, last)); err != nil {
+			l.log.Debug("segment not sent", "err", err) // it is sent again
+		}
+	}
+}
+
+// repeat sends again what was not acknowledged. A flow that is gone, or has been let
+// go, is forgotten, and so is one whose origin does not answer.
+func (l *late) repeat(now time.Time) {
+	for t, g := range l.passing {
+		if now.Before(g.again) {
+			continue
+		}
+		flow, err := l.program.lookup(t)
+		if err != nil || flow.State != kernelStateSTATE_PASSING || flow.End != g.end() || g.wait > repeatLast {
+			delete(l.passing, t)
+			continue
+		}
+		l.beat()
+		g.wait *= 2
+		g.again = now.Add(g.wait)
+		l.sendAll(g, flow)
+	}
+}
+
+// Flags of a TCP header, RFC 9293, Section 3.1.
+const (
+	flagFIN = 0x01
+	flagPSH = 0x08
+	flagACK = 0x10
+	flagURG = 0x20
+)
+
+// segment makes a frame of the client with the given payload. It looks as the one
+// that was held, and says what the client has said since.
+func (g *passing) segment(flow *kernelFlow, seq uint32, body []byte, last bool) *held {
+	from := &g.held.frame
+	out, back := &flow.Sides[toOrigin], &flow.Sides[toClient]
+	var stamp []byte
+	if out.Stamped != 0 && back.Stamped != 0 {
+		tsval := out.Tsval
+		if t := from.timestamp(); int32(t-tsval) > 0 {
+			tsval = t
+		}
+		stamp = binary.BigEndian.AppendUint32([]byte{optionNop, optionNop, optionTimestamp, 10}, tsval)
+		stamp = binary.BigEndian.AppendUint32(stamp, back.Tsval)
+	}
+	b := append([]byte(nil), from.octets[:from.tcp+tcpHeader]...)
+	b = append(append(b, stamp...), body...)
+	h := *g.held
+	h.segment = 0
+	f := frame{octets: b, v6: from.v6, tcp: from.tcp, body: from.tcp + tcpHeader + len(stamp), end: len(b), seq: seq}
+	tcp := b[f.tcp:]
+	binary.BigEndian.PutUint32(tcp[4:], seq)
+	ack := from.ack
+	if int32(out.Acked-ack) > 0 {
+		ack = out.Acked
+	}
+	binary.BigEndian.PutUint32(tcp[8:], ack)
+	tcp[12] = byte((tcpHeader+len(stamp))/4) << 4
+	tcp[13] = flagACK
+	if last {
+		tcp[13] |= flagPSH
+		if g.fin {
+			tcp[13] |= flagFIN
+		}
+	}
+	binary.BigEndian.PutUint16(tcp[18:], 0) // urgent pointer
+	ip := b[etherHeader:]
+	if f.v6 {
+		binary.BigEndian.PutUint16(ip[4:], uint16(len(b)-f.tcp))
+	} else {
+		binary.BigEndian.PutUint16(ip[2:], uint16(len(b)-etherHeader))
+		binary.BigEndian.PutUint16(ip[10:], 0)
+		binary.BigEndian.PutUint16(ip[10:], ^fold(wordSum(ip[:ipv4Header])))
+	}
+	h.frame = f
+	return &h
+}
