@@ -1,0 +1,140 @@
+package wirefuzz
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/intake/wire"
+)
+
+var (
+	firstSeed = flag.Uint64("seed", 0, "run the case of this seed; with -cases, so many from it on")
+	caseCount = flag.Int("cases", 0, "how many cases each take-over gets")
+	survey    = flag.Bool("survey", false, "reduce all divergences and list them by kind")
+)
+
+func TestFuzz(t *testing.T) {
+	first, n := uint64(1), *caseCount
+	if *firstSeed != 0 {
+		first, n = *firstSeed, max(n, 1)
+	}
+	if n == 0 {
+		n = 500
+	}
+	for _, takeover := range []wire.Takeover{wire.Late, wire.Accept} {
+		t.Run(takeover.String(), func(t *testing.T) {
+			t.Parallel()
+			newRig(t, takeover).fuzz(first, n)
+		})
+	}
+}
+
+// found is a case that diverged.
+type found struct {
+	seed uint64
+	c    *Case
+	d    *divergence
+}
+
+// fuzz runs the cases of n seeds.
+func (r *rig) fuzz(first uint64, n int) {
+	r.t.Helper()
+	start := time.Now()
+	var mu sync.Mutex
+	var all []found
+	var next atomic.Uint64
+	var workers sync.WaitGroup
+	var must, delivered atomic.Int64
+	for range min(n, together) {
+		workers.Go(func() {
+			for {
+				i := next.Add(1) - 1
+				if i >= uint64(n) || !r.alive() {
+					return
+				}
+				c := generate(first + i)
+				d, err := r.run(c)
+				if err != nil {
+					r.t.Errorf("seed %d: %v", first+i, err)
+					return
+				}
+				if c.Must != "" {
+					must.Add(1)
+					if d == nil {
+						delivered.Add(1)
+					}
+				}
+				if d != nil {
+					mu.Lock()
+					all = append(all, found{first + i, c, d})
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	workers.Wait()
+	took := time.Since(start)
+	r.t.Logf("%d cases in %.1f s, %.0f a second; %d divergences; %d of %d well-behaved clients were served",
+		n, took.Seconds(), float64(n)/took.Seconds(), len(all), delivered.Load(), must.Load())
+	if !r.alive() {
+		r.t.Errorf("the daemon ended: %v\n%s", r.daemon.Wait(), r.stderr.String())
+	}
+	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.seed, b.seed) })
+	r.report(all)
+}
+
+// report reduces divergences and prints one of each kind.
+func (r *rig) report(all []found) {
+	r.t.Helper()
+	most := 3
+	if *survey {
+		most = len(all)
+	}
+	reduced := make([]found, min(most, len(all)))
+	var workers sync.WaitGroup
+	turns := make(chan struct{}, 8)
+	for i := range reduced {
+		workers.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			f := all[i]
+			f.c = r.reduce(f.c, f.d.kind, 1000)
+			if d, err := r.run(f.c); err == nil && d != nil {
+				f.d = d
+			}
+			reduced[i] = f
+		})
+	}
+	workers.Wait()
+	type class struct {
+		found
+		times int
+	}
+	classes := make(map[string]*class)
+	var order []string
+	for _, f := range reduced {
+		s := f.c.signature(f.d)
+		if classes[s] == nil {
+			classes[s] = &class{found: f}
+			order = append(order, s)
+		}
+		classes[s].times++
+	}
+	for _, s := range order {
+		k := classes[s]
+		r.t.Errorf("seed %d [%s], %d of this kind: %s\n%v\n  %v", k.seed, k.c.finding(k.d), k.times, s, k.c, k.d)
+	}
+	if len(all) > len(reduced) {
+		seeds := ""
+		for _, f := range all[len(reduced):min(len(all), len(reduced)+50)] {
+			seeds += fmt.Sprintf(" %d", f.seed)
+		}
+		r.t.Errorf("also diverging:%s", seeds)
+	}
+}
