@@ -196,8 +196,11 @@ func (l *line) heard() (all [][]byte) {
 	return all
 }
 
-// awaitLimit is how long a step waits for the peer.
-const awaitLimit = 250 * time.Millisecond
+// How long a step waits for the peer, and the client for the SYN-ACK.
+const (
+	awaitLimit  = 250 * time.Millisecond
+	answerLimit = time.Second
+)
 
 // await waits for a frame that no step awaited.
 func (l *line) await(limit time.Duration) bool {
@@ -245,7 +248,10 @@ func (l *line) send(s *Segment) error {
 func (l *line) play() error {
 	for i := range l.c.Steps {
 		s := &l.c.Steps[i]
-		if s.Await {
+		switch {
+		case i == 1 && !l.c.Origin && !s.Rash:
+			l.await(answerLimit)
+		case s.Await:
 			l.await(awaitLimit)
 		}
 		if s.After > 0 {

@@ -2,6 +2,7 @@ package wirefuzz
 
 import (
 	"cmp"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"slices"
@@ -16,6 +17,7 @@ import (
 var (
 	firstSeed = flag.Uint64("seed", 0, "run the case of this seed; with -cases, so many from it on")
 	caseCount = flag.Int("cases", 0, "how many cases each take-over gets")
+	oneCase   = flag.String("case", "", "run this case, in JSON as it is printed")
 	survey    = flag.Bool("survey", false, "reduce all divergences and list them by kind")
 )
 
@@ -31,6 +33,27 @@ func TestFuzz(t *testing.T) {
 		t.Run(takeover.String(), func(t *testing.T) {
 			t.Parallel()
 			newRig(t, takeover).fuzz(first, n)
+		})
+	}
+}
+
+// TestCase runs the case of -case and tells what came of it.
+func TestCase(t *testing.T) {
+	if *oneCase == "" {
+		t.Skip("needs -case")
+	}
+	c := new(Case)
+	if err := json.Unmarshal([]byte(*oneCase), c); err != nil {
+		t.Fatal(err)
+	}
+	for _, takeover := range []wire.Takeover{wire.Late, wire.Accept} {
+		t.Run(takeover.String(), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, takeover)
+			for range max(1, *caseCount) {
+				d, err := r.run(c)
+				t.Logf("%v, %v\n%v", d, err, c)
+			}
 		})
 	}
 }
@@ -80,31 +103,40 @@ func (r *rig) fuzz(first uint64, n int) {
 	}
 	workers.Wait()
 	took := time.Since(start)
-	r.t.Logf("%d cases in %.1f s, %.0f a second; %d divergences; %d of %d well-behaved clients were served",
-		n, took.Seconds(), float64(n)/took.Seconds(), len(all), delivered.Load(), must.Load())
+	kinds := make(map[string]int)
+	for _, f := range all {
+		kinds[f.d.kind]++
+	}
+	r.t.Logf("%d cases in %.1f s, %.0f a second; %d divergences: %v; %d of %d well-behaved clients were served",
+		n, took.Seconds(), float64(n)/took.Seconds(), len(all), kinds, delivered.Load(), must.Load())
 	if !r.alive() {
 		r.t.Errorf("the daemon ended: %v\n%s", r.daemon.Wait(), r.stderr.String())
 	}
 	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.seed, b.seed) })
+	for _, f := range all {
+		if f.c.Must != "" {
+			r.t.Errorf("a well-behaved client, seed %d\n%v\n  %v", f.seed, f.c, f.d)
+		}
+	}
 	r.report(all)
 }
 
 // report reduces divergences and prints one of each kind.
 func (r *rig) report(all []found) {
 	r.t.Helper()
-	most := 3
+	most, tries := 3, 1000
 	if *survey {
-		most = len(all)
+		most, tries = 150, 150
 	}
 	reduced := make([]found, min(most, len(all)))
 	var workers sync.WaitGroup
-	turns := make(chan struct{}, 8)
+	turns := make(chan struct{}, 16)
 	for i := range reduced {
 		workers.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
 			f := all[i]
-			f.c = r.reduce(f.c, f.d.kind, 1000)
+			f.c = r.reduce(f.c, f.d.kind, tries)
 			if d, err := r.run(f.c); err == nil && d != nil {
 				f.d = d
 			}

@@ -1,6 +1,7 @@
 package wirefuzz
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"slices"
 )
@@ -13,7 +14,9 @@ type generator struct {
 
 // generate returns the case of a seed.
 func generate(seed uint64) *Case {
-	g := &generator{rand.New(rand.NewPCG(seed, 0x5eed)), new(Case)}
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	g := &generator{rand.New(rand.NewChaCha8(key)), new(Case)}
 	g.c.V6 = g.chance(3)
 	g.c.Stamps = g.chance(2)
 	g.c.Bare = g.chance(8)
@@ -84,7 +87,7 @@ func (g *generator) parts(text string, most int) (list []Segment) {
 func (g *generator) behaves() {
 	text := pick(g, "bank", "bank", "bank2", "bump", "bump2")
 	g.c.Must = text
-	g.add(Segment{Flags: "S"}, Segment{Await: true, Flags: "A"})
+	g.add(Segment{Flags: "S"}, Segment{Flags: "A"})
 	parts := g.parts(text, 5)
 	for range g.IntN(3) {
 		parts = append(parts, pick(g, parts...))
@@ -128,7 +131,7 @@ func (g *generator) byClient() {
 	if g.chance(5) {
 		true_, decoy = "evil2", pick(g, "bank2", "bump2", "bank2")
 	}
-	g.add(Segment{Flags: "S"}, Segment{Await: true, Flags: "A"})
+	g.add(Segment{Flags: "S"}, Segment{Flags: "A"})
 	if g.chance(12) {
 		g.c.Steps = g.c.Steps[:1] // the first payload completes the handshake
 	}
@@ -181,6 +184,9 @@ func (g *generator) byClient() {
 			g.c.Steps[i].After = g.wait()
 		}
 	}
+	if g.chance(20) {
+		g.c.Steps[1].Rash = true
+	}
 	g.change(changed)
 }
 
@@ -215,6 +221,7 @@ func (g *generator) change(preferred []int) {
 // byOrigin makes a case in which the origin attacks a client that says what is
 // forbidden.
 func (g *generator) byOrigin() {
+	g.c.Origin = true
 	g.c.Hello = pick(g, "", "", "", "evil2", "bank")
 	g.add(Segment{Flags: "SA"})
 	if g.chance(4) {

@@ -54,8 +54,8 @@ func describe(b []byte) string {
 // breach is looked at again after a while: the daemon's word may be on its way.
 func (r *rig) judge(c *Case, client netip.AddrPort, received func() [][]byte) *divergence {
 	d := check(c, received(), r.judgements.of(client))
-	if d != nil {
-		time.Sleep(secondLook)
+	for end := time.Now().Add(secondLook); d != nil && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
 		d = check(c, received(), r.judgements.of(client))
 	}
 	return d

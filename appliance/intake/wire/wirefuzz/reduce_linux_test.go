@@ -44,7 +44,7 @@ func apply(c *Case, changes []change) *Case {
 
 // changes lists what may be left out of a case.
 func changes(c *Case) (list []change) {
-	fixed := map[string]bool{"Origin": true, "Steps": true, "Must": true, "Flags": true}
+	fixed := map[string]bool{"Origin": true, "Steps": true, "Must": true, "Flags": true, "Await": true}
 	v := reflect.ValueOf(c).Elem()
 	for f := range v.NumField() {
 		if !fixed[v.Type().Field(f).Name] && !v.Field(f).IsZero() {
@@ -80,33 +80,37 @@ func (r *rig) reduce(c *Case, kind string, tries int) *Case {
 		d, err := r.run(c)
 		return err == nil && d != nil && d.kind != lost
 	}
-	for tries > 0 && kind != lost {
-		list := changes(c)
-		good := make([]bool, len(list))
-		var all sync.WaitGroup
-		for i, h := range list {
-			all.Go(func() { good[i] = diverges(apply(c, []change{h})) })
-		}
-		all.Wait()
-		tries -= len(list)
-		var useful []change
-		for i, h := range list {
-			if good[i] {
-				useful = append(useful, h)
+	if kind == lost {
+		return c
+	}
+	for tries > 0 {
+		before := tries
+		for _, whole := range []bool{true, false} { // steps first, then their fields
+			list := slices.DeleteFunc(changes(c), func(h change) bool { return (h.field < 0) != whole })
+			good := make([]bool, len(list))
+			var all sync.WaitGroup
+			for i, h := range list {
+				all.Go(func() { good[i] = diverges(apply(c, []change{h})) })
+			}
+			all.Wait()
+			tries -= len(list)
+			var useful []change
+			for i, h := range list {
+				if good[i] {
+					useful = append(useful, h)
+				}
+			}
+			for len(useful) > 1 && !diverges(apply(c, useful)) { // all at once, or half of them, or one
+				tries--
+				useful = useful[:(len(useful)+1)/2]
+			}
+			if len(useful) > 0 {
+				c, before = apply(c, useful), 0
 			}
 		}
-		if len(useful) == 0 {
-			return c
+		if before != 0 {
+			break
 		}
-		for len(useful) > 1 { // all at once, or half of them, or one
-			d := apply(c, useful)
-			tries--
-			if diverges(d) {
-				break
-			}
-			useful = useful[:(len(useful)+1)/2]
-		}
-		c = apply(c, useful)
 	}
 	return c
 }
@@ -171,6 +175,12 @@ func (c *Case) finding(d *divergence) string {
 		return "split handshake"
 	case any(func(s *Segment) bool { return s.has("R") || s.has("F") }):
 		return "insertion"
+	case any(func(s *Segment) bool { return s.has("U") }):
+		return "urgent"
+	case any(func(s *Segment) bool { return s.has("S") && (s.Life != 0 || s.Seq != 0) }):
+		return "second SYN"
+	case any(func(s *Segment) bool { return s.Ack != 0 || s.Rash || s.has("SA") }):
+		return "provoked reset"
 	case any(func(s *Segment) bool { return s.Text != "" && s.Text != "evil" && s.Text != "evil2" }):
 		return "decoy"
 	}

@@ -13,6 +13,8 @@ type Segment struct {
 	After int  `json:",omitempty"` // ms to wait first
 	Await bool `json:",omitempty"` // first wait for a frame of the peer that was not awaited yet, see awaitLimit
 
+	Rash bool `json:",omitempty"` // do not wait for the SYN-ACK, as the client's first segment after its SYN does
+
 	Life   int    `json:",omitempty"` // 1: of another connection with the same addresses and ports
 	Flags  string // letters of flagLetters; empty: none
 	Seq    int64  `json:",omitempty"` // added to what is right
