@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -72,7 +73,7 @@ func daemon(text string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	in, err := wire.New(wire.Config{
+	config := wire.Config{
 		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Stall: stall,
 		Ports: []wire.Range{{First: webPort, Last: webPort}, {First: mailPort, Last: mailPort}},
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Verdict {
@@ -82,7 +83,9 @@ func daemon(text string) error {
 			}
 			return v
 		},
-	}, intake.Options{Name: s.Name, Handler: serve, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	}
+	impatient(&config)
+	in, err := wire.New(config, intake.Options{Name: s.Name, Handler: serve, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
 	}
@@ -92,6 +95,19 @@ func daemon(text string) error {
 	}
 	in.Wait()
 	return nil
+}
+
+// impatient has a wire that can be strict be so from its start on.
+func impatient(c *wire.Config) {
+	if grace := reflect.ValueOf(c).Elem().FieldByName("Grace"); grace.IsValid() {
+		grace.SetInt(1)
+	}
+}
+
+// strict reports whether the wire drops what it cannot judge.
+func strict() bool {
+	_, ok := reflect.TypeFor[wire.Config]().FieldByName("Open")
+	return ok
 }
 
 // look decides as an engine does: by the server name of a whole hello. What cannot

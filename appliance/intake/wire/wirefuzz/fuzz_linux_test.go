@@ -136,9 +136,12 @@ func (r *rig) report(all []found) {
 			turns <- struct{}{}
 			defer func() { <-turns }()
 			f := all[i]
-			f.c = r.reduce(f.c, f.d.kind, tries)
-			if d, err := r.run(f.c); err == nil && d != nil {
-				f.d = d
+			c := r.reduce(f.c, f.d.kind, tries)
+			for range 3 { // a reduction that does not diverge again is none
+				if d, err := r.run(c); err == nil && d != nil {
+					f.c, f.d = c, d
+					break
+				}
 			}
 			reduced[i] = f
 		})

@@ -97,7 +97,7 @@ func (g *generator) behaves() {
 	}
 	for i := range parts {
 		if g.chance(3) {
-			parts[i].After = g.wait()
+			parts[i].After = min(g.wait(), 700) // for less than lifeLimit in all
 		}
 	}
 	g.add(parts...)

@@ -2,6 +2,7 @@ package wirefuzz
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,8 +11,10 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,16 +35,16 @@ type rig struct {
 	judgements     judgements
 	daemon         *netlab.Cmd
 	stderr         bytes.Buffer
-	serial         atomic.Uint32
+	serial, calls  atomic.Uint32
 	places         chan struct{} // one for each case that runs
 }
 
 // Addresses that only packet sockets have, so that no kernel answers for them.
 const (
-	attackerAddresses = 8
+	attackerAddresses = 64
 	attackerV4        = "192.0.2.%d" // from attackerFirst on
 	attackerV6        = "2001:db8:2::1%02x"
-	attackerFirst     = 64
+	attackerFirst     = 100
 	originFakeV4      = "192.0.2.60"
 	originFakeV6      = "2001:db8:2::60"
 )
@@ -59,7 +62,10 @@ const (
 	clientPorts = 50_000
 )
 
-var rigs atomic.Int64
+var (
+	rigs     atomic.Int64
+	sweeping sync.Mutex
+)
 
 // newRig builds a rig and starts its wire. It is gone when the test ends.
 func newRig(t *testing.T, takeover wire.Takeover) *rig {
@@ -73,6 +79,7 @@ func newRig(t *testing.T, takeover wire.Takeover) *rig {
 		Wire: w, t: t, takeover: takeover, name: fmt.Sprintf("wirefuzz-%d-%d", os.Getpid(), rigs.Add(1)),
 		judgements: judgements{all: make(map[netip.AddrPort][]judgement)}, places: make(chan struct{}, together),
 	}
+	r.sweep()
 	t.Cleanup(r.remove)
 	for _, s := range []struct {
 		ns         *netlab.Namespace
@@ -87,13 +94,12 @@ func newRig(t *testing.T, takeover wire.Takeover) *rig {
 			t.Fatal(err)
 		}
 	}
+	var clients []string
 	for i := range attackerAddresses {
-		r.neighbour(w.Origin, fmt.Sprintf(attackerV4, attackerFirst+i), lab.WireClientMAC.String())
-		r.neighbour(w.Origin, fmt.Sprintf(attackerV6, i), lab.WireClientMAC.String())
+		clients = append(clients, fmt.Sprintf(attackerV4, attackerFirst+i), fmt.Sprintf(attackerV6, i))
 	}
-	for _, a := range []string{originFakeV4, originFakeV6} {
-		r.neighbour(w.Client, a, lab.WireOriginMAC.String())
-	}
+	r.neighbours(w.Origin, lab.WireClientMAC.String(), clients...)
+	r.neighbours(w.Client, lab.WireOriginMAC.String(), originFakeV4, originFakeV6)
 	if r.receiver, err = listen(w.Origin); err != nil {
 		t.Fatal(err)
 	}
@@ -111,17 +117,41 @@ func newRig(t *testing.T, takeover wire.Takeover) *rig {
 	return r
 }
 
-func (r *rig) neighbour(ns *netlab.Namespace, address, mac string) {
+// neighbours tells a namespace whose address is where.
+func (r *rig) neighbours(ns *netlab.Namespace, mac string, addresses ...string) {
 	r.t.Helper()
-	out, err := ns.Command(r.t.Context(), "ip", "neighbour", "replace", address, "lladdr", mac, "dev", "eth0", "nud", "permanent").CombinedOutput()
+	var batch strings.Builder
+	for _, a := range addresses {
+		fmt.Fprintf(&batch, "neighbour replace %s lladdr %s dev eth0 nud permanent\n", a, mac)
+	}
+	cmd := ns.Command(r.t.Context(), "ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(batch.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		r.t.Fatalf("set neighbours: %v: %s", err, out)
+	}
+}
+
+// sweep removes wires that processes of tests have left which were killed.
+func (r *rig) sweep() {
+	sweeping.Lock()
+	defer sweeping.Unlock()
+	names, err := wire.List()
 	if err != nil {
-		r.t.Fatalf("neighbour %s: %v: %s", address, err, out)
+		r.t.Fatal(err)
+	}
+	for _, name := range names {
+		var pid, n int
+		if k, _ := fmt.Sscanf(name, "wirefuzz-%d-%d", &pid, &n); k == 2 && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			if out, err := r.command(settings{Name: name, Remove: true}).CombinedOutput(); err != nil {
+				r.t.Logf("remove %s: %v\n%s", name, err, out)
+			}
+		}
 	}
 }
 
 // command prepares a process of the daemon.
 func (r *rig) command(s settings) *netlab.Cmd {
-	s.Name, s.Takeover = r.name, r.takeover
+	s.Name, s.Takeover = cmp.Or(s.Name, r.name), r.takeover
 	text, _ := json.Marshal(s)
 	cmd := r.Box.Command(context.Background(), os.Args[0])
 	cmd.Env = append(os.Environ(), daemonEnv+"="+string(text), "GORACE=atexit_sleep_ms=0")
@@ -181,9 +211,14 @@ func (r *rig) alive() bool {
 
 // way returns addresses for one run of a case: the attacker's, to its peer.
 func (r *rig) way(c *Case) way {
-	n := int(r.serial.Add(1))
+	at, n := 0, 0
+	if c.Origin {
+		n = int(r.calls.Add(1)) // the client has one address
+	} else {
+		n = int(r.serial.Add(1))
+		at, n = n%attackerAddresses, n/attackerAddresses // none opens connections fast
+	}
 	port := uint16(firstPort + n%clientPorts)
-	at := n / clientPorts % attackerAddresses
 	client, origin := fmt.Sprintf(attackerV4, attackerFirst+at), lab.OriginV4
 	if c.V6 {
 		client, origin = fmt.Sprintf(attackerV6, at), lab.OriginV6
