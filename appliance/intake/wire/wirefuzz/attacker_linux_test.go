@@ -224,6 +224,13 @@ func (l *line) await(limit time.Duration) bool {
 	}
 }
 
+// answered reports whether the peer's numbers are known.
+func (l *line) answered() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.synced
+}
+
 // send sends a segment now.
 func (l *line) send(s *Segment) error {
 	l.mu.Lock()

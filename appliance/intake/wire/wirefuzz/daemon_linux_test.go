@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 type settings struct {
 	Name     string
 	Takeover wire.Takeover
+	Open     bool // pass what cannot be judged, if the wire can be told so
 	Remove   bool // remove the wire instead of running it
 }
 
@@ -84,7 +85,7 @@ func daemon(text string) error {
 			return v
 		},
 	}
-	impatient(&config)
+	adapt(&config, s.Open)
 	in, err := wire.New(config, intake.Options{Name: s.Name, Handler: serve, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
@@ -97,10 +98,14 @@ func daemon(text string) error {
 	return nil
 }
 
-// impatient has a wire that can be strict be so from its start on.
-func impatient(c *wire.Config) {
-	if grace := reflect.ValueOf(c).Elem().FieldByName("Grace"); grace.IsValid() {
+// adapt has a wire that can be strict be so from its start on, or not at all.
+func adapt(c *wire.Config, open bool) {
+	v := reflect.ValueOf(c).Elem()
+	if grace := v.FieldByName("Grace"); grace.IsValid() {
 		grace.SetInt(1)
+	}
+	if f := v.FieldByName("Open"); f.IsValid() {
+		f.SetBool(open)
 	}
 }
 

@@ -288,7 +288,7 @@ func extensionHeaders(names []string, last byte) (b []byte, proto byte) {
 
 // ether returns the frame of a packet.
 func (s *Segment) ether(w way, packet []byte) []byte {
-	to := w.toMAC
+	to, from := w.toMAC, w.fromMAC
 	switch s.MAC {
 	case "broadcast":
 		to = net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
@@ -296,8 +296,10 @@ func (s *Segment) ether(w way, packet []byte) []byte {
 		to = net.HardwareAddr{0x01, 0x00, 0x5e, 0, 0, 1}
 	case "other":
 		to = net.HardwareAddr{0x0a, 0, 0x5e, 0, 0, 0x77}
+	case "from other":
+		from = net.HardwareAddr{0x0a, 0, 0x5e, 0, 0, 0x78}
 	}
-	b := append(append(make([]byte, 0, 64+len(packet)), to...), w.fromMAC...)
+	b := append(append(make([]byte, 0, 64+len(packet)), to...), from...)
 	for _, tag := range s.Tags {
 		b = binary.BigEndian.AppendUint32(b, tag)
 	}

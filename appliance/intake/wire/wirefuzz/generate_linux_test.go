@@ -63,12 +63,18 @@ func (g *generator) insert(from int, s Segment) {
 	g.c.Steps = slices.Insert(g.c.Steps, from+g.IntN(len(g.c.Steps)-from+1), s)
 }
 
+// maxSegment is how much payload fits into a frame whatever else is there.
+const maxSegment = 1300
+
 // parts cuts a text into segments.
 func (g *generator) parts(text string, most int) (list []Segment) {
 	n := len(texts[text])
 	cuts := []int{0, n}
 	for range g.IntN(most) {
 		cuts = append(cuts, 1+g.IntN(max(1, n-1)))
+	}
+	for at := maxSegment; at < n; at += maxSegment {
+		cuts = append(cuts, at)
 	}
 	slices.Sort(cuts)
 	cuts = slices.Compact(cuts)
@@ -85,7 +91,7 @@ func (g *generator) parts(text string, most int) (list []Segment) {
 // behaves makes a case of a client that does nothing that is not allowed: octets in
 // any order, twice, in any segments. They have to arrive.
 func (g *generator) behaves() {
-	text := pick(g, "bank", "bank", "bank2", "bump", "bump2")
+	text := pick(g, "bank", "bank", "bank2", "bank9", "bump", "bump2", "bump9")
 	g.c.Must = text
 	g.add(Segment{Flags: "S"}, Segment{Flags: "A"})
 	parts := g.parts(text, 5)
@@ -127,9 +133,12 @@ func (g *generator) harmless(s *Segment) {
 
 // byClient makes a case in which the client attacks.
 func (g *generator) byClient() {
-	true_, decoy := "evil", pick(g, "bank", "bank", "bank", "bump", "plain", "word", "zero")
-	if g.chance(5) {
-		true_, decoy = "evil2", pick(g, "bank2", "bump2", "bank2")
+	truth, decoy := "evil", pick(g, "bank", "bank", "bank", "bump", "plain", "word", "zero")
+	switch {
+	case g.chance(5):
+		truth, decoy = "evil2", pick(g, "bank2", "bump2", "bank2")
+	case g.chance(12):
+		truth, decoy = "evil9", pick(g, "bank9", "bump9", "bank9")
 	}
 	g.add(Segment{Flags: "S"}, Segment{Flags: "A"})
 	if g.chance(12) {
@@ -146,11 +155,11 @@ func (g *generator) byClient() {
 			g.c.Steps[handshake].After = g.wait()
 		}
 	case 3: // parts of both, in any order
-		parts := append(g.parts(decoy, 4), g.parts(true_, 4)...)
+		parts := append(g.parts(decoy, 4), g.parts(truth, 4)...)
 		g.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 		g.add(parts[:1+g.IntN(len(parts))]...)
 	case 4: // the hello in parts, in any order
-		parts := g.parts(true_, 5)
+		parts := g.parts(truth, 5)
 		g.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 		g.add(parts...)
 	case 5: // damaged octets
@@ -173,11 +182,14 @@ func (g *generator) byClient() {
 		}
 	}
 	// The hello, again and again.
-	final := Segment{Flags: "PA", Text: true_, After: pick(g, 0, 5, 30, 60, 300), Life: g.c.Steps[len(g.c.Steps)-1].Life}
-	g.add(final)
-	if g.chance(2) {
-		final.After = pick(g, 20, 250)
-		g.add(final)
+	life := g.c.Steps[len(g.c.Steps)-1].Life
+	for range 1 + g.IntN(2) {
+		final := g.parts(truth, 1)
+		final[0].After = pick(g, 0, 5, 20, 60, 300)
+		for i := range final {
+			final[i].Life = life
+		}
+		g.add(final...)
 	}
 	for i := range g.c.Steps {
 		if g.chance(12) {
@@ -318,7 +330,7 @@ func (g *generator) changer() func(*Segment) {
 		reverse, cover := g.chance(3), pick(g, "", "", "bank", "evil")
 		return func(s *Segment) { s.Fragments, s.Reverse, s.Cover = at, reverse, cover }
 	case 11:
-		mac := pick(g, "broadcast", "group", "other")
+		mac := pick(g, "broadcast", "group", "other", "from other")
 		return func(s *Segment) { s.MAC = mac }
 	case 12, 13:
 		tags := pick(g, []uint32{etherVLAN << 16}, []uint32{etherVLAN << 16, etherVLAN << 16}, []uint32{etherVLAN<<16 | 0xe000},

@@ -29,7 +29,7 @@ type rig struct {
 	*lab.Wire
 	t              *testing.T
 	name           string
-	takeover       wire.Takeover
+	kind           kind
 	client, origin *attacker
 	receiver       *receiver
 	judgements     judgements
@@ -37,6 +37,20 @@ type rig struct {
 	stderr         bytes.Buffer
 	serial, calls  atomic.Uint32
 	places         chan struct{} // one for each case that runs
+}
+
+// kind is what rigs differ in.
+type kind struct {
+	name     string
+	takeover wire.Takeover
+	impaired bool // the line between the wire and the origin loses, repeats and delays frames
+	open     bool // the wire passes what it cannot judge
+}
+
+var kinds = []kind{
+	{name: "late"},
+	{name: "late, bad line", impaired: true},
+	{name: "accept", takeover: wire.Accept},
 }
 
 // Addresses that only packet sockets have, so that no kernel answers for them.
@@ -68,7 +82,7 @@ var (
 )
 
 // newRig builds a rig and starts its wire. It is gone when the test ends.
-func newRig(t *testing.T, takeover wire.Takeover) *rig {
+func newRig(t *testing.T, k kind) *rig {
 	t.Helper()
 	l := netlab.ForTest(t)
 	w, err := lab.NewWire(l)
@@ -76,7 +90,7 @@ func newRig(t *testing.T, takeover wire.Takeover) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{
-		Wire: w, t: t, takeover: takeover, name: fmt.Sprintf("wirefuzz-%d-%d", os.Getpid(), rigs.Add(1)),
+		Wire: w, t: t, kind: k, name: fmt.Sprintf("wirefuzz-%d-%d", os.Getpid(), rigs.Add(1)),
 		judgements: judgements{all: make(map[netip.AddrPort][]judgement)}, places: make(chan struct{}, together),
 	}
 	r.sweep()
@@ -100,6 +114,11 @@ func newRig(t *testing.T, takeover wire.Takeover) *rig {
 	}
 	r.neighbours(w.Origin, lab.WireClientMAC.String(), clients...)
 	r.neighbours(w.Client, lab.WireOriginMAC.String(), originFakeV4, originFakeV6)
+	if r.kind.impaired {
+		if err := lab.Impair(l, w.Origin, lab.OriginInterface, lab.Impairment{Loss: 0.1, Repetition: 0.1, Lateness: 0.05}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if r.receiver, err = listen(w.Origin); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +170,7 @@ func (r *rig) sweep() {
 
 // command prepares a process of the daemon.
 func (r *rig) command(s settings) *netlab.Cmd {
-	s.Name, s.Takeover = cmp.Or(s.Name, r.name), r.takeover
+	s.Name, s.Takeover, s.Open = cmp.Or(s.Name, r.name), r.kind.takeover, r.kind.open
 	text, _ := json.Marshal(s)
 	cmd := r.Box.Command(context.Background(), os.Args[0])
 	cmd.Env = append(os.Environ(), daemonEnv+"="+string(text), "GORACE=atexit_sleep_ms=0")
@@ -278,7 +297,10 @@ func (r *rig) run(c *Case) (*divergence, error) {
 // insist sends a text again until it has arrived.
 func (r *rig) insist(c *Case, l *line) *divergence {
 	want := texts[c.Must]
-	again := &Segment{Flags: "PA", Text: c.Must}
+	again := []Segment{{Flags: "A"}}
+	for from := 0; from < len(want); from += maxSegment {
+		again = append(again, Segment{Flags: "PA", Text: c.Must, From: from, To: from + maxSegment})
+	}
 	for deadline, next := time.Now().Add(mustLimit), time.Now().Add(mustEvery); ; time.Sleep(5 * time.Millisecond) {
 		for _, got := range r.receiver.of(l.w.from) {
 			if bytes.HasPrefix(got, want) {
@@ -290,8 +312,13 @@ func (r *rig) insist(c *Case, l *line) *divergence {
 			return &divergence{kind: lost, got: bytes.Join(r.receiver.of(l.w.from), nil), judged: r.judgements.of(l.w.from)}
 		case now.After(next):
 			next = now.Add(mustEvery)
-			_ = l.send(&Segment{Flags: "A"})
-			_ = l.send(again)
+			if !l.answered() {
+				_ = l.send(&c.Steps[0])
+				continue
+			}
+			for i := range again {
+				_ = l.send(&again[i])
+			}
 		}
 	}
 }

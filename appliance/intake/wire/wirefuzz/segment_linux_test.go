@@ -42,7 +42,7 @@ type Segment struct {
 	Reverse   bool     `json:",omitempty"` // last fragment first
 	Cover     string   `json:",omitempty"` // another copy of each fragment but the first, with this text, is sent before
 
-	MAC  string   `json:",omitempty"` // destination: broadcast, group, other; empty: the peer's
+	MAC  string   `json:",omitempty"` // broadcast, group, other: the destination's; from other: the sender's; empty: both right
 	Tags []uint32 `json:",omitempty"` // protocol << 16 | control information
 	SNAP bool     `json:",omitempty"` // in an 802.3 frame
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
 )
@@ -22,14 +24,15 @@ const (
 var texts = map[string][]byte{
 	"evil": helloFor(evilName), "bank": helloFor(bankName), "bump": helloFor(bumpName), "harm": helloFor(harmName),
 	"evil2": records(helloFor(evilName)), "bank2": records(helloFor(bankName)), "bump2": records(helloFor(bumpName)),
+	"evil9": helloFor(evilName, padding), "bank9": helloFor(bankName, padding), "bump9": helloFor(bumpName, padding),
 	"plain": []byte("no handshake of TLS, just a few words and an end of line\r\n"),
 	"zero":  make([]byte, 64),
 	"word":  []byte("x"),
 	"":      nil,
 }
 
-// hellos are the names of texts that are hellos for the hook.
-var hellos = []string{"evil", "bank", "bump", "evil2", "bank2", "bump2"}
+// padding makes a hello longer than a segment: protocols of applications.
+var padding = slices.Repeat([]string{strings.Repeat("protocol", 25)}, 20)
 
 // seized is a connection that keeps the first flight of a client.
 type seized struct {
@@ -46,10 +49,11 @@ func (s *seized) Read([]byte) (int, error) { return 0, net.ErrClosed }
 
 // helloFor returns a hello of crypto/tls. Those of all names are the same but for the
 // name.
-func helloFor(name string) []byte {
+func helloFor(name string, protocols ...[]string) []byte {
 	s := new(seized)
 	_ = tls.Client(s, &tls.Config{
 		ServerName: name, Rand: constant{}, CurvePreferences: []tls.CurveID{tls.X25519}, MaxVersion: tls.VersionTLS12,
+		NextProtos: slices.Concat(protocols...),
 	}).Handshake()
 	return s.flight
 }
