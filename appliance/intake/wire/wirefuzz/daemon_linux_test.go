@@ -58,7 +58,7 @@ const (
 	stall      = time.Minute
 	silence    = 300 * time.Millisecond // after which the origin may be the one to speak
 	flightWait = 4 * time.Second        // for the rest of a hello
-	lifeLimit  = 6 * time.Second        // of a session
+	lifeLimit  = 25 * time.Second       // of a session; what is lost on a bad line may come again late
 	relayLimit = 16 << 10               // octets of a session that are relayed
 )
 
@@ -169,7 +169,11 @@ func serve(ctx context.Context, in *decrypt.Incoming) {
 			return false
 		}
 		origin.SetDeadline(end)
-		back.Go(func() { io.CopyN(client, origin, relayLimit) })
+		back.Go(func() {
+			if _, err := io.CopyN(client, origin, relayLimit); err != nil && err != io.EOF {
+				client.Close()
+			}
+		})
 		return true
 	}
 	flight, said := make([]byte, 0, relayLimit), 0

@@ -48,7 +48,7 @@ func TestFuzz(t *testing.T) {
 	}
 }
 
-// TestCase runs the case of -case and tells what came of it.
+// TestCase runs the case of -case, -cases times at once, and tells what came of it.
 func TestCase(t *testing.T) {
 	if *oneCase == "" {
 		t.Skip("needs -case")
@@ -61,10 +61,15 @@ func TestCase(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, k)
+			var all sync.WaitGroup
 			for range max(1, *caseCount) {
-				d, err := r.run(c)
-				t.Logf("%v, %v\n%v", d, err, c)
+				all.Go(func() {
+					d, err := r.run(c)
+					t.Logf("%v, %v", d, err)
+				})
 			}
+			all.Wait()
+			t.Log(c)
 		})
 	}
 }

@@ -22,11 +22,12 @@ type divergence struct {
 	kind   string
 	got    []byte
 	judged []judgement
+	client netip.AddrPort
 }
 
 func (d *divergence) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: the origin got %s", d.kind, describe(d.got))
+	fmt.Fprintf(&b, "%s: the origin got of %s %s", d.kind, d.client, describe(d.got))
 	for _, j := range d.judged {
 		fmt.Fprintf(&b, "; %s: %s", j.kind, describe(j.octets))
 	}
@@ -58,6 +59,9 @@ func (r *rig) judge(c *Case, client netip.AddrPort, received func() [][]byte) *d
 		time.Sleep(20 * time.Millisecond)
 		d = check(c, received(), r.judgements.of(client))
 	}
+	if d != nil {
+		d.client = client
+	}
 	return d
 }
 
@@ -68,16 +72,16 @@ func check(c *Case, streams [][]byte, judged []judgement) *divergence {
 			continue
 		}
 		if nameIn(got) == evilName {
-			return &divergence{forbidden, got, judged}
+			return &divergence{kind: forbidden, got: got, judged: judged}
 		}
 		if bytes.Contains(got, []byte(harmName)) && !c.sound("harm") {
-			return &divergence{damaged, got, judged}
+			return &divergence{kind: damaged, got: got, judged: judged}
 		}
 		if len(judged) == 0 {
-			return &divergence{unjudged, got, nil}
+			return &divergence{kind: unjudged, got: got}
 		}
 		if !explained(got, judged) {
-			return &divergence{differs, got, judged}
+			return &divergence{kind: differs, got: got, judged: judged}
 		}
 	}
 	return nil

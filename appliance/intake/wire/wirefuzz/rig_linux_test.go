@@ -65,10 +65,10 @@ const (
 
 // Time of a case.
 const (
-	caseLimit   = 15 * time.Second       // for its sockets
+	caseLimit   = 30 * time.Second       // for its sockets
 	settleTime  = 250 * time.Millisecond // after its last step
 	secondLook  = 500 * time.Millisecond // before something counts as a divergence
-	mustLimit   = 10 * time.Second       // for a text that has to arrive
+	mustLimit   = 25 * time.Second       // for a text that has to arrive
 	mustEvery   = 250 * time.Millisecond // it is sent again
 	dialLimit   = 1500 * time.Millisecond
 	together    = 128 // cases at once
@@ -115,7 +115,7 @@ func newRig(t *testing.T, k kind) *rig {
 	r.neighbours(w.Origin, lab.WireClientMAC.String(), clients...)
 	r.neighbours(w.Client, lab.WireOriginMAC.String(), originFakeV4, originFakeV6)
 	if r.kind.impaired {
-		if err := lab.Impair(l, w.Origin, lab.OriginInterface, lab.Impairment{Loss: 0.1, Repetition: 0.1, Lateness: 0.05}); err != nil {
+		if err := lab.Impair(l, w.Origin, lab.OriginInterface, lab.Impairment{Loss: 0.05, Repetition: 0.1, Lateness: 0.05}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -309,7 +309,7 @@ func (r *rig) insist(c *Case, l *line) *divergence {
 		}
 		switch now := time.Now(); {
 		case now.After(deadline):
-			return &divergence{kind: lost, got: bytes.Join(r.receiver.of(l.w.from), nil), judged: r.judgements.of(l.w.from)}
+			return &divergence{kind: lost, got: bytes.Join(r.receiver.of(l.w.from), nil), judged: r.judgements.of(l.w.from), client: l.w.from}
 		case now.After(next):
 			next = now.Add(mustEvery)
 			if !l.answered() {
