@@ -24,26 +24,34 @@ var (
 // long is how long cases are made if tests are to be thorough.
 const long = time.Hour
 
-// TestFuzz runs cases of seeds that are always the same. A wire that passes what it
-// cannot judge is open to many of them: that one is only looked at if asked for.
+// TestFuzz runs cases that diverged once, then those of seeds that are always the
+// same. A wire that passes what it cannot judge is open to many of them: that one is
+// only looked at if asked for.
 func TestFuzz(t *testing.T) {
 	first, n, limit := uint64(1), *caseCount, time.Duration(0)
 	if *firstSeed != 0 {
 		first, n = *firstSeed, max(n, 1)
 	}
+	asked := n != 0
 	switch {
-	case n != 0:
+	case asked:
 	case !strict():
 		t.Skip("this wire passes what it cannot judge; give -cases to see")
 	case lab.Rounds() > 1:
 		n, limit = 1<<30, long
 	default:
-		n = 300
+		n = 400
 	}
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			newRig(t, k).fuzz(first, n, limit)
+			r := newRig(t, k)
+			if !asked {
+				for name, d := range r.runKnown(readKnown(t)) {
+					t.Errorf("%s: %v", name, d)
+				}
+			}
+			r.fuzz(first, n, limit)
 		})
 	}
 }

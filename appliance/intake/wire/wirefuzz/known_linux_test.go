@@ -36,21 +36,6 @@ func readKnown(t *testing.T) (list []known) {
 	return list
 }
 
-// What diverged once does so no more.
-func TestKnown(t *testing.T) {
-	if !strict() {
-		t.Skip("this wire passes what it cannot judge")
-	}
-	for _, k := range kinds {
-		t.Run(k.name, func(t *testing.T) {
-			t.Parallel()
-			for name, d := range newRig(t, k).runKnown(readKnown(t)) {
-				t.Errorf("%s: %v", name, d)
-			}
-		})
-	}
-}
-
 // The fuzzer finds what is wrong with a wire that is open: it would otherwise be of no
 // use to find nothing.
 func TestFindsOpen(t *testing.T) {
