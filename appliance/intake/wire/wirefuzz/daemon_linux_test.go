@@ -211,7 +211,8 @@ type judgement struct {
 	octets []byte
 }
 
-// judgements are what the daemon said, by client. Safe for concurrent use.
+// judgements are what the daemon said of clients that are watched. Safe for
+// concurrent use.
 type judgements struct {
 	mu  sync.Mutex
 	all map[netip.AddrPort][]judgement
@@ -222,6 +223,13 @@ func (j *judgements) of(client netip.AddrPort) []judgement {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return append([]judgement(nil), j.all[client]...)
+}
+
+// watch has what is said of a client kept, until it is forgotten.
+func (j *judgements) watch(client netip.AddrPort) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.all[client] = []judgement{}
 }
 
 func (j *judgements) forget(client netip.AddrPort) {
@@ -252,7 +260,9 @@ func (j *judgements) read(r io.Reader, ready chan<- struct{}) {
 			continue
 		}
 		j.mu.Lock()
-		j.all[client] = append(j.all[client], judgement{f[0], octets})
+		if j.all[client] != nil {
+			j.all[client] = append(j.all[client], judgement{f[0], octets})
+		}
 		j.mu.Unlock()
 	}
 }

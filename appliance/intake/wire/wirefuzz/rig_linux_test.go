@@ -115,7 +115,7 @@ func newRig(t *testing.T, k kind) *rig {
 	r.neighbours(w.Origin, lab.WireClientMAC.String(), clients...)
 	r.neighbours(w.Client, lab.WireOriginMAC.String(), originFakeV4, originFakeV6)
 	if r.kind.impaired {
-		if err := lab.Impair(l, w.Origin, lab.OriginInterface, lab.Impairment{Loss: 0.05, Repetition: 0.1, Lateness: 0.05}); err != nil {
+		if err := lab.Impair(l, w.Origin, lab.OriginInterface, lab.Impairment{Loss: 0.02, Repetition: 0.1, Lateness: 0.05}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -279,6 +279,7 @@ func (r *rig) run(c *Case) (*divergence, error) {
 	}
 	l := r.client.start(c, w, isn)
 	defer l.end()
+	r.judgements.watch(w.from)
 	defer r.judgements.forget(w.from)
 	defer r.receiver.finish(w.from)
 	if err := l.play(); err != nil {
@@ -327,6 +328,7 @@ func (r *rig) insist(c *Case, l *line) *divergence {
 func (r *rig) runOrigin(c *Case, w way, isn [2]uint32) (*divergence, error) {
 	l := r.origin.start(c, w, isn)
 	defer l.end()
+	r.judgements.watch(w.to)
 	defer r.judgements.forget(w.to)
 	ctx, cancel := context.WithTimeout(context.Background(), dialLimit)
 	var client sync.WaitGroup
