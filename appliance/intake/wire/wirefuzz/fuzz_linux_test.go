@@ -110,6 +110,9 @@ func (r *rig) fuzz(first uint64, n int, limit time.Duration) {
 				}
 				ran.Add(1)
 				c := generate(first + i)
+				if n == 1 {
+					r.t.Log(c)
+				}
 				d, err := r.run(c)
 				if err != nil {
 					r.t.Errorf("seed %d: %v", first+i, err)
@@ -145,12 +148,12 @@ func (r *rig) fuzz(first uint64, n int, limit time.Duration) {
 		r.t.Errorf("the daemon ended: %v\n%s", r.daemon.Wait(), r.stderr.String())
 	}
 	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.seed, b.seed) })
-	for _, f := range all {
+	r.report(slices.DeleteFunc(all, func(f found) bool {
 		if f.c.Must != "" {
 			r.t.Errorf("a well-behaved client, seed %d\n%v\n  %v", f.seed, f.c, f.d)
 		}
-	}
-	r.report(all)
+		return f.c.Must != ""
+	}))
 }
 
 // report reduces divergences and prints one of each kind.
@@ -168,7 +171,7 @@ func (r *rig) report(all []found) {
 			turns <- struct{}{}
 			defer func() { <-turns }()
 			f := all[i]
-			c := r.reduce(f.c, f.d.kind, tries)
+			c := r.reduce(f.c, tries)
 			for range 3 { // a reduction that does not diverge again is none
 				if d, err := r.run(c); err == nil && d != nil {
 					f.c, f.d = c, d

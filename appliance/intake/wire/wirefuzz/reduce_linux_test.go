@@ -71,17 +71,14 @@ func changes(c *Case) (list []change) {
 }
 
 // reduce leaves out of a case what its divergence does not need. tries bounds how often
-// cases are run. What was lost is not reduced: of less, less arrives.
-func (r *rig) reduce(c *Case, kind string, tries int) *Case {
+// cases are run.
+func (r *rig) reduce(c *Case, tries int) *Case {
 	diverges := func(c *Case) bool {
 		if len(c.Steps) == 0 {
 			return false
 		}
 		d, err := r.run(c)
-		return err == nil && d != nil && d.kind != lost
-	}
-	if kind == lost {
-		return c
+		return err == nil && d != nil
 	}
 	for tries > 0 {
 		before := tries
@@ -179,6 +176,8 @@ func (c *Case) finding(d *divergence) string {
 		return "urgent"
 	case any(func(s *Segment) bool { return s.has("S") && (s.Life != 0 || s.Seq != 0) }):
 		return "second SYN"
+	case c.Port == mailPort:
+		return "greeting"
 	case any(func(s *Segment) bool { return s.Ack != 0 || s.Rash || s.has("SA") }):
 		return "provoked reset"
 	case any(func(s *Segment) bool { return s.Text != "" && s.Text != "evil" && s.Text != "evil2" }):
