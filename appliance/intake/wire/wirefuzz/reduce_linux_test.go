@@ -146,7 +146,7 @@ func (c *Case) signature(d *divergence) string {
 	return b.String()
 }
 
-// finding is the number of the known weakness that a reduced case of divergence is of;
+// finding names the kind of weakness that a reduced case of divergence shows,
 // empty for a new one.
 func (c *Case) finding(d *divergence) string {
 	any := func(f func(*Segment) bool) bool {
