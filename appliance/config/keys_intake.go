@@ -130,6 +130,14 @@ var intakeKeys = []Key{
 		Doc: "How long clearspan may stand still before the wire acts as in `down`.",
 	},
 	{
+		Path: "intake[].strict", Type: TypeBool, Of: onlyWire, Default: "true", Example: "false",
+		Doc: "If true, clearspan drops frames of selected connections that it cannot judge: fragments, IP options, foreign tags, unknown connections.",
+	},
+	{
+		Path: "intake[].grace", Type: TypeDuration, Of: onlyWire, Min: "1ms", Max: "24h", Default: "10s", Example: "1m",
+		Doc: "How long after the start connections pass that are older than the wire.",
+	},
+	{
 		Path: "intake[].upstream", Type: TypeServer, List: true, Required: true, Of: onlyDNSMode, Example: `[192.0.2.53, "[2001:db8::53]:53"]`,
 		Doc: "The name servers that clearspan asks, in this order. The port is 53 if none is given.",
 	},

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -82,7 +83,7 @@ func (x *watcher) run() {
 			return
 		case now := <-tick.C:
 			if err := x.look(now); err != nil && !errors.Is(err, errClosed) {
-				x.log.Warn("wire not looked after", "err", err)
+				x.log.Warn("wire maintenance failed", "err", err)
 			}
 		}
 	}
@@ -110,16 +111,16 @@ func (x *watcher) report(now time.Time, counts map[string]uint64) {
 	if now.Sub(x.reported) < reportEvery {
 		return
 	}
-	var what []any
+	var what []string
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		if cause, ok := strings.CutSuffix(name, droppedSuffix); ok && counts[name] > x.counts[name] {
-			what = append(what, slog.Uint64(cause, counts[name]-x.counts[name]))
+			what = append(what, fmt.Sprintf("%s %d", cause, counts[name]-x.counts[name]))
 		}
 	}
 	x.counts = counts
 	if len(what) > 0 {
 		x.reported = now
-		x.log.Warn("frames dropped that cannot be judged", slog.Group("frames", what...))
+		x.log.Warn("frames dropped that cannot be judged", "frames", strings.Join(what, ", "))
 	}
 }
 

@@ -7,9 +7,13 @@ import (
 
 // maxKept bounds what an HTTP/2 session keeps of its messages in both directions,
 // whatever its ends do: headers, content that no window lets pass, content that
-// services have. From two thirds of it on new streams are refused, which clients
-// open again; a stream that goes beyond it is reset.
-const maxKept = 12 << 20
+// services have. A stream that goes beyond it is reset. From refusedFrom on new
+// streams are refused, which clients open again: beyond what a hundred streams take
+// whose receivers are slow.
+const (
+	maxKept     = 14 << 20
+	refusedFrom = 12 << 20
+)
 
 // maxAhead bounds the window that all streams together have beyond the first, for
 // messages that services have.

@@ -242,7 +242,7 @@ func (f *frames) header(from, to *frameLeg, frame *http2.MetaHeadersFrame) error
 	case word != "":
 		f.abandon(nil, from, id, http2.ErrCodeProtocol)
 		return nil
-	case f.away, len(f.byClient) >= maxStreams, f.held[Request] >= 2*maxStreams, f.kept > maxKept*2/3:
+	case f.away, len(f.byClient) >= maxStreams, f.held[Request] >= 2*maxStreams, f.kept > refusedFrom:
 		f.abandon(nil, from, id, http2.ErrCodeRefusedStream)
 		return nil
 	}

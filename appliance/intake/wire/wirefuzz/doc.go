@@ -1,0 +1,17 @@
+// Package wirefuzz searches for ways around a wire: sequences of segments by which
+// octets reach an application that the wire's hook never saw. It holds tests only.
+//
+// A case is a sequence of crafted segments. One end of the wire sends them by a
+// packet socket, the other end is a plain Linux TCP socket. The wire runs with a hook
+// that terminates one server name and tunnels another. The law: what the application
+// of the origin received is what the hook decided on, or what a session of ours
+// relayed. Everything else is a divergence.
+//
+// A case comes from a seed:
+//
+//	go test ./appliance/intake/wire/wirefuzz -run TestFuzz -seed 4711
+//	go test ./appliance/intake/wire/wirefuzz -run TestFuzz -seed 1 -cases 10000 -survey
+//
+// A divergence is reduced to the steps and fields it needs, and printed with its seed.
+// Cases that diverged once are kept in testdata and run first.
+package wirefuzz
