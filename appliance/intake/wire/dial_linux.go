@@ -64,7 +64,7 @@ func (r *room) dial(ctx context.Context, client, origin netip.AddrPort, leg int,
 }
 
 func (r *room) connect(ctx context.Context, client, origin netip.AddrPort, leg int, timeout time.Duration) (*net.TCPConn, error) {
-	fd, err := r.transparentSocket(client, leg)
+	fd, err := transparentSocket(r.Socket, client, leg)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ type late struct {
 	beater
 	name    string
 	room    *room
+	open    opener // of the loop's thread
 	program *program
 	ring    *ringbuf.Reader
 	replay  *replayer
@@ -91,9 +92,14 @@ const eventHeader = 64
 // still, and the wire counts as down.
 const queued = pendingFlows
 
-// loopNice is the priority of the loop's thread. Where processors are short it runs
-// first, since connections pass while it stands still.
-const loopNice = -15
+// raisePriority has the calling thread, and none that it makes, run before others
+// where processors are short: connections pass while the loop stands still. A round
+// is a few milliseconds of work at most.
+func raisePriority() error {
+	return unix.SchedSetAttr(0, &unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Priority: 1,
+	}, 0)
+}
 
 // begin makes the thread of the loop, which runs from the first Accept on. It takes
 // its priority while the process may still do that.
@@ -103,7 +109,10 @@ func (l *late) begin() {
 	go func() {
 		defer close(l.out)
 		runtime.LockOSThread() // for good: the thread ends with the loop
-		if err := unix.Setpriority(unix.PRIO_PROCESS, 0, loopNice); err != nil {
+		if l.open = socketHere; !enter(l.room) {
+			l.open = l.room.Socket
+		}
+		if err := raisePriority(); err != nil {
 			l.log.Debug("priority of the wire's loop not raised", "err", err)
 		}
 		close(set)
@@ -114,6 +123,29 @@ func (l *late) begin() {
 		}
 	}()
 	<-set
+}
+
+// enter has the calling thread, which is locked, be in the room, so that no other
+// one is needed to make sockets. It returns false if it cannot.
+func enter(r *room) bool {
+	if unix.Gettid() == unix.Getpid() {
+		return false // the main thread outlives the loop
+	}
+	var ns *os.File
+	err := r.Do(func() (err error) {
+		ns, err = os.Open("/proc/thread-self/ns/net")
+		return err
+	})
+	if err != nil {
+		return false
+	}
+	defer ns.Close()
+	return unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET) == nil
+}
+
+// socketHere makes a socket in the namespace of the calling thread.
+func socketHere(family, kind, protocol int) (int, error) {
+	return unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
 }
 
 // run takes frames from the ring until the listener is closed.
@@ -455,7 +487,7 @@ func (l *late) build(t kernelTuple, p *pending) (client, origin *net.TCPConn, er
 		}
 	}()
 	for i := range ends {
-		fd, err := l.room.restore(&ends[i])
+		fd, err := restore(l.open, &ends[i])
 		if err != nil {
 			return nil, nil, err
 		}

@@ -15,14 +15,17 @@ import (
 // ipv6Transparent is IPV6_TRANSPARENT.
 const ipv6Transparent = 75
 
-// transparentSocket opens a TCP socket in the room that bears the address local
-// and sends by the leg of that index. The caller closes it.
-func (r *room) transparentSocket(local netip.AddrPort, leg int) (fd int, err error) {
+// opener makes a socket in the room, as [rooms.Room.Socket] does.
+type opener func(family, kind, protocol int) (fd int, err error)
+
+// transparentSocket opens a TCP socket that bears the address local and sends by
+// the leg of that index. The caller closes it.
+func transparentSocket(open opener, local netip.AddrPort, leg int) (fd int, err error) {
 	family := unix.AF_INET
 	if local.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	if fd, err = r.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP); err != nil {
+	if fd, err = open(family, unix.SOCK_STREAM, unix.IPPROTO_TCP); err != nil {
 		return -1, fmt.Errorf("open socket: %w", err)
 	}
 	if err := prepareSocket(fd, family, leg); err != nil {
@@ -108,8 +111,8 @@ type repairWindow struct{ sndWL1, sndWnd, maxWindow, rcvWnd, rcvWup uint32 }
 // restore makes a socket of an end, in ESTABLISHED, without a packet. It fails
 // with EADDRNOTAVAIL if a socket of the same addresses exists. Until it is
 // released, also closing it sends nothing.
-func (r *room) restore(e *endpoint) (fd int, err error) {
-	if fd, err = r.transparentSocket(e.local, e.leg); err != nil {
+func restore(open opener, e *endpoint) (fd int, err error) {
+	if fd, err = transparentSocket(open, e.local, e.leg); err != nil {
 		return -1, err
 	}
 	defer func() {
