@@ -3,7 +3,6 @@ package netlab
 import (
 	"errors"
 	"os"
-	"strings"
 	"testing"
 )
 
@@ -36,14 +35,12 @@ func ForTest(t TB) *Lab {
 		if err := lab.Close(); err != nil {
 			t.Error(err)
 		}
-		left, err := Leftovers(TestPrefix)
+		left, err := leftovers(TestPrefix, lab.stem+"-") // others' labs may live
 		if err != nil {
 			t.Error(err)
 		}
 		for _, what := range left {
-			if strings.Contains(what, lab.stem+"-") {
-				t.Error("left behind: " + what)
-			}
+			t.Error("left behind: " + what)
 		}
 	})
 	return lab

@@ -27,18 +27,24 @@ func validPrefix(prefix string) bool { return prefixPattern.MatchString(prefix) 
 // Leftovers lists what labs of the prefix have, or have left, on this machine:
 // the paths of names of namespaces and of directories, and processes inside
 // those namespaces. It is empty when all labs of the prefix are closed.
-func Leftovers(prefix string) ([]string, error) {
+func Leftovers(prefix string) ([]string, error) { return leftovers(prefix, prefix+"-") }
+
+// leftovers is Leftovers for names that begin with start.
+func leftovers(prefix, start string) ([]string, error) {
 	var found []string
 	for _, dir := range []string{namesDir, os.TempDir()} {
 		paths, err := owned(dir, prefix)
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, paths...)
-		if dir != namesDir {
-			continue
-		}
 		for _, path := range paths {
+			if !strings.HasPrefix(filepath.Base(path), start) {
+				continue
+			}
+			found = append(found, path)
+			if dir != namesDir {
+				continue
+			}
 			pids, err := inside(inodeOf(path))
 			if err != nil {
 				return nil, err
@@ -92,6 +98,9 @@ func owned(dir, prefix string) ([]string, error) {
 	}
 	var paths []string
 	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), prefix+"-") {
+			continue
+		}
 		if m := ownedPattern.FindStringSubmatch(e.Name()); m != nil && m[1] == prefix {
 			paths = append(paths, filepath.Join(dir, e.Name()))
 		}
