@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,6 +24,7 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // daemonEnv has the test binary run a wire instead of tests.
@@ -38,8 +38,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	flag.Parse()
-	flag.Set("test.parallel", "8") // they wait, mostly
+	tempo.Parallel(8) // they wait, mostly
 	goleak.VerifyTestMain(m)
 }
 
@@ -306,10 +305,5 @@ func (b *bench) status() *wire.Status {
 // await waits until the wire takes connections, or does not.
 func (b *bench) await(taking bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if b.status().Taking == taking {
-			return
-		}
-	}
-	b.t.Fatalf("wire taking connections: not %v after 5s", taking)
+	tempo.Until(b.t, fmt.Sprintf("wire takes connections: %v", taking), func() bool { return b.status().Taking == taking })
 }

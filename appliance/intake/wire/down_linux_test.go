@@ -50,6 +50,13 @@ func (b *bench) flood(every time.Duration) *flood {
 	return f
 }
 
+// ended is how many connections have come and gone.
+func (f *flood) ended() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.results)
+}
+
 // once exchanges one line on a connection of its own.
 func (b *bench) once() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -102,7 +109,7 @@ func TestFailToWire(t *testing.T) {
 					p := b.start(settings{Takeover: takeover, Stall: tt.stall})
 					b.await(true)
 					f := b.flood(2 * time.Millisecond)
-					time.Sleep(200 * time.Millisecond)
+					tempo.Until(t, "connections come and go", func() bool { return f.ended() > 20 })
 					at := time.Now()
 					if err := p.Signal(tt.sig); err != nil {
 						t.Fatal(err)

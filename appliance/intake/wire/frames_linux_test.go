@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -57,10 +58,13 @@ func (p *tap) receive(wait time.Duration) []byte {
 			return nil
 		}
 		poll := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
-		if n, _ := unix.Poll(poll, int(left.Milliseconds())+1); n <= 0 {
+		if n, _ := unix.Poll(poll, int(left.Milliseconds())+1); n <= 0 { // nothing, or a signal came
 			continue
 		}
 		n, on, _, from, err := unix.Recvmsg(p.fd, buf, oob, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			continue
+		}
 		if err != nil {
 			return nil
 		}

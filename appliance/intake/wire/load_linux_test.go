@@ -35,10 +35,7 @@ func TestPortReuse(t *testing.T) {
 			b.echo("tcp", ":443")
 			p := b.start(settings{Takeover: takeover})
 			b.await(true)
-			n := 1000
-			if tempo.Thorough() {
-				n = 10_000
-			}
+			n := tempo.Of(400, 10_000)
 			start := time.Now()
 			for i := range n {
 				if err := b.exchange("tcp", echoV4, []byte("hello")); err != nil {
@@ -65,15 +62,18 @@ func TestLatency(t *testing.T) {
 		p := b.start(s)
 		b.await(true)
 		var all []time.Duration
-		for range 300 {
-			err := b.Client.Do(func() error {
+		err := b.Client.Do(func() error {
+			for range 300 {
 				d, err := quick()
+				if err != nil {
+					return err
+				}
 				all = append(all, d)
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
 			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 		p.stop()
 		slices.Sort(all)
@@ -94,10 +94,7 @@ func TestRate(t *testing.T) {
 	p := b.start(settings{})
 	b.await(true)
 	const workers = 8
-	each := 100
-	if tempo.Thorough() {
-		each = 2500
-	}
+	each := tempo.Of(100, 2500)
 	var failed atomic.Int64
 	times := make([][]time.Duration, workers)
 	var all sync.WaitGroup
@@ -175,8 +172,9 @@ func TestWhileHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	held := func(n uint64) func() bool { return func() bool { return b.status().Paths["held"] >= n } }
 	io.WriteString(conn, "MORE")
-	time.Sleep(50 * time.Millisecond)
+	tempo.Until(t, "the flow is held", held(1))
 	conn.(*net.TCPConn).SetLinger(0)
 	conn.Close() // reset: the flow is gone, and nothing is taken
 	time.Sleep(400 * time.Millisecond)
@@ -187,8 +185,9 @@ func TestWhileHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	before := b.status().Paths["held"]
 	io.WriteString(conn, "MORE")
-	time.Sleep(20 * time.Millisecond)
+	tempo.Until(t, "the second flow is held", held(before+1))
 	p.Signal(unix.SIGKILL)
 	<-p.Done()
 	if got, err := line(conn, "\n"); got != "MORE\n" {

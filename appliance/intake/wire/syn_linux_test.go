@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -16,10 +17,13 @@ func (p *tap) sent(want func(frame []byte) bool, wait time.Duration) []byte {
 	buf := make([]byte, 65536)
 	for deadline := time.Now().Add(wait); time.Now().Before(deadline); {
 		poll := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
-		if n, _ := unix.Poll(poll, 10); n <= 0 {
+		if n, _ := unix.Poll(poll, 10); n <= 0 { // nothing, or a signal came
 			continue
 		}
-		n, from, err := unix.Recvfrom(p.fd, buf, 0)
+		n, from, err := unix.Recvfrom(p.fd, buf, unix.MSG_DONTWAIT)
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			continue
+		}
 		if err != nil {
 			return nil
 		}
