@@ -57,7 +57,7 @@ const (
 	stall      = time.Minute
 	silence    = 300 * time.Millisecond // after which the origin may be the one to speak
 	flightWait = 4 * time.Second        // for the rest of a hello
-	lifeLimit  = 25 * time.Second       // of a session; what is lost on a bad line may come again late
+	lifeLimit  = 50 * time.Second       // of a session; what is lost on a bad line may come again late
 	relayLimit = 16 << 10               // octets of a session that are relayed
 )
 

@@ -65,13 +65,13 @@ const (
 
 // Time of a case.
 const (
-	caseLimit   = 30 * time.Second       // for its sockets
+	caseLimit   = 60 * time.Second       // for its sockets
 	settleTime  = 250 * time.Millisecond // after its last step
-	secondLook  = 500 * time.Millisecond // before something counts as a divergence
-	mustLimit   = 25 * time.Second       // for a text that has to arrive
+	secondLook  = 5 * time.Second        // before something counts as a divergence: the machine may be busy
+	mustLimit   = 50 * time.Second       // for a text that has to arrive
 	mustEvery   = 250 * time.Millisecond // it is sent again
 	dialLimit   = 1500 * time.Millisecond
-	together    = 128 // cases at once
+	together    = 48 // cases at once
 	firstPort   = 10_000
 	clientPorts = 50_000
 )
