@@ -83,11 +83,11 @@ func Problems(ctx context.Context, file string) ([]string, error) {
 
 // ExportObjects has tshark write the objects of a protocol ("http", "imf") into
 // dir, and returns the paths in the order of their names.
-func ExportObjects(ctx context.Context, file, protocol, dir string) ([]string, error) {
+func ExportObjects(ctx context.Context, file, protocol, dir string, options ...string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if _, err := tshark(ctx, file, "-q", "--export-objects", protocol+","+dir); err != nil {
+	if _, err := tshark(ctx, file, append(options, "-q", "--export-objects", protocol+","+dir)...); err != nil {
 		return nil, err
 	}
 	return filesIn(dir)
