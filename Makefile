@@ -16,6 +16,9 @@ EVIDENCE := -artifacts -outputdir "$(CURDIR)/bin"
 # Programs that tests run are not worth optimizing by a profile. Lint has vetted them.
 TESTFLAGS := -pgo=off -vet=off
 
+# Tests that measure times run one after the other, when all others are done.
+ALONE := ./appliance/e2e/alone ./appliance/intake/wire
+
 .PHONY: help build dev build-pkcs11 build-bench build-demo demo demo-wire test quick test-one test-thorough format lint staticcheck generate docs drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
@@ -46,8 +49,8 @@ demo-wire: packages-demo build build-demo ## the same by a bump in the wire
 test: packages lint ## everything the gate asks for; what was slow is shown at the end, events are in bin/test.jsonl
 	@mkdir -p bin
 	CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./certs/...
-	CGO_ENABLED=1 $(GATE) -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $$($(GO) list ./... | grep -v /e2e/alone$$) \
-		-- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m ./appliance/e2e/alone \
+	CGO_ENABLED=1 $(GATE) -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $$($(GO) list ./... | grep -v $(patsubst ./%,-e '/%$$',$(ALONE))) \
+		-- -p 1 -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $(ALONE) \
 		-- -C bench/plot -race ./... \
 		-- $(TESTFLAGS) -tags pkcs11 -run Token ./certs/...
 

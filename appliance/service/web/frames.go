@@ -200,7 +200,8 @@ func (f *frames) frame(from, to *frameLeg, frame http2.Frame) error {
 		}
 		f.room(to)
 		if st := f.find(from, h.StreamID); st != nil {
-			if frame.ErrCode == http2.ErrCodeNo && f.satisfied(st, from.kind) {
+			// Octets of a request that come behind its answer are met with StreamClosed.
+			if (frame.ErrCode == http2.ErrCodeNo || frame.ErrCode == http2.ErrCodeStreamClosed) && f.satisfied(st, from.kind) {
 				return nil
 			}
 			if id := st.id(to); id != 0 {
