@@ -104,17 +104,16 @@ func TestFaults(t *testing.T) {
 		{"half a hello, then silence", halfHello, [2]time.Duration{handshakeTimeout / 2, handshakeTimeout + slack}, nil, "client-silent"},
 	} {
 		var reached atomic.Int32
-		var late bool // the test was: the client was silent for so long that the origin was asked to speak
-		parts = append(parts, part{d.name, func(c *scene, port int) net.Conn {
+		var late int
+		parts = append(parts, part{d.name, func(c *scene, port int) (conn net.Conn) {
 			c.Listen(port, func(net.Conn) { reached.Add(1) })
-			begin := time.Now()
-			conn := c.Dial(port)
-			late = c.ends(conn, d.octets, d.within, d.answer).Sub(begin) > silence
+			conn, late = c.promptly(port, d.octets)
+			c.ends(conn, "", d.within, d.answer)
 			return conn
 		}, func(c *scene, s sight) {
 			s.failed(c, d.reason)
-			if n := reached.Load(); n > 1 || n == 1 && !late {
-				c.Errorf("the origin saw %d connections, the client was late: %t", n, late)
+			if n := reached.Load(); int(n) > late {
+				c.Errorf("the origin saw %d connections, %d clients were late", n, late)
 			}
 		}})
 	}
@@ -210,15 +209,31 @@ func TestFaults(t *testing.T) {
 	c.play(parts)
 }
 
+// promptly connects to a port and sends octets before the client counts as silent. On
+// a busy machine that takes several connections; late is how many came to nothing.
+func (c *scene) promptly(port int, octets string) (conn net.Conn, late int) {
+	c.Helper()
+	for ; late < 20; late++ {
+		begin := time.Now()
+		conn = c.Dial(port)
+		io.WriteString(conn, octets) // may find that the end has come
+		if time.Since(begin) < silence {
+			return conn, late
+		}
+		conn.Close()
+	}
+	c.Fatal("no octets were sent in time")
+	return nil, 0
+}
+
 // ends sends octets and waits for the connection's end, which must come within
 // these limits. Before it comes answer, if that is not nil; it may be a RST
-// otherwise. It returns when the octets were sent.
-func (c *scene) ends(conn net.Conn, octets string, within [2]time.Duration, answer []byte) (sent time.Time) {
+// otherwise.
+func (c *scene) ends(conn net.Conn, octets string, within [2]time.Duration, answer []byte) {
 	c.Helper()
 	start := time.Now()
 	conn.SetDeadline(start.Add(20 * time.Second))
 	io.WriteString(conn, octets) // may find that it has come
-	sent = time.Now()
 	got, err := io.ReadAll(conn)
 	took := time.Since(start)
 	if errors.Is(err, net.ErrClosed) || took < within[0] || took > within[1] {
@@ -227,7 +242,6 @@ func (c *scene) ends(conn net.Conn, octets string, within [2]time.Duration, answ
 	if answer != nil && (err != nil || !bytes.Equal(got, answer)) {
 		c.Errorf("got %q, %v, want %q", got, err, answer)
 	}
-	return sent
 }
 
 // alertRecord is a fatal alert (RFC 8446, Section 6).

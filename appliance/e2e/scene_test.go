@@ -11,8 +11,9 @@ import (
 	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
-// scenes is how many run at a time. They wait more than they compute.
-const scenes = 6
+// scenes is how many run at a time: two for each core of a small machine. They wait more
+// than they compute.
+const scenes = 4
 
 func TestMain(m *testing.M) { scenetest.Main(m, scenes) }
 

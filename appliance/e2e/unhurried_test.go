@@ -8,16 +8,22 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 )
 
-// unhurried has an origin on port 7444 whose answers go on only when the client has
+// unhurried has an origin on a port of its own whose answers go on only when the client has
 // got what came before, and a client whose request goes on only when the origin
 // has: events that a server sends, an answer to a poll, an upload. Nobody may wait
 // for a whole content.
 func (c *scene) unhurried(http2 bool) {
 	c.Helper()
 	const turns = 5
+	number := 7444
+	if http2 {
+		number = 7445
+	}
+	port := strconv.Itoa(number)
 	got := make(chan struct{})
 	await := func() error {
 		select {
@@ -60,7 +66,7 @@ func (c *scene) unhurried(http2 bool) {
 			got <- struct{}{}
 		}
 	})
-	l, err := c.Origin.Listen("tcp", ":7444")
+	l, err := c.Origin.Listen("tcp", ":"+port)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -70,11 +76,11 @@ func (c *scene) unhurried(http2 bool) {
 
 	transport := &http.Transport{
 		ForceAttemptHTTP2: http2, TLSClientConfig: &tls.Config{RootCAs: c.Pool(c.CA), ServerName: webName},
-		DialContext: func(context.Context, string, string) (net.Conn, error) { return c.Dial(7444), nil },
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return c.Dial(number), nil },
 	}
 	defer transport.CloseIdleConnections()
 	ask := func(path string, body io.Reader) *http.Response {
-		request, err := http.NewRequestWithContext(c.Ctx, http.MethodPost, "https://"+webName+":7444"+path, body)
+		request, err := http.NewRequestWithContext(c.Ctx, http.MethodPost, "https://"+webName+":"+port+path, body)
 		if err != nil {
 			c.Fatal(err)
 		}
