@@ -93,7 +93,7 @@ func TestPending(t *testing.T) {
 // TestSilence has a client and an origin that say nothing, which is not to last,
 // and some that say a word and nothing more, which is.
 func TestSilence(t *testing.T) {
-	const timeout = 300 * time.Millisecond
+	const timeout = 500 * time.Millisecond
 	for _, tt := range []struct {
 		client, origin string
 		greeting       string
