@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"io"
 	"net"
@@ -431,9 +432,15 @@ func TestOriginCheats(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			e := &end{t: t, tap: openTap(t, b.Origin), mac: "0a:00:5e:00:00:14", peerMAC: "0a:00:5e:00:00:11", ip: net.ParseIP(madeOrigin).To4(), port: 443, seq: 77_000}
-			dialed := make(chan error, 1)
+			dialed, gone := make(chan error, 1), make(chan struct{})
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer func() {
+				cancel()
+				<-gone
+			}()
 			go func() {
-				conn, err := b.Client.Dial("tcp", madeOrigin+":443")
+				defer close(gone)
+				conn, err := b.Client.DialContext(ctx, "tcp", madeOrigin+":443")
 				if err == nil {
 					defer conn.Close()
 					time.Sleep(100 * time.Millisecond)
