@@ -141,6 +141,7 @@ func TestAuthorityLife(t *testing.T) {
 	tempo.Until(t, "the successor signs", func() bool {
 		return a.engine.Load().authorities.trusted.Fingerprint() == next.Fingerprint()
 	})
+	tempo.Until(t, "the log says so", func() bool { return strings.Contains(log.String(), "authority rotated") })
 	if leaf := forged(); leaf.CheckSignatureFrom(next.Certificate()) != nil {
 		t.Error("the new leaf is not the successor's")
 	}
