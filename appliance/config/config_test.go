@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -257,28 +258,42 @@ func TestOnInvalidAction(t *testing.T) {
 	}
 }
 
-// What passes unjudged because somebody chose so is named.
+// What passes unjudged is named, by the key that opens the door.
 func TestOpenDoors(t *testing.T) {
+	const wire = "intake: [{name: wire, mode: wire, legs: [a, b]%s}]\n"
+	const proxy = "intake: [{name: proxy, mode: explicit, listen: :8080%s}]\n"
+	const none = "origin: {client_certificate: none}\n"
 	for _, tt := range []struct {
-		name, keys, limits string
-		want               int
+		name, text string
+		want       []string // beginnings
 	}{
-		{"defaults", "", "", 0},
-		{"not strict", ", strict: false", "", 1},
-		{"not strict, tunnel", ", strict: false", "limits: {overload: tunnel}\n", 2},
+		{"a wire's defaults", fmt.Sprintf(wire, ""), []string{"intake wire: down: wire:", "origin.client_certificate: tunnel:"}},
+		{"a wire that blocks", fmt.Sprintf(wire, ", down: block") + none, nil},
+		{"a wire that is not strict", fmt.Sprintf(wire, ", down: block, strict: false, quic: pass") + none,
+			[]string{"intake wire: quic: pass:", "intake wire: strict: false:"}},
+		{"overload", fmt.Sprintf(wire, ", down: block") + none + "limits: {overload: tunnel}\n", []string{"limits.overload: tunnel:"}},
+		{"tproxy", "intake: [{name: gw, mode: tproxy, listen: :8099, from: [lan0]}]\n" + none, []string{"intake gw: mode: tproxy:"}},
+		{"a proxy's defaults", fmt.Sprintf(proxy, "") + none, nil},
+		{"a proxy for everybody", fmt.Sprintf(proxy, `, from: ["0.0.0.0/0"], reach: [127.0.0.1]`) + none,
+			[]string{"intake proxy: reach:", "intake proxy: from:"}},
+		{"invalid origins", fmt.Sprintf(proxy, "") + "origin: {client_certificate: none, on_invalid: {default: tunnel}}\n",
+			[]string{"origin.on_invalid: default: tunnel:"}},
+		{"a service", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", on_failure: open}]` + "\n",
+			[]string{"service av: on_failure: open:"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), "c.yaml")
-			text := "state: s\nintake: [{name: wire, mode: wire, legs: [a, b]" + tt.keys + "}]\n" + tt.limits
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			c, err := Load(file)
+			c, err := Parse("c.yaml", []byte("state: s\n"+tt.text), t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if doors := c.OpenDoors(); len(doors) != tt.want {
-				t.Errorf("open doors %q, want %d", doors, tt.want)
+			doors := c.OpenDoors()
+			if len(doors) != len(tt.want) {
+				t.Fatalf("open doors %q, want %q", doors, tt.want)
+			}
+			for i, want := range tt.want {
+				if !strings.HasPrefix(doors[i], want) {
+					t.Errorf("open door %q, want %q", doors[i], want)
+				}
 			}
 		})
 	}

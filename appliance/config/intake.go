@@ -137,23 +137,6 @@ type Intake struct {
 	Grace time.Duration
 }
 
-// OpenDoors tells, a line each, where selected connections pass unjudged because
-// a default was changed.
-func (c *Config) OpenDoors() (lines []string) {
-	for _, in := range c.Intakes {
-		if in.Mode != Wire {
-			continue
-		}
-		if !in.Strict {
-			lines = append(lines, fmt.Sprintf("intake %s: strict: false: fragments, IP options, foreign tags and unknown connections pass unjudged", in.Name))
-		}
-		if c.Limits.Overload == TunnelOverload {
-			lines = append(lines, fmt.Sprintf("intake %s: limits.overload: tunnel: connections pass unjudged while the wire has no room", in.Name))
-		}
-	}
-	return lines
-}
-
 // intakes reads the list of intakes, of which there must be at least one.
 func (r *reader) intakes(t *table) []Intake {
 	n := t.get("intake")

@@ -126,10 +126,10 @@ func (q *question) answer(cmd *cobra.Command) error {
 	if err := q.complete(); err != nil {
 		return badConfig(err)
 	}
-	explain.Session(cmd.OutOrStdout(), table, &q.facts)
-	for _, door := range cfg.OpenDoors() {
+	for _, door := range cfg.OpenDoors() { // first: the rule that decides is the last line
 		fmt.Fprintln(cmd.OutOrStdout(), "open door:", door)
 	}
+	explain.Session(cmd.OutOrStdout(), table, &q.facts)
 	return nil
 }
 

@@ -1,0 +1,51 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// OpenDoors names, a line each, the ways by which a session passes without a
+// judgement: those of defaults, too. Each line says which key opens the door.
+func (c *Config) OpenDoors() (lines []string) {
+	door := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	for _, in := range c.Intakes {
+		switch in.Mode {
+		case Wire:
+			if in.Down == DownWire {
+				door("intake %s: down: wire: connections pass undecrypted while clearspan is away, or stands still for %v", in.Name, in.Stall)
+			}
+			if in.QUIC == PassQUIC {
+				door("intake %s: quic: pass: QUIC passes undecrypted", in.Name)
+			}
+			if !in.Strict {
+				door("intake %s: strict: false: fragments, IP options, foreign tags and unknown connections pass unjudged", in.Name)
+			}
+		case TProxy, Redirect:
+			door("intake %s: mode: %s: traffic is routed past undecrypted while clearspan is away, and QUIC always", in.Name, in.Mode)
+		case Explicit:
+			if len(in.Reach) > 0 {
+				door("intake %s: reach: clients of other machines reach %v", in.Name, in.Reach)
+			}
+			if slices.ContainsFunc(in.Clients, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
+				door("intake %s: from: the proxy serves every client", in.Name)
+			}
+		}
+	}
+	if c.Limits.Overload == TunnelOverload {
+		door("limits.overload: tunnel: sessions pass undecrypted while there is no room")
+	}
+	if c.Origin.ClientCertificate == TunnelRequest {
+		door("origin.client_certificate: tunnel: an origin that asks for a client certificate has its sessions pass undecrypted")
+	}
+	if c.Origin.OnInvalid.Default == TunnelInvalid {
+		door("origin.on_invalid: default: tunnel: sessions of origins with invalid certificates pass undecrypted")
+	}
+	for _, s := range c.Services {
+		if s.OnFailure == FailOpen {
+			door("service %s: on_failure: open: sessions pass it by while it fails", s.Name)
+		}
+	}
+	return lines
+}
