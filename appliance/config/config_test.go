@@ -276,6 +276,7 @@ func TestOpenDoors(t *testing.T) {
 		{"a proxy's defaults", fmt.Sprintf(proxy, "") + none, nil},
 		{"a proxy for everybody", fmt.Sprintf(proxy, `, from: ["0.0.0.0/0"], reach: [127.0.0.1]`) + none,
 			[]string{"intake proxy: reach:", "intake proxy: from:"}},
+		{"monitor", fmt.Sprintf(proxy, "") + none + "policy: {mode: monitor}\n", []string{"policy.mode: monitor:"}},
 		{"invalid origins", fmt.Sprintf(proxy, "") + "origin: {client_certificate: none, on_invalid: {default: tunnel}}\n",
 			[]string{"origin.on_invalid: default: tunnel:"}},
 		{"a service", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", on_failure: open}]` + "\n",

@@ -33,6 +33,9 @@ func (c *Config) OpenDoors() (lines []string) {
 			}
 		}
 	}
+	if c.Policy.Mode == Monitor {
+		door("policy.mode: monitor: every session passes undecrypted")
+	}
 	if c.Limits.Overload == TunnelOverload {
 		door("limits.overload: tunnel: sessions pass undecrypted while there is no room")
 	}
