@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,7 +41,7 @@ type late struct {
 	swept   time.Time
 
 	greetings greetings
-	passing   map[kernelTuple]*passing
+	passing   passings
 	starting  sync.Once
 	first     chan struct{}     // closed by the first Accept
 	done      chan struct{}     // closed by Close
@@ -64,17 +63,6 @@ type taken struct {
 // tally counts what user space decides.
 type tally struct{ taken, passed, undecided, failed atomic.Uint64 }
 
-// held is a frame that was held.
-type held struct {
-	frame     frame
-	segment   uint16
-	tci       uint16
-	tagged    bool
-	leg       uint8
-	direction uint8
-	passed    bool // the frame went on, this is a copy
-}
-
 // pending is a flow whose client's payload is held.
 type pending struct {
 	flow    *kernelFlow
@@ -84,9 +72,6 @@ type pending struct {
 	octets  int
 	decided bool // to be taken as soon as its octets are settled
 }
-
-// eventHeader is the length of kernelEvent.
-const eventHeader = 64
 
 // queued is how many connections may wait for Accept. With more, the loop stands
 // still, and the wire counts as down.
@@ -245,31 +230,6 @@ func (l *late) event(b []byte) {
 	l.consider(t, p)
 }
 
-// readEvent reads a record of the ring; the frame is a copy.
-func readEvent(b []byte) (t kernelTuple, isn uint32, h *held, ok bool) {
-	if len(b) < eventHeader {
-		return t, 0, nil, false
-	}
-	order := binary.NativeEndian
-	for i := range 4 {
-		t.Client[i] = order.Uint32(b[8+4*i:])
-		t.Origin[i] = order.Uint32(b[24+4*i:])
-	}
-	t.ClientPort, t.OriginPort = order.Uint16(b[40:]), order.Uint16(b[42:])
-	isn = order.Uint32(b[44:])
-	length := int(order.Uint32(b[48:]))
-	if length > len(b)-eventHeader {
-		return t, 0, nil, false
-	}
-	h = &held{
-		segment: order.Uint16(b[52:]), tci: order.Uint16(b[54:]),
-		tagged: b[56] != 0, leg: b[57], direction: b[58], passed: b[59] != 0,
-	}
-	var err error
-	h.frame, err = parseFrame(append([]byte(nil), b[eventHeader:eventHeader+length]...))
-	return t, isn, h, err == nil
-}
-
 // consider decides on a flow if what is held of it suffices.
 func (l *late) consider(t kernelTuple, p *pending) {
 	if !p.decided && l.decide != nil {
@@ -336,9 +296,13 @@ func (p *pending) flight() (b []byte) {
 // that were judged, which it gets from us.
 func (l *late) letGo(t kernelTuple, p *pending) {
 	l.drop(t, p)
-	if l.pass(t, p) {
-		return
+	if !l.pass(t, p) {
+		l.release(t, p)
 	}
+}
+
+// release has a flow pass at once, with the frames that were held.
+func (l *late) release(t kernelTuple, p *pending) {
 	_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED) // gone is gone
 	l.putBack(p.frames)
 }
@@ -349,11 +313,9 @@ func (l *late) giveUp(t kernelTuple, p *pending, err error) {
 	l.tally.failed.Add(1)
 	l.log.Debug("flow not taken", "client", t.client(), "origin", t.origin(), "err", err)
 	l.drop(t, p)
-	if l.keep {
-		return
+	if !l.keep {
+		l.release(t, p)
 	}
-	_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED)
-	l.putBack(p.frames)
 }
 
 // putBack returns frames to where they came in.
@@ -374,7 +336,7 @@ func (l *late) putBack(frames []*held) {
 // for a client that says no more.
 func (l *late) sweep() {
 	now := time.Now()
-	if len(l.pending)+len(l.passing) == 0 || now.Sub(l.swept) < time.Millisecond {
+	if len(l.pending)+len(l.passing.flows) == 0 || now.Sub(l.swept) < time.Millisecond {
 		return
 	}
 	l.repeat(now)
@@ -402,11 +364,9 @@ func (l *late) sweep() {
 func (l *late) abandon() {
 	for t, p := range l.pending { // the programs see nobody any more
 		l.drop(t, p)
-		if l.block {
-			continue
+		if !l.block {
+			l.release(t, p)
 		}
-		_, _ = l.program.transition(t, kernelStateSTATE_HELD, kernelStateSTATE_PASSED)
-		l.putBack(p.frames)
 	}
 	for conn := range l.out { // the loop has ended
 		l.ready = append(l.ready, conn)

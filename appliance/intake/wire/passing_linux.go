@@ -18,6 +18,36 @@ type passing struct {
 	wait   time.Duration
 }
 
+// passings are flows that may pass, until their origins have acknowledged what was
+// judged. Their number and octets are bounded: an origin that acknowledges nothing
+// keeps what it was sent for as long as it is repeated. The zero value is ready.
+type passings struct {
+	flows  map[kernelTuple]*passing
+	octets int // that all keep
+}
+
+// room reports whether a flow with so many octets may be added.
+func (p *passings) room(octets int) bool {
+	return len(p.flows) < pendingFlows && p.octets+octets <= pendingOctets
+}
+
+// add takes a flow in, in place of an older one of the same ends.
+func (p *passings) add(t kernelTuple, g *passing) {
+	p.remove(t)
+	if p.flows == nil {
+		p.flows = make(map[kernelTuple]*passing)
+	}
+	p.flows[t] = g
+	p.octets += g.kept()
+}
+
+func (p *passings) remove(t kernelTuple) {
+	if g := p.flows[t]; g != nil {
+		p.octets -= g.kept()
+		delete(p.flows, t)
+	}
+}
+
 // Bounds of what is sent again.
 const (
 	repeatFirst = 200 * time.Millisecond // the least retransmission timeout of Linux
@@ -29,6 +59,15 @@ func (g *passing) end() uint32 {
 	n := g.seq + uint32(len(g.flight))
 	if g.fin {
 		n++
+	}
+	return n
+}
+
+// kept is how many octets the flow keeps.
+func (g *passing) kept() int {
+	n := len(g.flight)
+	if g.held != nil {
+		n += len(g.held.frame.octets)
 	}
 	return n
 }
@@ -65,6 +104,9 @@ func (l *late) pass(t kernelTuple, p *pending) bool {
 	if g.held == nil || len(g.flight) == 0 {
 		return false
 	}
+	if !l.passing.room(g.kept()) {
+		return true // it stays held; the client repeats itself, and it is asked about again
+	}
 	g.size = max(1, min(g.size, longest)) // the client knows how much the path takes
 	done, err := l.program.change(kernelTransition{
 		Tuple: t, From: uint32(kernelStateSTATE_HELD), To: uint32(kernelStateSTATE_PASSING), Isn: p.isn, End: g.end(),
@@ -75,10 +117,7 @@ func (l *late) pass(t kernelTuple, p *pending) bool {
 	if !done {
 		return true
 	}
-	if l.passing == nil {
-		l.passing = make(map[kernelTuple]*passing)
-	}
-	l.passing[t] = g
+	l.passing.add(t, g)
 	l.sendAll(g, flow)
 	return true
 }
@@ -101,13 +140,13 @@ func (l *late) sendAll(g *passing, flow *kernelFlow) {
 // repeat sends again what was not acknowledged. A flow that is gone, or has been let
 // go, is forgotten, and so is one whose origin does not answer.
 func (l *late) repeat(now time.Time) {
-	for t, g := range l.passing {
+	for t, g := range l.passing.flows {
 		if now.Before(g.again) {
 			continue
 		}
 		flow, err := l.program.lookup(t)
 		if err != nil || flow.State != kernelStateSTATE_PASSING || flow.End != g.end() || g.wait > repeatLast {
-			delete(l.passing, t)
+			l.passing.remove(t)
 			continue
 		}
 		l.beat()

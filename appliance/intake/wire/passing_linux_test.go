@@ -74,3 +74,35 @@ func TestSegments(t *testing.T) {
 		})
 	}
 }
+
+// What waits for acknowledgements is bounded by number and by octets, and room comes
+// back.
+func TestPassingsAreBounded(t *testing.T) {
+	var p passings
+	key := func(i int) kernelTuple { return kernelTuple{ClientPort: uint16(i), OriginPort: uint16(i >> 16)} }
+	const each = 64 << 10
+	n := 0
+	for ; p.room(each); n++ {
+		p.add(key(n), &passing{flight: make([]byte, each)})
+	}
+	if n != pendingOctets/each || p.octets != pendingOctets {
+		t.Errorf("%d flows of %d octets, want %d", n, p.octets, pendingOctets/each)
+	}
+	p.add(key(0), &passing{flight: make([]byte, 1)}) // of the same ends
+	if !p.room(each-1) || p.room(each) {
+		t.Errorf("%d octets with a flow replaced", p.octets)
+	}
+	for i := range n {
+		p.remove(key(i))
+		p.remove(key(i))
+	}
+	if p.octets != 0 || len(p.flows) != 0 {
+		t.Errorf("%d octets of %d flows are left", p.octets, len(p.flows))
+	}
+	for n = 0; p.room(0); n++ {
+		p.add(key(n), &passing{})
+	}
+	if n != pendingFlows {
+		t.Errorf("%d flows, want %d", n, pendingFlows)
+	}
+}
