@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -98,7 +99,9 @@ func TestConfig(t *testing.T) {
 			t.Errorf("inspect %q: no error", name)
 		}
 	}
-	if _, err := wire.Inspect("no-such-wire"); !errors.Is(err, fs.ErrNotExist) {
+	_, err := wire.Inspect("no-such-wire")
+	closed := os.Geteuid() != 0 && errors.Is(err, fs.ErrPermission) // root's state directory
+	if !errors.Is(err, fs.ErrNotExist) && !closed {
 		t.Errorf("inspect what is not there: %v", err)
 	}
 }

@@ -46,8 +46,8 @@ func Inspect(name string) (*Status, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	if _, err := os.Lstat(recordFile(name)); errors.Is(err, fs.ErrNotExist) {
-		return nil, err // and a machine without wires stays one without their directory
+	if _, err := os.Lstat(recordFile(name)); err != nil { // a machine without wires stays one without their directory
+		return nil, err
 	}
 	all, err := lockAll() // or a start would find the wire in use, by us
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"io"
 	"strings"
 )
 
@@ -26,8 +25,8 @@ type answer struct {
 type field struct{ name, value string }
 
 // readAnswer reads the header of a response up to the empty line. Lines end in
-// CRLF; they may be folded, as c-icap does. io.EOF is returned only if not one
-// octet came.
+// CRLF; they may be folded, as c-icap does. An end of the connection (gone) is
+// returned only if not one octet came.
 func readAnswer(br *bufio.Reader) (*answer, error) {
 	left := maxHead
 	line, err := readLine(br, &left)
@@ -41,10 +40,8 @@ func readAnswer(br *bufio.Reader) (*answer, error) {
 	for {
 		line, err := readLine(br, &left)
 		switch {
-		case err == io.EOF:
-			return nil, io.ErrUnexpectedEOF
 		case err != nil:
-			return nil, err
+			return nil, unexpected(err)
 		case len(line) == 0:
 			return a, nil
 		case line[0] == ' ' || line[0] == '\t':
@@ -86,8 +83,8 @@ func readLine(br *bufio.Reader, left *int) ([]byte, error) {
 		case err == bufio.ErrBufferFull:
 			long = append(long, part...)
 			continue
-		case err == io.EOF && len(long)+len(part) > 0:
-			return nil, io.ErrUnexpectedEOF
+		case len(long)+len(part) > 0 && err != nil:
+			return nil, unexpected(err)
 		case err != nil:
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"syscall"
 )
 
 // Limits of a chunked body, in octets.
@@ -154,10 +155,17 @@ func useOriginal(extensions string) (int64, error) {
 	return -1, nil
 }
 
-// unexpected turns an end of the connection into one that came too early.
+// unexpected turns an end of the connection into one that came too early. Whether
+// a server that is killed is seen as an end or as a reset is chance: the sender
+// beside may have taken the reset from the socket.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if gone(err) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// gone reports whether err says that the server has closed the connection.
+func gone(err error) bool {
+	return err == io.EOF || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }

@@ -2,10 +2,15 @@ package icap
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/iotest"
 )
 
 // chunkOf returns a chunk of size octets.
@@ -46,6 +51,34 @@ func TestChunksAtHand(t *testing.T) {
 				t.Errorf("Read = %q, %v, then ready %v; want %q, %v, %v", p[:n], err, c.ready(), tt.read, tt.err, tt.ready)
 			}
 		})
+	}
+}
+
+// A server that is killed breaks a protocol, however its end is seen: within an
+// answer an end of the connection, a reset and a closed pipe are the same.
+func TestEndWithinAnswer(t *testing.T) {
+	whole := "ICAP/1.0 200 OK\r\nISTag: \"t\"\r\n\r\n3\r\nabc\r\n0\r\nTrailer: t\r\n\r\n"
+	for _, end := range []error{io.EOF, syscall.ECONNRESET, syscall.EPIPE} {
+		end = &net.OpError{Op: "read", Err: os.NewSyscallError("read", end)}
+		if errors.Is(end, io.EOF) {
+			end = io.EOF
+		}
+		for n := range len(whole) {
+			br := bufio.NewReader(io.MultiReader(strings.NewReader(whole[:n]), iotest.ErrReader(end)))
+			_, err := readAnswer(br)
+			if n == 0 {
+				if !gone(err) {
+					t.Errorf("%v before an answer: %v", end, err)
+				}
+				continue
+			}
+			if err == nil {
+				_, err = io.ReadAll(newChunks(br))
+			}
+			if err != io.ErrUnexpectedEOF {
+				t.Errorf("%v after %d octets: %v", end, n, err)
+			}
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // maxChunk is how many octets of a body go in one write, at most.
@@ -292,7 +291,7 @@ func (x *exchange) fail(err error) error {
 	case x.w.late():
 		e = fault(Timeout, "server did not go on within %v", x.s.cfg.Timeout)
 	case errors.As(err, &e):
-	case err == io.EOF || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET):
+	case gone(err):
 		if x.detail.Reused && !x.heard {
 			return errStale
 		}

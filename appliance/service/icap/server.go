@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -136,7 +135,7 @@ func (s *server) inquire(c *conn, w *watch) (*options, error) {
 	w.send(sent)
 	a, err := readAnswer(c.br)
 	switch {
-	case err == io.EOF:
+	case gone(err):
 		return nil, fault(Unavailable, "connection closed instead of an answer to OPTIONS")
 	case err != nil:
 		return nil, fault(Protocol, "answer to OPTIONS: %w", err)
