@@ -112,7 +112,7 @@ func (r *Room) enter(create bool) (err error) {
 
 // create makes the namespace and binds its name.
 func (r *Room) create() error {
-	if err := os.MkdirAll(namespaces, 0o755); err != nil {
+	if err := shareNames(); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(r.path, os.O_CREATE|os.O_EXCL|os.O_RDONLY, 0o444)

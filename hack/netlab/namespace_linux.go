@@ -74,6 +74,9 @@ func newNamespace(name, full string) (*Namespace, error) {
 // create runs on the namespace's own thread. What it made is gone again if it
 // fails.
 func (n *Namespace) create() (err error) {
+	if err := shareNames(); err != nil {
+		return err
+	}
 	n.handle, err = netns.NewNamed(n.full)
 	if errors.Is(err, fs.ErrExist) {
 		return err // the name is another's: not ours to remove
@@ -135,6 +138,34 @@ func (n *Namespace) remove() error {
 	<-n.gone
 	errs = append(errs, handle.Close(), removeName(n.full))
 	return errors.Join(errs...)
+}
+
+// shareNames does to the directory of names what ip-netns(8) does before it makes
+// its first one. A lab that had made names before that could not remove them: the
+// command mounts the directory over itself, and the mounts below stay, hidden.
+func shareNames() error {
+	if err := os.MkdirAll(namesDir, 0o755); err != nil {
+		return err
+	}
+	dir, err := os.Open(namesDir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	err = unix.Flock(int(dir.Fd()), unix.LOCK_EX)
+	for range 2 {
+		if err == nil {
+			err = unix.Mount("", namesDir, "none", unix.MS_SHARED|unix.MS_REC, "")
+		}
+		if !errors.Is(err, unix.EINVAL) { // it is a mount
+			break
+		}
+		err = unix.Mount(namesDir, namesDir, "none", unix.MS_BIND|unix.MS_REC, "")
+	}
+	if err != nil {
+		return fmt.Errorf("share %s: %w", namesDir, err)
+	}
+	return nil
 }
 
 // removeName unbinds a name under /run/netns. A name that is gone is no error.

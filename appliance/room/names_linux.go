@@ -1,0 +1,38 @@
+package room
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// shareNames makes the directory of names, and has it be a shared mount, as
+// ip-netns(8) does for its first name. That command would otherwise mount the
+// directory over itself later, names and all: ours would be mounted twice, and the
+// hidden mount would keep them from being removed (EBUSY).
+func shareNames() error {
+	if err := os.MkdirAll(namespaces, 0o755); err != nil {
+		return err
+	}
+	dir, err := os.Open(namespaces)
+	if err != nil {
+		return err
+	}
+	defer dir.Close() // and gives the lock back, which ip-netns(8) takes, too
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", namespaces, err)
+	}
+	share := func() error { return unix.Mount("", namespaces, "none", unix.MS_SHARED|unix.MS_REC, "") }
+	err = share()
+	if errors.Is(err, unix.EINVAL) { // no mount yet
+		if err = unix.Mount(namespaces, namespaces, "none", unix.MS_BIND|unix.MS_REC, ""); err == nil {
+			err = share()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("share %s: %w", namespaces, err)
+	}
+	return nil
+}
