@@ -3,7 +3,9 @@ package room
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +35,19 @@ func shareNames() error {
 	}
 	if err != nil {
 		return fmt.Errorf("share %s: %w", namespaces, err)
+	}
+	return nil
+}
+
+// Remove takes the name of a room away that this process is not in. It is no error
+// if there is none. The namespace goes with its last socket.
+func Remove(name string) error {
+	path := filepath.Join(namespaces, name)
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("unmount %s: %w", path, err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

@@ -27,7 +27,8 @@ func TestBeforeIPNetns(t *testing.T) {
 	if out, err := exec.Command("ip", "netns", "add", unique("other")).CombinedOutput(); err != nil {
 		t.Fatalf("ip netns add: %v\n%s", err, out)
 	}
-	if err := r.Remove(); err != nil {
+	r.Close()
+	if err := Remove(unique("fresh")); err != nil {
 		t.Error(err)
 	}
 	if out, err := exec.Command("ip", "netns", "delete", unique("other")).CombinedOutput(); err != nil {

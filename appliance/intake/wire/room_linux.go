@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -32,18 +31,6 @@ func enterRoom(name string, create bool) (*room, error) {
 		return nil, err
 	}
 	return &room{r}, nil
-}
-
-// removeRoom unbinds the namespace's name; it goes with its last socket.
-func removeRoom(name string) error {
-	path := filepath.Join(namespaces, roomName(name))
-	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("unmount %s: %w", path, err)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // homeNamespace opens the namespace of the process's main thread; the caller

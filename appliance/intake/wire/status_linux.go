@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+
+	rooms "github.com/clearspan/clearspan/appliance/room"
 )
 
 // Status is how a wire stands.
@@ -257,7 +259,7 @@ func dismantle(name string, record *record) error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("remove wire %s: %w", name, err)
 	}
-	errs = append(errs, removePins(name), removeRoom(name))
+	errs = append(errs, removePins(name), rooms.Remove(roomName(name)))
 	for _, l := range record.Legs {
 		errs = append(errs, restoreLeg(l))
 	}
