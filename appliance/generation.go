@@ -183,7 +183,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 	defer a.reload.Unlock()
 	// The sections that need a restart stay what they are.
 	merged := *cfg
-	merged.State, merged.Intakes, merged.Authority = a.cfg.State, a.cfg.Intakes, a.cfg.Authority
+	merged.State, merged.User, merged.Intakes, merged.Authority = a.cfg.State, a.cfg.User, a.cfg.Intakes, a.cfg.Authority
 	merged.Mirrors, merged.Audit, merged.Admin = a.cfg.Mirrors, a.cfg.Audit, a.cfg.Admin
 	merged.Limits.Memory, merged.Services = a.cfg.Limits.Memory, a.cfg.Services
 	if a.publish == nil {
@@ -206,6 +206,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 	}
 	for key, same := range map[string]bool{
 		"state":         a.cfg.State == cfg.State,
+		"user":          a.cfg.User == cfg.User,
 		"intake":        reflect.DeepEqual(a.cfg.Intakes, cfg.Intakes),
 		"authority":     a.cfg.Authority == cfg.Authority,
 		"mirror":        reflect.DeepEqual(a.cfg.Mirrors, cfg.Mirrors),

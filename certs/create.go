@@ -72,7 +72,7 @@ func LoadOrCreate(certFile, keyFile string, opts CreateOptions) (a *Authority, c
 		return nil, false, fmt.Errorf("create authority: certificate and key cannot both go to %s", certFile)
 	}
 	for _, file := range []string{certFile, keyFile} {
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		if err := makeDirectory(filepath.Dir(file)); err != nil {
 			return nil, false, fmt.Errorf("create authority directory: %w", err)
 		}
 	}

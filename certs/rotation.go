@@ -21,7 +21,7 @@ var ErrRotating = errors.New("a rotation is under way")
 // already matches ErrExists, or moves to old/ if force is set. The key is
 // encrypted if d says so, or the one that it replaces is.
 func (d Directory) Import(b *Bundle, force bool, now time.Time) error {
-	if err := os.MkdirAll(d.Path, 0o700); err != nil {
+	if err := makeDirectory(d.Path); err != nil {
 		return fmt.Errorf("create authority directory: %w", err)
 	}
 	unlock, err := d.lock()
@@ -214,7 +214,7 @@ func (d Directory) keep(cert, key []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(d.file(oldName), 0o700); err != nil {
+	if err := makeDirectory(d.file(oldName)); err != nil {
 		return err
 	}
 	name = filepath.Join(d.file(oldName), name)

@@ -9,7 +9,8 @@ import (
 )
 
 // writeFile puts data into a new file beside path, on stable storage, and then
-// renames it, so that path is either complete or not there.
+// renames it, so that path is either complete or not there. What root writes belongs
+// to the owner of the directory, who else could not read it.
 func writeFile(path string, data []byte, mode os.FileMode) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*") // mode 0600
@@ -19,6 +20,9 @@ func writeFile(path string, data []byte, mode os.FileMode) error {
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = giveToOwner(f.Name(), dir)
 	}
 	if err == nil {
 		err = f.Sync()
@@ -36,6 +40,31 @@ func writeFile(path string, data []byte, mode os.FileMode) error {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
+}
+
+// makeDirectory makes a directory for keys, if there is none, and those above it.
+func makeDirectory(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return giveToOwner(dir, filepath.Dir(dir))
+}
+
+// giveToOwner gives a file, or directory, to the owner of a directory, if that is
+// another user and this process is root.
+func giveToOwner(path, dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Geteuid() != 0 || st.Uid == 0 {
+		return nil
+	}
+	return os.Lchown(path, int(st.Uid), int(st.Gid))
 }
 
 func syncDirectory(dir string) error {

@@ -31,6 +31,9 @@ type Config struct {
 	// State is the directory of everything the appliance writes. Default:
 	// /var/lib/clearspan, or ~/.local/state/clearspan when not root.
 	State string
+	// User is whom the process becomes after a start as root: a name or number.
+	// Default: the account clearspan if there is one, else a number without a name.
+	User string
 	// Intakes are the ways into the appliance, at least one.
 	Intakes []Intake
 	// Authority signs what clients are shown.
@@ -118,11 +121,16 @@ func defaults(state string) *Config {
 	}
 }
 
+// Starter is the user that started the process. Defaults follow it, also when the
+// process has become another one.
+var Starter = os.Geteuid()
+
 // config reads the whole file.
 func (r *reader) config(root *node) *Config {
 	t := r.table(root, "configuration")
-	state := value(t, "state", defaultState(os.Geteuid(), os.Getenv), parsePath(r.dir))
+	state := value(t, "state", defaultState(Starter, os.Getenv), parsePath(r.dir))
 	c := defaults(state)
+	c.User = value(t, "user", "", parseAccount)
 	c.Intakes = r.intakes(t)
 	c.Authority = r.authority(t.get("authority"))
 	c.Leaf = r.leaf(t.get("leaf"), c.Leaf, c.Authority.Publish)

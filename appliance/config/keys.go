@@ -116,4 +116,8 @@ var topKeys = []Key{
 		Path: "state", Type: TypePath, Absent: "`/var/lib/clearspan`; for other users than root `~/.local/state/clearspan`", Example: "/srv/recorder",
 		Doc: "The directory for all files that clearspan writes. The reference calls it STATE.",
 	},
+	{
+		Path: "user", Type: TypeUser, Absent: "`clearspan` if there is such an account, else a number from 60900 to 60999 without a name", Example: "recorder",
+		Doc: "The user that the process becomes after a start as root. STATE becomes this user's. `root` stays root. Other users stay who they are.",
+	},
 }

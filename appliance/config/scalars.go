@@ -147,6 +147,14 @@ func parseMAC(s string) (m MAC, err error) {
 	return m, nil
 }
 
+// parseAccount accepts the name or number of a user.
+func parseAccount(s string) (string, error) {
+	if strings.HasPrefix(s, "@") {
+		return "", fmt.Errorf("want a user such as clearspan, not %q", s)
+	}
+	return parseUser(s)
+}
+
 // parseUser accepts the name or number of a user, or of a group behind an "@".
 func parseUser(s string) (string, error) {
 	name := strings.TrimPrefix(s, "@")

@@ -84,6 +84,17 @@ var bans = []ban{
 		reason: "leaf package",
 	},
 	{
+		from:   "appliance/privilege",
+		to:     []string{module},
+		reason: "leaf package; what it grants is told by its caller",
+	},
+	{
+		from:   "appliance",
+		to:     []string{"github.com/landlock-lsm/go-landlock", "github.com/elastic/go-seccomp-bpf"},
+		except: []string{"appliance/privilege"},
+		reason: "one package bounds the process",
+	},
+	{
 		from:   "appliance/intake/nameserver",
 		to:     []string{module},
 		reason: "leaf package; it forwards queries and comes near no session",

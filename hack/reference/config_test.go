@@ -18,6 +18,7 @@ type part struct {
 
 var parts = []part{
 	{"File", "state", "", ""},
+	{"User", "user", "", ""},
 	{"Intakes", "intake", "", "mode"},
 	{"Authority", "authority", "", ""},
 	{"Forged certificates", "leaf", "", ""},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/privilege"
 )
 
 func runCommand() *cobra.Command {
@@ -40,7 +42,9 @@ http://clearspan.internal/.
 Flags for quick use replace parts of that: --listen and --static the proxy; --pcap,
 --interface and --pcap-over-ip the captures and the live feed; --state STATE.
 
-When everything is open, clearspan drops the capabilities that it no longer needs.
+When everything is open, clearspan gives up what it no longer needs. A start as root
+becomes the user clearspan, if there is one, else a user without a name. What stays
+is in the log: "privileges dropped".
 If the authority's key is encrypted, the passphrase comes from
 authority.passphrase_file, from the systemd credential authority-passphrase, or
 from the terminal.
@@ -90,7 +94,7 @@ func loadConfig(file string, quick config.Quick) (*config.Config, error) {
 	if file != "" {
 		return config.Load(file)
 	}
-	return quick.Config(os.Geteuid(), os.Getenv)
+	return quick.Config(config.Starter, os.Getenv)
 }
 
 func run(load func() (*config.Config, error), file string, log *slog.Logger, drain time.Duration) error {
@@ -98,7 +102,7 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 	if err != nil {
 		return badConfig(err)
 	}
-	if err := appliance.Harden(); err != nil {
+	if err := privilege.Harden(); err != nil {
 		return err
 	}
 	// Never given back: a signal that comes while the process ends must not
@@ -121,7 +125,10 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 		a.Close()
 		return err
 	}
-	log.Info("privileges dropped", "kept", left)
+	log.Info("privileges dropped", "user", left.User, "kept", left.Capabilities(), "files", bounded(left.Files), "system_calls", bounded(left.Calls))
+	for _, lack := range left.Lacks {
+		log.Warn("privileges kept", "err", lack)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go func() {
@@ -140,12 +147,22 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 	return a.Run(ctx, drain)
 }
 
+func bounded(yes bool) string {
+	if yes {
+		return "bounded"
+	}
+	return "not bounded"
+}
+
 func reload(a *appliance.Appliance, load func() (*config.Config, error), file string, log *slog.Logger) {
 	cfg, err := load()
 	if err == nil {
 		if err = a.Reload(cfg); err != nil {
 			err = diagnose(file, cfg, err)
 		}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w (a running clearspan opens only what is in the directories of files that its configuration named at the start: others need a restart)", err)
 	}
 	if err != nil {
 		log.Error("configuration unchanged", "err", err)
