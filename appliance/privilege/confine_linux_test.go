@@ -230,8 +230,8 @@ func TestConfine(t *testing.T) {
 		root bool
 	}{{"started by root", true}, {"started by a user", false}} {
 		t.Run(row.name, func(t *testing.T) {
-			if row.root && os.Geteuid() != 0 {
-				t.Skip("needs root")
+			if row.root {
+				needRoot(t)
 			}
 			got := run(t, row.root)
 			if os.Geteuid() == 0 && got.User == 0 {
