@@ -66,7 +66,7 @@ func rights(cfg *config.Config, file string) privilege.Rights {
 	}
 	for _, s := range cfg.Services {
 		if s.Kind == config.Inline {
-			r.Namespaces = true
+			r.Namespaces, r.Programs = true, true
 			r.Writes = append(r.Writes, "/proc/sys/net", "/run/clearspan", "/run/netns")
 			r.Keep = append(r.Keep, cap.DAC_OVERRIDE)
 		}
