@@ -40,6 +40,9 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 		w.Overload = wire.Tunneled
 	}
 	if c.QUIC == config.BlockQUIC {
+	if c.Link == config.BothLink {
+		w.Link = wire.Both
+	}
 		w.QUIC = wire.Refuse
 	}
 	in, err := wire.New(w, o)

@@ -88,7 +88,7 @@ func TestFullFile(t *testing.T) {
 				Ports: []PortRange{{443, 443}, {8000, 8100}}},
 			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []PortRange{{443, 443}}},
 			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []PortRange{{443, 443}, {465, 465}},
-				Takeover: AcceptTakeover, Down: DownBlock, QUIC: PassQUIC, Stall: 2 * time.Second,
+				Takeover: AcceptTakeover, Down: DownBlock, Link: BothLink, QUIC: PassQUIC, Stall: 2 * time.Second,
 				Grace: time.Minute},
 			{Name: "names", Mode: DNS, Listen: "127.0.0.1:53", Strip: StripRecord, Timeout: time.Second, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 				Upstream: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("[2001:db8::53]:5353")}},

@@ -55,6 +55,14 @@ const (
 	DownBlock Down = "block" // their frames are dropped
 )
 
+// Link is what becomes of a leg of a wire while the other one has no carrier.
+type Link string
+
+const (
+	EachLink Link = "each" // it stays up
+	BothLink Link = "both" // it is taken down
+)
+
 // QUIC is what becomes of QUIC, which is never decrypted.
 type QUIC string
 
@@ -121,10 +129,11 @@ type Intake struct {
 	Ports []PortRange
 
 	// Legs are the two interfaces of a wire, the clients' first. Wire only,
-	// required. The next six are for Wire only, too.
+	// required. The next seven are for Wire only, too.
 	Legs     [2]string
 	Takeover Takeover // default late
 	Down     Down     // default wire
+	Link     Link     // default each
 	QUIC     QUIC     // default block
 	// Stall is how long the appliance may stand still before the wire counts as
 	// down. Default 100ms.
@@ -161,7 +170,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	in.Name = unique(t, "intake", names)
 	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire, DNS))
 	// The keys of all modes, so that a key in the wrong place is named as such.
-	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "reach", "connect_ports", "ports", "legs", "takeover", "down", "quic", "stall", "strict", "grace", "upstream", "strip", "timeout")
+	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "reach", "connect_ports", "ports", "legs", "takeover", "down", "link", "quic", "stall", "strict", "grace", "upstream", "strip", "timeout")
 	if in.Mode == "" {
 		t.close()
 		return in
@@ -174,7 +183,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	} else {
 		in.Listen = required(t, "listen", parseListen)
 		r.listens(t, "listen", "intake "+in.Name, in.Listen)
-		t.foreign(mode, "legs", "takeover", "down", "quic", "stall", "strict", "grace")
+		t.foreign(mode, "legs", "takeover", "down", "link", "quic", "stall", "strict", "grace")
 	}
 	if in.Mode == Static {
 		in.Origin = required(t, "origin", parseHostPort)
@@ -291,6 +300,7 @@ func (r *reader) wire(t *table, in *Intake) {
 	}
 	in.Takeover = value(t, "takeover", LateTakeover, oneOf(LateTakeover, AcceptTakeover))
 	in.Down = value(t, "down", DownWire, oneOf(DownWire, DownBlock))
+	in.Link = value(t, "link", EachLink, oneOf(EachLink, BothLink))
 	in.QUIC = value(t, "quic", BlockQUIC, oneOf(BlockQUIC, PassQUIC))
 	in.Stall = value(t, "stall", 100*time.Millisecond, duration(10*time.Millisecond, time.Minute))
 	in.Strict = value(t, "strict", true, parseBool)

@@ -119,6 +119,13 @@ var intakeKeys = []Key{
 		Doc: "The treatment of selected connections while clearspan does not run.",
 	},
 	{
+		Path: "intake[].link", Type: TypeWord, Of: onlyWire, Default: string(EachLink), Example: string(BothLink), Words: []Choice{
+			{string(EachLink), "It stays up."},
+			{string(BothLink), "clearspan takes it down, and sets it up when the carrier is back for 1 s."},
+		},
+		Doc: "The treatment of a leg while the other leg has no carrier. clearspan must run.",
+	},
+	{
 		Path: "intake[].quic", Type: TypeWord, Of: onlyWire, Default: string(BlockQUIC), Example: string(PassQUIC), Words: []Choice{
 			{string(BlockQUIC), "clearspan answers QUIC with ICMP. Browsers then use TCP at once."},
 			{string(PassQUIC), "QUIC passes. It is never decrypted."},

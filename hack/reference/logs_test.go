@@ -161,6 +161,8 @@ var remedies = map[string]string{
 	"wire copies passed frames to one mirror port only":                       "Another mirror gets these frames. Only the first mirror port takes them.",
 	"a wire does not take connections yet":                                    "The wire's loop is stuck or has no processor time. Its connections pass, or are blocked, as `down` says.",
 	"frames dropped that cannot be judged":                                    "The wire dropped frames of selected connections. `frames` has the causes and numbers of the last minute at least.",
+	"a leg has no carrier: the other one is taken down":                       "`iface` has no carrier: a cable, a port or the device beyond. With `link: both`, `other` is down as well. It comes up when the carrier is back for 1 s.",
+	"legs do not follow each other":                                           "The wire cannot read its legs, or cannot set one up or down. It tries again until it can.",
 	"wire maintenance failed":                                                 "The wire cannot read its maps. Old flows stay in them until the next try.",
 	"intake ended":                                                            "An intake stopped. Restart clearspan.",
 	"administration ended":                                                    "Health checks and metrics stopped. Restart clearspan.",

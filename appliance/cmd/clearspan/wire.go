@@ -31,8 +31,8 @@ joins. A wire stays when the process ends, and traffic passes on.`,
 		Use:   "status [NAME]",
 		Short: "Show wires: legs, whether a process runs them, frames by path",
 		Long: `Show one wire or all: its two legs, whether the kernel programs are attached, whether a
-process runs it and takes connections, how many flows it knows, and how many frames
-took which path.`,
+process runs it and takes connections, how many flows it knows, which leg is down
+because of the other one, and how many frames took which path.`,
 		Example: `  clearspan wire status
   clearspan wire status --json wire | jq .Paths`,
 		Args: takesUpTo(0, "NAME"),
@@ -132,6 +132,18 @@ func wireError(name string, err error) error {
 	return fmt.Errorf("wire %s: %w", name, err)
 }
 
+// heldLeg tells of a leg that was taken down with the other one.
+func heldLeg(s *wire.Status) string {
+	other := s.Legs[0]
+	if other == s.Held {
+		other = s.Legs[1]
+	}
+	if s.Running {
+		return fmt.Sprintf("%s is down, because %s has no carrier", s.Held, other)
+	}
+	return fmt.Sprintf("%s is down until the next start: %s had no carrier", s.Held, other)
+}
+
 func showWire(w io.Writer, s *wire.Status, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(s)
@@ -145,8 +157,11 @@ func showWire(w io.Writer, s *wire.Status, asJSON bool) error {
 	case s.Down == "block":
 		state = "no process: selected connections are blocked"
 	}
-	fmt.Fprintf(w, "%s  %s -- %s  takeover %s, down %s\n  attached  %v\n  state     %s\n  flows     %d\n",
-		s.Name, s.Legs[0], s.Legs[1], s.Takeover, s.Down, s.Attached, state, s.Flows)
+	fmt.Fprintf(w, "%s  %s -- %s  takeover %s, down %s, link %s\n  attached  %v\n  state     %s\n  flows     %d\n",
+		s.Name, s.Legs[0], s.Legs[1], s.Takeover, s.Down, s.Link, s.Attached, state, s.Flows)
+	if s.Held != "" {
+		fmt.Fprintf(w, "  link      %s\n", heldLeg(s))
+	}
 	for _, path := range slices.Sorted(maps.Keys(s.Paths)) {
 		if n := s.Paths[path]; n > 0 {
 			fmt.Fprintf(w, "  %-16s %d\n", path, n)

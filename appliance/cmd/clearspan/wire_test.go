@@ -11,7 +11,7 @@ import (
 
 // TestShowWire has no wire on the machine: those need root.
 func TestShowWire(t *testing.T) {
-	const head = "w  lan0 -- wan0  takeover late, down %s\n  attached  true\n  state     %s\n  flows     2\n"
+	const head = "w  lan0 -- wan0  takeover late, down %s, link each\n  attached  true\n  state     %s\n  flows     2\n"
 	for _, row := range []struct {
 		name   string
 		status wire.Status
@@ -26,12 +26,16 @@ func TestShowWire(t *testing.T) {
 			strings.NewReplacer("down %s", "down wire", "%s", "no process: selected connections pass").Replace(head)},
 		{"blocks", wire.Status{Down: "block"}, false,
 			strings.NewReplacer("down %s", "down block", "%s", "no process: selected connections are blocked").Replace(head)},
+		{"a leg is down", wire.Status{Running: true, Down: "wire", Held: "wan0"}, false,
+			strings.NewReplacer("down %s", "down wire", "%s", "process runs, does not take connections now").Replace(head) + "  link      wan0 is down, because lan0 has no carrier\n"},
+		{"a leg is down still", wire.Status{Down: "wire", Held: "lan0"}, false,
+			strings.NewReplacer("down %s", "down wire", "%s", "no process: selected connections pass").Replace(head) + "  link      lan0 is down until the next start: wan0 had no carrier\n"},
 		{"JSON", wire.Status{Down: "wire"}, true,
-			`{"Name":"w","Legs":["lan0","wan0"],"Takeover":"late","Down":"wire","Attached":true,"Running":false,"Taking":false,"Flows":2,"Paths":null}` + "\n"},
+			`{"Name":"w","Legs":["lan0","wan0"],"Takeover":"late","Down":"wire","Link":"each","Held":"","Attached":true,"Running":false,"Taking":false,"Flows":2,"Paths":null}` + "\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := row.status
-			s.Name, s.Legs, s.Takeover, s.Attached, s.Flows = "w", [2]string{"lan0", "wan0"}, "late", true, 2
+			s.Name, s.Legs, s.Takeover, s.Link, s.Attached, s.Flows = "w", [2]string{"lan0", "wan0"}, "late", "each", true, 2
 			var out strings.Builder
 			if err := showWire(&out, &s, row.json); err != nil {
 				t.Fatal(err)

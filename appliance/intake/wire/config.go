@@ -32,6 +32,17 @@ const (
 // String returns the word used in configurations.
 func (d Down) String() string { return [...]string{"wire", "block"}[d&1] }
 
+// Link says what becomes of a leg while the other one has no carrier.
+type Link uint8
+
+const (
+	Each Link = iota // it stays up
+	Both             // it is taken down
+)
+
+// String returns the word used in configurations.
+func (l Link) String() string { return [...]string{"each", "both"}[l&1] }
+
 // QUIC says what becomes of QUIC, UDP to port 443, which cannot be taken.
 type QUIC uint8
 
@@ -71,7 +82,11 @@ type Config struct {
 	Legs     [2]string
 	Takeover Takeover
 	Down     Down
-	QUIC     QUIC // it passes while nobody takes connections and Down is Wire
+	// Link has a leg follow the other one's carrier, so that the device beyond learns
+	// that the path is cut, while the process runs. Its end sets both legs up. A killed
+	// one leaves them as they are, until the next start.
+	Link Link
+	QUIC QUIC // it passes while nobody takes connections and Down is Wire
 	// Open has frames of selected connections pass that cannot be judged: fragments,
 	// IP options, foreign tags, malformed ones, those of unknown connections and
 	// those that are not decided on in time. They are dropped otherwise, while

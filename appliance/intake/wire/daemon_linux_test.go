@@ -47,6 +47,7 @@ type settings struct {
 	Name     string
 	Takeover wire.Takeover
 	Down     wire.Down
+	Link     wire.Link
 	QUIC     wire.QUIC
 	Copy     wire.Copy
 	Ports    []wire.Range
@@ -93,7 +94,7 @@ func daemon(text string) error {
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	in, err := wire.New(wire.Config{
-		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, QUIC: s.QUIC, Copy: s.Copy, Ports: s.Ports,
+		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, Link: s.Link, QUIC: s.QUIC, Copy: s.Copy, Ports: s.Ports,
 		Exempt: s.Exempt, Decide: decide, Stall: s.Stall, Recover: s.Recover,
 		Open: s.Open, Overload: s.Overload, Grace: s.Grace, Sessions: s.Sessions,
 	}, intake.Options{Name: s.Name, Handler: relay, Logger: log})

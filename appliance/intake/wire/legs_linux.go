@@ -118,16 +118,16 @@ func (r *room) prepare() error {
 	})
 }
 
-// raise makes the legs silent and promiscuous, sets them up, and returns their
-// indexes.
-func (r *room) raise(legs [2]string) (indexes [2]int, err error) {
+// raise makes the legs silent and promiscuous, sets them up but for the one that is
+// held down, and returns their indexes, and which were not up before.
+func (r *room) raise(legs [2]string, held int) (indexes [2]int, fresh [2]bool, err error) {
 	err = r.Do(func() error {
 		for i, name := range legs {
 			link, err := r.Links.LinkByName(name)
 			if err != nil {
 				return fmt.Errorf("find leg %s: %w", name, err)
 			}
-			indexes[i] = link.Attrs().Index
+			indexes[i], fresh[i] = link.Attrs().Index, link.Attrs().RawFlags&unix.IFF_UP == 0
 			for _, s := range [][2]string{
 				{"ipv4/conf/" + name + "/rp_filter", "0"},
 				{"ipv6/conf/" + name + "/addr_gen_mode", "1"},
@@ -138,6 +138,9 @@ func (r *room) raise(legs [2]string) (indexes [2]int, err error) {
 				}
 			}
 			for _, set := range []func(netlink.Link) error{r.Links.LinkSetARPOff, r.Links.SetPromiscOn, r.Links.LinkSetUp} {
+				if i == held && fresh[i] {
+					break // it has all of this from before
+				}
 				if err := set(link); err != nil {
 					return fmt.Errorf("set up leg %s: %w", name, err)
 				}
@@ -145,7 +148,7 @@ func (r *room) raise(legs [2]string) (indexes [2]int, err error) {
 		}
 		return nil
 	})
-	return indexes, err
+	return indexes, fresh, err
 }
 
 // releaseLeg moves an interface from the room to the process's namespace, down,

@@ -23,11 +23,12 @@ var gateways = map[int]net.IP{
 	unix.AF_INET6: net.ParseIP("fe80::1"),
 }
 
-// route adds rules and routes for the legs; what exists already is kept.
-func (r *room) route(indexes [2]int, names [2]string) error {
+// route adds rules and routes for the legs; what exists already is kept. The leg that
+// is held down has none: none can be added to it.
+func (r *room) route(indexes [2]int, names [2]string, held int) error {
 	return r.Do(func() error {
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-			if err := r.routeFamily(family, indexes, names); err != nil {
+			if err := r.routeFamily(family, indexes, names, held); err != nil {
 				return err
 			}
 		}
@@ -35,7 +36,7 @@ func (r *room) route(indexes [2]int, names [2]string) error {
 	})
 }
 
-func (r *room) routeFamily(family int, indexes [2]int, names [2]string) error {
+func (r *room) routeFamily(family int, indexes [2]int, names [2]string, held int) error {
 	lo, err := r.Links.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
@@ -51,10 +52,12 @@ func (r *room) routeFamily(family int, indexes [2]int, names [2]string) error {
 	}}
 	var rules []*netlink.Rule
 	for i := range indexes {
-		routes = append(routes, &netlink.Route{
-			Family: family, Dst: everything, LinkIndex: indexes[i], Table: legTable + i,
-			Gw: gateways[family], Flags: int(netlink.FLAG_ONLINK),
-		})
+		if i != held {
+			routes = append(routes, &netlink.Route{
+				Family: family, Dst: everything, LinkIndex: indexes[i], Table: legTable + i,
+				Gw: gateways[family], Flags: int(netlink.FLAG_ONLINK),
+			})
+		}
 		// By interface, not by mark: by mark, the output of sockets would come back.
 		in, out := netlink.NewRule(), netlink.NewRule()
 		in.Family, in.IifName, in.Table, in.Priority = family, names[i], localTable, 100+i

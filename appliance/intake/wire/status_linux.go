@@ -20,10 +20,12 @@ type Status struct {
 	Legs     [2]string
 	Takeover string
 	Down     string
-	Attached bool // programs are at work on both legs
-	Running  bool // a process runs it
-	Taking   bool // and takes connections now
-	Flows    int  // that the programs know
+	Link     string
+	Held     string // the leg that is down since the other one has no carrier; "": none
+	Attached bool   // programs are at work on both legs
+	Running  bool   // a process runs it
+	Taking   bool   // and takes connections now
+	Flows    int    // that the programs know
 	Paths    map[string]uint64
 }
 
@@ -62,7 +64,10 @@ func Inspect(name string) (*Status, error) {
 	}
 	s := &Status{
 		Name: name, Legs: [2]string{record.Legs[0].Name, record.Legs[1].Name},
-		Takeover: record.Takeover, Down: record.Down,
+		Takeover: record.Takeover, Down: record.Down, Link: record.Link, Held: record.Held,
+	}
+	if s.Link == "" {
+		s.Link = Each.String()
 	}
 	l, err := lockOne(name)
 	switch {

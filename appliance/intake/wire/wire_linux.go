@@ -29,6 +29,7 @@ type wire struct {
 	name      string
 	timeout   time.Duration // to open an origin leg
 	lock      *lock
+	record    *record // changed by New and by carriers alone
 	room      *room
 	program   *program
 	pulse     *pulse
@@ -39,6 +40,7 @@ type wire struct {
 	tally     tally
 	sessions  sessions
 	watcher   *watcher
+	carriers  *carriers     // nil with Each
 	mute      atomic.Int32  // loops that have not begun to beat
 	taking    chan struct{} // closed when all have
 
@@ -74,6 +76,9 @@ func New(config Config, o intake.Options) (*Intake, error) {
 		return nil, errors.Join(err, w.close())
 	}
 	w.watch(o.Logger)
+	if w.carriers != nil {
+		w.carriers.start(o.Logger)
+	}
 	return &Intake{in, w}, nil
 }
 
@@ -108,6 +113,7 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 	fresh = err != nil
 	r := &record{
 		Takeover: w.config.Takeover.String(), Down: w.config.Down.String(), Stall: int64(w.config.Stall),
+		Link: w.config.Link.String(),
 	}
 	if fresh {
 		if r.Home, err = namespaceOf("/proc/self/ns/net"); err != nil {
@@ -119,7 +125,7 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 			}
 		}
 	} else {
-		r.Legs, r.Home = known.Legs, known.Home
+		r.Legs, r.Home, r.Held = known.Legs, known.Home, known.Held
 		for i, name := range w.config.Legs {
 			if r.Legs[i].Name != name {
 				return nil, fmt.Errorf("take over wire %s: its legs are %s and %s, remove it first", w.name, r.Legs[0].Name, r.Legs[1].Name)
@@ -129,6 +135,7 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 	if err := r.write(w.name); err != nil {
 		return nil, err
 	}
+	w.record = r
 	if listeners, err = w.build(o); err != nil && fresh {
 		err = errors.Join(err, w.close(), dismantle(w.name, r))
 	}
@@ -156,11 +163,21 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 			return nil, err
 		}
 	}
-	if w.indexes, err = w.room.raise(w.config.Legs); err != nil {
+	held := w.leftDown()
+	var settling [2]bool
+	if w.indexes, settling, err = w.room.raise(w.config.Legs, held); err != nil {
 		return nil, err
 	}
-	if err := w.room.route(w.indexes, w.config.Legs); err != nil {
+	if err := w.hold(held); err != nil {
 		return nil, err
+	}
+	if err := w.room.route(w.indexes, w.config.Legs, held); err != nil {
+		return nil, err
+	}
+	if w.config.Link == Both {
+		if w.carriers, err = w.newCarriers(held, settling); err != nil {
+			return nil, err
+		}
 	}
 	copies, err := w.room.linkCopies(w.name, w.config)
 	if err != nil {
@@ -255,10 +272,14 @@ func (w *wire) close() error {
 	if w.watcher != nil {
 		w.watcher.close()
 	}
+	var errs []error
+	if w.carriers != nil {
+		errs = append(errs, w.carriers.close())
+		w.carriers = nil
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
-	var errs []error
 	// The intake closes them too, possibly at this very moment.
 	for _, l := range w.accepting {
 		errs = append(errs, l.Close())
