@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
@@ -26,6 +27,9 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 			in.Intake = c.Name
 			return a.foresee(in, flight)
 		},
+		Dropped: func(d wire.Drops) {
+			a.audit.Write(audit.Dropped(c.Name, d.Cause, d.Frames, d.Since, d.Until))
+		},
 	}
 	for _, r := range c.Ports {
 		w.Ports = append(w.Ports, wire.Range{First: r.First, Last: r.Last})
@@ -36,13 +40,13 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 	if c.Down == config.DownBlock {
 		w.Down = wire.Block
 	}
+	if c.Link == config.BothLink {
+		w.Link = wire.Both
+	}
 	if a.cfg.Limits.Overload == config.TunnelOverload {
 		w.Overload = wire.Tunneled
 	}
 	if c.QUIC == config.BlockQUIC {
-	if c.Link == config.BothLink {
-		w.Link = wire.Both
-	}
 		w.QUIC = wire.Refuse
 	}
 	in, err := wire.New(w, o)

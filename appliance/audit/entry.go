@@ -16,21 +16,22 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// Entry is the account of one ended session. The reference page is generated from the
+// Entry is the account of one ended session, or of frames that a wire dropped. The reference page is generated from the
 // comments on its fields. A sentence that begins with Empty, Null or 0 says when a
 // value is that.
 type Entry struct {
 	// When clearspan made the entry.
 	Time Time `json:"time"`
-	// When the client's connection arrived.
+	// When the client's connection arrived. For dropped frames: when the count begins.
 	Start Time `json:"start"`
-	// When the session ended.
+	// When the session ended. For dropped frames: when the count ends.
 	End Time `json:"end"`
-	// The identifier of the session: 16 hexadecimal digits, random.
+	// The identifier of the session: 16 hexadecimal digits, random. Empty for dropped
+	// frames.
 	Session string `json:"session"`
 	// The name of the intake.
 	Intake string `json:"intake"`
-	// The client's address and port.
+	// The client's address and port. Empty for dropped frames.
 	Client netip.AddrPort `json:"client"`
 	// The address and port to which the session went. Empty if it was not known.
 	Origin netip.AddrPort `json:"origin"`
@@ -68,8 +69,8 @@ type Entry struct {
 	Taught string `json:"taught"`
 	// How clearspan carried the session. Words: see [reasons](reasons.md#outcomes).
 	Outcome string `json:"outcome"`
-	// Why the session ended. Empty if it ended in order. Words: see
-	// [reasons](reasons.md).
+	// Why the session ended, or why the wire dropped the frames. Empty if the session
+	// ended in order. Words: see [reasons](reasons.md).
 	Reason string `json:"reason"`
 	// How clearspan told the client of a refusal. Empty if it refused nothing. Words:
 	// see [reasons](reasons.md#notices).
@@ -91,6 +92,8 @@ type Entry struct {
 	// Application data that clearspan took from one leg for the other. Octets of a
 	// tunnel count raw.
 	Octets Octets `json:"octets"`
+	// Frames that a wire dropped because it could not judge them. 0 for sessions.
+	Frames uint64 `json:"frames"`
 	// Delivery to the mirrors, by name of the mirror. Empty if no mirror took part.
 	Mirror map[string]Mirror `json:"mirror"`
 	// The identity of the session as recorders see it.

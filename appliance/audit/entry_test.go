@@ -121,6 +121,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
   "client_to_origin": 100,
   "origin_to_client": 2000
  },
+ "frames": 0,
  "mirror": {
   "recorder": {
    "frames": 9,
@@ -202,7 +203,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
 		`"protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"tls_client":null,"tls_origin":null,` +
-		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"mirror":{},` +
+		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"frames":0,"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -8,8 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
@@ -61,6 +65,21 @@ func (c *scene) upAgain() {
 	for deadline := time.Now().Add(5 * time.Second); c.KernelState() != c.Kernel && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// dialWithOptions connects with IPv4 options in each packet.
+func dialWithOptions(ns *netlab.Namespace, address string) (conn net.Conn, err error) {
+	d := net.Dialer{Timeout: 300 * time.Millisecond, Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		const nops = "\x01\x01\x01\x01"
+		err := c.Control(func(fd uintptr) { failed = unix.SetsockoptString(int(fd), unix.SOL_IP, unix.IP_OPTIONS, nops) })
+		return errors.Join(err, failed)
+	}}
+	err = ns.Do(func() error {
+		conn, err = d.Dial("tcp", address)
+		return err
+	})
+	return conn, err
 }
 
 // TestWire decrypts, tunnels and passes through a bump in the wire, by both kinds
@@ -119,6 +138,11 @@ func TestWire(t *testing.T) {
 			if err != nil || !strings.Contains(r.Stdout, "Issuer") || strings.Contains(r.Stdout, "clearspan") {
 				t.Errorf("tunneled host: %v\n%s", err, r.Stdout)
 			}
+			// What the wire cannot judge is dropped, and the audit trail says so.
+			if conn, err := dialWithOptions(c.Client, lab.OriginV4+":443"); err == nil {
+				conn.Close()
+				t.Error("a connection with IP options passed")
+			}
 			if status := c.Clearspan("wire", "status"); !strings.Contains(status, "taking connections") {
 				t.Errorf("status:\n%s", status)
 			}
@@ -159,6 +183,9 @@ func TestWire(t *testing.T) {
 			tags, err := lab.Fields(c.Ctx, c.Capture.File, "tcp && vlan.id == 77", "frame.number")
 			if err != nil || len(tags) > 0 != (tt.vlan == 77) {
 				t.Errorf("%d tagged frames on the mirror, %v", len(tags), err)
+			}
+			if dropped := c.Dropped(); dropped["extension-dropped"] == 0 {
+				t.Errorf("dropped frames in the audit trail: %v, want some with IP options", dropped)
 			}
 			if outcomes["bumped"] != 10 || outcomes["tunneled"] != 1 {
 				t.Errorf("outcomes %v", outcomes)

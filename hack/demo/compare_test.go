@@ -121,7 +121,7 @@ func TestReadEntries(t *testing.T) {
 	}{
 		{"empty", "", 0, false},
 		{"two", `{"client":"192.0.2.1:1","octets":{"client_to_origin":3,"origin_to_client":4},"mirror":{"recorder":{"octets":7,"lost":0}}}` + "\n" +
-			`{"client":"[2001:db8::1]:2","octets":{},"mirror":null}` + "\n", 2, false},
+			`{"client":"[2001:db8::1]:2","octets":{},"mirror":null}` + "\n" + `{"client":"","outcome":"dropped","frames":3}` + "\n", 2, false},
 		{"torn", `{"client":`, 0, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -40,6 +40,7 @@ type entry struct {
 	}
 	Mirror  map[string]mirrored
 	Service map[string]string
+	Outcome string
 }
 
 // mirrored is what an entry says of a sink.
@@ -137,7 +138,9 @@ func readEntries(path string) ([]entry, error) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, fmt.Errorf("read audit: %w in %q", err, line)
 		}
-		list = append(list, e)
+		if e.Outcome != "dropped" { // that is about frames of a wire
+			list = append(list, e)
+		}
 	}
 	return list, nil
 }

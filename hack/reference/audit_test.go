@@ -135,7 +135,7 @@ func TestReferenceOfAuditEntries(t *testing.T) {
 		t.Errorf("only %d keys found", len(r.rows))
 	}
 	p := NewPage("Audit entries",
-		"clearspan writes one audit entry for each session when the session ends. An entry is one JSON object on one line. The key `audit.file` of the [configuration](config.md#audit-log) sets the file.",
+		"clearspan writes one audit entry for each session when the session ends. A wire has more entries, with the outcome `dropped`: they count frames that it dropped because it could not judge them. Each cause has at most one such entry a minute, and one when clearspan ends. An entry is one JSON object on one line. The key `audit.file` of the [configuration](config.md#audit-log) sets the file.",
 		"Entries hold metadata only, never content, keys or credentials. Every key is always present.")
 	p.Section("Keys")
 	p.Text("`[]` stands behind a list. NAME stands for the name of a mirror or service. Times are in UTC (RFC 3339) with nine digits behind the second.")
@@ -148,6 +148,7 @@ func TestReferenceOfAuditEntries(t *testing.T) {
 	p.Block("sh", `jq -r 'select(.reason != "") | .reason' sessions.jsonl | sort | uniq -c | sort -rn   # why sessions ended
 jq -r 'select(.outcome == "failed") | [.start, .client, .sni, .reason] | @tsv' sessions.jsonl
 jq -c 'select(any(.mirror[]; .lost > 0)) | {session, mirror}' sessions.jsonl          # losses of mirrors
+jq -r 'select(.outcome == "dropped") | [.start, .end, .intake, .reason, .frames] | @tsv' sessions.jsonl
 jq -r 'select(.session == "3f9c0d6a51e27b84")' sessions.jsonl`)
 	p.Hold(t, "audit.md")
 }

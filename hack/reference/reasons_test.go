@@ -103,7 +103,7 @@ var groups = []group{
 		enumeration("appliance/intake", "Event", "eventNames"),
 	},
 	{
-		"Frames of a wire", "These words stand in the metric `clearspan_wire_frames_total` and in the output of `clearspan wire status`. Each frame has one word. Words with `flow-` count connections.",
+		"Frames of a wire", "These words stand in the metric `clearspan_wire_frames_total` and in the output of `clearspan wire status`. Each frame has one word. Words with `flow-` count connections. A word with `-dropped` behind it, such as `fragment-dropped`, counts frames that the wire dropped for that cause. These words also stand in the audit key `reason`, if `outcome` is `dropped`.",
 		both(list("appliance/intake/wire", "pathNames"), constants("appliance/intake/wire", "flow[A-Z].*")),
 	},
 	{
@@ -119,8 +119,8 @@ var groups = []group{
 		both(constants("appliance/service/inline", "count[A-Z].*"), list("appliance/service/inline", "pathNames")),
 	},
 	{
-		"Outcomes", "These words stand in the audit key `outcome` and in the metric `clearspan_sessions_total`.",
-		enumeration("decrypt", "Outcome", "outcomeNames"),
+		"Outcomes", "These words stand in the audit key `outcome`. All but `dropped` stand in the metric `clearspan_sessions_total`, too.",
+		both(enumeration("decrypt", "Outcome", "outcomeNames"), constants("appliance/audit", "outcome[A-Z].*")),
 	},
 	{
 		"Actions", "These words stand in the audit keys `action` and `would`, and in metrics. The metric `clearspan_sessions_total` has `none` if clearspan did not ask the policy.",

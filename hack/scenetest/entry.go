@@ -31,6 +31,7 @@ type Entry struct {
 	CommunityID                 string            `json:"community_id"`
 	Offer                       string            `json:"alpn_offer"`
 	Octets                      map[string]uint64 // client_to_origin, origin_to_client
+	Frames                      uint64            // of an entry that is about frames
 	Mirror                      map[string]struct {
 		Frames, Octets, Lost uint64
 		Reason               string
@@ -108,8 +109,27 @@ func (e *Entry) Shown(mirror string) Ends {
 
 // Entries reads the audit trail, in the order in which the sessions began: entries
 // are written when sessions have ended, which is later than the client may go on.
-// The appliance must have been stopped.
+// Those about frames that a wire dropped are left out, see [Scene.Dropped]. The
+// appliance must have been stopped.
 func (c *Scene) Entries() []Entry {
+	c.Helper()
+	return slices.DeleteFunc(c.trail(), func(e Entry) bool { return e.Outcome == "dropped" })
+}
+
+// Dropped returns how many frames a wire dropped, by reason, as the audit trail says.
+// The appliance must have been stopped.
+func (c *Scene) Dropped() map[string]uint64 {
+	c.Helper()
+	all := make(map[string]uint64)
+	for _, e := range c.trail() {
+		if e.Outcome == "dropped" {
+			all[e.Reason] += e.Frames
+		}
+	}
+	return all
+}
+
+func (c *Scene) trail() []Entry {
 	c.Helper()
 	f, err := os.Open(filepath.Join(c.Dir, "state", "sessions.jsonl"))
 	if err != nil {

@@ -115,6 +115,11 @@ type Config struct {
 	// Copy has frames copied that are not taken.
 	Copy Copy
 
+	// Dropped is told of frames that were dropped because they could not be judged: of
+	// each cause at most once a minute, and of what is left at the end. It is called by
+	// one goroutine. It may be nil.
+	Dropped func(Drops)
+
 	// Stall is how long the loop that takes connections may stand still before
 	// the wire counts as down; 0: 100 ms.
 	Stall time.Duration

@@ -96,7 +96,8 @@ func daemon(text string) error {
 	in, err := wire.New(wire.Config{
 		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, Link: s.Link, QUIC: s.QUIC, Copy: s.Copy, Ports: s.Ports,
 		Exempt: s.Exempt, Decide: decide, Stall: s.Stall, Recover: s.Recover,
-		Open: s.Open, Overload: s.Overload, Grace: s.Grace, Sessions: s.Sessions,
+		Dropped: func(d wire.Drops) { fmt.Printf("dropped %s %d\n", d.Cause, d.Frames) },
+		Open:    s.Open, Overload: s.Overload, Grace: s.Grace, Sessions: s.Sessions,
 	}, intake.Options{Name: s.Name, Handler: relay, Logger: log})
 	if err != nil {
 		return err
@@ -187,6 +188,7 @@ type process struct {
 
 	mu       sync.Mutex
 	sessions []string
+	drops    map[string]int // by cause
 }
 
 // start runs a daemon in the box and waits until it is ready.
@@ -214,7 +216,7 @@ func (b *bench) launch(s settings) *process {
 		b.t.Fatal(err)
 	}
 	r, w := io.Pipe()
-	p := &process{Cmd: b.Box.Command(context.Background(), os.Args[0]), b: b, stderr: new(bytes.Buffer), ready: make(chan struct{}), taking: make(chan struct{})}
+	p := &process{Cmd: b.Box.Command(context.Background(), os.Args[0]), b: b, stderr: new(bytes.Buffer), ready: make(chan struct{}), taking: make(chan struct{}), drops: make(map[string]int)}
 	p.Env = childEnv(text)
 	p.Stdout, p.Stderr = w, p.stderr
 	if err := p.Start(); err != nil {
@@ -237,6 +239,14 @@ func (b *bench) launch(s settings) *process {
 			}
 			if lines.Text() == "taking" {
 				close(p.taking)
+				continue
+			}
+			var cause string
+			var n int
+			if k, _ := fmt.Sscanf(lines.Text(), "dropped %s %d", &cause, &n); k == 2 {
+				p.mu.Lock()
+				p.drops[cause] += n
+				p.mu.Unlock()
 				continue
 			}
 			p.mu.Lock()

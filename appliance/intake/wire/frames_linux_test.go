@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // tap is a packet socket on eth0 of an end.
@@ -211,6 +213,21 @@ func testFrames(t *testing.T, open bool) {
 		}
 	}
 	p.stop()
+	if open {
+		return
+	}
+	// What was dropped is told of, to the last frame.
+	want := make(map[string]int)
+	for path, n := range b.status().Paths {
+		if strings.HasSuffix(path, "-dropped") && n > 0 {
+			want[path] = int(n)
+		}
+	}
+	tempo.Until(t, fmt.Sprintf("the daemon has told of %v", want), func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(want) > 5 && cmp.Equal(want, p.drops)
+	})
 }
 
 func TestJumbo(t *testing.T) {

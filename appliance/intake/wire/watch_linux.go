@@ -30,6 +30,7 @@ type watcher struct {
 	done     chan struct{}
 	reported time.Time
 	counts   map[string]uint64 // at the last report
+	drops    drops
 	unheard  map[kernelTuple]uint32
 }
 
@@ -69,7 +70,10 @@ func (w *wire) watch(log *slog.Logger) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	w.watcher = &watcher{w: w, log: log.With("intake", w.name), stop: make(chan struct{}), done: make(chan struct{})}
+	w.watcher = &watcher{
+		w: w, log: log.With("intake", w.name), stop: make(chan struct{}), done: make(chan struct{}),
+		drops: drops{tell: w.config.Dropped, causes: make(map[string]*dropCause), since: time.Now()},
+	}
 	go w.watcher.run()
 }
 
@@ -80,6 +84,9 @@ func (x *watcher) run() {
 	for {
 		select {
 		case <-x.stop:
+			if err := x.settle(); err != nil && !errors.Is(err, errClosed) {
+				x.log.Warn("wire maintenance failed", "err", err)
+			}
 			return
 		case now := <-tick.C:
 			if err := x.look(now); err != nil && !errors.Is(err, errClosed) {
@@ -103,6 +110,22 @@ func (x *watcher) look(now time.Time) error {
 		return err
 	}
 	x.report(now, counts)
+	x.drops.look(now, counts, false)
+	return nil
+}
+
+// settle tells of the frames that were dropped and not told of.
+func (x *watcher) settle() error {
+	x.w.mu.RLock()
+	defer x.w.mu.RUnlock()
+	if x.w.closed {
+		return errClosed
+	}
+	counts, err := readPaths(x.w.program.kernelMaps.Paths)
+	if err != nil {
+		return err
+	}
+	x.drops.look(time.Now(), counts, true)
 	return nil
 }
 
