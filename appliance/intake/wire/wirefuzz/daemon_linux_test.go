@@ -43,10 +43,12 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// settings configure the wire of a rig.
+// settings configure the wire of a rig, or the router.
 type settings struct {
 	Name     string
 	Takeover wire.Takeover
+	Down     wire.Down
+	Routed   bool
 	Open     bool // pass what cannot be judged, if the wire can be told so
 	Remove   bool // remove the wire instead of running it
 }
@@ -73,8 +75,14 @@ func daemon(text string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if s.Routed {
+		return run(ctx, func(o intake.Options) (intake.Intake, error) {
+			o.Name = "fuzz" // of this namespace
+			return intake.NewTProxy(intake.TProxy{Listen: ":0", From: []string{lab.LANInterface}, Ports: []uint16{webPort, mailPort}}, o)
+		})
+	}
 	config := wire.Config{
-		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Stall: stall,
+		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, Stall: stall,
 		Ports: []wire.Range{{First: webPort, Last: webPort}, {First: mailPort, Last: mailPort}},
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Verdict {
 			v := look(in, flight)
@@ -85,7 +93,15 @@ func daemon(text string) error {
 		},
 	}
 	config.Open, config.Grace = s.Open, time.Nanosecond // strict from its start on, or not at all
-	in, err := wire.New(config, intake.Options{Name: s.Name, Handler: serve, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	return run(ctx, func(o intake.Options) (intake.Intake, error) {
+		o.Name = s.Name
+		return wire.New(config, o)
+	})
+}
+
+// run serves an intake until ctx ends.
+func run(ctx context.Context, open func(intake.Options) (intake.Intake, error)) error {
+	in, err := open(intake.Options{Handler: serve, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
 	}
@@ -114,6 +130,7 @@ func look(in *decrypt.Incoming, flight []byte) wire.Verdict {
 const (
 	passed  = "pass"  // the octets are the flight of a connection that goes on end to end
 	relayed = "relay" // the octets are all that a session sent to its origin
+	ended   = "end"   // the octets have a session terminated
 )
 
 var output sync.Mutex
@@ -180,6 +197,7 @@ func serve(ctx context.Context, in *decrypt.Incoming) {
 				judged = true
 			}
 			if nameIn(flight) == evilName {
+				say(ended, in, flight)
 				return
 			}
 		}

@@ -91,6 +91,9 @@ func check(c *Case, streams [][]byte, judged []judgement) *divergence {
 // flight of a connection that passes, anything may follow.
 func explained(got []byte, judged []judgement) bool {
 	for _, j := range judged {
+		if j.kind == ended {
+			continue
+		}
 		n := min(len(got), len(j.octets))
 		if bytes.Equal(got[:n], j.octets[:n]) && (j.kind == passed || n == len(got)) {
 			return true

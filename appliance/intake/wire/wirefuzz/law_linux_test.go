@@ -40,6 +40,7 @@ func TestCheck(t *testing.T) {
 		{"more behind it", [][]byte{append(bytes.Clone(bank), evil...)}, []judgement{{passed, bank}}, ""},
 		{"what is relayed", [][]byte{bump[:50]}, []judgement{{relayed, bump[:50]}, {relayed, bump}}, ""},
 		{"the second connection", [][]byte{{}, bump}, []judgement{{passed, bank}, {relayed, bump}}, ""},
+		{"a part of what was terminated", [][]byte{evil[:10]}, []judgement{{ended, evil}}, differs},
 		{"forbidden", [][]byte{evil}, []judgement{{passed, evil}}, forbidden},
 		{"unjudged", [][]byte{[]byte("x")}, nil, unjudged},
 		{"other octets than passed", [][]byte{bump}, []judgement{{passed, bank}}, differs},
@@ -61,7 +62,7 @@ func TestCheck(t *testing.T) {
 
 // testWay returns addresses of a case, without a rig.
 func testWay(v6 bool) way {
-	r := &rig{}
+	r := &rig{layout: cable}
 	return r.way(&Case{V6: v6})
 }
 

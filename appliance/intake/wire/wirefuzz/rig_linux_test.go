@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -30,6 +31,7 @@ type rig struct {
 	t              *testing.T
 	name           string
 	kind           kind
+	layout         layout
 	client, origin *attacker
 	receiver       *receiver
 	judgements     judgements
@@ -45,6 +47,8 @@ type kind struct {
 	takeover wire.Takeover
 	impaired bool // the line between the wire and the origin loses, repeats and delays frames
 	open     bool // the wire passes what it cannot judge
+	down     wire.Down
+	routed   bool // the box is a router that diverts connections (tproxy), no wire
 }
 
 var kinds = []kind{
@@ -56,12 +60,32 @@ var kinds = []kind{
 // Addresses that only packet sockets have, so that no kernel answers for them.
 const (
 	attackerAddresses = 64
-	attackerV4        = "192.0.2.%d" // from attackerFirst on
-	attackerV6        = "2001:db8:2::1%02x"
 	attackerFirst     = 100
 	originFakeV4      = "192.0.2.60"
 	originFakeV6      = "2001:db8:2::60"
 )
+
+// layout is what the two networks of rigs differ in.
+type layout struct {
+	attackerV4, attackerV6 string // forms of the attacking clients' addresses, for numbers
+	clientV4, clientV6     string // of the client's sockets
+
+	clientMAC, originMAC net.HardwareAddr // of the ends
+	beyondClient         net.HardwareAddr // who the client's frames go to
+	beyondOrigin         net.HardwareAddr
+}
+
+// cable is the layout of a wire: the ends are neighbours.
+var cable = layout{
+	"192.0.2.%d", "2001:db8:2::1%02x", lab.WireClientV4, lab.WireClientV6,
+	lab.WireClientMAC, lab.WireOriginMAC, lab.WireOriginMAC, lab.WireClientMAC,
+}
+
+// router is the layout where the box is the client's router.
+var router = layout{
+	"198.51.100.%d", "2001:db8:51::1%02x", lab.ClientV4, lab.ClientV6,
+	net.HardwareAddr{0x0a, 0, 0x5e, 0, 0, 1}, net.HardwareAddr{0x0a, 0, 0x5e, 0, 0, 4}, net.HardwareAddr{0x0a, 0, 0x5e, 0, 0, 2}, net.HardwareAddr{0x0a, 0, 0x5e, 0, 0, 3},
+}
 
 // Time of a case.
 const (
@@ -85,16 +109,18 @@ var (
 func newRig(t *testing.T, k kind) *rig {
 	t.Helper()
 	l := netlab.ForTest(t)
-	w, err := lab.NewWire(l)
+	w, at, err := k.network(l)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{
-		Wire: w, t: t, kind: k, name: fmt.Sprintf("wirefuzz-%d-%d", os.Getpid(), rigs.Add(1)),
+		Wire: w, t: t, kind: k, layout: at, name: fmt.Sprintf("wirefuzz-%d-%d", os.Getpid(), rigs.Add(1)),
 		judgements: judgements{all: make(map[netip.AddrPort][]judgement)}, places: make(chan struct{}, together),
 	}
-	r.sweep()
-	t.Cleanup(r.remove)
+	if !k.routed {
+		r.sweep()
+		t.Cleanup(r.remove)
+	}
 	for _, s := range []struct {
 		ns         *netlab.Namespace
 		key, value string
@@ -110,10 +136,15 @@ func newRig(t *testing.T, k kind) *rig {
 	}
 	var clients []string
 	for i := range attackerAddresses {
-		clients = append(clients, fmt.Sprintf(attackerV4, attackerFirst+i), fmt.Sprintf(attackerV6, i))
+		clients = append(clients, fmt.Sprintf(at.attackerV4, attackerFirst+i), fmt.Sprintf(at.attackerV6, i))
 	}
-	r.neighbours(w.Origin, lab.WireClientMAC.String(), clients...)
-	r.neighbours(w.Client, lab.WireOriginMAC.String(), originFakeV4, originFakeV6)
+	if k.routed {
+		r.neighbours(w.Box, lab.LANInterface, at.clientMAC, clients...)
+		r.neighbours(w.Box, lab.WANInterface, at.originMAC, originFakeV4, originFakeV6)
+	} else {
+		r.neighbours(w.Origin, lab.OriginInterface, at.clientMAC, clients...)
+		r.neighbours(w.Client, lab.ClientInterface, at.originMAC, originFakeV4, originFakeV6)
+	}
 	if r.kind.impaired {
 		if err := lab.Impair(l, w.Origin, lab.OriginInterface, lab.Impairment{Loss: 0.02, Repetition: 0.1, Lateness: 0.05}); err != nil {
 			t.Fatal(err)
@@ -136,12 +167,25 @@ func newRig(t *testing.T, k kind) *rig {
 	return r
 }
 
-// neighbours tells a namespace whose address is where.
-func (r *rig) neighbours(ns *netlab.Namespace, mac string, addresses ...string) {
+// network builds the network of a kind.
+func (k kind) network(l *netlab.Lab) (*lab.Wire, layout, error) {
+	if !k.routed {
+		w, err := lab.NewWire(l)
+		return w, cable, err
+	}
+	g, err := lab.NewGateway(l)
+	if err != nil {
+		return nil, router, err
+	}
+	return &lab.Wire{Lab: l, Client: g.Client, Box: g.Box, Origin: g.Origin}, router, nil
+}
+
+// neighbours tells a namespace whose addresses are where.
+func (r *rig) neighbours(ns *netlab.Namespace, device string, mac net.HardwareAddr, addresses ...string) {
 	r.t.Helper()
 	var batch strings.Builder
 	for _, a := range addresses {
-		fmt.Fprintf(&batch, "neighbour replace %s lladdr %s dev eth0 nud permanent\n", a, mac)
+		fmt.Fprintf(&batch, "neighbour replace %s lladdr %s dev %s nud permanent\n", a, mac, device)
 	}
 	cmd := ns.Command(r.t.Context(), "ip", "-batch", "-")
 	cmd.Stdin = strings.NewReader(batch.String())
@@ -171,6 +215,7 @@ func (r *rig) sweep() {
 // command prepares a process of the daemon.
 func (r *rig) command(s settings) *netlab.Cmd {
 	s.Name, s.Takeover, s.Open = cmp.Or(s.Name, r.name), r.kind.takeover, r.kind.open
+	s.Down, s.Routed = r.kind.down, r.kind.routed
 	text, _ := json.Marshal(s)
 	cmd := r.Box.Command(context.Background(), os.Args[0])
 	cmd.Env = append(os.Environ(), daemonEnv+"="+string(text), "GORACE=atexit_sleep_ms=0")
@@ -202,6 +247,9 @@ func (r *rig) start() {
 		r.t.Fatalf("daemon ended: %v\n%s", r.daemon.Wait(), r.stderr.String())
 	case <-time.After(20 * time.Second):
 		r.t.Fatal("daemon not ready after 20s")
+	}
+	if r.kind.routed {
+		return
 	}
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if s, err := wire.Inspect(r.name); err == nil && s.Taking {
@@ -238,22 +286,22 @@ func (r *rig) way(c *Case) way {
 		at, n = n%attackerAddresses, n/attackerAddresses // none opens connections fast
 	}
 	port := uint16(firstPort + n%clientPorts)
-	client, origin := fmt.Sprintf(attackerV4, attackerFirst+at), lab.OriginV4
+	client, origin := fmt.Sprintf(r.layout.attackerV4, attackerFirst+at), lab.OriginV4
 	if c.V6 {
-		client, origin = fmt.Sprintf(attackerV6, at), lab.OriginV6
+		client, origin = fmt.Sprintf(r.layout.attackerV6, at), lab.OriginV6
 	}
 	if c.Origin {
-		client, origin = lab.WireClientV4, originFakeV4
+		client, origin = r.layout.clientV4, originFakeV4
 		if c.V6 {
-			client, origin = lab.WireClientV6, originFakeV6
+			client, origin = r.layout.clientV6, originFakeV6
 		}
 	}
 	w := way{
 		from: netip.AddrPortFrom(netip.MustParseAddr(client), port), to: netip.AddrPortFrom(netip.MustParseAddr(origin), c.port()),
-		fromMAC: lab.WireClientMAC, toMAC: lab.WireOriginMAC,
+		fromMAC: r.layout.clientMAC, toMAC: r.layout.beyondClient,
 	}
 	if c.Origin {
-		w.from, w.to, w.fromMAC, w.toMAC = w.to, w.from, w.toMAC, w.fromMAC
+		w.from, w.to, w.fromMAC, w.toMAC = w.to, w.from, r.layout.originMAC, r.layout.beyondOrigin
 	}
 	return w
 }

@@ -25,10 +25,11 @@ var texts = map[string][]byte{
 	"evil": helloFor(evilName), "bank": helloFor(bankName), "bump": helloFor(bumpName), "harm": helloFor(harmName),
 	"evil2": records(helloFor(evilName)), "bank2": records(helloFor(bankName)), "bump2": records(helloFor(bumpName)),
 	"evil9": helloFor(evilName, padding), "bank9": helloFor(bankName, padding), "bump9": helloFor(bumpName, padding),
-	"plain": []byte("no handshake of TLS, just a few words and an end of line\r\n"),
-	"zero":  make([]byte, 64),
-	"word":  []byte("x"),
-	"":      nil,
+	"evil99": helloFor(evilName, padding, padding, padding), // nearly the longest record
+	"plain":  []byte("no handshake of TLS, just a few words and an end of line\r\n"),
+	"zero":   make([]byte, 64),
+	"word":   []byte("x"),
+	"":       nil,
 }
 
 // padding makes a hello longer than a segment: protocols of applications.
