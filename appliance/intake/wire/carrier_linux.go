@@ -85,7 +85,7 @@ func (c *carriers) start(log *slog.Logger) {
 func (c *carriers) run() {
 	defer close(c.done)
 	for {
-		err := c.look(time.Now())
+		err := c.look()
 		if err != nil && !c.failing {
 			c.log.Warn("legs do not follow each other", "err", err) // it is tried again
 		}
@@ -100,9 +100,9 @@ func (c *carriers) run() {
 }
 
 // look does what the legs' carriers ask for.
-func (c *carriers) look(now time.Time) error {
+func (c *carriers) look() error {
 	if c.held != neither && c.tie.down() == neither {
-		return c.raise(now) // it was not to be had before
+		return c.raise() // it was not to be had before
 	}
 	var up, carrier [2]bool
 	for i, index := range c.w.indexes {
@@ -112,10 +112,10 @@ func (c *carriers) look(now time.Time) error {
 		}
 		up[i], carrier[i] = flags&unix.IFF_UP != 0, hasCarrier(flags)
 	}
-	c.tie.look(now, carrier)
+	c.tie.look(time.Now(), carrier)
 	switch down := c.tie.down(); {
 	case down == neither && c.held != neither:
-		return c.raise(now)
+		return c.raise()
 	case down != neither && (c.held == neither || up[down]):
 		return c.lower(down, up[down])
 	}
@@ -137,7 +137,7 @@ func (c *carriers) lower(leg int, up bool) error {
 }
 
 // raise sets the leg up that was taken down. Its routes went with it.
-func (c *carriers) raise(now time.Time) error {
+func (c *carriers) raise() error {
 	leg := c.held
 	if err := c.set(leg, c.w.room.Links.LinkSetUp); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (c *carriers) raise(now time.Time) error {
 	if err := c.w.room.route(c.w.indexes, c.w.config.Legs, neither); err != nil {
 		return err
 	}
-	c.tie.raised(leg, now)
+	c.tie.raised(leg, time.Now())
 	c.held = neither
 	if c.tie.down() == neither {
 		c.log.Info("a leg has its carrier again: the other one is set up", "iface", c.w.config.Legs[1-leg], "other", c.w.config.Legs[leg])
@@ -183,7 +183,7 @@ func (c *carriers) close() (err error) {
 		close(c.stop)
 		<-c.done
 		if c.held != neither {
-			err = c.raise(time.Now())
+			err = c.raise()
 		}
 	}
 	c.flags.close()

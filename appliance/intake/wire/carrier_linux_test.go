@@ -173,9 +173,7 @@ func TestLinkOfDeadProcess(t *testing.T) {
 	}
 	start := func() *process {
 		t.Helper()
-		p := b.start(settings{Link: wire.Both})
-		b.await(true)
-		return p
+		return b.start(settings{Link: wire.Both})
 	}
 	p := start()
 	b.cut(b.Client, b.Origin, lab.WANInterface)
@@ -190,11 +188,11 @@ func TestLinkOfDeadProcess(t *testing.T) {
 	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.Held != "" {
 		t.Errorf("a start does not set the leg up though the cable is back: %+v", s)
 	}
+	b.await(true)
 	if err := b.once(); err != nil {
 		t.Error(err)
 	}
 	p.expect(1)
-
 	b.cut(b.Client, b.Origin, lab.WANInterface)
 	p.stop()
 	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.Held != "" {
@@ -204,7 +202,6 @@ func TestLinkOfDeadProcess(t *testing.T) {
 	tempo.Until(t, "the leg is down again", func() bool { return !b.carrier(b.Origin, "eth0") })
 	kill(p)
 	p = b.start(settings{}) // link: each
-	b.await(true)
 	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.Held != "" {
 		t.Errorf("a start without the key leaves a leg down: %+v", s)
 	}

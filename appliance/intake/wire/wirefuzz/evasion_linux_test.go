@@ -171,7 +171,7 @@ func (r *rig) evade(t *testing.T, c *Case, want fate) {
 		}
 		return r.drops(t) > counted
 	}
-	for end, again := time.Now().Add(fateLimit), time.Now().Add(againEvery); !done(); time.Sleep(2 * time.Millisecond) {
+	for end, again := time.Now().Add(fateLimit), time.Now().Add(againEvery); !done(); time.Sleep(10 * time.Millisecond) {
 		now := time.Now()
 		if now.After(end) {
 			t.Errorf("not %s: %d frames dropped, judgements %v", want, r.drops(t)-counted, r.judgements.of(client))
