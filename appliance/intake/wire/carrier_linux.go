@@ -136,16 +136,20 @@ func (c *carriers) lower(leg int, up bool) error {
 	return err
 }
 
-// raise sets the leg up that was taken down. Its routes went with it.
+// raise sets the leg up that was taken down. Its routes went with it. One that is not in
+// the machine any more is a leg without carrier, from now on.
 func (c *carriers) raise() error {
 	leg := c.held
-	if err := c.set(leg, c.w.room.Links.LinkSetUp); err != nil {
-		return err
+	err := c.set(leg, c.w.room.Links.LinkSetUp)
+	if gone := errors.As(err, new(netlink.LinkNotFoundError)); !gone {
+		if err == nil {
+			err = c.w.room.route(c.w.indexes, c.w.config.Legs, 1-leg) // which has kept its own
+		}
+		if err != nil {
+			return err
+		}
+		c.tie.raised(leg, time.Now())
 	}
-	if err := c.w.room.route(c.w.indexes, c.w.config.Legs, neither); err != nil {
-		return err
-	}
-	c.tie.raised(leg, time.Now())
 	c.held = neither
 	if c.tie.down() == neither {
 		c.log.Info("a leg has its carrier again: the other one is set up", "iface", c.w.config.Legs[1-leg], "other", c.w.config.Legs[leg])

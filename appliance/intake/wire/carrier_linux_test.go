@@ -156,6 +156,41 @@ func TestLinkFlaps(t *testing.T) {
 	p.stop()
 }
 
+// A leg that is taken out of the machine has no carrier, also if it was down.
+func TestLinkGone(t *testing.T) {
+	t.Parallel()
+	for _, down := range []bool{false, true} {
+		b := newBench(t)
+		p := b.start(settings{Link: wire.Both})
+		b.await(true)
+		if down {
+			b.cut(b.Client, b.Origin, lab.WANInterface)
+		}
+		err := b.Origin.Do(func() error {
+			link, err := netlink.LinkByName("eth0")
+			if err == nil {
+				err = netlink.LinkDel(link) // and its peer, the leg
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if down {
+			b.plug(b.Client, true)
+			tempo.Until(t, "the first leg has its carrier", func() bool { return b.carrier(b.Client, "eth0") })
+		}
+		tempo.Until(t, "the first leg goes down", func() bool {
+			return !b.carrier(b.Client, "eth0") && b.status().Held == lab.LANInterface
+		})
+		p.stop()
+		if s := b.status(); s.Held != "" {
+			t.Errorf("an end in order leaves a leg down: %+v", s)
+		}
+		b.remove()
+	}
+}
+
 // What a killed process has left down, the next one keeps down while the cable is out,
 // and sets up at its start if it is back. Remove gives the legs back as they were, and
 // so does an end in order.

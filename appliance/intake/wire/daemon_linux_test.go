@@ -199,8 +199,8 @@ func (b *bench) start(s settings) *process {
 	case <-p.ready:
 	case <-p.Done():
 		b.t.Fatalf("daemon ended: %v\n%s", p.Wait(), p.stderr)
-	case <-time.After(10 * time.Second):
-		b.t.Fatal("daemon not ready after 10s")
+	case <-time.After(30 * time.Second): // one wire of the machine starts after the other
+		b.t.Fatal("daemon not ready after 30s")
 	}
 	return p
 }

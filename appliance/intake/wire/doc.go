@@ -18,7 +18,8 @@
 //
 // When the process ends, in whatever way, the programs stay attached and the legs
 // stay in place. Traffic then passes, or selected connections are blocked, as
-// configured. The next start replaces the programs, whatever their version.
+// configured. With [Both], a leg goes down with the other one's carrier while a process
+// runs. The next start replaces the programs, whatever their version.
 // [Remove] undoes everything. Software cannot help against a loss of power; that
 // needs a bypass adapter.
 //

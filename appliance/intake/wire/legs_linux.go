@@ -193,6 +193,9 @@ func restoreLeg(l leg) error {
 	}
 	defer links.Close()
 	link, err := links.LinkByName(l.Name)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return nil // as in releaseLeg
+	}
 	if err == nil {
 		err = links.LinkSetUp(link)
 	}

@@ -23,12 +23,12 @@ var gateways = map[int]net.IP{
 	unix.AF_INET6: net.ParseIP("fe80::1"),
 }
 
-// route adds rules and routes for the legs; what exists already is kept. The leg that
-// is held down has none: none can be added to it.
-func (r *room) route(indexes [2]int, names [2]string, held int) error {
+// route adds rules and routes for the legs; what exists already is kept. One leg may be
+// left without routes: a leg that is down can have none.
+func (r *room) route(indexes [2]int, names [2]string, without int) error {
 	return r.Do(func() error {
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-			if err := r.routeFamily(family, indexes, names, held); err != nil {
+			if err := r.routeFamily(family, indexes, names, without); err != nil {
 				return err
 			}
 		}
@@ -36,7 +36,7 @@ func (r *room) route(indexes [2]int, names [2]string, held int) error {
 	})
 }
 
-func (r *room) routeFamily(family int, indexes [2]int, names [2]string, held int) error {
+func (r *room) routeFamily(family int, indexes [2]int, names [2]string, without int) error {
 	lo, err := r.Links.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
@@ -52,7 +52,7 @@ func (r *room) routeFamily(family int, indexes [2]int, names [2]string, held int
 	}}
 	var rules []*netlink.Rule
 	for i := range indexes {
-		if i != held {
+		if i != without {
 			routes = append(routes, &netlink.Route{
 				Family: family, Dst: everything, LinkIndex: indexes[i], Table: legTable + i,
 				Gw: gateways[family], Flags: int(netlink.FLAG_ONLINK),

@@ -7,7 +7,11 @@
 // of the origin received is what the hook decided on, or what a session of ours
 // relayed. Everything else is a divergence.
 //
-// A case comes from a seed:
+// The evasions that are known by name are cases, too. They run in a wire of either
+// take-over and in a router that diverts connections (tproxy). Each has its hello judged,
+// or dropped and counted.
+//
+// Other cases come from seeds:
 //
 //	go test ./appliance/intake/wire/wirefuzz -run TestFuzz -seed 4711
 //	go test ./appliance/intake/wire/wirefuzz -run TestFuzz -seed 1 -cases 10000 -survey
