@@ -50,6 +50,7 @@ type Appliance struct {
 	limiter   *intake.Limiter
 	intakes   []intake.Intake
 	wires     []*wire.Intake       // of these
+	routes    []intake.Routed      // of these
 	names     []*nameserver.Server // of the intakes, too
 	own       guard
 

@@ -200,6 +200,11 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 			a.log.Error("exempt addresses of a wire not replaced", "err", err)
 		}
 	}
+	for _, in := range a.routes {
+		if err := in.SetExempt(a.exemptRouted(g)); err != nil { // as before
+			a.log.Error("exempt addresses of an intake not replaced", "err", err)
+		}
+	}
 	a.limiter.SetMax(cfg.Limits.Sessions)
 	if err := a.audit.Reopen(); err != nil {
 		a.log.Error("audit trail not reopened", "err", err)

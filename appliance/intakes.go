@@ -62,9 +62,9 @@ func (a *Appliance) openIntake(c config.Intake) (intake.Intake, error) {
 		if err != nil {
 			return nil, err
 		}
-		return openTProxy(c, certificates, o)
+		return a.openTProxy(c, certificates, o)
 	case config.Redirect:
-		return openRedirect(c, o)
+		return a.openRedirect(c, o)
 	case config.Wire:
 		return a.openWire(c, o)
 	case config.DNS:

@@ -7,11 +7,17 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake/nameserver"
 )
 
+var strips = map[config.StripDNS]nameserver.Strip{
+	config.StripECH:    nameserver.Keys,
+	config.StripH3:     nameserver.HTTP3,
+	config.StripRecord: nameserver.Records,
+}
+
 // openNames opens a forwarder of DNS.
 func (a *Appliance) openNames(c config.Intake) (intake.Intake, error) {
-	strip := nameserver.Keys
-	if c.Strip == config.StripRecord {
-		strip = nameserver.Records
+	var strip nameserver.Strip
+	for _, s := range c.Strip {
+		strip |= strips[s]
 	}
 	s, err := nameserver.New(nameserver.Config{
 		Listen: c.Listen, Upstream: c.Upstream, From: c.Clients, Strip: strip, Timeout: c.Timeout, Logger: a.log.With("intake", c.Name),

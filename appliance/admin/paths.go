@@ -13,6 +13,25 @@ func (m *Metrics) WirePaths(intake string, read func() (map[string]uint64, error
 	})
 }
 
+// Strays adds those of an intake for routed traffic: packets from clients that belong
+// to no connection of the intake, by fixed words, as for WirePaths.
+func (m *Metrics) Strays(intake string, read func() (map[string]uint64, error)) error {
+	return m.registry.Register(&paths{
+		desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "strays_total"),
+			"TCP packets from clients to selected ports that belong to no connection of the intake, by fate.", []string{"fate"}, prometheus.Labels{"intake": intake}),
+		read: read,
+	})
+}
+
+// QUICDatagrams adds those about QUIC, as for Strays.
+func (m *Metrics) QUICDatagrams(intake string, read func() (map[string]uint64, error)) error {
+	return m.registry.Register(&paths{
+		desc: prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "quic_datagrams_total"),
+			"UDP datagrams that a tproxy or redirect intake took for QUIC, by fate. Of those that pass, only long headers count.", []string{"fate"}, prometheus.Labels{"intake": intake}),
+		read: read,
+	})
+}
+
 // DeviceCounters adds those of an inline device: sessions, probes and frames by
 // fixed words, as for WirePaths.
 func (m *Metrics) DeviceCounters(service string, read func() (map[string]uint64, error)) error {

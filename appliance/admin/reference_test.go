@@ -33,7 +33,8 @@ func everything(t *testing.T) *Metrics {
 	for _, err := range []error{
 		m.Memory(zero, zero), m.AuditLost(zero), m.LeafCache(zero), m.DNS(func() (q Queries) { return q }),
 		m.Learned(func() learn.Stats { return learn.Stats{} }),
-		m.WirePaths(someIntake, word("PATH")), m.DeviceCounters(someService, word("EVENT")),
+		m.WirePaths(someIntake, word("PATH")), m.Strays(someIntake, word("FATE")), m.QUICDatagrams(someIntake, word("FATE")),
+		m.DeviceCounters(someService, word("EVENT")),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +110,7 @@ var topics = []struct{ title, pattern, text string }{
 	{"Sessions", "sessions_(open|total)|relayed_.*|handshake.*|starttls_.*|ech_.*", ""},
 	{"Policy and learning", "policy_.*|sessions_learned_total|learned_.*|lessons_.*", ""},
 	{"Origins", "origin_.*", ""},
-	{"Intakes", "intake_.*|wire_.*|dns_.*", "An intake of mode `wire` has `clearspan_wire_frames_total`. Intakes of mode `dns` have `clearspan_dns_`, in sum for all of them."},
+	{"Intakes", "intake_.*|wire_.*|strays_.*|quic_.*|dns_.*", "An intake of mode `wire` has `clearspan_wire_frames_total`. Intakes of mode `tproxy` and `redirect` have `clearspan_strays_total` and `clearspan_quic_datagrams_total`. Intakes of mode `dns` have `clearspan_dns_`, in sum for all of them."},
 	{"Mirrors", "mirror_.*", "The label `sink` is the name of the mirror. Names with `http2` are there for mirrors with `http2: transcode`."},
 	{"Services", "service_.*|inline_.*", "A service of kind `icap` has `clearspan_service_decision_seconds`. One of kind `inline` has `clearspan_inline_events_total`."},
 	{"Forged certificates", "forged_.*|leaf_.*", ""},
@@ -123,6 +124,8 @@ var wordsOf = map[string]string{
 	"clearspan_mirror_lost_octets_total reason":      "[reasons](reasons.md#losses-of-mirrors)",
 	"clearspan_mirror_http2_raw_octets_total reason": "[reasons](reasons.md#http2-that-cannot-be-transcoded)",
 	"clearspan_intake_refusals_total reason":         "[reasons](reasons.md#connections-that-an-intake-refused)",
+	"clearspan_strays_total fate":                    "`reset`, `passed`",
+	"clearspan_quic_datagrams_total fate":            "`refused`, `passed`",
 	"clearspan_wire_frames_total path":               "[paths](reasons.md#frames-of-a-wire)",
 	"clearspan_service_decision_seconds result":      "[results](reasons.md#results-of-services)",
 	"clearspan_inline_events_total event":            "[results](reasons.md#results-of-inline-devices) and [events](reasons.md#frames-and-probes-of-inline-devices)",

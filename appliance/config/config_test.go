@@ -85,12 +85,13 @@ func TestFullFile(t *testing.T) {
 				Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}, {"testdata/ca.crt", "testdata/ca.key"}},
 				ProxyFrom:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxySend: "v2"},
 			{Name: "gateway", Mode: TProxy, Listen: ":8099", From: []string{"lan0", "lan1.7"}, Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}},
-				Ports: []PortRange{{443, 443}, {8000, 8100}}},
-			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []PortRange{{443, 443}}},
+				Ports: []PortRange{{443, 443}, {8000, 8100}}, Down: DownBlock, QUIC: PassQUIC, Strays: ResetStrays},
+			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []PortRange{{443, 443}},
+				Down: DownPass, QUIC: BlockQUIC, Strays: PassStrays},
 			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []PortRange{{443, 443}, {465, 465}},
 				Takeover: AcceptTakeover, Down: DownBlock, Link: BothLink, QUIC: PassQUIC, Stall: 2 * time.Second,
 				Grace: time.Minute},
-			{Name: "names", Mode: DNS, Listen: "127.0.0.1:53", Strip: StripRecord, Timeout: time.Second, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+			{Name: "names", Mode: DNS, Listen: "127.0.0.1:53", Strip: []StripDNS{StripECH, StripH3}, Timeout: time.Second, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 				Upstream: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("[2001:db8::53]:5353")}},
 		},
 		Authority: Authority{
@@ -261,6 +262,7 @@ func TestOnInvalidAction(t *testing.T) {
 // What passes unjudged is named, by the key that opens the door.
 func TestOpenDoors(t *testing.T) {
 	const wire = "intake: [{name: wire, mode: wire, legs: [a, b]%s}]\n"
+	const routed = "intake: [{name: gw, mode: tproxy, listen: :8099, from: [lan0], ports: 443%s}]\n"
 	const proxy = "intake: [{name: proxy, mode: explicit, listen: :8080%s}]\n"
 	const none = "origin: {client_certificate: none}\n"
 	for _, tt := range []struct {
@@ -272,7 +274,9 @@ func TestOpenDoors(t *testing.T) {
 		{"a wire that is not strict", fmt.Sprintf(wire, ", down: block, strict: false, quic: pass") + none,
 			[]string{"intake wire: quic: pass:", "intake wire: strict: false:"}},
 		{"overload", fmt.Sprintf(wire, ", down: block") + none + "limits: {overload: tunnel}\n", []string{"limits.overload: tunnel:"}},
-		{"tproxy", "intake: [{name: gw, mode: tproxy, listen: :8099, from: [lan0]}]\n" + none, []string{"intake gw: mode: tproxy:"}},
+		{"routed traffic's defaults", fmt.Sprintf(routed, "") + none, []string{"intake gw: down: pass:", "intake gw: strays: pass:"}},
+		{"routed traffic that is blocked", fmt.Sprintf(routed, ", down: block, strays: reset") + none, nil},
+		{"routed QUIC", fmt.Sprintf(routed, ", down: block, strays: reset, quic: pass") + none, []string{"intake gw: quic: pass:"}},
 		{"a proxy's defaults", fmt.Sprintf(proxy, "") + none, nil},
 		{"a proxy for everybody", fmt.Sprintf(proxy, `, from: ["0.0.0.0/0"], reach: [127.0.0.1]`) + none,
 			[]string{"intake proxy: reach:", "intake proxy: from:"}},

@@ -23,7 +23,15 @@ func (c *Config) OpenDoors() (lines []string) {
 				door("intake %s: strict: false: fragments, IP options, foreign tags and unknown connections pass unjudged", in.Name)
 			}
 		case TProxy, Redirect:
-			door("intake %s: mode: %s: traffic is routed past undecrypted while clearspan is away, and QUIC always", in.Name, in.Mode)
+			if in.Down == DownPass {
+				door("intake %s: down: pass: connections are routed past undecrypted while clearspan is away", in.Name)
+			}
+			if in.QUIC == PassQUIC {
+				door("intake %s: quic: pass: QUIC passes undecrypted", in.Name)
+			}
+			if in.Strays == PassStrays {
+				door("intake %s: strays: pass: connections that began while clearspan was away go on undecrypted", in.Name)
+			}
 		case Explicit:
 			if len(in.Reach) > 0 {
 				door("intake %s: reach: clients of other machines reach %v", in.Name, in.Reach)

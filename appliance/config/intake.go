@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -35,6 +36,7 @@ type StripDNS string
 
 const (
 	StripECH    StripDNS = "ech"     // the keys of Encrypted Client Hello
+	StripH3     StripDNS = "h3"      // the offer of HTTP/3
 	StripRecord StripDNS = "records" // all of them
 )
 
@@ -51,7 +53,8 @@ const (
 type Down string
 
 const (
-	DownWire  Down = "wire"  // they pass
+	DownWire  Down = "wire"  // they pass; Wire only
+	DownPass  Down = "pass"  // they are routed past; TProxy and Redirect only
 	DownBlock Down = "block" // their frames are dropped
 )
 
@@ -61,6 +64,14 @@ type Link string
 const (
 	EachLink Link = "each" // it stays up
 	BothLink Link = "both" // it is taken down
+)
+
+// Strays is what becomes of packets of connections that an intake does not have.
+type Strays string
+
+const (
+	PassStrays  Strays = "pass"
+	ResetStrays Strays = "reset" // answered with a reset, if they come from clients
 )
 
 // QUIC is what becomes of QUIC, which is never decrypted.
@@ -118,7 +129,7 @@ type Intake struct {
 	// Upstream are the servers that are asked, in order. DNS only, at least one. The
 	// next two are for DNS only, too.
 	Upstream []netip.AddrPort
-	Strip    StripDNS      // default ech
+	Strip    []StripDNS    // default ech
 	Timeout  time.Duration // for each server. Default 2s
 
 	// From are the interfaces on which connections are taken. TProxy and Redirect
@@ -127,14 +138,16 @@ type Intake struct {
 	// Ports are the destination ports that are taken; nil means every port.
 	// TProxy, Redirect and Wire only.
 	Ports []PortRange
+	Down  Down // default wire for Wire, pass for the others
+	QUIC  QUIC // default block
+	// Strays is for TProxy and Redirect only. Default pass.
+	Strays Strays
 
 	// Legs are the two interfaces of a wire, the clients' first. Wire only,
-	// required. The next seven are for Wire only, too.
+	// required. The next five are for Wire only, too.
 	Legs     [2]string
 	Takeover Takeover // default late
-	Down     Down     // default wire
 	Link     Link     // default each
-	QUIC     QUIC     // default block
 	// Stall is how long the appliance may stand still before the wire counts as
 	// down. Default 100ms.
 	Stall time.Duration
@@ -170,7 +183,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	in.Name = unique(t, "intake", names)
 	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire, DNS))
 	// The keys of all modes, so that a key in the wrong place is named as such.
-	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "reach", "connect_ports", "ports", "legs", "takeover", "down", "link", "quic", "stall", "strict", "grace", "upstream", "strip", "timeout")
+	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "reach", "connect_ports", "ports", "legs", "takeover", "down", "link", "quic", "strays", "stall", "strict", "grace", "upstream", "strip", "timeout")
 	if in.Mode == "" {
 		t.close()
 		return in
@@ -183,7 +196,15 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	} else {
 		in.Listen = required(t, "listen", parseListen)
 		r.listens(t, "listen", "intake "+in.Name, in.Listen)
-		t.foreign(mode, "legs", "takeover", "down", "link", "quic", "stall", "strict", "grace")
+		t.foreign(mode, "legs", "takeover", "link", "stall", "strict", "grace")
+	}
+	if in.Mode == TProxy || in.Mode == Redirect {
+		r.forwarded(t, &in)
+	} else {
+		t.foreign(mode, "strays")
+		if in.Mode != Wire {
+			t.foreign(mode, "down", "quic")
+		}
 	}
 	if in.Mode == Static {
 		in.Origin = required(t, "origin", parseHostPort)
@@ -269,7 +290,10 @@ func (r *reader) dns(t *table, in *Intake) {
 		}
 	}
 	in.Clients = values(t, "from", nil, parsePrefix)
-	in.Strip = value(t, "strip", StripECH, oneOf(StripECH, StripRecord))
+	in.Strip = values(t, "strip", []StripDNS{StripECH}, oneOf(StripECH, StripH3, StripRecord))
+	if len(in.Strip) > 1 && slices.Contains(in.Strip, StripRecord) {
+		r.fail(t.place("strip"), "strip: records takes away what the others name: write it alone")
+	}
 	in.Timeout = value(t, "timeout", 2*time.Second, duration(100*time.Millisecond, 30*time.Second))
 }
 
@@ -283,6 +307,17 @@ func parseServer(s string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("want the address of a name server such as 192.0.2.53 or [2001:db8::53]:53, not %q", s)
 	}
 	return a, nil
+}
+
+// forwarded reads what becomes of packets that an intake for routed traffic does not
+// take.
+func (r *reader) forwarded(t *table, in *Intake) {
+	in.Down = value(t, "down", DownPass, oneOf(DownPass, DownBlock))
+	in.QUIC = value(t, "quic", BlockQUIC, oneOf(BlockQUIC, PassQUIC))
+	in.Strays = value(t, "strays", PassStrays, oneOf(PassStrays, ResetStrays))
+	if in.Strays == ResetStrays && !t.has("ports") {
+		r.fail(t.place("strays"), "strays: reset needs ports: without them, answers of servers behind the interfaces of from would be reset")
+	}
 }
 
 // wire reads what only a wire has.

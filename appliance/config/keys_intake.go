@@ -112,6 +112,13 @@ var intakeKeys = []Key{
 		Doc: "When clearspan takes a connection.",
 	},
 	{
+		Path: "intake[].down", Type: TypeWord, Of: routed, Default: string(DownPass), Example: string(DownBlock), Words: []Choice{
+			{string(DownPass), "New connections are routed past clearspan, without decryption."},
+			{string(DownBlock), "New connections to the ports of the intake are dropped, until the next start or `clearspan intake remove`."},
+		},
+		Doc: "The treatment of new connections while clearspan does not run.",
+	},
+	{
 		Path: "intake[].down", Type: TypeWord, Of: onlyWire, Default: string(DownWire), Example: string(DownBlock), Words: []Choice{
 			{string(DownWire), "Selected connections pass, without decryption."},
 			{string(DownBlock), "Frames of selected connections are dropped."},
@@ -126,11 +133,18 @@ var intakeKeys = []Key{
 		Doc: "The treatment of a leg while the other leg has no carrier. clearspan must run.",
 	},
 	{
-		Path: "intake[].quic", Type: TypeWord, Of: onlyWire, Default: string(BlockQUIC), Example: string(PassQUIC), Words: []Choice{
+		Path: "intake[].quic", Type: TypeWord, Of: selecting, Default: string(BlockQUIC), Example: string(PassQUIC), Words: []Choice{
 			{string(BlockQUIC), "clearspan answers QUIC with ICMP. Browsers then use TCP at once."},
 			{string(PassQUIC), "QUIC passes. It is never decrypted."},
 		},
 		Doc: "The treatment of QUIC.",
+	},
+	{
+		Path: "intake[].strays", Type: TypeWord, Of: routed, Beside: "intake[].ports", Default: string(PassStrays), Example: string(ResetStrays), Words: []Choice{
+			{string(PassStrays), "They are routed on."},
+			{string(ResetStrays), "clearspan answers them with a TCP reset, and both ends learn of it within seconds. Needs `ports`."},
+		},
+		Doc: "The treatment of packets from clients that belong to no connection of the intake. Examples are connections of another machine or of an earlier start.",
 	},
 	{
 		Path: "intake[].stall", Type: TypeDuration, Of: onlyWire, Min: "10ms", Max: "1m", Default: "100ms", Example: "500ms",
@@ -149,8 +163,9 @@ var intakeKeys = []Key{
 		Doc: "The name servers that clearspan asks, in this order. The port is 53 if none is given.",
 	},
 	{
-		Path: "intake[].strip", Type: TypeWord, Of: onlyDNSMode, Default: string(StripECH), Example: string(StripRecord), Words: []Choice{
+		Path: "intake[].strip", Type: TypeWord, List: true, Of: onlyDNSMode, Default: string(StripECH), Example: "[ech, h3]", Words: []Choice{
 			{string(StripECH), "Answers lose the keys of Encrypted Client Hello."},
+			{string(StripH3), "Answers lose the offer of HTTP/3, so that clients use TCP."},
 			{string(StripRecord), "Answers lose all SVCB and HTTPS records."},
 		},
 		Doc: "The records and keys that clearspan removes from DNS answers.",

@@ -112,5 +112,5 @@ func (d *diversion) add() error {
 func (d *diversion) remove() error {
 	setup.Lock()
 	defer setup.Unlock()
-	return errors.Join(removeTable(d.name), removeRoutes(d.mark, d.table))
+	return errors.Join(removeTable(tablePrefix+d.name), removeRoutes(d.mark, d.table))
 }

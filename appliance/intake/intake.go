@@ -86,6 +86,10 @@ type Options struct {
 	Resolver       Resolver      // nil: net.DefaultResolver
 	ConnectTimeout time.Duration // to open an origin leg, all addresses together; 0: 10 s
 
+	// QUIC is told about QUIC that an intake for routed traffic refuses or lets pass;
+	// see [QUICFunc]. nil: it is not called.
+	QUIC QUICFunc
+
 	Count  func(Event)  // called for every event, concurrently; must not block; may be nil
 	Logger *slog.Logger // nil discards
 }

@@ -303,6 +303,8 @@ type boxConfig struct {
 	Names     names // that proxies know
 	Twice     bool  // open each origin leg twice, use the second one
 	Drain     bool  // let sessions end by themselves
+	Watch     bool  // say which datagrams of QUIC there are
+	Verdict   QUICVerdict
 }
 
 type boxIntake struct {
@@ -322,6 +324,7 @@ type boxEvent struct {
 	Intake, Client, Origin string // a session
 	MAC                    string
 	Event                  string
+	QUIC                   int // octets of a datagram of QUIC, between Client and Origin
 }
 
 // runBox runs intakes until its input says "close" or ends.
@@ -337,7 +340,15 @@ func runBox(config string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	options := func(name string) Options {
+		var watch QUICFunc
+		if c.Watch {
+			watch = func(client, origin netip.AddrPort, payload []byte) QUICVerdict {
+				say(boxEvent{Client: client.String(), Origin: origin.String(), QUIC: len(payload)})
+				return c.Verdict
+			}
+		}
 		return Options{
+			QUIC:   watch,
 			Name:   name,
 			Count:  func(e Event) { say(boxEvent{Event: e.String()}) },
 			Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),

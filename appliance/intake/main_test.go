@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/hack/tempo"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,7 @@ func TestMain(m *testing.M) {
 	if config := os.Getenv(boxEnv); config != "" {
 		os.Exit(runBox(config))
 	}
+	tempo.Parallel(6) // they wait more than they compute
 	goleak.VerifyTestMain(m)
 }
 

@@ -10,36 +10,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tableOwner is NFT_TABLE_F_OWNER of linux/netfilter/nf_tables.h.
-const tableOwner = 0x2
+// Flags of tables, of linux/netfilter/nf_tables.h.
+const (
+	tableOwner   = 0x2 // NFT_TABLE_F_OWNER
+	tablePersist = 0x4 // NFT_TABLE_F_PERSIST, Linux 6.9
+)
 
 // ownedTable is an nftables table that lives as long as the netlink socket that
 // made it: the kernel destroys it when the socket is closed, which is at once if
 // the process dies, however it dies. Nobody else can change it, and flushing the
-// ruleset leaves it alone. Changes go through conn. Needs Linux 5.12.
+// ruleset leaves it alone. Changes go through conn. Needs Linux 5.12. One that persists
+// stays when the socket is closed, and belongs to nobody from then on.
 type ownedTable struct {
 	*nftables.Table
 	conn *nftables.Conn
 }
 
-// newOwnedTable creates an empty table of that name, which must not exist.
-func newOwnedTable(name string) (*ownedTable, error) {
+// newOwnedTable creates an empty table of that name, which must not exist. flags may
+// hold tablePersist; a kernel that does not know it returns unix.EOPNOTSUPP.
+func newOwnedTable(name string, flags uint32) (*ownedTable, error) {
 	var socket *netlink.Conn
 	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
 		socket = c
-		return nil
+		return roomy(c)
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("open nftables: %w", err)
 	}
-	t := &ownedTable{&nftables.Table{Family: nftables.TableFamilyINet, Name: name, Flags: tableOwner}, conn}
+	t := &ownedTable{&nftables.Table{Family: nftables.TableFamilyINet, Name: name, Flags: tableOwner | flags}, conn}
 	if err := createTable(socket, t.Table); err != nil {
 		return nil, errors.Join(fmt.Errorf("create nftables table %s: %w", name, err), t.Close())
 	}
 	return t, nil
 }
 
-// Close removes the table and all that is in it.
+// writeRoom is for transactions with many elements of sets.
+const writeRoom = 4 << 20
+
+// roomy is an option of netlink sockets.
+func roomy(c *netlink.Conn) error {
+	c.SetWriteBuffer(writeRoom) // a smaller one does for most
+	return nil
+}
+
+// Close removes the table and all that is in it, or leaves it if it persists.
 func (t *ownedTable) Close() error { return t.conn.CloseLasting() }
 
 // createTable writes a table with its flags, which package nftables leaves out.

@@ -20,6 +20,8 @@ type Redirect struct {
 	Listen string
 	From   []string // names of the interfaces that clients are behind, at least one
 	Ports  []uint16 // destination ports to redirect; none: every port
+
+	Forwarded Forwarded // what becomes of what is not redirected
 }
 
 // errDirect is a connection to the listener that nobody redirected.
@@ -28,6 +30,7 @@ var errDirect = errors.New("connection to the listener itself")
 // redirect is the intake for translated traffic.
 type redirect struct {
 	*server
+	*fence
 	neighbours neighbours
 }
 
@@ -42,14 +45,15 @@ type redirect struct {
 // adds an nftables table clearspan_NAME (family inet) that belongs to the
 // process: nobody else can change it, a flush of the ruleset spares it, and when
 // the process dies the kernel removes it at once, so that traffic is routed as
-// usual; sessions are lost then. A process that is stopped but alive goes on to
-// attract connections. A firewall with a restrictive input chain has to accept
+// usual, if Forwarded does not block it; sessions are lost then. A process that is
+// stopped but alive goes on to attract connections. Forwarded has a table of its own,
+// clearspan_NAME/forwarded. A firewall with a restrictive input chain has to accept
 // packets to the port of Listen, best those of translated connections (ct status
 // dnat).
 //
-// Close lets new connections be routed. The translation of open sessions is
+// Close lets new connections be routed, or be blocked. The translation of open sessions is
 // removed when the last one has ended.
-func NewRedirect(config Redirect, o Options) (_ Intake, err error) {
+func NewRedirect(config Redirect, o Options) (_ Routed, err error) {
 	o, err = o.complete()
 	if err != nil {
 		return nil, err
@@ -58,13 +62,17 @@ func NewRedirect(config Redirect, o Options) (_ Intake, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("create redirect intake: %w", err)
 	}
+	fence, err := newFence(&r.selection, config.Forwarded, o)
+	if err != nil {
+		return nil, fmt.Errorf("create redirect intake: %w", err)
+	}
 	claims, err := r.claim()
 	if err != nil {
 		return nil, fmt.Errorf("create redirect intake: %w", err)
 	}
-	i := new(redirect)
+	i := &redirect{fence: fence}
 	var listeners []acceptor
-	undo := func() error { return errors.Join(r.remove(), claims.Close(), i.neighbours.close()) }
+	undo := func() error { return errors.Join(fence.remove(), r.remove(), claims.Close(), i.neighbours.close()) }
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("create redirect intake: %w", err), undo())
@@ -83,7 +91,10 @@ func NewRedirect(config Redirect, o Options) (_ Intake, err error) {
 	if err := r.add(); err != nil {
 		return nil, err
 	}
-	listeners[0] = redirected{listeners[0], r.pass}
+	if err := fence.add(); err != nil {
+		return nil, err
+	}
+	listeners[0] = heralded{listeners[0], func() error { return errors.Join(fence.remove(), r.pass()) }}
 	i.server = newServer(o, listeners...)
 	i.server.session = i.handle
 	i.server.undo = func() error {
@@ -94,15 +105,6 @@ func NewRedirect(config Redirect, o Options) (_ Intake, err error) {
 	o.Logger.Info("traffic is redirected", "iface", strings.Join(r.from, " "), "listen", i.Addr().String())
 	return i, nil
 }
-
-// redirected is a listener that new connections stop being led to before it is
-// closed, lest they be refused.
-type redirected struct {
-	acceptor
-	pass func() error
-}
-
-func (l redirected) Close() error { return errors.Join(l.pass(), l.acceptor.Close()) }
 
 func (r *redirect) handle(ctx context.Context, conn *net.TCPConn) {
 	client := addrPort(conn.RemoteAddr())

@@ -232,12 +232,12 @@ func TestOwnedTable(t *testing.T) {
 	l := newLab(t)
 	before := l.state(t)
 	var table *ownedTable
-	l.in(t, l.box, func() (err error) { table, err = newOwnedTable("clearspan_own"); return err })
+	l.in(t, l.box, func() (err error) { table, err = newOwnedTable("clearspan_own", 0); return err })
 	if state := l.state(t); !strings.Contains(state, "flags owner") {
 		t.Errorf("no owned table in:\n%s", state)
 	}
 	l.in(t, l.box, func() error {
-		if second, err := newOwnedTable("clearspan_own"); !errors.Is(err, unix.EPERM) {
+		if second, err := newOwnedTable("clearspan_own", 0); !errors.Is(err, unix.EPERM) {
 			t.Errorf("second table of that name: %v, %v", second, err)
 		}
 		if out, err := exec.Command("nft", "delete", "table", "inet", "clearspan_own").CombinedOutput(); err == nil {

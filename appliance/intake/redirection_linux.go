@@ -42,7 +42,7 @@ func (r *redirection) claim() (claims, error) {
 	}
 	setup.Lock()
 	defer setup.Unlock()
-	if err := errors.Join(sweepTables(r.name), sweepRoutes(0), removeTable(r.name)); err != nil {
+	if err := errors.Join(sweepTables(r.name), sweepRoutes(0), removeTable(tablePrefix+r.name)); err != nil {
 		return nil, errors.Join(err, held.Close())
 	}
 	return held, nil
@@ -52,7 +52,7 @@ func (r *redirection) claim() (claims, error) {
 //
 //	chain redirect { type nat hook prerouting priority dstnat
 //	  fib daddr type local accept
-//	  meta nfproto ipv4 iifname @from tcp flags syn / fin,syn,rst,ack tcp dport @ports redirect to :PORT
+//	  meta nfproto ipv4 iifname @from tcp flags syn / syn,ack tcp dport @ports redirect to :PORT
 //	  ... the same for ipv6
 //	}
 //
@@ -61,7 +61,7 @@ func (r *redirection) claim() (claims, error) {
 func (r *redirection) add() error {
 	setup.Lock()
 	defer setup.Unlock()
-	table, err := newOwnedTable(tablePrefix + r.name)
+	table, err := newOwnedTable(tablePrefix+r.name, 0)
 	if err != nil {
 		return err
 	}

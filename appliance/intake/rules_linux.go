@@ -22,7 +22,7 @@ const (
 //	chain divert { type filter hook prerouting priority raw
 //	  meta l4proto { tcp, icmp, icmpv6 } socket transparent 1 notrack meta mark set MARK accept
 //	  fib daddr type local accept
-//	  meta nfproto ipv4 iifname @from tcp flags syn / fin,syn,rst,ack tcp dport @ports
+//	  meta nfproto ipv4 iifname @from tcp flags syn / syn,ack tcp dport @ports
 //	    tproxy ip to 127.0.0.1:PORT notrack meta mark set MARK accept
 //	  ... the same for ipv6
 //	}
@@ -105,17 +105,15 @@ func (d *diversion) take() []expr.Any {
 	}
 }
 
-// removeTable removes the table of an intake, if it is there.
+// removeTable removes a table by its full name, if it is there.
 func removeTable(name string) error {
 	c, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)
 	}
-	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: tablePrefix + name}
-	c.AddTable(table)
-	c.DelTable(table)
-	if err := c.Flush(); err != nil {
-		return fmt.Errorf("remove nftables table %s: %w", table.Name, err)
+	c.DelTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: name})
+	if err := c.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove nftables table %s: %w", name, err)
 	}
 	return nil
 }
@@ -135,7 +133,7 @@ func sweepTables(own string) error {
 	for _, chain := range chains {
 		name, ours := strings.CutPrefix(chain.Table.Name, tablePrefix)
 		if ours && chain.Name == divertChain && name != own {
-			errs = append(errs, ifUnclaimed(tableClaim(name), func() error { return removeTable(name) }))
+			errs = append(errs, ifUnclaimed(tableClaim(name), func() error { return removeTable(chain.Table.Name) }))
 		}
 	}
 	return errors.Join(errs...)

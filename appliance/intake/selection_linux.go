@@ -20,7 +20,8 @@ const (
 	tcpFlagsAt = 13   // offset in the TCP header, RFC 9293, Section 3.1
 	tcpPortAt  = 2    // destination port
 	tcpSYN     = 0x02 // flags
-	tcpOpening = 0x17 // FIN, SYN, RST, ACK
+	tcpRST     = 0x04
+	tcpOpening = 0x12 // SYN, ACK: an opening segment has the first alone, whatever else it has
 
 	addressLocal = 2 // type of an address of this box, RTN_LOCAL
 )
@@ -174,21 +175,27 @@ func (s *selection) addSets(c *nftables.Conn, table *nftables.Table) (selectionS
 
 // opening begins a rule for new connections of one family. In nft's words:
 //
-//	meta nfproto ipv4 iifname @from tcp flags syn / fin,syn,rst,ack tcp dport @ports
+//	meta nfproto ipv4 iifname @from tcp flags syn / syn,ack tcp dport @ports
 //
 // Only an opening SYN matches: other packets of a connection that is not ours
 // belong to one that began before us.
 func (s *selection) opening(f family, sets selectionSets) []expr.Any {
-	rule := []expr.Any{
+	return append([]expr.Any{
 		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
 		equal(byte(f.number)),
 		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
 		lookup(sets.from),
+	}, s.segments(sets, tcpOpening, tcpSYN)...)
+}
+
+// segments begins a rule for TCP segments to the ports whose flags, masked, are these.
+func (s *selection) segments(sets selectionSets, mask, flags byte) []expr.Any {
+	rule := []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 		equal(unix.IPPROTO_TCP),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: tcpFlagsAt, Len: 1},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{tcpOpening}, Xor: []byte{0}},
-		equal(tcpSYN),
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{mask}, Xor: []byte{0}},
+		equal(flags),
 	}
 	if len(s.ports) > 0 {
 		rule = append(rule,

@@ -22,6 +22,8 @@ type TProxy struct {
 	From   []string // names of the interfaces that clients are behind, at least one
 	Ports  []uint16 // destination ports to divert; none: every port
 
+	Forwarded Forwarded // what becomes of what is not diverted
+
 	// Certificates are shown to clients in place of forged ones, in sessions whose
 	// server name they are valid for and whose origin has proven it.
 	Certificates []tls.Certificate
@@ -38,6 +40,7 @@ type TProxy struct {
 // tproxy is the intake for diverted traffic.
 type tproxy struct {
 	*server
+	*fence
 	mark       uint32 // of our sockets
 	own        []netip.AddrPort
 	neighbours neighbours
@@ -55,14 +58,16 @@ type tproxy struct {
 // of its own. All are removed when the intake has closed and its last session
 // has ended, or if construction fails; a later start removes what a killed
 // process left behind. Without a listener the kernel passes over the diversion,
-// so that traffic is routed as usual when the process dies.
+// so that traffic is routed as usual when the process dies, if Forwarded does not
+// block it. A process that is stopped but alive goes on to attract connections.
+// Forwarded has a table of its own, clearspan_NAME/forwarded.
 //
 // Diverted packets are kept out of connection tracking, so that the mode does
 // not go together with NAT of the same clients. A firewall with a restrictive
 // input chain has to accept packets that bear the mark. No sysctl is changed:
 // a setting that makes diversion impossible is an error, one that keeps
 // undiverted traffic from being routed is a warning.
-func NewTProxy(config TProxy, o Options) (_ Intake, err error) {
+func NewTProxy(config TProxy, o Options) (_ Routed, err error) {
 	o, err = o.complete()
 	if err != nil {
 		return nil, err
@@ -71,13 +76,19 @@ func NewTProxy(config TProxy, o Options) (_ Intake, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("create tproxy intake: %w", err)
 	}
+	fence, err := newFence(&d.selection, config.Forwarded, o)
+	if err != nil {
+		return nil, fmt.Errorf("create tproxy intake: %w", err)
+	}
 	claims, err := d.claim(config)
 	if err != nil {
 		return nil, fmt.Errorf("create tproxy intake: %w", err)
 	}
-	t := &tproxy{mark: d.mark + 1, shown: ownByName(config.Certificates)}
+	t := &tproxy{fence: fence, mark: d.mark + 1, shown: ownByName(config.Certificates)}
 	var listeners []acceptor
-	undo := func() error { return errors.Join(d.remove(), claims.Close(), t.neighbours.close()) }
+	undo := func() error {
+		return errors.Join(fence.remove(), d.remove(), claims.Close(), t.neighbours.close())
+	}
 	defer func() {
 		if err == nil {
 			return
@@ -103,6 +114,10 @@ func NewTProxy(config TProxy, o Options) (_ Intake, err error) {
 	if err := d.add(); err != nil {
 		return nil, err
 	}
+	if err := fence.add(); err != nil {
+		return nil, err
+	}
+	listeners[0] = heralded{listeners[0], fence.remove}
 	t.server = newServer(o, listeners...)
 	t.server.session = t.handle
 	t.server.undo = func() error {

@@ -1,7 +1,7 @@
 // Package nameserver is a small forwarder of DNS queries. It keeps clients from
 // hiding server names. It removes the keys of Encrypted Client Hello from SVCB and
-// HTTPS records in answers (RFC 9848), or removes these records. It passes all
-// other octets unchanged.
+// HTTPS records in answers (RFC 9848), the offer of HTTP/3, or these records. It
+// passes all other octets unchanged.
 //
 // The package is not a resolver. It asks the configured servers, keeps nothing, and
 // answers only clients of the configured networks. A client that validates
@@ -22,12 +22,13 @@ import (
 	"time"
 )
 
-// Strip is what answers lose.
+// Strip is what answers lose, one bit for each.
 type Strip uint8
 
 const (
-	Keys    Strip = iota // the keys of ECH in SVCB and HTTPS records
-	Records              // these records
+	Keys    Strip = 1 << iota // the keys of ECH in SVCB and HTTPS records
+	HTTP3                     // the offer of HTTP/3 in them
+	Records                   // these records
 )
 
 // Bounds of what is done at a time. What is beyond is dropped and counted; clients
@@ -44,9 +45,9 @@ type Config struct {
 	Listen   string           // ADDRESS:PORT, of UDP and TCP; the address must not be empty
 	Upstream []netip.AddrPort // asked in order until one answers, at least one
 	From     []netip.Prefix   // clients that are answered; nil: those with private, link-local and loopback addresses
-	Strip    Strip
-	Timeout  time.Duration // for each server; 0: 2 s
-	Logger   *slog.Logger  // nil discards
+	Strip    Strip            // 0: Keys
+	Timeout  time.Duration    // for each server; 0: 2 s
+	Logger   *slog.Logger     // nil discards
 }
 
 // Stats counts queries. Every one is in one of them.
@@ -94,6 +95,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if host, _, err := net.SplitHostPort(cfg.Listen); err != nil || host == "" {
 		return nil, fmt.Errorf("create name server: want an address and port to listen on, not %q", cfg.Listen)
+	}
+	if cfg.Strip == 0 {
+		cfg.Strip = Keys
 	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 2 * time.Second

@@ -3,6 +3,7 @@ package nameserver
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -47,14 +48,11 @@ func thin(section *[]dns.RR, what Strip) bool {
 			return false
 		}
 		h := rr.Header()
-		if what == Records {
-			touched[set{dns.CanonicalName(h.Name), h.Rrtype}] = true
-			return true
-		}
-		if unkey(b) {
+		gone := what&Records != 0
+		if gone || unkey(b, what) {
 			touched[set{dns.CanonicalName(h.Name), h.Rrtype}] = true
 		}
-		return false
+		return gone
 	})
 	if len(touched) == 0 {
 		return false
@@ -77,24 +75,57 @@ func binding(rr dns.RR) *dns.SVCB {
 	return nil
 }
 
-// unkey takes the parameter ech out of a record, and reports whether it was there.
-func unkey(rr *dns.SVCB) bool {
-	before := len(rr.Value)
-	rr.Value = slices.DeleteFunc(rr.Value, func(v dns.SVCBKeyValue) bool { return v.Key() == dns.SVCB_ECHCONFIG })
-	if len(rr.Value) == before {
-		return false
+// unkey takes out of a record what is to go, and reports whether it was there.
+func unkey(rr *dns.SVCB, what Strip) bool {
+	changed := false
+	if what&Keys != 0 {
+		changed = drop(rr, dns.SVCB_ECHCONFIG)
 	}
-	// A client must not use a record in which a mandatory key is missing (RFC 9460,
-	// Section 8).
+	if what&HTTP3 != 0 && unoffer(rr) {
+		changed = true
+	}
+	return changed
+}
+
+// unoffer takes HTTP/3 and its drafts out of the protocols of a record, and reports
+// whether they were there. With the last one the parameter goes, and
+// no-default-alpn, which must not stand without it (RFC 9460, Section 7.1.1). A
+// client then tries the default protocol.
+func unoffer(rr *dns.SVCB) bool {
+	before, left := 0, 0
+	rr.Value = slices.DeleteFunc(rr.Value, func(v dns.SVCBKeyValue) bool {
+		offer, ok := v.(*dns.SVCBAlpn)
+		if !ok {
+			return false
+		}
+		before += len(offer.Alpn)
+		offer.Alpn = slices.DeleteFunc(offer.Alpn, func(id string) bool { return strings.HasPrefix(id, "h3") })
+		left += len(offer.Alpn)
+		return len(offer.Alpn) == 0
+	})
+	if left > 0 || before == 0 {
+		return left < before
+	}
+	drop(rr, dns.SVCB_ALPN, dns.SVCB_NO_DEFAULT_ALPN)
+	return true
+}
+
+// drop takes parameters out of a record, and reports whether one was there. A client
+// must not use a record in which a mandatory key is missing (RFC 9460, Section 8): they
+// are not mandatory any more.
+func drop(rr *dns.SVCB, keys ...dns.SVCBKey) bool {
+	before := len(rr.Value)
+	rr.Value = slices.DeleteFunc(rr.Value, func(v dns.SVCBKeyValue) bool { return slices.Contains(keys, v.Key()) })
+	there := len(rr.Value) < before
 	rr.Value = slices.DeleteFunc(rr.Value, func(v dns.SVCBKeyValue) bool {
 		m, ok := v.(*dns.SVCBMandatory)
 		if !ok {
 			return false
 		}
-		m.Code = slices.DeleteFunc(m.Code, func(k dns.SVCBKey) bool { return k == dns.SVCB_ECHCONFIG })
+		m.Code = slices.DeleteFunc(m.Code, func(k dns.SVCBKey) bool { return slices.Contains(keys, k) })
 		return len(m.Code) == 0
 	})
-	return true
+	return there
 }
 
 // truncated is the answer without records and with the word that there are some, so

@@ -68,11 +68,30 @@ func TestStrip(t *testing.T) {
 			want: []string{"www.example.test. 60 IN HTTPS 1 .", "other.example.test." + signed, other}},
 		{name: "beside the answer", answer: []string{"www.example.test. 60 IN CNAME a.test."}, extra: []string{"a.test. 60 IN HTTPS 1 . " + key},
 			want: []string{"www.example.test. 60 IN CNAME a.test.", "a.test. 60 IN HTTPS 1 ."}},
+		{name: "HTTP/3", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . alpn="h3,h3-29,h2" port=443 ` + key},
+			want: []string{`www.example.test. 60 IN HTTPS 1 . alpn="h2" port="443" ` + key}},
+		{name: "HTTP/3 alone", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . alpn=h3 ipv4hint=192.0.2.1`},
+			want: []string{`www.example.test. 60 IN HTTPS 1 . ipv4hint="192.0.2.1"`}},
+		{name: "HTTP/3 alone without a default", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn,no-default-alpn,port alpn=h3 no-default-alpn port=443`},
+			want: []string{`www.example.test. 60 IN HTTPS 1 . mandatory="port" port="443"`}},
+		{name: "HTTP/3 beside a default", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn alpn="h3,h2" no-default-alpn`},
+			want: []string{`www.example.test. 60 IN HTTPS 1 . mandatory="alpn" alpn="h2" no-default-alpn=""`}},
+		{name: "HTTP/3 mandatory alone", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn alpn=h3`},
+			want: []string{`www.example.test. 60 IN HTTPS 1 .`}},
+		{name: "no HTTP/3", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . alpn=h2 ` + key}},
+		{name: "no protocols", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . ` + key}},
+		{name: "HTTP/3, signed", what: HTTP3, answer: []string{"www.example.test. 60 IN HTTPS 1 . alpn=h3,h2", "WWW.example.test." + signed, other},
+			want: []string{"www.example.test. 60 IN HTTPS 1 . alpn=h2", other}},
+		{name: "keys and HTTP/3", what: Keys | HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn,ech alpn=h3,h2 ` + key, `www.example.test. 60 IN HTTPS 2 . alpn=h2`},
+			want: []string{`www.example.test. 60 IN HTTPS 1 . mandatory="alpn" alpn="h2"`, `www.example.test. 60 IN HTTPS 2 . alpn="h2"`}},
 		{name: "records", what: Records, answer: []string{"www.example.test. 60 IN CNAME a.test.", "a.test. 60 IN HTTPS 1 . alpn=h2", "a.test. 60 IN HTTPS 2 . port=8443", "a.test." + signed},
 			want: []string{"www.example.test. 60 IN CNAME a.test."}},
 		{name: "no records", what: Records, answer: []string{"www.example.test. 60 IN A 192.0.2.1"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.what == 0 {
+				tt.what = Keys
+			}
 			before := packed(t, message(t, tt.answer, tt.extra))
 			kept := bytes.Clone(before)
 			out, changed, err := strip(before, tt.what)
@@ -112,16 +131,14 @@ func TestStrip(t *testing.T) {
 	}
 }
 
-// What is passed on is understood, and holds no key.
+// What is passed on is understood, and holds nothing of what was to go.
 func FuzzStrip(f *testing.F) {
-	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN HTTPS 1 . mandatory=ech alpn=h2 " + key}, nil)), false)
-	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN A 192.0.2.1"}, []string{"a.test. 60 IN SVCB 1 b.test. " + key})), true)
-	f.Add(packed(f, message(f, []string{`www.example.test. 60 IN TXT "` + strings.Repeat("x", 200) + `"`}, nil)), false)
-	f.Fuzz(func(t *testing.T, p []byte, records bool) {
-		what := Keys
-		if records {
-			what = Records
-		}
+	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN HTTPS 1 . mandatory=ech alpn=h2 " + key}, nil)), byte(Keys))
+	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN A 192.0.2.1"}, []string{"a.test. 60 IN SVCB 1 b.test. " + key})), byte(Records))
+	f.Add(packed(f, message(f, []string{`www.example.test. 60 IN TXT "` + strings.Repeat("x", 200) + `"`}, nil)), byte(Keys))
+	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN HTTPS 1 . mandatory=alpn,no-default-alpn alpn=h3,h3-29 no-default-alpn " + key}, nil)), byte(Keys|HTTP3))
+	f.Fuzz(func(t *testing.T, p []byte, which byte) {
+		what := Strip(which) & (Keys | HTTP3 | Records)
 		out, changed, err := strip(p, what)
 		if err != nil {
 			return
@@ -131,12 +148,21 @@ func FuzzStrip(f *testing.F) {
 			t.Fatalf("what was passed on is not understood: %v", err)
 		}
 		for _, rr := range slices.Concat(m.Answer, m.Ns, m.Extra) {
-			if b := binding(rr); b != nil && (records || slices.ContainsFunc(b.Value, func(v dns.SVCBKeyValue) bool { return v.Key() == dns.SVCB_ECHCONFIG })) {
+			if b := binding(rr); b != nil && remains(b, what) {
 				t.Fatalf("passed on: %v", rr)
 			}
 		}
 		if again, twice, err := strip(out, what); err != nil || twice || changed && !bytes.Equal(again, out) {
 			t.Fatalf("not done at once: %v", err)
 		}
+	})
+}
+
+// remains reports whether a record has something that should have gone.
+func remains(rr *dns.SVCB, what Strip) bool {
+	return what&Records != 0 || slices.ContainsFunc(rr.Value, func(v dns.SVCBKeyValue) bool {
+		offer, ok := v.(*dns.SVCBAlpn)
+		return what&Keys != 0 && v.Key() == dns.SVCB_ECHCONFIG ||
+			what&HTTP3 != 0 && ok && slices.ContainsFunc(offer.Alpn, func(id string) bool { return strings.HasPrefix(id, "h3") })
 	})
 }

@@ -1,0 +1,259 @@
+package intake
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+)
+
+// fence is a table of rules for packets that are forwarded, beside the table that
+// leads connections to the listener; see fencerules_linux.go. It belongs to the
+// process, and goes with it. If it blocks, it stays.
+type fence struct {
+	selection *selection
+	config    Forwarded
+	log       *slog.Logger
+	count     func(Event)
+	ask       QUICFunc // may be nil
+
+	mu     sync.Mutex
+	table  *ownedTable // nil if the table does not belong to the process, or is not there
+	older  bool        // the kernel has no tables that belong to a process and stay
+	sets   fenceSets
+	copies *copies // nil: none
+	full   throttle
+}
+
+func newFence(s *selection, config Forwarded, o Options) (*fence, error) {
+	if config.Reset && len(s.ports) == 0 {
+		return nil, errors.New("reset of unknown connections: needs ports")
+	}
+	return &fence{selection: s, config: config, log: o.Logger, count: o.Count, ask: o.QUIC}, nil
+}
+
+// fenceTable is the name of an intake's table. The slash keeps it apart from those of
+// other intakes.
+func fenceTable(name string) string { return tablePrefix + name + "/forwarded" }
+
+func (f *fence) name() *nftables.Table {
+	return &nftables.Table{Family: nftables.TableFamilyINet, Name: fenceTable(f.selection.name)}
+}
+
+// idle reports whether there is nothing to do.
+func (f *fence) idle() bool {
+	return !f.config.Block && !f.config.Reset && !f.config.RefuseQUIC && f.ask == nil
+}
+
+// add puts the rules into effect, in the place of those that a process before left.
+// Between the two there is a moment without: call it when the listeners take what
+// there is to block. After an error there are none.
+func (f *fence) add() error {
+	setup.Lock()
+	defer setup.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.idle() {
+		return removeTable(fenceTable(f.selection.name))
+	}
+	if f.ask != nil {
+		var err error
+		if f.copies, err = openCopies(fenceTable(f.selection.name)); err != nil {
+			f.log.Warn("QUIC is not looked at", "err", err)
+		}
+	}
+	err := f.write()
+	if err != nil && f.copies != nil { // a kernel without a log for programs
+		f.copies.close()
+		f.copies = nil
+		if f.write() == nil {
+			f.log.Warn("QUIC is not looked at", "err", err)
+			err = nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if f.copies != nil {
+		f.copies.serve(f.look)
+	}
+	return nil
+}
+
+// write writes the table.
+func (f *fence) write() error {
+	c, table, err := f.open()
+	if err != nil {
+		return err
+	}
+	sets, err := f.rules(c, table)
+	if err == nil {
+		err = c.Flush()
+	}
+	if err != nil {
+		c.DelTable(table)
+		return errors.Join(fmt.Errorf("write nftables table %s: %w", table.Name, err), c.Flush(), f.release())
+	}
+	f.sets = sets
+	return nil
+}
+
+// open makes an empty table, in the place of the one that there may be.
+func (f *fence) open() (*nftables.Conn, *nftables.Table, error) {
+	table := f.name()
+	if err := removeTable(table.Name); err != nil {
+		return nil, nil, err
+	}
+	if f.config.Block && f.older {
+		c, err := f.connect()
+		if err != nil {
+			return nil, nil, err
+		}
+		return c, c.AddTable(table), nil
+	}
+	var flags uint32
+	if f.config.Block {
+		flags = tablePersist
+	}
+	owned, err := newOwnedTable(table.Name, flags)
+	if f.config.Block && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)) {
+		f.older = true
+		return f.open()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f.table = owned
+	return owned.conn, owned.Table, nil
+}
+
+// connect returns a connection for changes to a table that belongs to nobody.
+func (f *fence) connect() (*nftables.Conn, error) {
+	c, err := nftables.New(nftables.WithSockOptions(roomy))
+	if err != nil {
+		return nil, fmt.Errorf("open nftables: %w", err)
+	}
+	return c, nil
+}
+
+// release gives the table back, which removes it unless it blocks.
+func (f *fence) release() error {
+	if f.table == nil {
+		return nil
+	}
+	err := f.table.Close()
+	f.table = nil
+	return err
+}
+
+// remove ends what goes with the process. Call it before the listeners are closed:
+// connections that are not taken any more would be reset.
+func (f *fence) remove() error {
+	f.mu.Lock()
+	copies := f.copies
+	f.copies = nil
+	f.mu.Unlock()
+	var err error
+	if copies != nil {
+		err = copies.close() // f.look may wait for f.mu
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.config.Block && f.sets.table != nil {
+		f.log.Info("new connections are blocked until the next start, or clearspan intake remove")
+	}
+	f.sets = fenceSets{}
+	return errors.Join(err, f.release())
+}
+
+// change applies changes to sets of the table in one transaction.
+func (f *fence) change(prepare func(*nftables.Conn, fenceSets) error) (err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sets.table == nil {
+		return nil // removed
+	}
+	var c *nftables.Conn
+	if f.table != nil {
+		c = f.table.conn
+	} else if c, err = f.connect(); err != nil {
+		return err
+	}
+	if err := prepare(c, f.sets); err != nil {
+		return err
+	}
+	if err := c.Flush(); err != nil {
+		return fmt.Errorf("change nftables table %s: %w", f.sets.table.Name, err)
+	}
+	return nil
+}
+
+// SetExempt implements [Routed].
+func (f *fence) SetExempt(e Exempt) error {
+	return f.change(func(c *nftables.Conn, sets fenceSets) error { return sets.exempt.fill(c, e, true) })
+}
+
+// look asks about a datagram of QUIC, and refuses its flow if so told.
+func (f *fence) look(client, origin netip.AddrPort, payload []byte) {
+	defer func() {
+		if v := recover(); v != nil {
+			f.count(Panicked)
+			f.log.Error("session panicked", "err", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
+	if f.ask(client, origin, payload) != QUICRefuse || f.config.RefuseQUIC {
+		return
+	}
+	err := f.change(func(c *nftables.Conn, sets fenceSets) error { return sets.refuse(c, client, origin) })
+	if err == nil {
+		return
+	}
+	if missed, ok := f.full.allow(time.Now()); ok {
+		f.log.Warn("QUIC flow not refused", "client", client, "origin", origin, "err", err, "missed", missed)
+	}
+}
+
+// Remove takes away what an intake for routed traffic left in this network namespace:
+// rules that block, and those of a process that was killed. It returns an error that
+// wraps unix.ENOENT if there is nothing, and one that says so if a process runs the
+// intake.
+func Remove(name string) error {
+	if !validTable(name) {
+		return errors.New("not 1 to 64 letters, digits, hyphens, underscores and dots")
+	}
+	held, err := newClaim(tableClaim(name))
+	if errors.Is(err, errClaimed) {
+		return errors.New("a process runs it")
+	}
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	setup.Lock()
+	defer setup.Unlock()
+	c, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("open nftables: %w", err)
+	}
+	tables, err := dump(func() ([]*nftables.Table, error) { return c.ListTablesOfFamily(nftables.TableFamilyINet) })
+	if err != nil {
+		return fmt.Errorf("list nftables tables: %w", err)
+	}
+	found := false
+	for _, t := range tables {
+		if t.Name == tablePrefix+name || t.Name == fenceTable(name) {
+			found = true
+			err = errors.Join(err, removeTable(t.Name))
+		}
+	}
+	if !found {
+		return unix.ENOENT
+	}
+	return errors.Join(err, sweepRoutes(0))
+}

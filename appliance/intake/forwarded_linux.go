@@ -1,0 +1,102 @@
+package intake
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+)
+
+// Forwarded says what becomes of packets that come in on the interfaces of an intake
+// and are routed on: no socket of the intake takes them. Packets to the box itself are
+// not concerned.
+type Forwarded struct {
+	// Block drops new connections to the ports. The rule stays when the process
+	// ends, however it ends, until [Remove] is called or an intake of that name is
+	// opened without it. Since Linux 6.9, a flush of the ruleset spares it while the
+	// process lives.
+	Block bool
+	// Reset answers segments of connections that the intake does not have with a
+	// reset: those to the ports that are neither SYN nor RST. The other end learns of
+	// it by the next segment that it sends. Needs ports: without them, answers of
+	// servers behind the interfaces would be reset.
+	Reset bool
+	// RefuseQUIC answers datagrams of QUIC with "port unreachable": to port 443, if
+	// it is one of the ports, and to every port with a long header of version 1, 2 or
+	// a draft (RFC 9000, RFC 9369).
+	RefuseQUIC bool
+	// Exempt are addresses for which neither Reset nor RefuseQUIC holds.
+	Exempt Exempt
+}
+
+// Exempt are addresses of clients and origins, at most [MaxExempt] in all.
+type Exempt struct{ Clients, Origins []netip.Prefix }
+
+// MaxExempt is how many prefixes an [Exempt] may hold.
+const MaxExempt = 4096
+
+// Routed is an intake for routed traffic.
+type Routed interface {
+	Intake
+	// SetExempt replaces the exempt addresses.
+	SetExempt(Exempt) error
+	// Counts returns how many packets were forwarded or refused so far. Safe for
+	// concurrent use.
+	Counts() (Counts, error)
+}
+
+// Counts are packets by what became of them, in fixed words.
+type Counts struct {
+	Strays map[string]uint64 // segments of connections that are not ours: "reset", "passed"
+	QUIC   map[string]uint64 // datagrams of QUIC: "refused"; and those with a long header: "passed"
+}
+
+// Names of counters in the table.
+const (
+	countBlocked = "blocked"
+	countReset   = "strays_reset"
+	countStrays  = "strays_passed"
+	countRefused = "quic_refused"
+	countQUIC    = "quic_passed"
+)
+
+// Counts implements [Routed].
+func (f *fence) Counts() (Counts, error) {
+	n := Counts{
+		Strays: map[string]uint64{"reset": 0, "passed": 0},
+		QUIC:   map[string]uint64{"refused": 0, "passed": 0},
+	}
+	if f.idle() {
+		return n, nil
+	}
+	c, err := nftables.New()
+	if err != nil {
+		return n, fmt.Errorf("open nftables: %w", err)
+	}
+	objects, err := dump(func() ([]nftables.Obj, error) { return c.GetNamedObjects(f.name()) })
+	if err != nil {
+		return n, fmt.Errorf("read nftables counters: %w", err)
+	}
+	for _, o := range objects {
+		named, ok := o.(*nftables.NamedObj)
+		if !ok {
+			continue
+		}
+		counter, ok := named.Obj.(*expr.Counter)
+		if !ok {
+			continue
+		}
+		switch named.Name {
+		case countReset:
+			n.Strays["reset"] = counter.Packets
+		case countStrays:
+			n.Strays["passed"] = counter.Packets
+		case countRefused:
+			n.QUIC["refused"] = counter.Packets
+		case countQUIC:
+			n.QUIC["passed"] = counter.Packets
+		}
+	}
+	return n, nil
+}

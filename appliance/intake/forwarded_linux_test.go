@@ -1,0 +1,602 @@
+package intake
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// routedModes are the kinds of intakes for routed traffic, for ports 443 and 465.
+var routedModes = []struct {
+	name string
+	box  func(Forwarded) boxConfig
+}{
+	{"tproxy", func(f Forwarded) boxConfig {
+		i := https
+		i.Forwarded = f
+		return boxConfig{Intakes: []boxIntake{i}}
+	}},
+	{"redirect", func(f Forwarded) boxConfig {
+		i := nat
+		i.Name, i.Forwarded = https.Name, f
+		return boxConfig{Redirects: []boxRedirect{i}}
+	}},
+}
+
+// blocked fails unless a connection of the client to an origin comes to nothing.
+func (l *lab) blocked(t *testing.T, to netip.AddrPort) {
+	t.Helper()
+	l.in(t, l.client, func() error {
+		c, err := net.DialTimeout("tcp", to.String(), 1500*time.Millisecond)
+		if err == nil {
+			c.Close()
+			t.Errorf("connected to %v", to)
+		} else if !isTimeout(err) {
+			t.Errorf("%v: %v, want silence", to, err)
+		}
+		return nil
+	})
+}
+
+// taken fails unless a connection to an origin is a session of the box.
+func (l *lab) taken(t *testing.T, b *box, to netip.AddrPort) {
+	t.Helper()
+	conn := l.dial(t, to)
+	if e := b.next(t); e.Client != conn.local.String() || e.Origin != to.String() {
+		t.Fatalf("session %+v, want client %v", e, conn.local)
+	}
+}
+
+// kill ends the box at once.
+func (b *box) kill() {
+	b.cmd.Process.Kill()
+	b.cmd.Wait()
+}
+
+// hang stops all threads of the box.
+func (b *box) hang(t *testing.T) {
+	t.Helper()
+	pid := b.cmd.Process.Pid
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("status %v, %v", status, err)
+	}
+}
+
+// With Block nothing passes a process that is dead, however it died, until it runs
+// again, or somebody takes the rule away.
+func TestForwardedBlock(t *testing.T) {
+	for _, mode := range routedModes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.listen(t, l.origin, 443)
+			l.listen(t, l.origin, 22)
+			before := l.state(t)
+			config := mode.box(Forwarded{Block: true})
+			for _, end := range []struct {
+				name string
+				do   func(*box)
+			}{{"killed", (*box).kill}, {"ended in order", func(b *box) { b.close(t) }}} {
+				b := l.start(t, config)
+				b.ready(t)
+				for _, addr := range []netip.Addr{origin4, origin6} {
+					l.taken(t, b, netip.AddrPortFrom(addr, 443))
+				}
+				end.do(b)
+				for _, addr := range []netip.Addr{origin4, origin6} {
+					l.blocked(t, netip.AddrPortFrom(addr, 443))
+					if conn := l.dial(t, netip.AddrPortFrom(addr, 22)); conn.seen != conn.local {
+						t.Errorf("%s: another port of %v: seen as %v", end.name, addr, conn.seen)
+					}
+				}
+				if !strings.Contains(l.state(t), fenceTable("gateway")) {
+					t.Errorf("%s: no table %s", end.name, fenceTable("gateway"))
+				}
+			}
+			l.in(t, l.box, func() error { return Remove("gateway") })
+			if diff := cmp.Diff(before, l.state(t)); diff != "" {
+				t.Errorf("left behind (-before +after):\n%s", diff)
+			}
+			if conn := l.dial(t, netip.AddrPortFrom(origin6, 443)); conn.seen != conn.local {
+				t.Errorf("routed: origin sees %v, client is %v", conn.seen, conn.local)
+			}
+			l.in(t, l.box, func() error {
+				if err := Remove("gateway"); !errors.Is(err, unix.ENOENT) {
+					t.Errorf("remove what is not there: %v", err)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// A start without Block takes away the rule of the start before. A rule of an intake
+// that runs cannot be taken away.
+func TestForwardedWords(t *testing.T) {
+	for _, mode := range routedModes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.listen(t, l.origin, 443)
+			before := l.state(t)
+			first := l.start(t, mode.box(Forwarded{Block: true, RefuseQUIC: true}))
+			first.ready(t)
+			l.in(t, l.box, func() error {
+				if err := Remove("gateway"); err == nil || !strings.Contains(err.Error(), "a process runs it") {
+					t.Errorf("remove what runs: %v", err)
+				}
+				return nil
+			})
+			first.kill()
+			l.blocked(t, netip.AddrPortFrom(origin4, 443))
+			second := l.start(t, mode.box(Forwarded{RefuseQUIC: true}))
+			second.ready(t)
+			l.taken(t, second, netip.AddrPortFrom(origin4, 443))
+			if state := l.state(t); !strings.Contains(state, fenceTable("gateway")) || strings.Contains(state, "counter name \"blocked\"") {
+				t.Errorf("want rules that do not block:\n%s", state)
+			}
+			second.close(t)
+			if diff := cmp.Diff(before, l.state(t)); diff != "" {
+				t.Errorf("left behind (-before +after):\n%s", diff)
+			}
+			if conn := l.dial(t, netip.AddrPortFrom(origin4, 443)); conn.seen != conn.local {
+				t.Errorf("routed: origin sees %v, client is %v", conn.seen, conn.local)
+			}
+		})
+	}
+}
+
+// Who loads a firewall, which begins with a flush of the ruleset, does not open what is
+// blocked.
+func TestForwardedFlushed(t *testing.T) {
+	for _, mode := range routedModes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.in(t, l.box, func() error {
+				probe, err := newOwnedTable("probe", tablePersist)
+				if errors.Is(err, unix.EOPNOTSUPP) {
+					t.Skip("the kernel has no tables that persist (Linux 6.9)")
+				}
+				if err != nil {
+					return err
+				}
+				return errors.Join(probe.Close(), removeTable("probe"))
+			})
+			l.listen(t, l.origin, 443)
+			b := l.start(t, mode.box(Forwarded{Block: true}))
+			b.ready(t)
+			l.in(t, l.box, func() error { return exec.Command("nft", "flush", "ruleset").Run() })
+			b.kill()
+			l.blocked(t, netip.AddrPortFrom(origin4, 443))
+			l.in(t, l.box, func() error { return Remove("gateway") })
+			if state := l.state(t); strings.Contains(state, "clearspan") {
+				t.Errorf("left:\n%s", state)
+			}
+		})
+	}
+}
+
+// A kernel without such tables has the rules in one that belongs to nobody.
+func TestForwardedOlder(t *testing.T) {
+	l := newLab(t)
+	before := l.state(t)
+	for range 2 { // the second in the place of the first
+		f, err := newFence(&selection{name: "gateway", from: []string{"lan0"}}, Forwarded{Block: true, RefuseQUIC: true}, Options{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.older = true
+		l.in(t, l.box, f.add)
+		l.in(t, l.box, func() error {
+			return f.SetExempt(Exempt{Clients: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}})
+		})
+		l.in(t, l.box, f.remove)
+		if state := l.state(t); strings.Contains(state, "flags owner") || !strings.Contains(state, "10.9.0.0/16") || !strings.Contains(state, `counter name "blocked" drop`) {
+			t.Errorf("want rules of nobody:\n%s", state)
+		}
+	}
+	l.in(t, l.box, func() error { return Remove("gateway") })
+	if diff := cmp.Diff(before, l.state(t)); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+}
+
+// A process that hangs keeps its listeners: connections wait in the backlog, and
+// nothing passes, whatever the word is.
+func TestForwardedHung(t *testing.T) {
+	for _, mode := range routedModes {
+		for _, block := range []bool{true, false} {
+			name := mode.name + " passes"
+			if block {
+				name = mode.name + " blocks"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				l := newLab(t)
+				l.listen(t, l.origin, 443)
+				b := l.start(t, mode.box(Forwarded{Block: block}))
+				b.ready(t)
+				b.hang(t)
+				var c net.Conn
+				l.in(t, l.client, func() (err error) {
+					c, err = net.DialTimeout("tcp", netip.AddrPortFrom(origin4, 443).String(), 3*time.Second)
+					return err
+				})
+				defer c.Close()
+				c.SetReadDeadline(time.Now().Add(time.Second))
+				if n, err := c.Read(make([]byte, 1)); n > 0 || !isTimeout(err) {
+					t.Errorf("the origin says %d octets (%v)", n, err)
+				}
+				if err := b.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+					t.Fatal(err)
+				}
+				c.SetReadDeadline(time.Now().Add(10 * time.Second))
+				if _, err := c.Read(make([]byte, 1)); err != nil {
+					t.Errorf("after it goes on: %v", err)
+				}
+				if e := b.next(t); e.Client != addrPort(c.LocalAddr()).String() {
+					t.Errorf("session %+v, want client %v", e, c.LocalAddr())
+				}
+			})
+		}
+	}
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+// pour serves port of the origin: what it sends has no end. It says how the sending
+// ended.
+func (l *lab) pour(t *testing.T, port uint16) <-chan error {
+	t.Helper()
+	ended := make(chan error, 2)
+	var all sync.WaitGroup
+	t.Cleanup(all.Wait)
+	l.in(t, l.origin, func() error {
+		listener, err := net.ListenTCP("tcp", &net.TCPAddr{Port: int(port)})
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { listener.Close() })
+		all.Go(func() {
+			for {
+				c, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				all.Go(func() {
+					defer c.Close()
+					c.SetDeadline(time.Now().Add(20 * time.Second))
+					for {
+						if _, err := c.Write(make([]byte, 1000)); err != nil {
+							ended <- err
+							return
+						}
+						time.Sleep(5 * time.Millisecond)
+					}
+				})
+			}
+		})
+		return nil
+	})
+	return ended
+}
+
+// download is a client's connection to such a port, on which octets come.
+func (l *lab) download(t *testing.T, from netip.AddrPort) net.Conn {
+	t.Helper()
+	var c net.Conn
+	l.in(t, l.client, func() (err error) {
+		c, err = net.DialTimeout("tcp", from.String(), 3*time.Second)
+		return err
+	})
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(15 * time.Second))
+	if _, err := io.ReadFull(c, make([]byte, 5000)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A download that began before the box took the route, as after a take-over from
+// another box, ends on both ends.
+func TestForwardedReset(t *testing.T) {
+	for _, mode := range routedModes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			ended := l.pour(t, 443)
+			l.listen(t, l.origin, 465)
+			l.listen(t, l.origin, 22)
+			other := l.dial(t, netip.AddrPortFrom(origin4, 22)) // not selected
+			var downloads []net.Conn
+			for _, addr := range []netip.Addr{origin4, origin6} {
+				downloads = append(downloads, l.download(t, netip.AddrPortFrom(addr, 443)))
+			}
+			before := l.state(t)
+			b := l.start(t, mode.box(Forwarded{Reset: true}))
+			b.ready(t)
+			for _, c := range downloads {
+				if _, err := io.Copy(io.Discard, c); !errors.Is(err, unix.ECONNRESET) {
+					t.Errorf("the client reads on: %v", err)
+				}
+			}
+			for range downloads {
+				select {
+				case err := <-ended:
+					if !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, unix.EPIPE) {
+						t.Errorf("the origin ends with %v", err)
+					}
+				case <-time.After(10 * time.Second):
+					t.Error("the origin sends on")
+				}
+			}
+			other.echo(t)
+			for _, addr := range []netip.Addr{origin4, origin6} { // ours are not strays
+				l.taken(t, b, netip.AddrPortFrom(addr, 465))
+			}
+			if n := l.counted(t, countReset); n < 2 {
+				t.Errorf("%d resets counted", n)
+			}
+			b.close(t)
+			if diff := cmp.Diff(before, l.state(t)); diff != "" {
+				t.Errorf("left behind (-before +after):\n%s", diff)
+			}
+		})
+	}
+}
+
+// counted returns the packets that a counter of the gateway's table has.
+func (l *lab) counted(t *testing.T, counter string) (packets uint64) {
+	t.Helper()
+	l.in(t, l.box, func() error {
+		f := &fence{selection: &selection{name: "gateway"}, config: Forwarded{Block: true}}
+		n, err := f.Counts()
+		switch counter {
+		case countReset:
+			packets = n.Strays["reset"]
+		case countStrays:
+			packets = n.Strays["passed"]
+		case countRefused:
+			packets = n.QUIC["refused"]
+		case countQUIC:
+			packets = n.QUIC["passed"]
+		}
+		return err
+	})
+	return packets
+}
+
+// While an intake drains, connections are routed past it, and are not strays.
+func TestForwardedDrain(t *testing.T) {
+	for _, mode := range routedModes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.listen(t, l.origin, 443)
+			config := mode.box(Forwarded{Reset: true})
+			config.Drain = true
+			b := l.start(t, config)
+			b.ready(t)
+			open := l.dial(t, netip.AddrPortFrom(origin6, 443))
+			b.next(t)
+			b.stop()
+			if e := b.next(t); !e.Closing {
+				t.Fatalf("got %+v, want the intake to close", e)
+			}
+			routed := l.dial(t, netip.AddrPortFrom(origin6, 443))
+			if routed.seen != routed.local {
+				t.Errorf("routed: origin sees %v, client is %v", routed.seen, routed.local)
+			}
+			open.echo(t)
+			open.Close()
+			if e := b.next(t); !e.Closed {
+				t.Errorf("got %+v, want the end", e)
+			}
+			routed.echo(t)
+		})
+	}
+}
+
+// While an intake drains that blocks, nothing new passes.
+func TestForwardedDrainBlock(t *testing.T) {
+	for _, mode := range routedModes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.listen(t, l.origin, 443)
+			config := mode.box(Forwarded{Block: true, Reset: true})
+			config.Drain = true
+			b := l.start(t, config)
+			b.ready(t)
+			open := l.dial(t, netip.AddrPortFrom(origin6, 443))
+			b.next(t)
+			b.stop()
+			if e := b.next(t); !e.Closing {
+				t.Fatalf("got %+v, want the intake to close", e)
+			}
+			l.blocked(t, netip.AddrPortFrom(origin4, 443))
+			open.echo(t)
+			open.Close()
+			if e := b.next(t); !e.Closed {
+				t.Errorf("got %+v, want the end", e)
+			}
+			l.blocked(t, netip.AddrPortFrom(origin6, 443))
+		})
+	}
+}
+
+// With reset, ports must be named: else answers of servers at the clients' side would
+// be reset.
+func TestForwardedRefused(t *testing.T) {
+	l := newLab(t)
+	before := l.state(t)
+	b := l.start(t, boxConfig{Intakes: []boxIntake{{"all", TProxy{Listen: ":0", From: []string{"lan0"}, Forwarded: Forwarded{Reset: true}}}}})
+	if e := b.next(t); !strings.Contains(e.Error, "needs ports") {
+		t.Errorf("got %+v", e)
+	}
+	if diff := cmp.Diff(before, l.state(t)); diff != "" {
+		t.Errorf("left behind (-before +after):\n%s", diff)
+	}
+}
+
+// Fragments do not hide an opening segment.
+func TestForwardedFragments(t *testing.T) {
+	for _, mode := range routedModes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			l.listen(t, l.origin, 443)
+			b := l.start(t, mode.box(Forwarded{Block: true}))
+			b.ready(t)
+			b.kill()
+			arrived := l.fragmentedSYN(t, 443)
+			if arrived {
+				t.Error("a SYN in fragments passes")
+			}
+			l.in(t, l.box, func() error { return Remove("gateway") })
+			if !l.fragmentedSYN(t, 443) {
+				t.Error("a SYN in fragments does not pass without the rule: the test proves nothing")
+			}
+		})
+	}
+}
+
+// fragmentedSYN sends a SYN to the origin in two fragments, the first of 8 octets, and
+// reports whether the origin answers.
+func (l *lab) fragmentedSYN(t *testing.T, port uint16) (answered bool) {
+	t.Helper()
+	l.in(t, l.client, func() error {
+		send, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(send)
+		receive, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_TCP)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(receive)
+		limit := unix.NsecToTimeval(int64(time.Second))
+		if err := unix.SetsockoptTimeval(receive, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
+			return err
+		}
+		for _, fragment := range synFragments(netip.MustParseAddr("10.1.0.2"), origin4, port) {
+			if err := unix.Sendto(send, fragment, 0, &unix.SockaddrInet4{Addr: origin4.As4()}); err != nil {
+				return err
+			}
+		}
+		buf := make([]byte, 1500)
+		for {
+			n, _, err := unix.Recvfrom(receive, buf, 0)
+			if err != nil {
+				return nil // silence
+			}
+			if n >= 34 && [4]byte(buf[12:]) == origin4.As4() && buf[33]&0x12 == 0x12 {
+				answered = true
+				return nil
+			}
+		}
+	})
+	return answered
+}
+
+// synFragments makes them; the kernel fills in the IP checksums.
+func synFragments(from, to netip.Addr, port uint16) [][]byte {
+	tcp := []byte{0x9c, 0x40, byte(port >> 8), byte(port), 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff, 0, 0, 0, 0}
+	sum := uint32(6 + len(tcp))
+	for _, words := range [][]byte{from.AsSlice(), to.AsSlice(), tcp} {
+		for i := 0; i < len(words); i += 2 {
+			sum += uint32(words[i])<<8 | uint32(words[i+1])
+		}
+	}
+	for sum>>16 != 0 {
+		sum = sum&0xffff + sum>>16
+	}
+	tcp[16], tcp[17] = byte(^sum>>8), byte(^sum)
+	packet := func(offset byte, more byte, body []byte) []byte {
+		p := []byte{0x45, 0, 0, byte(20 + len(body)), 0x12, 0x34, more, offset, 64, 6, 0, 0}
+		p = append(append(p, from.AsSlice()...), to.AsSlice()...)
+		return append(p, body...)
+	}
+	return [][]byte{packet(0, 0x20, tcp[:8]), packet(1, 0, tcp[8:])}
+}
+
+// The word for a set of addresses has no overlaps, and is what nft lists.
+func TestExempt(t *testing.T) {
+	l := newLab(t)
+	for _, tt := range []struct {
+		name  string
+		addrs []string
+		want  string
+	}{
+		{"none", nil, ""},
+		{"one", []string{"192.0.2.1/32"}, "elements = { 192.0.2.1 }"},
+		{"overlapping, unsorted", []string{"10.1.2.3/32", "10.0.0.0/8", "10.0.0.0/24"}, "elements = { 10.0.0.0/8 }"},
+		{"touching", []string{"10.0.0.0/25", "10.0.0.128/25"}, "elements = { 10.0.0.0/24 }"},
+		{"apart", []string{"10.0.0.0/24", "10.0.2.0/24"}, "elements = { 10.0.0.0/24, 10.0.2.0/24 }"},
+		{"everything", []string{"0.0.0.0/0"}, "elements = { 0.0.0.0/0 }"},
+		{"the last", []string{"255.255.255.255/32", "255.255.0.0/16"}, "elements = { 255.255.0.0/16 }"},
+		{"IPv6", []string{"2001:db8::/32", "2001:db8:1::/48"}, "elements = { 2001:db8::/32 }"},
+		{"IPv6, not masked", []string{"fd00::1/8"}, "elements = { fd00::/8 }"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var prefixes []netip.Prefix
+			for _, a := range tt.addrs {
+				prefixes = append(prefixes, netip.MustParsePrefix(a))
+			}
+			f, err := newFence(&selection{name: "gateway", from: []string{"lan0"}}, Forwarded{RefuseQUIC: true}, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.in(t, l.box, f.add)
+			defer l.in(t, l.box, f.remove)
+			for range 2 { // in the place of what was there
+				l.in(t, l.box, func() error { return f.SetExempt(Exempt{Origins: prefixes}) })
+			}
+			state := strings.Join(strings.Fields(l.state(t)), " ")
+			if n := strings.Count(state, "flags interval elements"); tt.want == "" && n != 0 || !strings.Contains(state, tt.want) {
+				t.Errorf("want %q in:\n%s", tt.want, l.state(t))
+			}
+		})
+	}
+	t.Run("all that there may be", func(t *testing.T) {
+		var many []netip.Prefix
+		for i := range MaxExempt {
+			many = append(many, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 7), byte(i << 1), 0}), 24))
+		}
+		f, err := newFence(&selection{name: "gateway", from: []string{"lan0"}}, Forwarded{RefuseQUIC: true, Exempt: Exempt{Clients: many}}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.in(t, l.box, f.add)
+		defer l.in(t, l.box, f.remove)
+		if state := l.state(t); !strings.Contains(state, "10.31.254.0/24") {
+			t.Error("the last one is missing")
+		}
+		l.in(t, l.box, func() error {
+			if f.SetExempt(Exempt{Clients: append(many, many[0])}) == nil {
+				t.Error("one more is taken")
+			}
+			return nil
+		})
+	})
+}
