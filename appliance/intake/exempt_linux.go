@@ -36,21 +36,35 @@ func addExemptSets(c *nftables.Conn, table *nftables.Table, e Exempt) (exemptSet
 			sets = append(sets, exemptSet{set, f, end == "clients"})
 		}
 	}
-	return sets, sets.fill(c, e, false)
+	return sets, sets.fill(c, e)
 }
 
 // keysAtOnce keeps the elements in one message within a netlink attribute of 64 KiB.
 const keysAtOnce = 1000
 
-// fill writes what the sets hold; again: in the place of what they have held.
-func (s exemptSets) fill(c *nftables.Conn, e Exempt, again bool) error {
-	if n := len(e.Clients) + len(e.Origins); n > MaxExempt {
-		return fmt.Errorf("set exempt addresses: %d prefixes, at most %d", n, MaxExempt)
+// replace has the sets hold other addresses.
+func (s exemptSets) replace(c *nftables.Conn, e Exempt) error {
+	if err := e.check(); err != nil {
+		return err
 	}
 	for _, set := range s {
-		if again {
-			c.FlushSet(set.Set)
-		}
+		c.FlushSet(set.Set)
+	}
+	if err := s.fill(c, e); err != nil {
+		return err
+	}
+	if err := c.Flush(); err != nil {
+		return fmt.Errorf("change nftables sets: %w", err)
+	}
+	return nil
+}
+
+// fill appends what the sets hold to a transaction.
+func (s exemptSets) fill(c *nftables.Conn, e Exempt) error {
+	if err := e.check(); err != nil {
+		return err
+	}
+	for _, set := range s {
 		prefixes := e.Origins
 		if set.clients {
 			prefixes = e.Clients

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,13 +22,13 @@ type fence struct {
 	config    Forwarded
 	log       *slog.Logger
 	count     func(Event)
-	ask       QUICFunc // may be nil
+	ask       func(client, origin netip.AddrPort, payload []byte) QUICVerdict // may be nil
 
 	mu     sync.Mutex
 	table  *ownedTable // nil if the table does not belong to the process, or is not there
 	older  bool        // the kernel has no tables that belong to a process and stay
-	sets   fenceSets
-	copies *copies // nil: none
+	exempt exemptSets  // nil if there is no table
+	peek   *peek       // nil: nobody looks at QUIC
 	full   throttle
 }
 
@@ -60,29 +61,21 @@ func (f *fence) add() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.idle() {
-		return removeTable(fenceTable(f.selection.name))
+		return removeTable(f.name().Name)
 	}
-	if f.ask != nil {
-		var err error
-		if f.copies, err = openCopies(fenceTable(f.selection.name)); err != nil {
-			f.log.Warn("QUIC is not looked at", "err", err)
-		}
-	}
-	err := f.write()
-	if err != nil && f.copies != nil { // a kernel without a log for programs
-		f.copies.close()
-		f.copies = nil
-		if f.write() == nil {
-			f.log.Warn("QUIC is not looked at", "err", err)
-			err = nil
-		}
-	}
-	if err != nil {
+	if err := f.write(); err != nil {
 		return err
 	}
-	if f.copies != nil {
-		f.copies.serve(f.look)
+	if f.ask == nil {
+		return nil
 	}
+	p, err := f.openPeek()
+	if err != nil { // such as a kernel without a log for programs
+		f.log.Warn("QUIC is not looked at", "err", err)
+		return nil
+	}
+	f.peek = p
+	p.copies.serve(f.look)
 	return nil
 }
 
@@ -92,7 +85,7 @@ func (f *fence) write() error {
 	if err != nil {
 		return err
 	}
-	sets, err := f.rules(c, table)
+	exempt, err := f.rules(c, table)
 	if err == nil {
 		err = c.Flush()
 	}
@@ -100,7 +93,7 @@ func (f *fence) write() error {
 		c.DelTable(table)
 		return errors.Join(fmt.Errorf("write nftables table %s: %w", table.Name, err), c.Flush(), f.release())
 	}
-	f.sets = sets
+	f.exempt = exempt
 	return nil
 }
 
@@ -156,66 +149,75 @@ func (f *fence) release() error {
 // connections that are not taken any more would be reset.
 func (f *fence) remove() error {
 	f.mu.Lock()
-	copies := f.copies
-	f.copies = nil
+	p := f.peek
+	f.peek = nil
 	f.mu.Unlock()
 	var err error
-	if copies != nil {
-		err = copies.close() // f.look may wait for f.mu
+	if p != nil {
+		err = p.close() // f.look may wait for f.mu
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.config.Block && f.sets.table != nil {
+	if f.config.Block && f.exempt != nil {
 		f.log.Info("new connections are blocked until the next start, or clearspan intake remove")
 	}
-	f.sets = fenceSets{}
+	f.exempt = nil
 	return errors.Join(err, f.release())
-}
-
-// change applies changes to sets of the table in one transaction.
-func (f *fence) change(prepare func(*nftables.Conn, fenceSets) error) (err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.sets.table == nil {
-		return nil // removed
-	}
-	var c *nftables.Conn
-	if f.table != nil {
-		c = f.table.conn
-	} else if c, err = f.connect(); err != nil {
-		return err
-	}
-	if err := prepare(c, f.sets); err != nil {
-		return err
-	}
-	if err := c.Flush(); err != nil {
-		return fmt.Errorf("change nftables table %s: %w", f.sets.table.Name, err)
-	}
-	return nil
 }
 
 // SetExempt implements [Routed].
 func (f *fence) SetExempt(e Exempt) error {
-	return f.change(func(c *nftables.Conn, sets fenceSets) error { return sets.exempt.fill(c, e, true) })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.exempt == nil {
+		return nil // removed, or nothing to do
+	}
+	var c *nftables.Conn
+	var err error
+	if f.table != nil {
+		c = f.table.conn
+	} else {
+		c, err = f.connect()
+	}
+	if err == nil {
+		err = f.exempt.replace(c, e)
+	}
+	if p := f.peek; p != nil {
+		err = errors.Join(err, p.exempt.replace(p.table.conn, e))
+	}
+	return err
 }
 
-// look asks about a datagram of QUIC, and refuses its flow if so told.
-func (f *fence) look(client, origin netip.AddrPort, payload []byte) {
+// look asks about a datagram of QUIC. If it was held, it is answered; if QUIC passes,
+// its flow may be refused.
+func (f *fence) look(packet []byte, held bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			f.count(Panicked)
 			f.log.Error("session panicked", "err", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
-	if f.ask(client, origin, payload) != QUICRefuse || f.config.RefuseQUIC {
+	client, origin, payload, ok := parseDatagram(packet)
+	if !ok {
 		return
 	}
-	err := f.change(func(c *nftables.Conn, sets fenceSets) error { return sets.refuse(c, client, origin) })
-	if err == nil {
-		return
-	}
-	if missed, ok := f.full.allow(time.Now()); ok {
-		f.log.Warn("QUIC flow not refused", "client", client, "origin", origin, "err", err, "missed", missed)
+	verdict := f.ask(client, origin, payload)
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p := f.peek
+	switch {
+	case p == nil: // removed
+	case held && p.answers != nil:
+		p.answers.hold(flow{client, origin}, packet, verdict != QUICUndecided)
+	case p.answers != nil && verdict != QUICUndecided:
+		p.answers.answer(flow{client, origin})
+	case verdict == QUICRefuse:
+		if err := p.refuse(client, origin); err != nil {
+			if missed, ok := f.full.allow(time.Now()); ok {
+				f.log.Warn("QUIC flow not refused", "client", client, "origin", origin, "err", err, "missed", missed)
+			}
+		}
 	}
 }
 
@@ -247,7 +249,7 @@ func Remove(name string) error {
 	}
 	found := false
 	for _, t := range tables {
-		if t.Name == tablePrefix+name || t.Name == fenceTable(name) {
+		if slices.Contains([]string{tablePrefix + name, fenceTable(name), peekTable(name)}, t.Name) {
 			found = true
 			err = errors.Join(err, removeTable(t.Name))
 		}

@@ -1,9 +1,7 @@
 package intake
 
 import (
-	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -25,21 +23,6 @@ const (
 // The bump in the wire knows the same (is_quic of bpf/refuse.h).
 var versions = [][2]uint32{{0x00000001, 0xffffffff}, {0x6b3343cf, 0xffffffff}, {0xff000000, 0xffffff00}}
 
-// Copies of datagrams, and flows that are refused while others pass.
-const (
-	copyRate = 1000 // datagrams a second, and as many at once
-
-	maxRefused  = 65536           // flows of each family
-	refusedTime = 2 * time.Minute // after their last datagram
-)
-
-// fenceSets are the sets of a fence that change.
-type fenceSets struct {
-	table   *nftables.Table // nil: there are none
-	exempt  exemptSets
-	refused map[int]*nftables.Set // by family number; empty: none
-}
-
 // rules appends the rules to a transaction. In nft's words, with all that may be there:
 //
 //	chain fragments { type filter hook prerouting priority raw
@@ -52,29 +35,23 @@ type fenceSets struct {
 //	  ... ip daddr @exempt_origins4, and the same for ip6
 //	  tcp flags ! syn,rst tcp dport @ports counter name "strays_reset" reject with tcp reset
 //	  meta l4proto != udp accept
-//	  ip saddr . udp sport . ip daddr . udp dport @refused4 update @refused4 { ... } goto refuse
-//	  ... the same for ip6
-//	  @th,64,8 & 0xc0 == 0xc0 @th,72,32 1 goto quic
+//	  @th,64,8 & 0xc0 == 0xc0 @th,72,32 1 goto refuse
 //	  ... the same for other versions
 //	  udp dport 443 goto refuse
-//	}
-//	chain quic {
-//	  limit rate 1000/second burst 1000 packets log prefix "..." group N snaplen 2048 queue-threshold 1
-//	  goto refuse, or counter name "quic_passed"
 //	}
 //	chain refuse { counter name "quic_refused" reject with icmpx port-unreachable }
 //
 // The first chain matches nothing. Where a rule speaks of tproxy, the kernel puts
 // fragments together before it routes them; the others rely on that.
-func (f *fence) rules(c *nftables.Conn, table *nftables.Table) (fenceSets, error) {
+func (f *fence) rules(c *nftables.Conn, table *nftables.Table) (exemptSets, error) {
 	s := f.selection
 	selected, err := s.addSets(c, table)
 	if err != nil {
-		return fenceSets{}, err
+		return nil, err
 	}
-	sets := fenceSets{table: table}
-	if sets.exempt, err = addExemptSets(c, table, f.config.Exempt); err != nil {
-		return fenceSets{}, err
+	exempt, err := addExemptSets(c, table, f.config.Exempt)
+	if err != nil {
+		return nil, err
 	}
 	b := ruleBuilder{c: c, table: table}
 
@@ -85,140 +62,29 @@ func (f *fence) rules(c *nftables.Conn, table *nftables.Table) (fenceSets, error
 		&expr.TProxy{Family: unix.NFPROTO_UNSPEC, TableFamily: byte(nftables.TableFamilyINet), RegPort: 1})
 
 	forward := b.chain("forward", nftables.ChainHookForward, nftables.ChainPriorityMangle)
-	b.rule(forward,
-		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
-		&expr.Lookup{SourceRegister: 1, SetName: selected.from.Name, SetID: selected.from.ID, Invert: true},
-		accept())
+	b.others(forward, selected)
 	if f.config.Block {
 		b.rule(forward, s.segments(selected, tcpOpening, tcpSYN), b.counter(countBlocked), &expr.Verdict{Kind: expr.VerdictDrop})
 	}
-	for _, set := range sets.exempt {
-		b.rule(forward, set.match(), accept())
-	}
+	b.exempt(forward, exempt)
 	if f.config.Reset {
 		b.rule(forward, s.segments(selected, tcpSYN|tcpRST, 0), b.counter(countReset), &expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
 	} else {
 		b.rule(forward, s.segments(selected, tcpSYN|tcpRST, 0), b.counter(countStrays), accept())
 	}
-	if f.config.RefuseQUIC || f.copies != nil {
-		sets.refused, err = f.quicRules(&b, forward)
-	}
-	return sets, err
-}
-
-// quicRules appends those about QUIC to the chain forward.
-func (f *fence) quicRules(b *ruleBuilder, forward *nftables.Chain) (refused map[int]*nftables.Set, err error) {
-	refuse, quic := b.plainChain("refuse"), b.plainChain("quic")
-	b.rule(refuse, b.counter(countRefused), &expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH})
-	if f.copies != nil {
-		b.rule(quic,
-			&expr.Limit{Type: expr.LimitTypePkts, Rate: copyRate, Unit: expr.LimitTimeSecond, Burst: copyRate},
-			&expr.Log{
-				Key:   1<<unix.NFTA_LOG_GROUP | 1<<unix.NFTA_LOG_SNAPLEN | 1<<unix.NFTA_LOG_QTHRESHOLD | 1<<unix.NFTA_LOG_PREFIX,
-				Group: f.copies.group, Snaplen: copyLength, QThreshold: 1, Data: []byte(f.copies.prefix),
-			})
-	}
-	if f.config.RefuseQUIC {
-		b.rule(quic, goTo(refuse))
-	} else {
-		b.rule(quic, b.counter(countQUIC))
-	}
-
-	b.rule(forward,
-		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{unix.IPPROTO_UDP}},
-		accept())
 	if !f.config.RefuseQUIC {
-		refused = make(map[int]*nftables.Set)
-		for _, family := range families() {
-			set := refusedSet(b.table, family)
-			if err := b.c.AddSet(set, nil); err != nil {
-				return nil, err
-			}
-			refused[family.number] = set
-			b.rule(forward, flowKey(family),
-				&expr.Lookup{SourceRegister: keyRegister, SetName: set.Name, SetID: set.ID},
-				&expr.Dynset{SrcRegKey: keyRegister, SetName: set.Name, SetID: set.ID, Operation: unix.NFT_DYNSET_OP_UPDATE, Timeout: refusedTime},
-				goTo(refuse))
-		}
+		return exempt, nil
 	}
-	for _, v := range versions {
-		b.rule(forward,
-			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: longHeaderAt, Len: 1},
-			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{0xc0}, Xor: []byte{0}},
-			equal(0xc0),
-			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: versionAt, Len: 4},
-			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.BigEndian.PutUint32(v[1]), Xor: make([]byte, 4)},
-			equal(binaryutil.BigEndian.PutUint32(v[0])...),
-			goTo(quic))
-	}
-	if ports := f.selection.ports; f.config.RefuseQUIC && (len(ports) == 0 || slices.Contains(ports, quicPort)) {
+	b.notUDP(forward)
+	refuse := b.refuse()
+	b.longHeaders(forward, refuse)
+	if len(s.ports) == 0 || slices.Contains(s.ports, quicPort) {
 		b.rule(forward,
 			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: tcpPortAt, Len: 2},
 			equal(binaryutil.BigEndian.PutUint16(quicPort)...),
 			goTo(refuse))
 	}
-	return refused, nil
-}
-
-// keyRegister is where the key of a flow begins: the first of 4 octets,
-// NFT_REG32_00.
-const keyRegister = 8
-
-// flowKey loads addresses and ports of a datagram: "ip saddr . udp sport . ip daddr .
-// udp dport". Each field begins in a register of its own.
-func flowKey(f family) []expr.Any {
-	source, destination := uint32(source4At), uint32(destination4At)
-	if f.number == unix.AF_INET6 {
-		source, destination = source6At, destination6At
-	}
-	length := uint32(f.loopback.BitLen() / 8)
-	address := func(register, offset uint32) expr.Any {
-		return &expr.Payload{DestRegister: register, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: length}
-	}
-	port := func(register, offset uint32) expr.Any {
-		return &expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: offset, Len: 2}
-	}
-	words := length / 4
-	return []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
-		equal(byte(f.number)),
-		address(keyRegister, source),
-		port(keyRegister+words, udpPortsAt),
-		address(keyRegister+words+1, destination),
-		port(keyRegister+2*words+1, udpPortsAt+2),
-	}
-}
-
-// refusedSet is the set of flows that are refused while others pass.
-func refusedSet(table *nftables.Table, f family) *nftables.Set {
-	name, address := "refused4", nftables.TypeIPAddr
-	if f.number == unix.AF_INET6 {
-		name, address = "refused6", nftables.TypeIP6Addr
-	}
-	return &nftables.Set{
-		Table: table, Name: name, Dynamic: true, HasTimeout: true, Timeout: refusedTime, Size: maxRefused, Concatenation: true,
-		KeyType: nftables.MustConcatSetType(address, nftables.TypeInetService, address, nftables.TypeInetService),
-	}
-}
-
-// refuse adds a flow to them.
-func (s fenceSets) refuse(c *nftables.Conn, client, origin netip.AddrPort) error {
-	number := unix.AF_INET
-	if client.Addr().Is6() {
-		number = unix.AF_INET6
-	}
-	set := s.refused[number]
-	if set == nil {
-		return nil
-	}
-	var key []byte
-	for _, end := range []netip.AddrPort{client, origin} {
-		key = append(key, end.Addr().AsSlice()...)
-		key = append(key, binaryutil.BigEndian.PutUint16(end.Port())...)
-		key = append(key, 0, 0)
-	}
-	return c.SetAddElements(set, []nftables.SetElement{{Key: key}})
+	return exempt, nil
 }
 
 // ruleBuilder appends to a transaction.
@@ -255,6 +121,50 @@ func (b *ruleBuilder) rule(chain *nftables.Chain, parts ...any) {
 func (b *ruleBuilder) counter(name string) expr.Any {
 	b.c.AddObj(&nftables.NamedObj{Table: b.table, Name: name, Type: nftables.ObjTypeCounter, Obj: &expr.Counter{}})
 	return &expr.Objref{Type: int(nftables.ObjTypeCounter), Name: name}
+}
+
+// others lets pass what comes in elsewhere.
+func (b *ruleBuilder) others(chain *nftables.Chain, selected selectionSets) {
+	b.rule(chain,
+		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
+		&expr.Lookup{SourceRegister: 1, SetName: selected.from.Name, SetID: selected.from.ID, Invert: true},
+		accept())
+}
+
+// exempt lets pass what is exempt.
+func (b *ruleBuilder) exempt(chain *nftables.Chain, sets exemptSets) {
+	for _, set := range sets {
+		b.rule(chain, set.match(), accept())
+	}
+}
+
+// notUDP lets pass what is not UDP.
+func (b *ruleBuilder) notUDP(chain *nftables.Chain) {
+	b.rule(chain,
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{unix.IPPROTO_UDP}},
+		accept())
+}
+
+// longHeaders leads datagrams with a long header of QUIC to another chain.
+func (b *ruleBuilder) longHeaders(chain, to *nftables.Chain) {
+	for _, v := range versions {
+		b.rule(chain,
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: longHeaderAt, Len: 1},
+			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{0xc0}, Xor: []byte{0}},
+			equal(0xc0),
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: versionAt, Len: 4},
+			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.BigEndian.PutUint32(v[1]), Xor: make([]byte, 4)},
+			equal(binaryutil.BigEndian.PutUint32(v[0])...),
+			goTo(to))
+	}
+}
+
+// refuse adds the chain that refuses datagrams.
+func (b *ruleBuilder) refuse() *nftables.Chain {
+	chain := b.plainChain("refuse")
+	b.rule(chain, b.counter(countRefused), &expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH})
+	return chain
 }
 
 func accept() expr.Any { return &expr.Verdict{Kind: expr.VerdictAccept} }

@@ -36,6 +36,14 @@ type Exempt struct{ Clients, Origins []netip.Prefix }
 // MaxExempt is how many prefixes an [Exempt] may hold.
 const MaxExempt = 4096
 
+// check reports whether there are too many.
+func (e Exempt) check() error {
+	if n := len(e.Clients) + len(e.Origins); n > MaxExempt {
+		return fmt.Errorf("set exempt addresses: %d prefixes, at most %d", n, MaxExempt)
+	}
+	return nil
+}
+
 // Routed is an intake for routed traffic.
 type Routed interface {
 	Intake
@@ -74,29 +82,37 @@ func (f *fence) Counts() (Counts, error) {
 	if err != nil {
 		return n, fmt.Errorf("open nftables: %w", err)
 	}
-	objects, err := dump(func() ([]nftables.Obj, error) { return c.GetNamedObjects(f.name()) })
-	if err != nil {
-		return n, fmt.Errorf("read nftables counters: %w", err)
-	}
-	for _, o := range objects {
-		named, ok := o.(*nftables.NamedObj)
-		if !ok {
-			continue
+	for _, name := range []string{fenceTable(f.selection.name), peekTable(f.selection.name)} {
+		table := &nftables.Table{Family: nftables.TableFamilyINet, Name: name}
+		objects, err := dump(func() ([]nftables.Obj, error) { return c.GetNamedObjects(table) })
+		if err != nil {
+			return n, fmt.Errorf("read nftables counters: %w", err)
 		}
-		counter, ok := named.Obj.(*expr.Counter)
-		if !ok {
-			continue
-		}
-		switch named.Name {
-		case countReset:
-			n.Strays["reset"] = counter.Packets
-		case countStrays:
-			n.Strays["passed"] = counter.Packets
-		case countRefused:
-			n.QUIC["refused"] = counter.Packets
-		case countQUIC:
-			n.QUIC["passed"] = counter.Packets
+		for _, o := range objects {
+			n.add(o)
 		}
 	}
 	return n, nil
+}
+
+// add counts what a counter of a table has.
+func (n Counts) add(o nftables.Obj) {
+	named, ok := o.(*nftables.NamedObj)
+	if !ok {
+		return
+	}
+	counter, ok := named.Obj.(*expr.Counter)
+	if !ok {
+		return
+	}
+	switch named.Name {
+	case countReset:
+		n.Strays["reset"] += counter.Packets
+	case countStrays:
+		n.Strays["passed"] += counter.Packets
+	case countRefused:
+		n.QUIC["refused"] += counter.Packets
+	case countQUIC:
+		n.QUIC["passed"] += counter.Packets
+	}
 }

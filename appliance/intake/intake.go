@@ -83,12 +83,12 @@ type Options struct {
 	// else hears of the request. nil permits all. Called concurrently.
 	Forbid func(in *decrypt.Incoming) (page []byte, forbidden bool)
 
+	// QUIC is told of the beginning of QUIC flows; nil: they are left to themselves, or
+	// refused without a look. See [QUICVerdict].
+	QUIC func(client, origin netip.AddrPort, payload []byte) QUICVerdict
+
 	Resolver       Resolver      // nil: net.DefaultResolver
 	ConnectTimeout time.Duration // to open an origin leg, all addresses together; 0: 10 s
-
-	// QUIC is told about QUIC that an intake for routed traffic refuses or lets pass;
-	// see [QUICFunc]. nil: it is not called.
-	QUIC QUICFunc
 
 	Count  func(Event)  // called for every event, concurrently; must not block; may be nil
 	Logger *slog.Logger // nil discards

@@ -340,7 +340,7 @@ func runBox(config string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	options := func(name string) Options {
-		var watch QUICFunc
+		var watch func(client, origin netip.AddrPort, payload []byte) QUICVerdict
 		if c.Watch {
 			watch = func(client, origin netip.AddrPort, payload []byte) QUICVerdict {
 				say(boxEvent{Client: client.String(), Origin: origin.String(), QUIC: len(payload)})

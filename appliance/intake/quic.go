@@ -1,19 +1,16 @@
 package intake
 
-import "net/netip"
-
-// QUICVerdict is what becomes of a flow of QUIC that an intake lets pass. An intake
-// that refuses QUIC refuses it whatever the verdict is.
+// QUICVerdict is what an intake does with a datagram of QUIC, of which
+// [Options.QUIC] was given a copy: every datagram from a client that begins with a long
+// header. Without a verdict the datagrams of a flow wait; a later verdict is theirs,
+// too. Refuse stands for the flow, from then on.
+//
+// The function borrows payload, which is that of UDP. It is called concurrently and
+// does not block.
 type QUICVerdict uint8
 
 const (
-	QUICUndecided QUICVerdict = iota // the flow passes for now
-	QUICPass                         // the flow passes
-	QUICRefuse                       // further datagrams of the flow are refused
+	QUICUndecided QUICVerdict = iota // more datagrams are needed to tell
+	QUICPass
+	QUICRefuse
 )
-
-// QUICFunc is told about datagrams with a long header of QUIC (RFC 8999, Section
-// 5.1): a copy of each, up to a bound on their rate. It borrows payload, which is
-// that of the UDP datagram, at most 2,000 octets or so of it. Each intake calls it
-// from one goroutine; several intakes call it concurrently.
-type QUICFunc = func(client, origin netip.AddrPort, payload []byte) QUICVerdict

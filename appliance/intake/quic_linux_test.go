@@ -162,11 +162,56 @@ func TestForwardedQUIC(t *testing.T) {
 				if diff := cmp.Diff(before, l.state(t)); diff != "" {
 					t.Errorf("left behind (-before +after):\n%s", diff)
 				}
-			} else if strings.Contains(l.state(t), fenceTable("gateway")) {
+			} else if state := l.state(t); strings.Contains(state, fenceTable("gateway")) || strings.Contains(state, peekTable("gateway")) {
 				t.Errorf("rules of a dead process:\n%s", l.state(t))
 			}
 			if got := fate(t, l.udp(t, netip.AddrPortFrom(origin4, 443)), longHeader(1)); got != "answered" {
 				t.Errorf("QUIC past a dead process: %s", got)
+			}
+		})
+	}
+}
+
+// A hello is often two datagrams. Both are seen, though the flow is refused.
+func TestForwardedQUICHello(t *testing.T) {
+	for _, verdict := range []QUICVerdict{QUICUndecided, QUICRefuse} {
+		t.Run(fmt.Sprint("verdict ", verdict), func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t) // where the kernel limits its answers
+			arrived := l.datagrams(t, 443)
+			config := routedModes[1].box(Forwarded{RefuseQUIC: true})
+			config.Watch, config.Verdict = true, verdict
+			b := l.start(t, config)
+			b.ready(t)
+			for range 10 {
+				for _, addr := range []netip.Addr{origin4, origin6} {
+					c := l.udp(t, netip.AddrPortFrom(addr, 443))
+					if _, err := c.Write(longHeader(1)); err != nil {
+						t.Fatal(err)
+					}
+					if verdict == QUICUndecided {
+						if got := fate(t, c, longHeader(1)); got != "refused" {
+							t.Fatal(got)
+						}
+						for range 2 {
+							if e := b.next(t); e.Client != c.LocalAddr().String() || e.QUIC != 1200 {
+								t.Fatalf("copy %+v, want client %v", e, c.LocalAddr())
+							}
+						}
+						continue
+					}
+					c.SetReadDeadline(time.Now().Add(3 * time.Second))
+					if _, err := c.Read(make([]byte, 10)); !errors.Is(err, unix.ECONNREFUSED) {
+						t.Fatalf("after the first datagram: %v", err)
+					}
+					if e := b.next(t); e.Client != c.LocalAddr().String() {
+						t.Fatalf("copy %+v, want client %v", e, c.LocalAddr())
+					}
+				}
+			}
+			b.close(t)
+			if len(arrived) > 0 {
+				t.Errorf("%d datagrams at the origin", len(arrived))
 			}
 		})
 	}
@@ -236,7 +281,9 @@ func TestForwardedQUICBlock(t *testing.T) {
 	l := newLab(t)
 	l.unlimited(t)
 	l.datagrams(t, 443)
-	b := l.start(t, routedModes[0].box(Forwarded{Block: true, RefuseQUIC: true}))
+	config := routedModes[0].box(Forwarded{Block: true, RefuseQUIC: true})
+	config.Watch = true
+	b := l.start(t, config)
 	b.ready(t)
 	b.kill()
 	for _, addr := range []netip.Addr{origin4, origin6} {

@@ -4,9 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
+	"strings"
 	"sync"
 
+	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -77,8 +78,26 @@ func (c *copies) configure(attribute uint16, data ...byte) error {
 	return err
 }
 
-// serve calls f, which borrows the datagram, for each copy until close.
-func (c *copies) serve(f func(client, origin netip.AddrPort, payload []byte)) {
+// log is what hands copies to this process, up to a rate. held has them told apart.
+func (c *copies) log(held bool) []expr.Any {
+	prefix := c.prefix
+	if held {
+		prefix += heldSuffix
+	}
+	return []expr.Any{
+		&expr.Limit{Type: expr.LimitTypePkts, Rate: copyRate, Unit: expr.LimitTimeSecond, Burst: copyRate},
+		&expr.Log{
+			Key:   1<<unix.NFTA_LOG_GROUP | 1<<unix.NFTA_LOG_SNAPLEN | 1<<unix.NFTA_LOG_QTHRESHOLD | 1<<unix.NFTA_LOG_PREFIX,
+			Group: c.group, Snaplen: copyLength, QThreshold: 1, Data: []byte(prefix),
+		},
+	}
+}
+
+// heldSuffix ends the prefix of copies of held datagrams.
+const heldSuffix = " held"
+
+// serve calls f, which borrows the packet, for each copy until close.
+func (c *copies) serve(f func(packet []byte, held bool)) {
 	c.done.Go(func() {
 		for {
 			messages, err := c.conn.Receive()
@@ -89,8 +108,8 @@ func (c *copies) serve(f func(client, origin netip.AddrPort, payload []byte)) {
 				return // closed
 			}
 			for _, m := range messages {
-				if client, origin, payload, ok := parseDatagram(copied(m, c.prefix)); ok {
-					f(client, origin, payload)
+				if packet, held := copied(m, c.prefix); packet != nil {
+					f(packet, held)
 				}
 			}
 		}
@@ -99,14 +118,14 @@ func (c *copies) serve(f func(client, origin netip.AddrPort, payload []byte)) {
 
 // copied returns the packet in a message, nil if there is none, or if it comes from
 // another rule.
-func copied(m netlink.Message, prefix string) (packet []byte) {
+func copied(m netlink.Message, prefix string) (packet []byte, held bool) {
 	const header = 4 // struct nfgenmsg
 	if m.Header.Type != logPacket || len(m.Data) < header {
-		return nil
+		return nil, false
 	}
 	attributes, err := netlink.NewAttributeDecoder(m.Data[header:])
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	ours := false
 	for attributes.Next() {
@@ -114,13 +133,15 @@ func copied(m netlink.Message, prefix string) (packet []byte) {
 		case logPayload:
 			packet = attributes.Bytes()
 		case logPrefix:
-			ours = attributes.String() == prefix
+			var own string
+			own, held = strings.CutSuffix(attributes.String(), heldSuffix)
+			ours = own == prefix
 		}
 	}
 	if !ours {
-		return nil
+		return nil, false
 	}
-	return packet
+	return packet, held
 }
 
 // close gives the group back and waits until f is not called any more.
