@@ -1,18 +1,18 @@
 package intake
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
@@ -263,159 +263,6 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// pour serves port of the origin: what it sends has no end. It says how the sending
-// ended.
-func (l *lab) pour(t *testing.T, port uint16) <-chan error {
-	t.Helper()
-	ended := make(chan error, 2)
-	var all sync.WaitGroup
-	t.Cleanup(all.Wait)
-	l.in(t, l.origin, func() error {
-		listener, err := net.ListenTCP("tcp", &net.TCPAddr{Port: int(port)})
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { listener.Close() })
-		all.Go(func() {
-			for {
-				c, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				all.Go(func() {
-					defer c.Close()
-					c.SetDeadline(time.Now().Add(20 * time.Second))
-					for {
-						if _, err := c.Write(make([]byte, 1000)); err != nil {
-							ended <- err
-							return
-						}
-						time.Sleep(5 * time.Millisecond)
-					}
-				})
-			}
-		})
-		return nil
-	})
-	return ended
-}
-
-// download is a client's connection to such a port, on which octets come.
-func (l *lab) download(t *testing.T, from netip.AddrPort) net.Conn {
-	t.Helper()
-	var c net.Conn
-	l.in(t, l.client, func() (err error) {
-		c, err = net.DialTimeout("tcp", from.String(), 3*time.Second)
-		return err
-	})
-	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(15 * time.Second))
-	if _, err := io.ReadFull(c, make([]byte, 5000)); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// A download that began before the box took the route, as after a take-over from
-// another box, ends on both ends.
-func TestForwardedReset(t *testing.T) {
-	for _, mode := range routedModes {
-		t.Run(mode.name, func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t)
-			ended := l.pour(t, 443)
-			l.listen(t, l.origin, 465)
-			l.listen(t, l.origin, 22)
-			other := l.dial(t, netip.AddrPortFrom(origin4, 22)) // not selected
-			var downloads []net.Conn
-			for _, addr := range []netip.Addr{origin4, origin6} {
-				downloads = append(downloads, l.download(t, netip.AddrPortFrom(addr, 443)))
-			}
-			before := l.state(t)
-			b := l.start(t, mode.box(Forwarded{Reset: true}))
-			b.ready(t)
-			for _, c := range downloads {
-				if _, err := io.Copy(io.Discard, c); !errors.Is(err, unix.ECONNRESET) {
-					t.Errorf("the client reads on: %v", err)
-				}
-			}
-			for range downloads {
-				select {
-				case err := <-ended:
-					if !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, unix.EPIPE) {
-						t.Errorf("the origin ends with %v", err)
-					}
-				case <-time.After(10 * time.Second):
-					t.Error("the origin sends on")
-				}
-			}
-			other.echo(t)
-			for _, addr := range []netip.Addr{origin4, origin6} { // ours are not strays
-				l.taken(t, b, netip.AddrPortFrom(addr, 465))
-			}
-			if n := l.counted(t, countReset); n < 2 {
-				t.Errorf("%d resets counted", n)
-			}
-			b.close(t)
-			if diff := cmp.Diff(before, l.state(t)); diff != "" {
-				t.Errorf("left behind (-before +after):\n%s", diff)
-			}
-		})
-	}
-}
-
-// counted returns the packets that a counter of the gateway's table has.
-func (l *lab) counted(t *testing.T, counter string) (packets uint64) {
-	t.Helper()
-	l.in(t, l.box, func() error {
-		f := &fence{selection: &selection{name: "gateway"}, config: Forwarded{Block: true}}
-		n, err := f.Counts()
-		switch counter {
-		case countReset:
-			packets = n.Strays["reset"]
-		case countStrays:
-			packets = n.Strays["passed"]
-		case countRefused:
-			packets = n.QUIC["refused"]
-		case countQUIC:
-			packets = n.QUIC["passed"]
-		}
-		return err
-	})
-	return packets
-}
-
-// While an intake drains, connections are routed past it, and are not strays.
-func TestForwardedDrain(t *testing.T) {
-	for _, mode := range routedModes {
-		t.Run(mode.name, func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t)
-			l.listen(t, l.origin, 443)
-			config := mode.box(Forwarded{Reset: true})
-			config.Drain = true
-			b := l.start(t, config)
-			b.ready(t)
-			open := l.dial(t, netip.AddrPortFrom(origin6, 443))
-			b.next(t)
-			b.stop()
-			if e := b.next(t); !e.Closing {
-				t.Fatalf("got %+v, want the intake to close", e)
-			}
-			routed := l.dial(t, netip.AddrPortFrom(origin6, 443))
-			if routed.seen != routed.local {
-				t.Errorf("routed: origin sees %v, client is %v", routed.seen, routed.local)
-			}
-			open.echo(t)
-			open.Close()
-			if e := b.next(t); !e.Closed {
-				t.Errorf("got %+v, want the end", e)
-			}
-			routed.echo(t)
-		})
-	}
-}
-
 // While an intake drains that blocks, nothing new passes.
 func TestForwardedDrainBlock(t *testing.T) {
 	for _, mode := range routedModes {
@@ -441,20 +288,6 @@ func TestForwardedDrainBlock(t *testing.T) {
 			}
 			l.blocked(t, netip.AddrPortFrom(origin6, 443))
 		})
-	}
-}
-
-// With reset, ports must be named: else answers of servers at the clients' side would
-// be reset.
-func TestForwardedRefused(t *testing.T) {
-	l := newLab(t)
-	before := l.state(t)
-	b := l.start(t, boxConfig{Intakes: []boxIntake{{"all", TProxy{Listen: ":0", From: []string{"lan0"}, Forwarded: Forwarded{Reset: true}}}}})
-	if e := b.next(t); !strings.Contains(e.Error, "needs ports") {
-		t.Errorf("got %+v", e)
-	}
-	if diff := cmp.Diff(before, l.state(t)); diff != "" {
-		t.Errorf("left behind (-before +after):\n%s", diff)
 	}
 }
 
@@ -499,7 +332,7 @@ func (l *lab) fragmentedSYN(t *testing.T, port uint16) (answered bool) {
 		if err := unix.SetsockoptTimeval(receive, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
 			return err
 		}
-		for _, fragment := range synFragments(netip.MustParseAddr("10.1.0.2"), origin4, port) {
+		for _, fragment := range cut(segment(netip.MustParseAddr("10.1.0.2"), origin4, port, tcpSYN), 8) {
 			if err := unix.Sendto(send, fragment, 0, &unix.SockaddrInet4{Addr: origin4.As4()}); err != nil {
 				return err
 			}
@@ -519,9 +352,9 @@ func (l *lab) fragmentedSYN(t *testing.T, port uint16) (answered bool) {
 	return answered
 }
 
-// synFragments makes them; the kernel fills in the IP checksums.
-func synFragments(from, to netip.Addr, port uint16) [][]byte {
-	tcp := []byte{0x9c, 0x40, byte(port >> 8), byte(port), 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff, 0, 0, 0, 0}
+// segment is an IP packet with a bare TCP header; the kernel fills in the IP checksum.
+func segment(from, to netip.Addr, port uint16, flags byte) []byte {
+	tcp := []byte{0x9c, 0x40, byte(port >> 8), byte(port), 0, 0, 0, 1, 0, 0, 0, 0, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0}
 	sum := uint32(6 + len(tcp))
 	for _, words := range [][]byte{from.AsSlice(), to.AsSlice(), tcp} {
 		for i := 0; i < len(words); i += 2 {
@@ -532,71 +365,76 @@ func synFragments(from, to netip.Addr, port uint16) [][]byte {
 		sum = sum&0xffff + sum>>16
 	}
 	tcp[16], tcp[17] = byte(^sum>>8), byte(^sum)
-	packet := func(offset byte, more byte, body []byte) []byte {
-		p := []byte{0x45, 0, 0, byte(20 + len(body)), 0x12, 0x34, more, offset, 64, 6, 0, 0}
-		p = append(append(p, from.AsSlice()...), to.AsSlice()...)
-		return append(p, body...)
-	}
-	return [][]byte{packet(0, 0x20, tcp[:8]), packet(1, 0, tcp[8:])}
+	p := []byte{0x45, 0, 0, byte(ipv4Header + len(tcp)), 0x12, 0x34, 0, 0, 64, 6, 0, 0}
+	return append(append(append(p, from.AsSlice()...), to.AsSlice()...), tcp...)
 }
 
-// The word for a set of addresses has no overlaps, and is what nft lists.
-func TestExempt(t *testing.T) {
-	l := newLab(t)
-	for _, tt := range []struct {
-		name  string
-		addrs []string
-		want  string
-	}{
-		{"none", nil, ""},
-		{"one", []string{"192.0.2.1/32"}, "elements = { 192.0.2.1 }"},
-		{"overlapping, unsorted", []string{"10.1.2.3/32", "10.0.0.0/8", "10.0.0.0/24"}, "elements = { 10.0.0.0/8 }"},
-		{"touching", []string{"10.0.0.0/25", "10.0.0.128/25"}, "elements = { 10.0.0.0/24 }"},
-		{"apart", []string{"10.0.0.0/24", "10.0.2.0/24"}, "elements = { 10.0.0.0/24, 10.0.2.0/24 }"},
-		{"everything", []string{"0.0.0.0/0"}, "elements = { 0.0.0.0/0 }"},
-		{"the last", []string{"255.255.255.255/32", "255.255.0.0/16"}, "elements = { 255.255.0.0/16 }"},
-		{"IPv6", []string{"2001:db8::/32", "2001:db8:1::/48"}, "elements = { 2001:db8::/32 }"},
-		{"IPv6, not masked", []string{"fd00::1/8"}, "elements = { fd00::/8 }"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			var prefixes []netip.Prefix
-			for _, a := range tt.addrs {
-				prefixes = append(prefixes, netip.MustParsePrefix(a))
+// cut makes two fragments of a packet, the first with so many octets, a multiple of 8.
+func cut(packet []byte, at int) [][]byte {
+	fragment := func(offset int, more byte, body []byte) []byte {
+		p := append(append([]byte(nil), packet[:ipv4Header]...), body...)
+		p[3], p[6], p[7] = byte(len(p)), more, byte(offset/8)
+		return p
+	}
+	body := packet[ipv4Header:]
+	return [][]byte{fragment(0, 0x20, body[:at]), fragment(at, 0, body[at:])}
+}
+
+// Whatever other flags an opening segment has, it is taken, or blocked.
+func TestForwardedFlags(t *testing.T) {
+	for _, mode := range routedModes {
+		t.Run(mode.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			var seen int // by the origin
+			l.in(t, l.origin, func() (err error) {
+				seen, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
+				return err
+			})
+			defer unix.Close(seen)
+			const reset = 0x04
+			arrive := func(flags ...byte) (arrived []byte) {
+				l.in(t, l.client, func() error {
+					send, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
+					if err != nil {
+						return err
+					}
+					defer unix.Close(send)
+					packets := make([][]byte, 0, len(flags)+1)
+					for _, f := range flags {
+						packets = append(packets, segment(netip.MustParseAddr("10.1.0.2"), origin4, 443, f))
+					}
+					packets = append(packets, segment(netip.MustParseAddr("10.1.0.2"), origin4, 22, reset)) // always arrives
+					for _, p := range packets {
+						if err := unix.Sendto(send, p, 0, &unix.SockaddrInet4{Addr: origin4.As4()}); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				tempo.Until(t, "the last segment arrives", func() bool {
+					buf := make([]byte, 100)
+					n, _, err := unix.Recvfrom(seen, buf, 0)
+					if err == nil && n >= 34 && buf[33] != reset {
+						arrived = append(arrived, buf[33])
+					}
+					return err == nil && n >= 34 && buf[33] == reset
+				})
+				return arrived
 			}
-			f, err := newFence(&selection{name: "gateway", from: []string{"lan0"}}, Forwarded{RefuseQUIC: true}, Options{})
-			if err != nil {
-				t.Fatal(err)
+			flags := []byte{0x02, 0x03, 0x06, 0x0a, 0x22, 0xc2} // SYN, and FIN, RST, PSH, URG, ECE and CWR
+			if got := arrive(flags...); !bytes.Equal(got, flags) {
+				t.Fatalf("without the box, %x arrive", got)
 			}
-			l.in(t, l.box, f.add)
-			defer l.in(t, l.box, f.remove)
-			for range 2 { // in the place of what was there
-				l.in(t, l.box, func() error { return f.SetExempt(Exempt{Origins: prefixes}) })
+			b := l.start(t, mode.box(Forwarded{Block: true}))
+			b.ready(t)
+			if got := arrive(flags...); len(got) > 0 {
+				t.Errorf("%x pass a box that runs", got)
 			}
-			state := strings.Join(strings.Fields(l.state(t)), " ")
-			if n := strings.Count(state, "flags interval elements"); tt.want == "" && n != 0 || !strings.Contains(state, tt.want) {
-				t.Errorf("want %q in:\n%s", tt.want, l.state(t))
+			b.kill()
+			if got := arrive(flags...); len(got) > 0 {
+				t.Errorf("%x pass a box that is dead", got)
 			}
 		})
 	}
-	t.Run("all that there may be", func(t *testing.T) {
-		var many []netip.Prefix
-		for i := range MaxExempt {
-			many = append(many, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 7), byte(i << 1), 0}), 24))
-		}
-		f, err := newFence(&selection{name: "gateway", from: []string{"lan0"}}, Forwarded{RefuseQUIC: true, Exempt: Exempt{Clients: many}}, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.in(t, l.box, f.add)
-		defer l.in(t, l.box, f.remove)
-		if state := l.state(t); !strings.Contains(state, "10.31.254.0/24") {
-			t.Error("the last one is missing")
-		}
-		l.in(t, l.box, func() error {
-			if f.SetExempt(Exempt{Clients: append(many, many[0])}) == nil {
-				t.Error("one more is taken")
-			}
-			return nil
-		})
-	})
 }
