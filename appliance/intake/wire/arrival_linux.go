@@ -16,7 +16,7 @@ func (w *wire) arrive(conn *net.TCPConn) (*decrypt.Incoming, func(), error) {
 	client, origin := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
 	in := &decrypt.Incoming{Client: client, Origin: origin}
 	tuple := tupleOf(client, origin)
-	if w.late == nil { // no longer one of those that anybody may begin
+	if w.handover == nil { // no longer one of those that anybody may begin
 		if _, err := w.program.transition(tuple, kernelStateSTATE_TAKEN, kernelStateSTATE_TAKEN); err != nil {
 			return nil, nil, err
 		}
@@ -33,10 +33,10 @@ func (w *wire) arrive(conn *net.TCPConn) (*decrypt.Incoming, func(), error) {
 	in.Dial = func(ctx context.Context) (net.Conn, error) {
 		return room.dial(ctx, client, origin, leg, timeout)
 	}
-	if w.late == nil {
+	if w.handover == nil {
 		return in, retire, nil
 	}
-	k := w.late.claim(conn)
+	k := w.handover.claim(conn)
 	if k == nil {
 		retire()
 		return nil, nil, errUnknown

@@ -107,9 +107,9 @@ type Config struct {
 
 	// Decide is asked about a connection from the client's first octets on: at
 	// least one, and all that it sent so far. It borrows both until it returns.
-	// in has neither Conn nor Dial. It is called by one goroutine, which holds up
-	// all other connections meanwhile: it must not block. When no more octets
-	// come, what is undecided is taken. nil takes everything. Late only.
+	// in has neither Conn nor Dial. It is called concurrently, for one connection by
+	// one goroutine, which holds up others meanwhile: it must not block. When no more
+	// octets come, what is undecided is taken. nil takes everything. Late only.
 	Decide func(in *decrypt.Incoming, flight []byte) Verdict
 
 	// Copy has frames copied that are not taken.
@@ -120,7 +120,7 @@ type Config struct {
 	// one goroutine. It may be nil.
 	Dropped func(Drops)
 
-	// Stall is how long the loop that takes connections may stand still before
+	// Stall is how long a loop that takes connections may stand still before
 	// the wire counts as down; 0: 100 ms.
 	Stall time.Duration
 	// Recover is how long it must run again after that, but no longer than it stood
@@ -147,7 +147,7 @@ type Copy struct {
 	Other    bool   // everything that is not TCP, or a part of it that is not looked into
 }
 
-// Limits that are not worth a setting.
+// Limits that are not worth a setting, for all loops together.
 const (
 	undecidedLimit = 200 * time.Millisecond // a flight that says too little is taken then
 	unheardLimit   = time.Second            // as is one whose first octets have not come

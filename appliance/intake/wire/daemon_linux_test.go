@@ -58,13 +58,17 @@ type settings struct {
 	Overload wire.Overload
 	Grace    time.Duration
 	Sessions int
-	Remove   bool // remove the wire instead of running it
+	Procs    int    // processors that the daemon believes to have, a shard for every second one; 0: all
+	CPUs     string // processors that it may use, for taskset; empty: all
+	Brief    bool   // answer each session with an octet and reset it, instead of relaying it
+	Remove   bool   // remove the wire instead of running it
 }
 
 // Octets by which a client asks the daemon's hook for a decision.
 var (
 	wantsTunnel = []byte("TUNNEL")
 	wantsMore   = []byte("MORE")
+	wantsStill  = []byte("STILL") // hold up the loop that asks until SIGUSR1
 )
 
 // decide tunnels what asks for it, and waits for the end of line of "MORE" and
@@ -92,13 +96,26 @@ func daemon(text string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	goOn := make(chan os.Signal, 1)
+	signal.Notify(goOn, syscall.SIGUSR1)
+	ask := func(in *decrypt.Incoming, flight []byte) wire.Verdict {
+		if bytes.HasPrefix(flight, wantsStill) {
+			fmt.Println("still")
+			<-goOn
+		}
+		return decide(in, flight)
+	}
+	handler := relay
+	if s.Brief {
+		handler = brief
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	in, err := wire.New(wire.Config{
 		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, Link: s.Link, QUIC: s.QUIC, Copy: s.Copy, Ports: s.Ports,
-		Exempt: s.Exempt, Decide: decide, Stall: s.Stall, Recover: s.Recover,
+		Exempt: s.Exempt, Decide: ask, Stall: s.Stall, Recover: s.Recover,
 		Dropped: func(d wire.Drops) { fmt.Printf("dropped %s %d\n", d.Cause, d.Frames) },
 		Open:    s.Open, Overload: s.Overload, Grace: s.Grace, Sessions: s.Sessions,
-	}, intake.Options{Name: s.Name, Handler: relay, Logger: log})
+	}, intake.Options{Name: s.Name, Handler: handler, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -114,7 +131,14 @@ func daemon(text string) error {
 		return err
 	}
 	in.Wait()
-	return nil
+	return goleak.Find()
+}
+
+// brief ends a session as soon as it has begun.
+func brief(_ context.Context, in *decrypt.Incoming) {
+	client := in.Conn.(*net.TCPConn)
+	client.Write([]byte("x"))
+	client.SetLinger(0)
 }
 
 // relay joins both legs of a session, and says what it knew of it.
@@ -149,7 +173,7 @@ func relay(ctx context.Context, in *decrypt.Incoming) {
 // bench is a wire between a client and an origin.
 type bench struct {
 	*lab.Wire
-	t    *testing.T
+	t    testing.TB
 	name string
 	dir  string
 }
@@ -159,7 +183,7 @@ var serial struct {
 	n int
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	l := netlab.ForTest(t)
 	w, err := lab.NewWire(l)
@@ -185,6 +209,7 @@ type process struct {
 	stderr *bytes.Buffer
 	ready  chan struct{}
 	taking chan struct{} // closed when it says so
+	still  chan struct{} // closed when a loop is held up
 
 	mu       sync.Mutex
 	sessions []string
@@ -216,8 +241,18 @@ func (b *bench) launch(s settings) *process {
 		b.t.Fatal(err)
 	}
 	r, w := io.Pipe()
-	p := &process{Cmd: b.Box.Command(context.Background(), os.Args[0]), b: b, stderr: new(bytes.Buffer), ready: make(chan struct{}), taking: make(chan struct{}), drops: make(map[string]int)}
+	command := []string{os.Args[0]}
+	if s.CPUs != "" {
+		command = append([]string{"taskset", "-c", s.CPUs}, command...)
+	}
+	p := &process{
+		Cmd: b.Box.Command(context.Background(), command[0], command[1:]...), b: b, stderr: new(bytes.Buffer),
+		ready: make(chan struct{}), taking: make(chan struct{}), still: make(chan struct{}), drops: make(map[string]int),
+	}
 	p.Env = childEnv(text)
+	if s.Procs > 0 {
+		p.Env = append(p.Env, fmt.Sprintf("GOMAXPROCS=%d", s.Procs))
+	}
 	p.Stdout, p.Stderr = w, p.stderr
 	if err := p.Start(); err != nil {
 		b.t.Fatal(err)
@@ -231,6 +266,7 @@ func (b *bench) launch(s settings) *process {
 	})
 	go func() { <-p.Done(); w.Close() }()
 	go func() {
+		var once sync.Once
 		lines := bufio.NewScanner(r)
 		for lines.Scan() {
 			if lines.Text() == "ready" {
@@ -239,6 +275,10 @@ func (b *bench) launch(s settings) *process {
 			}
 			if lines.Text() == "taking" {
 				close(p.taking)
+				continue
+			}
+			if lines.Text() == "still" {
+				once.Do(func() { close(p.still) })
 				continue
 			}
 			var cause string

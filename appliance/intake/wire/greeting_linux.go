@@ -6,14 +6,15 @@ import (
 
 // Bounds of what is remembered of origins that speak first.
 const (
-	greetingOctets = 4096 // of one flow, as in the programs
-	greetingFlows  = 8192
+	greetingOctets = 4096        // of one flow, as in the programs
+	greetingFlows  = 8192        // of all loops
 	greetingLife   = time.Minute // for a client to answer
 )
 
 // greetings remembers what origins said to clients that have not spoken yet. It
-// is used by one goroutine. The zero value is ready.
+// is used by one goroutine.
 type greetings struct {
+	limit int // of flows
 	flows map[kernelTuple]*greeting
 	swept time.Time
 }
@@ -44,7 +45,7 @@ func (g *greetings) add(t kernelTuple, isn uint32, f *frame) {
 	}
 	flow := g.flows[t]
 	if flow == nil || flow.isn != isn {
-		if flow == nil && len(g.flows) >= greetingFlows {
+		if flow == nil && len(g.flows) >= g.limit {
 			return
 		}
 		if g.flows == nil {

@@ -33,14 +33,14 @@ func TestGreetings(t *testing.T) {
 			}
 		})
 	}
-	g := greetings{flows: map[kernelTuple]*greeting{tuple: {isn: 2, frames: []said{{1<<32 - 2, []byte("220 hi")}}}}}
+	g := greetings{limit: boundsOf(4).greetings, flows: map[kernelTuple]*greeting{tuple: {isn: 2, frames: []said{{1<<32 - 2, []byte("220 hi")}}}}}
 	if got := g.take(tuple, &flow); got != nil {
 		t.Errorf("greeting of an earlier connection: %q", got)
 	}
 	for port := range 2 * greetingFlows {
 		g.add(kernelTuple{ClientPort: uint16(port), OriginPort: uint16(port >> 16)}, 1, &frame{})
 	}
-	if len(g.flows) > greetingFlows {
-		t.Errorf("%d flows remembered, want at most %d", len(g.flows), greetingFlows)
+	if len(g.flows) != greetingFlows/4 {
+		t.Errorf("%d flows remembered, want %d of a loop of four", len(g.flows), greetingFlows/4)
 	}
 }

@@ -160,7 +160,6 @@ const (
 const (
 	kernelMapClosing         = "closing"
 	kernelMapDraft           = "draft"
-	kernelMapEvents          = "events"
 	kernelMapExempt          = "exempt"
 	kernelMapFlows           = "flows"
 	kernelMapHeartbeat       = "heartbeat"
@@ -169,6 +168,7 @@ const (
 	kernelMapPassed          = "passed"
 	kernelMapPaths           = "paths"
 	kernelMapPorts           = "ports"
+	kernelMapRings           = "rings"
 	kernelMapScratch         = "scratch"
 	kernelMapSources         = "sources"
 	kernelMapSyns            = "syns"
@@ -192,6 +192,8 @@ const (
 	kernelVarLegs            = "legs"
 	kernelVarOverrunPasses   = "overrun_passes"
 	kernelVarRefuse          = "refuse"
+	kernelVarShardSeed       = "shard_seed"
+	kernelVarShards          = "shards"
 	kernelVarStrict          = "strict"
 )
 
@@ -250,7 +252,6 @@ type kernelProgramSpecs struct {
 type kernelMapSpecs struct {
 	Closing   *ebpf.MapSpec `ebpf:"closing"`
 	Draft     *ebpf.MapSpec `ebpf:"draft"`
-	Events    *ebpf.MapSpec `ebpf:"events"`
 	Exempt    *ebpf.MapSpec `ebpf:"exempt"`
 	Flows     *ebpf.MapSpec `ebpf:"flows"`
 	Heartbeat *ebpf.MapSpec `ebpf:"heartbeat"`
@@ -259,6 +260,7 @@ type kernelMapSpecs struct {
 	Passed    *ebpf.MapSpec `ebpf:"passed"`
 	Paths     *ebpf.MapSpec `ebpf:"paths"`
 	Ports     *ebpf.MapSpec `ebpf:"ports"`
+	Rings     *ebpf.MapSpec `ebpf:"rings"`
 	Scratch   *ebpf.MapSpec `ebpf:"scratch"`
 	Sources   *ebpf.MapSpec `ebpf:"sources"`
 	Syns      *ebpf.MapSpec `ebpf:"syns"`
@@ -283,6 +285,8 @@ type kernelVariableSpecs struct {
 	Legs          *ebpf.VariableSpec `ebpf:"legs"`
 	OverrunPasses *ebpf.VariableSpec `ebpf:"overrun_passes"`
 	Refuse        *ebpf.VariableSpec `ebpf:"refuse"`
+	ShardSeed     *ebpf.VariableSpec `ebpf:"shard_seed"`
+	Shards        *ebpf.VariableSpec `ebpf:"shards"`
 	Strict        *ebpf.VariableSpec `ebpf:"strict"`
 }
 
@@ -308,7 +312,6 @@ func (o *kernelObjects) Close() error {
 type kernelMaps struct {
 	Closing   *ebpf.Map `ebpf:"closing"`
 	Draft     *ebpf.Map `ebpf:"draft"`
-	Events    *ebpf.Map `ebpf:"events"`
 	Exempt    *ebpf.Map `ebpf:"exempt"`
 	Flows     *ebpf.Map `ebpf:"flows"`
 	Heartbeat *ebpf.Map `ebpf:"heartbeat"`
@@ -317,6 +320,7 @@ type kernelMaps struct {
 	Passed    *ebpf.Map `ebpf:"passed"`
 	Paths     *ebpf.Map `ebpf:"paths"`
 	Ports     *ebpf.Map `ebpf:"ports"`
+	Rings     *ebpf.Map `ebpf:"rings"`
 	Scratch   *ebpf.Map `ebpf:"scratch"`
 	Sources   *ebpf.Map `ebpf:"sources"`
 	Syns      *ebpf.Map `ebpf:"syns"`
@@ -326,7 +330,6 @@ func (m *kernelMaps) Close() error {
 	return _KernelClose(
 		m.Closing,
 		m.Draft,
-		m.Events,
 		m.Exempt,
 		m.Flows,
 		m.Heartbeat,
@@ -335,6 +338,7 @@ func (m *kernelMaps) Close() error {
 		m.Passed,
 		m.Paths,
 		m.Ports,
+		m.Rings,
 		m.Scratch,
 		m.Sources,
 		m.Syns,
@@ -360,6 +364,8 @@ type kernelVariables struct {
 	Legs          *ebpf.Variable `ebpf:"legs"`
 	OverrunPasses *ebpf.Variable `ebpf:"overrun_passes"`
 	Refuse        *ebpf.Variable `ebpf:"refuse"`
+	ShardSeed     *ebpf.Variable `ebpf:"shard_seed"`
+	Shards        *ebpf.Variable `ebpf:"shards"`
 	Strict        *ebpf.Variable `ebpf:"strict"`
 }
 

@@ -18,11 +18,13 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// late is a listener whose connections have begun without us. One goroutine, on a
-// thread of its own, runs everything here: frames that are held come in through the
-// ring, decisions are made, sockets built, frames put back.
+// late is a listener whose connections have begun without us, those of one shard. One
+// goroutine, on a thread of its own, runs everything here: frames that are held come in
+// through the ring, decisions are made, sockets built, frames put back. Shards share
+// nothing but what says so.
 type late struct {
 	beater
+	bounds  bounds
 	name    string
 	room    *room
 	open    opener // of the loop's thread
@@ -33,7 +35,7 @@ type late struct {
 	block   bool // nobody there: flows stay where they are
 	keep    bool // so do flows that cannot be taken
 	log     *slog.Logger
-	tally   *tally
+	tally   *tally // shared
 	addr    net.Addr
 	record  ringbuf.Record
 	pending map[kernelTuple]*pending
@@ -48,16 +50,7 @@ type late struct {
 	out       chan *net.TCPConn // closed by the loop
 	failure   error             // of the loop, to be read when out is closed
 	ready     []*net.TCPConn
-
-	mu      sync.Mutex
-	origins map[*net.TCPConn]*taken // of connections that Accept returned
-}
-
-// taken is what belongs to a connection that Accept returned.
-type taken struct {
-	origin   *net.TCPConn
-	link     decrypt.Link
-	greeting []byte // what the origin said before, if all of it was seen
+	handover  *handover // shared
 }
 
 // tally counts what user space decides.
@@ -73,10 +66,6 @@ type pending struct {
 	decided bool // to be taken as soon as its octets are settled
 }
 
-// queued is how many connections may wait for Accept. With more, the loop stands
-// still, and the wire counts as down.
-const queued = pendingFlows
-
 // raisePriority has the calling thread, and none that it makes, run before others
 // where processors are short: connections pass while the loop stands still. A round
 // is a few milliseconds of work at most.
@@ -89,7 +78,7 @@ func raisePriority() error {
 // begin makes the thread of the loop, which runs from the first Accept on. It takes
 // its priority while the process may still do that.
 func (l *late) begin() {
-	l.first, l.done, l.out = make(chan struct{}), make(chan struct{}), make(chan *net.TCPConn, queued)
+	l.first, l.done, l.out = make(chan struct{}), make(chan struct{}), make(chan *net.TCPConn, l.bounds.queued)
 	set := make(chan struct{})
 	go func() {
 		defer close(l.out)
@@ -133,7 +122,8 @@ func socketHere(family, kind, protocol int) (int, error) {
 	return unix.Socket(family, kind|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
 }
 
-// run takes frames from the ring until the listener is closed.
+// run takes frames from the ring until the listener is closed. If nobody accepts what
+// it took, it stands still in the end, and the wire counts as down.
 func (l *late) run() error {
 	l.running.Lock()
 	defer l.running.Unlock()
@@ -221,7 +211,7 @@ func (l *late) event(b []byte) {
 			l.putBack([]*held{h}) // decided meanwhile; the frame goes where its flow does
 			return
 		}
-		p = &pending{flow: flow, isn: isn, since: time.Now(), decided: len(l.pending) >= pendingFlows || l.octets >= pendingOctets}
+		p = &pending{flow: flow, isn: isn, since: time.Now(), decided: len(l.pending) >= l.bounds.flows || l.octets >= l.bounds.octets}
 		l.pending[t] = p
 	}
 	p.frames = append(p.frames, h)
@@ -372,7 +362,7 @@ func (l *late) abandon() {
 		l.ready = append(l.ready, conn)
 	}
 	for _, conn := range l.ready {
-		if k := l.claim(conn); k != nil {
+		if k := l.handover.claim(conn); k != nil {
 			k.origin.Close()
 		}
 		conn.Close()
@@ -422,9 +412,7 @@ func (l *late) take(t kernelTuple, p *pending) {
 	}
 	l.drop(t, p)
 	l.tally.taken.Add(1)
-	l.mu.Lock()
-	l.origins[client] = &taken{origin: origin, link: flow.link(), greeting: l.greetings.take(t, flow)}
-	l.mu.Unlock()
+	l.handover.put(client, &taken{origin: origin, link: flow.link(), greeting: l.greetings.take(t, flow)})
 	l.ready = append(l.ready, client)
 	l.putBack(p.frames)
 }
@@ -472,13 +460,4 @@ func (l *late) build(t kernelTuple, p *pending) (client, origin *net.TCPConn, er
 	}
 	fds = nil
 	return client, origin, err
-}
-
-// claim hands over what belongs to a connection, once.
-func (l *late) claim(conn *net.TCPConn) *taken {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	k := l.origins[conn]
-	delete(l.origins, conn)
-	return k
 }

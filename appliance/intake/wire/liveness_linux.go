@@ -13,7 +13,7 @@ import (
 )
 
 // pulse is the memory in which the programs see that somebody is there: one slot
-// for each listener.
+// for each loop. Late, the loop of every shard has to be.
 type pulse struct{ memory []byte }
 
 func openPulse(m *ebpf.Map) (*pulse, error) {
@@ -24,7 +24,7 @@ func openPulse(m *ebpf.Map) (*pulse, error) {
 	return &pulse{memory}, nil
 }
 
-// slot returns the word of a listener, to be used atomically until close.
+// slot returns the word of a loop, to be used atomically until close.
 func (p *pulse) slot(i int) *uint64 { return (*uint64)(unsafe.Pointer(&p.memory[8*i])) }
 
 func (p *pulse) close() error { return unix.Munmap(p.memory) }
@@ -36,7 +36,7 @@ type beater struct {
 	closed  bool
 	ending  sync.Once // of Close
 
-	slots   []*uint64
+	slot    *uint64
 	limit   time.Duration // a pause longer than that was seen as death
 	recover time.Duration // to run after one before beating again, unless it was shorter
 	last    time.Time
@@ -54,10 +54,7 @@ func (b *beater) beat() {
 	if now.Before(b.from) {
 		return
 	}
-	t := monotonic()
-	for _, s := range b.slots {
-		atomic.StoreUint64(s, t)
-	}
+	atomic.StoreUint64(b.slot, monotonic())
 	if b.first != nil {
 		b.first()
 		b.first = nil
@@ -72,9 +69,7 @@ func (b *beater) stop() {
 	b.running.Lock()
 	defer b.running.Unlock()
 	b.closed = true
-	for _, s := range b.slots {
-		atomic.StoreUint64(s, 0)
-	}
+	atomic.StoreUint64(b.slot, 0)
 }
 
 // monotonic returns CLOCK_MONOTONIC in nanoseconds, the time of the programs.

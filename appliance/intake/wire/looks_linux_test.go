@@ -19,7 +19,7 @@ import (
 
 // recorders capture at both ends.
 type recorders struct {
-	t              *testing.T
+	t              testing.TB
 	client, origin *lab.Capture
 }
 
@@ -78,7 +78,7 @@ func (f frame) speaks(protocol string) bool {
 func anyFrame(frame) bool { return true }
 
 // frames has tshark, which takes its time to start, read fields of a capture.
-func frames(t *testing.T, c *lab.Capture, filter string, fields ...string) (all []frame) {
+func frames(t testing.TB, c *lab.Capture, filter string, fields ...string) (all []frame) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

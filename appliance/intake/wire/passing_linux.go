@@ -20,15 +20,16 @@ type passing struct {
 
 // passings are flows that may pass, until their origins have acknowledged what was
 // judged. Their number and octets are bounded: an origin that acknowledges nothing
-// keeps what it was sent for as long as it is repeated. The zero value is ready.
+// keeps what it was sent for as long as it is repeated.
 type passings struct {
+	bounds bounds
 	flows  map[kernelTuple]*passing
 	octets int // that all keep
 }
 
 // room reports whether a flow with so many octets may be added.
 func (p *passings) room(octets int) bool {
-	return len(p.flows) < pendingFlows && p.octets+octets <= pendingOctets
+	return len(p.flows) < p.bounds.flows && p.octets+octets <= p.bounds.octets
 }
 
 // add takes a flow in, in place of an older one of the same ends.

@@ -78,15 +78,15 @@ func TestSegments(t *testing.T) {
 // What waits for acknowledgements is bounded by number and by octets, and room comes
 // back.
 func TestPassingsAreBounded(t *testing.T) {
-	var p passings
+	p := passings{bounds: boundsOf(4)}
 	key := func(i int) kernelTuple { return kernelTuple{ClientPort: uint16(i), OriginPort: uint16(i >> 16)} }
 	const each = 64 << 10
 	n := 0
 	for ; p.room(each); n++ {
 		p.add(key(n), &passing{flight: make([]byte, each)})
 	}
-	if n != pendingOctets/each || p.octets != pendingOctets {
-		t.Errorf("%d flows of %d octets, want %d", n, p.octets, pendingOctets/each)
+	if n != pendingOctets/4/each || p.octets != pendingOctets/4 {
+		t.Errorf("%d flows of %d octets, want %d", n, p.octets, pendingOctets/4/each)
 	}
 	p.add(key(0), &passing{flight: make([]byte, 1)}) // of the same ends
 	if !p.room(each-1) || p.room(each) {
@@ -102,7 +102,7 @@ func TestPassingsAreBounded(t *testing.T) {
 	for n = 0; p.room(0); n++ {
 		p.add(key(n), &passing{})
 	}
-	if n != pendingFlows {
-		t.Errorf("%d flows, want %d", n, pendingFlows)
+	if n != pendingFlows/4 {
+		t.Errorf("%d flows, want %d", n, pendingFlows/4)
 	}
 }

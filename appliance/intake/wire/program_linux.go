@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -32,7 +33,8 @@ var pinnedMaps = []string{kernelMapPaths, kernelMapFlows, kernelMapOpened, kerne
 type program struct {
 	kernelObjects
 	links []link.Link
-	found bool // links of an earlier process were found and taken over
+	rings []*ebpf.Map // of held frames, one of a shard
+	found bool        // links of an earlier process were found and taken over
 }
 
 // openPassed opens the map of flows that pass for good, which an earlier process
@@ -56,6 +58,13 @@ func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program
 		return nil, err
 	}
 	spec.Maps[kernelMapFlows].MaxEntries = uint32(c.Sessions + pendingFlows)
+	shards, beats := shardCount(c), 2
+	if c.Takeover == Late {
+		beats = shards
+	}
+	rings := spec.Maps[kernelMapRings]
+	rings.MaxEntries, rings.InnerMap.MaxEntries = uint32(shards), uint32(boundsOf(shards).ring)
+	spec.Maps[kernelMapHeartbeat].MaxEntries = uint32(beats)
 	grace := monotonic() + uint64(c.Grace)
 	var o ebpf.CollectionOptions
 	if m := openPassed(name, spec.Maps[kernelMapPassed]); m != nil {
@@ -80,6 +89,8 @@ func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program
 		kernelVarBeatLimit:     uint64(c.Stall),
 		kernelVarHoldLimit:     uint64(holdLimit),
 		kernelVarHoldOctets:    uint32(flightLimit),
+		kernelVarShards:        uint32(shards),
+		kernelVarShardSeed:     rand.Uint32(), // so that nobody chooses a shard
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return nil, fmt.Errorf("set %s of wire program: %w", name, err)
@@ -89,13 +100,15 @@ func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program
 	if err := spec.LoadAndAssign(&p.kernelObjects, &o); err != nil {
 		return nil, fmt.Errorf("load wire program: %w", err)
 	}
+	if err := p.openRings(rings); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	for i, bits := range portBits(c.Ports) {
 		if bits == 0 {
 			continue
 		}
 		if err := p.Ports.Put(uint32(i), bits); err != nil {
-			p.kernelObjects.Close()
-			return nil, fmt.Errorf("set ports of wire program: %w", err)
+			return nil, errors.Join(fmt.Errorf("set ports of wire program: %w", err), p.close())
 		}
 	}
 	return p, nil
@@ -198,6 +211,9 @@ func (p *program) close() error {
 	var errs []error
 	for _, l := range p.links {
 		errs = append(errs, l.Close())
+	}
+	for _, ring := range p.rings {
+		errs = append(errs, ring.Close())
 	}
 	return errors.Join(append(errs, p.kernelObjects.Close())...)
 }

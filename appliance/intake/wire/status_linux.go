@@ -108,11 +108,14 @@ func (s *Status) readMaps(stall time.Duration) error {
 		return fmt.Errorf("read heartbeat of wire: %w", err)
 	}
 	defer beats.Close()
-	var beat uint64
-	if err := beats.Lookup(uint32(0), &beat); err != nil {
-		return fmt.Errorf("read heartbeat of wire: %w", err)
+	s.Taking = s.Running
+	for loop := range beats.MaxEntries() {
+		var beat uint64
+		if err := beats.Lookup(loop, &beat); err != nil {
+			return fmt.Errorf("read heartbeat of wire: %w", err)
+		}
+		s.Taking = s.Taking && beat != 0 && monotonic()-beat < uint64(stall)
 	}
-	s.Taking = s.Running && beat != 0 && monotonic()-beat < uint64(stall)
 	for _, name := range []string{kernelMapFlows, kernelMapOpened} {
 		flows, err := open(name)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/cilium/ebpf/ringbuf"
 
 	"github.com/clearspan/clearspan/appliance/intake"
 )
@@ -36,7 +33,7 @@ type wire struct {
 	indexes   [2]int
 	members   []*net.TCPListener // by which the programs see that the process lives
 	accepting []net.Listener     // what the intake accepts from
-	late      *late              // the only one of those; nil with Accept
+	handover  *handover          // of late ones to sessions; nil with Accept
 	tally     tally
 	sessions  sessions
 	watcher   *watcher
@@ -215,7 +212,7 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 
 // startPulse prepares the pulse of a loop. Over a wire that was there before, the
 // loop has to prove itself first.
-func (w *wire) startPulse(b *beater, slots ...int) {
+func (w *wire) startPulse(b *beater, slot int) {
 	b.limit, b.recover = w.config.Stall, w.config.Recover
 	if w.program.found {
 		b.from = time.Now().Add(w.config.Recover)
@@ -226,9 +223,7 @@ func (w *wire) startPulse(b *beater, slots ...int) {
 			close(w.taking)
 		}
 	}
-	for _, i := range slots {
-		b.slots = append(b.slots, w.pulse.slot(i))
-	}
+	b.slot = w.pulse.slot(slot)
 }
 
 // listeners returns what the intake accepts from.
@@ -243,27 +238,9 @@ func (w *wire) listeners(o intake.Options) ([]net.Listener, error) {
 		w.accepting = all
 		return all, nil
 	}
-	ring, err := ringbuf.NewReader(w.program.Events)
-	if err != nil {
-		return nil, fmt.Errorf("open ring of held frames: %w", err)
-	}
-	replay, err := openReplayer(w.room, w.indexes)
-	if err != nil {
-		ring.Close()
+	if err := w.openShards(o); err != nil {
 		return nil, err
 	}
-	log := o.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	w.late = &late{
-		name: w.name, room: w.room, program: w.program, ring: ring, replay: replay,
-		decide: w.config.Decide, block: w.config.Down == Block, keep: w.config.Down == Block || !w.config.Open, log: log.With("intake", w.name), tally: &w.tally,
-		addr: w.members[0].Addr(), pending: make(map[kernelTuple]*pending), origins: make(map[*net.TCPConn]*taken),
-	}
-	w.startPulse(&w.late.beater, 0, 1)
-	w.late.begin()
-	w.accepting = []net.Listener{w.late}
 	return w.accepting, nil
 }
 

@@ -15,17 +15,17 @@
 		struct event event;                                                               \
 		__u8 data[size];                                                                  \
 	};                                                                                        \
-	static __noinline int copy_##name(struct __sk_buff *skb, struct event *head)               \
+	static __noinline int copy_##name(struct __sk_buff *skb, struct event *head, void *ring)   \
 	{                                                                                         \
 		struct name *r;                                                                   \
 		__u32 n = skb->len;                                                               \
                                                                                                   \
-		if (!head)                                                                        \
+		if (!head || !ring)                                                               \
 			return 0;                                                                 \
 		asm volatile("" : "+r"(n));                                                       \
 		if (n == 0 || n > size)                                                           \
 			return 0;                                                                 \
-		r = bpf_ringbuf_reserve(&events, sizeof(*r), 0);                                  \
+		r = bpf_ringbuf_reserve(ring, sizeof(*r), 0);                                     \
 		if (!r)                                                                           \
 			return 0;                                                                 \
 		r->event = *head;                                                                 \
@@ -45,6 +45,23 @@ COPY(jumbo, 10240)
 COPY(large, 20480)
 COPY(huge, 66560)
 
+/* Which shard a flow belongs to: both directions to one, whatever happens to it. */
+static __always_inline __u32 shard_of(const struct tuple *t)
+{
+	__u32 hash = shard_seed;
+
+	for (int i = 0; i < 4; i++) {
+		hash = (hash ^ t->client[i]) * 0x9e3779b1;
+		hash ^= hash >> 15;
+		hash = (hash ^ t->origin[i]) * 0x85ebca77;
+		hash ^= hash >> 13;
+	}
+	hash = (hash ^ ((__u32)t->client_port << 16 | t->origin_port)) * 0xc2b2ae3d;
+	hash ^= hash >> 16;
+	hash *= 0x27d4eb2f;
+	return (__u64)hash * shards >> 32;
+}
+
 /* Copies a frame to user space; false if there is no room. */
 __noinline int show(struct __sk_buff *skb, struct tuple *t, struct flow *flow,
 			   __u32 direction)
@@ -57,26 +74,32 @@ __noinline int show(struct __sk_buff *skb, struct tuple *t, struct flow *flow,
 		.direction = direction & 1,
 		.passed = direction >> 1,
 	};
+	void *ring;
+	__u32 shard;
 
 	if (!flow || !t)
+		return 0;
+	shard = shard_of(t);
+	ring = bpf_map_lookup_elem(&rings, &shard);
+	if (!ring)
 		return 0;
 	head.isn = flow->sides[TO_ORIGIN].isn;
 	head.tci = flow->tci;
 	head.tagged = flow->tagged;
 	__builtin_memcpy(&head.tuple, t, sizeof(*t));
 	if (skb->len <= 320)
-		return copy_tiny(skb, &head);
+		return copy_tiny(skb, &head, ring);
 	if (skb->len <= 704)
-		return copy_small(skb, &head);
+		return copy_small(skb, &head, ring);
 	if (skb->len <= 1536)
-		return copy_segment(skb, &head);
+		return copy_segment(skb, &head, ring);
 	if (skb->len <= 4096)
-		return copy_medium(skb, &head);
+		return copy_medium(skb, &head, ring);
 	if (skb->len <= 10240)
-		return copy_jumbo(skb, &head);
+		return copy_jumbo(skb, &head, ring);
 	if (skb->len <= 20480)
-		return copy_large(skb, &head);
-	return copy_huge(skb, &head);
+		return copy_large(skb, &head, ring);
+	return copy_huge(skb, &head, ring);
 }
 
 /* Forgets a flow that nobody has taken. */

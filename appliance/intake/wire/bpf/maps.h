@@ -20,6 +20,8 @@ volatile const __u64 grace_end;	     /* until then flows pass that are older tha
 volatile const __u64 beat_limit;     /* ns after which the last beat is too old */
 volatile const __u64 hold_limit;     /* ns after which a held flow passes */
 volatile const __u32 hold_octets;    /* of one flow that are copied at most */
+volatile const __u32 shards;	     /* loops that take flows, at most SHARDS */
+volatile const __u32 shard_seed;     /* of the hash by which flows are spread over them */
 
 /*
  * Flows of which the client's handshake is not complete. Whoever makes addresses up
@@ -115,11 +117,11 @@ struct {
 	__type(value, __u64);
 } listeners SEC(".maps");
 
-/* When the loop that serves a listener last ran, CLOCK_MONOTONIC. */
+/* When each loop last ran, CLOCK_MONOTONIC: late, one of a shard; else one of a listener. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2);
+	__uint(max_entries, SHARDS); /* set by the loader */
 	__type(key, __u32);
 	__type(value, __u64);
 } heartbeat SEC(".maps");
@@ -131,7 +133,13 @@ struct {
 	__type(value, __u64);
 } paths SEC(".maps");
 
+/* Frames that are held, on their way to user space: one ring of a shard. */
 struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 16 << 20);
-} events SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, SHARDS); /* set by the loader, as is the size of a ring */
+	__type(key, __u32);
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_RINGBUF);
+		__uint(max_entries, 1 << 20);
+	});
+} rings SEC(".maps");

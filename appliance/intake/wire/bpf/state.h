@@ -35,19 +35,34 @@ static __always_inline bool either_exempt(const struct tuple *t)
 	return is_exempt(&back);
 }
 
-/* Reports whether somebody is there to take connections. */
-static __always_inline bool alive(__u32 v6)
+/* Reports whether a loop has run of late. */
+static __always_inline bool beats(__u32 loop, __u64 now)
 {
-	__u64 *beat = bpf_map_lookup_elem(&heartbeat, &v6);
+	__u64 *beat = bpf_map_lookup_elem(&heartbeat, &loop);
+
+	return beat && (__s64)(now - *beat) <= (__s64)beat_limit;
+}
+
+/*
+ * Reports whether somebody is there to take connections. Late, every shard has to
+ * be: while one stands still, nobody knows what becomes of its flows.
+ */
+__noinline int alive(__u32 v6)
+{
+	__u64 now = bpf_ktime_get_ns();
 	struct bpf_sock *sk;
 
-	if (!beat || (__s64)(bpf_ktime_get_ns() - *beat) > (__s64)beat_limit)
-		return false;
+	if (!late && !beats(v6, now))
+		return 0;
+	for (__u32 i = 0; late && i < SHARDS && i < shards; i++) {
+		if (!beats(i, now))
+			return 0;
+	}
 	sk = bpf_map_lookup_elem(&listeners, &v6);
 	if (!sk)
-		return false;
+		return 0;
 	bpf_sk_release(sk);
-	return true;
+	return 1;
 }
 
 /* State of the socket that the frame is for; 0 for none, or a listener. */

@@ -29,6 +29,8 @@
 #define ACK 0x10
 #define URG 0x20
 
+#define SHARDS 16 /* loops that take flows side by side, at most */
+
 /*
  * Marks inside the namespace. A socket bears the mark of the leg that its
  * packets leave by, the index of the leg plus one; routing goes by it.
