@@ -138,26 +138,64 @@ func TestRate(t *testing.T) {
 
 // quick connects, and measures one exchange; the connection is reset.
 func quick() (time.Duration, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := connect()
 	if err != nil {
 		return 0, err
 	}
 	defer unix.Close(fd)
-	limit := unix.Timeval{Sec: 5}
-	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit)
-	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit)
 	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: 443, Addr: [4]byte{192, 0, 2, 10}}); err != nil {
-		return 0, os.NewSyscallError("connect", err)
-	}
 	start := time.Now()
-	if _, err := unix.Write(fd, []byte("hello\n")); err != nil {
-		return 0, os.NewSyscallError("write", err)
+	if err := hello(fd); err != nil {
+		return 0, err
 	}
-	if _, err := unix.Read(fd, make([]byte, 16)); err != nil {
-		return 0, os.NewSyscallError("read", err)
+	if err := answer(fd); err != nil {
+		return 0, err
 	}
 	return time.Since(start), nil
+}
+
+// connect connects a socket of the calling thread's namespace, on which nothing takes
+// longer than ten seconds.
+func connect() (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	limit := unix.Timeval{Sec: 10}
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit)
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit)
+	err = again(func() error {
+		return unix.Connect(fd, &unix.SockaddrInet4{Port: 443, Addr: [4]byte{192, 0, 2, 10}})
+	})
+	if err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("connect", err)
+	}
+	return fd, nil
+}
+
+func hello(fd int) error {
+	return os.NewSyscallError("write", again(func() error {
+		_, err := unix.Write(fd, []byte("hello\n"))
+		return err
+	}))
+}
+
+// answer waits for the first octets that come back.
+func answer(fd int) error {
+	return os.NewSyscallError("read", again(func() error {
+		_, err := unix.Read(fd, make([]byte, 16))
+		return err
+	}))
+}
+
+// again calls what the runtime's signals may interrupt.
+func again(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 // While a flow is held: the client repeats itself, gives up, or the daemon dies. Not

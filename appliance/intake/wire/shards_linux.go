@@ -22,11 +22,11 @@ import (
 // has an order, and a flow stays with its shard. The programs spread, not a reader of
 // one ring: a frame then crosses no second thread on its way, and is copied once.
 //
-// There is a shard for every second processor. BenchmarkTakeOver has loops use 75 of
-// the 127 us of a flow whose session does nothing, so the other half is needed for what
-// is taken, and loops run before all else. A thread that waits for its ring keeps one
-// of the scheduler's processors for a while. With a shard for each, sessions had to wait
-// for that: the median answer came 6 % later.
+// There is a shard for every second processor. In BenchmarkTakeOver a loop uses 70 of
+// the 120 us of a flow whose session does nothing, and it runs before all else: the
+// other half is needed for what is taken. Also, a thread that waits for its ring keeps
+// one of the scheduler's processors for a while. With a shard for each of them, sessions
+// waited for that, and the median answer came 6 % later.
 
 // Bounds of all shards together.
 const (
