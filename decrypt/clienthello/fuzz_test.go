@@ -35,6 +35,19 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("ServerName %q, %v", h.ServerName, h.Name)
 		}
 
+		// Without records, as QUIC carries it, the answer is the same.
+		if err == nil {
+			m := append([]byte{typeClientHello}, message(b[:n])...)
+			m = append([]byte{m[0], byte((len(m) - 1) >> 16), byte((len(m) - 1) >> 8), byte(len(m) - 1)}, m[1:]...)
+			h2, n2, err2 := ParseMessage(append(m, 1, 2, 3))
+			if err2 != nil || n2 != len(m) || !cmp.Equal(h, h2) {
+				t.Fatalf("without records: %v, %d, %v; in records: %v", h2, n2, err2, h)
+			}
+			if _, n3, err3 := ParseMessage(m[:len(m)-1]); err3 != ErrShort || n3 != len(m) {
+				t.Fatalf("short by an octet: %d, %v", n3, err3)
+			}
+		}
+
 		// A prefix is short or has the same answer.
 		cut = max(0, min(cut, len(b)))
 		h2, n2, err2 := Parse(b[:cut])

@@ -4,7 +4,8 @@
 // A hello may be spread over any number of TLS records and arrive in any number of
 // reads. The package does no I/O. The caller appends its reads to a buffer and calls
 // [Parse] until the error is not [ErrShort]. [Scanner.Scan] does the same and
-// examines each record once. The package negotiates nothing and judges nothing.
+// examines each record once. [ParseMessage] reads a hello of QUIC, which has no
+// records. The package negotiates nothing and judges nothing.
 package clienthello
 
 import "slices"

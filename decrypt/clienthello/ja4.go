@@ -14,10 +14,15 @@ const hexDigits = "0123456789abcdef"
 // first counts and names, the second is a hash over the cipher suites, the third
 // over extensions and signature schemes. GREASE has no part in it. The method is
 // FoxIO's; JA4 itself, unlike the rest of its family, is under the BSD licence.
-func (h *Hello) JA4() string {
+func (h *Hello) JA4() string { return h.ja4('t') }
+
+// JA4QUIC is [Hello.JA4] for a hello over QUIC: the first octet is q.
+func (h *Hello) JA4QUIC() string { return h.ja4('q') }
+
+func (h *Hello) ja4(transport byte) string {
 	var b strings.Builder
 	b.Grow(36)
-	b.WriteByte('t') // over TCP
+	b.WriteByte(transport)
 	b.WriteString(h.ja4Version())
 	if slices.Contains(h.Extensions, extServerName) {
 		b.WriteByte('d')

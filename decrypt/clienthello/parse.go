@@ -29,6 +29,29 @@ func Parse(b []byte) (h *Hello, n int, err error) {
 	return h, n, nil
 }
 
+// ParseMessage borrows b, which begins with a handshake message that is not in
+// records, as QUIC carries it (RFC 9001, Section 4.1.3), and reads the ClientHello
+// there. n is the number of octets of the message; what follows them in b is not
+// looked at. With [ErrShort], n is how many octets there have to be, or 0 while that is
+// not known. Other errors are [ErrNotTLS] for another message, and [ErrMalformed].
+func ParseMessage(b []byte) (h *Hello, n int, err error) {
+	switch {
+	case len(b) > 0 && b[0] != typeClientHello:
+		return nil, 0, ErrNotTLS
+	case len(b) < handshakeHeader:
+		return nil, 0, ErrShort
+	}
+	n = handshakeHeader + int(b[1])<<16 + int(b[2])<<8 + int(b[3])
+	if len(b) < n {
+		return nil, n, ErrShort
+	}
+	h = new(Hello)
+	if !h.parse(b[handshakeHeader:n]) {
+		return nil, n, ErrMalformed
+	}
+	return h, n, nil
+}
+
 // parse reads the body of the handshake message (RFC 8446, Section 4.1.2).
 func (h *Hello) parse(body []byte) bool {
 	r := reader(body)

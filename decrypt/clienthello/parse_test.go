@@ -183,6 +183,25 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestParseMessageRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		octet []byte
+		n     int
+		err   error
+	}{
+		{"nothing", nil, 0, ErrShort},
+		{"part of the length", []byte{1, 0, 0}, 0, ErrShort},
+		{"no body", []byte{1, 0, 0, 9}, 13, ErrShort},
+		{"server hello", []byte{2}, 0, ErrNotTLS},
+		{"hello that is too short", []byte{1, 0, 0, 2, 3, 3}, 6, ErrMalformed},
+	} {
+		if h, n, err := ParseMessage(tt.octet); h != nil || n != tt.n || err != tt.err {
+			t.Errorf("%s: %v, %d, %v; want %d, %v", tt.name, h, n, err, tt.n, tt.err)
+		}
+	}
+}
+
 func TestCompleteRefusesTail(t *testing.T) {
 	good := builder{version: 0x0303, suites: []uint16{0xc02f}}.record()
 	tail := append([]byte{22, 3, 1, 0, byte(len(good) - 4)}, append(slices.Clone(good[5:]), 0)...)

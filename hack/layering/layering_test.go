@@ -146,6 +146,11 @@ var bans = []ban{
 		reason: "leaf package",
 	},
 	{
+		from:   "decrypt/quic",
+		to:     []string{module + "/decrypt/policy", module + "/decrypt/sniff", module + "/decrypt/learn", "github.com/quic-go", "golang.org"},
+		reason: "it reads what strangers send, with the standard library and our parser of hellos; whoever judges is outside",
+	},
+	{
 		from:   "decrypt/sniff",
 		to:     []string{module},
 		reason: "leaf package",
