@@ -43,11 +43,13 @@ const (
 // String returns the word used in configurations.
 func (l Link) String() string { return [...]string{"each", "both"}[l&1] }
 
-// QUIC says what becomes of QUIC, UDP to port 443, which cannot be taken.
+// QUIC says what becomes of QUIC, UDP to port 443 or with a long header of a known
+// version, which cannot be taken. [intake.Options].QUIC is asked about each flow, if it
+// is set.
 type QUIC uint8
 
 const (
-	Ignore QUIC = iota // it passes
+	Ignore QUIC = iota // it passes, if the verdict is not to refuse it
 	Refuse             // it is answered with ICMP port unreachable, so that clients turn to TCP
 )
 
@@ -119,6 +121,8 @@ type Config struct {
 	// each cause at most once a minute, and of what is left at the end. It is called by
 	// one goroutine. It may be nil.
 	Dropped func(Drops)
+
+	peek bool // somebody judges QUIC
 
 	// Stall is how long a loop that takes connections may stand still before
 	// the wire counts as down; 0: 100 ms.

@@ -61,6 +61,7 @@ type settings struct {
 	Procs    int    // processors that the daemon believes to have, a shard for every second one; 0: all
 	CPUs     string // processors that it may use, for taskset; empty: all
 	Brief    bool   // answer each session with an octet and reset it, instead of relaying it
+	Judge    bool   // QUIC, see judgeQUIC
 	Remove   bool   // remove the wire instead of running it
 }
 
@@ -115,7 +116,7 @@ func daemon(text string) error {
 		Exempt: s.Exempt, Decide: ask, Stall: s.Stall, Recover: s.Recover,
 		Dropped: func(d wire.Drops) { fmt.Printf("dropped %s %d\n", d.Cause, d.Frames) },
 		Open:    s.Open, Overload: s.Overload, Grace: s.Grace, Sessions: s.Sessions,
-	}, intake.Options{Name: s.Name, Handler: handler, Logger: log})
+	}, intake.Options{Name: s.Name, Handler: handler, QUIC: judgeQUIC(s), Logger: log})
 	if err != nil {
 		return err
 	}

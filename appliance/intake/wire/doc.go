@@ -29,4 +29,4 @@
 // [tcp(7)]: https://man7.org/linux/man-pages/man7/tcp.7.html
 package wire
 
-//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -cc clang-14 -strip llvm-strip-14 -go-package wire -target bpfel -type tuple -type flow -type side -type event -type transition -type prefix -type wire_path -type state -output-stem kernel kernel bpf/wire.c -- -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -mcpu=v3 -I/usr/include/x86_64-linux-gnu
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go -cc clang-14 -strip llvm-strip-14 -go-package wire -target bpfel -type tuple -type flow -type side -type event -type transition -type prefix -type wire_path -type state -type quic_key -type quic_flow -type quic_event -type quic_state -output-stem kernel kernel bpf/wire.c -- -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -mcpu=v3 -I/usr/include/x86_64-linux-gnu

@@ -54,6 +54,40 @@ type kernelPrefix struct {
 	Address [4]uint32
 }
 
+type kernelQuicEvent struct {
+	_       structs.HostLayout
+	Key     kernelQuicKey
+	Length  uint32
+	Udp     uint16
+	Segment uint16
+	Tci     uint16
+	Tagged  uint8
+	Partial uint8
+	Pad     [4]uint8
+}
+
+type kernelQuicFlow struct {
+	_     structs.HostLayout
+	Since uint64
+	State kernelQuicState
+	Pad   uint32
+}
+
+type kernelQuicKey struct {
+	_     structs.HostLayout
+	Tuple kernelTuple
+	Vid   uint16
+	Leg   uint16
+}
+
+type kernelQuicState uint32
+
+const (
+	kernelQuicStateQUIC_UNDECIDED kernelQuicState = 0
+	kernelQuicStateQUIC_PASSED    kernelQuicState = 1
+	kernelQuicStateQUIC_REFUSED   kernelQuicState = 2
+)
+
 type kernelSide struct {
 	_           structs.HostLayout
 	Mac         [12]uint8
@@ -144,14 +178,16 @@ const (
 	kernelWirePathPATH_SYN_PAYLOAD  kernelWirePath = 23
 	kernelWirePathPATH_SYN_EXCESS   kernelWirePath = 24
 	kernelWirePathPATH_QUIC_BLOCKED kernelWirePath = 25
-	kernelWirePathPATH_SENT         kernelWirePath = 26
-	kernelWirePathPATH_REPLAYED     kernelWirePath = 27
-	kernelWirePathPATH_OWN          kernelWirePath = 28
-	kernelWirePathPATH_NO_FLOW      kernelWirePath = 29
-	kernelWirePathPATH_WRONG_LEG    kernelWirePath = 30
-	kernelWirePathPATH_COPIED       kernelWirePath = 31
-	kernelWirePathPATH_COPY_FAILED  kernelWirePath = 32
-	kernelWirePathPATHS             kernelWirePath = 33
+	kernelWirePathPATH_QUIC_HELD    kernelWirePath = 26
+	kernelWirePathPATH_SENT         kernelWirePath = 27
+	kernelWirePathPATH_REPLAYED     kernelWirePath = 28
+	kernelWirePathPATH_OWN          kernelWirePath = 29
+	kernelWirePathPATH_NO_FLOW      kernelWirePath = 30
+	kernelWirePathPATH_WRONG_LEG    kernelWirePath = 31
+	kernelWirePathPATH_COPIED       kernelWirePath = 32
+	kernelWirePathPATH_COPY_FAILED  kernelWirePath = 33
+	kernelWirePathPATH_QUIC_UNSEEN  kernelWirePath = 34
+	kernelWirePathPATHS             kernelWirePath = 35
 )
 
 // Names of all BPF objects in the ELF.
@@ -163,11 +199,13 @@ const (
 	kernelMapExempt          = "exempt"
 	kernelMapFlows           = "flows"
 	kernelMapHeartbeat       = "heartbeat"
+	kernelMapInitials        = "initials"
 	kernelMapListeners       = "listeners"
 	kernelMapOpened          = "opened"
 	kernelMapPassed          = "passed"
 	kernelMapPaths           = "paths"
 	kernelMapPorts           = "ports"
+	kernelMapQuicFlows       = "quic_flows"
 	kernelMapRings           = "rings"
 	kernelMapScratch         = "scratch"
 	kernelMapSources         = "sources"
@@ -191,6 +229,9 @@ const (
 	kernelVarLate            = "late"
 	kernelVarLegs            = "legs"
 	kernelVarOverrunPasses   = "overrun_passes"
+	kernelVarPeek            = "peek"
+	kernelVarQuicLimit       = "quic_limit"
+	kernelVarQuicMemory      = "quic_memory"
 	kernelVarRefuse          = "refuse"
 	kernelVarShardSeed       = "shard_seed"
 	kernelVarShards          = "shards"
@@ -255,11 +296,13 @@ type kernelMapSpecs struct {
 	Exempt    *ebpf.MapSpec `ebpf:"exempt"`
 	Flows     *ebpf.MapSpec `ebpf:"flows"`
 	Heartbeat *ebpf.MapSpec `ebpf:"heartbeat"`
+	Initials  *ebpf.MapSpec `ebpf:"initials"`
 	Listeners *ebpf.MapSpec `ebpf:"listeners"`
 	Opened    *ebpf.MapSpec `ebpf:"opened"`
 	Passed    *ebpf.MapSpec `ebpf:"passed"`
 	Paths     *ebpf.MapSpec `ebpf:"paths"`
 	Ports     *ebpf.MapSpec `ebpf:"ports"`
+	QuicFlows *ebpf.MapSpec `ebpf:"quic_flows"`
 	Rings     *ebpf.MapSpec `ebpf:"rings"`
 	Scratch   *ebpf.MapSpec `ebpf:"scratch"`
 	Sources   *ebpf.MapSpec `ebpf:"sources"`
@@ -284,6 +327,9 @@ type kernelVariableSpecs struct {
 	Late          *ebpf.VariableSpec `ebpf:"late"`
 	Legs          *ebpf.VariableSpec `ebpf:"legs"`
 	OverrunPasses *ebpf.VariableSpec `ebpf:"overrun_passes"`
+	Peek          *ebpf.VariableSpec `ebpf:"peek"`
+	QuicLimit     *ebpf.VariableSpec `ebpf:"quic_limit"`
+	QuicMemory    *ebpf.VariableSpec `ebpf:"quic_memory"`
 	Refuse        *ebpf.VariableSpec `ebpf:"refuse"`
 	ShardSeed     *ebpf.VariableSpec `ebpf:"shard_seed"`
 	Shards        *ebpf.VariableSpec `ebpf:"shards"`
@@ -315,11 +361,13 @@ type kernelMaps struct {
 	Exempt    *ebpf.Map `ebpf:"exempt"`
 	Flows     *ebpf.Map `ebpf:"flows"`
 	Heartbeat *ebpf.Map `ebpf:"heartbeat"`
+	Initials  *ebpf.Map `ebpf:"initials"`
 	Listeners *ebpf.Map `ebpf:"listeners"`
 	Opened    *ebpf.Map `ebpf:"opened"`
 	Passed    *ebpf.Map `ebpf:"passed"`
 	Paths     *ebpf.Map `ebpf:"paths"`
 	Ports     *ebpf.Map `ebpf:"ports"`
+	QuicFlows *ebpf.Map `ebpf:"quic_flows"`
 	Rings     *ebpf.Map `ebpf:"rings"`
 	Scratch   *ebpf.Map `ebpf:"scratch"`
 	Sources   *ebpf.Map `ebpf:"sources"`
@@ -333,11 +381,13 @@ func (m *kernelMaps) Close() error {
 		m.Exempt,
 		m.Flows,
 		m.Heartbeat,
+		m.Initials,
 		m.Listeners,
 		m.Opened,
 		m.Passed,
 		m.Paths,
 		m.Ports,
+		m.QuicFlows,
 		m.Rings,
 		m.Scratch,
 		m.Sources,
@@ -363,6 +413,9 @@ type kernelVariables struct {
 	Late          *ebpf.Variable `ebpf:"late"`
 	Legs          *ebpf.Variable `ebpf:"legs"`
 	OverrunPasses *ebpf.Variable `ebpf:"overrun_passes"`
+	Peek          *ebpf.Variable `ebpf:"peek"`
+	QuicLimit     *ebpf.Variable `ebpf:"quic_limit"`
+	QuicMemory    *ebpf.Variable `ebpf:"quic_memory"`
 	Refuse        *ebpf.Variable `ebpf:"refuse"`
 	ShardSeed     *ebpf.Variable `ebpf:"shard_seed"`
 	Shards        *ebpf.Variable `ebpf:"shards"`

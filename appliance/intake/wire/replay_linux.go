@@ -7,11 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Marks by which the programs know frames that were held, and those that were made
-// of octets that may pass.
+// Marks by which the programs know frames that were held, those that were made of
+// octets that may pass, and those that are to be answered.
 const (
 	markReplayed = 4
 	markJudged   = 5
+	markRefused  = 6
 )
 
 // replayer sends frames that were held back to where they came in. What becomes

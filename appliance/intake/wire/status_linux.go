@@ -161,7 +161,8 @@ var pathNames = [...]string{
 	"blocked",      // Dropped: clearspan does not run or stands still, and `down` is `block`.
 	"syn-payload",  // Dropped: payload in a SYN (TCP Fast Open). The client sends it again without.
 	"syn-excess",   // Dropped: too many new connections of one address. The client sends the SYN again.
-	"quic-blocked", // Answered by ICMP: QUIC, and `quic` is `block`.
+	"quic-blocked", // Answered by ICMP: QUIC that `quic: block` or a rule refuses.
+	"quic-held",    // Held: clearspan judges the QUIC flow.
 	"sent",         // Sent by clearspan.
 	"replayed",     // Sent again after it was held.
 	"own",          // Dropped: not TCP, from this machine.
@@ -169,6 +170,7 @@ var pathNames = [...]string{
 	"wrong-leg",    // Dropped: from this machine, routed to the wrong leg.
 	"copied",       // Copied to the mirror port.
 	"copy-failed",  // The copy to the mirror port failed.
+	"quic-unseen",  // Besides: QUIC that clearspan had no room to judge. The wire refused it, or dropped it so that it comes again.
 }
 
 // Words for flows that are decided at their first payload.

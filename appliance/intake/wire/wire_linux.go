@@ -34,6 +34,7 @@ type wire struct {
 	members   []*net.TCPListener // by which the programs see that the process lives
 	accepting []net.Listener     // what the intake accepts from
 	handover  *handover          // of late ones to sessions; nil with Accept
+	quic      *quicGate          // nil if nobody judges QUIC
 	tally     tally
 	sessions  sessions
 	watcher   *watcher
@@ -60,6 +61,7 @@ func New(config Config, o intake.Options) (*Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create wire intake: %w", err)
 	}
+	config.peek = o.QUIC != nil
 	w := &wire{taking: make(chan struct{}), config: config, name: o.Name, timeout: o.ConnectTimeout}
 	if w.timeout <= 0 {
 		w.timeout = 10 * time.Second
@@ -207,6 +209,9 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 	if err := w.program.attachCopies(w.name, copies); err != nil {
 		return nil, err
 	}
+	if err := w.openQUIC(o); err != nil {
+		return nil, err
+	}
 	return w.listeners(o)
 }
 
@@ -257,6 +262,10 @@ func (w *wire) close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
+	if w.quic != nil {
+		errs = append(errs, w.quic.close())
+		w.quic = nil
+	}
 	// The intake closes them too, possibly at this very moment.
 	for _, l := range w.accepting {
 		errs = append(errs, l.Close())

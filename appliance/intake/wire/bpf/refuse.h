@@ -108,10 +108,18 @@ struct long_header {
 	__u8 version[4];
 };
 
+/* Reports whether a datagram begins with a long header, which begins connections. */
+static __always_inline bool is_long(struct __sk_buff *skb, struct frame *f)
+{
+	__u8 first;
+
+	return !bpf_skb_load_bytes(skb, f->tcp + sizeof(struct udp), &first, 1) && first & 0x80;
+}
+
 /*
  * Reports whether a datagram is of QUIC: to its port, or with a long header of a
- * version that is in use, RFC 9000, RFC 9369, or drafts. Without one, no
- * connection begins.
+ * version that is in use, RFC 9000, RFC 9369, or drafts. The fixed bit may be clear,
+ * RFC 9287. In a message of DNS the last octet of the version is 0.
  */
 static __always_inline bool is_quic(struct __sk_buff *skb, struct frame *f)
 {
@@ -120,34 +128,40 @@ static __always_inline bool is_quic(struct __sk_buff *skb, struct frame *f)
 
 	if (!f->ported || f->tuple.origin_port == bpf_htons(QUIC_PORT))
 		return true;
-	if (bpf_skb_load_bytes(skb, f->tcp + sizeof(struct udp), &h, sizeof(h)) || (h.first & 0xc0) != 0xc0)
+	if (bpf_skb_load_bytes(skb, f->tcp + sizeof(struct udp), &h, sizeof(h)) || !(h.first & 0x80))
 		return false;
 	__builtin_memcpy(&version, h.version, 4);
 	version = bpf_ntohl(version);
-	return version == 1 || version == 0x6b3343cf || version >> 8 == 0xff0000;
+	return version == 1 || version == 0x6b3343cf || (version >> 8 == 0xff0000 && version & 0xff);
+}
+
+/* Reports whether IP has no options and no extension headers. */
+static __always_inline bool is_plain(struct frame *f)
+{
+	return f->tcp == ETH_HEADER + (f->v6 ? sizeof(struct ipv6) : sizeof(struct ipv4));
 }
 
 /*
- * Refuses a datagram of QUIC. The result is negative for any other frame. What has
- * more headers than the answer can quote, and a fragment, is dropped.
+ * Refuses a datagram of QUIC. What has more headers than the answer can quote, and a
+ * fragment, is dropped.
  */
-static __always_inline int refuse_quic(struct __sk_buff *skb, struct frame *f, int path)
+static __noinline int refuse_quic(struct __sk_buff *skb, struct frame *f, int path)
 {
 	struct ipv4 v4;
 	struct ipv6 v6;
 	struct udp udp;
 
-	if (!is_quic(skb, f) || either_exempt(&f->tuple) || (!block && !alive(f->v6)))
-		return -1;
+	if (!f)
+		return DROP;
 	count(PATH_QUIC_BLOCKED);
-	if (path != PATH_NOT_TCP || bpf_skb_load_bytes(skb, f->tcp, &udp, sizeof(udp)))
-		return DROP; /* RFC 792: no answer to a fragment; else as well */
+	if (path != PATH_NOT_TCP || !is_plain(f) || bpf_skb_load_bytes(skb, f->tcp, &udp, sizeof(udp)))
+		return DROP; /* RFC 792: no answer to a fragment */
 	if (f->v6) {
-		if (f->tcp != ETH_HEADER + sizeof(v6) || bpf_skb_load_bytes(skb, ETH_HEADER, &v6, sizeof(v6)))
-			return DROP; /* extension headers */
+		if (bpf_skb_load_bytes(skb, ETH_HEADER, &v6, sizeof(v6)))
+			return DROP;
 		return refuse6(skb, &v6, &udp);
 	}
-	if (f->tcp != ETH_HEADER + sizeof(v4) || bpf_skb_load_bytes(skb, ETH_HEADER, &v4, sizeof(v4)))
-		return DROP; /* options */
+	if (bpf_skb_load_bytes(skb, ETH_HEADER, &v4, sizeof(v4)))
+		return DROP;
 	return refuse4(skb, &v4, &udp);
 }

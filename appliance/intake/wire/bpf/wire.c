@@ -5,7 +5,7 @@
  * other. What is selected and cannot be judged is dropped, see shut.
  */
 #include "late.h"
-#include "refuse.h"
+#include "quic.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -225,11 +225,13 @@ __noinline int on_odd(struct __sk_buff *skb, struct frame *f, int path)
 	/* Without its first fragment, which has the ports, a packet is never whole. */
 	if (f->later && (f->protocol != PROTO_TCP || !every_port))
 		return forward(skb, path);
-	if (f->protocol == PROTO_UDP && refuse) {
-		int refused = refuse_quic(skb, f, path);
+	if (f->protocol == PROTO_UDP && (refuse || peek)) {
+		int done = on_quic(skb, f, path);
 
-		if (refused >= 0)
-			return refused;
+		if (done == QUIC_ANSWER)
+			return refuse_quic(skb, f, path);
+		if (done >= 0)
+			return done;
 	}
 	if (f->protocol != PROTO_TCP)
 		return forward(skb, path);
@@ -349,7 +351,7 @@ int wire_egress(struct __sk_buff *skb)
 		skb->mark = 0;
 		return PASS;
 	}
-	if (skb->mark == MARK_REPLAYED || skb->mark == MARK_JUDGED) {
+	if (skb->mark == MARK_REPLAYED || skb->mark == MARK_JUDGED || skb->mark == MARK_REFUSED) {
 		count(PATH_REPLAYED);
 		if (skb->mark == MARK_REPLAYED)
 			skb->mark = 0;

@@ -92,6 +92,7 @@ enum wire_path {
 	PATH_SYN_PAYLOAD,  /* TCP Fast Open; comes again without payload */
 	PATH_SYN_EXCESS,   /* one source opens too many connections at once */
 	PATH_QUIC_BLOCKED, /* answered by ICMP */
+	PATH_QUIC_HELD,	   /* shown to user space, which judges it */
 	/* Egress. */
 	PATH_SENT,	 /* of our sockets */
 	PATH_REPLAYED,	 /* held before */
@@ -101,6 +102,7 @@ enum wire_path {
 	/* Besides: copies of frames that were redirected. */
 	PATH_COPIED,
 	PATH_COPY_FAILED,
+	PATH_QUIC_UNSEEN, /* no room to show it to user space: refused, or sent again */
 	PATHS,
 };
 
