@@ -53,6 +53,7 @@ type Appliance struct {
 	routes    []intake.Routed      // of these
 	names     []*nameserver.Server // of the intakes, too
 	own       guard
+	quic      quicFlows
 
 	engine  atomic.Pointer[generation]
 	renewed chan struct{}                        // something waits in it after a change of generation
@@ -174,6 +175,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 		})
 	}
 	serving.Go(func() { a.rotate(a.killed) })
+	serving.Go(func() { a.quic.run(a.killed, a.log) })
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
 	if !a.awaitWires(ctx) {
 		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved

@@ -41,6 +41,9 @@ func (a *Appliance) openIntake(c config.Intake) (intake.Intake, error) {
 		Count:          func(e intake.Event) { a.metrics.Refused(c.Name, e.String()) },
 		Logger:         a.log,
 	}
+	if c.QUIC != "" {
+		o.QUIC = a.peekQUIC(c)
+	}
 	if c.Mode != config.DNS { // of which no session comes
 		a.metrics.Intake(c.Name, intake.Words())
 	}

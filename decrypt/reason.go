@@ -102,6 +102,16 @@ const (
 	// Cause: A stop or restart, after the time of `clearspan run --drain`.
 	// Do: Raise `--drain` if sessions should have more time.
 	reasonShutdown = "shutdown"
+	// The intake refuses QUIC, so that clients use TCP.
+	// Cause: `quic: block` of the intake.
+	// Do: Nothing. The client connects again by TCP, and that session has its own entry.
+	reasonQUICBlocked = "quic-blocked"
+	// The intake passes QUIC, but a rule might terminate this flow, and clearspan cannot
+	// tell. It refused the flow, so that the client uses TCP.
+	// Cause: The action is `tunnel-check`, a rule asks for the origin's certificate, the
+	// event `sni-unresolved` has an action, or `quic.hello` is not `whole`.
+	// Do: Nothing, if the client connects again by TCP.
+	reasonQUICUnjudged = "quic-unjudged"
 	// A service ended the session and gave no reason.
 	// Cause: A fault in clearspan.
 	// Do: Report it with the log lines of the session.

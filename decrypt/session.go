@@ -43,6 +43,7 @@ type Session struct {
 	Notice    Notice // what the client was told of a refusal
 	ClientTLS LegTLS
 	OriginTLS LegTLS
+	QUIC      *QUIC // of a QUIC flow, which the engine did not carry; nil for TCP
 
 	Refusal string       // how the client refused our leaf: "unknown_ca" or another alert, "closed"; "" if it did not
 	Taught  learn.Lesson // what the session taught, "" if nothing; whether it was learned is the Learner's

@@ -43,6 +43,7 @@ type Metrics struct {
 	raw        *prometheus.CounterVec   // sink, reason
 	refusals   *prometheus.CounterVec   // intake, reason
 	recalled   *prometheus.CounterVec   // lesson
+	quic       *prometheus.CounterVec   // action, outcome
 
 	intakes, sinks, losses, reasons, statuses, refused, raws, protocols words
 
@@ -83,6 +84,7 @@ func NewMetrics(version string) *Metrics {
 		raw:        counter("mirror_http2_raw_octets_total", "Octets of HTTP/2 that a mirror could not show as HTTP/1.1, by reason.", "sink", "reason"),
 		finished:   counter("handshakes_total", "Finished TLS handshakes of ended sessions, full or resumed.", "leg", "kind"),
 		refusals:   counter("intake_refusals_total", "Connections that an intake refused, by reason.", "intake", "reason"),
+		quic:       counter("quic_flows_total", "QUIC flows that clearspan judged, by action and outcome.", "action", "outcome"),
 		recalled:   counter("sessions_learned_total", "Sessions that clearspan tunneled because of a lesson, by lesson.", "lesson"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "handshake_duration_seconds", Help: "Duration of TLS handshakes.",
@@ -95,7 +97,7 @@ func NewMetrics(version string) *Metrics {
 	}, []string{"service", "result"})
 	m.registry.MustRegister(
 		m.services, m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
-		m.streams, m.rendered, m.replaced, m.raw, m.recalled,
+		m.streams, m.rendered, m.replaced, m.raw, m.recalled, m.quic,
 		buildInfo(version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -179,6 +181,11 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	if status := s.OriginTLS.Revocation; status != "" {
 		m.revocation.WithLabelValues(m.statuses.bound(status)).Inc()
 	}
+}
+
+// QUIC counts a QUIC flow that was judged. It is no session: intakes hand none over.
+func (m *Metrics) QUIC(s *decrypt.Session) {
+	m.quic.WithLabelValues(s.Decision.Action.String(), s.Outcome.String()).Inc()
 }
 
 // Handshake counts a TLS handshake of the leg "client" or "origin" that took d

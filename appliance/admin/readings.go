@@ -32,6 +32,15 @@ func (m *Metrics) AuditLost(read func() uint64) error {
 	return m.counter("audit_lost_entries_total", "Audit entries that clearspan could not write.", read)
 }
 
+// QUICLost adds the QUIC flows that were judged and have no audit entry, and those
+// that were forgotten before they were judged.
+func (m *Metrics) QUICLost(unwritten, forgotten func() uint64) error {
+	return errors.Join(
+		m.counter("quic_flows_unwritten_total", "QUIC flows without an audit entry, because there were too many.", unwritten),
+		m.counter("quic_flows_forgotten_total", "QUIC flows that clearspan forgot before it judged them, because there were too many.", forgotten),
+	)
+}
+
 // RootsSkipped adds how many roots are left out because they cannot be read.
 func (m *Metrics) RootsSkipped(read func() uint64) error {
 	return m.gauge("origin_roots_skipped", "Certificates and files of `origin.roots` that clearspan cannot read.", read)

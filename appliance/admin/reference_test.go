@@ -31,7 +31,7 @@ func everything(t *testing.T) *Metrics {
 		return func() (map[string]uint64, error) { return map[string]uint64{word: 0}, nil }
 	}
 	for _, err := range []error{
-		m.Memory(zero, zero), m.AuditLost(zero), m.LeafCache(zero), m.DNS(func() (q Queries) { return q }),
+		m.Memory(zero, zero), m.AuditLost(zero), m.LeafCache(zero), m.QUICLost(zero, zero), m.DNS(func() (q Queries) { return q }),
 		m.Learned(func() learn.Stats { return learn.Stats{} }),
 		m.WirePaths(someIntake, word("PATH")), m.Strays(someIntake, word("FATE")), m.QUICDatagrams(someIntake, word("FATE")),
 		m.DeviceCounters(someService, word("EVENT")),
@@ -157,6 +157,7 @@ var alerts = [][2]string{
 	{`sum by (intake, reason) (increase(clearspan_intake_refusals_total{reason=~"accept-failed|limit-reached|.*-short"}[5m])) > 0`, "Clients are refused because of load."},
 	{`clearspan_memory_used_octets / clearspan_memory_limit_octets > 0.9`, "Memory runs short."},
 	{`increase(clearspan_origin_verdicts_total{reason="own-authority"}[5m]) > 0`, "An origin holds a certificate of your own CA."},
+	{`increase(clearspan_quic_flows_unwritten_total[5m]) > 0`, "QUIC flows have no audit entry. Look for a flood."},
 	{`sum by (service) (increase(clearspan_service_decision_seconds_count{result=~"failed-.*"}[5m])) > 0`, "A service fails."},
 	{`increase(clearspan_wire_frames_total{path=~"down|blocked|overrun|expired"}[5m]) > 0`, "Connections pass a wire undecided, or are blocked."},
 }

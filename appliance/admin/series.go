@@ -28,6 +28,11 @@ func (m *Metrics) foresee() {
 			m.sessions.WithLabelValues(action, o.String())
 		}
 	}
+	for a := policy.Bump; a <= policy.Terminate; a++ {
+		for _, o := range []decrypt.Outcome{decrypt.Tunneling, decrypt.Terminated} {
+			m.quic.WithLabelValues(a.String(), o.String())
+		}
+	}
 	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
 		m.octets.WithLabelValues(d.String())
 	}

@@ -7,14 +7,20 @@ import (
 	"net/netip"
 )
 
-// tcp is the IP protocol number.
-const tcp = 6
+// IP protocol numbers.
+const (
+	tcp = 6
+	udp = 17
+)
 
 // CommunityID returns the Community ID of the TCP flow between a and b: version
 // 1 with seed 0, the form that Zeek, Suricata and Arkime write by default. It is
 // the same in both directions. It is empty unless both addresses are valid and
 // of one family.
-func CommunityID(a, b netip.AddrPort) string {
+func CommunityID(a, b netip.AddrPort) string { return communityID(tcp, a, b) }
+
+// communityID is that of a flow of TCP or UDP.
+func communityID(protocol byte, a, b netip.AddrPort) string {
 	a, b = unmap(a), unmap(b)
 	if !a.IsValid() || !b.IsValid() || a.Addr().BitLen() != b.Addr().BitLen() {
 		return ""
@@ -29,7 +35,7 @@ func CommunityID(a, b netip.AddrPort) string {
 	msg := make([]byte, 2, 40)
 	msg = append(msg, low.AsSlice()...)
 	msg = append(msg, high.AsSlice()...)
-	msg = append(msg, tcp, 0)
+	msg = append(msg, protocol, 0)
 	msg = binary.BigEndian.AppendUint16(msg, lowPort)
 	msg = binary.BigEndian.AppendUint16(msg, highPort)
 	sum := sha1.Sum(msg)

@@ -26,6 +26,14 @@ func TestCommunityID(t *testing.T) {
 	}
 }
 
+// UDP has identifiers of its own; the vector is of the baseline, too.
+func TestCommunityIDOfUDP(t *testing.T) {
+	a, b := netip.MustParseAddrPort("192.168.1.52:54585"), netip.MustParseAddrPort("8.8.8.8:53")
+	if got, want := communityID(udp, a, b), "1:d/FP5EW3wiY1vCndhwleRRKHowQ="; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // One address, two ports: the ports decide the order.
 func TestCommunityIDOfOneAddress(t *testing.T) {
 	a, b := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.1:2")

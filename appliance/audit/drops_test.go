@@ -27,6 +27,7 @@ func TestEntryOfDroppedFrames(t *testing.T) {
 	got, empty := parse(Dropped("wire", "fragment-dropped", 7, start, start.Add(time.Minute))), parse(NewEntry(&decrypt.Session{}, nil, nil))
 	want := empty
 	want["time"], want["start"], want["end"] = got["time"], "2026-03-01T11:00:00.000000000Z", "2026-03-01T11:01:00.000000000Z"
+	want["transport"] = ""
 	want["intake"], want["outcome"], want["reason"], want["frames"] = "wire", "dropped", "fragment-dropped", 7.0
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

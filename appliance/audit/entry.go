@@ -45,7 +45,9 @@ type Entry struct {
 	// The offer of application protocols to the origin. Empty if it was the client's
 	// list. Words: see [reasons](reasons.md#offers-of-application-protocols).
 	Offer string `json:"alpn_offer"`
-	// The protocol, such as `tls`, `http` or `smtp`. Empty if it was never known.
+	// The transport protocol: `tcp` or `quic`. Empty for dropped frames.
+	Transport string `json:"transport"`
+	// The protocol, such as `tls`, `quic`, `http` or `smtp`. Empty if it was never known.
 	Protocol string `json:"protocol"`
 	// The upgrade to TLS in a plain dialogue. Empty if nothing was said about it. Words:
 	// see [reasons](reasons.md#starttls).
@@ -83,6 +85,8 @@ type Entry struct {
 	// text has at most 256 octets and comes from the service. Empty without findings.
 	Finding map[string]string `json:"service_finding"`
 
+	// A QUIC flow, of which clearspan saw only the beginning. Null for TCP.
+	QUIC *QUIC `json:"quic"`
 	// The TLS of the client leg. Null if the leg had no TLS.
 	TLSClient *ClientTLS `json:"tls_client"`
 	// The TLS of the origin leg. Null if the leg had no TLS.
@@ -121,6 +125,22 @@ func (e Entry) With(f facts.Report) Entry {
 		e.Mail = f.Mail
 	}
 	return e
+}
+
+// QUIC describes a QUIC flow.
+type QUIC struct {
+	// The QUIC version: `1`, `2`, or another one as `0xHHHHHHHH`. Empty if clearspan could
+	// not read it.
+	Version string `json:"version"`
+	// Datagrams from the client until clearspan judged the flow.
+	Datagrams int `json:"datagrams"`
+	// Whether clearspan refused the flow. It passed otherwise.
+	Refused bool `json:"refused"`
+	// How much of the ClientHello clearspan read. Words: see
+	// [reasons](reasons.md#hellos-of-quic).
+	Hello string `json:"hello"`
+	// The application protocols (ALPN) that the client offers. Empty without a hello.
+	ALPN []string `json:"alpn"`
 }
 
 // ClientTLS describes the client leg.
@@ -251,7 +271,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Session: s.ID, Intake: s.Intake,
 		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination),
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
-		StartTLS: s.StartTLS.String(), Related: s.Related,
+		Transport: "tcp", StartTLS: s.StartTLS.String(), Related: s.Related,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason, Notice: s.Notice.String(), Service: s.Services(), Finding: s.Findings(),
 		Learned: s.Decision.Learned, Taught: string(s.Taught),
 		Events: s.Events().Names(), ForgedSerial: s.ForgedSerial,
@@ -288,6 +308,10 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		e.Flow = Flow{Client: unmap(flow.Client), Origin: unmap(flow.Origin), Ports: flow.Ports}
 	}
 	e.CommunityID = CommunityID(e.Flow.Client, e.Flow.Origin)
+	if q := s.QUIC; q != nil {
+		e.Transport, e.CommunityID = "quic", communityID(udp, e.Client, e.Origin)
+		e.QUIC = &QUIC{Version: quicVersion(q.Version), Datagrams: q.Datagrams, Refused: q.Refused, Hello: q.Hello, ALPN: append([]string{}, q.ALPN...)}
+	}
 	if e.Mirror == nil {
 		e.Mirror = map[string]Mirror{}
 	}
@@ -323,6 +347,20 @@ func versionName(v uint16) string {
 		return "1.3"
 	}
 	return fmt.Sprintf("0x%04x", v)
+}
+
+// quicVersion returns "1" for 1, "2" for the number of that version (RFC 9369), and
+// so on.
+func quicVersion(v uint32) string {
+	switch v {
+	case 0:
+		return ""
+	case 1:
+		return "1"
+	case 0x6b3343cf:
+		return "2"
+	}
+	return fmt.Sprintf("0x%08x", v)
 }
 
 // cipherName returns the IANA name of a cipher suite, or its number.

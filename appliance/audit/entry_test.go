@@ -45,6 +45,32 @@ func session() *decrypt.Session {
 	return s
 }
 
+// A QUIC flow has the identifier of its UDP flow.
+func TestEntryOfQUIC(t *testing.T) {
+	s := &decrypt.Session{
+		ID: "00112233445566ff", Intake: "wire", Protocol: "quic", SNI: "www.example.test",
+		Client: netip.MustParseAddrPort("192.168.1.52:54585"), Origin: netip.MustParseAddrPort("8.8.8.8:53"),
+		Decision: policy.Decision{Rule: "evil", Action: policy.Terminate}, Outcome: decrypt.Terminated, Reason: "policy",
+		ClientTLS: decrypt.LegTLS{JA4: "q13d0312h3_55b375c5d22e_c183556c78e2"},
+		QUIC:      &decrypt.QUIC{Version: 0x6b3343cf, Datagrams: 2, Hello: "whole", Refused: true},
+	}
+	e := NewEntry(s, nil, nil)
+	if e.Transport != "quic" || e.CommunityID != "1:d/FP5EW3wiY1vCndhwleRRKHowQ=" || e.TLSClient.JA4 != s.ClientTLS.JA4 || e.TLSOrigin != nil {
+		t.Errorf("entry %+v", e)
+	}
+	if diff := cmp.Diff(&QUIC{Version: "2", Datagrams: 2, Refused: true, Hello: "whole", ALPN: []string{}}, e.QUIC); diff != "" {
+		t.Error(diff)
+	}
+	for version, want := range map[uint32]string{0: "", 1: "1", 0xff00001d: "0xff00001d"} {
+		if got := quicVersion(version); got != want {
+			t.Errorf("version %#x is %q, want %q", version, got, want)
+		}
+	}
+	if e := NewEntry(session(), nil, nil); e.Transport != "tcp" || e.QUIC != nil {
+		t.Errorf("of TCP: %q, %+v", e.Transport, e.QUIC)
+	}
+}
+
 func TestEntryOfBumpedSession(t *testing.T) {
 	flow := &Flow{
 		Client: netip.MustParseAddrPort("10.0.0.7:50123"), Origin: netip.MustParseAddrPort("192.0.2.1:25"),
@@ -81,6 +107,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "sni": "mail\u003c\u003e\u0026.example.test",
  "alpn": "h2",
  "alpn_offer": "",
+ "transport": "tcp",
  "protocol": "smtp",
  "starttls": "used",
  "related": "8899aabbccddeeff",
@@ -99,6 +126,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "service_finding": {
   "av": "Test.EICAR"
  },
+ "quic": null,
  "tls_client": {
   "version": "1.3",
   "cipher": "TLS_AES_128_GCM_SHA256",
@@ -202,7 +230,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"tls_client":null,"tls_origin":null,` +
+		`"transport":"tcp","protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"quic":null,"tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"frames":0,"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {

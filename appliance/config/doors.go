@@ -17,7 +17,7 @@ func (c *Config) OpenDoors() (lines []string) {
 				door("intake %s: down: wire: connections pass undecrypted while clearspan is away, or stands still for %v", in.Name, in.Stall)
 			}
 			if in.QUIC == PassQUIC {
-				door("intake %s: quic: pass: QUIC passes undecrypted", in.Name)
+				door("intake %s: quic: pass: QUIC passes undecrypted, unless the policy terminates it", in.Name)
 			}
 			if !in.Strict {
 				door("intake %s: strict: false: fragments, IP options, foreign tags and unknown connections pass unjudged", in.Name)
@@ -27,7 +27,7 @@ func (c *Config) OpenDoors() (lines []string) {
 				door("intake %s: down: pass: connections are routed past undecrypted while clearspan is away", in.Name)
 			}
 			if in.QUIC == PassQUIC {
-				door("intake %s: quic: pass: QUIC passes undecrypted", in.Name)
+				door("intake %s: quic: pass: QUIC passes undecrypted, unless the policy terminates it", in.Name)
 			}
 			if in.Strays == PassStrays {
 				door("intake %s: strays: pass: connections that began while clearspan was away go on undecrypted", in.Name)

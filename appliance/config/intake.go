@@ -79,7 +79,7 @@ type QUIC string
 
 const (
 	BlockQUIC QUIC = "block" // answered with ICMP, so that clients turn to TCP at once
-	PassQUIC  QUIC = "pass"
+	PassQUIC  QUIC = "pass"  // unless the policy terminates it
 )
 
 // KeyFiles are the files of a certificate and its key.

@@ -134,10 +134,10 @@ var intakeKeys = []Key{
 	},
 	{
 		Path: "intake[].quic", Type: TypeWord, Of: selecting, Default: string(BlockQUIC), Example: string(PassQUIC), Words: []Choice{
-			{string(BlockQUIC), "clearspan answers QUIC with ICMP. Browsers then use TCP at once."},
-			{string(PassQUIC), "QUIC passes. It is never decrypted."},
+			{string(BlockQUIC), "clearspan refuses QUIC with ICMP. Browsers then use TCP at once."},
+			{string(PassQUIC), "QUIC passes. It is never decrypted. clearspan refuses the flows that the policy terminates."},
 		},
-		Doc: "The treatment of QUIC.",
+		Doc: "The treatment of QUIC. Each flow has an audit entry.",
 	},
 	{
 		Path: "intake[].strays", Type: TypeWord, Of: routed, Beside: "intake[].ports", Default: string(PassStrays), Example: string(ResetStrays), Words: []Choice{

@@ -64,7 +64,7 @@ type Rule struct {
 func Protocols() []string { return slices.Clone(protocols) }
 
 var protocols = []string{
-	"tls", "http", "http2", "smtp", "imap", "pop3", "ftp", "ftp-data", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
+	"tls", "quic", "http", "http2", "smtp", "imap", "pop3", "ftp", "ftp-data", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
 }
 
 // policy reads the rule table; the others are what rules may name.

@@ -34,6 +34,9 @@ func (a Action) String() string {
 	return fmt.Sprintf("action(%d)", uint8(a))
 }
 
+// mayTerminate reports whether sessions with the action may be terminated by it.
+func (a Action) mayTerminate() bool { return a == Terminate || a == TunnelCheck }
+
 // ParseAction accepts the canonical names and the words of other products:
 // decrypt, splice, bypass, "tunnel with sni check".
 func ParseAction(s string) (Action, error) {
@@ -56,7 +59,7 @@ type Facts struct {
 	Intake   string         // name of the intake
 	Client   netip.AddrPort // client's address
 	Origin   netip.AddrPort // original destination
-	Protocol string         // "tls", "http", "smtp", "imap", "pop3", "ssh", ...; "" while unknown
+	Protocol string         // "tls", "quic", "http", "smtp", "imap", "pop3", "ssh", ...; "" while unknown
 	TLS      bool           // a ClientHello was seen, at once or after STARTTLS
 	Host     string         // CONNECT name or HTTP Host, as the client gave it
 	SNI      string         // server name of the ClientHello

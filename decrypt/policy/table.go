@@ -67,6 +67,7 @@ type Table struct {
 	treatment *Treatment // of the default
 	events    EventActions
 	monitor   bool
+	ends      bool // the default or a rule may terminate
 }
 
 // rule is a Rule, checked and prepared. Its names are in the index.
@@ -87,7 +88,7 @@ func New(rules []Rule, def Action) (*Table, error) {
 	if int(def) >= len(actionNames) {
 		return nil, fmt.Errorf("default: unknown %v", def)
 	}
-	t := &Table{rules: make([]rule, 0, len(rules)), def: def}
+	t := &Table{rules: make([]rule, 0, len(rules)), def: def, ends: def.mayTerminate()}
 	names := make(map[string]struct{}, len(rules))
 	var exact, below []pattern
 	for i := range rules {
@@ -117,6 +118,7 @@ func New(rules []Rule, def Action) (*Table, error) {
 			*to = append(*to, pattern{slices.Clone(n.bytes()), uint32(i)})
 		}
 		t.rules = append(t.rules, p)
+		t.ends = t.ends || r.Action.mayTerminate()
 	}
 	index, err := newIndex(t.rules, exact, below)
 	if err != nil {
@@ -168,6 +170,20 @@ func prepare(name string, r *Rule) (rule, error) {
 	var err error
 	p.conditions, err = newConditions(r)
 	return p, err
+}
+
+// Terminates reports whether there are facts of which [Table.Decide] says terminate, or
+// tunnel-check, which may come to it.
+func (t *Table) Terminates() bool {
+	if t.monitor {
+		return false
+	}
+	for _, a := range t.events {
+		if a.mayTerminate() {
+			return true
+		}
+	}
+	return t.ends
 }
 
 // Decide returns the action of the first rule that matches the facts, or the

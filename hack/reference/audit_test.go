@@ -109,7 +109,7 @@ func exampleEntry(t *testing.T) string {
 	e := audit.Entry{
 		Time: at("2026-01-02T10:00:03.5Z"), Start: at("2026-01-02T10:00:01.25Z"), End: at("2026-01-02T10:00:03.499Z"),
 		Session: "3f9c0d6a51e27b84", Intake: "gateway", Client: client, Origin: origin, SNI: "www.example.test", ALPN: "http/1.1",
-		Protocol: "tls", Rule: "default", Action: "bump", Events: []string{}, Outcome: "bumped",
+		Transport: "tcp", Protocol: "tls", Rule: "default", Action: "bump", Events: []string{}, Outcome: "bumped",
 		Service: map[string]string{"av": "unmodified"}, Finding: map[string]string{},
 		TLSClient:    &audit.ClientTLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
 		TLSOrigin:    &audit.OriginTLS{Version: "1.3", Cipher: "TLS_AES_128_GCM_SHA256", ChainSHA256: strings.Repeat("5a", 32), Verdict: "ok", Revocation: "good"},

@@ -178,6 +178,8 @@ var remedies = map[string]string{
 	"ICAP server is not used until it answers":           "The server failed. clearspan asks other servers, and tries it again later.",
 	"forwarding is off: the kernel does not route traffic that is not diverted, and no traffic if this process dies": "Turn the `sysctl` on, unless that is intended.",
 	"IPv6 is disabled, only IPv4 is diverted": "The kernel has no IPv6. Clients with IPv6 pass undecrypted, or not at all.",
+	"QUIC of a wire is not judged any more":   "The ring of the wire's QUIC datagrams cannot be read. QUIC is refused or dropped. Restart clearspan.",
+	"QUIC flows without audit entries":        "More QUIC flows began than clearspan writes entries for: 50 a second, 1,000 at once. `flows` has their number. Look for a flood.",
 	"session panicked":                        "clearspan contained a fault of its own. Report it with `stack`.",
 	"decision panicked":                       "clearspan contained a fault of its own. Report it with `stack`.",
 	"look-up panicked":                        "clearspan contained a fault of its own. Report it with `stack`.",

@@ -107,6 +107,10 @@ var groups = []group{
 		both(list("appliance/intake/wire", "pathNames"), constants("appliance/intake/wire", "flow[A-Z].*")),
 	},
 	{
+		"Hellos of QUIC", "These words stand in the audit key `quic.hello`.",
+		enumeration("decrypt/quic", "State", "stateNames"),
+	},
+	{
 		"Results of services", "These words stand in the audit key `service` and in the metric `clearspan_service_decision_seconds`. A session with several messages has the most severe word in its audit entry. The list begins with the mildest.",
 		constants("appliance/service/web", "Word[A-Z].*"),
 	},
