@@ -17,6 +17,7 @@ import (
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
+	"github.com/clearspan/clearspan/hack/scenetest"
 )
 
 // wires counts those of this process: their names are the machine's.
@@ -25,6 +26,11 @@ var wires atomic.Int64
 // wireScene is a scene whose appliance is a cable between client and origin.
 // Frames between client and origin bear the tag vlan, unless it is 0.
 func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
+	return wireSceneWith(t, takeover, "", policy, vlan)
+}
+
+// wireSceneWith is [wireScene] with more members of the intake.
+func wireSceneWith(t *testing.T, takeover, members, policy string, vlan uint16) *scene {
 	name := fmt.Sprintf("e2e-%d-%d", os.Getpid(), wires.Add(1))
 	c := newScene(t, settings{
 		Network: lab.NewInline,
@@ -38,8 +44,8 @@ func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
 				}
 			}
 		}),
-		Intake: fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], takeover: %s, stall: 5s}`,
-			name, lab.LANInterface, lab.WANInterface, takeover),
+		Intake: fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], takeover: %s, stall: 5s%s}`,
+			name, lab.LANInterface, lab.WANInterface, takeover, scenetest.Prefixed(", ", members)),
 		Policy: policy,
 		Finish: prepared(func(c *scene) {
 			out := c.Clearspan("wire", "status", name)

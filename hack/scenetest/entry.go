@@ -25,6 +25,8 @@ type Entry struct {
 	Finding map[string]string `json:"service_finding"`
 
 	Client, Origin, Destination netip.AddrPort
+	Transport                   string
+	QUIC                        *QUIC
 	TLSClient                   *TLSClient        `json:"tls_client"`
 	TLSOrigin                   *TLSOrigin        `json:"tls_origin"`
 	ForgedSerial                string            `json:"forged_serial"`
@@ -53,6 +55,13 @@ type Entry struct {
 		Client, Origin netip.AddrPort
 		Ports          map[string]uint16
 	}
+}
+
+type QUIC struct {
+	Version, Hello string
+	Datagrams      int
+	Refused        bool
+	ALPN           []string
 }
 
 type TLSClient struct {
@@ -107,13 +116,19 @@ func (e *Entry) Shown(mirror string) Ends {
 	return e.Ends()
 }
 
-// Entries reads the audit trail, in the order in which the sessions began: entries
-// are written when sessions have ended, which is later than the client may go on.
-// Those about frames that a wire dropped are left out, see [Scene.Dropped]. The
+// Entries reads the TCP sessions of the audit trail, in the order in which they began:
+// entries are written when sessions have ended, which is later than the client may go
+// on. Entries about frames that a wire dropped are left out, see [Scene.Dropped]. The
 // appliance must have been stopped.
 func (c *Scene) Entries() []Entry {
 	c.Helper()
-	return slices.DeleteFunc(c.trail(), func(e Entry) bool { return e.Outcome == "dropped" })
+	return slices.DeleteFunc(c.trail(), func(e Entry) bool { return e.Outcome == "dropped" || e.QUIC != nil })
+}
+
+// QUICFlows reads the QUIC flows of the audit trail, in the order in which they began.
+func (c *Scene) QUICFlows() []Entry {
+	c.Helper()
+	return slices.DeleteFunc(c.trail(), func(e Entry) bool { return e.QUIC == nil })
 }
 
 // Dropped returns how many frames a wire dropped, by reason, as the audit trail says.
