@@ -16,6 +16,9 @@ EVIDENCE := -artifacts -outputdir "$(CURDIR)/bin"
 # Programs that tests run are not worth optimizing by a profile. Lint has vetted them.
 TESTFLAGS := -pgo=off -vet=off
 
+# How many packages are tested at a time: half of their time is waiting.
+PACKAGES := $(shell echo $$(($$(nproc) * 3 / 2)))
+
 # Tests that measure times run one after the other, when all others are done.
 ALONE := ./appliance/e2e/alone ./appliance/intake/wire
 
@@ -49,7 +52,7 @@ demo-wire: packages-demo build build-demo ## the same by a bump in the wire
 test: packages lint ## everything the gate asks for; what was slow is shown at the end, events are in bin/test.jsonl
 	@mkdir -p bin
 	CGO_ENABLED=1 $(GO) vet -tags pkcs11 ./certs/...
-	CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 $(GATE) -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $$($(GO) list ./... | grep -v $(patsubst ./%,-e '/%$$',$(ALONE))) \
+	CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 $(GATE) -- -p $(PACKAGES) -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $$($(GO) list ./... | grep -v $(patsubst ./%,-e '/%$$',$(ALONE))) \
 		-- -p 1 -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $(ALONE) \
 		-- -C bench/plot -race ./... \
 		-- $(TESTFLAGS) -tags pkcs11 -run Token ./certs/...
