@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,10 +72,11 @@ func (l *Lab) Link(a, b End, o LinkOptions) error {
 // firstIndex is above the indexes that the kernel gives to the other ends.
 const firstIndex = 1000
 
-// await waits until the end is ready for traffic, at most 5 s: it has carrier
-// and has joined the multicast groups in which neighbours ask for its IPv6
-// addresses (RFC 4291, Section 2.7.1). Both happen in the kernel's own time, and
-// a solicitation that comes earlier costs a second.
+// await waits until the end is ready for traffic, at most 5 s: it has carrier, has
+// joined the multicast groups in which neighbours ask for its IPv6 addresses (RFC
+// 4291, Section 2.7.1), and has the link-local address from which it asks for those
+// that it forwards to. All that happens in the kernel's own time. A solicitation
+// that comes earlier, or cannot be sent, costs a second.
 func (e End) await() error {
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		link, err := e.Namespace.links.LinkByName(e.Name)
@@ -104,18 +106,42 @@ func (e End) joined() (bool, error) {
 	if len(want) == 0 {
 		return true, nil
 	}
-	var groups string
+	var groups, addresses string
 	err := e.Namespace.Do(func() error {
 		text, err := os.ReadFile("/proc/thread-self/net/igmp6")
+		if err != nil {
+			return err
+		}
 		groups = strings.Join(strings.Fields(string(text)), " ")
+		text, err = os.ReadFile("/proc/thread-self/net/if_inet6")
+		addresses = string(text)
 		return err
 	})
+	if !e.linkLocal(addresses) {
+		return false, err
+	}
 	for _, w := range want {
 		if !strings.Contains(groups, " "+w+" ") {
 			return false, err
 		}
 	}
 	return true, err
+}
+
+// linkLocal reports whether the end is in the lines of if_inet6 with a link-local
+// address that it may use.
+func (e End) linkLocal(lines string) bool {
+	const tentative = 0x40 // IFA_F_TENTATIVE
+	for line := range strings.Lines(lines) {
+		words := strings.Fields(line) // address, index, length, scope, flags, name
+		if len(words) < 6 || words[5] != e.Name || !strings.HasPrefix(words[0], "fe80") {
+			continue
+		}
+		if flags, err := strconv.ParseUint(words[4], 16, 32); err == nil && flags&tentative == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (e End) configure() error {
