@@ -148,7 +148,7 @@ var intakeKeys = []Key{
 	},
 	{
 		Path: "intake[].stall", Type: TypeDuration, Of: onlyWire, Min: "10ms", Max: "1m", Default: "100ms", Example: "500ms",
-		Doc: "How long clearspan may stand still before the wire acts as in `down`.",
+		Doc: "How long clearspan may stand still before the wire acts as in `down`. While the process runs, but has more to do than the box can, the limit is one second.",
 	},
 	{
 		Path: "intake[].strict", Type: TypeBool, Of: onlyWire, Default: "true", Example: "false",

@@ -124,8 +124,9 @@ type Config struct {
 
 	peek bool // somebody judges QUIC
 
-	// Stall is how long a loop that takes connections may stand still before
-	// the wire counts as down; 0: 100 ms.
+	// Stall is how long the process may stand still before the wire counts as down;
+	// 0: 100 ms. While the process runs, a loop that takes connections may be late
+	// for a second, or for Stall if that is more.
 	Stall time.Duration
 	// Recover is how long it must run again after that, but no longer than it stood
 	// still, or after a restart over a wire that exists, before connections are
@@ -155,6 +156,7 @@ type Copy struct {
 const (
 	undecidedLimit = 200 * time.Millisecond // a flight that says too little is taken then
 	unheardLimit   = time.Second            // as is one whose first octets have not come
+	busyLimit      = time.Second            // a loop may be late while its process runs
 	holdLimit      = 3 * time.Second        // the kernel asks again about a held flow that nobody decides on
 	flightLimit    = 72 << 10               // octets of frames held of one flow
 	pendingFlows   = 16384                  // flows held at once; more are taken undecided
@@ -208,3 +210,6 @@ func portBits(ranges []Range) (words [1024]uint64) {
 	}
 	return words
 }
+
+// busy is how long a loop may stand still while the process runs.
+func (c *Config) busy() time.Duration { return max(c.Stall, busyLimit) }

@@ -217,6 +217,7 @@ const (
 	kernelProgWireTransition = "wire_transition"
 	kernelVarBeatLimit       = "beat_limit"
 	kernelVarBlock           = "block"
+	kernelVarBusyLimit       = "busy_limit"
 	kernelVarCopyOther       = "copy_other"
 	kernelVarCopyOut         = "copy_out"
 	kernelVarCopyPlain       = "copy_plain"
@@ -230,6 +231,7 @@ const (
 	kernelVarLegs            = "legs"
 	kernelVarOverrunPasses   = "overrun_passes"
 	kernelVarPeek            = "peek"
+	kernelVarProcessBeat     = "process_beat"
 	kernelVarQuicLimit       = "quic_limit"
 	kernelVarQuicMemory      = "quic_memory"
 	kernelVarRefuse          = "refuse"
@@ -315,6 +317,7 @@ type kernelMapSpecs struct {
 type kernelVariableSpecs struct {
 	BeatLimit     *ebpf.VariableSpec `ebpf:"beat_limit"`
 	Block         *ebpf.VariableSpec `ebpf:"block"`
+	BusyLimit     *ebpf.VariableSpec `ebpf:"busy_limit"`
 	CopyOther     *ebpf.VariableSpec `ebpf:"copy_other"`
 	CopyOut       *ebpf.VariableSpec `ebpf:"copy_out"`
 	CopyPlain     *ebpf.VariableSpec `ebpf:"copy_plain"`
@@ -328,6 +331,7 @@ type kernelVariableSpecs struct {
 	Legs          *ebpf.VariableSpec `ebpf:"legs"`
 	OverrunPasses *ebpf.VariableSpec `ebpf:"overrun_passes"`
 	Peek          *ebpf.VariableSpec `ebpf:"peek"`
+	ProcessBeat   *ebpf.VariableSpec `ebpf:"process_beat"`
 	QuicLimit     *ebpf.VariableSpec `ebpf:"quic_limit"`
 	QuicMemory    *ebpf.VariableSpec `ebpf:"quic_memory"`
 	Refuse        *ebpf.VariableSpec `ebpf:"refuse"`
@@ -401,6 +405,7 @@ func (m *kernelMaps) Close() error {
 type kernelVariables struct {
 	BeatLimit     *ebpf.Variable `ebpf:"beat_limit"`
 	Block         *ebpf.Variable `ebpf:"block"`
+	BusyLimit     *ebpf.Variable `ebpf:"busy_limit"`
 	CopyOther     *ebpf.Variable `ebpf:"copy_other"`
 	CopyOut       *ebpf.Variable `ebpf:"copy_out"`
 	CopyPlain     *ebpf.Variable `ebpf:"copy_plain"`
@@ -414,6 +419,7 @@ type kernelVariables struct {
 	Legs          *ebpf.Variable `ebpf:"legs"`
 	OverrunPasses *ebpf.Variable `ebpf:"overrun_passes"`
 	Peek          *ebpf.Variable `ebpf:"peek"`
+	ProcessBeat   *ebpf.Variable `ebpf:"process_beat"`
 	QuicLimit     *ebpf.Variable `ebpf:"quic_limit"`
 	QuicMemory    *ebpf.Variable `ebpf:"quic_memory"`
 	Refuse        *ebpf.Variable `ebpf:"refuse"`

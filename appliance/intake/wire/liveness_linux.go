@@ -29,6 +29,57 @@ func (p *pulse) slot(i int) *uint64 { return (*uint64)(unsafe.Pointer(&p.memory[
 
 func (p *pulse) close() error { return unix.Munmap(p.memory) }
 
+// process is the pulse of the process itself: it proves that goroutines run, not that
+// a loop does. A timer writes it, which the scheduler of Go serves before all goroutines
+// that wait for a processor. A loop may be behind thousands of them.
+type process struct {
+	slot  *uint64
+	limit time.Duration // a pause longer than that is death
+
+	mu     sync.Mutex
+	timer  *time.Timer // nil: ended
+	last   time.Time
+	lapsed time.Time // when the last such pause was over
+}
+
+func startProcess(slot *uint64, limit time.Duration) *process {
+	p := &process{slot: slot, limit: limit}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer = time.AfterFunc(0, p.beat)
+	return p
+}
+
+func (p *process) beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer == nil {
+		return
+	}
+	now := time.Now()
+	if !p.last.IsZero() && now.Sub(p.last) > p.limit {
+		p.lapsed = now
+	}
+	p.last = now
+	atomic.StoreUint64(p.slot, monotonic())
+	p.timer.Reset(p.limit / 5)
+}
+
+// lapsedSince reports whether there was, or is, a pause of the process since t.
+func (p *process) lapsedSince(t time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lapsed.After(t) || time.Since(p.last) > p.limit
+}
+
+func (p *process) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer.Stop()
+	p.timer = nil
+	atomic.StoreUint64(p.slot, 0)
+}
+
 // beater writes the pulse of one loop. It belongs to the loop's goroutine: the
 // pulse proves that the loop runs, and nothing less.
 type beater struct {
@@ -37,7 +88,9 @@ type beater struct {
 	ending  sync.Once // of Close
 
 	slot    *uint64
-	limit   time.Duration // a pause longer than that was seen as death
+	process *process
+	limit   time.Duration // a pause longer than that was seen as death, if the process did not run
+	busy    time.Duration // and one longer than that if it did
 	recover time.Duration // to run after one before beating again, unless it was shorter
 	last    time.Time
 	from    time.Time // no beat before
@@ -47,7 +100,7 @@ type beater struct {
 // beat is to be called at least every interval.
 func (b *beater) beat() {
 	now := time.Now()
-	if pause := now.Sub(b.last); !b.last.IsZero() && pause > b.limit {
+	if pause := now.Sub(b.last); !b.last.IsZero() && pause > b.limit && (pause > b.busy || b.process.lapsedSince(b.last)) {
 		b.from = now.Add(min(pause, b.recover)) // connections pass meanwhile
 	}
 	b.last = now

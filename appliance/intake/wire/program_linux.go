@@ -64,7 +64,7 @@ func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program
 	}
 	rings := spec.Maps[kernelMapRings]
 	rings.MaxEntries, rings.InnerMap.MaxEntries = uint32(shards), uint32(boundsOf(shards).ring)
-	spec.Maps[kernelMapHeartbeat].MaxEntries = uint32(beats)
+	spec.Maps[kernelMapHeartbeat].MaxEntries = uint32(beats + 1)
 	grace := monotonic() + uint64(c.Grace)
 	var o ebpf.CollectionOptions
 	if m := openPassed(name, spec.Maps[kernelMapPassed]); m != nil {
@@ -90,6 +90,8 @@ func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program
 		kernelVarOverrunPasses: b2u(c.Overload == Tunneled || c.Open),
 		kernelVarGraceEnd:      grace,
 		kernelVarBeatLimit:     uint64(c.Stall),
+		kernelVarBusyLimit:     uint64(c.busy()),
+		kernelVarProcessBeat:   uint32(beats),
 		kernelVarHoldLimit:     uint64(holdLimit),
 		kernelVarHoldOctets:    uint32(flightLimit),
 		kernelVarShards:        uint32(shards),

@@ -30,6 +30,7 @@ type wire struct {
 	room      *room
 	program   *program
 	pulse     *pulse
+	process   *process // of the pulse
 	indexes   [2]int
 	members   []*net.TCPListener // by which the programs see that the process lives
 	accepting []net.Listener     // what the intake accepts from
@@ -188,9 +189,11 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 	if err := w.SetExempt(w.config.Exempt); err != nil {
 		return nil, err
 	}
-	if w.pulse, err = openPulse(w.program.kernelMaps.Heartbeat); err != nil {
+	beats := w.program.kernelMaps.Heartbeat
+	if w.pulse, err = openPulse(beats); err != nil {
 		return nil, err
 	}
+	w.process = startProcess(w.pulse.slot(int(beats.MaxEntries())-1), w.config.Stall)
 	for i := range 2 {
 		l, err := w.room.listen(i == 1)
 		if err != nil {
@@ -218,7 +221,7 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 // startPulse prepares the pulse of a loop. Over a wire that was there before, the
 // loop has to prove itself first.
 func (w *wire) startPulse(b *beater, slot int) {
-	b.limit, b.recover = w.config.Stall, w.config.Recover
+	b.limit, b.busy, b.recover, b.process = w.config.Stall, w.config.busy(), w.config.Recover, w.process
 	if w.program.found {
 		b.from = time.Now().Add(w.config.Recover)
 	}
@@ -276,6 +279,10 @@ func (w *wire) close() error {
 		}
 	}
 	w.members = nil
+	if w.process != nil {
+		w.process.stop()
+		w.process = nil
+	}
 	if w.pulse != nil {
 		errs = append(errs, w.pulse.close())
 		w.pulse = nil

@@ -18,6 +18,8 @@ volatile const __u8 strict;	     /* drop what cannot be judged */
 volatile const __u8 overrun_passes;  /* without room a flow passes */
 volatile const __u64 grace_end;	     /* until then flows pass that are older than we */
 volatile const __u64 beat_limit;     /* ns after which the last beat is too old */
+volatile const __u64 busy_limit;     /* the same for a loop while the process runs */
+volatile const __u32 process_beat;   /* its place among the beats */
 volatile const __u64 hold_limit;     /* ns after which a held flow passes */
 volatile const __u32 hold_octets;    /* of one flow that are copied at most */
 volatile const __u32 shards;	     /* loops that take flows, at most SHARDS */
@@ -117,11 +119,14 @@ struct {
 	__type(value, __u64);
 } listeners SEC(".maps");
 
-/* When each loop last ran, CLOCK_MONOTONIC: late, one of a shard; else one of a listener. */
+/*
+ * When each loop last ran, CLOCK_MONOTONIC: late, one of a shard; else one of a listener.
+ * The last one is that of the process.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, SHARDS); /* set by the loader */
+	__uint(max_entries, SHARDS + 1); /* set by the loader */
 	__type(key, __u32);
 	__type(value, __u64);
 } heartbeat SEC(".maps");

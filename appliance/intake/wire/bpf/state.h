@@ -35,27 +35,30 @@ static __always_inline bool either_exempt(const struct tuple *t)
 	return is_exempt(&back);
 }
 
-/* Reports whether a loop has run of late. */
-static __always_inline bool beats(__u32 loop, __u64 now)
+/* Reports whether a loop, or the process, has run of late. */
+static __always_inline bool beats(__u32 who, __u64 now, __u64 limit)
 {
-	__u64 *beat = bpf_map_lookup_elem(&heartbeat, &loop);
+	__u64 *beat = bpf_map_lookup_elem(&heartbeat, &who);
 
-	return beat && (__s64)(now - *beat) <= (__s64)beat_limit;
+	return beat && (__s64)(now - *beat) <= (__s64)limit;
 }
 
 /*
  * Reports whether somebody is there to take connections. Late, every shard has to
- * be: while one stands still, nobody knows what becomes of its flows.
+ * be: while one stands still, nobody knows what becomes of its flows. A loop that is
+ * late while its process runs has more to do than the box can. It is no reason to let
+ * connections pass: they wait, or are sent again.
  */
 __noinline int alive(__u32 v6)
 {
 	__u64 now = bpf_ktime_get_ns();
+	__u64 limit = beats(process_beat, now, beat_limit) ? busy_limit : beat_limit;
 	struct bpf_sock *sk;
 
-	if (!late && !beats(v6, now))
+	if (!late && !beats(v6, now, limit))
 		return 0;
 	for (__u32 i = 0; late && i < SHARDS && i < shards; i++) {
-		if (!beats(i, now))
+		if (!beats(i, now, limit))
 			return 0;
 	}
 	sk = bpf_map_lookup_elem(&listeners, &v6);
