@@ -14,7 +14,7 @@ func (c *Config) OpenDoors() (lines []string) {
 		switch in.Mode {
 		case Wire:
 			if in.Down == DownWire {
-				door("intake %s: down: wire: connections pass undecrypted while clearspan is away, or stands still for %v", in.Name, in.Stall)
+				door("intake %s: down: wire: connections pass undecrypted while clearspan is away, stands still for %v, or is overloaded for a second", in.Name, in.Stall)
 			}
 			if in.QUIC == PassQUIC {
 				door("intake %s: quic: pass: QUIC passes undecrypted, unless the policy terminates it", in.Name)

@@ -118,6 +118,6 @@ var topKeys = []Key{
 	},
 	{
 		Path: "user", Type: TypeUser, Absent: "`clearspan` if there is such an account, else a number from 60900 to 60999 without a name", Example: "recorder",
-		Doc: "The user that the process becomes after a start as root. STATE becomes this user's. `root` stays root. Other users stay who they are.",
+		Doc: "The user that the process becomes after a start as root. STATE becomes this user's, unless all others may look into it, or it is the home of root. `root` stays root. Other users stay who they are.",
 	},
 }

@@ -75,7 +75,7 @@ func (f *fence) add() error {
 		return nil
 	}
 	f.peek = p
-	p.copies.serve(f.look)
+	p.copies.serve(f.look, func(err error) { f.log.Warn("QUIC is not looked at", "err", err) })
 	return nil
 }
 

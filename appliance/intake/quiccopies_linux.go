@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
@@ -41,6 +42,7 @@ type copies struct {
 	group  uint16
 	prefix string
 	conn   *netlink.Conn
+	closed atomic.Bool
 	done   sync.WaitGroup
 }
 
@@ -96,16 +98,21 @@ func (c *copies) log(held bool) []expr.Any {
 // heldSuffix ends the prefix of copies of held datagrams.
 const heldSuffix = " held"
 
-// serve calls f, which borrows the packet, for each copy until close.
-func (c *copies) serve(f func(packet []byte, held bool)) {
+// serve calls f, which borrows the packet, for each copy until close. If it ends
+// before that, it tells failed.
+func (c *copies) serve(f func(packet []byte, held bool), failed func(error)) {
 	c.done.Go(func() {
 		for {
 			messages, err := c.conn.Receive()
 			if errors.Is(err, unix.ENOBUFS) {
 				continue // copies were dropped for want of room
 			}
+			if c.closed.Load() {
+				return
+			}
 			if err != nil {
-				return // closed
+				failed(err)
+				return
 			}
 			for _, m := range messages {
 				if packet, held := copied(m, c.prefix); packet != nil {
@@ -146,6 +153,7 @@ func copied(m netlink.Message, prefix string) (packet []byte, held bool) {
 
 // close gives the group back and waits until f is not called any more.
 func (c *copies) close() error {
+	c.closed.Store(true)
 	err := c.conn.Close()
 	c.done.Wait()
 	return err

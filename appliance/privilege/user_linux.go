@@ -141,11 +141,16 @@ func (u User) group() int {
 }
 
 // Own gives the user a directory and what is in it, as far as that is root's or of
-// an earlier process's number. Files that have a second name somewhere are left
-// alone: they may be no files of ours. Symbolic links are not followed.
+// an earlier process's number. Groups stay. It does nothing to a directory that all
+// others may look into, or that is root's home: such a one is not for clearspan alone.
+// Files that have a second name somewhere are left alone: they may be no files of
+// ours. Symbolic links are not followed.
 func (u User) Own(dir string) error {
 	if !u.change {
 		return nil
+	}
+	if shared, err := isShared(dir); err != nil || shared {
+		return err
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -167,12 +172,29 @@ func (u User) Own(dir string) error {
 		if !ok || !ours(int(st.Uid)) || int(st.Uid) == u.uid || entry.Type().IsRegular() && st.Nlink > 1 {
 			return nil
 		}
-		return root.Lchown(path, u.uid, u.gid)
+		return root.Lchown(path, u.uid, -1)
 	})
 	if err != nil {
 		return fmt.Errorf("give %s to user %d: %w", dir, u.uid, err)
 	}
 	return nil
+}
+
+// isShared reports whether a directory is there for more than clearspan.
+func isShared(dir string) (bool, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return false, fmt.Errorf("look at %s: %w", dir, err)
+	}
+	if info.Mode().Perm()&0o005 != 0 {
+		return true, nil
+	}
+	account, err := user.LookupId("0")
+	if err != nil {
+		return false, nil // a machine without accounts
+	}
+	home, err := os.Stat(account.HomeDir)
+	return err == nil && os.SameFile(info, home), nil
 }
 
 func ours(uid int) bool { return uid == 0 || firstUnnamed <= uid && uid <= lastUnnamed }

@@ -145,6 +145,18 @@ func TestOwn(t *testing.T) {
 			t.Errorf("%s is of %d, want %d", name, got, want)
 		}
 	}
+	// What others look into is not for clearspan alone.
+	if err := u.Own(dir); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{".", "outside", "outside/file"} {
+		if info, err := os.Lstat(at(name)); err != nil || info.Sys().(*syscall.Stat_t).Uid != 0 {
+			t.Errorf("%s was given away, %v", name, err)
+		}
+	}
+	if shared, err := isShared("/root"); err != nil || !shared {
+		t.Errorf("root's home is for clearspan alone: %v", err)
+	}
 	if err := u.Own(at("absent")); err == nil {
 		t.Error("a directory that is not there is given away")
 	}
