@@ -4,46 +4,20 @@
 
 #include "accept.h"
 #include "action.h"
+#include "copy.h"
 #include "learn.h"
 #include "state.h"
 
 #define GREETING_OCTETS 4096 /* of what the origin says first; longer ones are cut */
 
-/* Octets that are copied at most: by size, so that frames take little more room than they need. */
-#define COPY(name, size)                                                                          \
-	struct name {                                                                             \
-		struct event event;                                                               \
-		__u8 data[size];                                                                  \
-	};                                                                                        \
-	static __noinline int copy_##name(struct __sk_buff *skb, struct event *head, void *ring)   \
-	{                                                                                         \
-		struct name *r;                                                                   \
-		__u32 n = skb->len;                                                               \
-                                                                                                  \
-		if (!head || !ring)                                                               \
-			return 0;                                                                 \
-		asm volatile("" : "+r"(n));                                                       \
-		if (n == 0 || n > size)                                                           \
-			return 0;                                                                 \
-		r = bpf_ringbuf_reserve(ring, sizeof(*r), 0);                                     \
-		if (!r)                                                                           \
-			return 0;                                                                 \
-		r->event = *head;                                                                 \
-		if (bpf_skb_load_bytes(skb, 0, r->data, n)) {                                     \
-			bpf_ringbuf_discard(r, 0);                                                \
-			return 0;                                                                 \
-		}                                                                                 \
-		bpf_ringbuf_submit(r, 0);                                                         \
-		return 1;                                                                         \
-	}
-
-COPY(tiny, 320)
-COPY(small, 704)
-COPY(segment, 1536)
-COPY(medium, 4096)
-COPY(jumbo, 10240)
-COPY(large, 20480)
-COPY(huge, 66560)
+/* By size, so that frames take little more room than they need. */
+COPY(tiny, 320, struct event)
+COPY(small, 704, struct event)
+COPY(segment, 1536, struct event)
+COPY(medium, 4096, struct event)
+COPY(jumbo, 10240, struct event)
+COPY(large, 20480, struct event)
+COPY(huge, 66560, struct event)
 
 /* Which shard a flow belongs to: both directions to one, whatever happens to it. */
 static __always_inline __u32 shard_of(const struct tuple *t)

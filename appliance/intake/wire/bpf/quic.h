@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "copy.h"
 #include "refuse.h"
 
 volatile const __u8 peek;	   /* user space judges QUIC */
@@ -55,37 +56,9 @@ struct {
 	__uint(max_entries, 4 << 20);
 } initials SEC(".maps");
 
-/* Octets that are copied at most, as in COPY. */
-#define COPY_QUIC(name, size)                                                                     \
-	struct quic_##name {                                                                      \
-		struct quic_event event;                                                          \
-		__u8 data[size];                                                                  \
-	};                                                                                        \
-	static __noinline int copy_quic_##name(struct __sk_buff *skb, struct quic_event *head)     \
-	{                                                                                         \
-		struct quic_##name *r;                                                            \
-		__u32 n = skb->len;                                                               \
-                                                                                                  \
-		if (!head)                                                                        \
-			return 0;                                                                 \
-		asm volatile("" : "+r"(n));                                                       \
-		if (n == 0 || n > size)                                                           \
-			return 0;                                                                 \
-		r = bpf_ringbuf_reserve(&initials, sizeof(*r), 0);                                \
-		if (!r)                                                                           \
-			return 0;                                                                 \
-		r->event = *head;                                                                 \
-		if (bpf_skb_load_bytes(skb, 0, r->data, n)) {                                     \
-			bpf_ringbuf_discard(r, 0);                                                \
-			return 0;                                                                 \
-		}                                                                                 \
-		bpf_ringbuf_submit(r, 0);                                                         \
-		return 1;                                                                         \
-	}
-
-COPY_QUIC(datagram, 1536)
-COPY_QUIC(jumbo, 10240)
-COPY_QUIC(several, 66560)
+COPY(quic_datagram, 1536, struct quic_event)
+COPY(quic_jumbo, 10240, struct quic_event)
+COPY(quic_several, 66560, struct quic_event)
 
 /* Shows a datagram to user space; 0 if there is no room. */
 __noinline int show_quic(struct __sk_buff *skb, struct frame *f, struct quic_key *key)
@@ -104,10 +77,10 @@ __noinline int show_quic(struct __sk_buff *skb, struct frame *f, struct quic_key
 	head.udp = f->tcp;
 	head.partial = skb->gso_size || BPF_CORE_READ_BITFIELD(kernel, ip_summed) == CHECKSUM_PARTIAL;
 	if (skb->len <= 1536)
-		return copy_quic_datagram(skb, &head);
+		return copy_quic_datagram(skb, &head, &initials);
 	if (skb->len <= 10240)
-		return copy_quic_jumbo(skb, &head);
-	return copy_quic_several(skb, &head);
+		return copy_quic_jumbo(skb, &head, &initials);
+	return copy_quic_several(skb, &head, &initials);
 }
 
 #define MARK_REFUSED 6	  /* held before, goes back to where it came in, to be answered */
