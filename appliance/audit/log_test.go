@@ -38,13 +38,15 @@ func sessions(t *testing.T, data []byte) []string {
 	return ids
 }
 
+// readLog returns the identifiers of a log's whole entries. The kernel shows a write
+// that crosses a page in two steps: the last line of a log in use may lack its end.
 func readLog(t *testing.T, path string) []string {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sessions(t, data)
+	return sessions(t, data[:bytes.LastIndexByte(data, '\n')+1])
 }
 
 func TestConcurrentWriters(t *testing.T) {
