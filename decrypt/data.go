@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/clearspan/clearspan/decrypt/ftp"
 	"github.com/clearspan/clearspan/decrypt/policy"
+	"github.com/clearspan/clearspan/decrypt/proto/ftp"
 )
 
 // protocolData is the word for a data connection of FTP.

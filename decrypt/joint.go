@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/clearspan/clearspan/decrypt/ftp"
 	"github.com/clearspan/clearspan/decrypt/policy"
+	"github.com/clearspan/clearspan/decrypt/proto/ftp"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 

@@ -156,6 +156,11 @@ var bans = []ban{
 		reason: "leaf package",
 	},
 	{
+		from:   "decrypt/proto",
+		to:     []string{module + "/decrypt/policy", module + "/decrypt/learn", module + "/decrypt/starttls", module + "/decrypt/sniff"},
+		reason: "it reads what strangers send; what it means, and to whom, is for others to say",
+	},
+	{
 		from:   "decrypt/learn",
 		to:     []string{module + "/decrypt/clienthello", module + "/decrypt/sniff", module + "/decrypt/starttls", "crypto/tls"},
 		reason: "it remembers what it is told; the engine knows TLS",
