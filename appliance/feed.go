@@ -153,7 +153,7 @@ func (st *stream) Data(dir decrypt.Direction, content decrypt.Content, p []byte)
 		b.data(st.session, dir, content, p)
 	}
 	if st.facts != nil && content != decrypt.Tunneled {
-		st.facts.Data(facts.Direction(dir), p)
+		st.facts.Data(dir, p)
 	}
 }
 

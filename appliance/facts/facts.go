@@ -16,6 +16,7 @@ package facts
 import (
 	"strings"
 
+	"github.com/clearspan/clearspan/decrypt/proto"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
@@ -76,14 +77,6 @@ type Options struct {
 	Queries bool // keep the queries of requests, too
 }
 
-// Direction of octets.
-type Direction uint8
-
-const (
-	ToOrigin Direction = iota
-	ToClient
-)
-
 // parser follows one protocol. Both methods borrow p. They report false when
 // there is nothing more to be had of the session.
 type parser interface {
@@ -109,7 +102,7 @@ func New(o Options) *Session { return &Session{options: o} }
 
 // Data reads octets that are relayed in a direction, in the order in which they
 // are. It borrows p until it returns, and does not allocate for content.
-func (s *Session) Data(dir Direction, p []byte) {
+func (s *Session) Data(dir proto.Direction, p []byte) {
 	if s.over || len(p) == 0 {
 		return
 	}
@@ -120,9 +113,9 @@ func (s *Session) Data(dir Direction, p []byte) {
 	s.read(dir, p)
 }
 
-func (s *Session) read(dir Direction, p []byte) {
+func (s *Session) read(dir proto.Direction, p []byte) {
 	ok := false
-	if dir == ToOrigin {
+	if dir == proto.ClientToOrigin {
 		ok = s.parser.client(p)
 	} else {
 		ok = s.parser.origin(p)
@@ -134,17 +127,17 @@ func (s *Session) read(dir Direction, p []byte) {
 }
 
 // begin tells the protocol from the first octets: the client's, or a greeting.
-func (s *Session) begin(dir Direction, p []byte) {
+func (s *Session) begin(dir proto.Direction, p []byte) {
 	s.first[dir] = append(s.first[dir], p[:min(len(p), maxFirst)]...)
 	head := s.first[dir]
-	var proto sniff.Protocol
+	var found sniff.Protocol
 	var more bool
-	if dir == ToOrigin {
-		proto, more = sniff.Client(head)
+	if dir == proto.ClientToOrigin {
+		found, more = sniff.Client(head)
 	} else {
-		proto, more = sniff.Origin(head)
+		found, more = sniff.Origin(head)
 	}
-	switch proto {
+	switch found {
 	case sniff.HTTP:
 		s.parser = newHTTP1(s)
 	case sniff.HTTP2:
@@ -152,7 +145,7 @@ func (s *Session) begin(dir Direction, p []byte) {
 	case sniff.SMTP, sniff.Greeting220: // no FTP client says MAIL FROM
 		s.parser = &smtp{s: s}
 	default:
-		s.over = !more && (dir == ToOrigin || proto != sniff.Unknown) || len(head) >= maxFirst
+		s.over = !more && (dir == proto.ClientToOrigin || found != sniff.Unknown) || len(head) >= maxFirst
 		if s.over {
 			s.first = [2][]byte{}
 		}
@@ -162,9 +155,9 @@ func (s *Session) begin(dir Direction, p []byte) {
 	s.first = [2][]byte{}
 	rest := p[min(len(p), maxFirst):]
 	// A greeting comes before the client's first word, an answer behind.
-	order := []Direction{ToOrigin, ToClient}
+	order := []proto.Direction{proto.ClientToOrigin, proto.OriginToClient}
 	if _, speaksFirst := s.parser.(*smtp); speaksFirst {
-		order = []Direction{ToClient, ToOrigin}
+		order = []proto.Direction{proto.OriginToClient, proto.ClientToOrigin}
 	}
 	for _, d := range order {
 		if len(first[d]) > 0 && s.parser != nil {

@@ -9,17 +9,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/clearspan/clearspan/decrypt/proto"
+
 	xhttp2 "golang.org/x/net/http2"
 )
 
 // step is what one end says.
 type step struct {
-	dir  Direction
+	dir  proto.Direction
 	text string
 }
 
-func up(text string) step   { return step{ToOrigin, text} }
-func down(text string) step { return step{ToClient, text} }
+func up(text string) step   { return step{proto.ClientToOrigin, text} }
+func down(text string) step { return step{proto.OriginToClient, text} }
 
 // read hands over all steps, cut in pieces of that size; 0: whole.
 func read(o Options, piece int, steps ...step) Report {
@@ -133,7 +135,7 @@ func newWire() *wire {
 	return w
 }
 
-func (w *wire) write(dir Direction, f func(*xhttp2.Framer) error) *wire {
+func (w *wire) write(dir proto.Direction, f func(*xhttp2.Framer) error) *wire {
 	if err := f(w.framers[dir]); err != nil {
 		panic(err)
 	}
@@ -143,7 +145,7 @@ func (w *wire) write(dir Direction, f func(*xhttp2.Framer) error) *wire {
 }
 
 // headers writes a block in two frames, the first with padding and priority.
-func (w *wire) headers(dir Direction, id uint32, end bool, fields ...string) *wire {
+func (w *wire) headers(dir proto.Direction, id uint32, end bool, fields ...string) *wire {
 	for i := 0; i < len(fields); i += 2 {
 		w.encode[dir].WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
 	}
@@ -155,29 +157,29 @@ func (w *wire) headers(dir Direction, id uint32, end bool, fields ...string) *wi
 	})
 }
 
-func (w *wire) data(dir Direction, id uint32, end bool, text string, pad int) *wire {
+func (w *wire) data(dir proto.Direction, id uint32, end bool, text string, pad int) *wire {
 	return w.write(dir, func(f *xhttp2.Framer) error {
 		return f.WriteDataPadded(id, end, []byte(text), make([]byte, pad))
 	})
 }
 
 func (w *wire) get(id uint32, path string) *wire {
-	return w.headers(ToOrigin, id, true, ":method", "GET", ":scheme", "https", ":authority", "www.example.test", ":path", path, "cookie", "s=1")
+	return w.headers(proto.ClientToOrigin, id, true, ":method", "GET", ":scheme", "https", ":authority", "www.example.test", ":path", path, "cookie", "s=1")
 }
 
 func TestHTTP2(t *testing.T) {
 	w := newWire().
-		write(ToOrigin, func(f *xhttp2.Framer) error { return f.WriteSettings(xhttp2.Setting{ID: 1, Val: 65536}) }).
-		write(ToClient, func(f *xhttp2.Framer) error { return f.WriteSettings() }).
+		write(proto.ClientToOrigin, func(f *xhttp2.Framer) error { return f.WriteSettings(xhttp2.Setting{ID: 1, Val: 65536}) }).
+		write(proto.OriginToClient, func(f *xhttp2.Framer) error { return f.WriteSettings() }).
 		get(1, "/one?secret").get(3, "/two").get(5, "/three").
-		headers(ToClient, 3, false, ":status", "103").
-		headers(ToClient, 3, false, ":status", "200", "content-type", "image/PNG; x=y").
-		headers(ToClient, 1, true, ":status", "404").
-		data(ToClient, 3, false, "12345", 4).data(ToClient, 3, false, "678", 0).
-		write(ToClient, func(f *xhttp2.Framer) error { return f.WritePing(false, [8]byte{}) }).
-		headers(ToClient, 3, true, "grpc-status", "0")
-	w.headers(ToOrigin, 3, true, "trailer", "late")
-	w.write(ToOrigin, func(f *xhttp2.Framer) error { return f.WriteRSTStream(5, xhttp2.ErrCodeCancel) }).get(7, "/never")
+		headers(proto.OriginToClient, 3, false, ":status", "103").
+		headers(proto.OriginToClient, 3, false, ":status", "200", "content-type", "image/PNG; x=y").
+		headers(proto.OriginToClient, 1, true, ":status", "404").
+		data(proto.OriginToClient, 3, false, "12345", 4).data(proto.OriginToClient, 3, false, "678", 0).
+		write(proto.OriginToClient, func(f *xhttp2.Framer) error { return f.WritePing(false, [8]byte{}) }).
+		headers(proto.OriginToClient, 3, true, "grpc-status", "0")
+	w.headers(proto.ClientToOrigin, 3, true, "trailer", "late")
+	w.write(proto.ClientToOrigin, func(f *xhttp2.Framer) error { return f.WriteRSTStream(5, xhttp2.ErrCodeCancel) }).get(7, "/never")
 	equal(t, Options{}, Report{HTTPTotal: 4, HTTP: []Exchange{
 		{"GET", "www.example.test", "/one", 404, "", 0},
 		{"GET", "www.example.test", "/two", 200, "image/png", 8},
@@ -192,7 +194,7 @@ func TestBounds(t *testing.T) {
 	w := newWire()
 	var plain []step
 	for i := range 100 {
-		w.get(uint32(2*i+1), long).headers(ToClient, uint32(2*i+1), true, ":status", "200", "content-type", strings.Repeat("t", 300))
+		w.get(uint32(2*i+1), long).headers(proto.OriginToClient, uint32(2*i+1), true, ":status", "200", "content-type", strings.Repeat("t", 300))
 		plain = append(plain, up("GET "+long+" HTTP/1.1\r\nHost: "+strings.Repeat("h", 300)+"\r\n\r\n"), down("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
 	}
 	for name, steps := range map[string][]step{"HTTP/2": w.steps, "HTTP/1.1": plain} {
@@ -213,35 +215,35 @@ func TestBounds(t *testing.T) {
 }
 
 // download is a session whose answer goes on for ever.
-func download(proto string) (*Session, []byte) {
+func download(name string) (*Session, []byte) {
 	s := New(Options{})
 	chunk := bytes.Repeat([]byte("some content, as it may be\r\n"), 64<<10/28)
-	switch proto {
+	switch name {
 	case "http1":
-		s.Data(ToOrigin, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
-		s.Data(ToClient, []byte("HTTP/1.1 200 OK\r\n\r\n"))
+		s.Data(proto.ClientToOrigin, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
+		s.Data(proto.OriginToClient, []byte("HTTP/1.1 200 OK\r\n\r\n"))
 	case "chunked":
-		s.Data(ToOrigin, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
-		s.Data(ToClient, []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"))
+		s.Data(proto.ClientToOrigin, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
+		s.Data(proto.OriginToClient, []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"))
 		var b bytes.Buffer
 		for range 8 {
 			fmt.Fprintf(&b, "1f00\r\n%s\r\n", chunk[:0x1f00])
 		}
 		chunk = b.Bytes()
 	case "http2":
-		w := newWire().get(1, "/").headers(ToClient, 1, false, ":status", "200")
+		w := newWire().get(1, "/").headers(proto.OriginToClient, 1, false, ":status", "200")
 		for _, st := range w.steps {
 			s.Data(st.dir, []byte(st.text))
 		}
 		for range 4 {
-			w.data(ToClient, 1, false, string(chunk[:16<<10-9]), 0)
+			w.data(proto.OriginToClient, 1, false, string(chunk[:16<<10-9]), 0)
 		}
 		chunk = nil
 		for _, st := range w.steps[len(w.steps)-4:] {
 			chunk = append(chunk, st.text...)
 		}
 	case "other":
-		s.Data(ToOrigin, []byte("SSH-2.0-x\r\n"))
+		s.Data(proto.ClientToOrigin, []byte("SSH-2.0-x\r\n"))
 	}
 	return s, chunk
 }
@@ -255,21 +257,21 @@ func upload() (*Session, []byte) {
 }
 
 func TestContentAllocatesNothing(t *testing.T) {
-	for _, proto := range []string{"http1", "chunked", "http2", "other"} {
-		s, chunk := download(proto)
-		if n := testing.AllocsPerRun(100, func() { s.Data(ToClient, chunk) }); n != 0 || s.over != (proto == "other") {
-			t.Errorf("%s: %v allocations, over %t", proto, n, s.over)
+	for _, name := range []string{"http1", "chunked", "http2", "other"} {
+		s, chunk := download(name)
+		if n := testing.AllocsPerRun(100, func() { s.Data(proto.OriginToClient, chunk) }); n != 0 || s.over != (name == "other") {
+			t.Errorf("%s: %v allocations, over %t", name, n, s.over)
 		}
 	}
 	s, chunk := upload()
-	if n := testing.AllocsPerRun(100, func() { s.Data(ToOrigin, chunk) }); n != 0 || s.over {
+	if n := testing.AllocsPerRun(100, func() { s.Data(proto.ClientToOrigin, chunk) }); n != 0 || s.over {
 		t.Errorf("smtp: %v allocations", n)
 	}
 }
 
 // BenchmarkContent passes over chunks of 64 KiB.
 func BenchmarkContent(b *testing.B) {
-	run := func(name string, s *Session, dir Direction, chunk []byte) {
+	run := func(name string, s *Session, dir proto.Direction, chunk []byte) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(chunk)))
 			b.ReportAllocs()
@@ -278,12 +280,12 @@ func BenchmarkContent(b *testing.B) {
 			}
 		})
 	}
-	for _, proto := range []string{"http1", "chunked", "http2", "other"} {
-		s, chunk := download(proto)
-		run(proto, s, ToClient, chunk)
+	for _, name := range []string{"http1", "chunked", "http2", "other"} {
+		s, chunk := download(name)
+		run(name, s, proto.OriginToClient, chunk)
 	}
 	s, chunk := upload()
-	run("smtp", s, ToOrigin, chunk)
+	run("smtp", s, proto.ClientToOrigin, chunk)
 }
 
 // BenchmarkExchange reads a small request and its answer.
@@ -293,7 +295,7 @@ func BenchmarkExchange(b *testing.B) {
 	answer := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello")
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Data(ToOrigin, request)
-		s.Data(ToClient, answer)
+		s.Data(proto.ClientToOrigin, request)
+		s.Data(proto.OriginToClient, answer)
 	}
 }

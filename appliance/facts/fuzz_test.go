@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
 // FuzzSession: whatever two ends say, nothing breaks, what is kept is bounded, and
@@ -12,12 +14,12 @@ import (
 func FuzzSession(f *testing.F) {
 	f.Add([]byte("GET /a HTTP/1.1\r\nHost: h\r\n\r\n"), []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"), false, byte(3))
 	f.Add([]byte("EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 12 LAST\r\nSubject: x\r\n"), []byte("220 x ESMTP\r\n250 ok\r\n"), true, byte(5))
-	w := newWire().get(1, "/").headers(ToClient, 1, false, ":status", "200").data(ToClient, 1, true, "hello", 2)
+	w := newWire().get(1, "/").headers(proto.OriginToClient, 1, false, ":status", "200").data(proto.OriginToClient, 1, true, "hello", 2)
 	var both [2][]byte
 	for _, st := range w.steps {
 		both[st.dir] = append(both[st.dir], st.text...)
 	}
-	f.Add(both[ToOrigin], both[ToClient], false, byte(7))
+	f.Add(both[proto.ClientToOrigin], both[proto.OriginToClient], false, byte(7))
 	f.Fuzz(func(t *testing.T, client, origin []byte, originFirst bool, cut byte) {
 		steps := []step{up(string(client)), down(string(origin))}
 		if originFirst {

@@ -3,6 +3,8 @@ package facts
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
 	"strings"
 )
 
@@ -33,10 +35,10 @@ type request struct {
 
 func newHTTP1(s *Session) *http1 { return &http1{s: s} }
 
-func (h *http1) client(p []byte) bool { return h.take(ToOrigin, p) }
-func (h *http1) origin(p []byte) bool { return h.take(ToClient, p) }
+func (h *http1) client(p []byte) bool { return h.take(proto.ClientToOrigin, p) }
+func (h *http1) origin(p []byte) bool { return h.take(proto.OriginToClient, p) }
 
-func (h *http1) take(dir Direction, p []byte) bool {
+func (h *http1) take(dir proto.Direction, p []byte) bool {
 	side := &h.sides[dir]
 	for len(p) > 0 {
 		if side.busy {
@@ -47,7 +49,7 @@ func (h *http1) take(dir Direction, p []byte) bool {
 			p = p[n:]
 			if done {
 				side.busy = false
-				if dir == ToClient {
+				if dir == proto.OriginToClient {
 					h.answered()
 				}
 			}
@@ -65,7 +67,7 @@ func (h *http1) take(dir Direction, p []byte) bool {
 		if head == nil {
 			return true
 		}
-		if dir == ToOrigin {
+		if dir == proto.ClientToOrigin {
 			ok = h.request(side, head)
 		} else {
 			ok = h.answer(side, head)
@@ -236,7 +238,7 @@ func (h *http1) answer(side *http1Side, head []byte) bool {
 // answered takes the oldest request for complete.
 func (h *http1) answered() {
 	r := h.pending[0]
-	r.Length = h.sides[ToClient].body.content
+	r.Length = h.sides[proto.OriginToClient].body.content
 	h.s.exchanged(r.Exchange)
 	if h.pending = h.pending[1:]; len(h.pending) == 0 {
 		h.pending = nil
@@ -245,7 +247,7 @@ func (h *http1) answered() {
 
 // close counts what is not complete.
 func (h *http1) close() {
-	if len(h.pending) > 0 && h.sides[ToClient].busy {
+	if len(h.pending) > 0 && h.sides[proto.OriginToClient].busy {
 		h.answered()
 	}
 	for _, r := range h.pending {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
 const (
@@ -56,7 +58,7 @@ type http2Side struct {
 
 func newHTTP2(s *Session) *http2 {
 	h := &http2{s: s, streams: make(map[uint32]*Exchange)}
-	h.sides[ToOrigin].preface = len(preface)
+	h.sides[proto.ClientToOrigin].preface = len(preface)
 	for dir := range h.sides {
 		d := hpack.NewDecoder(defaultTable, func(f hpack.HeaderField) {
 			h.decoded += int(f.Size())
@@ -68,10 +70,10 @@ func newHTTP2(s *Session) *http2 {
 	return h
 }
 
-func (h *http2) client(p []byte) bool { return h.take(ToOrigin, p) }
-func (h *http2) origin(p []byte) bool { return h.take(ToClient, p) }
+func (h *http2) client(p []byte) bool { return h.take(proto.ClientToOrigin, p) }
+func (h *http2) origin(p []byte) bool { return h.take(proto.OriginToClient, p) }
 
-func (h *http2) take(dir Direction, p []byte) bool {
+func (h *http2) take(dir proto.Direction, p []byte) bool {
 	side := &h.sides[dir]
 	if side.preface > 0 {
 		n := min(side.preface, len(p))
@@ -130,7 +132,7 @@ func (h *http2) gathered(side *http2Side) bool {
 }
 
 // begin starts the frame whose header is there.
-func (h *http2) begin(dir Direction, side *http2Side) bool {
+func (h *http2) begin(dir proto.Direction, side *http2Side) bool {
 	side.in = true
 	side.left = int(side.head[0])<<16 | int(side.head[1])<<8 | int(side.head[2])
 	side.padding = 0
@@ -139,7 +141,7 @@ func (h *http2) begin(dir Direction, side *http2Side) bool {
 		return h.done // a block is not interrupted (Section 6.10)
 	}
 	if kind == typeHeaders {
-		side.fresh = dir == ToOrigin && id > h.highest
+		side.fresh = dir == proto.ClientToOrigin && id > h.highest
 	}
 	switch {
 	case kind == typeHeaders && side.fresh:
@@ -157,11 +159,11 @@ func (h *http2) begin(dir Direction, side *http2Side) bool {
 }
 
 // payload takes octets of the frame's payload.
-func (h *http2) payload(dir Direction, side *http2Side, p []byte) bool {
+func (h *http2) payload(dir proto.Direction, side *http2Side, p []byte) bool {
 	switch {
 	case h.gathered(side):
 		side.block = append(side.block, p...)
-	case side.kind() == typeData && dir == ToClient && !h.done:
+	case side.kind() == typeData && dir == proto.OriginToClient && !h.done:
 		if side.padding < 0 && len(p) > 0 {
 			side.padding = int(p[0]) + 1 // taken off at the frame's end
 		}
@@ -173,14 +175,14 @@ func (h *http2) payload(dir Direction, side *http2Side, p []byte) bool {
 }
 
 // end takes the frame for complete.
-func (h *http2) end(dir Direction, side *http2Side) bool {
+func (h *http2) end(dir proto.Direction, side *http2Side) bool {
 	if h.done {
 		return true
 	}
 	id := side.identifier()
 	switch side.kind() {
 	case typeData:
-		if x := h.streams[id]; x != nil && dir == ToClient {
+		if x := h.streams[id]; x != nil && dir == proto.OriginToClient {
 			x.Length -= min(x.Length, uint64(max(side.padding, 0)))
 		}
 		if side.flag(flagEndStream) {
@@ -239,7 +241,7 @@ func (side *http2Side) strip() bool {
 }
 
 // settings has the other direction's decoder obey what one end allows.
-func (h *http2) settings(dir Direction, b []byte) {
+func (h *http2) settings(dir proto.Direction, b []byte) {
 	for ; len(b) >= 6; b = b[6:] {
 		if binary.BigEndian.Uint16(b) == settingsTable {
 			size := min(binary.BigEndian.Uint32(b[2:]), maxTable)
@@ -249,7 +251,7 @@ func (h *http2) settings(dir Direction, b []byte) {
 }
 
 // header decodes a whole block.
-func (h *http2) header(dir Direction, side *http2Side) bool {
+func (h *http2) header(dir proto.Direction, side *http2Side) bool {
 	id, kind := side.stream, side.kind()
 	h.fields = h.fields[:0]
 	_, err := side.decoder.Write(side.block)
@@ -277,7 +279,7 @@ func (h *http2) header(dir Direction, side *http2Side) bool {
 				_, x.Path = h.s.options.path(f.Value)
 			}
 		}
-	case dir == ToClient && x != nil && x.Status == 0: // else trailers
+	case dir == proto.OriginToClient && x != nil && x.Status == 0: // else trailers
 		for _, f := range h.fields {
 			switch f.Name {
 			case ":status":
@@ -296,8 +298,8 @@ func (h *http2) header(dir Direction, side *http2Side) bool {
 }
 
 // ended notes that one direction of a stream is over.
-func (h *http2) ended(dir Direction, id uint32) {
-	if dir == ToClient {
+func (h *http2) ended(dir proto.Direction, id uint32) {
+	if dir == proto.OriginToClient {
 		h.complete(id)
 	}
 }

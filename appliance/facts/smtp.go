@@ -3,6 +3,8 @@ package facts
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
 const maxLine = 2000 // octets of a command or reply that are looked at
@@ -36,7 +38,7 @@ func (x *smtp) client(p []byte) bool {
 				x.sent()
 			}
 		default:
-			line, rest, ok := x.line(ToOrigin, p)
+			line, rest, ok := x.line(proto.ClientToOrigin, p)
 			if !ok {
 				return true
 			}
@@ -49,7 +51,7 @@ func (x *smtp) client(p []byte) bool {
 
 func (x *smtp) origin(p []byte) bool {
 	for len(p) > 0 {
-		line, rest, ok := x.line(ToClient, p)
+		line, rest, ok := x.line(proto.OriginToClient, p)
 		if !ok {
 			return true
 		}
@@ -61,7 +63,7 @@ func (x *smtp) origin(p []byte) bool {
 
 // line returns the next line, the first octets of a long one, and what is behind
 // it; false as long as it is not whole.
-func (x *smtp) line(dir Direction, p []byte) (line, rest []byte, ok bool) {
+func (x *smtp) line(dir proto.Direction, p []byte) (line, rest []byte, ok bool) {
 	i := bytes.IndexByte(p, '\n')
 	held := x.lines[dir]
 	if i >= 0 && len(held) == 0 {
