@@ -11,11 +11,11 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/facts"
+	"github.com/clearspan/clearspan/appliance/feed/http2"
+	"github.com/clearspan/clearspan/appliance/feed/mysql"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
-	"github.com/clearspan/clearspan/mirror/http2"
-	"github.com/clearspan/clearspan/mirror/mysql"
 )
 
 // Reasons under which the feed itself leaves octets out of a conversation.
@@ -130,7 +130,7 @@ type branch struct {
 	content      [4]bool           // by decrypt.Content: what the outlet takes and the rule shows
 	conversation conversation      // nil until something is to be shown
 	noted        decrypt.Content
-	disguise     *mysql.Disguise      // nil: octets are shown as they are
+	shift        *mysql.SequenceShift // nil: octets are shown as they are
 	omitted      map[string][2]uint64 // octets left out of the conversation, by reason
 	account      mirror.Account
 }
@@ -203,7 +203,7 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 		if !b.outlet.content[decrypt.Upgrade] {
 			b.omit(dir, lostConcealed, uint64(len(p)))
 			if s.Protocol == "mysql" {
-				b.disguise = new(mysql.Disguise) // what was left out counts in what follows
+				b.shift = new(mysql.SequenceShift) // what was left out counts in what follows
 			}
 			return
 		}
@@ -226,8 +226,8 @@ func (b *branch) data(s *decrypt.Session, dir decrypt.Direction, content decrypt
 			c.Note(note(s, content, c.Flow()))
 		}
 	}
-	if b.disguise != nil {
-		p = b.disguise.Rewrite(mirror.Direction(dir), p)
+	if b.shift != nil {
+		p = b.shift.Rewrite(mirror.Direction(dir), p)
 	}
 	b.conversation.Data(mirror.Direction(dir), p)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/feed/http2"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
-	"github.com/clearspan/clearspan/mirror/http2"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 

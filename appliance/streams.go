@@ -2,7 +2,7 @@ package appliance
 
 import (
 	"github.com/clearspan/clearspan/appliance/audit"
-	"github.com/clearspan/clearspan/mirror/http2"
+	"github.com/clearspan/clearspan/appliance/feed/http2"
 )
 
 // streams tells what became of an HTTP/2 session that was shown as HTTP/1.1; nil

@@ -6,7 +6,7 @@
 // The negotiation is the announcement of the capability, the command and its reply.
 // A recorder that gets the dialogue without these octets, and then the cleartext of
 // the TLS session, sees one plain session. In MySQL the announcement is one bit of
-// the greeting, which stays; package mirror/mysql corrects the rest.
+// the greeting, which stays; the caller corrects the sequence numbers behind it.
 //
 // The package follows a dialogue command by command and reply by reply. It does not
 // read mail content, literals and SASL exchanges. A STARTTLS inside of them thus

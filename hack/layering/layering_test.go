@@ -55,8 +55,23 @@ var bans = []ban{
 	{
 		from:   "mirror",
 		to:     []string{"."}, // anything with a dot in its first element: not the standard library
-		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/capture", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/vxlan", "mirror/http2", "mirror/mirrortest"},
-		reason: "the synthesizer is standard library only; each sink and renderer brings its own dependency",
+		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/capture", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/vxlan", "mirror/mirrortest"},
+		reason: "the synthesizer is standard library only; each sink brings its own dependency",
+	},
+	{
+		from:   "mirror",
+		to:     []string{"net/http", "net/mail", "net/smtp", "net/textproto", "net/url", "mime", "golang.org/x/net", "golang.org/x/text"},
+		reason: "it knows no application protocol; the appliance's feed renders them",
+	},
+	{
+		from:   "appliance/feed/http2",
+		to:     []string{module + "/decrypt", module + "/certs", module + "/appliance"},
+		reason: "it renders octets into conversations; what they belong to is for the feed to know",
+	},
+	{
+		from:   "appliance/feed/mysql",
+		to:     []string{module + "/decrypt", module + "/certs", module + "/appliance"},
+		reason: "it rewrites octets; what they belong to is for the feed to know",
 	},
 	{
 		from:   "mirror/conformance",
@@ -279,8 +294,11 @@ func TestBansBite(t *testing.T) {
 		{"mirror", "golang.org/x/sys/unix", true},
 		{"mirror/afpacket", "golang.org/x/sys/unix", false},
 		{"mirror", "golang.org/x/net/http2/hpack", true},
-		{"mirror/http2", "golang.org/x/net/http2/hpack", false},
-		{"mirror/http2", module + "/decrypt", true},
+		{"mirror/pcapip", "golang.org/x/net/http2/hpack", true},
+		{"mirror/conformance", "net/http", true},
+		{"appliance/feed/http2", "golang.org/x/net/http2/hpack", false},
+		{"appliance/feed/http2", module + "/mirror", false},
+		{"appliance/feed/http2", module + "/decrypt", true},
 		{"mirror/internal/checksum", "encoding/binary", false},
 		{"mirror/conformance", module + "/mirror", true},
 		{"mirror/conformance", "github.com/gopacket/gopacket", true},

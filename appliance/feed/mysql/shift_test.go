@@ -28,9 +28,9 @@ var login = []say{
 	{mirror.ClientToOrigin, packet(0, "\x01\xff"), packet(0, "\x01\xff")},
 }
 
-func TestDisguise(t *testing.T) {
+func TestSequenceShift(t *testing.T) {
 	for size := 1; size < 40; size++ {
-		var d Disguise
+		var d SequenceShift
 		for i, s := range login {
 			var seen []byte
 			for rest := []byte(s.sent); len(rest) > 0; {
@@ -49,8 +49,8 @@ func TestDisguise(t *testing.T) {
 }
 
 // Behind the first command octets are passed as they are, in the same slice.
-func TestDisguiseEnds(t *testing.T) {
-	var d Disguise
+func TestSequenceShiftEnds(t *testing.T) {
+	var d SequenceShift
 	d.Rewrite(mirror.ClientToOrigin, []byte(packet(0, "\x01")))
 	p := []byte(packet(7, "x"))
 	if n := testing.AllocsPerRun(100, func() {
@@ -62,9 +62,9 @@ func TestDisguiseEnds(t *testing.T) {
 	}
 }
 
-// FuzzDisguise holds octets at once against the same in pieces: the same number
+// FuzzSequenceShift holds octets at once against the same in pieces: the same number
 // comes back, and the same octets.
-func FuzzDisguise(f *testing.F) {
+func FuzzSequenceShift(f *testing.F) {
 	for _, s := range login {
 		f.Add([]byte(s.sent), uint8(2), s.dir == mirror.OriginToClient)
 	}
@@ -73,7 +73,7 @@ func FuzzDisguise(f *testing.F) {
 		if origin {
 			dir = mirror.OriginToClient
 		}
-		var whole, parts Disguise
+		var whole, parts SequenceShift
 		want := bytes.Clone(whole.Rewrite(dir, p))
 		var got []byte
 		for rest := p; len(rest) > 0; {

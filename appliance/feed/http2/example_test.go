@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/clearspan/clearspan/appliance/feed/http2"
 	"github.com/clearspan/clearspan/mirror"
-	"github.com/clearspan/clearspan/mirror/http2"
 )
 
 // printer is a sink that prints payload.

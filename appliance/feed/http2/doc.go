@@ -66,4 +66,9 @@
 //
 // The package adds [ReasonExcess], [ReasonTrailers] and [ReasonMalformed] to the
 // reasons of package mirror. Octets of a stream that is over also count as "ended".
+//
+// # Cost
+//
+// A DATA frame of 16 KiB costs its segments and one more for its chunk header, without
+// an allocation. An exchange with 1 KiB of content takes about 2 us and 6 allocations.
 package http2
