@@ -14,9 +14,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
-	"github.com/clearspan/clearspan/appliance/collector"
 	"github.com/clearspan/clearspan/appliance/config"
-	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/headroom"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/nameserver"
@@ -24,7 +22,6 @@ import (
 	"github.com/clearspan/clearspan/appliance/publish"
 	"github.com/clearspan/clearspan/appliance/service"
 	"github.com/clearspan/clearspan/certs"
-	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
@@ -34,6 +31,7 @@ type Appliance struct {
 	log     *slog.Logger
 	version string
 
+	closers   closers          // of what is open
 	prompt    certs.Passphrase // may be nil
 	directory certs.Directory  // of the authority that clients trust
 	feed      *feed
@@ -45,8 +43,6 @@ type Appliance struct {
 	publish   *publish.Server // nil if certificates are not published
 	headroom  *headroom.Headroom
 	chain     *service.Chain
-	closers   []func() error // of services
-	collector *collector.Pacer
 	limiter   *intake.Limiter
 	intakes   []intake.Intake
 	wires     []*wire.Intake       // of these
@@ -78,7 +74,7 @@ func WithPrompt(ask certs.Passphrase) Option { return func(a *Appliance) { a.pro
 // New opens everything that cfg asks for: authorities (created where there are
 // none), sinks, audit trail, listeners, kernel rules. On error nothing is left
 // open. version is shown in metrics and logs. A nil logger discards.
-func New(cfg *config.Config, version string, log *slog.Logger, options ...Option) (_ *Appliance, err error) {
+func New(cfg *config.Config, version string, log *slog.Logger, options ...Option) (*Appliance, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -88,62 +84,11 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 	}
 	a.directory = AuthorityDirectory(cfg, a.prompt)
 	a.killed, a.kill = context.WithCancel(context.Background())
-	defer func() {
-		if err != nil {
-			a.Close()
+	if err := a.open(); err != nil {
+		if closing := a.Close(); closing != nil {
+			err = errors.Join(err, closing)
 		}
-	}()
-	if err := a.openHeadroom(cfg.Limits); err != nil {
 		return nil, err
-	}
-	if err := makeState(cfg.State); err != nil {
-		return nil, err
-	}
-	a.metrics = admin.NewMetrics(version)
-	if a.audit, err = audit.Open(cfg.Audit.File, log); err != nil {
-		return nil, err
-	}
-	if a.feed, err = openFeed(cfg.Mirrors, a.metrics, log); err != nil {
-		return nil, err
-	}
-	if cfg.Audit.Facts {
-		a.feed.facts = &facts.Options{Queries: cfg.Audit.Queries}
-	}
-	if err := a.openLearned(); err != nil {
-		return nil, err
-	}
-	if err := a.openServices(cfg.Services); err != nil {
-		return nil, err
-	}
-	g, err := a.newGeneration(cfg)
-	if err != nil {
-		return nil, err
-	}
-	a.install(g)
-	if err := a.observe(); err != nil {
-		return nil, err
-	}
-	a.limiter = intake.NewLimiter(cfg.Limits.Sessions, a.room)
-	a.own.add(cfg)
-	if err := a.openIntakes(); err != nil {
-		return nil, err
-	}
-	if cfg.Authority.Publish != "" {
-		if a.publish, err = publish.New(publish.Config{Listen: cfg.Authority.Publish, Material: a.material, Logger: log}); err != nil {
-			return nil, err
-		}
-	}
-	if cfg.Admin.Listen != "" {
-		token, err := admin.MakeToken(cfg.State)
-		if err != nil {
-			return nil, err
-		}
-		a.admin, err = admin.New(admin.Config{
-			Listen: cfg.Admin.Listen, Ready: a.ready.Load, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: log,
-		})
-		if err != nil {
-			return nil, err
-		}
 	}
 	return a, nil
 }
@@ -190,7 +135,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	case <-a.killed.Done():
 	}
 	a.ready.Store(false)
-	a.closeIntakes()
+	a.stopIntakes()
 	if n := a.limiter.Open(); n > 0 {
 		a.log.Info("draining", "sessions", n, "timeout", drain.String())
 	}
@@ -218,79 +163,12 @@ func (a *Appliance) Kill() { a.kill() }
 // Close ends everything at once and removes what New set up. Later calls do
 // nothing.
 func (a *Appliance) Close() error {
-	var errs []error
+	var err error
 	a.once.Do(func() {
 		a.kill()
-		a.closeIntakes()
-		if a.admin != nil {
-			errs = append(errs, a.admin.Close())
-		}
-		if a.publish != nil {
-			errs = append(errs, a.publish.Close())
-		}
-		for _, f := range a.closers {
-			errs = append(errs, f())
-		}
-		if a.feed != nil {
-			errs = append(errs, a.feed.close())
-		}
-		if a.audit != nil {
-			errs = append(errs, a.audit.Close())
-		}
-		if a.collector != nil {
-			a.collector.Stop()
-		}
+		err = a.closers.close(a.log)
 	})
-	return errors.Join(errs...)
-}
-
-// serve is the handler of every intake.
-func (a *Appliance) serve(ctx context.Context, in *decrypt.Incoming) {
-	a.metrics.SessionOpened(in.Intake)
-	a.engine.Load().Serve(ctx, in)
-}
-
-// forbid is asked by intakes before they accept a proxy request: it refuses with
-// a page what policy terminates whatever follows.
-func (a *Appliance) forbid(in *decrypt.Incoming) (page []byte, forbidden bool) {
-	g := a.engine.Load()
-	if !g.early {
-		return nil, false
-	}
-	s := g.Forbid(in)
-	if s == nil {
-		return nil, false
-	}
-	a.metrics.SessionOpened(in.Intake)
-	a.ended(s, nil)
-	return g.page.HTML(s), true
-}
-
-// ended is the engine's observer.
-func (a *Appliance) ended(s *decrypt.Session, t decrypt.Stream) {
-	a.metrics.SessionEnded(s)
-	for leg, l := range map[string]decrypt.LegTLS{"client": s.ClientTLS, "origin": s.OriginTLS} {
-		if l.Handshake > 0 {
-			a.metrics.Handshake(leg, l.Handshake, l.Version != 0)
-		}
-	}
-	var mirrors map[string]audit.Mirror
-	var flow *audit.Flow
-	var found facts.Report
-	st, ok := t.(*stream)
-	if !ok {
-		st = a.feed.unheard(s)
-	}
-	if st != nil {
-		mirrors, flow = st.report()
-		if st.facts != nil {
-			found = st.facts.Close()
-		}
-	}
-	for service, finding := range s.Findings() {
-		a.log.Warn("service found a threat", "session", s.ID, "service", service, "finding", finding, "client", s.Client, "origin", s.Origin)
-	}
-	a.audit.Write(audit.NewEntry(s, mirrors, flow).With(found))
+	return err
 }
 
 // AdminAddr is where the administration listens, nil if it does not.

@@ -7,16 +7,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/clearspan/clearspan/appliance/config"
@@ -143,7 +146,7 @@ func TestStateIsPrivate(t *testing.T) {
 	}
 }
 
-// TestNewFails leaves nothing open when a part cannot be had.
+// TestNewFails: if a part cannot be opened, those before it are closed in reverse.
 func TestNewFails(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -152,8 +155,16 @@ func TestNewFails(t *testing.T) {
 	defer taken.Close()
 	c := parse(t, t.TempDir(), fmt.Sprintf(box, "192.0.2.1:443", "bump"))
 	c.Admin.Listen = taken.Addr().String()
-	if _, err := New(c, "test", nil); err == nil {
+	var log strings.Builder
+	if _, err := New(c, "test", slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))); err == nil {
 		t.Error("started on a port that is taken")
+	}
+	var closed []string
+	for _, m := range regexp.MustCompile(`msg=closing part="?([a-z ]+)`).FindAllStringSubmatch(log.String(), -1) {
+		closed = append(closed, m[1])
+	}
+	if diff := cmp.Diff([]string{"intake fixed", "mirrors", "audit log", "memory"}, closed); diff != "" {
+		t.Errorf("closed (-want +got):\n%s", diff)
 	}
 }
 

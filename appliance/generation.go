@@ -35,8 +35,6 @@ func (a *Appliance) observe() error {
 		return a.past.forged.Load() + s.Forged, a.past.hits.Load() + s.Hits
 	})
 	return errors.Join(
-		a.observeHeadroom(),
-		a.metrics.AuditLost(a.audit.Lost),
 		a.metrics.QUICLost(a.quic.unwritten.Load, a.quic.forgotten),
 		a.metrics.LeafCache(func() uint64 { return uint64(a.engine.Load().forger.Stats().Entries) }),
 		a.metrics.RootsSkipped(func() uint64 { return uint64(a.engine.Load().skipped) }),

@@ -20,12 +20,15 @@ var resolver = net.DefaultResolver
 
 // openIntakes opens every configured intake, in order.
 func (a *Appliance) openIntakes() error {
+	a.limiter = intake.NewLimiter(a.cfg.Limits.Sessions, a.room)
+	a.own.add(a.cfg)
 	for _, c := range a.cfg.Intakes {
 		in, err := a.openIntake(c)
 		if err != nil {
 			return fmt.Errorf("open intake %s: %w", c.Name, err)
 		}
 		a.intakes = append(a.intakes, in)
+		a.closers.push("intake "+c.Name, in.Close)
 	}
 	return nil
 }
@@ -96,8 +99,8 @@ func connectPorts(ranges []config.PortRange) (ports []intake.PortRange) {
 	return ports
 }
 
-// closeIntakes stops accepting.
-func (a *Appliance) closeIntakes() {
+// stopIntakes stops accepting. Open sessions go on.
+func (a *Appliance) stopIntakes() {
 	for i, in := range a.intakes {
 		if err := in.Close(); err != nil {
 			a.log.Error("close intake", "intake", a.cfg.Intakes[i].Name, "err", err)

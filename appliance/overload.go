@@ -5,7 +5,6 @@ import (
 	"runtime/debug"
 
 	"github.com/clearspan/clearspan/appliance/collector"
-	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/headroom"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/decrypt"
@@ -14,7 +13,8 @@ import (
 
 // openHeadroom finds out what the process may take, and has the Go runtime and the
 // engines keep to it.
-func (a *Appliance) openHeadroom(limits config.Limits) (err error) {
+func (a *Appliance) openHeadroom() (err error) {
+	limits := a.cfg.Limits
 	if a.headroom, err = headroom.New(headroom.Config{Memory: limits.Memory, Open: func() int { return a.limiter.Open() }}); err != nil {
 		return err
 	}
@@ -23,10 +23,14 @@ func (a *Appliance) openHeadroom(limits config.Limits) (err error) {
 		debug.SetMemoryLimit(goal)
 	}
 	decrypt.LimitBuffers(a.headroom.Buffers())
-	a.collector = collector.Start(a.headroom.Floor())
+	pacer := collector.Start(a.headroom.Floor())
+	a.closers.push("memory", func() error { pacer.Stop(); return nil })
 	limit, whose := a.headroom.Limit()
 	a.log.Info("memory limit", "octets", limit, "scope", whose, "overload", string(limits.Overload))
-	return nil
+	return a.metrics.Memory(a.headroom.Used, func() uint64 {
+		limit, _ := a.headroom.Limit()
+		return limit
+	})
 }
 
 // room is the [intake.Room] of all intakes.
@@ -40,14 +44,6 @@ func (a *Appliance) room() (refused intake.Event, ok bool) {
 	}
 	a.headroom.Began()
 	return 0, true
-}
-
-// observeHeadroom adds the metrics of what is in use.
-func (a *Appliance) observeHeadroom() error {
-	return a.metrics.Memory(a.headroom.Used, func() uint64 {
-		limit, _ := a.headroom.Limit()
-		return limit
-	})
 }
 
 // overload is the name in the rule's place in decisions that want of room made.

@@ -18,14 +18,14 @@ import (
 )
 
 // openServices opens what sessions may be sent through.
-func (a *Appliance) openServices(list []config.Service) error {
+func (a *Appliance) openServices() error {
 	if os.Geteuid() == 0 { // nobody else has made any
 		if err := inline.Sweep(); err != nil {
 			a.log.Warn("legs of crashed inline devices not returned", "err", err)
 		}
 	}
 	var members []service.Member
-	for _, s := range list {
+	for _, s := range a.cfg.Services {
 		m, err := a.openService(s)
 		if err != nil {
 			return fmt.Errorf("open service %s: %w", s.Name, err)
@@ -45,7 +45,7 @@ func (a *Appliance) openService(s config.Service) (m service.Member, err error) 
 		if err != nil {
 			return m, err
 		}
-		a.closers = append(a.closers, client.Close)
+		a.closers.push("service "+s.Name, client.Close)
 		a.metrics.Service(s.Name, web.Words)
 		m.Web = &web.Service{
 			Adapter: service.Scan{Client: client}, MaxBody: int64(s.MaxBody),
@@ -92,7 +92,7 @@ func (a *Appliance) openInline(s config.Service) (*inline.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, d.Close)
+	a.closers.push("service "+s.Name, d.Close)
 	return d, a.metrics.DeviceCounters(s.Name, d.Counters)
 }
 
