@@ -1,30 +1,27 @@
 package appliance
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"sync"
 
+	"github.com/clearspan/clearspan/appliance/spool"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
 // keyLog gives the TLS secrets of decrypted sessions to the outlets that keep
 // them and, if it is open, to one file. Safe for concurrent use.
 type keyLog struct {
-	outlets []*outlet // those that keep secrets
-	log     *slog.Logger
-
-	mu     sync.Mutex
-	file   *os.File // nil: none
-	failed bool     // the last write to the file failed
+	outlets []*outlet    // those that keep secrets
+	file    *spool.Spool // nil: none
 }
 
 // openKeyLog returns nil if no outlet keeps secrets. path names the file, which
 // nobody but its owner may read; empty: none.
 func openKeyLog(outlets []*outlet, path string, log *slog.Logger) (*keyLog, error) {
-	k := &keyLog{log: log}
+	k := &keyLog{}
 	for _, o := range outlets {
 		if o.secrets != nil {
 			k.outlets = append(k.outlets, o)
@@ -37,17 +34,21 @@ func openKeyLog(outlets []*outlet, path string, log *slog.Logger) (*keyLog, erro
 	if path == "" {
 		return k, nil
 	}
+	notWritten := func(err error) { log.Error("TLS secrets not written", "file", path, "err", err) }
 	var err error
-	if k.file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+	k.file, err = spool.Open(path, spool.Events{
+		Full:   func() { notWritten(errors.New("the file takes nothing")) },
+		Failed: notWritten,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("open SSLKEYLOGFILE: %w", err)
 	}
-	info, err := k.file.Stat()
+	info, err := os.Stat(path)
 	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		err = fmt.Errorf("open SSLKEYLOGFILE: mode of %s is %v, want at most 0600", path, info.Mode().Perm())
+		err = fmt.Errorf("mode of %s is %v, want at most 0600", path, info.Mode().Perm())
 	}
 	if err != nil {
-		k.file.Close()
-		return nil, err
+		return nil, errors.Join(fmt.Errorf("open SSLKEYLOGFILE: %w", err), k.file.Close())
 	}
 	log.Warn("TLS secrets are written: this file decrypts every captured connection", "file", path)
 	return k, nil
@@ -74,23 +75,15 @@ type keyWriter struct {
 	outlets []*outlet
 }
 
-// Write takes one line. It never fails: a session must not end because its
-// secrets are lost, of which the sinks keep count.
+// Write takes one line. It waits for no file and never fails: a session must not end
+// because its secrets are lost, of which the sinks keep count.
 func (w *keyWriter) Write(line []byte) (int, error) {
 	for _, o := range w.outlets {
 		_ = o.secrets(line)
 	}
-	k := w.log
-	if k.file == nil {
-		return len(line), nil
+	if file := w.log.file; file != nil {
+		file.Write(line)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	_, err := k.file.Write(line)
-	if err != nil && !k.failed {
-		k.log.Error("TLS secrets not written", "file", k.file.Name(), "err", err)
-	}
-	k.failed = err != nil
 	return len(line), nil
 }
 

@@ -1,10 +1,12 @@
 package appliance
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/clearspan/clearspan/decrypt"
@@ -52,5 +54,29 @@ func TestKeyLog(t *testing.T) {
 	if k, err := openKeyLog([]*outlet{keeper}, path, log); err == nil {
 		k.close()
 		t.Error("a file that others may read is taken")
+	}
+}
+
+// A pipe that nobody reads holds up no session.
+func TestKeyLogFileThatHangs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keeper, _ := recording("keeper", decrypt.Decrypted)
+	keeper.secrets = func([]byte) error { return nil }
+	k, err := openKeyLog([]*outlet{keeper}, path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, line := k.writer(session(decrypt.Bumped)), bytes.Repeat([]byte("x"), 4095)
+	line = append(line, '\n')
+	for range 256 { // a pipe takes 64 KiB
+		if n, err := w.Write(line); n != len(line) || err != nil {
+			t.Fatalf("Write = %d, %v", n, err)
+		}
+	}
+	if err := k.close(); err == nil {
+		t.Error("lines that nobody read are not told of")
 	}
 }

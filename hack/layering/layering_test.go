@@ -104,6 +104,11 @@ var bans = []ban{
 		reason: "leaf package; what it grants is told by its caller",
 	},
 	{
+		from:   "appliance/spool",
+		to:     []string{module},
+		reason: "leaf package; it knows lines, not what they tell",
+	},
+	{
 		from:   "appliance",
 		to:     []string{"github.com/landlock-lsm/go-landlock", "github.com/elastic/go-seccomp-bpf"},
 		except: []string{"appliance/privilege"},
