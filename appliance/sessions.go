@@ -21,7 +21,7 @@ func (a *Appliance) forbid(in *decrypt.Incoming) (page []byte, forbidden bool) {
 	if !g.early {
 		return nil, false
 	}
-	s := g.Forbid(in)
+	s := g.DenyEarly(in)
 	if s == nil {
 		return nil, false
 	}

@@ -121,12 +121,12 @@ func (a *Appliance) copies(c config.Intake) wire.Copy {
 // accounted for here: nobody else hears of it.
 func (a *Appliance) foresee(in *decrypt.Incoming, flight []byte) wire.Verdict {
 	engine := a.engine.Load()
-	switch action, more := engine.Foresee(in, flight); {
+	switch action, more := engine.Preview(in, flight); {
 	case more:
 		return wire.More
 	case action == policy.Tunnel:
 		a.metrics.SessionOpened(in.Intake)
-		engine.Bypass(in, flight)
+		engine.Account(in, flight)
 		return wire.Pass
 	}
 	return wire.Take

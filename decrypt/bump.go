@@ -30,10 +30,10 @@ var greenSuites = []uint16{
 var errCertificateRequested = errors.New("origin asks for a client certificate")
 
 // bump terminates TLS on both legs and relays.
-func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
+func (s *session) bump(ctx context.Context, hello *clienthello.Hello) error {
 	var instead func() error
-	if err := j.e.crew.run(func() (err error) {
-		instead, err = j.establish(ctx, hello)
+	if err := s.engine.crew.run(func() (err error) {
+		instead, err = s.establish(ctx, hello)
 		return err
 	}); err != nil {
 		return err
@@ -41,196 +41,171 @@ func (j *joint) bump(ctx context.Context, hello *clienthello.Hello) error {
 	if instead != nil {
 		return instead()
 	}
-	j.begun()
-	j.s.Outcome = Bumped
-	if j.s.SNI != "" && (j.s.ALPN == "" || j.s.ALPN == "http/1.1" || j.s.ALPN == "h2") {
-		j.inside = new(inside)
+	s.begun()
+	s.account.Outcome = Bumped
+	if s.account.SNI != "" && (s.account.ALPN == "" || s.account.ALPN == "http/1.1" || s.account.ALPN == "h2") {
+		s.inside = new(inside)
 	}
-	if services := j.services(); len(services) > 0 {
-		return j.received(j.overruled(j.serve(ctx, services, Decrypted, j.clientTLS, j.originTLS)))
+	if services := s.services(); len(services) > 0 {
+		return s.received(s.overruled(s.serve(ctx, services, Decrypted, s.clientTLS, s.originTLS)))
 	}
-	j.open()
-	return j.received(j.overruled(j.relay()))
+	s.open()
+	return s.received(s.overruled(s.relay()))
 }
 
 // establish makes the handshakes: first the origin's, then, with what it taught, the
 // client's. A session that is not to be bumped after all goes on with instead.
-func (j *joint) establish(ctx context.Context, hello *clienthello.Hello) (instead func() error, err error) {
+func (s *session) establish(ctx context.Context, hello *clienthello.Hello) (instead func() error, err error) {
 	var met error // what came of the origin's
-	if j.inquiry != nil {
-		met = j.inquiry.err
+	if s.inquiry != nil {
+		met = s.inquiry.err
 	} else {
-		if err := j.dial(ctx); err != nil {
+		if err := s.dial(ctx); err != nil {
 			return nil, err
 		}
-		met = j.meetOrigin(ctx, hello)
+		met = s.meetOrigin(ctx, hello)
 	}
-	startOver := func() error { return j.startOver(ctx) }
+	startOver := func() error { return s.startOver(ctx) }
 	trusted := true
-	switch reason := j.s.OriginTLS.Verdict; {
+	switch reason := s.account.OriginTLS.Verdict; {
 	case errors.Is(met, errCertificateRequested):
-		if j.e.cfg.CertificateRequest == BlockRequest || j.upgraded() {
+		if s.engine.cfg.CertificateRequest == BlockRequest || s.upgraded() {
 			return nil, refusal(reasonClientCert, met, alertHandshakeFailure)
 		}
-		j.teach(learn.ClientCertificate, whyRequested)
+		s.teach(learn.ClientCertificate, whyRequested)
 		return startOver, nil
 	case errors.As(met, new(*failure)):
 		return nil, met
 	case met != nil && reason == "" && refusesCiphers(met):
-		return func() error { return j.unsuited(ctx, met) }, nil
+		return func() error { return s.unsuited(ctx, met) }, nil
 	case met != nil && reason == "":
-		return func() error { return j.failedOrigin(ctx, met) }, nil
+		return func() error { return s.failedOrigin(ctx, met) }, nil
 	case met != nil:
-		switch how := j.e.cfg.OnInvalid(reason); {
-		case how == PassOn && !j.upgraded():
+		switch how := s.engine.cfg.OnInvalid(reason); {
+		case how == PassOn && !s.upgraded():
 			return startOver, nil
-		case how != Untrusted || j.originTLS == nil:
+		case how != Untrusted || s.originTLS == nil:
 			return nil, refusal(reason, met, alertBadCertificate)
 		}
 		trusted = false
 	}
-	return nil, j.clientHandshake(ctx, hello, trusted)
+	return nil, s.clientHandshake(ctx, hello, trusted)
 }
 
 // upgraded reports whether a dialogue has come before TLS, here or on a control
 // connection. It cannot be started over.
-func (j *joint) upgraded() bool { return j.progress.Load() > 0 || j.parent != nil }
+func (s *session) upgraded() bool { return s.progress.Load() > 0 || s.data != nil }
 
 // startOver gives up the origin leg, on which a handshake was begun, and tunnels
 // over a new one.
-func (j *joint) startOver(ctx context.Context) error {
-	j.giveUp()
-	return j.tunnel(ctx)
+func (s *session) startOver(ctx context.Context) error {
+	s.giveUp()
+	return s.tunnel(ctx)
 }
 
 // unsuited takes a session whose origin takes nothing that we offer.
-func (j *joint) unsuited(ctx context.Context, err error) error {
-	j.s.note(policy.NoSharedCipher)
-	switch d := j.decideAgain(); {
-	case d.Action == policy.Bump || d.Action != policy.Terminate && j.upgraded():
-		return j.failedOrigin(ctx, err)
+func (s *session) unsuited(ctx context.Context, err error) error {
+	s.account.note(policy.NoSharedCipher)
+	switch d := s.askAgain(); {
+	case d.Action == policy.Bump || d.Action != policy.Terminate && s.upgraded():
+		return s.failedOrigin(ctx, err)
 	default:
-		j.s.Decision = d
+		s.account.Decision = d
 	}
-	switch j.s.Decision.Action {
+	switch s.account.Decision.Action {
 	case policy.Terminate:
-		j.s.Outcome = Terminated
+		s.account.Outcome = Terminated
 		return fail(reasonPolicy, err, alertAccessDenied)
 	case policy.TunnelCheck:
-		j.giveUp()
-		if err := j.check(ctx); err != nil {
-			j.s.Outcome = Terminated
+		s.giveUp()
+		if err := s.check(ctx); err != nil {
+			s.account.Outcome = Terminated
 			return err
 		}
-		return j.tunnel(ctx)
+		return s.tunnel(ctx)
 	}
-	return j.startOver(ctx)
+	return s.startOver(ctx)
 }
 
 // failedOrigin is for an origin with which no handshake can be made.
-func (j *joint) failedOrigin(ctx context.Context, err error) error {
-	if incapable(err) && j.teach(learn.FailedOrigin, whyHandshake) && !j.upgraded() {
-		return j.startOver(ctx)
+func (s *session) failedOrigin(ctx context.Context, err error) error {
+	if incapable(err) && s.teach(learn.FailedOrigin, whyHandshake) && !s.upgraded() {
+		return s.startOver(ctx)
 	}
 	return fail(reasonOriginTLS, err, alertHandshakeFailure)
-}
-
-// serverName is the name the origin is asked for, "" if none is known.
-func (j *joint) serverName() string {
-	switch {
-	case j.s.SNI != "":
-		return j.s.SNI
-	case j.in.SNI != "":
-		return j.in.SNI
-	}
-	return ""
-}
-
-// identity is what the origin's certificate must be valid for.
-func (j *joint) identity() string {
-	if name := j.serverName(); name != "" {
-		return name
-	}
-	if j.parent != nil {
-		return j.parent.name
-	}
-	if j.s.Name != "" {
-		return j.s.Name
-	}
-	return j.s.Origin.Addr().Unmap().WithZone("").String()
 }
 
 // originHandshake completes the handshake with the origin, whatever its
 // certificate says, and offers it the given application protocols. On failure
 // Verdict and Finding are set if the reason is one of trust.
-func (j *joint) originHandshake(offer []string) error {
+func (s *session) originHandshake(offer []string) error {
 	start := time.Now()
-	keys := j.keyLog()
+	keys := s.keyLog()
 	cfg := &tls.Config{
-		ServerName:                  j.serverName(),
+		ServerName:                  s.serverName(),
 		NextProtos:                  offer,
 		InsecureSkipVerify:          true, // judged below, by the Verifier
-		MinVersion:                  j.e.cfg.OriginMinVersion,
+		MinVersion:                  s.engine.cfg.OriginMinVersion,
 		CipherSuites:                greenSuites,
 		DynamicRecordSizingDisabled: true,
 		KeyLogWriter:                keys,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			switch how := j.e.cfg.CertificateRequest; {
-			case how == AnswerNone, how == TunnelRequest && j.upgraded():
+			switch how := s.engine.cfg.CertificateRequest; {
+			case how == AnswerNone, how == TunnelRequest && s.upgraded():
 				return new(tls.Certificate), nil
 			}
 			return nil, errCertificateRequested
 		},
 	}
-	switch j.recall = nil; {
-	case j.parent != nil && j.parent.resumable != nil:
-		cfg.ClientSessionCache = j.parent.resumable
-	case j.control.Load() != nil:
-		j.resumable = new(resumable)
-		cfg.ClientSessionCache = j.resumable
+	switch s.recall = nil; {
+	case s.data != nil && s.data.latest != nil:
+		cfg.ClientSessionCache = s.data.latest
+	case s.control.Load() != nil:
+		s.latest = new(latestSession)
+		cfg.ClientSessionCache = s.latest
 	default:
-		cfg.ClientSessionCache = j.recallOrigin(keys != nil)
+		cfg.ClientSessionCache = s.recallOrigin(keys != nil)
 	}
-	conn := tls.Client(j.origin, cfg)
-	j.origin.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
+	conn := tls.Client(s.origin, cfg)
+	s.origin.SetDeadline(start.Add(s.engine.cfg.HandshakeTimeout))
 	err := conn.Handshake()
-	j.s.OriginTLS.Handshake = time.Since(start)
-	j.originState = conn.ConnectionState()
+	s.account.OriginTLS.Handshake = time.Since(start)
+	s.originState = conn.ConnectionState()
 	if err != nil {
-		if j.s.OriginTLS.Verdict = j.e.cfg.HandshakeReason(err); j.s.OriginTLS.Verdict != "" {
-			j.s.OriginTLS.Finding = finding(err)
+		if s.account.OriginTLS.Verdict = s.engine.cfg.HandshakeReason(err); s.account.OriginTLS.Verdict != "" {
+			s.account.OriginTLS.Finding = finding(err)
 		}
 		return err
 	}
-	j.origin.SetDeadline(time.Time{})
-	state := &j.originState
-	j.originTLS = conn
-	j.s.ALPN = state.NegotiatedProtocol
-	j.s.OriginTLS.Version, j.s.OriginTLS.Cipher, j.s.OriginTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
-	j.s.OriginTLS.ChainSHA256 = chainHash(state.PeerCertificates)
+	s.origin.SetDeadline(time.Time{})
+	state := &s.originState
+	s.originTLS = conn
+	s.account.ALPN = state.NegotiatedProtocol
+	s.account.OriginTLS.Version, s.account.OriginTLS.Cipher, s.account.OriginTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
+	s.account.OriginTLS.ChainSHA256 = chainHash(state.PeerCertificates)
 	return nil
 }
 
 // keyLog is where the secrets of a handshake go, nil for nowhere.
-func (j *joint) keyLog() io.Writer {
-	if j.e.cfg.KeyLog == nil {
+func (s *session) keyLog() io.Writer {
+	if s.engine.cfg.KeyLog == nil {
 		return nil
 	}
-	if j.inquiry != nil && j.clientTLS == nil && j.originTLS == nil {
-		return &j.inquiry.keys // it is not decided yet
+	if s.inquiry != nil && s.clientTLS == nil && s.originTLS == nil {
+		return &s.inquiry.keys // it is not decided yet
 	}
-	return j.e.cfg.KeyLog(j.s)
+	return s.engine.cfg.KeyLog(s.account)
 }
 
 // judge asks the verifier, notes its verdict, "ok" or a reason, and what it learned
 // of revocation, and returns its error.
-func (j *joint) judge(ctx context.Context) error {
-	state := j.originState
+func (s *session) judge(ctx context.Context) error {
+	state := s.originState
 	var err error
-	if a, ok := j.e.cfg.Verifier.(Assessor); ok {
-		j.s.OriginTLS.Revocation, err = a.Assess(ctx, j.identity(), &state)
+	if a, ok := s.engine.cfg.Verifier.(Assessor); ok {
+		s.account.OriginTLS.Revocation, err = a.Assess(ctx, s.identity(), &state)
 	} else {
-		err = j.e.cfg.Verifier.Verify(ctx, j.identity(), &state)
+		err = s.engine.cfg.Verifier.Verify(ctx, s.identity(), &state)
 	}
 	verdict := "ok"
 	if err != nil {
@@ -239,9 +214,9 @@ func (j *joint) judge(ctx context.Context) error {
 		if errors.As(err, &r) {
 			verdict = r.Reason()
 		}
-		j.s.OriginTLS.Finding = finding(err)
+		s.account.OriginTLS.Finding = finding(err)
 	}
-	j.s.OriginTLS.Verdict = verdict
+	s.account.OriginTLS.Verdict = verdict
 	return err
 }
 
@@ -262,42 +237,42 @@ func chainHash(chain []*x509.Certificate) string {
 
 // clientHandshake completes the handshake with the client: no version above the
 // origin's, and exactly the application protocol that the origin chose.
-func (j *joint) clientHandshake(ctx context.Context, hello *clienthello.Hello, trusted bool) error {
-	if j.in.Own != nil {
-		j.own = j.in.Own(j.serverName(), trusted)
+func (s *session) clientHandshake(ctx context.Context, hello *clienthello.Hello, trusted bool) error {
+	if s.in.Own != nil {
+		s.own = s.in.Own(s.serverName(), trusted)
 	}
 	cfg := &tls.Config{
-		MinVersion:                  j.e.cfg.ClientMinVersion,
-		MaxVersion:                  max(j.s.OriginTLS.Version, j.e.cfg.ClientMinVersion),
+		MinVersion:                  s.engine.cfg.ClientMinVersion,
+		MaxVersion:                  max(s.account.OriginTLS.Version, s.engine.cfg.ClientMinVersion),
 		CipherSuites:                greenSuites,
 		DynamicRecordSizingDisabled: true,
-		KeyLogWriter:                j.keyLog(),
+		KeyLogWriter:                s.keyLog(),
 	}
-	if j.s.ALPN != "" {
-		cfg.NextProtos = []string{j.s.ALPN}
+	if s.account.ALPN != "" {
+		cfg.NextProtos = []string{s.account.ALPN}
 	}
-	proof := &clientProof{j: j, ctx: ctx, trusted: trusted, ecdsa: hello.SupportsECDSA(cfg.MaxVersion)}
+	proof := &clientProof{session: s, ctx: ctx, trusted: trusted, ecdsa: hello.SupportsECDSA(cfg.MaxVersion)}
 	proof.configure(cfg)
-	left := j.left()
+	left := s.left()
 	start := time.Now()
-	conn := tls.Server(j.client, cfg)
-	j.client.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
+	conn := tls.Server(s.client, cfg)
+	s.client.SetDeadline(start.Add(s.engine.cfg.HandshakeTimeout))
 	err := conn.Handshake()
-	j.s.ClientTLS.Handshake = time.Since(start)
+	s.account.ClientTLS.Handshake = time.Since(start)
 	state := conn.ConnectionState()
-	if len(j.own) == 0 {
-		j.s.Untrusted, j.s.ForgedSerial = !trusted, proof.serial(state.DidResume)
+	if len(s.own) == 0 {
+		s.account.Untrusted, s.account.ForgedSerial = !trusted, proof.serial(state.DidResume)
 	}
 	switch {
 	case errors.As(err, new(*failure)):
 		return err
 	case err != nil:
-		j.refused(err, left)
+		s.refused(err, left)
 		return fail(reasonClientTLS, err, 0)
 	}
-	j.shaken, j.said = time.Now(), j.s.Octets(ClientToOrigin)
-	j.client.SetDeadline(time.Time{})
-	j.clientTLS = conn
-	j.s.ClientTLS.Version, j.s.ClientTLS.Cipher, j.s.ClientTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
+	s.shaken, s.said = time.Now(), s.account.Octets(ClientToOrigin)
+	s.client.SetDeadline(time.Time{})
+	s.clientTLS = conn
+	s.account.ClientTLS.Version, s.account.ClientTLS.Cipher, s.account.ClientTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
 	return nil
 }

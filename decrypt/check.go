@@ -23,30 +23,30 @@ type checkKey struct {
 }
 
 // remember adds to what is known of a name, because of what the client asked for.
-func (j *joint) remember(m *memory[checkKey], k checkKey) {
-	m.add(k, j.s.Client.Addr(), time.Now(), checkLifetime)
+func (d *decision) remember(m *memory[checkKey], k checkKey) {
+	m.add(k, d.account.Client.Addr(), time.Now(), checkLifetime)
 }
 
 // check finds whether the client's server name belongs to where the session
 // goes: the name resolves to the destination, or the origin there has a valid
 // certificate for it.
-func (j *joint) check(ctx context.Context) error {
-	name := j.s.SNI
+func (s *session) check(ctx context.Context) error {
+	name := s.account.SNI
 	if name == "" {
 		return fail(reasonNameCheck, nil, alertAccessDenied)
 	}
-	key := checkKey{name, j.s.Origin}
-	if j.e.checks.known(key, time.Now()) {
+	key := checkKey{name, s.account.Origin}
+	if s.engine.checks.known(key, time.Now()) {
 		return nil
 	}
-	if belongs, _ := j.e.resolves(ctx, key); belongs {
-		j.remember(&j.e.checks, key)
+	if belongs, _ := s.engine.resolves(ctx, key); belongs {
+		s.remember(&s.engine.checks, key)
 		return nil
 	}
-	if err := j.probe(ctx, name); err != nil {
+	if err := s.probe(ctx, name); err != nil {
 		return fail(reasonNameCheck, err, alertAccessDenied)
 	}
-	j.remember(&j.e.checks, key)
+	s.remember(&s.engine.checks, key)
 	return nil
 }
 
@@ -68,24 +68,24 @@ func (e *Engine) resolves(ctx context.Context, k checkKey) (belongs, known bool)
 }
 
 // probe asks the origin for its certificate, on a connection of its own.
-func (j *joint) probe(ctx context.Context, name string) error {
-	if j.upgraded() {
+func (s *session) probe(ctx context.Context, name string) error {
+	if s.upgraded() {
 		return errUpgraded
 	}
-	if err := j.dial(ctx); err != nil {
+	if err := s.dial(ctx); err != nil {
 		return err
 	}
-	defer j.hangUp()
-	j.origin.SetDeadline(time.Now().Add(j.e.cfg.HandshakeTimeout))
-	conn := tls.Client(j.origin, &tls.Config{
+	defer s.hangUp()
+	s.origin.SetDeadline(time.Now().Add(s.engine.cfg.HandshakeTimeout))
+	conn := tls.Client(s.origin, &tls.Config{
 		ServerName:         name,
 		InsecureSkipVerify: true, // judged below
-		MinVersion:         j.e.cfg.OriginMinVersion,
+		MinVersion:         s.engine.cfg.OriginMinVersion,
 		CipherSuites:       greenSuites,
 	})
 	if err := conn.Handshake(); err != nil {
 		return err
 	}
 	state := conn.ConnectionState()
-	return j.e.cfg.Verifier.Verify(ctx, name, &state)
+	return s.engine.cfg.Verifier.Verify(ctx, name, &state)
 }

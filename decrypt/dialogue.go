@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 	"github.com/clearspan/clearspan/decrypt/starttls"
@@ -15,7 +16,7 @@ import (
 // first. It passes octets as they come, until the protocol is known to stay
 // plain or the dialogue turns to TLS.
 type dialogue struct {
-	j *joint
+	session *session
 
 	spoken [2]bool // each direction's own: its first octets were looked at
 
@@ -34,69 +35,70 @@ type dialogue struct {
 }
 
 // silent takes a session whose client waits for the origin to speak.
-func (j *joint) silent(ctx context.Context) error {
-	if j.decide(j.facts()) != policy.Terminate {
-		return j.converse(ctx)
+func (s *session) silent(ctx context.Context) error {
+	if s.ask(s.facts()) != policy.Terminate {
+		return s.converse(ctx)
 	}
 	// A name may still change that; nothing goes to the origin before.
-	j.client.SetReadDeadline(time.Now().Add(j.e.cfg.HandshakeTimeout))
-	err := j.client.await()
-	j.client.SetReadDeadline(time.Time{})
+	s.client.SetReadDeadline(time.Now().Add(s.engine.cfg.HandshakeTimeout))
+	err := s.client.Await()
+	s.client.SetReadDeadline(time.Time{})
 	switch {
 	case err == nil:
-		return j.begin(ctx)
-	case isTimeout(err):
-		j.s.Outcome = Terminated
+		return s.begin(ctx)
+	case leg.IsTimeout(err):
+		s.account.Outcome = Terminated
 		return fail(reasonPolicy, nil, 0)
 	}
 	return helloFailure(err)
 }
 
 // converse passes a plain dialogue, and goes on with TLS if it turns to that.
-func (j *joint) converse(ctx context.Context) error {
-	switch j.decide(j.facts()) {
+func (s *session) converse(ctx context.Context) error {
+	switch s.ask(s.facts()) {
 	case policy.Terminate:
-		j.s.Outcome = Terminated
+		s.account.Outcome = Terminated
 		return fail(reasonPolicy, nil, 0)
 	case policy.Bump:
-		j.s.Outcome = Passed
+		s.account.Outcome = Passed
 	default: // to be asked again when TLS begins
-		j.s.Outcome = Tunneling
+		s.account.Outcome = Tunneling
 	}
-	if err := j.dial(ctx); err != nil {
-		j.s.Outcome = Failed
+	if err := s.dial(ctx); err != nil {
+		s.account.Outcome = Failed
 		return err
 	}
-	j.client.stall, j.origin.stall = j.e.cfg.IdleTimeout, j.e.cfg.IdleTimeout
-	d := &dialogue{j: j}
-	d.greeted(j.in.Greeting)
-	j.mute = len(j.in.Greeting) == 0 && j.parent == nil
-	err := j.both(
-		func() error { return d.pump(ClientToOrigin, j.client, j.origin) },
-		func() error { return d.pump(OriginToClient, j.origin, j.client) },
+	s.client.Stall(s.engine.cfg.IdleTimeout)
+	s.origin.Stall(s.engine.cfg.IdleTimeout)
+	d := &dialogue{session: s}
+	d.greeted(s.in.Greeting)
+	s.mute = len(s.in.Greeting) == 0 && s.data == nil
+	err := s.both(
+		func() error { return d.pump(ClientToOrigin, s.client, s.origin) },
+		func() error { return d.pump(OriginToClient, s.origin, s.client) },
 	)
-	j.mute = false
+	s.mute = false
 	if d.follower != nil {
-		j.s.StartTLS = j.e.upgraders.judge(j.s.Client.Addr(), j.s.Origin, d.follower.Offer(), time.Now())
+		s.account.StartTLS = s.engine.upgraders.judge(s.account.Client.Addr(), s.account.Origin, d.follower.Offer(), time.Now())
 	}
 	if err != nil || !d.upgraded && !d.refused && !d.yielded {
 		return err
 	}
-	for _, l := range []*leg{j.client, j.origin} {
-		l.poked.Store(false)
+	for _, l := range []*leg.Leg{s.client, s.origin} {
+		l.Poked()
 		l.SetDeadline(time.Time{})
 	}
 	switch {
 	case d.refused:
 		return fail(reasonPolicy, nil, 0)
 	case d.yielded:
-		return j.serve(ctx, d.services, Plain, j.client, j.origin)
+		return s.serve(ctx, d.services, Plain, s.client, s.origin)
 	}
-	j.s.Outcome = Failed
-	if c := j.control.Load(); c != nil {
+	s.account.Outcome = Failed
+	if c := s.control.Load(); c != nil {
 		c.Secured()
 	}
-	return j.secure(ctx)
+	return s.secure(ctx)
 }
 
 // greeted takes note of what the origin had said before the session began here.
@@ -106,11 +108,11 @@ func (d *dialogue) greeted(greeting []byte) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.j.s.Decision.Action == policy.Bump {
-		d.j.open()
+	if d.session.account.Decision.Action == policy.Bump {
+		d.session.open()
 	}
 	d.spoken[OriginToClient], d.heard[OriginToClient] = true, true
-	if d.j.parent != nil {
+	if d.session.data != nil {
 		return // a file may begin like anything
 	}
 	d.proto, _ = sniff.Origin(greeting)
@@ -122,7 +124,7 @@ func (d *dialogue) greeted(greeting []byte) {
 // follow begins to follow the protocol, if there is anything to follow.
 func (d *dialogue) follow() {
 	d.follower = starttls.New(d.proto)
-	if d.follower != nil && d.j.e.cfg.Services != nil {
+	if d.follower != nil && d.session.engine.cfg.Services != nil {
 		d.follower.Yield()
 	}
 }
@@ -140,60 +142,60 @@ var errUnanswered = errors.New("client ended while commands waited for earlier a
 
 // awaited reports whether services are to carry the session if it stays plain.
 func (d *dialogue) awaited() bool {
-	if d.refused || d.j.s.Decision.Action != policy.Bump {
+	if d.refused || d.session.account.Decision.Action != policy.Bump {
 		return false
 	}
-	d.services = d.j.services()
+	d.services = d.session.services()
 	return len(d.services) > 0
 }
 
 // pump passes one direction until the dialogue is over.
-func (d *dialogue) pump(dir Direction, from, to *leg) error {
+func (d *dialogue) pump(dir Direction, from, to *leg.Leg) error {
 	have := 0
 	for {
-		err := d.j.await(from, have)
+		err := d.session.await(from, have)
 		if err != nil && err != errPoked {
 			return err
 		}
-		p := from.unread()
+		p := from.Unread()
 		ended := err == nil && len(p) <= have
 		if len(p) > 0 && !d.spoken[dir] {
 			d.first(dir, from)
-			p = from.unread()
+			p = from.Unread()
 		}
 		n, state, err := d.step(dir, p, ended)
 		if err != nil {
 			return err
 		}
 		if n > 0 {
-			if err := to.send(p[:n]); err != nil {
-				return d.j.undeliverable(dir, from, err)
+			if err := to.Send(p[:n]); err != nil {
+				return d.session.undeliverable(dir, from, err)
 			}
-			from.consume(n)
+			from.Consume(n)
 		}
 		switch {
 		case state == starttls.Upgraded:
 			return nil
 		case state == starttls.Done:
-			from.large = true
-			return d.j.pumpRaw(dir, Plain, from, to)
+			from.Large()
+			return d.session.pumpRaw(dir, Plain, from, to)
 		case ended:
-			return d.j.sourceEnded(dir, from, to)
+			return d.session.sourceEnded(dir, from, to)
 		}
-		have = len(from.unread())
+		have = len(from.Unread())
 	}
 }
 
 // first tells the protocol from the first octets of either side. Only the
 // direction's own goroutine touches spoken[dir] and calls this.
-func (d *dialogue) first(dir Direction, from *leg) {
+func (d *dialogue) first(dir Direction, from *leg.Leg) {
 	d.spoken[dir] = true
-	if d.j.parent != nil {
+	if d.session.data != nil {
 		d.firstOfData(dir, from)
 		return
 	}
 	if dir == OriginToClient {
-		proto := d.j.sniff(from, sniff.Origin, d.j.e.cfg.Silence)
+		proto := d.session.sniff(from, sniff.Origin, d.session.engine.cfg.Silence)
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if d.proto == sniff.Unknown {
@@ -201,32 +203,32 @@ func (d *dialogue) first(dir Direction, from *leg) {
 		}
 		return
 	}
-	proto := d.j.sniff(from, sniff.Client, crumbs*d.j.e.cfg.Silence)
+	proto := d.session.sniff(from, sniff.Client, crumbs*d.session.engine.cfg.Silence)
 	var host string
 	if proto == sniff.HTTP {
-		host = d.j.httpHost()
+		host = d.session.httpHost()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.j.s.Host = host
+	d.session.account.Host = host
 	switch {
 	case d.proto == sniff.MySQL: // a packet's length may look like anything
 	case proto == sniff.TLS:
 		d.upgraded = true
-		d.j.origin.poke()
+		d.session.origin.Poke()
 	case d.proto == sniff.Unknown:
 		d.proto = proto
 	}
 }
 
 // firstOfData looks for nothing but the client's hello.
-func (d *dialogue) firstOfData(dir Direction, from *leg) {
-	hello := dir == ClientToOrigin && d.j.sniff(from, sniff.Client, crumbs*d.j.e.cfg.Silence) == sniff.TLS
+func (d *dialogue) firstOfData(dir Direction, from *leg.Leg) {
+	hello := dir == ClientToOrigin && d.session.sniff(from, sniff.Client, crumbs*d.session.engine.cfg.Silence) == sniff.TLS
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if hello {
 		d.upgraded = true
-		d.j.origin.poke()
+		d.session.origin.Poke()
 		return
 	}
 	d.heard = [2]bool{true, true} // it is not protected after all
@@ -261,7 +263,7 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	web := begins && (d.proto == sniff.HTTP || d.proto == sniff.HTTP2) // of a client that was silent for a while
 	switch {
 	case (web || state == starttls.Plain) && d.yield():
-		d.j.origin.poke()
+		d.session.origin.Poke()
 		if web {
 			return 0, starttls.Upgraded, nil
 		}
@@ -273,9 +275,9 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 		n += more
 	}
 	if d.refused {
-		for _, l := range []*leg{d.j.client, d.j.origin} {
+		for _, l := range []*leg.Leg{d.session.client, d.session.origin} {
 			l.SetWriteDeadline(time.Now().Add(lingering)) // nobody waits for a peer that does not read
-			l.poke()
+			l.Poke()
 		}
 		return 0, starttls.Upgraded, nil
 	}
@@ -289,8 +291,8 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 		d.spans = append(d.spans, starttls.Span{N: rest})
 		n = len(p)
 	}
-	if n > 0 && d.j.s.Decision.Action == policy.Bump {
-		d.j.open()
+	if n > 0 && d.session.account.Decision.Action == policy.Bump {
+		d.session.open()
 	}
 	d.parts = d.parts[:0]
 	for _, span := range d.spans {
@@ -303,19 +305,19 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 		}
 	}
 	if n > 0 {
-		d.j.begun()
+		d.session.begun()
 	}
-	if err := d.j.relayedParts(dir, d.parts, p[:n]); err != nil {
+	if err := d.session.relayedParts(dir, d.parts, p[:n]); err != nil {
 		return 0, state, err
 	}
 	if state == starttls.Upgraded && !d.yielded {
 		d.upgraded = true
 		if dir == ClientToOrigin {
-			d.j.origin.poke() // it is not asked to answer
+			d.session.origin.Poke() // it is not asked to answer
 		}
 	}
 	if d.held && state != starttls.Requested {
-		d.j.client.poke()
+		d.session.client.Poke()
 	}
 	d.held = state == starttls.Requested
 	return n, state, nil
@@ -331,31 +333,31 @@ func (d *dialogue) recognize() {
 		return
 	}
 	d.decided = true
-	d.j.s.Protocol = proto.String()
+	d.session.account.Protocol = proto.String()
 	if proto == sniff.FTP {
-		d.j.watch(false)
+		d.session.watch(false)
 	}
-	switch d.j.decide(d.j.facts()) {
+	switch d.session.ask(d.session.facts()) {
 	case policy.Terminate:
-		d.j.s.Outcome = Terminated
+		d.session.account.Outcome = Terminated
 		d.refused = true
 	case policy.Bump:
-		d.j.s.Outcome = Passed
+		d.session.account.Outcome = Passed
 	default:
-		d.j.s.Outcome = Tunneling
+		d.session.account.Outcome = Tunneling
 	}
 }
 
 // httpHost reads the client's first request as far as its Host.
-func (j *joint) httpHost() string {
-	j.client.SetReadDeadline(time.Now().Add(j.e.cfg.HandshakeTimeout))
-	defer j.client.SetReadDeadline(time.Time{})
+func (s *session) httpHost() string {
+	s.client.SetReadDeadline(time.Now().Add(s.engine.cfg.HandshakeTimeout))
+	defer s.client.SetReadDeadline(time.Time{})
 	for {
-		host, ok, more := sniff.Host(j.client.unread())
+		host, ok, more := sniff.Host(s.client.Unread())
 		if ok || !more {
 			return host
 		}
-		if j.client.fill(true) != nil {
+		if s.client.Fill(true) != nil {
 			return ""
 		}
 	}

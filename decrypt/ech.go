@@ -45,17 +45,17 @@ type echKey struct {
 
 // hides notes that the hello hides another, or pretends to. What is known of it is
 // looked up once, before the origin's address is known better.
-func (j *joint) hides() {
-	if j.s.ClientTLS.ECH == ECHNone {
-		j.s.ClientTLS.ECH = ECHOffered
-		j.hidden = echKey{j.s.Client.Addr().Unmap(), j.s.SNI, j.s.Origin}
-		if j.e.ech.known(j.hidden, time.Now()) {
-			j.s.ClientTLS.ECH = ECHKnown
+func (d *decision) hides() {
+	if d.account.ClientTLS.ECH == ECHNone {
+		d.account.ClientTLS.ECH = ECHOffered
+		d.hidden = echKey{d.account.Client.Addr().Unmap(), d.account.SNI, d.account.Origin}
+		if d.engine.ech.known(d.hidden, time.Now()) {
+			d.account.ClientTLS.ECH = ECHKnown
 		}
 	}
-	j.s.note(policy.ECH)
-	if j.s.ClientTLS.ECH == ECHKnown {
-		j.s.note(policy.ECHRequired)
+	d.account.note(policy.ECH)
+	if d.account.ClientTLS.ECH == ECHKnown {
+		d.account.note(policy.ECHRequired)
 	}
 }
 
@@ -63,11 +63,11 @@ func (j *joint) hides() {
 // insists on hiding, remembers it, and returns err with that reason. A client whose
 // hidden hello is not accepted by the holder of the public name mostly connects
 // again without (RFC 9849, Section 6.1.6), and is seen.
-func (j *joint) insists(err error) error {
-	if f := (*failure)(nil); errors.As(err, &f) && j.s.ClientTLS.ECH != ECHNone && requiresECH(f.err) {
+func (s *session) insists(err error) error {
+	if f := (*failure)(nil); errors.As(err, &f) && s.account.ClientTLS.ECH != ECHNone && requiresECH(f.err) {
 		f.reason = reasonECH
-		j.s.ClientTLS.ECH = ECHInsisted
-		j.e.ech.add(j.hidden, j.hidden.client, time.Now(), echLifetime)
+		s.account.ClientTLS.ECH = ECHInsisted
+		s.engine.ech.add(s.hidden, s.hidden.client, time.Now(), echLifetime)
 	}
 	return err
 }

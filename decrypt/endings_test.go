@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
 // TestEndings shows that each way to end a session arrives at the other end as
@@ -70,7 +72,7 @@ func TestEndings(t *testing.T) {
 		if s.Reason != "client-reset" || b.tap.ends[0] == nil || *b.tap.ends[0] != Reset {
 			t.Errorf("reason %q (%v), ends %v", s.Reason, s.Err, b.tap.ends)
 		}
-		if err := <-seen; !isReset(err) {
+		if err := <-seen; !leg.IsReset(err) {
 			t.Errorf("origin saw %v, want a reset", err)
 		}
 	})
@@ -82,7 +84,7 @@ func TestEndings(t *testing.T) {
 		}, nil, nil)
 		c := b.client(nil)
 		c.Write([]byte("x"))
-		if _, err := io.Copy(io.Discard, c); !isReset(err) {
+		if _, err := io.Copy(io.Discard, c); !leg.IsReset(err) {
 			t.Errorf("client saw %v, want a reset", err)
 		}
 		if s := b.session(); s.Reason != "origin-reset" {

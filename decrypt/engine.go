@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
 // Response is what follows when an origin is found not trustworthy.
@@ -114,7 +116,7 @@ type Engine struct {
 	unsure    memory[checkKey] // names of which nobody could tell
 	lookups   chan struct{}
 	upgraders upgraders
-	expected  expectations
+	announced announcements
 	ech       memory[echKey] // where clients insisted on ECH
 	tickets   ticketKeys
 	origins   origins
@@ -159,24 +161,24 @@ func setDefault[T comparable](p *T, v T) {
 // Serve carries one session and returns when both legs are closed. It takes
 // in.Conn. When ctx ends, both legs are reset.
 func (e *Engine) Serve(ctx context.Context, in *Incoming) {
-	s := newSession(in)
-	j := &joint{e: e, s: s, in: in, client: newLeg(in.Conn)}
-	stop := context.AfterFunc(ctx, j.cancel)
-	err := Contain(func() error { return j.refuse(ctx, j.carry(ctx)) })
+	s := &session{decision: e.newDecision(in), client: leg.New(in.Conn)}
+	stop := context.AfterFunc(ctx, s.cancel)
+	err := Contain(func() error { return s.refuse(ctx, s.carry(ctx)) })
 	stop()
-	j.finish(err)
+	s.finish(err)
+	a := s.account
 	var p *Panic
 	if errors.As(err, &p) {
-		e.log.Error("session panicked", "session", s.ID, "client", s.Client, "origin", s.Origin, "err", p, "stack", string(p.Stack))
+		e.log.Error("session panicked", "session", a.ID, "client", a.Client, "origin", a.Origin, "err", p, "stack", string(p.Stack))
 	}
-	if j.stopLookup != nil {
-		j.stopLookup()
+	if s.stopLookup != nil {
+		s.stopLookup()
 	}
-	s.End = time.Now()
-	e.log.Debug("session ended", "session", s.ID, "client", s.Client, "origin", s.Origin, "sni", s.SNI,
-		"action", s.Decision.Action.String(), "rule", s.Decision.Rule, "outcome", s.Outcome.String(), "reason", s.Reason, "err", s.Err)
+	a.End = time.Now()
+	e.log.Debug("session ended", "session", a.ID, "client", a.Client, "origin", a.Origin, "sni", a.SNI,
+		"action", a.Decision.Action.String(), "rule", a.Decision.Rule, "outcome", a.Outcome.String(), "reason", a.Reason, "err", a.Err)
 	if e.cfg.Ended != nil {
-		e.cfg.Ended(s, j.stream)
+		e.cfg.Ended(a, s.stream)
 	}
 }
 
@@ -197,3 +199,10 @@ func newID() string {
 	rand.Read(b[:])
 	return hex.EncodeToString(b[:])
 }
+
+// LimitBuffers bounds, for all engines of the process, how many octets of large
+// buffers busy sessions take together; beyond that they do with small ones, of
+// 16 KiB, at a higher cost in CPU time. A session whose peer reads slowly keeps
+// its buffers while it waits: up to 576 KiB a direction, 32 KiB beyond the limit.
+// 0 is no limit. It may be called at any time.
+func LimitBuffers(octets uint64) { leg.LimitBuffers(octets) }

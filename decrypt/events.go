@@ -19,19 +19,19 @@ func (s *Session) note(e policy.Event) {
 	s.events.Or(uint32(policy.Events(0).With(e)))
 }
 
-// helloEvents notes what the hello tells by itself.
-func (j *joint) helloEvents(hello *clienthello.Hello) {
-	if hello.Name != clienthello.NameUsable {
-		j.s.note(policy.NoSNI)
+// helloEvents notes what is remarkable about the hello by itself.
+func (d *decision) helloEvents() {
+	if d.hello.Name != clienthello.NameUsable {
+		d.account.note(policy.NoSNI)
 	}
-	if hello.ECH {
-		j.hides()
+	if d.hello.ECH {
+		d.hides()
 	}
-	if policy.Differ(j.s.Name, hello.ServerName) {
-		j.s.note(policy.SNIMismatch)
+	if policy.Differ(d.account.Name, d.hello.ServerName) {
+		d.account.note(policy.SNIMismatch)
 	}
-	if !sharesCipher(hello, j.e.cfg.ClientMinVersion) {
-		j.s.note(policy.NoSharedCipher)
+	if !sharesCipher(d.hello, d.engine.cfg.ClientMinVersion) {
+		d.account.note(policy.NoSharedCipher)
 	}
 }
 
@@ -53,17 +53,6 @@ func refusesCiphers(err error) bool {
 	return answers(err, alertHandshakeFailure, alertProtocolVersion, alertInsufficientSecurity)
 }
 
-// decideAgain asks the policy with what was learned since it was asked last. It
-// changes nothing by itself.
-func (j *joint) decideAgain() policy.Decision {
-	if j.asked == nil {
-		return j.s.Decision
-	}
-	f := *j.asked
-	f.Events = j.s.Events()
-	return j.e.cfg.Policy.Decide(&f)
-}
-
 // Names is when names are looked up to note [policy.SNIUnresolved].
 type Names uint8
 
@@ -79,41 +68,41 @@ const maxLookups = 64
 // lookUp finds whether the server name resolves to the destination. If an action
 // depends on it the session waits; if it is only noted, it does not, and the
 // function that is returned ends the search.
-func (j *joint) lookUp(ctx context.Context) (stop func()) {
-	name := j.s.SNI
-	key, now := checkKey{name, j.s.Origin}, time.Now()
+func (d *decision) lookUp(ctx context.Context) (stop func()) {
+	name := d.account.SNI
+	key, now := checkKey{name, d.account.Origin}, time.Now()
 	switch {
-	case name == "" || j.e.cfg.Names == NamesNever || j.e.cfg.Resolver == nil || j.in.Resolved || j.in.Own != nil && len(j.in.Own(name, false)) > 0:
+	case name == "" || d.engine.cfg.Names == NamesNever || d.engine.cfg.Resolver == nil || d.in.Resolved || d.in.Own != nil && len(d.in.Own(name, false)) > 0:
 		return nil
-	case j.s.Name != "" && !policy.Differ(j.s.Name, name):
+	case d.account.Name != "" && !policy.Differ(d.account.Name, name):
 		return nil // the intake has looked it up
-	case j.e.checks.known(key, now):
-		j.s.Resolved()
+	case d.engine.checks.known(key, now):
+		d.account.Resolved()
 		return nil
-	case j.e.unsure.known(key, now):
+	case d.engine.unsure.known(key, now):
 		return nil
-	case j.e.strays.known(key, now):
-		j.s.note(policy.SNIUnresolved)
+	case d.engine.strays.known(key, now):
+		d.account.note(policy.SNIUnresolved)
 		return nil
 	}
 	look := func(ctx context.Context) {
-		switch belongs, known := j.e.resolves(ctx, key); {
+		switch belongs, known := d.engine.resolves(ctx, key); {
 		case belongs:
-			j.remember(&j.e.checks, key)
-			j.s.Resolved()
+			d.remember(&d.engine.checks, key)
+			d.account.Resolved()
 		case known:
-			j.remember(&j.e.strays, key)
-			j.s.note(policy.SNIUnresolved)
+			d.remember(&d.engine.strays, key)
+			d.account.note(policy.SNIUnresolved)
 		case ctx.Err() == nil: // nor need it be asked again and again
-			j.remember(&j.e.unsure, key)
+			d.remember(&d.engine.unsure, key)
 		}
 	}
-	if j.e.cfg.Names == NamesFirst {
+	if d.engine.cfg.Names == NamesFirst {
 		look(ctx)
 		return nil
 	}
 	select {
-	case j.e.lookups <- struct{}{}:
+	case d.engine.lookups <- struct{}{}:
 	default:
 		return nil // too many at once: nobody waits for them
 	}
@@ -122,9 +111,9 @@ func (j *joint) lookUp(ctx context.Context) (stop func()) {
 	go func() {
 		defer close(done)
 		if err := Contain(func() error { look(ctx); return nil }); err != nil {
-			j.e.log.Error("look-up panicked", "err", err, "stack", string(err.(*Panic).Stack))
+			d.engine.log.Error("look-up panicked", "err", err, "stack", string(err.(*Panic).Stack))
 		}
-		<-j.e.lookups
+		<-d.engine.lookups
 	}()
 	return func() {
 		cancel()
@@ -144,8 +133,8 @@ type inside struct {
 }
 
 // look takes a look at what the client says inside. It borrows p, which comes next, and returns an error if the session is to end.
-func (j *joint) look(p []byte) error {
-	w := j.inside
+func (s *session) look(p []byte) error {
+	w := s.inside
 	if w.over {
 		return nil
 	}
@@ -166,11 +155,11 @@ func (j *joint) look(p []byte) error {
 		return nil
 	}
 	w.head, w.over = nil, true
-	if !ok || !policy.Differ(j.s.SNI, host) {
+	if !ok || !policy.Differ(s.account.SNI, host) {
 		return nil
 	}
-	j.s.note(policy.SNIMismatch)
-	if d := j.decideAgain(); d.Action == policy.Terminate {
+	s.account.note(policy.SNIMismatch)
+	if d := s.askAgain(); d.Action == policy.Terminate {
 		w.overrule = &d
 		return fail(reasonMismatch, nil, 0)
 	}
@@ -179,9 +168,9 @@ func (j *joint) look(p []byte) error {
 
 // overruled notes that what was found inside has ended the session, when its relay
 // is over, and returns err.
-func (j *joint) overruled(err error) error {
-	if j.inside != nil && j.inside.overrule != nil {
-		j.s.Decision, j.s.Outcome = *j.inside.overrule, Terminated
+func (s *session) overruled(err error) error {
+	if s.inside != nil && s.inside.overrule != nil {
+		s.account.Decision, s.account.Outcome = *s.inside.overrule, Terminated
 	}
 	return err
 }

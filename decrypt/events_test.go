@@ -191,7 +191,7 @@ func TestProxyName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, _ := e.foresee(&Incoming{Name: row.asked}, hello(t))
+		s, _ := e.preview(&Incoming{Name: row.asked}, hello(t))
 		if got := s.Events().Has(policy.SNIMismatch); got != row.want {
 			t.Errorf("asked for %q: mismatch %t", row.asked, got)
 		}

@@ -1,13 +1,12 @@
 package decrypt
 
 import (
-	"context"
 	"errors"
 	"io"
-	"os"
 	"syscall"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
 // failure is an error with its reason.
@@ -59,15 +58,6 @@ func (a alert) record() []byte {
 	return []byte{21, 3, 3, 0, 2, 2, byte(a)}
 }
 
-// isReset tells whether a transport was torn down by its peer.
-func isReset(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
-}
-
-func isTimeout(err error) bool {
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
-}
-
 // dialFailure distinguishes an origin that refuses from one that is silent.
 func dialFailure(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
@@ -82,13 +72,13 @@ func dialFailure(err error) error {
 // decode_error for a ClientHello that cannot be read (Section 6.2).
 func helloFailure(err error) error {
 	switch {
-	case errors.Is(err, clienthello.ErrTooLong), errors.Is(err, errTooMuch):
+	case errors.Is(err, clienthello.ErrTooLong), errors.Is(err, leg.ErrTooMuch):
 		return fail(reasonHelloTooLong, err, alertDecodeError)
-	case isTimeout(err):
+	case leg.IsTimeout(err):
 		return fail(reasonNoFlight, err, 0)
 	case errors.Is(err, io.EOF):
 		return fail(reasonClientGone, err, 0)
-	case isReset(err):
+	case leg.IsReset(err):
 		return fail(reasonClientReset, err, 0)
 	case errors.Is(err, clienthello.ErrNotTLS), errors.Is(err, clienthello.ErrUnexpected):
 		return fail(reasonMalformed, err, alertUnexpected)

@@ -33,30 +33,30 @@ func (o Offer) String() string { return offerNames[o&3] }
 // offerOrigin completes the handshake with the origin, which is offered no more
 // than the rule allows. One that refuses that, presumably for want of a common
 // protocol, is dialed again and offered what the client offers.
-func (j *joint) offerOrigin(ctx context.Context, hello *clienthello.Hello) error {
-	offer := j.s.Decision.Treatment.Offer(hello.ALPN)
+func (s *session) offerOrigin(ctx context.Context, hello *clienthello.Hello) error {
+	offer := s.account.Decision.Treatment.Offer(hello.ALPN)
 	if slices.Equal(offer, hello.ALPN) {
-		return j.originHandshake(hello.ALPN)
+		return s.originHandshake(hello.ALPN)
 	}
-	if j.e.cfg.Learner.Knows(learn.NarrowOffer, j.asked) {
-		j.s.Offer = OfferRemembered
-		return j.originHandshake(hello.ALPN)
+	if s.engine.cfg.Learner.Knows(learn.NarrowOffer, s.asked) {
+		s.account.Offer = OfferRemembered
+		return s.originHandshake(hello.ALPN)
 	}
-	j.s.Offer = OfferNarrowed
-	err := j.originHandshake(offer)
-	if err == nil || !refusesOffer(err) || j.upgraded() {
+	s.account.Offer = OfferNarrowed
+	err := s.originHandshake(offer)
+	if err == nil || !refusesOffer(err) || s.upgraded() {
 		return err
 	}
-	j.hangUp()
-	if err := j.dial(ctx); err != nil {
+	s.hangUp()
+	if err := s.dial(ctx); err != nil {
 		return err
 	}
-	j.s.Offer = OfferRetried
-	j.s.OriginTLS.Verdict, j.s.OriginTLS.Finding = "", ""
-	if err := j.originHandshake(hello.ALPN); err != nil {
+	s.account.Offer = OfferRetried
+	s.account.OriginTLS.Verdict, s.account.OriginTLS.Finding = "", ""
+	if err := s.originHandshake(hello.ALPN); err != nil {
 		return err
 	}
-	j.teach(learn.NarrowOffer, whyRefused)
+	s.teach(learn.NarrowOffer, whyRefused)
 	return nil
 }
 

@@ -30,16 +30,14 @@ type Terminator interface{ Terminates() bool }
 // on the origin's certificate, or on a hello that is not there. The caller accounts for
 // the session, which has ended. Its QUIC is q, with what the engine found out.
 func (e *Engine) JudgeQUIC(in *Incoming, q *QUIC, hello *clienthello.Hello, block bool) *Session {
-	j := &joint{e: e, s: newSession(in), in: in}
-	s := j.s
+	d := e.newDecision(in)
+	s := d.account
 	s.Protocol, s.QUIC, s.Outcome = protocolQUIC, q, Tunneling
-	f := j.facts()
 	if hello != nil {
-		s.SNI, q.ALPN = hello.ServerName, hello.ALPN
-		s.ClientTLS.JA4 = hello.JA4QUIC()
-		f = j.helloFacts(hello)
+		d.meet(hello)
+		q.ALPN, s.ClientTLS.JA4 = hello.ALPN, hello.JA4QUIC()
 	}
-	s.Decision = e.cfg.Policy.Decide(f)
+	s.Decision = e.cfg.Policy.Decide(d.facts())
 	switch d := &s.Decision; {
 	case d.Action == policy.Terminate:
 		s.Reason = reasonPolicy

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
 // Refusal is what clients are told whose session is refused: terminated by the
@@ -67,24 +67,24 @@ func refusal(reason string, err error, a alert) error {
 
 // refuse tells the client of a session that ended with err why, if it was
 // refused, and sees to it that what it was told arrives. It returns err.
-func (j *joint) refuse(ctx context.Context, err error) error {
+func (s *session) refuse(ctx context.Context, err error) error {
 	var f *failure
 	switch {
 	case !errors.As(err, &f):
 		return err
-	case f.reason == reasonClientTLS && !isTimeout(f.err): // crypto/tls has sent an alert
+	case f.reason == reasonClientTLS && !leg.IsTimeout(f.err): // crypto/tls has sent an alert
 		f.told = true
-		j.depart()
+		s.depart()
 		return err
-	case !f.refused && j.s.Outcome != Terminated:
+	case !f.refused && s.account.Outcome != Terminated:
 		return err
 	}
-	j.s.Reason = f.reason // for the page
-	j.s.Notice = j.notify(ctx, f)
-	switch j.s.Notice {
+	s.account.Reason = f.reason // for the page
+	s.account.Notice = s.notify(ctx, f)
+	switch s.account.Notice {
 	case NoticePage, NoticeLine:
 		f.alert, f.told = 0, true
-		j.depart()
+		s.depart()
 	case NoticeReset:
 		f.alert = 0
 	}
@@ -93,26 +93,26 @@ func (j *joint) refuse(ctx context.Context, err error) error {
 
 // notify tells the client, except for an alert, which is sent when the session
 // is closed.
-func (j *joint) notify(ctx context.Context, f *failure) Notice {
-	if j.e.cfg.Refusal.Reset || j.clientTLS != nil {
+func (s *session) notify(ctx context.Context, f *failure) Notice {
+	if s.engine.cfg.Refusal.Reset || s.clientTLS != nil {
 		return NoticeReset
 	}
-	timer := time.AfterFunc(2*j.e.cfg.HandshakeTimeout, j.client.abort)
+	timer := time.AfterFunc(2*s.engine.cfg.HandshakeTimeout, s.client.Abort)
 	defer timer.Stop()
-	hello, _, err := clienthello.Parse(j.client.unread())
-	switch page := j.e.cfg.Refusal.Page; {
-	case err == nil && page != nil && j.e.cfg.Refusal.HTTPS && j.progress.Load() == 0: // after STARTTLS nobody reads pages
-		return j.securePage(ctx, hello, f.reason == reasonPolicy && f.err == nil && j.blameless())
+	hello, _, err := clienthello.Parse(s.client.Unread())
+	switch page := s.engine.cfg.Refusal.Page; {
+	case err == nil && page != nil && s.engine.cfg.Refusal.HTTPS && s.progress.Load() == 0: // after STARTTLS nobody reads pages
+		return s.securePage(ctx, hello, f.reason == reasonPolicy && f.err == nil && s.blameless())
 	case err == nil:
 		return NoticeAlert
-	case page != nil && (j.s.Protocol == "http" || j.s.Protocol == "http2"):
-		conn := &lent{leg: j.client}
-		page(j.s, conn)
+	case page != nil && (s.account.Protocol == "http" || s.account.Protocol == "http2"):
+		conn := s.client.Lend()
+		page(s.account, conn)
 		conn.Close()
 		return NoticePage
 	}
-	line := j.errorLine()
-	if line == "" || j.client.send([]byte(line)) != nil {
+	line := s.errorLine()
+	if line == "" || s.client.Send([]byte(line)) != nil {
 		return NoticeReset
 	}
 	return NoticeLine
@@ -120,58 +120,58 @@ func (j *joint) notify(ctx context.Context, f *failure) Notice {
 
 // blameless reports whether nothing speaks against the origin: it was judged to be
 // good, or was not asked.
-func (j *joint) blameless() bool {
-	return j.s.OriginTLS.Verdict == "ok" || j.s.OriginTLS.Verdict == "" && (j.inquiry == nil || j.inquiry.err == nil)
+func (s *session) blameless() bool {
+	return s.account.OriginTLS.Verdict == "ok" || s.account.OriginTLS.Verdict == "" && (s.inquiry == nil || s.inquiry.err == nil)
 }
 
 // securePage completes the client's handshake with a leaf for the name that it
 // asked for, and lets it have the page.
-func (j *joint) securePage(ctx context.Context, hello *clienthello.Hello, trusted bool) Notice {
-	protocols, ok := j.pageProtocols(hello)
-	if !ok || !sharesCipher(hello, j.e.cfg.ClientMinVersion) {
+func (s *session) securePage(ctx context.Context, hello *clienthello.Hello, trusted bool) Notice {
+	protocols, ok := s.pageProtocols(hello)
+	if !ok || !sharesCipher(hello, s.engine.cfg.ClientMinVersion) {
 		return NoticeAlert
 	}
 	highest := uint16(tls.VersionTLS13)
-	if v := j.s.OriginTLS.Version; v != 0 {
-		highest = max(v, j.e.cfg.ClientMinVersion)
+	if v := s.account.OriginTLS.Version; v != 0 {
+		highest = max(v, s.engine.cfg.ClientMinVersion)
 	}
 	var shown []tls.Certificate
-	if j.in.Own != nil {
-		shown = j.in.Own(j.serverName(), false)
+	if s.in.Own != nil {
+		shown = s.in.Own(s.serverName(), false)
 	}
 	if len(shown) == 0 {
-		leaf, err := j.e.cfg.Forger.Forge(ctx, nil, j.identity(), trusted, hello.SupportsECDSA(highest))
+		leaf, err := s.engine.cfg.Forger.Forge(ctx, nil, s.identity(), trusted, hello.SupportsECDSA(highest))
 		if err != nil {
 			return NoticeAlert
 		}
 		shown = []tls.Certificate{*leaf}
-		j.s.Untrusted = !trusted
+		s.account.Untrusted = !trusted
 		if leaf.Leaf != nil {
-			j.s.ForgedSerial = leaf.Leaf.SerialNumber.Text(16)
+			s.account.ForgedSerial = leaf.Leaf.SerialNumber.Text(16)
 		}
 	}
 	cfg := &tls.Config{
 		Certificates:           shown,
-		MinVersion:             j.e.cfg.ClientMinVersion,
+		MinVersion:             s.engine.cfg.ClientMinVersion,
 		MaxVersion:             highest,
 		CipherSuites:           greenSuites,
 		SessionTicketsDisabled: true,
 		NextProtos:             protocols,
 	}
 	start := time.Now()
-	under := &lent{leg: j.client}
+	under := s.client.Lend()
 	conn := tls.Server(under, cfg)
-	j.client.SetDeadline(start.Add(j.e.cfg.HandshakeTimeout))
+	s.client.SetDeadline(start.Add(s.engine.cfg.HandshakeTimeout))
 	err := conn.Handshake()
-	j.s.ClientTLS.Handshake = time.Since(start)
+	s.account.ClientTLS.Handshake = time.Since(start)
 	if err != nil {
 		return NoticeReset
 	}
-	j.client.SetDeadline(time.Time{})
+	s.client.SetDeadline(time.Time{})
 	state := conn.ConnectionState()
-	j.s.ALPN = state.NegotiatedProtocol
-	j.s.ClientTLS.Version, j.s.ClientTLS.Cipher = state.Version, state.CipherSuite
-	j.e.cfg.Refusal.Page(j.s, conn)
+	s.account.ALPN = state.NegotiatedProtocol
+	s.account.ClientTLS.Version, s.account.ClientTLS.Cipher = state.Version, state.CipherSuite
+	s.engine.cfg.Refusal.Page(s.account, conn)
 	conn.Close()
 	under.Close() // conn does not if its peer is gone
 	return NoticePage
@@ -180,9 +180,9 @@ func (j *joint) securePage(ctx context.Context, hello *clienthello.Hello, truste
 // pageProtocols returns those of a client's application protocols in which it can
 // be shown a page. A client that names none is taken for one of the web where the
 // web is expected.
-func (j *joint) pageProtocols(hello *clienthello.Hello) (protocols []string, ok bool) {
+func (s *session) pageProtocols(hello *clienthello.Hello) (protocols []string, ok bool) {
 	if hello.ALPN == nil {
-		return nil, j.s.Origin.Port() == 443
+		return nil, s.account.Origin.Port() == 443
 	}
 	for _, p := range []string{"h2", "http/1.1"} {
 		if slices.Contains(hello.ALPN, p) {
@@ -194,12 +194,12 @@ func (j *joint) pageProtocols(hello *clienthello.Hello) (protocols []string, ok 
 
 // errorLine is how a mail client is told; "" for clients of other protocols. Who
 // waits for a greeting that did not come is known by the port it went to.
-func (j *joint) errorLine() string {
-	protocol := j.s.Protocol
+func (s *session) errorLine() string {
+	protocol := s.account.Protocol
 	if protocol == "" {
-		protocol = map[uint16]string{25: "smtp", 587: "smtp", 143: "imap", 110: "pop3"}[j.s.Origin.Port()]
+		protocol = map[uint16]string{25: "smtp", 587: "smtp", 143: "imap", 110: "pop3"}[s.account.Origin.Port()]
 	}
-	text := fmt.Sprintf("refused by the policy of this network (rule %s, session %s)\r\n", printable(j.s.Decision.Rule), j.s.ID)
+	text := fmt.Sprintf("refused by the policy of this network (rule %s, session %s)\r\n", printable(s.account.Decision.Rule), s.account.ID)
 	switch protocol {
 	case "smtp":
 		return "554 5.7.1 " + text // as a greeting, too: RFC 5321, Section 3.1
@@ -229,69 +229,14 @@ const discarded = 256 << 10
 
 // depart ends what the client was told so that it arrives: octets that nobody
 // reads would make the kernel reset the connection.
-func (j *joint) depart() {
-	j.client.closeWrite() // a client that is gone will not read either
-	j.client.SetReadDeadline(time.Now().Add(lingering))
+func (s *session) depart() {
+	s.client.CloseWrite() // a client that is gone will not read either
+	s.client.SetReadDeadline(time.Now().Add(lingering))
 	for n := 0; n < discarded; {
-		n += len(j.client.unread())
-		j.client.consume(len(j.client.unread()))
-		if j.client.fill(true) != nil {
+		n += len(s.client.Unread())
+		s.client.Consume(len(s.client.Unread()))
+		if s.client.Fill(true) != nil {
 			return
 		}
 	}
 }
-
-// lent is the client leg in the hands of others. Closing it ends reading, and
-// leaves the connection open; when Close has returned, nobody reads any more.
-type lent struct {
-	leg *leg
-
-	reading sync.Mutex // held by who reads
-
-	mu     sync.Mutex // guards the rest, and deadlines of reading
-	closed bool
-}
-
-// Read implements net.Conn.
-func (l *lent) Read(p []byte) (int, error) {
-	l.reading.Lock()
-	defer l.reading.Unlock()
-	l.mu.Lock()
-	closed := l.closed
-	l.mu.Unlock()
-	if closed {
-		return 0, net.ErrClosed
-	}
-	return l.leg.Read(p)
-}
-
-// Close implements net.Conn.
-func (l *lent) Close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.leg.SetReadDeadline(time.Unix(1, 0))
-	l.mu.Unlock()
-	l.reading.Lock() // when the reader has left
-	defer l.reading.Unlock()
-	return nil
-}
-
-// SetReadDeadline implements net.Conn.
-func (l *lent) SetReadDeadline(t time.Time) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return net.ErrClosed
-	}
-	return l.leg.SetReadDeadline(t)
-}
-
-// SetDeadline implements net.Conn.
-func (l *lent) SetDeadline(t time.Time) error {
-	return errors.Join(l.SetReadDeadline(t), l.SetWriteDeadline(t))
-}
-
-func (l *lent) Write(p []byte) (int, error)        { return l.leg.Write(p) }
-func (l *lent) LocalAddr() net.Addr                { return l.leg.LocalAddr() }
-func (l *lent) RemoteAddr() net.Addr               { return l.leg.RemoteAddr() }
-func (l *lent) SetWriteDeadline(t time.Time) error { return l.leg.SetWriteDeadline(t) }

@@ -459,13 +459,13 @@ func must[T any](v T, err error) T {
 // offered a ticket, as its dialogue cannot be started over.
 func TestNoTicketAfterUpgrade(t *testing.T) {
 	b := newTestbed(t, nil, func(b *testbed) { b.cfg.Policy = always(policy.Bump) })
-	j := &joint{e: &Engine{cfg: b.cfg}, s: &Session{Client: netip.MustParseAddrPort("192.0.2.1:1")}, in: &Incoming{}}
-	if j.recallOrigin(false) == nil {
+	s := &session{decision: decision{engine: &Engine{cfg: b.cfg}, account: &Session{Client: netip.MustParseAddrPort("192.0.2.1:1")}, in: &Incoming{}}}
+	if s.recallOrigin(false) == nil {
 		t.Error("no sessions for a first handshake")
 	}
-	j.progress.Store(1)
-	if j.recallOrigin(false) != nil || j.recall != nil {
+	s.progress.Store(1)
+	if s.recallOrigin(false) != nil || s.recall != nil {
 		t.Error("sessions after cleartext")
 	}
-	j.recall.keep(time.Now(), nil, nil) // of none
+	s.recall.keep(time.Now(), nil, nil) // of none
 }

@@ -11,29 +11,29 @@ import (
 // reroute has the session go where its server name leads, unless it goes there
 // already, and asks the policy again with that address. action is what the policy
 // has said of the destination: what it terminates is not looked up.
-func (j *joint) reroute(ctx context.Context, hello *clienthello.Hello, action policy.Action) (policy.Action, error) {
-	name := j.s.SNI
+func (s *session) reroute(ctx context.Context, hello *clienthello.Hello, action policy.Action) (policy.Action, error) {
+	name := s.account.SNI
 	switch {
-	case !j.e.cfg.ByName || j.in.Route == nil || name == "" || action == policy.Terminate:
+	case !s.engine.cfg.ByName || s.in.Route == nil || name == "" || action == policy.Terminate:
 		return action, nil
-	case j.s.Decision.Monitored, j.origin != nil: // nothing is changed; it is too late
+	case s.account.Decision.Monitored, s.origin != nil: // nothing is changed; it is too late
 		return action, nil
-	case j.s.Name != "" && !policy.Differ(j.s.Name, name):
+	case s.account.Name != "" && !policy.Differ(s.account.Name, name):
 		return action, nil
 	}
-	ctx, stop := context.WithTimeout(ctx, j.e.cfg.ConnectTimeout)
+	ctx, stop := context.WithTimeout(ctx, s.engine.cfg.ConnectTimeout)
 	defer stop()
-	route, err := j.in.Route(ctx, name)
+	route, err := s.in.Route(ctx, name)
 	if err != nil || len(route.Addrs) == 0 {
 		return action, fail(reasonUnresolved, err, alertAccessDenied)
 	}
-	j.s.Resolved()
-	if slices.Contains(route.Addrs, j.s.Origin) {
+	s.account.Resolved()
+	if slices.Contains(route.Addrs, s.account.Origin) {
 		return action, nil
 	}
-	in := *j.in
+	in := *s.in
 	in.Dial = route.Dial
-	j.in = &in
-	j.s.Destination, j.s.Origin = j.s.Origin, route.Addrs[0]
-	return j.decide(j.helloFacts(hello)), nil
+	s.in = &in
+	s.account.Destination, s.account.Origin = s.account.Origin, route.Addrs[0]
+	return s.ask(s.facts()), nil
 }

@@ -11,68 +11,59 @@ import (
 
 // secure takes a session whose client's next octets are a ClientHello. The
 // origin leg may be open already: after STARTTLS, or if the client was slow.
-func (j *joint) secure(ctx context.Context) error {
-	hello, err := j.hello()
+func (s *session) secure(ctx context.Context) error {
+	hello, err := s.readHello()
 	if err != nil {
 		return err
 	}
-	if j.s.Protocol == "" {
-		j.s.Protocol = "tls"
+	if s.account.Protocol == "" {
+		s.account.Protocol = "tls"
 	}
-	j.s.SNI = hello.ServerName
-	j.s.ClientTLS.JA4 = hello.JA4()
-	j.stopLookup = j.lookUp(ctx)
-	action := j.decide(j.helloFacts(hello))
-	if action, err = j.reroute(ctx, hello, action); err != nil {
+	s.meet(hello)
+	s.stopLookup = s.lookUp(ctx)
+	action := s.ask(s.facts())
+	if action, err = s.reroute(ctx, hello, action); err != nil {
 		return err
 	}
-	if j.s.Decision.Pending {
-		if action, err = j.inquire(ctx, hello); err != nil {
+	if s.account.Decision.Pending {
+		if action, err = s.inquire(ctx, hello); err != nil {
 			return err
 		}
 	}
 	switch action {
 	case policy.Terminate:
-		j.s.Outcome = Terminated
+		s.account.Outcome = Terminated
 		return fail(reasonPolicy, nil, alertAccessDenied)
 	case policy.TunnelCheck:
-		if err := j.check(ctx); err != nil {
-			j.s.Outcome = Terminated
+		if err := s.check(ctx); err != nil {
+			s.account.Outcome = Terminated
 			return err
 		}
-		return j.tunnel(ctx)
+		return s.tunnel(ctx)
 	case policy.Tunnel:
-		return j.tunnel(ctx)
+		return s.tunnel(ctx)
 	}
-	return j.insists(j.bump(ctx, hello))
+	return s.insists(s.bump(ctx, hello))
 }
 
-// helloFacts are the facts with what the hello tells.
-func (j *joint) helloFacts(hello *clienthello.Hello) *policy.Facts {
-	j.helloEvents(hello)
-	f := j.facts()
-	f.TLS, f.ALPN, f.JA4 = true, hello.ALPN, j.s.ClientTLS.JA4
-	return f
-}
-
-// hello peeks at the client's whole ClientHello without consuming it, over any
+// readHello peeks at the client's whole ClientHello without consuming it, over any
 // number of records and segments.
-func (j *joint) hello() (*clienthello.Hello, error) {
-	j.client.SetReadDeadline(time.Now().Add(j.e.cfg.HandshakeTimeout))
-	defer j.client.SetReadDeadline(time.Time{})
+func (s *session) readHello() (*clienthello.Hello, error) {
+	s.client.SetReadDeadline(time.Now().Add(s.engine.cfg.HandshakeTimeout))
+	defer s.client.SetReadDeadline(time.Time{})
 	for {
-		_, err := clienthello.Complete(j.client.unread())
+		_, err := clienthello.Complete(s.client.Unread())
 		if err == nil {
 			break
 		}
 		if !errors.Is(err, clienthello.ErrShort) {
 			return nil, helloFailure(err)
 		}
-		if err := j.client.fill(true); err != nil {
+		if err := s.client.Fill(true); err != nil {
 			return nil, helloFailure(err)
 		}
 	}
-	hello, _, err := clienthello.Parse(j.client.unread())
+	hello, _, err := clienthello.Parse(s.client.Unread())
 	if err != nil {
 		return nil, helloFailure(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
 // Service stands between the two legs of a decrypted or plain session: it moves
@@ -40,32 +42,32 @@ type End interface {
 
 // serve lets services carry the session between the two legs. client and origin
 // are what cleartext is read from and written to: TLS connections, or the legs.
-func (j *joint) serve(ctx context.Context, services []Service, content Content, client, origin cleartext) error {
-	j.client.relaying(j.e.cfg.IdleTimeout)
-	j.origin.relaying(j.e.cfg.IdleTimeout)
-	j.open()
-	near := &legEnd{j: j, dir: ClientToOrigin, content: content, text: client, leg: j.client, tapped: true}
-	far := &legEnd{j: j, dir: OriginToClient, content: content, text: origin, leg: j.origin}
+func (s *session) serve(ctx context.Context, services []Service, content Content, client, origin cleartext) error {
+	s.client.Relaying(s.engine.cfg.IdleTimeout)
+	s.origin.Relaying(s.engine.cfg.IdleTimeout)
+	s.open()
+	near := &endpoint{session: s, dir: ClientToOrigin, content: content, text: client, leg: s.client, tapped: true}
+	far := &endpoint{session: s, dir: OriginToClient, content: content, text: origin, leg: s.origin}
 	near.opposite, far.opposite = far, near
-	err := chain(ctx, j.s, services, near, far)
+	err := chain(ctx, s.account, services, near, far)
 	if err != nil {
-		j.setFailed()
-		j.client.abort()
-		j.origin.abort()
+		s.setFailed()
+		s.client.Abort()
+		s.origin.Abort()
 		return serviceFailure(err)
 	}
-	if !j.finished[ClientToOrigin].Load() {
+	if !s.finished[ClientToOrigin].Load() {
 		near.linger()
 	}
 	return nil
 }
 
 // services asks what stands between the legs.
-func (j *joint) services() []Service {
-	if j.e.cfg.Services == nil {
+func (s *session) services() []Service {
+	if s.engine.cfg.Services == nil {
 		return nil
 	}
-	return j.e.cfg.Services(j.s)
+	return s.engine.cfg.Services(s.account)
 }
 
 func serviceFailure(err error) error {
@@ -132,16 +134,16 @@ type cleartext interface {
 	CloseWrite() error
 }
 
-// legEnd is a leg as services see it. The tap sees the client's.
-type legEnd struct {
-	j       *joint
+// endpoint is a leg as services see it. The tap sees the client's.
+type endpoint struct {
+	session *session
 	dir     Direction // of what is read
 	content Content
 	text    cleartext
-	leg     *leg
+	leg     *leg.Leg
 	tapped  bool
 
-	opposite *legEnd
+	opposite *endpoint
 	cut      atomic.Bool // the peer ended TLS by a FIN, without close_notify
 
 	ahead  [1]byte // read by Await
@@ -150,7 +152,7 @@ type legEnd struct {
 }
 
 // Read implements End. While it waits the leg holds no buffer.
-func (e *legEnd) Read(p []byte) (n int, err error) {
+func (e *endpoint) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -166,8 +168,8 @@ func (e *legEnd) Read(p []byte) (n int, err error) {
 			break
 		}
 	}
-	if e.tapped && e.j.inside != nil {
-		if err := e.j.look(p[:n]); err != nil {
+	if e.tapped && e.session.inside != nil {
+		if err := e.session.look(p[:n]); err != nil {
 			e.ending = err
 			return 0, err
 		}
@@ -176,16 +178,16 @@ func (e *legEnd) Read(p []byte) (n int, err error) {
 }
 
 // moved accounts for octets of this leg.
-func (e *legEnd) moved(dir Direction, p []byte) error {
+func (e *endpoint) moved(dir Direction, p []byte) error {
 	if !e.tapped {
-		e.j.progress.Add(int64(len(p)))
+		e.session.progress.Add(int64(len(p)))
 		return nil
 	}
-	return e.j.relayed(dir, e.content, p)
+	return e.session.relayed(dir, e.content, p)
 }
 
 // Await returns when Read will not wait.
-func (e *legEnd) Await() error {
+func (e *endpoint) Await() error {
 	if e.has {
 		return nil
 	}
@@ -198,28 +200,28 @@ func (e *legEnd) Await() error {
 }
 
 // read is Read without account of what came.
-func (e *legEnd) read(p []byte) (int, error) {
+func (e *endpoint) read(p []byte) (int, error) {
 	for e.ending == nil {
 		n, err := e.text.Read(p)
 		switch {
 		case n > 0:
 			return n, nil
 		case err == nil:
-		case errors.Is(err, errAgain):
-			if err := e.leg.flushIfFree(); err != nil {
+		case errors.Is(err, leg.ErrAgain):
+			if err := e.leg.FlushIfFree(); err != nil {
 				e.ending = e.broken(err)
-			} else if err := e.j.await(e.leg, 0); err != nil {
+			} else if err := e.session.await(e.leg, 0); err != nil {
 				e.ending = err
 			}
 		case err == io.EOF:
-			e.cut.Store(e.leg.rerr != nil)
+			e.cut.Store(e.leg.Err() != nil)
 			if e.tapped {
-				e.j.end(e.dir)
+				e.session.end(e.dir)
 			} else {
-				e.j.setFinished(e.dir)
+				e.session.setFinished(e.dir)
 			}
 			e.ending = io.EOF
-		case isTimeout(err): // an old deadline; only await decides on idleness
+		case leg.IsTimeout(err): // an old deadline; only await decides on idleness
 			e.leg.SetReadDeadline(time.Time{})
 		default:
 			e.ending = e.broken(err)
@@ -230,18 +232,18 @@ func (e *legEnd) read(p []byte) (int, error) {
 
 // Write implements End. What an origin takes no more that has ended in order, early
 // in a request say, is let go: its answer must arrive.
-func (e *legEnd) Write(p []byte) (int, error) {
+func (e *endpoint) Write(p []byte) (int, error) {
 	if err := e.moved(e.dir.Opposite(), p); err != nil {
 		return 0, err
 	}
 	n, err := e.text.Write(p)
 	if err == nil {
-		err = e.leg.flush()
+		err = e.leg.Flush()
 	}
 	switch {
 	case err == nil:
 		return n, nil
-	case !e.tapped && isReset(err) && e.complete(err):
+	case !e.tapped && leg.IsReset(err) && e.complete(err):
 		return len(p), nil // it has said all it had to, which is still to be read
 	}
 	return n, e.broken(err)
@@ -250,44 +252,44 @@ func (e *legEnd) Write(p []byte) (int, error) {
 // complete reports whether this leg, which takes no more for err, has ended in order,
 // by close_notify if it was reset. Its end may be behind octets that are still to
 // be read, and is waited for for a moment.
-func (e *legEnd) complete(err error) bool {
-	if !e.j.awaitFinish(e.dir, lingering) {
+func (e *endpoint) complete(err error) bool {
+	if !e.session.awaitFinish(e.dir, lingering) {
 		return false
 	}
-	return !errors.Is(err, syscall.ECONNRESET) || e.leg.rerr == nil
+	return !errors.Is(err, syscall.ECONNRESET) || e.leg.Err() == nil
 }
 
 // CloseWrite implements End. Behind an end without close_notify there is none
 // either: what may have been cut off must not look complete (RFC 8446, Section 6.1).
-func (e *legEnd) CloseWrite() error {
-	if e.tapped && !e.j.finished[e.dir.Opposite()].Load() {
-		e.j.end(e.dir.Opposite())
+func (e *endpoint) CloseWrite() error {
+	if e.tapped && !e.session.finished[e.dir.Opposite()].Load() {
+		e.session.end(e.dir.Opposite())
 	}
 	if e.text != cleartext(e.leg) && !e.opposite.cut.Load() {
 		e.text.CloseWrite() // a leg that is gone shows next
 	}
-	if err := e.leg.closeWrite(); err != nil && !isGone(err) {
+	if err := e.leg.CloseWrite(); err != nil && !leg.IsGone(err) {
 		return e.broken(err)
 	}
 	return nil
 }
 
 // Abort implements End.
-func (e *legEnd) Abort() {
-	e.j.setFailed()
-	e.leg.abort()
+func (e *endpoint) Abort() {
+	e.session.setFailed()
+	e.leg.Abort()
 }
 
 // linger discards for a moment what the far end still sends, so that what was
 // written to it arrives: closing with octets unread would reset the connection.
-func (e *legEnd) linger() {
+func (e *endpoint) linger() {
 	if e.CloseWrite() != nil {
 		return
 	}
 	e.leg.SetReadDeadline(time.Now().Add(lingering))
 	for {
-		e.leg.consume(len(e.leg.unread()))
-		if e.leg.fill(true) != nil {
+		e.leg.Consume(len(e.leg.Unread()))
+		if e.leg.Fill(true) != nil {
 			return
 		}
 	}
@@ -295,17 +297,17 @@ func (e *legEnd) linger() {
 
 // broken gives the failure for this leg. What breaks first, and not because the
 // session is being reset, is why it ends.
-func (e *legEnd) broken(err error) error {
+func (e *endpoint) broken(err error) error {
 	var f *failure
 	if errors.As(err, &f) {
 		return f
 	}
 	switch {
 	case e.tapped:
-		return e.j.broken(e.dir, err)
-	case e.j.setFailed():
+		return e.session.broken(e.dir, err)
+	case e.session.setFailed():
 		return errAborted
-	case isTimeout(err):
+	case leg.IsTimeout(err):
 		return fail(reasonIdle, err, 0)
 	}
 	return fail(reasonOriginReset, err, 0)

@@ -1,157 +1,252 @@
 package decrypt
 
 import (
-	"maps"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/clearspan/clearspan/decrypt/learn"
-	"github.com/clearspan/clearspan/decrypt/policy"
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
+	"github.com/clearspan/clearspan/decrypt/proto/ftp"
+	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
-// Session is the account of one session. The engine fills it while facts become
-// known; taps read it in [Tap.Open], the observer when the session has ended.
-// Other goroutines may read only the fields that are set at the start (the first
-// block) and the octet counters.
-type Session struct {
-	ID     string // 16 hexadecimal digits, random
-	Intake string
-	Client netip.AddrPort
-	Origin netip.AddrPort
-	Name   string // CONNECT or SOCKS name
-	Link   Link
-	Start  time.Time
+// session is a connection that the engine carries, while it runs. Not to be confused
+// with its account, the [Session] that the policy, taps and services see.
+type session struct {
+	decision // its facts, and what the policy says
 
-	// Destination is where the client was going if the session went elsewhere, by
-	// its server name; else zero.
-	Destination netip.AddrPort
+	client *leg.Leg
+	waits  bool   // it is counted among those that are pending
+	mute   bool   // nobody has said anything, which is not to last
+	hushed bool   // the client closed within 2 s without sending data; set before the relay ends, read after it
+	opened bool   // the tap was asked for a stream
+	stream Stream // nil until cleartext is at hand, or for good
 
-	End       time.Time
-	Protocol  string // application protocol or "tls"; "" when never known
-	Host      string // HTTP Host of a plain session
-	SNI       string
-	ALPN      string // protocol the origin chose
-	Offer     Offer  // of application protocols, to the origin
-	StartTLS  StartTLS
-	Related   string // identifier of the session that announced this one; "" for none
-	Decision  policy.Decision
-	Outcome   Outcome
-	Reason    string // fixed word, "" for a session that ended in order
-	Err       error  // detail behind Reason, may be nil
-	Notice    Notice // what the client was told of a refusal
-	ClientTLS LegTLS
-	OriginTLS LegTLS
-	QUIC      *QUIC // of a QUIC flow, which the engine did not carry; nil for TCP
+	own []tls.Certificate // the origin's, shown in place of a forged one; set with the client's handshake
 
-	Refusal string       // how the client refused our leaf: "unknown_ca" or another alert, "closed"; "" if it did not
-	Taught  learn.Lesson // what the session taught, "" if nothing; whether it was learned is the Learner's
+	clientTLS, originTLS *tls.Conn           // set once their handshakes are done
+	originState          tls.ConnectionState // of the origin's last handshake, as far as it came
 
-	ForgedSerial string // hexadecimal, of the leaf shown to the client, in an earlier session if it resumed
-	Untrusted    bool   // the leaf was signed by the untrusted authority
+	inquiry    *inquiry  // nil: the origin's certificate was not asked for
+	inside     *inside   // nil: nothing is looked for in the cleartext
+	stopLookup func()    // may be nil
+	shaken     time.Time // when that of the client was
+	said       uint64    // octets that the client had sent before, in a dialogue that led to TLS
 
-	octets   [2]atomic.Uint64
-	events   atomic.Uint32
-	resolves atomic.Bool
+	control    atomic.Pointer[ftp.Control] // what an FTP session announces is read; nil: nothing
+	latest     *latestSession              // of the origin leg; nil: nothing is resumed
+	swapped    Direction                   // 1 if the legs' directions are the reverse of the session's, see swapLegs
+	recall     *recall                     // sessions of the origin leg, nil where it does not resume
+	fullOrigin bool                        // no session is to be resumed on the origin leg
 
-	mu       sync.Mutex // guards the rest
-	services map[string]string
-	findings map[string]string
+	mu       sync.Mutex
+	origin   *leg.Leg // nil until dialed
+	canceled bool
+
+	outcome
+	order    [2]sync.Mutex // by direction: what is relayed is counted and shown to the tap; both to fail
+	progress atomic.Int64  // octets relayed in both directions, to tell idle from one-way
 }
 
-// Served notes the word for what a service did with the session; the last one of
-// a name stays. Safe for concurrent use.
-func (s *Session) Served(name, result string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.services == nil {
-		s.services = make(map[string]string)
+// carry takes the session from its first octet to its end.
+func (s *session) carry(ctx context.Context) error {
+	if limit := s.engine.cfg.Pending; limit > 0 {
+		if !s.engine.pending.take(s.account.Client.Addr(), limit) {
+			return fail(reasonPending, nil, 0)
+		}
+		s.waits = true
 	}
-	s.services[name] = result
-}
-
-// Services returns what services did, by their names; nil if there was none. Safe
-// for concurrent use.
-func (s *Session) Services() map[string]string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.services)
-}
-
-// Found notes what a service found in the session, in the service's own words, which
-// are to be printable and short; the first of a name stays. Safe for concurrent use.
-func (s *Session) Found(name, finding string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.findings == nil {
-		s.findings = make(map[string]string)
+	if s.announced(true) {
+		return s.carryData(ctx)
 	}
-	if _, ok := s.findings[name]; !ok {
-		s.findings[name] = finding
+	s.client.SetReadDeadline(time.Now().Add(s.engine.cfg.Silence))
+	err := s.client.Await()
+	s.client.SetReadDeadline(time.Time{})
+	switch {
+	case err == nil:
+		return s.begin(ctx)
+	case leg.IsTimeout(err):
+		// The client has spoken if it is we who are late.
+		if err = s.client.Fill(false); err == nil {
+			return s.begin(ctx)
+		}
+		if err == leg.ErrAgain {
+			return s.silent(ctx)
+		}
+	}
+	return helloFailure(err)
+}
+
+// begin takes a session whose client has spoken first.
+func (s *session) begin(ctx context.Context) error {
+	switch proto := s.sniff(s.client, sniff.Client, crumbs*s.engine.cfg.Silence); proto {
+	case sniff.TLS:
+		return s.secure(ctx)
+	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3, sniff.FTP, sniff.LDAP, sniff.XMPP, sniff.PostgreSQL:
+		// A dialogue that may turn to TLS, whoever began it.
+		s.account.Protocol = proto.String()
+		return s.converse(ctx)
+	default:
+		s.account.Protocol = proto.String()
+		return s.clientFirst(ctx, proto)
 	}
 }
 
-// Findings returns what services found, by their names; nil if nothing. Safe for
-// concurrent use.
-func (s *Session) Findings() map[string]string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.findings)
+// begun notes that the session has come to more than its beginning. One goroutine
+// at a time.
+func (s *session) begun() {
+	if s.waits {
+		s.waits = false
+		s.engine.pending.release(s.account.Client.Addr())
+	}
 }
 
-// Resolves reports whether the DNS, or a check of the policy, was seen to lead the
-// server name to the origin. Look-ups beside the session may find it late. Safe for
-// concurrent use.
-func (s *Session) Resolves() bool { return s.resolves.Load() }
-
-// Resolved notes it. Safe for concurrent use.
-func (s *Session) Resolved() { s.resolves.Store(true) }
-
-// Octets returns how many octets of application data were taken from one leg to
-// be relayed in direction d so far. What was relayed to taps and what was
-// counted here is the same number. Octets of a tunnel count raw. Safe for
-// concurrent use.
-func (s *Session) Octets(d Direction) uint64 { return s.octets[d].Load() }
-
-// LegTLS describes the TLS of one leg; zero if it has none.
-type LegTLS struct {
-	Version uint16 // tls.VersionTLS12, ...
-	Cipher  uint16
-	Resumed bool   // by a ticket of an earlier session, without a certificate shown
-	JA4     string // client leg: fingerprint of the client's hello
-	ECH     ECH    // client leg
-
-	ChainSHA256 string // origin leg: hash over the DER of the whole chain, hexadecimal
-	Verdict     string // origin leg: "ok" or a reason
-	Finding     string // origin leg: what the reason was found in, at most 256 octets; words in it may be the origin's
-	Revocation  string // origin leg: the word of an [Assessor]
-
-	Handshake time.Duration // how long it took; Version is 0 if it failed
-}
-
-// Outcome says how a session was carried.
-type Outcome uint8
-
+// Types of records (RFC 8446, Section 5.1).
 const (
-	// Failed: the session ended before clearspan carried any data.
-	Failed Outcome = iota
-	// Bumped: clearspan decrypted the session and encrypted it again.
-	Bumped
-	// Tunneling: clearspan passed the session unopened.
-	Tunneling
-	// Passed: the session had no TLS. clearspan passed it as it is.
-	Passed
-	// Terminated: the policy ended the session.
-	Terminated
+	recordAlert     = 21
+	recordHandshake = 22 // of a hello
 )
 
-var outcomeNames = [...]string{"failed", "bumped", "tunneled", "plain", "terminated"}
+// crumbs times Silence is how long a client may take over octets that do not
+// tell its protocol: a host rule is not evaded by sending slowly, and a protocol
+// nobody knows does not wait for long.
+const crumbs = 5
 
-// String returns the word used in audit entries and metrics.
-func (o Outcome) String() string {
-	if int(o) < len(outcomeNames) {
-		return outcomeNames[o]
+// sniff tells the protocol of a leg's unread octets, reading more for at most
+// that long where they do not decide. A client that has sent no more than the
+// first octet of a hello is taken for one of TLS: in crumbs, a hello must not pass
+// unopened.
+func (s *session) sniff(l *leg.Leg, tell func([]byte) (sniff.Protocol, bool), wait time.Duration) sniff.Protocol {
+	l.SetReadDeadline(time.Now().Add(wait))
+	defer l.SetReadDeadline(time.Time{})
+	for {
+		p, more := tell(l.Unread())
+		if !more {
+			return p
+		}
+		err := l.Fill(true)
+		if leg.IsTimeout(err) { // what has come in time counts, if it is we who are late
+			l.SetReadDeadline(time.Time{})
+			err = l.Fill(false)
+			l.SetReadDeadline(time.Unix(1, 0))
+		}
+		if err != nil { // an end is met again by who reads next
+			if l == s.client && l.Unread()[0] == recordHandshake {
+				return sniff.TLS
+			}
+			return p
+		}
 	}
-	return "unknown"
+}
+
+// dial opens the origin leg unless it is open.
+func (s *session) dial(ctx context.Context) error {
+	if s.origin != nil {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, s.engine.cfg.ConnectTimeout)
+	defer stop()
+	conn, err := s.in.Dial(ctx)
+	if err != nil {
+		return dialFailure(err)
+	}
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && (!s.account.Origin.IsValid() || s.account.Name != "" || s.account.Destination.IsValid()) {
+		s.account.Origin = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
+	}
+	l := leg.New(conn)
+	s.mu.Lock()
+	s.origin = l
+	canceled := s.canceled
+	s.mu.Unlock()
+	if canceled {
+		l.Abort()
+		return fail(reasonShutdown, nil, 0)
+	}
+	return nil
+}
+
+// hangUp closes the origin leg, so that dial opens another.
+func (s *session) hangUp() {
+	s.mu.Lock()
+	l := s.origin
+	s.origin = nil
+	s.mu.Unlock()
+	if l != nil {
+		l.Abort()
+		l.Recycle()
+	}
+}
+
+// cancel resets both legs; every wait on them ends.
+func (s *session) cancel() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.canceled = true
+	s.client.Abort()
+	if s.origin != nil {
+		s.origin.Abort()
+	}
+}
+
+// open starts the session's stream if there is a tap.
+func (s *session) open() {
+	if !s.opened && s.engine.cfg.Tap != nil {
+		s.opened = true
+		s.stream = s.engine.cfg.Tap.Open(s.account)
+		if greeting := s.in.Greeting; len(greeting) > 0 {
+			_ = s.relayed(s.sessionDir(OriginToClient), Plain, greeting) // nothing has failed before the first octet
+		}
+	}
+}
+
+// finish notes how the session ended and closes what is open.
+func (s *session) finish(err error) {
+	s.begun()
+	var f *failure
+	var p *Panic
+	switch {
+	case err == nil:
+	case errors.As(err, &f):
+		s.account.Reason, s.account.Err = f.reason, f.err
+		if f.alert != 0 {
+			s.client.SetWriteDeadline(time.Now().Add(time.Second))
+			s.client.Conn().Write(f.alert.record()) // the leg is closed next, whatever comes of it
+		}
+	case errors.As(err, &p):
+		s.account.Reason, s.account.Err = reasonPanic, err
+	default:
+		s.account.Reason, s.account.Err = reasonMalformed, err
+	}
+	s.mu.Lock()
+	if s.canceled {
+		s.account.Reason, s.account.Err = reasonShutdown, nil
+	}
+	origin := s.origin
+	s.mu.Unlock()
+
+	if s.stream != nil {
+		if err != nil {
+			s.stream.End(ClientToOrigin, Reset)
+		}
+		s.stream.Close()
+	}
+	if err == nil || f != nil && (f.alert != 0 || f.told) {
+		s.client.Finish()
+	} else {
+		s.client.Abort()
+	}
+	s.client.Recycle()
+	if origin != nil {
+		if err == nil {
+			origin.Finish()
+		} else {
+			origin.Abort()
+		}
+		origin.Recycle()
+	}
 }

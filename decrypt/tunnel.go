@@ -7,129 +7,128 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // tunnel passes everything unchanged, from the octets that were peeked at on.
-func (j *joint) tunnel(ctx context.Context) error {
-	if err := j.dial(ctx); err != nil {
+func (s *session) tunnel(ctx context.Context) error {
+	if err := s.dial(ctx); err != nil {
 		return err
 	}
-	j.begun()
-	j.s.Outcome = Tunneling
-	j.open()
-	return j.pass(Tunneled)
+	s.begun()
+	s.account.Outcome = Tunneling
+	s.open()
+	return s.pass(Tunneled)
 }
 
 // clientFirst takes a session whose client spoke first, in a protocol that does
 // not turn to TLS.
-func (j *joint) clientFirst(ctx context.Context, proto sniff.Protocol) error {
+func (s *session) clientFirst(ctx context.Context, proto sniff.Protocol) error {
 	if proto == sniff.HTTP {
-		j.s.Host = j.httpHost()
+		s.account.Host = s.httpHost()
 	}
-	switch j.decide(j.facts()) {
+	switch s.ask(s.facts()) {
 	case policy.Terminate:
-		j.s.Outcome = Terminated
+		s.account.Outcome = Terminated
 		return fail(reasonPolicy, nil, 0)
 	case policy.Tunnel, policy.TunnelCheck:
-		return j.tunnel(ctx)
+		return s.tunnel(ctx)
 	}
-	if err := j.dial(ctx); err != nil {
+	if err := s.dial(ctx); err != nil {
 		return err
 	}
-	j.begun()
-	j.s.Outcome = Passed
-	if services := j.services(); len(services) > 0 {
-		return j.serve(ctx, services, Plain, j.client, j.origin)
+	s.begun()
+	s.account.Outcome = Passed
+	if services := s.services(); len(services) > 0 {
+		return s.serve(ctx, services, Plain, s.client, s.origin)
 	}
-	j.open()
-	return j.pass(Plain)
+	s.open()
+	return s.pass(Plain)
 }
 
 // pass relays both directions as they are, tapped as content or, if nobody
 // listens, by splice(2).
-func (j *joint) pass(content Content) error {
-	j.client.large, j.origin.large = true, true
-	j.client.stall, j.origin.stall = j.e.cfg.IdleTimeout, j.e.cfg.IdleTimeout
-	pump := func(dir Direction, from, to *leg) func() error {
-		if j.stream == nil && from.raw != nil && to.raw != nil {
-			return func() error { return j.splice(dir, from, to) }
-		}
-		return func() error { return j.pumpRaw(dir, content, from, to) }
+func (s *session) pass(content Content) error {
+	for _, l := range []*leg.Leg{s.client, s.origin} {
+		l.Large()
+		l.Stall(s.engine.cfg.IdleTimeout)
 	}
-	return j.both(pump(ClientToOrigin, j.client, j.origin), pump(OriginToClient, j.origin, j.client))
+	pump := func(dir Direction, from, to *leg.Leg) func() error {
+		if s.stream == nil && from.Socket() && to.Socket() {
+			return func() error { return s.splice(dir, from, to) }
+		}
+		return func() error { return s.pumpRaw(dir, content, from, to) }
+	}
+	return s.both(pump(ClientToOrigin, s.client, s.origin), pump(OriginToClient, s.origin, s.client))
 }
 
 // pumpRaw relays one direction of octets that are not encrypted, or not opened,
 // straight from the buffer they were read into.
-func (j *joint) pumpRaw(dir Direction, content Content, from, to *leg) error {
+func (s *session) pumpRaw(dir Direction, content Content, from, to *leg.Leg) error {
 	for {
-		if err := j.await(from, 0); err == errPoked {
+		if err := s.await(from, 0); err == errPoked {
 			continue // by a dialogue that is over
 		} else if err != nil {
 			return err
 		}
-		p := from.unread()
+		p := from.Unread()
 		if len(p) == 0 {
-			return j.sourceEnded(dir, from, to)
+			return s.sourceEnded(dir, from, to)
 		}
-		if err := j.relayed(dir, content, p); err != nil {
+		if err := s.relayed(dir, content, p); err != nil {
 			return err
 		}
-		if err := to.send(p); err != nil {
-			return j.undeliverable(dir, from, err)
+		if err := to.Send(p); err != nil {
+			return s.undeliverable(dir, from, err)
 		}
-		from.consume(len(p))
+		from.Consume(len(p))
 	}
 }
 
 // sourceEnded carries the end of a raw source on.
-func (j *joint) sourceEnded(dir Direction, from, to *leg) error {
-	if from.rerr != io.EOF {
-		return j.broken(dir, from.rerr)
+func (s *session) sourceEnded(dir Direction, from, to *leg.Leg) error {
+	if from.Err() != io.EOF {
+		return s.broken(dir, from.Err())
 	}
-	j.end(dir)
-	return j.closed(dir, to)
+	s.end(dir)
+	return s.closed(dir, to)
 }
 
-// spliceRun is how many octets go by between two looks at the counters.
-const spliceRun = 16 << 20
+// spliceChunk is how many octets the kernel passes on between two looks at the counters.
+const spliceChunk = 16 << 20
 
 // splice relays one direction inside the kernel, after what is buffered.
-func (j *joint) splice(dir Direction, from, to *leg) error {
-	if p := from.unread(); len(p) > 0 {
-		if err := j.relayed(dir, Tunneled, p); err != nil {
+func (s *session) splice(dir Direction, from, to *leg.Leg) error {
+	if p := from.Unread(); len(p) > 0 {
+		if err := s.relayed(dir, Tunneled, p); err != nil {
 			return err
 		}
-		if err := to.send(p); err != nil {
-			return j.undeliverable(dir, from, err)
+		if err := to.Send(p); err != nil {
+			return s.undeliverable(dir, from, err)
 		}
-		from.consume(len(p))
+		from.Consume(len(p))
 	}
-	if from.rerr != nil {
-		return j.sourceEnded(dir, from, to)
+	if from.Err() != nil {
+		return s.sourceEnded(dir, from, to)
 	}
 	for {
-		before := j.progress.Load()
-		deadline := time.Now().Add(j.e.cfg.IdleTimeout)
-		from.SetReadDeadline(deadline)
-		to.SetWriteDeadline(deadline)
-		n, err := io.Copy(to.conn, &io.LimitedReader{R: from.conn, N: spliceRun})
-		j.s.octets[j.seen(dir)].Add(uint64(n))
-		j.progress.Add(n)
+		before := s.progress.Load()
+		n, err := from.SpliceTo(to, spliceChunk, time.Now().Add(s.engine.cfg.IdleTimeout))
+		s.account.octets[s.sessionDir(dir)].Add(uint64(n))
+		s.progress.Add(n)
 		switch {
-		case err == nil && n == spliceRun:
+		case err == nil && n == spliceChunk:
 		case err == nil:
-			from.rerr = io.EOF
-			return j.sourceEnded(dir, from, to)
-		case isTimeout(err) && j.progress.Load() != before:
-		case isTimeout(err):
+			return s.sourceEnded(dir, from, to)
+		case leg.IsTimeout(err) && s.progress.Load() != before:
+		case leg.IsTimeout(err):
 			return fail(reasonIdle, nil, 0)
 		case errors.Is(err, syscall.EPIPE):
-			return j.undeliverable(dir, from, err)
+			return s.undeliverable(dir, from, err)
 		default:
-			return j.broken(dir, err)
+			return s.broken(dir, err)
 		}
 	}
 }

@@ -161,6 +161,11 @@ var bans = []ban{
 		reason: "it tells what a policy does; it does nothing itself",
 	},
 	{
+		from:   "decrypt/internal/leg",
+		to:     []string{module},
+		reason: "leaf package; it knows a connection and no session",
+	},
+	{
 		from:   "decrypt/clienthello",
 		to:     []string{module},
 		reason: "leaf package",

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
@@ -256,7 +257,7 @@ func TestLearnedNeverOverrules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, more := e.Foresee(in, flight); got != want || more {
+		if got, more := e.Preview(in, flight); got != want || more {
 			t.Errorf("%v: %v, %v", action, got, more)
 		}
 	}
@@ -281,19 +282,14 @@ func helloFor(t *testing.T, name string) []byte {
 	}
 }
 
-func TestTrail(t *testing.T) {
+func TestRefusalInClear(t *testing.T) {
 	mac := &net.OpError{Op: "local error", Err: tls.AlertError(alertBadRecordMAC)}
-	for cut := range 8 {
-		var tr trail
-		octets := []byte{9, 9, 9, 9, 9, 9, 9, 9, recordAlert, 3, 3, 0, 2, 2, 42}
-		tr.add(octets[:8+cut])
-		tr.add(octets[8+cut:])
-		if got := tr.refusalIn(mac); got != "bad_certificate" {
-			t.Errorf("cut at %d: %q", cut, got)
-		}
-		if tr.refusalIn(io.EOF) != "" || (&trail{}).refusalIn(mac) != "" {
-			t.Error("a refusal without an alert")
-		}
+	tail := leg.Tail{recordAlert, 3, 3, 0, 2, 2, 42}
+	if got := refusalInClear(tail, mac); got != "bad_certificate" {
+		t.Errorf("refusal %q", got)
+	}
+	if refusalInClear(tail, io.EOF) != "" || refusalInClear(leg.Tail{}, mac) != "" {
+		t.Error("a refusal without an alert")
 	}
 }
 

@@ -1,4 +1,4 @@
-package decrypt
+package leg
 
 import (
 	"math"
@@ -24,11 +24,8 @@ var largeLimit, largeTaken atomic.Int64
 
 func init() { largeLimit.Store(math.MaxInt64) }
 
-// LimitBuffers bounds, for all engines of the process, how many octets of large
-// buffers busy sessions take together; beyond that they do with small ones, of
-// 16 KiB, at a higher cost in CPU time. A session whose peer reads slowly keeps
-// its buffers while it waits: up to 576 KiB a direction, 32 KiB beyond the limit.
-// 0 is no limit. It may be called at any time.
+// LimitBuffers bounds how many octets of large and chunk buffers are taken together,
+// 0 for no limit. Beyond that, buffers are small. It may be called at any time.
 func LimitBuffers(octets uint64) {
 	limit := int64(min(octets, math.MaxInt64))
 	if limit == 0 {
@@ -54,8 +51,8 @@ func takeLarge() []byte {
 	return largeBuffers.Get().(*[largeBuffer]byte)[:]
 }
 
-// takeChunk returns a chunk buffer, a small one where the limit is reached.
-func takeChunk() []byte {
+// TakeChunk returns a chunk buffer, a small one where the limit is reached.
+func TakeChunk() []byte {
 	if !reserve(chunkBuffer) {
 		return takeSmall()
 	}
@@ -64,9 +61,9 @@ func takeChunk() []byte {
 
 func takeSmall() []byte { return smallBuffers.Get().(*[smallBuffer]byte)[:] }
 
-// release gives a buffer back to the pool that its capacity names. Buffers of
+// Release gives a buffer back to the pool that its capacity names. Buffers of
 // other capacities (a hello that outgrew its buffer) are left to the collector.
-func release(b []byte) {
+func Release(b []byte) {
 	switch cap(b) {
 	case smallBuffer:
 		smallBuffers.Put((*[smallBuffer]byte)(b[:smallBuffer]))

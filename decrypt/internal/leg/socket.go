@@ -1,4 +1,4 @@
-package decrypt
+package leg
 
 import (
 	"os"
@@ -35,7 +35,7 @@ func writeNow(fd uintptr, p []byte) (int, unix.Errno) {
 
 // tryWrite is the callback of RawConn.Write: it writes what l.rest holds, and
 // reports whether it is done with it, by an error or not.
-func (l *leg) tryWrite(fd uintptr) bool {
+func (l *Leg) tryWrite(fd uintptr) bool {
 	for len(l.rest) > 0 {
 		n, errno := writeNow(fd, l.rest)
 		switch errno {
@@ -52,7 +52,7 @@ func (l *leg) tryWrite(fd uintptr) bool {
 }
 
 // put writes p, as conn.Write does. mu is held. It borrows p.
-func (l *leg) put(p []byte) error {
+func (l *Leg) put(p []byte) error {
 	if l.raw == nil {
 		_, err := l.conn.Write(p)
 		return err

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
@@ -38,9 +39,9 @@ func (oblivious) Learn(learn.Lesson, *policy.Facts, policy.Decision, string) (_ 
 func (oblivious) Accepted(*policy.Facts)                                              {}
 
 // teach passes a lesson on and notes it.
-func (j *joint) teach(l learn.Lesson, why string) (tunnel bool) {
-	j.s.Taught = l
-	return j.e.cfg.Learner.Learn(l, j.asked, j.s.Decision, why)
+func (s *session) teach(l learn.Lesson, why string) (tunnel bool) {
+	s.account.Taught = l
+	return s.engine.cfg.Learner.Learn(l, s.asked, s.account.Decision, why)
 }
 
 // hush is how soon after its handshake a client ends the connection that does
@@ -50,53 +51,53 @@ const hush = 2 * time.Second
 // proven reports whether a refusal of the leaf says something of the client: it
 // was ours, the origin has proven the name it is for, and it is no data connection,
 // which a client may give up at any time.
-func (j *joint) proven() bool {
-	return len(j.own) == 0 && j.parent == nil && j.s.OriginTLS.Verdict == "ok"
+func (s *session) proven() bool {
+	return len(s.own) == 0 && s.data == nil && s.account.OriginTLS.Verdict == "ok"
 }
 
 // left reports whether the client has ended the connection before it could see
 // our leaf. Nothing is consumed.
-func (j *joint) left() bool {
-	if j.client.raw != nil && len(j.client.unread()) < maxPeek/2 {
-		j.client.fill(false) // an end is met again by who reads next
+func (s *session) left() bool {
+	if s.client.Socket() && len(s.client.Unread()) < leg.MaxPeek/2 {
+		s.client.Fill(false) // an end is met again by who reads next
 	}
-	return j.client.rerr != nil
+	return s.client.Err() != nil
 }
 
 // refused notes that the client's handshake failed, if that was because of the
 // leaf. left says that the client had ended before it was sent.
-func (j *joint) refused(err error, left bool) {
-	switch word := cmp.Or(refusalIn(err), j.client.trail.refusalIn(err)); {
+func (s *session) refused(err error, left bool) {
+	switch word := cmp.Or(refusalIn(err), refusalInClear(s.client.Tail(), err)); {
 	case word != "":
-		j.s.Refusal = word
+		s.account.Refusal = word
 	case errors.Is(err, io.EOF) && !left:
-		j.s.Refusal = learn.Closed
+		s.account.Refusal = learn.Closed
 	default: // reset, silent, or at odds about something else
 		return
 	}
-	if j.proven() && j.s.Refusal != refusalExpired {
-		j.teach(learn.Pinned, j.s.Refusal)
+	if s.proven() && s.account.Refusal != refusalExpired {
+		s.teach(learn.Pinned, s.account.Refusal)
 	}
 }
 
 // received tells the learner what a client that finished its handshake made of
 // the leaf, when the relay has ended with err, and returns err with the reason
 // that fits.
-func (j *joint) received(err error) error {
-	if !j.proven() {
+func (s *session) received(err error) error {
+	if !s.proven() {
 		return err
 	}
-	if j.s.Octets(ClientToOrigin) > j.said {
-		j.e.cfg.Learner.Accepted(j.asked)
+	if s.account.Octets(ClientToOrigin) > s.said {
+		s.engine.cfg.Learner.Accepted(s.asked)
 		return err
 	}
 	f := (*failure)(nil)
 	if errors.As(err, &f) && f.reason == reasonClientReset && refusalIn(f.err) != "" {
-		j.refused(f.err, false)
+		s.refused(f.err, false)
 		return fail(reasonClientTLS, f.err, 0)
 	}
-	if err == nil && j.hushed {
-		j.refused(io.EOF, false)
+	if err == nil && s.hushed {
+		s.refused(io.EOF, false)
 	}
 	return err
 }
@@ -141,25 +142,10 @@ func refusalIn(err error) string {
 	return ""
 }
 
-// alertRecord is how long an alert is that is not encrypted, with its header.
-const alertRecord = 7
-
-// trail holds the last octets of a client's handshake.
-type trail [alertRecord]byte
-
-func (t *trail) add(p []byte) {
-	if n := len(p); n < alertRecord {
-		copy(t[:], t[n:])
-		copy(t[alertRecord-n:], p)
-	} else {
-		copy(t[:], p[n-alertRecord:])
-	}
-}
-
-// refusal returns the word for an alert in clear where one in TLS 1.3 was due
+// refusalInClear returns the word for an alert in clear, the last that was read, where one in TLS 1.3 was due
 // encrypted. That is how OpenSSL refuses a certificate, since it has no keys in
 // force before its Finished; crypto/tls takes it for a record that was tampered with.
-func (t *trail) refusalIn(err error) string {
+func refusalInClear(t leg.Tail, err error) string {
 	local := (*net.OpError)(nil)
 	if !errors.As(err, &local) || local.Op != "local error" || local.Err == nil || local.Err.Error() != tls.AlertError(alertBadRecordMAC).Error() {
 		return ""

@@ -6,7 +6,7 @@ import (
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
-func TestForesee(t *testing.T) {
+func TestPreview(t *testing.T) {
 	flight := hello(t)
 	ended := make(chan *Session, 1)
 	e, err := New(Config{
@@ -23,17 +23,17 @@ func TestForesee(t *testing.T) {
 	}
 	in := &Incoming{Intake: "wire"}
 	for n := range flight {
-		if _, more := e.Foresee(in, flight[:n]); !more {
+		if _, more := e.Preview(in, flight[:n]); !more {
 			t.Fatalf("decided after %d of %d octets", n, len(flight))
 		}
 	}
-	if action, more := e.Foresee(in, flight); more || action != policy.Tunnel {
+	if action, more := e.Preview(in, flight); more || action != policy.Tunnel {
 		t.Errorf("whole hello: %s, more %v", action, more)
 	}
-	if action, more := e.Foresee(in, []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")); more || action != policy.Bump {
+	if action, more := e.Preview(in, []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")); more || action != policy.Bump {
 		t.Errorf("plain request: %s, more %v", action, more)
 	}
-	e.Bypass(in, flight)
+	e.Account(in, flight)
 	if s := <-ended; s.Outcome != Tunneling || s.SNI != "www.example.test" || s.ClientTLS.JA4 == "" || s.End.Before(s.Start) {
 		t.Errorf("session %+v", s)
 	}

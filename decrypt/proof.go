@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
 // clientProof is how the client of one session is shown whom it is connected to:
 // by a certificate, or by a ticket of an earlier session with the same origin.
 // The origin's handshake is over and judged by then, always.
 type clientProof struct {
-	j       *joint
+	session *session
 	ctx     context.Context
 	trusted bool
 	ecdsa   bool
@@ -28,7 +29,7 @@ type clientProof struct {
 // configure has cfg ask p for a certificate, and for tickets unless they are
 // switched off.
 func (p *clientProof) configure(cfg *tls.Config) {
-	if own := p.j.own; len(own) > 0 {
+	if own := p.session.own; len(own) > 0 {
 		cfg.Certificates = own
 		p.shown.until = time.Now().Add(ticketPeriods * ticketPeriod)
 		for i := range own {
@@ -39,12 +40,12 @@ func (p *clientProof) configure(cfg *tls.Config) {
 	} else {
 		cfg.GetCertificate = p.certificate
 	}
-	if p.j.e.cfg.FullClientHandshakes {
+	if p.session.engine.cfg.FullClientHandshakes {
 		cfg.SessionTicketsDisabled = true
 		return
 	}
 	p.logged = cfg.KeyLogWriter != nil
-	p.binding = p.j.binding(p.trusted)
+	p.binding = p.session.binding(p.trusted)
 	cfg.WrapSession = p.wrap
 	cfg.UnwrapSession = p.unwrap
 }
@@ -52,8 +53,8 @@ func (p *clientProof) configure(cfg *tls.Config) {
 // certificate forges. TLS 1.3 comes here only for a client that does not resume,
 // TLS 1.2 always.
 func (p *clientProof) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	chain := p.j.originState.PeerCertificates
-	leaf, err := p.j.e.cfg.Forger.Forge(p.ctx, chain, p.j.serverName(), p.trusted, p.ecdsa)
+	chain := p.session.originState.PeerCertificates
+	leaf, err := p.session.engine.cfg.Forger.Forge(p.ctx, chain, p.session.serverName(), p.trusted, p.ecdsa)
 	if err != nil {
 		return nil, fail(reasonForge, err, 0) // crypto/tls sends internal_error
 	}
@@ -72,7 +73,7 @@ func (p *clientProof) wrap(cs tls.ConnectionState, state *tls.SessionState) ([]b
 	if cs.DidResume {
 		t = p.resumed
 	}
-	return p.j.e.tickets.seal(time.Now(), p.binding, t, state)
+	return p.session.engine.tickets.seal(time.Now(), p.binding, t, state)
 }
 
 // unwrap opens the ticket that the client sent. One that does not open makes for
@@ -81,7 +82,7 @@ func (p *clientProof) unwrap(sealed []byte, cs tls.ConnectionState) (*tls.Sessio
 	if cs.Version < tls.VersionTLS13 && p.logged {
 		return nil, nil // crypto/tls logs no secret of such a session
 	}
-	t, state := p.j.e.tickets.open(time.Now(), p.binding, sealed)
+	t, state := p.session.engine.tickets.open(time.Now(), p.binding, sealed)
 	p.resumed = t
 	return state, nil
 }
@@ -98,10 +99,10 @@ func (p *clientProof) serial(resumed bool) string {
 // binding says what a client's session is good for: this name at this port, these
 // certificates of the origin, this verdict on them, this authority. The policy
 // generation, and the process, are bound by the engine's keys.
-func (j *joint) binding(trusted bool) []byte {
+func (s *session) binding(trusted bool) []byte {
 	p := make([]byte, 0, 512)
-	bound := []string{j.identity(), j.serverName(), j.s.OriginTLS.ChainSHA256, j.s.OriginTLS.Verdict}
-	for _, own := range j.own {
+	bound := []string{s.identity(), s.serverName(), s.account.OriginTLS.ChainSHA256, s.account.OriginTLS.Verdict}
+	for _, own := range s.own {
 		if len(own.Certificate) > 0 {
 			bound = append(bound, string(own.Certificate[0]))
 		}
@@ -110,7 +111,7 @@ func (j *joint) binding(trusted bool) []byte {
 		p = binary.BigEndian.AppendUint32(p, uint32(len(s)))
 		p = append(p, s...)
 	}
-	p = binary.BigEndian.AppendUint16(p, j.s.Origin.Port())
+	p = binary.BigEndian.AppendUint16(p, s.account.Origin.Port())
 	if trusted {
 		p = append(p, 1)
 	}
@@ -123,26 +124,26 @@ func (j *joint) binding(trusted bool) []byte {
 // any other, by the certificates that its first handshake has shown; if it fails,
 // in whatever way, the origin gets the chance of a full handshake, so that nothing
 // fails for a ticket's sake.
-func (j *joint) meetOrigin(ctx context.Context, hello *clienthello.Hello) error {
+func (s *session) meetOrigin(ctx context.Context, hello *clienthello.Hello) error {
 	for {
-		err := j.offerOrigin(ctx, hello)
+		err := s.offerOrigin(ctx, hello)
 		if err == nil {
-			err = j.judge(ctx)
+			err = s.judge(ctx)
 		}
 		switch {
 		case err == nil:
-			j.recall.keep(time.Now(), &j.s.OriginTLS, &j.originState)
+			s.recall.keep(time.Now(), &s.account.OriginTLS, &s.originState)
 			return nil
-		case !j.recall.used(), isTimeout(err), errors.Is(err, errCertificateRequested), errors.As(err, new(*failure)),
-			j.originTLS != nil && !j.s.OriginTLS.Resumed:
+		case !s.recall.used(), leg.IsTimeout(err), errors.Is(err, errCertificateRequested), errors.As(err, new(*failure)),
+			s.originTLS != nil && !s.account.OriginTLS.Resumed:
 			return err
 		}
-		j.recall.origins.forget(j.recall.key)
-		j.fullOrigin = true
-		j.hangUp()
-		j.originTLS, j.originState = nil, tls.ConnectionState{}
-		j.s.OriginTLS = LegTLS{}
-		if err := j.dial(ctx); err != nil {
+		s.recall.origins.forget(s.recall.key)
+		s.fullOrigin = true
+		s.hangUp()
+		s.originTLS, s.originState = nil, tls.ConnectionState{}
+		s.account.OriginTLS = LegTLS{}
+		if err := s.dial(ctx); err != nil {
 			return err
 		}
 	}

@@ -160,18 +160,18 @@ type recall struct {
 // recallOrigin returns the sessions of the origin leg that is about to begin, whose
 // secrets are logged or not. After STARTTLS there are none: such a dialogue cannot be started over if a
 // ticket leads nowhere.
-func (j *joint) recallOrigin(logged bool) tls.ClientSessionCache {
-	j.recall = nil
-	if j.e.cfg.FullOriginHandshakes || j.upgraded() || !j.s.Client.IsValid() {
+func (s *session) recallOrigin(logged bool) tls.ClientSessionCache {
+	s.recall = nil
+	if s.engine.cfg.FullOriginHandshakes || s.upgraded() || !s.account.Client.IsValid() {
 		return nil
 	}
-	j.recall = &recall{
-		origins: &j.e.origins,
-		key:     recallKey{j.s.Client.Addr().Unmap(), j.s.Origin, j.serverName(), j.identity()},
-		full:    j.fullOrigin,
+	s.recall = &recall{
+		origins: &s.engine.origins,
+		key:     recallKey{s.account.Client.Addr().Unmap(), s.account.Origin, s.serverName(), s.identity()},
+		full:    s.fullOrigin,
 		logged:  logged,
 	}
-	return j.recall
+	return s.recall
 }
 
 // used reports whether the origin was offered a session.

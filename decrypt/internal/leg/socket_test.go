@@ -1,4 +1,4 @@
-package decrypt
+package leg
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 )
 
 // socketPair returns two ends of a TCP connection, the first as a leg.
-func socketPair(t *testing.T) (*leg, *net.TCPConn) {
+func socketPair(t *testing.T) (*Leg, *net.TCPConn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -30,7 +30,7 @@ func socketPair(t *testing.T) (*leg, *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { near.Close(); far.Close() })
-	return newLeg(near), far.(*net.TCPConn)
+	return New(near), far.(*net.TCPConn)
 }
 
 // TestLegNeverWaitsInACall has a socket whose mode is to block: a call that waits
@@ -41,17 +41,17 @@ func TestLegNeverWaitsInACall(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- l.fill(false) }()
+	go func() { done <- l.Fill(false) }()
 	select {
 	case err := <-done:
-		if err != errAgain {
+		if err != ErrAgain {
 			t.Errorf("reading an empty socket: %v", err)
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("reading waits in the call")
 	}
 	l.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
-	go func() { done <- l.send(make([]byte, 64<<20)) }()
+	go func() { done <- l.Send(make([]byte, 64<<20)) }()
 	select {
 	case err := <-done:
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -67,7 +67,7 @@ func TestLegWritesAll(t *testing.T) {
 	l, far := socketPair(t)
 	want := bytes.Repeat([]byte("0123456789abcdef"), 1<<20)
 	sent := make(chan error, 1)
-	go func() { sent <- errors.Join(l.send(want), l.closeWrite()) }()
+	go func() { sent <- errors.Join(l.Send(want), l.CloseWrite()) }()
 	time.Sleep(20 * time.Millisecond) // the socket fills
 	got, err := io.ReadAll(far)
 	if err := errors.Join(err, <-sent); err != nil {
@@ -85,16 +85,16 @@ func TestLegWriteErrors(t *testing.T) {
 	far.Close()
 	var err error
 	for deadline := time.Now().Add(10 * time.Second); err == nil && time.Now().Before(deadline); {
-		err = l.send([]byte{1})
+		err = l.Send([]byte{1})
 	}
-	if !isReset(err) {
+	if !IsReset(err) {
 		t.Errorf("after a reset: %v", err)
 	}
-	if err = l.send([]byte{1}); !errors.Is(err, syscall.EPIPE) {
+	if err = l.Send([]byte{1}); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("after that: %v", err)
 	}
-	l.close()
-	if err = l.send([]byte{1}); !errors.Is(err, net.ErrClosed) {
+	l.Finish()
+	if err = l.Send([]byte{1}); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after close: %v", err)
 	}
 }
@@ -104,7 +104,7 @@ func TestLegCallsDoNotAllocate(t *testing.T) {
 	l, far := socketPair(t)
 	p := make([]byte, 1024)
 	if n := testing.AllocsPerRun(100, func() {
-		if err := l.send(p); err != nil {
+		if err := l.Send(p); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.ReadFull(far, p); err != nil {

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
 func TestPendingCounts(t *testing.T) {
@@ -58,7 +60,7 @@ func TestPending(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			if third, err := net.Dial("tcp", b.front.Addr().String()); err == nil { // else the reset came first
 				third.SetDeadline(time.Now().Add(10 * time.Second))
-				if _, err := third.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+				if _, err := third.Read(make([]byte, 1)); err == nil || leg.IsTimeout(err) {
 					t.Fatalf("there is a third session: %v", err)
 				}
 				third.Close()
@@ -130,56 +132,6 @@ func TestSilence(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestHalfHelloHoldsNoBuffer: what a session keeps of half a hello is no more
-// than that, however it came, and the whole hello is found in the end.
-func TestHalfHelloHoldsNoBuffer(t *testing.T) {
-	for _, pieces := range []int{2, 3, 20} {
-		a, z := tcpPair(t)
-		l := newLeg(a)
-		whole := hello(t)
-		part := (len(whole) + pieces - 1) / pieces
-		for i := 0; i < len(whole); i += part {
-			go func() {
-				time.Sleep(30 * time.Millisecond) // the leg waits by then
-				z.Write(whole[i:min(len(whole), i+part)])
-			}()
-			if err := l.fill(true); err != nil {
-				t.Fatal(err)
-			}
-			l.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
-			if err := l.fill(true); !isTimeout(err) {
-				t.Fatal(err)
-			}
-			l.SetReadDeadline(time.Time{})
-			if n := len(l.unread()); cap(l.in) != n || n == 0 {
-				t.Errorf("%d pieces: a buffer of %d octets for %d", pieces, cap(l.in), n)
-			}
-		}
-		if string(l.unread()) != string(whole) {
-			t.Errorf("%d pieces: it reads %d octets of %d", pieces, len(l.unread()), len(whole))
-		}
-		l.recycle()
-	}
-}
-
-// tcpPair returns two ends of a connection, which are closed with the test.
-func tcpPair(t *testing.T) (a, z net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if a, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if z, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { a.Close(); z.Close() })
-	return a, z
 }
 
 // TestPendingHandshake has a client that stops behind its hello: the origin's leg

@@ -170,7 +170,7 @@ func TestInquiryAfterUpgrade(t *testing.T) {
 
 // A decision that needs the origin, or its name's addresses, is none that an
 // intake can make.
-func TestForeseePending(t *testing.T) {
+func TestPreviewPending(t *testing.T) {
 	flight := hello(t)
 	for _, row := range []struct {
 		name string
@@ -187,7 +187,7 @@ func TestForeseePending(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if action, more := e.Foresee(&Incoming{}, flight); more || action != row.want {
+		if action, more := e.Preview(&Incoming{}, flight); more || action != row.want {
 			t.Errorf("%s: %s, more %t", row.name, action, more)
 		}
 	}

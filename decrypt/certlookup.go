@@ -24,48 +24,48 @@ type inquiry struct {
 // inquire asks the origin for its certificate and the policy again. Where the
 // origin cannot be asked, what the policy has said first holds. When the session is
 // not to be bumped, the origin leg is given up.
-func (j *joint) inquire(ctx context.Context, hello *clienthello.Hello) (policy.Action, error) {
-	q := &inquiry{offer: j.s.Decision.Treatment.Offer(hello.ALPN)}
-	upgraded := j.upgraded()
-	before := j.s.Decision.Action
-	if err := j.dial(ctx); err != nil {
+func (s *session) inquire(ctx context.Context, hello *clienthello.Hello) (policy.Action, error) {
+	q := &inquiry{offer: s.account.Decision.Treatment.Offer(hello.ALPN)}
+	upgraded := s.upgraded()
+	before := s.account.Decision.Action
+	if err := s.dial(ctx); err != nil {
 		if before == policy.Terminate {
 			return before, nil
 		}
 		return before, err
 	}
-	j.inquiry = q
-	q.err = j.e.crew.run(func() error { return j.meetOrigin(ctx, hello) })
+	s.inquiry = q
+	q.err = s.engine.crew.run(func() error { return s.meetOrigin(ctx, hello) })
 	if errors.As(q.err, new(*Panic)) || errors.As(q.err, new(*failure)) && before != policy.Terminate { // not even a connection
 		return before, q.err
 	}
 	cert := new(policy.Certificate)
 	asked := errors.Is(q.err, errCertificateRequested)
-	if chain := j.originState.PeerCertificates; (j.originTLS != nil || asked) && len(chain) > 0 {
+	if chain := s.originState.PeerCertificates; (s.originTLS != nil || asked) && len(chain) > 0 {
 		if asked {
-			j.judge(ctx) // the verdict stays
+			s.judge(ctx) // the verdict stays
 		}
-		reason := j.s.OriginTLS.Verdict
+		reason := s.account.OriginTLS.Verdict
 		cert = certificate(chain[0], reason == "ok")
-		if j.s.SNI != "" && reason == "ok" {
-			j.remember(&j.e.checks, checkKey{j.s.SNI, j.s.Origin})
+		if s.account.SNI != "" && reason == "ok" {
+			s.remember(&s.engine.checks, checkKey{s.account.SNI, s.account.Origin})
 		}
 	}
-	f := j.helloFacts(hello)
+	f := s.facts()
 	f.Certificate = cert
-	action := j.decide(f)
-	if j.s.Decision.Learned != "" && upgraded { // it would have come in time before the handshake
-		action, j.s.Decision.Action, j.s.Decision.Learned = policy.Bump, policy.Bump, ""
+	action := s.ask(f)
+	if s.account.Decision.Learned != "" && upgraded { // it would have come in time before the handshake
+		action, s.account.Decision.Action, s.account.Decision.Learned = policy.Bump, policy.Bump, ""
 	}
 	switch {
-	case action == policy.Bump && (upgraded || slices.Equal(q.offer, j.s.Decision.Treatment.Offer(hello.ALPN))):
-		return action, q.keys.release(j.e.cfg.KeyLog, j.s)
+	case action == policy.Bump && (upgraded || slices.Equal(q.offer, s.account.Decision.Treatment.Offer(hello.ALPN))):
+		return action, q.keys.release(s.engine.cfg.KeyLog, s.account)
 	case action == policy.Terminate:
 		return action, nil
 	case upgraded:
 		return action, fail(reasonTooLate, q.err, alertHandshakeFailure)
 	}
-	j.giveUp()
+	s.giveUp()
 	return action, nil
 }
 
@@ -88,10 +88,10 @@ func certificate(c *x509.Certificate, trusted bool) *policy.Certificate {
 
 // giveUp closes the origin leg, on which a handshake was begun, so that another
 // can be opened.
-func (j *joint) giveUp() {
-	j.hangUp()
-	j.originTLS, j.originState, j.inquiry = nil, tls.ConnectionState{}, nil
-	j.s.ALPN, j.s.Offer = "", OfferClient
+func (s *session) giveUp() {
+	s.hangUp()
+	s.originTLS, s.originState, s.inquiry = nil, tls.ConnectionState{}, nil
+	s.account.ALPN, s.account.Offer = "", OfferClient
 }
 
 // heldKeys keeps the secrets of a handshake until it is decided who may have them.

@@ -9,8 +9,8 @@ import (
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
-func TestExpectations(t *testing.T) {
-	var x expectations
+func TestAnnouncements(t *testing.T) {
+	var x announcements
 	now := time.Unix(1_800_000_000, 0)
 	client := netip.MustParseAddr("198.51.100.2")
 	to := netip.MustParseAddrPort("192.0.2.10:40001")
@@ -18,26 +18,26 @@ func TestExpectations(t *testing.T) {
 	if x.find(in, now, true) != nil {
 		t.Error("expected without an announcement")
 	}
-	x.add(ends{client, to}, &expected{session: "a"}, now)
+	x.add(flowKey{client, to}, &announcedConn{session: "a"}, now)
 	if d := x.find(in, now, false); d == nil || d.session != "a" {
 		t.Errorf("found %+v", d)
 	}
 	if x.find(in, now, true) == nil || x.find(in, now, true) != nil {
 		t.Error("not expected exactly once")
 	}
-	x.add(ends{client, to}, &expected{}, now)
-	if x.find(in, now.Add(expectedFor+1), false) != nil {
+	x.add(flowKey{client, to}, &announcedConn{}, now)
+	if x.find(in, now.Add(announcedFor+1), false) != nil {
 		t.Error("expected for too long")
 	}
-	for i := range 3 * expectedEntries {
+	for i := range 3 * announcedEntries {
 		var address [4]byte
 		binary.BigEndian.PutUint32(address[:], uint32(i))
-		x.add(ends{client, netip.AddrPortFrom(netip.AddrFrom4(address), 20)}, &expected{}, now)
+		x.add(flowKey{client, netip.AddrPortFrom(netip.AddrFrom4(address), 20)}, &announcedConn{}, now)
 	}
-	if len(x.entries) > expectedEntries {
+	if len(x.entries) > announcedEntries {
 		t.Errorf("%d entries", len(x.entries))
 	}
-	x.add(ends{to.Addr(), to}, &expected{}, now.Add(2*expectedFor))
+	x.add(flowKey{to.Addr(), to}, &announcedConn{}, now.Add(2*announcedFor))
 	if len(x.entries) > 1 {
 		t.Errorf("%d entries outlived their time", len(x.entries))
 	}
@@ -50,28 +50,28 @@ func TestAnnounced(t *testing.T) {
 		name           string
 		action         policy.Action
 		command, reply string
-		want           map[ends]bool // active
+		want           map[flowKey]bool // active
 	}{
-		{"PASV", policy.Bump, "PASV\r\n", "227 (192,0,2,10,4,1)\r\n", map[ends]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
-		{"PASV behind NAT, or elsewhere", policy.Bump, "PASV\r\n", "227 (10,0,0,1,4,1)\r\n", map[ends]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
-		{"EPSV", policy.Bump, "EPSV\r\n", "229 (|||1025|)\r\n", map[ends]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
-		{"PORT", policy.Bump, "PORT 198,51,100,2,4,1\r\n", "200 ok\r\n", map[ends]bool{{origin, netip.AddrPortFrom(client, 1025)}: true}},
+		{"PASV", policy.Bump, "PASV\r\n", "227 (192,0,2,10,4,1)\r\n", map[flowKey]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
+		{"PASV behind NAT, or elsewhere", policy.Bump, "PASV\r\n", "227 (10,0,0,1,4,1)\r\n", map[flowKey]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
+		{"EPSV", policy.Bump, "EPSV\r\n", "229 (|||1025|)\r\n", map[flowKey]bool{{client, netip.AddrPortFrom(origin, 1025)}: false}},
+		{"PORT", policy.Bump, "PORT 198,51,100,2,4,1\r\n", "200 ok\r\n", map[flowKey]bool{{origin, netip.AddrPortFrom(client, 1025)}: true}},
 		{"PORT elsewhere", policy.Bump, "PORT 198,51,100,3,4,1\r\n", "200 ok\r\n", nil},
 		{"port of a service", policy.Bump, "PASV\r\nPORT 198,51,100,2,0,22\r\n", "227 (192,0,2,10,3,255)\r\n", nil},
 		{"not to be opened", policy.Tunnel, "PASV\r\n", "227 (192,0,2,10,4,1)\r\n", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			j := &joint{e: new(Engine), in: new(Incoming), s: &Session{
+			s := &session{decision: decision{engine: new(Engine), in: new(Incoming), account: &Session{
 				ID: "control", Client: netip.AddrPortFrom(client, 50000), Origin: netip.AddrPortFrom(origin, 21), Decision: policy.Decision{Action: tt.action},
-			}}
-			j.watch(true)
-			j.count(ClientToOrigin, []byte(tt.command))
-			j.count(OriginToClient, []byte(tt.reply))
-			if len(j.e.expected.entries) != len(tt.want) {
-				t.Errorf("%d expected, want %d", len(j.e.expected.entries), len(tt.want))
+			}}}
+			s.watch(true)
+			s.count(ClientToOrigin, []byte(tt.command))
+			s.count(OriginToClient, []byte(tt.reply))
+			if len(s.engine.announced.entries) != len(tt.want) {
+				t.Errorf("%d expected, want %d", len(s.engine.announced.entries), len(tt.want))
 			}
 			for e, active := range tt.want {
-				d := j.e.expected.entries[e]
+				d := s.engine.announced.entries[e]
 				if d == nil || d.active != active || d.session != "control" || !d.protected {
 					t.Errorf("for %v: %+v", e, d)
 				}
@@ -88,9 +88,9 @@ func TestDecideForData(t *testing.T) {
 		if own.Rule == policy.Default {
 			want = control
 		}
-		j := &joint{e: &Engine{cfg: Config{Policy: decided(own)}}, s: new(Session), parent: &expected{decision: control}}
-		if j.decide(j.facts()); j.s.Decision != want {
-			t.Errorf("own decision %+v: treated by %+v", own, j.s.Decision)
+		d := decision{engine: &Engine{cfg: Config{Policy: decided(own)}}, in: new(Incoming), account: new(Session), data: &announcedConn{decision: control}}
+		if d.ask(d.facts()); d.account.Decision != want {
+			t.Errorf("own decision %+v: treated by %+v", own, d.account.Decision)
 		}
 	}
 }
