@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/admin"
+	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
-	"github.com/clearspan/clearspan/appliance/headroom"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/nameserver"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
@@ -41,7 +41,7 @@ type Appliance struct {
 	metrics   *admin.Metrics
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published
-	headroom  *headroom.Headroom
+	admission *admission.Controller
 	chain     *service.Chain
 	limiter   *intake.Limiter
 	intakes   []intake.Intake

@@ -20,7 +20,7 @@ import (
 type generation struct {
 	*decrypt.Engine
 	policy      *policy.Table
-	relieves    bool // sessions are tunneled, not refused, where room is short
+	sheds       bool // sessions are tunneled, not refused, where room is short
 	forger      *certs.Forger
 	authorities *authorities
 	page        *blockpage.Page
@@ -92,9 +92,9 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		keys = a.feed.keys.writer
 	}
 	var decides decrypt.Policy = table
-	relieves := cfg.Limits.Overload == config.TunnelOverload
-	if relieves {
-		decides = relief{table, a.headroom.Level}
+	sheds := cfg.Limits.Overload == config.TunnelOverload
+	if sheds {
+		decides = shedPolicy{table, a.admission.Level}
 	}
 	page, err := blockpage.Load(cfg.Block.Page)
 	if err != nil {
@@ -131,7 +131,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &generation{engine, table, relieves, forger, authorities, page, !reset && !cfg.Block.HTTPS, len(skipped)}, nil
+	return &generation{engine, table, sheds, forger, authorities, page, !reset && !cfg.Block.HTTPS, len(skipped)}, nil
 }
 
 func onInvalid(o config.OnInvalid) func(string) decrypt.Response {

@@ -12,7 +12,7 @@ import (
 func (a *Appliance) open() error {
 	a.metrics = admin.NewMetrics(a.version)
 	for _, part := range []func() error{
-		a.openHeadroom,
+		a.openAdmission,
 		a.openState,
 		a.openAudit,
 		a.openFeed,

@@ -2,22 +2,22 @@ package intake
 
 import "sync/atomic"
 
-// Room tells whether the machine has room for one more session, and counts it
+// Admission tells whether the machine has room for one more session, and counts it
 // if so. If not, refused is [MemoryShort] or [DescriptorsShort]. It is called
 // concurrently.
-type Room func() (refused Event, ok bool)
+type Admission func() (refused Event, ok bool)
 
 // Limiter bounds the sessions that are open at once, over all intakes that share
 // it. A nil Limiter does not limit. Safe for concurrent use.
 type Limiter struct {
 	max, open atomic.Int64
-	room      Room // may be nil
+	admit     Admission // may be nil
 }
 
-// NewLimiter returns a limiter for up to max sessions; 0 or less is no limit. room
+// NewLimiter returns a limiter for up to max sessions; 0 or less is no limit. admit
 // may be nil.
-func NewLimiter(max int, room Room) *Limiter {
-	l := &Limiter{room: room}
+func NewLimiter(max int, admit Admission) *Limiter {
+	l := &Limiter{admit: admit}
 	l.SetMax(max)
 	return l
 }
@@ -42,10 +42,10 @@ func (l *Limiter) take() (refused Event, ok bool) {
 	switch {
 	case max > 0 && n > max:
 		refused = LimitReached
-	case l.room == nil:
+	case l.admit == nil:
 		return 0, true
 	default:
-		if refused, ok = l.room(); ok {
+		if refused, ok = l.admit(); ok {
 			return 0, true
 		}
 	}

@@ -94,7 +94,7 @@ var bans = []ban{
 		reason: "an inline device is a service to the engine; it knows no configuration file, and no frames but by the kernel",
 	},
 	{
-		from:   "appliance/room",
+		from:   "appliance/netspace",
 		to:     []string{module},
 		reason: "leaf package",
 	},
@@ -322,7 +322,7 @@ func TestBansBite(t *testing.T) {
 		{"appliance/service", module + "/appliance/service/icap", false},
 		{"appliance/service/inline", module + "/mirror", true},
 		{"appliance/service/inline", module + "/decrypt", false},
-		{"appliance/room", module + "/decrypt", true},
+		{"appliance/netspace", module + "/decrypt", true},
 		{"appliance/service/icap", module + "/decrypt", true},
 		{"appliance/service/mail", module + "/appliance/service/icap", false},
 		{"appliance/service/mail", module + "/appliance/config", true},

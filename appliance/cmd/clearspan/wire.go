@@ -68,7 +68,7 @@ End the process that runs the wire first.`,
 		Example: "  clearspan wire remove wire",
 		Args:    takes("NAME"),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			home, err := wire.Home(names[0])
+			home, err := wire.HostNamespace(names[0])
 			switch {
 			case err != nil:
 			case home == "":

@@ -28,10 +28,10 @@ func (w *wire) arrive(conn *net.TCPConn) (*decrypt.Incoming, func(), error) {
 	w.sessions.add(tuple, flow.Sides[toOrigin].Isn)
 	retire := func() { w.retire(tuple, flow.Sides[toOrigin].Isn) }
 	leg := 1 - int(flow.Leg&1)
-	room, timeout := w.room, w.timeout
+	namespace, timeout := w.room, w.timeout
 	in.Link = flow.link()
 	in.Dial = func(ctx context.Context) (net.Conn, error) {
-		return room.dial(ctx, client, origin, leg, timeout)
+		return namespace.dial(ctx, client, origin, leg, timeout)
 	}
 	if w.handover == nil {
 		return in, retire, nil

@@ -15,17 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copies is the way of copied frames: out of the room by a link of two virtual
+// copies is the way of copied frames: out of the namespace by a link of two virtual
 // interfaces, from whose far end a program passes them on to the port. The link
 // finishes them: it has none of the offloads that let frames be longer than the
 // MTU and lack sums.
 type copies struct {
-	near int // index in the room, 0: there are none
+	near int // index in the namespace, 0: there are none
 	far  int // index in the process's namespace
 	port int // index there of the port where they leave
 }
 
-// nearCopies is the name of the end in the room.
+// nearCopies is the name of the end in the namespace.
 const nearCopies = "copies"
 
 // farCopies is the name of the end outside, one for each wire.
@@ -36,15 +36,15 @@ func farCopies(name string) string {
 }
 
 // linkCopies makes the link anew, or takes it away where no copies are wanted.
-func (r *room) linkCopies(name string, c Config) (copies, error) {
+func (n *namespace) linkCopies(name string, c Config) (copies, error) {
 	var none copies
-	if err := r.Do(r.unlink); err != nil {
+	if err := n.Do(n.unlink); err != nil {
 		return none, fmt.Errorf("remove link for copies: %w", err)
 	}
 	if c.Copy.To == "" || !c.Copy.Plain && !c.Copy.Tunneled && !c.Copy.Other {
 		return none, nil
 	}
-	home, err := homeLinks()
+	home, err := hostLinks()
 	if err != nil {
 		return none, err
 	}
@@ -53,17 +53,17 @@ func (r *room) linkCopies(name string, c Config) (copies, error) {
 	if err != nil {
 		return none, fmt.Errorf("find port for copies %s: %w", c.Copy.To, err)
 	}
-	there, err := homeNamespace()
+	there, err := hostNamespace()
 	if err != nil {
 		return none, err
 	}
 	defer there.Close()
 
 	made := copies{port: port.Attrs().Index}
-	err = r.Do(func() error {
+	err = n.Do(func() error {
 		mtu := 0
 		for _, name := range c.Legs {
-			leg, err := r.Links.LinkByName(name)
+			leg, err := n.Links.LinkByName(name)
 			if err != nil {
 				return err
 			}
@@ -76,15 +76,15 @@ func (r *room) linkCopies(name string, c Config) (copies, error) {
 		attrs.Name, attrs.MTU = nearCopies, mtu
 		veth := netlink.NewVeth(attrs)
 		veth.PeerName, veth.PeerMTU, veth.PeerNamespace = farCopies(name), uint32(mtu), netlink.NsFd(there)
-		if err := r.Links.LinkAdd(veth); err != nil {
+		if err := n.Links.LinkAdd(veth); err != nil {
 			return err
 		}
-		near, err := r.Links.LinkByName(nearCopies)
+		near, err := n.Links.LinkByName(nearCopies)
 		if err != nil {
 			return err
 		}
 		made.near = near.Attrs().Index
-		return errors.Join(finishFrames(nearCopies), raiseSilently(r.Links, near))
+		return errors.Join(finishFrames(nearCopies), raiseSilently(n.Links, near))
 	})
 	if err != nil {
 		return none, fmt.Errorf("make link for copies: %w", err)
@@ -109,27 +109,27 @@ func raiseSilently(links *netlink.Handle, l netlink.Link) error {
 }
 
 // unlink removes the link if there is one; both ends go.
-func (r *room) unlink() error {
-	l, err := r.Links.LinkByName(nearCopies)
+func (n *namespace) unlink() error {
+	l, err := n.Links.LinkByName(nearCopies)
 	if _, missing := err.(netlink.LinkNotFoundError); missing {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return r.Links.LinkDel(l)
+	return n.Links.LinkDel(l)
 }
 
 // removeCopies takes the link away.
-func (r *room) removeCopies() error {
-	if err := r.Do(r.unlink); err != nil {
+func (n *namespace) removeCopies() error {
+	if err := n.Do(n.unlink); err != nil {
 		return fmt.Errorf("remove link for copies: %w", err)
 	}
 	return nil
 }
 
 // finishFrames has the kernel complete checksums, and with that cut frames to
-// the MTU, before it gives them to the interface. It runs in the room.
+// the MTU, before it gives them to the interface. It runs in the namespace.
 func finishFrames(name string) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

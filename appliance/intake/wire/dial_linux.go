@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listen opens a transparent listener in the room, on a port of the kernel's
+// listen opens a transparent listener in the namespace, on a port of the kernel's
 // choice. What reaches it is given to it by the socket look-up.
-func (r *room) listen(v6 bool) (*net.TCPListener, error) {
+func (n *namespace) listen(v6 bool) (*net.TCPListener, error) {
 	family, address := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{})
 	if v6 {
 		family, address = unix.AF_INET6, &unix.SockaddrInet6{}
 	}
-	fd, err := r.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+	fd, err := n.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
 	if err != nil {
 		return nil, fmt.Errorf("open listener: %w", err)
 	}
@@ -52,8 +52,8 @@ const backlog = 4096
 
 // dial opens an origin leg in the client's name, address and port, by the leg of
 // that index.
-func (r *room) dial(ctx context.Context, client, origin netip.AddrPort, leg int, timeout time.Duration) (net.Conn, error) {
-	conn, err := r.connect(ctx, client, origin, leg, timeout)
+func (n *namespace) dial(ctx context.Context, client, origin netip.AddrPort, leg int, timeout time.Duration) (net.Conn, error) {
+	conn, err := n.connect(ctx, client, origin, leg, timeout)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
@@ -63,8 +63,8 @@ func (r *room) dial(ctx context.Context, client, origin netip.AddrPort, leg int,
 	return conn, nil
 }
 
-func (r *room) connect(ctx context.Context, client, origin netip.AddrPort, leg int, timeout time.Duration) (*net.TCPConn, error) {
-	fd, err := transparentSocket(r.Socket, client, leg)
+func (n *namespace) connect(ctx context.Context, client, origin netip.AddrPort, leg int, timeout time.Duration) (*net.TCPConn, error) {
+	fd, err := transparentSocket(n.Socket, client, leg)
 	if err != nil {
 		return nil, err
 	}

@@ -16,11 +16,11 @@ func namespaceOf(path string) (string, error) {
 	return fmt.Sprintf("%d:%d", s.Dev, s.Ino), nil
 }
 
-// Home returns a path to the network namespace that the legs of a wire came from, in
+// HostNamespace returns a path to the network namespace that the legs of a wire came from, in
 // which [Remove] is to be called. It is "" if that is the namespace of this process,
 // or is not to be found any more. It returns fs.ErrNotExist if there is no wire of
 // that name.
-func Home(name string) (path string, err error) {
+func HostNamespace(name string) (path string, err error) {
 	if err := checkName(name); err != nil {
 		return "", err
 	}
@@ -32,7 +32,7 @@ func Home(name string) (path string, err error) {
 	if err != nil || record.Home == "" || record.Home == own {
 		return "", err
 	}
-	for _, pattern := range []string{namespaces + "/*", "/proc/[0-9]*/ns/net"} {
+	for _, pattern := range []string{netnsDir + "/*", "/proc/[0-9]*/ns/net"} {
 		paths, _ := filepath.Glob(pattern) // the pattern is good
 		for _, path := range paths {
 			if found, err := namespaceOf(path); err == nil && found == record.Home {

@@ -24,23 +24,23 @@ import (
 // nothing but what says so.
 type late struct {
 	beater
-	bounds  bounds
-	name    string
-	room    *room
-	open    opener // of the loop's thread
-	program *program
-	ring    *ringbuf.Reader
-	replay  *replayer
-	decide  func(in *decrypt.Incoming, flight []byte) Verdict
-	block   bool // nobody there: flows stay where they are
-	keep    bool // so do flows that cannot be taken
-	log     *slog.Logger
-	tally   *tally // shared
-	addr    net.Addr
-	record  ringbuf.Record
-	pending map[kernelTuple]*pending
-	octets  int // of all pending frames
-	swept   time.Time
+	bounds    bounds
+	name      string
+	namespace *namespace
+	open      opener // of the loop's thread
+	program   *program
+	ring      *ringbuf.Reader
+	replay    *replayer
+	decide    func(in *decrypt.Incoming, flight []byte) Verdict
+	block     bool // nobody there: flows stay where they are
+	keep      bool // so do flows that cannot be taken
+	log       *slog.Logger
+	tally     *tally // shared
+	addr      net.Addr
+	record    ringbuf.Record
+	pending   map[kernelTuple]*pending
+	octets    int // of all pending frames
+	swept     time.Time
 
 	greetings greetings
 	passing   passings
@@ -83,8 +83,8 @@ func (l *late) begin() {
 	go func() {
 		defer close(l.out)
 		runtime.LockOSThread() // for good: the thread ends with the loop
-		if l.open = socketHere; !enter(l.room) {
-			l.open = l.room.Socket
+		if l.open = socketHere; !enter(l.namespace) {
+			l.open = l.namespace.Socket
 		}
 		if err := raisePriority(); err != nil {
 			l.log.Debug("priority of the wire's loop not raised", "err", err)
@@ -99,14 +99,14 @@ func (l *late) begin() {
 	<-set
 }
 
-// enter has the calling thread, which is locked, be in the room, so that no other
+// enter has the calling thread, which is locked, be in the namespace, so that no other
 // one is needed to make sockets. It returns false if it cannot.
-func enter(r *room) bool {
+func enter(n *namespace) bool {
 	if unix.Gettid() == unix.Getpid() {
 		return false // the main thread outlives the loop
 	}
 	var ns *os.File
-	err := r.Do(func() (err error) {
+	err := n.Do(func() (err error) {
 		ns, err = os.Open("/proc/thread-self/ns/net")
 		return err
 	})

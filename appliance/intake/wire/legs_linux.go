@@ -50,20 +50,20 @@ func inspectLeg(name string) (leg, error) {
 	}, nil
 }
 
-// moveLeg moves an interface from the process's namespace into the room.
-func (r *room) moveLeg(name string) error {
+// moveLeg moves an interface from the process's namespace into the namespace.
+func (n *namespace) moveLeg(name string) error {
 	link, err := netlink.LinkByName(name)
 	if err != nil {
 		return fmt.Errorf("find leg %s: %w", name, err)
 	}
-	return r.Do(func() error {
+	return n.Do(func() error {
 		f, err := os.Open("/proc/thread-self/ns/net")
 		if err != nil {
 			return err
 		}
 		defer f.Close()
-		// This thread is in the room, the package's own handle in the process's.
-		home, err := homeLinks()
+		// This thread is in the namespace, the package's own handle in the process's.
+		home, err := hostLinks()
 		if err != nil {
 			return err
 		}
@@ -75,23 +75,23 @@ func (r *room) moveLeg(name string) error {
 	})
 }
 
-// has reports whether an interface is in the room.
-func (r *room) has(name string) bool {
-	return r.Do(func() error {
-		_, err := r.Links.LinkByName(name)
+// has reports whether an interface is in the namespace.
+func (n *namespace) has(name string) bool {
+	return n.Do(func() error {
+		_, err := n.Links.LinkByName(name)
 		return err
 	}) == nil
 }
 
-// prepare makes the room fit for the legs before they come: an interface takes
+// prepare makes the namespace fit for the legs before they come: an interface takes
 // its settings over from "default".
-func (r *room) prepare() error {
-	return r.Do(func() error {
-		lo, err := r.Links.LinkByName("lo")
+func (n *namespace) prepare() error {
+	return n.Do(func() error {
+		lo, err := n.Links.LinkByName("lo")
 		if err != nil {
 			return fmt.Errorf("find lo: %w", err)
 		}
-		if err := r.Links.LinkSetUp(lo); err != nil {
+		if err := n.Links.LinkSetUp(lo); err != nil {
 			return fmt.Errorf("set up lo: %w", err)
 		}
 		for _, s := range [][2]string{
@@ -120,10 +120,10 @@ func (r *room) prepare() error {
 
 // raise makes the legs silent and promiscuous, sets them up but for the one that is
 // held down, and returns their indexes, and which were not up before.
-func (r *room) raise(legs [2]string, held int) (indexes [2]int, fresh [2]bool, err error) {
-	err = r.Do(func() error {
+func (n *namespace) raise(legs [2]string, held int) (indexes [2]int, fresh [2]bool, err error) {
+	err = n.Do(func() error {
 		for i, name := range legs {
-			link, err := r.Links.LinkByName(name)
+			link, err := n.Links.LinkByName(name)
 			if err != nil {
 				return fmt.Errorf("find leg %s: %w", name, err)
 			}
@@ -137,7 +137,7 @@ func (r *room) raise(legs [2]string, held int) (indexes [2]int, fresh [2]bool, e
 					return err
 				}
 			}
-			for _, set := range []func(netlink.Link) error{r.Links.LinkSetARPOff, r.Links.SetPromiscOn, r.Links.LinkSetUp} {
+			for _, set := range []func(netlink.Link) error{n.Links.LinkSetARPOff, n.Links.SetPromiscOn, n.Links.LinkSetUp} {
 				if i == held && fresh[i] {
 					break // it has all of this from before
 				}
@@ -151,30 +151,30 @@ func (r *room) raise(legs [2]string, held int) (indexes [2]int, fresh [2]bool, e
 	return indexes, fresh, err
 }
 
-// releaseLeg moves an interface from the room to the process's namespace, down,
+// releaseLeg moves an interface from the namespace to the process's namespace, down,
 // with the flags it had.
-func (r *room) releaseLeg(l leg) error {
-	home, err := homeNamespace()
+func (n *namespace) releaseLeg(l leg) error {
+	home, err := hostNamespace()
 	if err != nil {
 		return err
 	}
 	defer home.Close()
-	err = r.Do(func() error {
-		link, err := r.Links.LinkByName(l.Name)
+	err = n.Do(func() error {
+		link, err := n.Links.LinkByName(l.Name)
 		if err != nil {
 			if _, missing := err.(netlink.LinkNotFoundError); missing {
 				return nil // it never came, or was taken out of the machine
 			}
 			return err
 		}
-		errs := []error{r.Links.LinkSetDown(link)}
+		errs := []error{n.Links.LinkSetDown(link)}
 		if l.ARP {
-			errs = append(errs, r.Links.LinkSetARPOn(link))
+			errs = append(errs, n.Links.LinkSetARPOn(link))
 		}
 		if !l.Promisc {
-			errs = append(errs, r.Links.SetPromiscOff(link))
+			errs = append(errs, n.Links.SetPromiscOff(link))
 		}
-		return errors.Join(append(errs, r.Links.LinkSetNsFd(link, int(home)))...)
+		return errors.Join(append(errs, n.Links.LinkSetNsFd(link, int(home)))...)
 	})
 	if err != nil {
 		return fmt.Errorf("release leg %s: %w", l.Name, err)
@@ -187,7 +187,7 @@ func restoreLeg(l leg) error {
 	if !l.Up {
 		return nil
 	}
-	links, err := homeLinks()
+	links, err := hostLinks()
 	if err != nil {
 		return err
 	}

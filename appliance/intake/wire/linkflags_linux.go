@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkFlags reads the flags of interfaces in a room, and waits for changes of any. It
+// linkFlags reads the flags of interfaces in a namespace, and waits for changes of any. It
 // allocates nothing, for it is asked many times a second. It is not safe for concurrent
 // use.
 type linkFlags struct {
@@ -25,8 +25,8 @@ const (
 	netlinkError = unix.SizeofNlMsghdr // an error number, negative
 )
 
-// openLinkFlags opens both sockets in the room. The caller must close them.
-func openLinkFlags(r *room) (_ *linkFlags, err error) {
+// openLinkFlags opens both sockets in the namespace. The caller must close them.
+func openLinkFlags(n *namespace) (_ *linkFlags, err error) {
 	f := &linkFlags{requests: -1, events: -1}
 	defer func() {
 		if err != nil {
@@ -38,7 +38,7 @@ func openLinkFlags(r *room) (_ *linkFlags, err error) {
 		fd     *int
 		groups uint32
 	}{{&f.requests, 0}, {&f.events, unix.RTMGRP_LINK}} {
-		if *s.fd, err = r.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE); err != nil {
+		if *s.fd, err = n.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE); err != nil {
 			*s.fd = -1
 			return nil, err
 		}

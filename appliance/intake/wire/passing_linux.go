@@ -27,8 +27,8 @@ type passings struct {
 	octets int // that all keep
 }
 
-// room reports whether a flow with so many octets may be added.
-func (p *passings) room(octets int) bool {
+// fits reports whether a flow with so many octets may be added.
+func (p *passings) fits(octets int) bool {
 	return len(p.flows) < p.bounds.flows && p.octets+octets <= p.bounds.octets
 }
 
@@ -105,7 +105,7 @@ func (l *late) pass(t kernelTuple, p *pending) bool {
 	if g.held == nil || len(g.flight) == 0 {
 		return false
 	}
-	if !l.passing.room(g.kept()) {
+	if !l.passing.fits(g.kept()) {
 		return true // it stays held; the client repeats itself, and it is asked about again
 	}
 	g.size = max(1, min(g.size, longest)) // the client knows how much the path takes

@@ -82,14 +82,14 @@ func TestPassingsAreBounded(t *testing.T) {
 	key := func(i int) kernelTuple { return kernelTuple{ClientPort: uint16(i), OriginPort: uint16(i >> 16)} }
 	const each = 64 << 10
 	n := 0
-	for ; p.room(each); n++ {
+	for ; p.fits(each); n++ {
 		p.add(key(n), &passing{flight: make([]byte, each)})
 	}
 	if n != pendingOctets/4/each || p.octets != pendingOctets/4 {
 		t.Errorf("%d flows of %d octets, want %d", n, p.octets, pendingOctets/4/each)
 	}
 	p.add(key(0), &passing{flight: make([]byte, 1)}) // of the same ends
-	if !p.room(each-1) || p.room(each) {
+	if !p.fits(each-1) || p.fits(each) {
 		t.Errorf("%d octets with a flow replaced", p.octets)
 	}
 	for i := range n {
@@ -99,7 +99,7 @@ func TestPassingsAreBounded(t *testing.T) {
 	if p.octets != 0 || len(p.flows) != 0 {
 		t.Errorf("%d octets of %d flows are left", p.octets, len(p.flows))
 	}
-	for n = 0; p.room(0); n++ {
+	for n = 0; p.fits(0); n++ {
 		p.add(key(n), &passing{})
 	}
 	if n != pendingFlows/4 {

@@ -127,7 +127,7 @@ func b2u(b bool) uint8 {
 }
 
 // attach puts the programs to work on the legs, in the place of those of an
-// earlier process if their links are pinned. It runs in the room.
+// earlier process if their links are pinned. It runs in the namespace.
 func (p *program) attach(name string, indexes [2]int, accept bool) error {
 	dir := pinDir(name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

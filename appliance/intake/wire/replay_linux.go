@@ -28,8 +28,8 @@ type replayer struct {
 // that a frame is several segments.
 const netHeader = 10
 
-func openReplayer(r *room, indexes [2]int) (*replayer, error) {
-	fd, err := r.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
+func openReplayer(n *namespace, indexes [2]int) (*replayer, error) {
+	fd, err := n.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	if err == nil {
 		err = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1)
 	}

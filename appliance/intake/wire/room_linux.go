@@ -10,32 +10,32 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
-	rooms "github.com/clearspan/clearspan/appliance/room"
+	"github.com/clearspan/clearspan/appliance/netspace"
 )
 
-const namespaces = "/run/netns"
+const netnsDir = "/run/netns"
 
-// room is the network namespace of a wire. It outlives the process.
-type room struct{ *rooms.Room }
+// namespace is the network namespace of a wire. It outlives the process.
+type namespace struct{ *netspace.Namespace }
 
-func roomName(name string) string { return "clearspan-" + name }
+func namespaceName(name string) string { return "clearspan-" + name }
 
-// enterRoom opens the namespace of the wire of that name and makes it if need
+// enterNamespace opens the namespace of the wire of that name and makes it if need
 // be.
-func enterRoom(name string, create bool) (*room, error) {
-	r, err := rooms.Find(roomName(name))
+func enterNamespace(name string, create bool) (*namespace, error) {
+	r, err := netspace.Find(namespaceName(name))
 	if errors.Is(err, fs.ErrNotExist) && create {
-		r, err = rooms.Make(roomName(name))
+		r, err = netspace.Make(namespaceName(name))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &room{r}, nil
+	return &namespace{r}, nil
 }
 
-// homeNamespace opens the namespace of the process's main thread; the caller
+// hostNamespace opens the namespace of the process's main thread; the caller
 // closes it.
-func homeNamespace() (netns.NsHandle, error) {
+func hostNamespace() (netns.NsHandle, error) {
 	home, err := netns.GetFromPid(os.Getpid())
 	if err != nil {
 		return home, fmt.Errorf("open own namespace: %w", err)
@@ -43,10 +43,10 @@ func homeNamespace() (netns.NsHandle, error) {
 	return home, nil
 }
 
-// homeLinks opens netlink in the namespace of the process, that is, of its main
+// hostLinks opens netlink in the namespace of the process, that is, of its main
 // thread.
-func homeLinks() (*netlink.Handle, error) {
-	home, err := homeNamespace()
+func hostLinks() (*netlink.Handle, error) {
+	home, err := hostNamespace()
 	if err != nil {
 		return nil, err
 	}

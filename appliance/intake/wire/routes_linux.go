@@ -25,10 +25,10 @@ var gateways = map[int]net.IP{
 
 // route adds rules and routes for the legs; what exists already is kept. One leg may be
 // left without routes: a leg that is down can have none.
-func (r *room) route(indexes [2]int, names [2]string, without int) error {
-	return r.Do(func() error {
+func (n *namespace) route(indexes [2]int, names [2]string, without int) error {
+	return n.Do(func() error {
 		for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-			if err := r.routeFamily(family, indexes, names, without); err != nil {
+			if err := n.routeFamily(family, indexes, names, without); err != nil {
 				return err
 			}
 		}
@@ -36,8 +36,8 @@ func (r *room) route(indexes [2]int, names [2]string, without int) error {
 	})
 }
 
-func (r *room) routeFamily(family int, indexes [2]int, names [2]string, without int) error {
-	lo, err := r.Links.LinkByName("lo")
+func (n *namespace) routeFamily(family int, indexes [2]int, names [2]string, without int) error {
+	lo, err := n.Links.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
 	}
@@ -65,12 +65,12 @@ func (r *room) routeFamily(family int, indexes [2]int, names [2]string, without 
 		rules = append(rules, in, out)
 	}
 	for _, route := range routes {
-		if err := r.Links.RouteReplace(route); err != nil {
+		if err := n.Links.RouteReplace(route); err != nil {
 			return fmt.Errorf("add route to table %d: %w", route.Table, err)
 		}
 	}
 	for _, rule := range rules {
-		if err := r.Links.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
+		if err := n.Links.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("add routing rule %d: %w", rule.Priority, err)
 		}
 	}

@@ -124,7 +124,7 @@ func (w *wire) openShards(o intake.Options) error {
 		}
 		b := boundsOf(len(w.program.rings))
 		l := &late{
-			name: w.name, room: w.room, program: w.program, ring: ring, replay: replay, handover: w.handover,
+			name: w.name, namespace: w.room, program: w.program, ring: ring, replay: replay, handover: w.handover,
 			decide: w.config.Decide, block: w.config.Down == Block, keep: w.config.Down == Block || !w.config.Open,
 			log: log, tally: &w.tally, addr: w.members[0].Addr(), bounds: b,
 			pending: make(map[kernelTuple]*pending), passing: passings{bounds: b}, greetings: greetings{limit: b.greetings},

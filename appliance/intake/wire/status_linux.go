@@ -11,7 +11,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	rooms "github.com/clearspan/clearspan/appliance/room"
+	"github.com/clearspan/clearspan/appliance/netspace"
 )
 
 // Status is how a wire stands.
@@ -262,22 +262,22 @@ func Remove(name string) error {
 // dismantle does what Remove says; the caller holds the locks.
 func dismantle(name string, record *record) error {
 	var errs []error
-	r, err := enterRoom(name, false)
+	n, err := enterNamespace(name, false)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		errs = append(errs, err)
 	default:
 		for _, l := range record.Legs {
-			errs = append(errs, r.releaseLeg(l))
+			errs = append(errs, n.releaseLeg(l))
 		}
-		errs = append(errs, r.removeCopies())
-		r.Close()
+		errs = append(errs, n.removeCopies())
+		n.Close()
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("remove wire %s: %w", name, err)
 	}
-	errs = append(errs, removePins(name), rooms.Remove(roomName(name)))
+	errs = append(errs, removePins(name), netspace.Remove(namespaceName(name)))
 	for _, l := range record.Legs {
 		errs = append(errs, restoreLeg(l))
 	}

@@ -15,7 +15,7 @@ import (
 // ipv6Transparent is IPV6_TRANSPARENT.
 const ipv6Transparent = 75
 
-// opener makes a socket in the room, as [rooms.Room.Socket] does.
+// opener makes a socket in the namespace, as [netspace.Room.Socket] does.
 type opener func(family, kind, protocol int) (fd int, err error)
 
 // transparentSocket opens a TCP socket that bears the address local and sends by

@@ -178,7 +178,7 @@ func TestRemove(t *testing.T) {
 	if s := b.status(); !s.Running || !s.Attached || !s.Taking || s.Legs != [2]string{"lan0", "wan0"} {
 		t.Errorf("status while it runs: %+v", s)
 	}
-	if home, err := wire.Home(b.name); err != nil || home == "" {
+	if home, err := wire.HostNamespace(b.name); err != nil || home == "" {
 		t.Errorf("the legs come from %q, which is not the test's namespace, error %v", home, err)
 	} else if out, err := exec.Command("nsenter", "--net="+home, "readlink", "/proc/self/ns/net").Output(); err != nil {
 		t.Error(err)

@@ -27,7 +27,7 @@ type wire struct {
 	timeout   time.Duration // to open an origin leg
 	lock      *lock
 	record    *record // changed by New and by carriers alone
-	room      *room
+	room      *namespace
 	program   *program
 	pulse     *pulse
 	process   *process // of the pulse
@@ -142,14 +142,14 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 	return listeners, err
 }
 
-// build makes the room, moves the legs there and puts the programs to work.
+// build makes the namespace, moves the legs there and puts the programs to work.
 func (w *wire) build(o intake.Options) ([]net.Listener, error) {
-	// Before there is a thread of the room, which has mounts of its own.
+	// Before there is a thread of the namespace, which has mounts of its own.
 	err := mountPins()
 	if err != nil {
 		return nil, err
 	}
-	if w.room, err = enterRoom(w.name, true); err != nil {
+	if w.room, err = enterNamespace(w.name, true); err != nil {
 		return nil, err
 	}
 	if err := w.room.prepare(); err != nil {

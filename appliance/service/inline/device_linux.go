@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/clearspan/clearspan/appliance/room"
+	"github.com/clearspan/clearspan/appliance/netspace"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -19,7 +19,7 @@ import (
 type Device struct {
 	config    Config
 	log       *slog.Logger
-	home      *room.Home
+	host      *netspace.Host
 	lock      *lock
 	sides     [2]*side // the client's, the origin's
 	program   *program
@@ -45,25 +45,25 @@ var _ decrypt.Service = (*Device)(nil)
 // of dead processes have left. It returns ErrInUse if one of that name runs. If it
 // fails, everything is as it was.
 func New(c Config) (*Device, error) {
-	home, err := room.OwnHome()
+	host, err := netspace.OwnHost()
 	if err != nil {
 		return nil, fmt.Errorf("open inline device: %w", err)
 	}
-	return newDevice(c, home)
+	return newDevice(c, host)
 }
 
-// newDevice takes home, where the legs are.
-func newDevice(c Config, home *room.Home) (*Device, error) {
+// newDevice takes the legs from host.
+func newDevice(c Config, host *netspace.Host) (*Device, error) {
 	c, err := c.complete()
 	var all *lock
 	if err == nil {
 		all, err = lockAll()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open inline device: %w", err), home.Close())
+		return nil, errors.Join(fmt.Errorf("open inline device: %w", err), host.Close())
 	}
 	defer all.close()
-	d := &Device{config: c, log: c.Logger, home: home, asked: make(chan struct{}, 1)}
+	d := &Device{config: c, log: c.Logger, host: host, asked: make(chan struct{}, 1)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	if err := d.open(); err != nil {
 		return nil, fmt.Errorf("open inline device %s: %w", c.Name, errors.Join(err, d.close()))
@@ -77,15 +77,15 @@ func newDevice(c Config, home *room.Home) (*Device, error) {
 
 // open sets everything up; the caller holds the lock of all.
 func (d *Device) open() (err error) {
-	if err := sweep(d.home, d.config.Name); err != nil {
+	if err := sweep(d.host, d.config.Name); err != nil {
 		return err
 	}
 	if d.lock, err = lockOne(d.config.Name); err != nil {
 		return err
 	}
-	r := &record{Home: d.home.ID()}
+	r := &record{Home: d.host.ID()}
 	for i, name := range d.config.Legs {
-		if r.Legs[i], err = d.home.Inspect(name); err != nil {
+		if r.Legs[i], err = d.host.Inspect(name); err != nil {
 			return err
 		}
 	}
@@ -93,7 +93,7 @@ func (d *Device) open() (err error) {
 		return err
 	}
 	for i, port := range r.Legs {
-		if d.sides[i], err = openSide(d.config, i, port, d.home); err != nil {
+		if d.sides[i], err = openSide(d.config, i, port, d.host); err != nil {
 			return err
 		}
 	}
@@ -167,7 +167,7 @@ func (d *Device) close() error {
 	}
 	for _, s := range d.sides {
 		if s != nil {
-			errs = append(errs, s.close(d.home))
+			errs = append(errs, s.close(d.host))
 		}
 	}
 	if d.lock != nil {
@@ -176,7 +176,7 @@ func (d *Device) close() error {
 		}
 		d.lock.close()
 	}
-	return errors.Join(append(errs, d.home.Close())...)
+	return errors.Join(append(errs, d.host.Close())...)
 }
 
 // tally counts what becomes of sessions.

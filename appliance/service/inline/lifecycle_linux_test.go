@@ -184,7 +184,7 @@ func TestRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := Config{Name: b.box.FullName(), Legs: [2]string{"chain0", "chain1"}}
 			tt.change(&c)
-			d, err := newDevice(c, b.home())
+			d, err := newDevice(c, b.host())
 			if err == nil {
 				d.Close()
 			}

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/clearspan/clearspan/appliance/room"
+	"github.com/clearspan/clearspan/appliance/netspace"
 )
 
 // stateDir holds what has to be known after a crash.
@@ -19,15 +19,15 @@ const stateDir = "/run/clearspan/inline"
 
 // record is kept in a file for as long as legs are away: how they were before.
 type record struct {
-	Home string       `json:"home"` // where they came from
-	Legs [2]room.Port `json:"legs"`
+	Home string           `json:"home"` // where they came from
+	Legs [2]netspace.Port `json:"legs"`
 }
 
 func recordFile(name string) string { return filepath.Join(stateDir, name+".json") }
 func lockFile(name string) string   { return filepath.Join(stateDir, name+".lock") }
 
-// roomName names the namespace of a side, 0 that of the client.
-func roomName(name string, side int) string {
+// namespaceName names the namespace of a side, 0 that of the client.
+func namespaceName(name string, side int) string {
 	return "clearspan-inline-" + name + [2]string{"-near", "-far"}[side]
 }
 
@@ -97,22 +97,22 @@ func (l *lock) close() { l.file.Close() }
 // Sweep gives back what devices of dead processes have left that ran in the network
 // namespace of this process: legs, as they were, and namespaces. [New] does it too.
 func Sweep() error {
-	home, err := room.OwnHome()
+	host, err := netspace.OwnHost()
 	if err != nil {
 		return err
 	}
-	defer home.Close()
+	defer host.Close()
 	all, err := lockAll()
 	if err != nil {
 		return err
 	}
 	defer all.close()
-	return sweep(home, "")
+	return sweep(host, "")
 }
 
 // sweep does what Sweep says, and takes the legs of the device own wherever they
 // came from; the caller holds the lock of all.
-func sweep(home *room.Home, own string) error {
+func sweep(host *netspace.Host, own string) error {
 	entries, err := os.ReadDir(stateDir)
 	if err != nil {
 		return fmt.Errorf("list devices: %w", err)
@@ -128,7 +128,7 @@ func sweep(home *room.Home, own string) error {
 			continue
 		}
 		if err == nil {
-			err = reclaim(name, home, name == own)
+			err = reclaim(name, host, name == own)
 			one.close()
 		}
 		if err != nil {
@@ -138,25 +138,25 @@ func sweep(home *room.Home, own string) error {
 	return errors.Join(errs...)
 }
 
-// reclaim gives back what a dead process has left of a device, if it came from home
+// reclaim gives back what a dead process has left of a device, if it came from host
 // or anywhere suffices; the caller holds both locks.
-func reclaim(name string, home *room.Home, anywhere bool) error {
+func reclaim(name string, host *netspace.Host, anywhere bool) error {
 	r, err := readRecord(name)
 	if err != nil {
 		return err
 	}
-	if r.Home != home.ID() && !anywhere {
+	if r.Home != host.ID() && !anywhere {
 		return nil
 	}
 	for i, port := range r.Legs {
-		in, err := room.Find(roomName(name, i))
+		in, err := netspace.Find(namespaceName(name, i))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if err := home.Return(port, in); err != nil {
+		if err := host.Return(port, in); err != nil {
 			in.Close()
 			return err
 		}

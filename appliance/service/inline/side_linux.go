@@ -11,7 +11,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/clearspan/clearspan/appliance/room"
+	"github.com/clearspan/clearspan/appliance/netspace"
 )
 
 // localTable is the routing table for what comes in: all of it is for us.
@@ -24,34 +24,34 @@ var gateways = map[int]netip.Addr{
 	unix.AF_INET6: netip.MustParseAddr("fe80::1"),
 }
 
-// side is one leg of the device, in its room.
+// side is one leg of the device, in its namespace.
 type side struct {
-	*room.Room
-	port  room.Port
+	*netspace.Namespace
+	port  netspace.Port
 	index int
 	mac   net.HardwareAddr
 }
 
-// openSide makes the room and moves the leg there.
-func openSide(c Config, i int, port room.Port, home *room.Home) (*side, error) {
-	in, err := room.Make(roomName(c.Name, i))
+// openSide makes the namespace and moves the leg there.
+func openSide(c Config, i int, port netspace.Port, host *netspace.Host) (*side, error) {
+	in, err := netspace.Make(namespaceName(c.Name, i))
 	if err != nil {
 		return nil, err
 	}
-	s := &side{Room: in, port: port}
+	s := &side{Namespace: in, port: port}
 	if err = s.prepare(c); err == nil {
-		err = home.Move(port, in)
+		err = host.Move(port, in)
 	}
 	if err == nil {
 		err = s.find(c)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.close(home))
+		return nil, errors.Join(err, s.close(host))
 	}
 	return s, nil
 }
 
-// find looks at the leg, in the room.
+// find looks at the leg, in the namespace.
 func (s *side) find(c Config) error {
 	link, err := s.Links.LinkByName(s.port.Name)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *side) find(c Config) error {
 	return nil
 }
 
-// prepare makes the room fit for the leg before it comes: an interface takes its
+// prepare makes the namespace fit for the leg before it comes: an interface takes its
 // settings over from "default".
 func (s *side) prepare(c Config) error {
 	lo, err := s.Links.LinkByName("lo")
@@ -214,11 +214,11 @@ func (s *side) join(family int, hops []Hop) (netip.Addr, error) {
 	return netip.Addr{}, nil
 }
 
-// close gives the leg back and removes the room.
-func (s *side) close(home *room.Home) error {
-	if err := home.Return(s.port, s.Room); err != nil {
+// close gives the leg back and removes the namespace.
+func (s *side) close(host *netspace.Host) error {
+	if err := host.Return(s.port, s.Namespace); err != nil {
 		s.Close()
-		return err // the room stays, with the leg: a later start tries again
+		return err // the namespace stays, with the leg: a later start tries again
 	}
 	return s.Remove()
 }

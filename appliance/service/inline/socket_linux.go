@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// transparent opens a TCP socket of a room that may bear any address. The caller
+// transparent opens a TCP socket of a namespace that may bear any address. The caller
 // closes it.
 func (s *side) transparent(v6 bool) (fd int, err error) {
 	family, level, option := unix.AF_INET, unix.SOL_IP, unix.IP_TRANSPARENT

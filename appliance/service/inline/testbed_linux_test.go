@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clearspan/clearspan/appliance/room"
+	"github.com/clearspan/clearspan/appliance/netspace"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
@@ -130,7 +130,7 @@ func (b *testbed) open(change func(*Config)) {
 	if change != nil {
 		change(&c)
 	}
-	d, err := newDevice(c, b.home())
+	d, err := newDevice(c, b.host())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -146,14 +146,14 @@ func (b *testbed) open(change func(*Config)) {
 	b.await("device is up", d.Up)
 }
 
-// home is where the legs are.
-func (b *testbed) home() *room.Home {
+// host is where the legs are.
+func (b *testbed) host() *netspace.Host {
 	b.t.Helper()
-	home, err := room.HomeNamed(b.box.FullName())
+	host, err := netspace.HostNamed(b.box.FullName())
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return home
+	return host
 }
 
 // await waits for a condition for at most 20 s.

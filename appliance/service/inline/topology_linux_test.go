@@ -86,7 +86,7 @@ func TestRouterWithoutARP(t *testing.T) {
 	for i := range 2 {
 		c.Hops[i] = []Hop{{netip.MustParsePrefix(fmt.Sprintf("10.9.%d.2/30", i)), netip.MustParseAddr(fmt.Sprintf("10.9.%d.1", i))}}
 	}
-	d, err := newDevice(c, b.home())
+	d, err := newDevice(c, b.host())
 	if err == nil {
 		d.Close()
 	}

@@ -1,4 +1,4 @@
-package room
+package netspace
 
 import (
 	"errors"
@@ -14,13 +14,13 @@ import (
 	"github.com/clearspan/clearspan/hack/netlab"
 )
 
-// unique names a room of this process.
-func unique(word string) string { return fmt.Sprintf("cstestroom-%d-%s", os.Getpid(), word) }
+// unique names a namespace of this process.
+func unique(word string) string { return fmt.Sprintf("cstestnetns-%d-%s", os.Getpid(), word) }
 
 func TestRoom(t *testing.T) {
 	netlab.ForTest(t) // for what it asks of the environment
 	name := unique("a")
-	r, err := Make(name)
+	n, err := Make(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,44 +31,44 @@ func TestRoom(t *testing.T) {
 		t.Errorf("one that is not: %v", err)
 	}
 	own, _ := os.Readlink("/proc/self/ns/net")
-	inside := func(r *Room) (where string) {
-		r.Do(func() (err error) {
+	inside := func(n *Namespace) (where string) {
+		n.Do(func() (err error) {
 			where, err = os.Readlink("/proc/thread-self/ns/net")
 			return err
 		})
 		return where
 	}
-	first := inside(r)
+	first := inside(n)
 	if first == own || first == "" {
-		t.Errorf("the room is %q, the process in %q", first, own)
+		t.Errorf("the namespace is %q, the process in %q", first, own)
 	}
-	links, err := r.Links.LinkList()
+	links, err := n.Links.LinkList()
 	if err != nil || len(links) != 1 {
-		t.Errorf("interfaces of a new room: %v, %v", links, err)
+		t.Errorf("interfaces of a new namespace: %v, %v", links, err)
 	}
-	if err := r.Set("ipv4/ip_forward", "1"); err != nil {
+	if err := n.Set("ipv4/ip_forward", "1"); err != nil {
 		t.Error(err)
 	}
-	fd, err := r.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	fd, err := n.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Error(err)
 	}
 	unix.Close(fd)
-	r.Close()
-	if err := r.Do(func() error { return nil }); err == nil {
-		t.Error("a closed room did something")
+	n.Close()
+	if err := n.Do(func() error { return nil }); err == nil {
+		t.Error("a closed namespace did something")
 	}
 
-	if r, err = Find(name); err != nil {
+	if n, err = Find(name); err != nil {
 		t.Fatal(err)
 	}
-	if again := inside(r); again != first {
+	if again := inside(n); again != first {
 		t.Errorf("found %q, made %q", again, first)
 	}
-	if err := r.Remove(); err != nil {
+	if err := n.Remove(); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(filepath.Join(namespaces, name)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(netnsDir, name)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the name is still there: %v", err)
 	}
 	if _, err := Find(name); !errors.Is(err, fs.ErrNotExist) {
@@ -80,17 +80,17 @@ func TestRoom(t *testing.T) {
 func TestHalfMade(t *testing.T) {
 	netlab.ForTest(t)
 	name := unique("half")
-	if err := os.WriteFile(filepath.Join(namespaces, name), nil, 0o444); err != nil {
+	if err := os.WriteFile(filepath.Join(netnsDir, name), nil, 0o444); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Find(name); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("found: %v", err)
 	}
-	r, err := Make(name)
+	n, err := Make(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Remove(); err != nil {
+	if err := n.Remove(); err != nil {
 		t.Error(err)
 	}
 }
@@ -108,41 +108,41 @@ func TestPort(t *testing.T) {
 	if err := lab.Link(netlab.End{Namespace: box, Name: "port0"}, netlab.End{Namespace: far, Name: "far0"}, netlab.LinkOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	home, err := HomeNamed(box.FullName())
+	host, err := HostNamed(box.FullName())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer home.Close()
-	if _, err := home.Inspect("lo"); err == nil {
+	defer host.Close()
+	if _, err := host.Inspect("lo"); err == nil {
 		t.Error("lo is a port")
 	}
-	p, err := home.Inspect("port0")
+	p, err := host.Inspect("port0")
 	if err != nil || !p.Up {
 		t.Fatalf("port is %+v, %v", p, err)
 	}
-	r, err := Make(unique("port"))
+	n, err := Make(unique("port"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := home.Return(p, r); err != nil {
+	if err := host.Return(p, n); err != nil {
 		t.Errorf("return of a port that never left: %v", err)
 	}
-	if err := home.Move(p, r); err != nil {
+	if err := host.Move(p, n); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Links.LinkByName("port0"); err != nil {
-		t.Errorf("port is not in the room: %v", err)
+	if _, err := n.Links.LinkByName("port0"); err != nil {
+		t.Errorf("port is not in the namespace: %v", err)
 	}
-	if _, err := home.Inspect("port0"); !errors.As(err, new(netlink.LinkNotFoundError)) {
-		t.Errorf("port is still at home: %v", err)
+	if _, err := host.Inspect("port0"); !errors.As(err, new(netlink.LinkNotFoundError)) {
+		t.Errorf("port is still in the host: %v", err)
 	}
-	if err := home.Return(p, r); err != nil {
+	if err := host.Return(p, n); err != nil {
 		t.Error(err)
 	}
-	if again, err := home.Inspect("port0"); again != p || err != nil {
+	if again, err := host.Inspect("port0"); again != p || err != nil {
 		t.Errorf("port came back as %+v, %v, was %+v", again, err, p)
 	}
-	if err := r.Remove(); err != nil {
+	if err := n.Remove(); err != nil {
 		t.Error(err)
 	}
 }

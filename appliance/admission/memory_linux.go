@@ -1,4 +1,4 @@
-package headroom
+package admission
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package collector
+package gcpace
 
 import (
 	"runtime"
@@ -112,9 +112,9 @@ func TestRest(t *testing.T) {
 
 // holds tells whether there is much more than what is live.
 func (p *Pacer) holds() bool {
-	q := &Pacer{readings: slices.Clone(p.readings)}
-	metrics.Read(q.readings)
-	return q.spare() > p.floor/2
+	q := &Pacer{samples: slices.Clone(p.samples)}
+	metrics.Read(q.samples)
+	return q.reclaimable() > p.floor/2
 }
 
 // TestOff: without a floor, or with a collector that is off, nothing is changed.

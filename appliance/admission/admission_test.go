@@ -1,4 +1,4 @@
-package headroom
+package admission
 
 import (
 	"errors"
@@ -16,9 +16,9 @@ import (
 
 const mib = 1 << 20
 
-// of returns a headroom with one limit and what is in use of it.
-func of(limit uint64, used *uint64) *Headroom {
-	return &Headroom{start: time.Now(), gauges: []*gauge{{name: "test", limit: limit, used: func() (uint64, error) {
+// controller returns a Controller with one limit and what is in use of it.
+func controller(limit uint64, used *uint64) *Controller {
+	return &Controller{start: time.Now(), gauges: []*gauge{{name: "test", limit: limit, used: func() (uint64, error) {
 		if *used == 0 {
 			return 0, errors.New("not readable")
 		}
@@ -29,50 +29,50 @@ func of(limit uint64, used *uint64) *Headroom {
 func TestLevelFollowsUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var used uint64
-		h := of(1000*mib, &used)
+		c := controller(1000*mib, &used)
 		for _, tt := range []struct {
 			used uint64
 			want Level
 		}{{1, Ample}, {740, Ample}, {751, Short}, {849, Short}, {851, None}, {2000, None}, {100, Ample}} {
 			used = tt.used * mib
-			time.Sleep(young)
-			if level, short := h.Level(); level != tt.want || short != "memory" {
+			time.Sleep(recentFor)
+			if level, short := c.Level(); level != tt.want || short != "memory" {
 				t.Errorf("%d MiB used: level %d of %s, want %d", tt.used, level, short, tt.want)
 			}
 		}
 		used = 800 * mib
-		time.Sleep(young)
-		h.Level()
+		time.Sleep(recentFor)
+		c.Level()
 		used = 0 // cannot be read: what was seen holds
-		time.Sleep(young)
-		if level, _ := h.Level(); level != Short || h.Used() != 800*mib {
-			t.Errorf("level %d, %d used", level, h.Used())
+		time.Sleep(recentFor)
+		if level, _ := c.Level(); level != Short || c.Used() != 800*mib {
+			t.Errorf("level %d, %d used", level, c.Used())
 		}
 	})
 }
 
-// TestYoungSessionsCount: sessions are shed before those that just began have
+// TestRecentSessionsCount: sessions are shed before those that just began have
 // taken what they will take.
-func TestYoungSessionsCount(t *testing.T) {
+func TestRecentSessionsCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		used := uint64(10 * mib)
-		h := of(100*mib, &used)
+		c := controller(100*mib, &used)
 		n := 0
 		for ; n < 100_000; n++ {
-			if level, _ := h.Level(); level != Ample {
+			if level, _ := c.Level(); level != Ample {
 				break
 			}
-			h.Began()
+			c.Admit()
 		}
-		if want := 65 * mib / youngMemory; n != want {
+		if want := 65 * mib / handshakeMemory; n != want {
 			t.Errorf("%d sessions at once, want %d", n, want)
 		}
-		time.Sleep(young / 2)
-		if level, _ := h.Level(); level == Ample {
+		time.Sleep(recentFor / 2)
+		if level, _ := c.Level(); level == Ample {
 			t.Error("they do not count any more after half the time")
 		}
-		time.Sleep(young/2 + young/slots)
-		if level, _ := h.Level(); level != Ample {
+		time.Sleep(recentFor/2 + recentFor/slots)
+		if level, _ := c.Level(); level != Ample {
 			t.Error("they count for ever")
 		}
 	})
@@ -80,7 +80,7 @@ func TestYoungSessionsCount(t *testing.T) {
 
 func TestFloor(t *testing.T) {
 	for limit, want := range map[uint64]uint64{64 * mib: 0, 511 * mib: 0, 512 * mib: 64 * mib, 1024 * mib: 128 * mib, 1 << 40: 128 * mib} {
-		if got := of(limit, new(uint64)).Floor(); got != want {
+		if got := controller(limit, new(uint64)).Floor(); got != want {
 			t.Errorf("limit %d MiB: floor %d MiB, want %d", limit/mib, got/mib, want/mib)
 		}
 	}
@@ -90,22 +90,22 @@ func TestFloor(t *testing.T) {
 func TestOpenSessionsMayGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		used := uint64(10 * mib)
-		h := of(100*mib, &used)
+		c := controller(100*mib, &used)
 		open := 0
-		h.open = func() int { return open }
+		c.open = func() int { return open }
 		for ; open < 100_000; open++ {
-			if level, _ := h.Level(); level != Ample {
+			if level, _ := c.Level(); level != Ample {
 				break
 			}
 		}
-		if want := (65*mib + openMemory - 1) / openMemory; open != want {
+		if want := (65*mib + sessionGrowth - 1) / sessionGrowth; open != want {
 			t.Errorf("%d sessions open, want %d", open, want)
 		}
 	})
 }
 
 func TestConcurrentUse(t *testing.T) {
-	h, err := New(Config{Memory: 1 << 40})
+	c, err := New(Config{Memory: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,14 +113,14 @@ func TestConcurrentUse(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 1000 {
-				h.Began()
-				h.Level()
+				c.Admit()
+				c.Level()
 			}
 		})
 	}
 	all.Wait()
-	if limit, whose := h.Limit(); limit == 0 || whose == "" || h.Used() == 0 || h.Buffers() >= h.Goal() || h.Goal() >= limit {
-		t.Errorf("limit %d of %s, goal %d, buffers %d, used %d", limit, whose, h.Goal(), h.Buffers(), h.Used())
+	if limit, whose := c.Limit(); limit == 0 || whose == "" || c.Used() == 0 || c.Buffers() >= c.Goal() || c.Goal() >= limit {
+		t.Errorf("limit %d of %s, goal %d, buffers %d, used %d", limit, whose, c.Goal(), c.Buffers(), c.Used())
 	}
 }
 
@@ -162,9 +162,9 @@ func TestHierarchies(t *testing.T) {
 
 // TestDescriptors runs itself with few descriptors, and takes them.
 func TestDescriptors(t *testing.T) {
-	if os.Getenv("HEADROOM_DESCRIPTORS") == "" {
+	if os.Getenv("ADMISSION_DESCRIPTORS") == "" {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestDescriptors$", "-test.v")
-		cmd.Env = append(os.Environ(), "HEADROOM_DESCRIPTORS=1")
+		cmd.Env = append(os.Environ(), "ADMISSION_DESCRIPTORS=1")
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "--- PASS") {
 			t.Errorf("%v\n%s", err, out)
@@ -174,14 +174,14 @@ func TestDescriptors(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 256, Max: 256}); err != nil {
 		t.Fatal(err)
 	}
-	h, err := New(Config{})
+	c, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var open []int
 	seen := make(map[Level]int)
 	for len(open) < 300 {
-		level, short := h.Level()
+		level, short := c.Level()
 		if level != Ample && short != "descriptors" {
 			t.Fatalf("short of %s", short)
 		}
@@ -195,19 +195,19 @@ func TestDescriptors(t *testing.T) {
 	if seen[Ample] < 200 || seen[Short] < 10 || seen[None] < 10 {
 		t.Errorf("levels seen: %v", seen)
 	}
-	if level, _ := h.Level(); level != None {
+	if level, _ := c.Level(); level != None {
 		t.Errorf("level %d without any descriptor", level)
 	}
 	for _, fd := range open {
 		unix.Close(fd)
 	}
-	if level, _ := h.Level(); level != Ample {
+	if level, _ := c.Level(); level != Ample {
 		t.Errorf("level %d with all closed again", level)
 	}
 	for range 60 {
-		h.Began()
+		c.Admit()
 	}
-	if level, _ := h.Level(); level == Ample {
+	if level, _ := c.Level(); level == Ample {
 		t.Error("room for more though 60 sessions have just begun")
 	}
 }

@@ -1,4 +1,4 @@
-// Package headroom tells, before a session is accepted, whether the machine has
+// Package admission tells, before a session is accepted, whether the machine has
 // memory and file descriptors for it. If an appliance takes too much, the kernel
 // kills it with all its sessions. If it refuses some sessions, it keeps the others.
 //
@@ -7,4 +7,4 @@
 // that can be given back), and the machine. A session that has just begun has not
 // taken its memory yet. The package therefore counts it in advance for half a
 // second.
-package headroom
+package admission

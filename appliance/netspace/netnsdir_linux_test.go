@@ -1,4 +1,4 @@
-package room
+package netspace
 
 import (
 	"os"
@@ -20,14 +20,14 @@ func TestBeforeIPNetns(t *testing.T) {
 		}
 		return
 	}
-	r, err := Make(unique("fresh"))
+	n, err := Make(unique("fresh"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("ip", "netns", "add", unique("other")).CombinedOutput(); err != nil {
 		t.Fatalf("ip netns add: %v\n%s", err, out)
 	}
-	r.Close()
+	n.Close()
 	if err := Remove(unique("fresh")); err != nil {
 		t.Error(err)
 	}

@@ -1,4 +1,4 @@
-package room
+package netspace
 
 import (
 	"errors"
@@ -10,39 +10,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shareNames makes the directory of names, and has it be a shared mount, as
+// shareDir makes the directory of names, and has it be a shared mount, as
 // ip-netns(8) does for its first name. That command would otherwise mount the
 // directory over itself later, names and all: ours would be mounted twice, and the
 // hidden mount would keep them from being removed (EBUSY).
-func shareNames() error {
-	if err := os.MkdirAll(namespaces, 0o755); err != nil {
+func shareDir() error {
+	if err := os.MkdirAll(netnsDir, 0o755); err != nil {
 		return err
 	}
-	dir, err := os.Open(namespaces)
+	dir, err := os.Open(netnsDir)
 	if err != nil {
 		return err
 	}
 	defer dir.Close() // and gives the lock back, which ip-netns(8) takes, too
 	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
-		return fmt.Errorf("lock %s: %w", namespaces, err)
+		return fmt.Errorf("lock %s: %w", netnsDir, err)
 	}
-	share := func() error { return unix.Mount("", namespaces, "none", unix.MS_SHARED|unix.MS_REC, "") }
+	share := func() error { return unix.Mount("", netnsDir, "none", unix.MS_SHARED|unix.MS_REC, "") }
 	err = share()
 	if errors.Is(err, unix.EINVAL) { // no mount yet
-		if err = unix.Mount(namespaces, namespaces, "none", unix.MS_BIND|unix.MS_REC, ""); err == nil {
+		if err = unix.Mount(netnsDir, netnsDir, "none", unix.MS_BIND|unix.MS_REC, ""); err == nil {
 			err = share()
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("share %s: %w", namespaces, err)
+		return fmt.Errorf("share %s: %w", netnsDir, err)
 	}
 	return nil
 }
 
-// Remove takes the name of a room away that this process is not in. It is no error
+// Remove takes the name of a namespace away that this process is not in. It is no error
 // if there is none. The namespace goes with its last socket.
 func Remove(name string) error {
-	path := filepath.Join(namespaces, name)
+	path := filepath.Join(netnsDir, name)
 	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("unmount %s: %w", path, err)
 	}

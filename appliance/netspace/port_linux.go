@@ -1,4 +1,4 @@
-package room
+package netspace
 
 import (
 	"errors"
@@ -10,45 +10,45 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Home is the network namespace that interfaces are taken from and given back to.
+// Host is the network namespace that interfaces are taken from and given back to.
 // Safe for concurrent use.
-type Home struct {
+type Host struct {
 	handle netns.NsHandle
 	links  *netlink.Handle
 }
 
-// OwnHome opens the namespace of this process, that is, of its main thread. The
+// OwnHost opens the namespace of this process, that is, of its main thread. The
 // caller closes it.
-func OwnHome() (*Home, error) {
+func OwnHost() (*Host, error) {
 	handle, err := netns.GetFromPid(os.Getpid())
 	if err != nil {
 		return nil, fmt.Errorf("open own namespace: %w", err)
 	}
-	return newHome(handle)
+	return newHost(handle)
 }
 
-// HomeNamed opens the namespace of that name in /run/netns. The caller closes it.
-func HomeNamed(name string) (*Home, error) {
+// HostNamed opens the namespace of that name in /run/netns. The caller closes it.
+func HostNamed(name string) (*Host, error) {
 	handle, err := netns.GetFromName(name)
 	if err != nil {
 		return nil, fmt.Errorf("open namespace %s: %w", name, err)
 	}
-	return newHome(handle)
+	return newHost(handle)
 }
 
-func newHome(handle netns.NsHandle) (*Home, error) {
+func newHost(handle netns.NsHandle) (*Host, error) {
 	links, err := netlink.NewHandleAt(handle, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open netlink: %w", err), handle.Close())
 	}
-	return &Home{handle, links}, nil
+	return &Host{handle, links}, nil
 }
 
 // ID identifies the namespace on this machine, as long as it exists.
-func (h *Home) ID() string { return h.handle.UniqueId() }
+func (h *Host) ID() string { return h.handle.UniqueId() }
 
 // Close lets go of the namespace.
-func (h *Home) Close() error {
+func (h *Host) Close() error {
 	h.links.Close()
 	return h.handle.Close()
 }
@@ -59,9 +59,9 @@ type Port struct {
 	Up   bool   `json:"up"`
 }
 
-// Inspect looks at an interface at home. One that has addresses or belongs to
+// Inspect looks at an interface of the host. One that has addresses or belongs to
 // another is refused: taking it away would cut off the host.
-func (h *Home) Inspect(name string) (Port, error) {
+func (h *Host) Inspect(name string) (Port, error) {
 	link, err := h.links.LinkByName(name)
 	if err != nil {
 		return Port{}, fmt.Errorf("find port %s: %w", name, err)
@@ -85,14 +85,14 @@ func (h *Home) Inspect(name string) (Port, error) {
 	return Port{Name: name, Up: attrs.RawFlags&unix.IFF_UP != 0}, nil
 }
 
-// Move moves an interface from home into a room, down.
-func (h *Home) Move(p Port, r *Room) error {
+// Move moves an interface from the host into another namespace, down.
+func (h *Host) Move(p Port, n *Namespace) error {
 	link, err := h.links.LinkByName(p.Name)
 	if err == nil {
 		err = h.links.LinkSetDown(link)
 	}
 	if err == nil {
-		err = h.links.LinkSetNsFd(link, int(r.self.Fd()))
+		err = h.links.LinkSetNsFd(link, int(n.file.Fd()))
 	}
 	if err != nil {
 		return fmt.Errorf("move port %s: %w", p.Name, err)
@@ -100,18 +100,18 @@ func (h *Home) Move(p Port, r *Room) error {
 	return nil
 }
 
-// Return moves an interface back from a room, and sets it up if it was. It is no
+// Return moves an interface back from another namespace, and sets it up if it was. It is no
 // error if it is not there: it never came, or was taken out of the machine.
-func (h *Home) Return(p Port, r *Room) error {
-	link, err := r.Links.LinkByName(p.Name)
+func (h *Host) Return(p Port, n *Namespace) error {
+	link, err := n.Links.LinkByName(p.Name)
 	if _, missing := err.(netlink.LinkNotFoundError); missing {
 		return nil
 	}
 	if err == nil {
-		err = r.Links.LinkSetDown(link)
+		err = n.Links.LinkSetDown(link)
 	}
 	if err == nil {
-		err = r.Links.LinkSetNsFd(link, int(h.handle))
+		err = n.Links.LinkSetNsFd(link, int(h.handle))
 	}
 	if err == nil && p.Up {
 		if link, err = h.links.LinkByName(p.Name); err == nil {
