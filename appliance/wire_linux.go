@@ -23,7 +23,7 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 		Sessions: a.cfg.Limits.Sessions,
 		Exempt:   a.exempt(a.engine.Load()),
 		Copy:     a.copies(c),
-		Decide: func(in *decrypt.Incoming, flight []byte) wire.Verdict {
+		Decide: func(in *decrypt.Incoming, flight []byte) wire.Decision {
 			in.Intake = c.Name
 			return a.foresee(in, flight)
 		},
@@ -119,11 +119,11 @@ func (a *Appliance) copies(c config.Intake) wire.Copy {
 
 // foresee decides for a wire whether a connection is left alone. One that is, is
 // accounted for here: nobody else hears of it.
-func (a *Appliance) foresee(in *decrypt.Incoming, flight []byte) wire.Verdict {
+func (a *Appliance) foresee(in *decrypt.Incoming, flight []byte) wire.Decision {
 	engine := a.engine.Load()
 	switch action, more := engine.Preview(in, flight); {
 	case more:
-		return wire.More
+		return wire.NeedMore
 	case action == policy.Tunnel:
 		a.metrics.SessionOpened(in.Intake)
 		engine.Account(in, flight)

@@ -135,13 +135,13 @@ func wireError(name string, err error) error {
 // heldLeg tells of a leg that was taken down with the other one.
 func heldLeg(s *wire.Status) string {
 	other := s.Legs[0]
-	if other == s.Held {
+	if other == s.DownLeg {
 		other = s.Legs[1]
 	}
 	if s.Running {
-		return fmt.Sprintf("%s is down, because %s has no carrier", s.Held, other)
+		return fmt.Sprintf("%s is down, because %s has no carrier", s.DownLeg, other)
 	}
-	return fmt.Sprintf("%s is down until the next start: %s had no carrier", s.Held, other)
+	return fmt.Sprintf("%s is down until the next start: %s had no carrier", s.DownLeg, other)
 }
 
 func showWire(w io.Writer, s *wire.Status, asJSON bool) error {
@@ -159,7 +159,7 @@ func showWire(w io.Writer, s *wire.Status, asJSON bool) error {
 	}
 	fmt.Fprintf(w, "%s  %s -- %s  takeover %s, down %s, link %s\n  attached  %v\n  state     %s\n  flows     %d\n",
 		s.Name, s.Legs[0], s.Legs[1], s.Takeover, s.Down, s.Link, s.Attached, state, s.Flows)
-	if s.Held != "" {
+	if s.DownLeg != "" {
 		fmt.Fprintf(w, "  link      %s\n", heldLeg(s))
 	}
 	for _, path := range slices.Sorted(maps.Keys(s.Paths)) {

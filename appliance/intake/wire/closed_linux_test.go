@@ -222,26 +222,26 @@ func (e *end) connect(options ...layers.TCPOption) {
 	e.send(made{flags: ack})
 }
 
-// said collects what an origin reads.
-type said struct {
+// received collects what an origin reads.
+type received struct {
 	sync.Mutex
 	all []byte
 }
 
-func (s *said) has(text string) bool {
+func (s *received) has(text string) bool {
 	s.Lock()
 	defer s.Unlock()
 	return bytes.Contains(s.all, []byte(text))
 }
 
 // listen is an origin that answers what it reads.
-func (b *bench) listen(address string) *said {
+func (b *bench) listen(address string) *received {
 	b.t.Helper()
 	l, err := b.Origin.Listen("tcp", address)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s := new(said)
+	s := new(received)
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var conns []net.Conn

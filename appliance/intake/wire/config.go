@@ -64,13 +64,13 @@ const (
 	Tunneled                 // they pass
 )
 
-// Verdict is what to do with a connection whose first payload is held.
-type Verdict uint8
+// Decision is what to do with a connection whose first payload is held.
+type Decision uint8
 
 const (
-	Take Verdict = iota // make sockets of it
-	Pass                // it goes on end to end, unseen
-	More                // more octets are needed to tell
+	Take     Decision = iota // make sockets of it
+	Pass                     // it goes on end to end, unseen
+	NeedMore                 // more octets are needed to tell
 )
 
 // Range is a range of ports, both ends included.
@@ -112,7 +112,7 @@ type Config struct {
 	// in has neither Conn nor Dial. It is called concurrently, for one connection by
 	// one goroutine, which holds up others meanwhile: it must not block. When no more
 	// octets come, what is undecided is taken. nil takes everything. Late only.
-	Decide func(in *decrypt.Incoming, flight []byte) Verdict
+	Decide func(in *decrypt.Incoming, flight []byte) Decision
 
 	// Copy has frames copied that are not taken.
 	Copy Copy
@@ -122,7 +122,7 @@ type Config struct {
 	// one goroutine. It may be nil.
 	Dropped func(Drops)
 
-	peek bool // somebody judges QUIC
+	judgesQUIC bool // somebody judges QUIC
 
 	// Stall is how long the process may stand still before the wire counts as down;
 	// 0: 100 ms. While the process runs, a loop that takes connections may be late
@@ -155,8 +155,8 @@ type Copy struct {
 // Limits that are not worth a setting, for all loops together.
 const (
 	undecidedLimit = 200 * time.Millisecond // a flight that says too little is taken then
-	unheardLimit   = time.Second            // as is one whose first octets have not come
-	busyLimit      = time.Second            // a loop may be late while its process runs
+	silentLimit    = time.Second            // as is one whose first octets have not come
+	lateLoopLimit  = time.Second            // a loop may be late while its process runs
 	holdLimit      = 3 * time.Second        // the kernel asks again about a held flow that nobody decides on
 	flightLimit    = 72 << 10               // octets of frames held of one flow
 	pendingFlows   = 16384                  // flows held at once; more are taken undecided
@@ -211,5 +211,5 @@ func portBits(ranges []Range) (words [1024]uint64) {
 	return words
 }
 
-// busy is how long a loop may stand still while the process runs.
-func (c *Config) busy() time.Duration { return max(c.Stall, busyLimit) }
+// loopLimit is how long a loop may stand still while the process runs.
+func (c *Config) loopLimit() time.Duration { return max(c.Stall, lateLoopLimit) }

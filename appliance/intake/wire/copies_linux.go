@@ -20,16 +20,16 @@ import (
 // finishes them: it has none of the offloads that let frames be longer than the
 // MTU and lack sums.
 type copies struct {
-	near int // index in the namespace, 0: there are none
-	far  int // index in the process's namespace
-	port int // index there of the port where they leave
+	inner int // index in the namespace, 0: there are none
+	outer int // index in the process's namespace
+	port  int // index there of the port where they leave
 }
 
-// nearCopies is the name of the end in the namespace.
-const nearCopies = "copies"
+// innerCopies is the name of the end in the namespace.
+const innerCopies = "copies"
 
-// farCopies is the name of the end outside, one for each wire.
-func farCopies(name string) string {
+// outerCopies is the name of the end outside, one for each wire.
+func outerCopies(name string) string {
 	h := fnv.New32a()
 	h.Write([]byte(name))
 	return fmt.Sprintf("cswire%08x", h.Sum32())
@@ -38,7 +38,7 @@ func farCopies(name string) string {
 // linkCopies makes the link anew, or takes it away where no copies are wanted.
 func (n *namespace) linkCopies(name string, c Config) (copies, error) {
 	var none copies
-	if err := n.Do(n.unlink); err != nil {
+	if err := n.Do(n.deleteCopiesLink); err != nil {
 		return none, fmt.Errorf("remove link for copies: %w", err)
 	}
 	if c.Copy.To == "" || !c.Copy.Plain && !c.Copy.Tunneled && !c.Copy.Other {
@@ -73,44 +73,44 @@ func (n *namespace) linkCopies(name string, c Config) (copies, error) {
 			return fmt.Errorf("MTU of %s is %d, that of the legs %d", c.Copy.To, port.Attrs().MTU, mtu)
 		}
 		attrs := netlink.NewLinkAttrs()
-		attrs.Name, attrs.MTU = nearCopies, mtu
+		attrs.Name, attrs.MTU = innerCopies, mtu
 		veth := netlink.NewVeth(attrs)
-		veth.PeerName, veth.PeerMTU, veth.PeerNamespace = farCopies(name), uint32(mtu), netlink.NsFd(there)
+		veth.PeerName, veth.PeerMTU, veth.PeerNamespace = outerCopies(name), uint32(mtu), netlink.NsFd(there)
 		if err := n.Links.LinkAdd(veth); err != nil {
 			return err
 		}
-		near, err := n.Links.LinkByName(nearCopies)
+		near, err := n.Links.LinkByName(innerCopies)
 		if err != nil {
 			return err
 		}
-		made.near = near.Attrs().Index
-		return errors.Join(finishFrames(nearCopies), raiseSilently(n.Links, near))
+		made.inner = near.Attrs().Index
+		return errors.Join(disableOffloads(innerCopies), setUpSilent(n.Links, near))
 	})
 	if err != nil {
 		return none, fmt.Errorf("make link for copies: %w", err)
 	}
-	far, err := home.LinkByName(farCopies(name))
+	far, err := home.LinkByName(outerCopies(name))
 	if err != nil {
 		return none, fmt.Errorf("find link for copies: %w", err)
 	}
-	made.far = far.Attrs().Index
-	if err := raiseSilently(home, far); err != nil {
+	made.outer = far.Attrs().Index
+	if err := setUpSilent(home, far); err != nil {
 		return none, fmt.Errorf("set up link for copies: %w", err)
 	}
 	return made, nil
 }
 
-// raiseSilently sets an interface up that says nothing of its own.
-func raiseSilently(links *netlink.Handle, l netlink.Link) error {
+// setUpSilent sets an interface up that says nothing of its own.
+func setUpSilent(links *netlink.Handle, l netlink.Link) error {
 	return errors.Join(
 		writeSysctl("ipv6/conf/"+l.Attrs().Name+"/disable_ipv6", "1"),
 		links.LinkSetARPOff(l),
 		links.LinkSetUp(l))
 }
 
-// unlink removes the link if there is one; both ends go.
-func (n *namespace) unlink() error {
-	l, err := n.Links.LinkByName(nearCopies)
+// deleteCopiesLink removes the link if there is one; both ends go.
+func (n *namespace) deleteCopiesLink() error {
+	l, err := n.Links.LinkByName(innerCopies)
 	if _, missing := err.(netlink.LinkNotFoundError); missing {
 		return nil
 	}
@@ -122,15 +122,15 @@ func (n *namespace) unlink() error {
 
 // removeCopies takes the link away.
 func (n *namespace) removeCopies() error {
-	if err := n.Do(n.unlink); err != nil {
+	if err := n.Do(n.deleteCopiesLink); err != nil {
 		return fmt.Errorf("remove link for copies: %w", err)
 	}
 	return nil
 }
 
-// finishFrames has the kernel complete checksums, and with that cut frames to
+// disableOffloads has the kernel complete checksums, and with that cut frames to
 // the MTU, before it gives them to the interface. It runs in the namespace.
-func finishFrames(name string) error {
+func disableOffloads(name string) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -158,10 +158,10 @@ func (p *program) attachCopies(name string, c copies) error {
 	if err := os.Remove(pin); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove pin of an earlier process: %w", err)
 	}
-	if c.near == 0 {
+	if c.inner == 0 {
 		return nil
 	}
-	l, err := link.AttachTCX(link.TCXOptions{Interface: c.far, Program: p.WireCopy, Attach: ebpf.AttachTCXIngress})
+	l, err := link.AttachTCX(link.TCXOptions{Interface: c.outer, Program: p.WireCopy, Attach: ebpf.AttachTCXIngress})
 	if err != nil {
 		return fmt.Errorf("attach program for copies: %w", err)
 	}

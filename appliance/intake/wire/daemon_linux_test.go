@@ -74,14 +74,14 @@ var (
 
 // decide tunnels what asks for it, and waits for the end of line of "MORE" and
 // for the rest of both words.
-func decide(in *decrypt.Incoming, flight []byte) wire.Verdict {
+func decide(in *decrypt.Incoming, flight []byte) wire.Decision {
 	switch {
 	case bytes.HasPrefix(flight, wantsTunnel):
 		return wire.Pass
 	case bytes.HasPrefix(wantsTunnel, flight) || bytes.HasPrefix(wantsMore, flight):
-		return wire.More
+		return wire.NeedMore
 	case bytes.HasPrefix(flight, wantsMore) && !bytes.HasSuffix(flight, []byte("\n")):
-		return wire.More
+		return wire.NeedMore
 	}
 	return wire.Take
 }
@@ -99,7 +99,7 @@ func daemon(text string) error {
 	defer stop()
 	goOn := make(chan os.Signal, 1)
 	signal.Notify(goOn, syscall.SIGUSR1)
-	ask := func(in *decrypt.Incoming, flight []byte) wire.Verdict {
+	ask := func(in *decrypt.Incoming, flight []byte) wire.Decision {
 		if bytes.HasPrefix(flight, wantsStill) {
 			fmt.Println("still")
 			<-goOn
@@ -203,8 +203,8 @@ func newBench(t testing.TB) *bench {
 	return b
 }
 
-// process is a running daemon.
-type process struct {
+// daemonProcess is a running daemon.
+type daemonProcess struct {
 	*netlab.Cmd
 	b      *bench
 	stderr *bytes.Buffer
@@ -218,7 +218,7 @@ type process struct {
 }
 
 // start runs a daemon in the box and waits until it is ready.
-func (b *bench) start(s settings) *process {
+func (b *bench) start(s settings) *daemonProcess {
 	b.t.Helper()
 	p := b.launch(s)
 	select {
@@ -231,7 +231,7 @@ func (b *bench) start(s settings) *process {
 	return p
 }
 
-func (b *bench) launch(s settings) *process {
+func (b *bench) launch(s settings) *daemonProcess {
 	b.t.Helper()
 	s.Name = b.name
 	if s.Stall == 0 {
@@ -246,7 +246,7 @@ func (b *bench) launch(s settings) *process {
 	if s.CPUs != "" {
 		command = append([]string{"taskset", "-c", s.CPUs}, command...)
 	}
-	p := &process{
+	p := &daemonProcess{
 		Cmd: b.Box.Command(context.Background(), command[0], command[1:]...), b: b, stderr: new(bytes.Buffer),
 		ready: make(chan struct{}), taking: make(chan struct{}), still: make(chan struct{}), drops: make(map[string]int),
 	}
@@ -299,7 +299,7 @@ func (b *bench) launch(s settings) *process {
 }
 
 // seen returns what the daemon said about its sessions.
-func (p *process) seen() []string {
+func (p *daemonProcess) seen() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.sessions...)
@@ -307,7 +307,7 @@ func (p *process) seen() []string {
 
 // expect waits until the daemon has said that it took n sessions since its start.
 // What it says comes a little later than what its sessions do.
-func (p *process) expect(n int) {
+func (p *daemonProcess) expect(n int) {
 	p.b.t.Helper()
 	for deadline := time.Now().Add(2 * time.Second); len(p.seen()) < n && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
@@ -321,7 +321,7 @@ func (p *process) expect(n int) {
 }
 
 // stop ends a daemon in order.
-func (p *process) stop() {
+func (p *daemonProcess) stop() {
 	p.b.t.Helper()
 	if err := p.Cmd.Stop(5 * time.Second); err != nil {
 		p.b.t.Errorf("daemon: %v\n%s", err, p.stderr)

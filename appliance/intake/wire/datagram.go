@@ -55,8 +55,8 @@ func parseDatagram(b []byte) (d datagram, ok bool) {
 // payload returns that of UDP, part of the frame.
 func (d *datagram) payload() []byte { return d.octets[d.udp+udpHeader : d.end] }
 
-// sum adds what the UDP checksum covers; it is 0xffff with a right one.
-func (d *datagram) sum() uint16 {
+// checksum adds what the UDP checksum covers; it is 0xffff with a right one.
+func (d *datagram) checksum() uint16 {
 	addresses := d.octets[etherHeader+12 : etherHeader+20]
 	if d.v6 {
 		addresses = d.octets[etherHeader+8 : etherHeader+40]
@@ -64,20 +64,20 @@ func (d *datagram) sum() uint16 {
 	return fold(uint32(udpNumber) + uint32(d.end-d.udp) + wordSum(addresses) + wordSum(d.octets[d.udp:d.end]))
 }
 
-// sound reports whether a receiver would take the UDP checksum. Over IPv4 there may be
+// checksumOK reports whether a receiver would take the UDP checksum. Over IPv4 there may be
 // none (RFC 768); over IPv6 there must be one (RFC 8200, Section 8.1).
-func (d *datagram) sound() bool {
+func (d *datagram) checksumOK() bool {
 	if d.octets[d.udp+6] == 0 && d.octets[d.udp+7] == 0 {
 		return !d.v6
 	}
-	return d.sum() == 0xffff
+	return d.checksum() == 0xffff
 }
 
-// finish writes the UDP checksum.
-func (d *datagram) finish() {
+// setChecksum writes the UDP checksum.
+func (d *datagram) setChecksum() {
 	at := d.octets[d.udp+6:]
 	at[0], at[1] = 0, 0
-	sum := ^d.sum()
+	sum := ^d.checksum()
 	if sum == 0 {
 		sum = 0xffff
 	}
@@ -102,7 +102,7 @@ func (d *datagram) split(segment int) (all []datagram) {
 			binary.BigEndian.PutUint16(ip[10:], ^fold(wordSum(ip[:ipv4Header])))
 		}
 		binary.BigEndian.PutUint16(one.octets[one.udp+4:], uint16(one.end-one.udp))
-		one.finish()
+		one.setChecksum()
 		all = append(all, one)
 		id++
 	}

@@ -15,25 +15,25 @@ type Drops struct {
 	Since, Until time.Time
 }
 
-// drops tells of dropped frames: of each cause once in reportEvery, and of what is left
+// dropReporter tells of dropped frames: of each cause once in reportEvery, and of what is left
 // at the end. The sum of what it tells is what the programs counted. It is not safe for
 // concurrent use.
-type drops struct {
-	tell   func(Drops) // may be nil
+type dropReporter struct {
+	report func(Drops) // may be nil
 	causes map[string]*dropCause
 	since  time.Time // when the programs began to count
 }
 
 // dropCause is what was told of a cause.
 type dropCause struct {
-	frames uint64
-	at     time.Time // of the last word; zero: there was none
-	clean  time.Time // when all that was counted had been told
+	reportedFrames uint64
+	reported       time.Time // of the last word; zero: there was none
+	allReported    time.Time // when all that was counted had been told
 }
 
-// look takes in the counters of a moment. The last look tells all.
-func (d *drops) look(now time.Time, counts map[string]uint64, last bool) {
-	if d.tell == nil {
+// update takes in the counters of a moment. With last, all that is left is reported.
+func (d *dropReporter) update(now time.Time, counts map[string]uint64, last bool) {
+	if d.report == nil {
 		return
 	}
 	for _, word := range slices.Sorted(maps.Keys(counts)) {
@@ -42,17 +42,17 @@ func (d *drops) look(now time.Time, counts map[string]uint64, last bool) {
 		}
 		c, n := d.causes[word], counts[word]
 		if c == nil {
-			c = &dropCause{clean: d.since}
+			c = &dropCause{allReported: d.since}
 			d.causes[word] = c
 		}
-		if n <= c.frames {
-			c.clean = now
+		if n <= c.reportedFrames {
+			c.allReported = now
 			continue
 		}
-		if !last && !c.at.IsZero() && now.Sub(c.at) < reportEvery {
+		if !last && !c.reported.IsZero() && now.Sub(c.reported) < reportEvery {
 			continue
 		}
-		d.tell(Drops{Cause: word, Frames: n - c.frames, Since: c.clean, Until: now})
-		c.frames, c.at, c.clean = n, now, now
+		d.report(Drops{Cause: word, Frames: n - c.reportedFrames, Since: c.allReported, Until: now})
+		c.reportedFrames, c.reported, c.allReported = n, now, now
 	}
 }

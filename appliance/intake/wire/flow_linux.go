@@ -94,12 +94,12 @@ func (f *kernelFlow) link() decrypt.Link {
 	if back.Time == 0 {
 		return l
 	}
-	l.Handshake = &decrypt.Handshake{Client: out.hand(), Origin: back.hand()}
+	l.Handshake = &decrypt.Handshake{Client: out.handshake(), Origin: back.handshake()}
 	return l
 }
 
-// hand is one end's part of the handshake.
-func (s *kernelSide) hand() decrypt.HandshakeSide {
+// handshake is one end's part of the handshake.
+func (s *kernelSide) handshake() decrypt.HandshakeSide {
 	return decrypt.HandshakeSide{
 		ISN:     s.Isn,
 		Window:  uint16(s.FirstWindow),

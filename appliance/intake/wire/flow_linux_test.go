@@ -71,26 +71,26 @@ func FuzzReadEvent(f *testing.F) {
 }
 
 // segment is a held frame of the client with the given octets.
-func segment(seq uint32, body string) *held {
-	return &held{frame: frame{octets: []byte(body), end: len(body), seq: seq}}
+func segment(seq uint32, body string) *heldFrame {
+	return &heldFrame{frame: frame{octets: []byte(body), end: len(body), seq: seq}}
 }
 
 func TestFlight(t *testing.T) {
 	isn := uint32(0xfffffffd) // the sequence numbers wrap
 	for _, tt := range []struct {
 		name   string
-		frames []*held
+		frames []*heldFrame
 		want   string
 	}{
-		{"in order", []*held{segment(isn+1, "abcd"), segment(isn+5, "efgh")}, "abcdefgh"},
-		{"out of order", []*held{segment(isn+5, "efgh"), segment(isn+1, "abcd")}, "abcdefgh"},
-		{"gap", []*held{segment(isn+1, "abcd"), segment(isn+6, "fgh")}, "abcd"},
-		{"first is missing", []*held{segment(isn+5, "efgh")}, ""},
-		{"repeated and joined", []*held{segment(isn+1, "abcd"), segment(isn+1, "abcd"), segment(isn+1, "abcdef"), segment(isn+5, "efgh")}, "abcdefgh"},
-		{"of the origin", []*held{segment(isn+1, "abcd"), {frame: frame{octets: []byte("zz"), end: 2, seq: isn + 5}, direction: toClient}}, "abcd"},
+		{"in order", []*heldFrame{segment(isn+1, "abcd"), segment(isn+5, "efgh")}, "abcdefgh"},
+		{"out of order", []*heldFrame{segment(isn+5, "efgh"), segment(isn+1, "abcd")}, "abcdefgh"},
+		{"gap", []*heldFrame{segment(isn+1, "abcd"), segment(isn+6, "fgh")}, "abcd"},
+		{"first is missing", []*heldFrame{segment(isn+5, "efgh")}, ""},
+		{"repeated and joined", []*heldFrame{segment(isn+1, "abcd"), segment(isn+1, "abcd"), segment(isn+1, "abcdef"), segment(isn+5, "efgh")}, "abcdefgh"},
+		{"of the origin", []*heldFrame{segment(isn+1, "abcd"), {frame: frame{octets: []byte("zz"), end: 2, seq: isn + 5}, direction: toClient}}, "abcd"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := &pending{isn: isn, frames: tt.frames}
+			p := &heldFlow{isn: isn, frames: tt.frames}
 			if got := string(p.flight()); got != tt.want {
 				t.Errorf("flight %q, want %q", got, tt.want)
 			}
@@ -118,7 +118,7 @@ func TestEndpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := endpoint{
-		local: tuple.origin(), remote: tuple.client(), leg: 0, sent: 501, received: 101,
+		local: tuple.origin(), remote: tuple.client(), leg: 0, sendNext: 501, receiveNext: 101,
 		peerMSS: 1460, peerScale: 7, scale: 8, hasScale: true, sack: true, timestamp: true,
 		tsval: 2000, peerWindow: 500 << 7, window: 65160,
 	}
@@ -127,7 +127,7 @@ func TestEndpoints(t *testing.T) {
 		t.Errorf("client leg:\n%s", diff)
 	}
 	want = endpoint{
-		local: tuple.client(), remote: tuple.origin(), leg: 1, sent: 101, received: 501,
+		local: tuple.client(), remote: tuple.origin(), leg: 1, sendNext: 101, receiveNext: 501,
 		peerMSS: 1280, peerScale: 8, scale: 7, hasScale: true, sack: true, timestamp: true,
 		tsval: 0, peerWindow: 65160, window: 500 << 7,
 	}
@@ -139,9 +139,9 @@ func TestEndpoints(t *testing.T) {
 		change func(f *kernelFlow)
 		want   error
 	}{
-		{"octets of the origin under way", func(f *kernelFlow) { f.Sides[toClient].Next += 10 }, errUnsettled},
+		{"octets of the origin under way", func(f *kernelFlow) { f.Sides[toClient].Next += 10 }, errInFlight},
 		{"acknowledged since", func(f *kernelFlow) { f.Sides[toClient].Next += 10; f.Sides[toOrigin].Acked += 10 }, nil},
-		{"exotic", func(f *kernelFlow) { f.Sides[toClient].Options[0] = 30 }, errExotic},
+		{"unsupported option", func(f *kernelFlow) { f.Sides[toClient].Options[0] = 30 }, errUnsupported},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, _, err := endpoints(tuple, flow(tt.change), first); !errors.Is(err, tt.want) {

@@ -84,9 +84,9 @@ func (f *frame) pseudoSum() uint32 {
 	return sum + wordSum(b[etherHeader+12:etherHeader+20])
 }
 
-// finish writes the TCP checksum. For a frame that is several segments it
+// setChecksum writes the TCP checksum. For a frame that is several segments it
 // writes the sum of the pseudo header alone, which whoever cuts it completes.
-func (f *frame) finish(partial bool) {
+func (f *frame) setChecksum(partial bool) {
 	at := f.octets[f.tcp+16:]
 	at[0], at[1] = 0, 0
 	sum := f.pseudoSum()

@@ -118,9 +118,9 @@ func (n *namespace) prepare() error {
 	})
 }
 
-// raise makes the legs silent and promiscuous, sets them up but for the one that is
+// setUpLegs makes the legs silent and promiscuous, sets them up but for the one that is
 // held down, and returns their indexes, and which were not up before.
-func (n *namespace) raise(legs [2]string, held int) (indexes [2]int, fresh [2]bool, err error) {
+func (n *namespace) setUpLegs(legs [2]string, held int) (indexes [2]int, fresh [2]bool, err error) {
 	err = n.Do(func() error {
 		for i, name := range legs {
 			link, err := n.Links.LinkByName(name)

@@ -4,13 +4,13 @@ import "encoding/binary"
 
 // options are TCP options as two ends agree on them.
 type options struct {
-	mss       uint16 // 0: absent
-	scale     uint8  // at most 14, RFC 7323, Section 2.3
-	hasScale  bool
-	sack      bool
-	timestamp bool
-	tsval     uint32
-	exotic    bool // one we cannot take part in
+	mss         uint16 // 0: absent
+	scale       uint8  // at most 14, RFC 7323, Section 2.3
+	hasScale    bool
+	sack        bool
+	timestamp   bool
+	tsval       uint32
+	unsupported bool // one we cannot take part in
 }
 
 // Kinds of options, of which others than these change what a connection is:
@@ -27,7 +27,7 @@ const (
 	optionFastOpen  = 34
 )
 
-// readOptions reads the options of a TCP header. What is malformed is exotic.
+// readOptions reads the options of a TCP header. A malformed option is unsupported.
 func readOptions(b []byte) (o options) {
 	for len(b) > 0 {
 		kind := b[0]
@@ -39,7 +39,7 @@ func readOptions(b []byte) (o options) {
 			continue
 		}
 		if len(b) < 2 || int(b[1]) < 2 || int(b[1]) > len(b) {
-			o.exotic = true
+			o.unsupported = true
 			return o
 		}
 		body := b[2:b[1]]
@@ -57,7 +57,7 @@ func readOptions(b []byte) (o options) {
 			// Say nothing about the connection as a whole; a Fast Open cookie is
 			// between the ends.
 		default:
-			o.exotic = true
+			o.unsupported = true
 		}
 	}
 	return o

@@ -32,9 +32,9 @@ var pinnedMaps = []string{kernelMapPaths, kernelMapFlows, kernelMapOpened, kerne
 // program is what runs in the kernel.
 type program struct {
 	kernelObjects
-	links []link.Link
-	rings []*ebpf.Map // of held frames, one of a shard
-	found bool        // links of an earlier process were found and taken over
+	links      []link.Link
+	rings      []*ebpf.Map // of held frames, one of a shard
+	reattached bool        // links of an earlier process were found and taken over
 }
 
 // openPassed opens the map of flows that pass for good, which an earlier process
@@ -76,21 +76,21 @@ func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program
 		kernelVarLegs:          [2]uint32{uint32(indexes[0]), uint32(indexes[1])},
 		kernelVarLate:          b2u(c.Takeover == Late),
 		kernelVarBlock:         b2u(c.Down == Block),
-		kernelVarCopyTo:        uint32(copies.near),
+		kernelVarCopyTo:        uint32(copies.inner),
 		kernelVarCopyOut:       uint32(copies.port),
 		kernelVarCopyPlain:     b2u(c.Copy.Plain),
 		kernelVarCopyTunneled:  b2u(c.Copy.Tunneled),
 		kernelVarCopyOther:     b2u(c.Copy.Other),
 		kernelVarRefuse:        b2u(c.QUIC == Refuse),
-		kernelVarPeek:          b2u(c.peek),
-		kernelVarQuicLimit:     uint64(quicRefusal),
-		kernelVarQuicMemory:    uint64(quicMemory),
+		kernelVarPeek:          b2u(c.judgesQUIC),
+		kernelVarQuicLimit:     uint64(quicRefuseAfter),
+		kernelVarQuicMemory:    uint64(quicRefusalLifetime),
 		kernelVarEveryPort:     b2u(len(c.Ports) == 0),
 		kernelVarStrict:        b2u(!c.Open),
 		kernelVarOverrunPasses: b2u(c.Overload == Tunneled || c.Open),
 		kernelVarGraceEnd:      grace,
 		kernelVarBeatLimit:     uint64(c.Stall),
-		kernelVarBusyLimit:     uint64(c.busy()),
+		kernelVarBusyLimit:     uint64(c.loopLimit()),
 		kernelVarProcessBeat:   uint32(beats),
 		kernelVarHoldLimit:     uint64(holdLimit),
 		kernelVarHoldOctets:    uint32(flightLimit),
@@ -154,7 +154,7 @@ func (p *program) attach(name string, indexes [2]int, accept bool) error {
 			prog *ebpf.Program
 		}{{"egress", ebpf.AttachTCXEgress, p.WireEgress}, {"ingress", ebpf.AttachTCXIngress, p.WireIngress}} {
 			at := link.TCXOptions{Interface: index, Program: half.prog, Attach: half.at}
-			err := p.hook(filepath.Join(dir, fmt.Sprintf("leg%d-%s", i, half.word)), half.prog, func() (link.Link, error) {
+			err := p.attachLink(filepath.Join(dir, fmt.Sprintf("leg%d-%s", i, half.word)), half.prog, func() (link.Link, error) {
 				return link.AttachTCX(at)
 			})
 			if err != nil {
@@ -169,7 +169,7 @@ func (p *program) attach(name string, indexes [2]int, accept bool) error {
 		}
 		return nil
 	}
-	err := p.hook(lookup, p.WireLookup, func() (link.Link, error) {
+	err := p.attachLink(lookup, p.WireLookup, func() (link.Link, error) {
 		ns, err := os.Open("/proc/thread-self/ns/net")
 		if err != nil {
 			return nil, err
@@ -183,13 +183,13 @@ func (p *program) attach(name string, indexes [2]int, accept bool) error {
 	return nil
 }
 
-// hook replaces the program of the link that is pinned at path. If there is
+// attachLink replaces the program of the link that is pinned at path. If there is
 // none, or its interface is gone, it makes one and pins it.
-func (p *program) hook(path string, prog *ebpf.Program, attach func() (link.Link, error)) error {
+func (p *program) attachLink(path string, prog *ebpf.Program, attach func() (link.Link, error)) error {
 	l, err := link.LoadPinnedLink(path, nil)
 	if err == nil {
 		if err = l.Update(prog); err == nil {
-			p.found = true
+			p.reattached = true
 			p.links = append(p.links, l)
 			return nil
 		}
@@ -262,8 +262,8 @@ func removePins(name string) error {
 	return nil
 }
 
-// enlist shows the programs a listener, 0 for IPv4 and 1 for IPv6.
-func (p *program) enlist(i int, l *net.TCPListener) error {
+// setListener shows the programs a listener, 0 for IPv4 and 1 for IPv6.
+func (p *program) setListener(i int, l *net.TCPListener) error {
 	raw, err := l.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("enlist listener: %w", err)
@@ -276,9 +276,9 @@ func (p *program) enlist(i int, l *net.TCPListener) error {
 	return nil
 }
 
-// always are prefixes that are exempt in any case: link-local addresses mean
+// alwaysExempt are prefixes that are exempt in any case: link-local addresses mean
 // nothing without an interface, groups have no TCP.
-var always = []netip.Prefix{
+var alwaysExempt = []netip.Prefix{
 	netip.MustParsePrefix("fe80::/10"),
 	netip.MustParsePrefix("ff00::/8"),
 	netip.MustParsePrefix("224.0.0.0/4"),
@@ -291,7 +291,7 @@ func (p *program) setExempt(exempt Exempt) error {
 	}
 	want := make(map[kernelPrefix]bool)
 	for end, prefixes := range [][]netip.Prefix{exempt.Clients, exempt.Origins} {
-		for _, x := range append(prefixes[:len(prefixes):len(prefixes)], always...) {
+		for _, x := range append(prefixes[:len(prefixes):len(prefixes)], alwaysExempt...) {
 			if !x.IsValid() {
 				return fmt.Errorf("set exempt addresses: %s is not a prefix", x)
 			}

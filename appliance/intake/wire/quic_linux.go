@@ -18,45 +18,45 @@ import (
 
 // Limits of QUIC flows that wait for a verdict.
 const (
-	quicRefusal  = 100 * time.Millisecond // then they are refused, where all are
-	quicPatience = 3 * time.Second        // then what waits is dropped, where they may pass
-	quicMemory   = 30 * time.Second       // how long the programs know a refusal
-	quicFrames   = 16                     // frames of a flow
-	quicOctets   = 64 << 10               // of these
-	quicWaiting  = 4096                   // flows at once
-	quicHeld     = 16 << 20               // octets of all
+	quicRefuseAfter     = 100 * time.Millisecond // then they are refused, where all are
+	quicHoldLimit       = 3 * time.Second        // then what waits is dropped, where they may pass
+	quicRefusalLifetime = 30 * time.Second       // how long the programs know a refusal
+	quicFrames          = 16                     // frames of a flow
+	quicOctets          = 64 << 10               // of these
+	quicHeldFlows       = 4096                   // flows at once
+	quicHeldOctets      = 16 << 20               // octets of all
 )
 
 // Frames that are read in a while at most, so that a flood leaves processors to TCP.
 // What exceeds the ring then is counted by the programs.
 const (
-	quicWhile = 10 * time.Millisecond
-	quicBatch = 256
+	quicBatchPeriod = 10 * time.Millisecond
+	quicBatch       = 256
 )
 
 // quicGate asks for verdicts on QUIC flows. One goroutine runs everything here.
 type quicGate struct {
-	ring    *ringbuf.Reader
-	program *program
-	replay  *replayer
-	judge   func(client, origin netip.AddrPort, payload []byte) intake.QUICVerdict
-	refuse  bool // all of them
-	log     *slog.Logger
-	tally   *tally
-	done    chan struct{} // closed by run
+	ring      *ringbuf.Reader
+	program   *program
+	injector  *injector
+	judge     func(client, origin netip.AddrPort, payload []byte) intake.QUICVerdict
+	refuseAll bool // all of them
+	log       *slog.Logger
+	counters  *flowCounters
+	done      chan struct{} // closed by run
 
-	waiting map[kernelQuicKey]*waitingQUIC
-	octets  int // of all
-	swept   time.Time
+	held   map[kernelQuicKey]*heldQUIC
+	octets int // of all
+	swept  time.Time
 
-	batch int // frames since began
-	began time.Time
+	batch      int // frames since began
+	batchStart time.Time
 }
 
-// waitingQUIC is a flow without a verdict.
-type waitingQUIC struct {
+// heldQUIC is a flow without a verdict.
+type heldQUIC struct {
 	since  time.Time
-	frames []initial // where all flows are refused, the last one
+	frames []initialFrame // where all flows are refused, the last one
 	octets int
 }
 
@@ -69,7 +69,7 @@ func (w *wire) openQUIC(o intake.Options) error {
 	if err != nil {
 		return fmt.Errorf("open ring of QUIC datagrams: %w", err)
 	}
-	replay, err := openReplayer(w.room, w.indexes)
+	injector, err := openInjector(w.namespace, w.indexes)
 	if err != nil {
 		ring.Close()
 		return err
@@ -79,8 +79,8 @@ func (w *wire) openQUIC(o intake.Options) error {
 		log = slog.New(slog.DiscardHandler)
 	}
 	w.quic = &quicGate{
-		ring: ring, program: w.program, replay: replay, judge: o.QUIC, refuse: w.config.QUIC == Refuse,
-		log: log.With("intake", w.name), tally: &w.tally, done: make(chan struct{}), waiting: make(map[kernelQuicKey]*waitingQUIC),
+		ring: ring, program: w.program, injector: injector, judge: o.QUIC, refuseAll: w.config.QUIC == Refuse,
+		log: log.With("intake", w.name), counters: &w.counters, done: make(chan struct{}), held: make(map[kernelQuicKey]*heldQUIC),
 	}
 	go w.quic.run()
 	return nil
@@ -90,7 +90,7 @@ func (w *wire) openQUIC(o intake.Options) error {
 func (g *quicGate) close() error {
 	err := g.ring.Close()
 	<-g.done
-	return errors.Join(err, g.replay.close())
+	return errors.Join(err, g.injector.close())
 }
 
 // run takes frames from the ring until that is closed.
@@ -99,14 +99,14 @@ func (g *quicGate) run() {
 	var record ringbuf.Record
 	for {
 		wait := time.Second
-		if len(g.waiting) > 0 {
+		if len(g.held) > 0 {
 			wait = 10 * time.Millisecond
 		}
 		g.ring.SetDeadline(time.Now().Add(wait))
 		err := g.ring.ReadInto(&record)
 		switch {
 		case err == nil:
-			g.take(record.RawSample)
+			g.handleFrame(record.RawSample)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 		case errors.Is(err, ringbuf.ErrClosed):
 			return
@@ -122,42 +122,42 @@ func (g *quicGate) run() {
 // pace sleeps if too many frames came in a while.
 func (g *quicGate) pace() {
 	now := time.Now()
-	if passed := now.Sub(g.began); passed >= quicWhile {
-		g.batch, g.began = 0, now
+	if passed := now.Sub(g.batchStart); passed >= quicBatchPeriod {
+		g.batch, g.batchStart = 0, now
 	} else if g.batch++; g.batch >= quicBatch {
-		time.Sleep(quicWhile - passed)
+		time.Sleep(quicBatchPeriod - passed)
 	}
 }
 
-// take asks for a verdict on a frame from the ring, and has it done.
-func (g *quicGate) take(b []byte) {
+// handleFrame asks for a verdict on a frame from the ring, and has it done.
+func (g *quicGate) handleFrame(b []byte) {
 	e, ok := readInitial(b)
 	if !ok {
-		g.tally.failed.Add(1)
+		g.counters.failed.Add(1)
 		return
 	}
 	verdict := intake.QUICUndecided
 	all := e.datagrams()
 	for i := range all {
-		if v := g.ask(e.key.Tuple.client(), e.key.Tuple.origin(), all[i].payload()); verdict != intake.QUICRefuse {
+		if v := g.callJudge(e.key.Tuple.client(), e.key.Tuple.origin(), all[i].payload()); verdict != intake.QUICRefuse {
 			verdict = v
 		}
 	}
 	switch {
 	case len(all) == 0: // damaged: nobody would take it
-	case verdict == intake.QUICRefuse, g.refuse && verdict == intake.QUICPass:
+	case verdict == intake.QUICRefuse, g.refuseAll && verdict == intake.QUICPass:
 		g.hold(&e, true)
-		g.refused(e.key)
+		g.refuseFlow(e.key)
 	case verdict == intake.QUICPass:
 		g.hold(&e, true)
-		g.passed(e.key)
+		g.pass(e.key)
 	default:
 		g.hold(&e, false)
 	}
 }
 
-// ask calls the hook. A panic there concerns one flow, which is refused.
-func (g *quicGate) ask(client, origin netip.AddrPort, payload []byte) (v intake.QUICVerdict) {
+// callJudge calls the hook. A panic there concerns one flow, which is refused.
+func (g *quicGate) callJudge(client, origin netip.AddrPort, payload []byte) (v intake.QUICVerdict) {
 	defer func() {
 		if r := recover(); r != nil {
 			g.log.Error("decision panicked", "client", client, "origin", origin, "err", fmt.Sprint(r), "stack", string(debug.Stack()))
@@ -169,22 +169,22 @@ func (g *quicGate) ask(client, origin netip.AddrPort, payload []byte) (v intake.
 
 // hold keeps a frame. What exceeds the limits is dropped, and comes again, unless it is
 // decided about.
-func (g *quicGate) hold(e *initial, decided bool) {
-	f := g.waiting[e.key]
+func (g *quicGate) hold(e *initialFrame, decided bool) {
+	f := g.held[e.key]
 	if f == nil {
-		if !decided && len(g.waiting) >= quicWaiting {
-			g.tally.failed.Add(1)
+		if !decided && len(g.held) >= quicHeldFlows {
+			g.counters.failed.Add(1)
 			return
 		}
-		f = &waitingQUIC{since: time.Now()}
-		g.waiting[e.key] = f
+		f = &heldQUIC{since: time.Now()}
+		g.held[e.key] = f
 	}
-	if g.refuse {
+	if g.refuseAll {
 		g.octets -= f.octets
 		f.frames, f.octets = f.frames[:0], 0
 	}
-	if n := len(e.octets); !decided && (len(f.frames) >= quicFrames || f.octets+n > quicOctets || g.octets+n > quicHeld) {
-		g.tally.failed.Add(1)
+	if n := len(e.octets); !decided && (len(f.frames) >= quicFrames || f.octets+n > quicOctets || g.octets+n > quicHeldOctets) {
+		g.counters.failed.Add(1)
 		return
 	}
 	f.frames = append(f.frames, *e)
@@ -193,71 +193,71 @@ func (g *quicGate) hold(e *initial, decided bool) {
 }
 
 // forget returns the frames of a flow, which waits no longer.
-func (g *quicGate) forget(key kernelQuicKey) []initial {
-	f := g.waiting[key]
+func (g *quicGate) forget(key kernelQuicKey) []initialFrame {
+	f := g.held[key]
 	if f == nil {
 		return nil
 	}
-	delete(g.waiting, key)
+	delete(g.held, key)
 	g.octets -= f.octets
 	return f.frames
 }
 
-// passed has a flow pass, with what waited.
-func (g *quicGate) passed(key kernelQuicKey) {
+// pass has a flow pass, with what waited.
+func (g *quicGate) pass(key kernelQuicKey) {
 	g.set(key, kernelQuicStateQUIC_PASSED)
 	for _, e := range g.forget(key) {
-		g.putBack(&e, markJudged)
+		g.reinject(&e, markJudged)
 	}
 }
 
-// refused has the programs refuse a flow. They answer its last frame, which comes to
+// refuseFlow has the programs refuse a flow. They answer its last frame, which comes to
 // them once more.
-func (g *quicGate) refused(key kernelQuicKey) {
+func (g *quicGate) refuseFlow(key kernelQuicKey) {
 	g.set(key, kernelQuicStateQUIC_REFUSED)
 	frames := g.forget(key)
 	if len(frames) > 0 {
-		g.putBack(&frames[len(frames)-1], markRefused)
+		g.reinject(&frames[len(frames)-1], markRefused)
 	}
 }
 
 func (g *quicGate) set(key kernelQuicKey, state kernelQuicState) {
 	if err := g.program.QuicFlows.Put(key, kernelQuicFlow{Since: monotonic(), State: state}); err != nil {
-		g.tally.failed.Add(1)
+		g.counters.failed.Add(1)
 		g.log.Debug("QUIC flow not noted", "err", err)
 	}
 }
 
-// putBack returns the datagrams of a frame to where they came in: those that were
+// reinject returns the datagrams of a frame to where they came in: those that were
 // judged, finished.
-func (g *quicGate) putBack(e *initial, mark int) {
-	err := g.replay.setMark(mark)
+func (g *quicGate) reinject(e *initialFrame, mark int) {
+	err := g.injector.setMark(mark)
 	for _, d := range e.datagrams() {
 		if err == nil {
-			err = g.replay.sendDatagram(e, &d)
+			err = g.injector.sendDatagram(e, &d)
 		}
 	}
 	if err != nil {
-		g.tally.failed.Add(1) // its sender sends it again
+		g.counters.failed.Add(1) // its sender sends it again
 		g.log.Debug("QUIC datagram not put back", "err", err)
 	}
 }
 
 // sweep ends the wait of flows that nobody decided on in time.
 func (g *quicGate) sweep() {
-	now, limit := time.Now(), quicPatience
-	if g.refuse {
-		limit = quicRefusal
+	now, limit := time.Now(), quicHoldLimit
+	if g.refuseAll {
+		limit = quicRefuseAfter
 	}
-	if len(g.waiting) == 0 || now.Sub(g.swept) < limit/10 {
+	if len(g.held) == 0 || now.Sub(g.swept) < limit/10 {
 		return
 	}
 	g.swept = now
-	for key, f := range g.waiting {
+	for key, f := range g.held {
 		switch {
 		case now.Sub(f.since) < limit:
-		case g.refuse:
-			g.refused(key)
+		case g.refuseAll:
+			g.refuseFlow(key)
 		default:
 			g.forget(key) // the next datagram finds a verdict
 		}
@@ -265,7 +265,7 @@ func (g *quicGate) sweep() {
 }
 
 // sendDatagram writes a datagram of a frame to the leg where it came in.
-func (r *replayer) sendDatagram(e *initial, d *datagram) error {
+func (r *injector) sendDatagram(e *initialFrame, d *datagram) error {
 	b := append(r.buffer[:0], make([]byte, netHeader)...)
 	b = append(b, d.octets[:12]...)
 	if e.tagged {

@@ -111,7 +111,7 @@ func (o *quicOrigin) receive(t *testing.T, n int) (all [][]byte) {
 }
 
 // said waits for a line of the daemon.
-func (p *process) said(line string) {
+func (p *daemonProcess) said(line string) {
 	p.b.t.Helper()
 	tempo.Until(p.b.t, "the daemon says "+line, func() bool { return slices.Contains(p.seen(), line) })
 }
@@ -414,7 +414,7 @@ func TestQUICFlood(t *testing.T) {
 }
 
 // expectSessions waits for lines about sessions, and leaves those about QUIC out.
-func (p *process) expectSessions(n int) {
+func (p *daemonProcess) expectSessions(n int) {
 	p.b.t.Helper()
 	tempo.Until(p.b.t, fmt.Sprintf("%d sessions are taken", n), func() bool {
 		taken := 0
@@ -428,7 +428,7 @@ func (p *process) expectSessions(n int) {
 }
 
 // memory returns how much of the daemon is in memory, in octets.
-func (p *process) memory(t *testing.T) int {
+func (p *daemonProcess) memory(t *testing.T) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.Pid()))
 	if err != nil {

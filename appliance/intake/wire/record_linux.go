@@ -20,7 +20,7 @@ type record struct {
 	Stall    int64  `json:"stall_ns"`
 	Home     string `json:"home"` // network namespace of the legs; "" in records of older versions
 	Link     string `json:"link"` // "" in records of older versions
-	Held     string `json:"held"` // the leg that is down since the other one has no carrier; "": none
+	DownLeg  string `json:"held"` // the leg that is down since the other one has no carrier; "": none
 }
 
 func recordFile(name string) string { return filepath.Join(stateDir, name+".json") }

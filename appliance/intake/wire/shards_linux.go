@@ -17,7 +17,7 @@ import (
 )
 
 // Flows that are taken late are spread over shards by a hash of their ends, so that
-// take-overs scale with processors. A shard is a [late]: a ring from the programs, a
+// take-overs scale with processors. A shard is a [lateListener]: a ring from the programs, a
 // thread, a packet socket and tables of its own. Nothing but the decision on one flow
 // has an order, and a flow stays with its shard. The programs spread, not a reader of
 // one ring: a frame then crosses no second thread on its way, and is copied once.
@@ -45,17 +45,17 @@ func shardCount(c Config) int {
 
 // bounds are what one shard may keep: an equal part of what all may.
 type bounds struct {
-	flows     int // held, and as many that wait for acknowledgements
-	octets    int // of the frames of either
-	greetings int // flows
-	queued    int // connections that wait for Accept
-	ring      int // octets, a power of two
+	flows   int // held, and as many that wait for acknowledgements
+	octets  int // of the frames of either
+	banners int // flows
+	queued  int // connections that wait for Accept
+	ring    int // octets, a power of two
 }
 
 // boundsOf returns those of each of n shards.
 func boundsOf(n int) bounds {
 	return bounds{
-		flows: pendingFlows / n, octets: pendingOctets / n, greetings: greetingFlows / n, queued: queued / n,
+		flows: pendingFlows / n, octets: pendingOctets / n, banners: bannerFlows / n, queued: queued / n,
 		ring: 1 << (bits.Len(uint(ringOctets/n)) - 1),
 	}
 }
@@ -75,36 +75,36 @@ func (p *program) openRings(outer *ebpf.MapSpec) error {
 	return nil
 }
 
-// handover keeps what belongs to connections between the shard that took them and
+// originLegs keeps what belongs to connections between the shard that took them and
 // their sessions. Safe for concurrent use.
-type handover struct {
-	mu    sync.Mutex
-	taken map[*net.TCPConn]*taken
+type originLegs struct {
+	mu       sync.Mutex
+	byClient map[*net.TCPConn]*originLeg
 }
 
-// taken is what belongs to a connection that Accept returns.
-type taken struct {
-	origin   *net.TCPConn
-	link     decrypt.Link
-	greeting []byte // what the origin said before, if all of it was seen
+// originLeg is what belongs to a connection that Accept returns.
+type originLeg struct {
+	conn   *net.TCPConn
+	link   decrypt.Link
+	banner []byte // what the origin said before, if all of it was seen
 }
 
-func (h *handover) put(conn *net.TCPConn, k *taken) {
+func (h *originLegs) put(conn *net.TCPConn, k *originLeg) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.taken[conn] = k
+	h.byClient[conn] = k
 }
 
-// claim hands over what belongs to a connection, once.
-func (h *handover) claim(conn *net.TCPConn) *taken {
+// take hands over what belongs to a connection, once.
+func (h *originLegs) take(conn *net.TCPConn) *originLeg {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	k := h.taken[conn]
-	delete(h.taken, conn)
+	k := h.byClient[conn]
+	delete(h.byClient, conn)
 	return k
 }
 
-// openShards makes what a late intake accepts from. What was made before an error is
+// openShards makes the listeners of a late intake. What was made before an error is
 // in w.accepting.
 func (w *wire) openShards(o intake.Options) error {
 	log := o.Logger
@@ -112,25 +112,25 @@ func (w *wire) openShards(o intake.Options) error {
 		log = slog.New(slog.DiscardHandler)
 	}
 	log = log.With("intake", w.name)
-	w.handover = &handover{taken: make(map[*net.TCPConn]*taken)}
+	w.originLegs = &originLegs{byClient: make(map[*net.TCPConn]*originLeg)}
 	for i, m := range w.program.rings {
 		ring, err := ringbuf.NewReader(m)
 		if err != nil {
 			return fmt.Errorf("open ring of held frames: %w", err)
 		}
-		replay, err := openReplayer(w.room, w.indexes)
+		injector, err := openInjector(w.namespace, w.indexes)
 		if err != nil {
 			return errors.Join(err, ring.Close())
 		}
 		b := boundsOf(len(w.program.rings))
-		l := &late{
-			name: w.name, namespace: w.room, program: w.program, ring: ring, replay: replay, handover: w.handover,
-			decide: w.config.Decide, block: w.config.Down == Block, keep: w.config.Down == Block || !w.config.Open,
-			log: log, tally: &w.tally, addr: w.members[0].Addr(), bounds: b,
-			pending: make(map[kernelTuple]*pending), passing: passings{bounds: b}, greetings: greetings{limit: b.greetings},
+		l := &lateListener{
+			name: w.name, namespace: w.namespace, program: w.program, ring: ring, injector: injector, legs: w.originLegs,
+			decide: w.config.Decide, holdOnClose: w.config.Down == Block, holdFailed: w.config.Down == Block || !w.config.Open,
+			log: log, counters: &w.counters, addr: w.lookupListeners[0].Addr(), bounds: b,
+			held: make(map[kernelTuple]*heldFlow), passing: passingFlows{bounds: b}, banners: banners{limit: b.banners},
 		}
-		w.startPulse(&l.beater, i)
-		l.begin()
+		w.startHeartbeat(&l.loopHeartbeat, i)
+		l.startLoop()
 		w.accepting = append(w.accepting, l)
 	}
 	return nil

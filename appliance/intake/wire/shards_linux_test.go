@@ -24,7 +24,7 @@ import (
 
 // holdUp has one of the loops stand still, and returns the connection for whose sake
 // it does.
-func (b *bench) holdUp(p *process) net.Conn {
+func (b *bench) holdUp(p *daemonProcess) net.Conn {
 	b.t.Helper()
 	conn, err := b.Client.Dial("tcp", echoV4)
 	if err != nil {

@@ -21,7 +21,7 @@ type Status struct {
 	Takeover string
 	Down     string
 	Link     string
-	Held     string // the leg that is down since the other one has no carrier; "": none
+	DownLeg  string // the leg that is down since the other one has no carrier; "": none
 	Attached bool   // programs are at work on both legs
 	Running  bool   // a process runs it
 	Taking   bool   // and takes connections now
@@ -64,7 +64,7 @@ func Inspect(name string) (*Status, error) {
 	}
 	s := &Status{
 		Name: name, Legs: [2]string{record.Legs[0].Name, record.Legs[1].Name},
-		Takeover: record.Takeover, Down: record.Down, Link: record.Link, Held: record.Held,
+		Takeover: record.Takeover, Down: record.Down, Link: record.Link, DownLeg: record.DownLeg,
 	}
 	if s.Link == "" {
 		s.Link = Each.String()
@@ -118,7 +118,7 @@ func (s *Status) readMaps(stall time.Duration) error {
 		fresh := beat != 0 && monotonic()-beat < limit
 		if i == int(beats.MaxEntries())-1 { // the process; a loop may be late while it runs
 			if fresh {
-				limit = max(limit, uint64(busyLimit))
+				limit = max(limit, uint64(lateLoopLimit))
 			}
 			continue
 		}
@@ -193,9 +193,9 @@ const (
 	flowFailed = "flow-failed"
 )
 
-// causes are how many of the paths, from the first on, have a second counter
+// droppedPaths are how many of the paths, from the first on, have a second counter
 // behind all others: of frames that were dropped for that cause.
-const causes = int(kernelWirePathPATH_ACCEPTED)
+const droppedPaths = int(kernelWirePathPATH_ACCEPTED)
 
 // pathName returns the word of a counter.
 func pathName(i int) string {
@@ -210,9 +210,9 @@ const droppedSuffix = "-dropped"
 
 // readPaths sums the counters over all processors.
 func readPaths(m *ebpf.Map) (map[string]uint64, error) {
-	all := make(map[string]uint64, len(pathNames)+causes)
+	all := make(map[string]uint64, len(pathNames)+droppedPaths)
 	var each []uint64
-	for i := range len(pathNames) + causes {
+	for i := range len(pathNames) + droppedPaths {
 		if err := m.Lookup(uint32(i), &each); err != nil {
 			if errors.Is(err, ebpf.ErrKeyNotExist) {
 				continue // programs of an older version
@@ -223,7 +223,7 @@ func readPaths(m *ebpf.Map) (map[string]uint64, error) {
 			all[pathName(i)] += n
 		}
 	}
-	for i := range causes {
+	for i := range droppedPaths {
 		switch name := pathName(len(pathNames) + i); pathNames[i] {
 		case "not-ip", "not-tcp", "unselected", "exempt", "handshake", "down", "passed":
 			delete(all, name) // no causes to drop anything
@@ -256,11 +256,11 @@ func Remove(name string) error {
 		return err
 	}
 	defer one.close()
-	return dismantle(name, record)
+	return removeWire(name, record)
 }
 
-// dismantle does what Remove says; the caller holds the locks.
-func dismantle(name string, record *record) error {
+// removeWire does what Remove says; the caller holds the locks.
+func removeWire(name string, record *record) error {
 	var errs []error
 	n, err := enterNamespace(name, false)
 	switch {

@@ -15,23 +15,23 @@ import (
 
 // Intervals of what a wire looks after by itself.
 const (
-	watchEvery  = 10 * time.Second
-	reportEvery = time.Minute      // at most, of frames that were dropped
-	heldLife    = 60 * time.Second // of a flow that is held or about to pass
-	sweepBatch  = 1024
+	watchEvery   = 10 * time.Second
+	reportEvery  = time.Minute      // at most, of frames that were dropped
+	heldLifetime = 60 * time.Second // of a flow that is held or about to pass
+	sweepBatch   = 1024
 )
 
 // watcher tidies up the flows that no map evicts, and reports frames that were
 // dropped because they could not be judged.
 type watcher struct {
-	w        *wire
-	log      *slog.Logger
-	stop     chan struct{}
-	done     chan struct{}
-	reported time.Time
-	counts   map[string]uint64 // at the last report
-	drops    drops
-	unheard  map[kernelTuple]uint32
+	w           *wire
+	log         *slog.Logger
+	stop        chan struct{}
+	done        chan struct{}
+	reported    time.Time
+	counts      map[string]uint64 // at the last report
+	dropReports dropReporter
+	orphans     map[kernelTuple]uint32
 }
 
 // sessions are the flows that somebody carries, with the client's initial sequence
@@ -72,7 +72,7 @@ func (w *wire) watch(log *slog.Logger) {
 	}
 	w.watcher = &watcher{
 		w: w, log: log.With("intake", w.name), stop: make(chan struct{}), done: make(chan struct{}),
-		drops: drops{tell: w.config.Dropped, causes: make(map[string]*dropCause), since: time.Now()},
+		dropReports: dropReporter{report: w.config.Dropped, causes: make(map[string]*dropCause), since: time.Now()},
 	}
 	go w.watcher.run()
 }
@@ -84,19 +84,19 @@ func (x *watcher) run() {
 	for {
 		select {
 		case <-x.stop:
-			if err := x.settle(); err != nil && !errors.Is(err, errClosed) {
+			if err := x.reportRemaining(); err != nil && !errors.Is(err, errClosed) {
 				x.log.Warn("wire maintenance failed", "err", err)
 			}
 			return
 		case now := <-tick.C:
-			if err := x.look(now); err != nil && !errors.Is(err, errClosed) {
+			if err := x.tick(now); err != nil && !errors.Is(err, errClosed) {
 				x.log.Warn("wire maintenance failed", "err", err)
 			}
 		}
 	}
 }
 
-func (x *watcher) look(now time.Time) error {
+func (x *watcher) tick(now time.Time) error {
 	x.w.mu.RLock()
 	defer x.w.mu.RUnlock()
 	if x.w.closed {
@@ -110,12 +110,12 @@ func (x *watcher) look(now time.Time) error {
 		return err
 	}
 	x.report(now, counts)
-	x.drops.look(now, counts, false)
+	x.dropReports.update(now, counts, false)
 	return nil
 }
 
-// settle tells of the frames that were dropped and not told of.
-func (x *watcher) settle() error {
+// reportRemaining tells of the frames that were dropped and not told of.
+func (x *watcher) reportRemaining() error {
 	x.w.mu.RLock()
 	defer x.w.mu.RUnlock()
 	if x.w.closed {
@@ -125,7 +125,7 @@ func (x *watcher) settle() error {
 	if err != nil {
 		return err
 	}
-	x.drops.look(time.Now(), counts, true)
+	x.dropReports.update(time.Now(), counts, true)
 	return nil
 }
 
@@ -150,7 +150,7 @@ func (x *watcher) report(now time.Time, counts map[string]uint64) {
 // sweep forgets flows that nobody decides on or carries any more.
 func (x *watcher) sweep() error {
 	p := x.w.program
-	now, unheard := monotonic(), make(map[kernelTuple]uint32)
+	now, orphans := monotonic(), make(map[kernelTuple]uint32)
 	keys, flows := make([]kernelTuple, sweepBatch), make([]kernelFlow, sweepBatch)
 	var cursor ebpf.MapBatchCursor
 	for last := false; !last; {
@@ -164,14 +164,14 @@ func (x *watcher) sweep() error {
 			c := kernelTransition{Tuple: t, From: uint32(f.State), Isn: f.Sides[toOrigin].Isn}
 			switch {
 			case f.State != kernelStateSTATE_TAKEN:
-				if now-f.Held < uint64(heldLife) {
+				if now-f.Held < uint64(heldLifetime) {
 					continue
 				}
 				c.To = uint32(kernelStateSTATE_GONE)
 			case x.w.sessions.has(t, c.Isn):
 				continue
-			case x.unheard[t] != c.Isn: // it may have been taken just now
-				unheard[t] = c.Isn
+			case x.orphans[t] != c.Isn: // it may have been taken just now
+				orphans[t] = c.Isn
 				continue
 			default:
 				c.To = uint32(kernelStateSTATE_ENDED)
@@ -181,7 +181,7 @@ func (x *watcher) sweep() error {
 			}
 		}
 	}
-	x.unheard = unheard
+	x.orphans = orphans
 	return nil
 }
 

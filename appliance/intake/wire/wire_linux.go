@@ -22,26 +22,26 @@ type Intake struct {
 
 // wire is what an intake owns besides its listeners.
 type wire struct {
-	config    Config
-	name      string
-	timeout   time.Duration // to open an origin leg
-	lock      *lock
-	record    *record // changed by New and by carriers alone
-	room      *namespace
-	program   *program
-	pulse     *pulse
-	process   *process // of the pulse
-	indexes   [2]int
-	members   []*net.TCPListener // by which the programs see that the process lives
-	accepting []net.Listener     // what the intake accepts from
-	handover  *handover          // of late ones to sessions; nil with Accept
-	quic      *quicGate          // nil if nobody judges QUIC
-	tally     tally
-	sessions  sessions
-	watcher   *watcher
-	carriers  *carriers     // nil with Each
-	mute      atomic.Int32  // loops that have not begun to beat
-	taking    chan struct{} // closed when all have
+	config          Config
+	name            string
+	timeout         time.Duration // to open an origin leg
+	lock            *lock
+	record          *record // changed by New and by carriers alone
+	namespace       *namespace
+	program         *program
+	heartbeats      *heartbeatMap
+	processBeat     *processHeartbeat // of the heartbeats
+	indexes         [2]int
+	lookupListeners []*net.TCPListener // by which the programs see that the process lives
+	accepting       []net.Listener     // what the intake accepts from
+	originLegs      *originLegs        // of late ones to sessions; nil with Accept
+	quic            *quicGate          // nil if nobody judges QUIC
+	counters        flowCounters
+	sessions        sessions
+	watcher         *watcher
+	linkFollower    *linkFollower // nil with Each
+	silentLoops     atomic.Int32  // loops without a heartbeat yet
+	taking          chan struct{} // closed when all have
 
 	mu     sync.RWMutex // guards what callers may ask for at any time
 	closed bool
@@ -62,7 +62,7 @@ func New(config Config, o intake.Options) (*Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create wire intake: %w", err)
 	}
-	config.peek = o.QUIC != nil
+	config.judgesQUIC = o.QUIC != nil
 	w := &wire{taking: make(chan struct{}), config: config, name: o.Name, timeout: o.ConnectTimeout}
 	if w.timeout <= 0 {
 		w.timeout = 10 * time.Second
@@ -71,13 +71,13 @@ func New(config Config, o intake.Options) (*Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create wire intake: %w", err)
 	}
-	in, err := intake.NewAccepted(o, w.arrive, w.close, listeners...)
+	in, err := intake.NewAccepted(o, w.incoming, w.close, listeners...)
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
 	w.watch(o.Logger)
-	if w.carriers != nil {
-		w.carriers.start(o.Logger)
+	if w.linkFollower != nil {
+		w.linkFollower.start(o.Logger)
 	}
 	return &Intake{in, w}, nil
 }
@@ -125,7 +125,7 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 			}
 		}
 	} else {
-		r.Legs, r.Home, r.Held = known.Legs, known.Home, known.Held
+		r.Legs, r.Home, r.DownLeg = known.Legs, known.Home, known.DownLeg
 		for i, name := range w.config.Legs {
 			if r.Legs[i].Name != name {
 				return nil, fmt.Errorf("take over wire %s: its legs are %s and %s, remove it first", w.name, r.Legs[0].Name, r.Legs[1].Name)
@@ -137,49 +137,25 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 	}
 	w.record = r
 	if listeners, err = w.build(o); err != nil && fresh {
-		err = errors.Join(err, w.close(), dismantle(w.name, r))
+		err = errors.Join(err, w.close(), removeWire(w.name, r))
 	}
 	return listeners, err
 }
 
-// build makes the namespace, moves the legs there and puts the programs to work.
+// build makes the namespace, moves the legs there and attaches the programs.
 func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 	// Before there is a thread of the namespace, which has mounts of its own.
 	err := mountPins()
 	if err != nil {
 		return nil, err
 	}
-	if w.room, err = enterNamespace(w.name, true); err != nil {
+	if w.namespace, err = enterNamespace(w.name, true); err != nil {
 		return nil, err
 	}
-	if err := w.room.prepare(); err != nil {
+	if err := w.setUpLegs(); err != nil {
 		return nil, err
 	}
-	for _, name := range w.config.Legs {
-		if w.room.has(name) {
-			continue
-		}
-		if err := w.room.moveLeg(name); err != nil {
-			return nil, err
-		}
-	}
-	held := w.leftDown()
-	var settling [2]bool
-	if w.indexes, settling, err = w.room.raise(w.config.Legs, held); err != nil {
-		return nil, err
-	}
-	if err := w.hold(held); err != nil {
-		return nil, err
-	}
-	if err := w.room.route(w.indexes, w.config.Legs, held); err != nil {
-		return nil, err
-	}
-	if w.config.Link == Both {
-		if w.carriers, err = w.newCarriers(held, settling); err != nil {
-			return nil, err
-		}
-	}
-	copies, err := w.room.linkCopies(w.name, w.config)
+	copies, err := w.namespace.linkCopies(w.name, w.config)
 	if err != nil {
 		return nil, err
 	}
@@ -189,22 +165,10 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 	if err := w.SetExempt(w.config.Exempt); err != nil {
 		return nil, err
 	}
-	beats := w.program.kernelMaps.Heartbeat
-	if w.pulse, err = openPulse(beats); err != nil {
+	if err := w.openSignals(); err != nil {
 		return nil, err
 	}
-	w.process = startProcess(w.pulse.slot(int(beats.MaxEntries())-1), w.config.Stall)
-	for i := range 2 {
-		l, err := w.room.listen(i == 1)
-		if err != nil {
-			return nil, err
-		}
-		w.members = append(w.members, l)
-		if err := w.program.enlist(i, l); err != nil {
-			return nil, err
-		}
-	}
-	if err := w.room.Do(func() error {
+	if err := w.namespace.Do(func() error {
 		return w.program.attach(w.name, w.indexes, w.config.Takeover == Accept)
 	}); err != nil {
 		return nil, err
@@ -218,29 +182,82 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 	return w.listeners(o)
 }
 
-// startPulse prepares the pulse of a loop. Over a wire that was there before, the
-// loop has to prove itself first.
-func (w *wire) startPulse(b *beater, slot int) {
-	b.limit, b.busy, b.recover, b.process = w.config.Stall, w.config.busy(), w.config.Recover, w.process
-	if w.program.found {
-		b.from = time.Now().Add(w.config.Recover)
+// setUpLegs moves the legs into the namespace, sets them up and lays the routes. A leg
+// that an earlier process has taken down may stay down.
+func (w *wire) setUpLegs() error {
+	if err := w.namespace.prepare(); err != nil {
+		return err
 	}
-	w.mute.Add(1)
-	b.first = func() {
-		if w.mute.Add(-1) == 0 {
+	for _, name := range w.config.Legs {
+		if w.namespace.has(name) {
+			continue
+		}
+		if err := w.namespace.moveLeg(name); err != nil {
+			return err
+		}
+	}
+	down := w.recordedDownLeg()
+	var fresh [2]bool
+	var err error
+	if w.indexes, fresh, err = w.namespace.setUpLegs(w.config.Legs, down); err != nil {
+		return err
+	}
+	if err := w.recordDownLeg(down); err != nil {
+		return err
+	}
+	if err := w.namespace.route(w.indexes, w.config.Legs, down); err != nil {
+		return err
+	}
+	if w.config.Link == Both {
+		w.linkFollower, err = w.newLinkFollower(down, fresh)
+	}
+	return err
+}
+
+// openSignals opens what tells the programs that the process takes connections: the
+// heartbeats, and a listener for each address family.
+func (w *wire) openSignals() (err error) {
+	beats := w.program.kernelMaps.Heartbeat
+	if w.heartbeats, err = openHeartbeats(beats); err != nil {
+		return err
+	}
+	w.processBeat = startProcessHeartbeat(w.heartbeats.slot(int(beats.MaxEntries())-1), w.config.Stall)
+	for i := range 2 {
+		l, err := w.namespace.listen(i == 1)
+		if err != nil {
+			return err
+		}
+		w.lookupListeners = append(w.lookupListeners, l)
+		if err := w.program.setListener(i, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startHeartbeat prepares the heartbeat of a loop. Over a wire that was there before, the
+// loop has to prove itself first.
+func (w *wire) startHeartbeat(h *loopHeartbeat, slot int) {
+	h.limit, h.busy, h.recover, h.process = w.config.Stall, w.config.loopLimit(), w.config.Recover, w.processBeat
+	if w.program.reattached {
+		h.notBefore = time.Now().Add(w.config.Recover)
+	}
+	w.silentLoops.Add(1)
+	h.first = func() {
+		if w.silentLoops.Add(-1) == 0 {
 			close(w.taking)
 		}
 	}
-	b.slot = w.pulse.slot(slot)
+	h.slot = w.heartbeats.slot(slot)
 }
 
 // listeners returns what the intake accepts from.
 func (w *wire) listeners(o intake.Options) ([]net.Listener, error) {
 	if w.config.Takeover == Accept {
 		var all []net.Listener
-		for i, l := range w.members {
-			b := &beating{TCPListener: l}
-			w.startPulse(&b.beater, i)
+		for i, l := range w.lookupListeners {
+			b := &heartbeatListener{TCPListener: l}
+			w.startHeartbeat(&b.loopHeartbeat, i)
 			all = append(all, b)
 		}
 		w.accepting = all
@@ -258,9 +275,9 @@ func (w *wire) close() error {
 		w.watcher.close()
 	}
 	var errs []error
-	if w.carriers != nil {
-		errs = append(errs, w.carriers.close())
-		w.carriers = nil
+	if w.linkFollower != nil {
+		errs = append(errs, w.linkFollower.close())
+		w.linkFollower = nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -273,27 +290,27 @@ func (w *wire) close() error {
 	for _, l := range w.accepting {
 		errs = append(errs, l.Close())
 	}
-	for _, l := range w.members {
+	for _, l := range w.lookupListeners {
 		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
 	}
-	w.members = nil
-	if w.process != nil {
-		w.process.stop()
-		w.process = nil
+	w.lookupListeners = nil
+	if w.processBeat != nil {
+		w.processBeat.stop()
+		w.processBeat = nil
 	}
-	if w.pulse != nil {
-		errs = append(errs, w.pulse.close())
-		w.pulse = nil
+	if w.heartbeats != nil {
+		errs = append(errs, w.heartbeats.close())
+		w.heartbeats = nil
 	}
 	if w.program != nil {
 		errs = append(errs, w.program.close())
 		w.program = nil
 	}
-	if w.room != nil {
-		w.room.Close()
-		w.room = nil
+	if w.namespace != nil {
+		w.namespace.Close()
+		w.namespace = nil
 	}
 	if w.lock != nil {
 		w.lock.close()
@@ -330,8 +347,8 @@ func (w *wire) Counters() (map[string]uint64, error) {
 		return nil, err
 	}
 	for name, n := range map[string]*atomic.Uint64{
-		flowTaken: &w.tally.taken, flowPassed: &w.tally.passed,
-		flowUndecided: &w.tally.undecided, flowFailed: &w.tally.failed,
+		flowTaken: &w.counters.taken, flowPassed: &w.counters.passed,
+		flowUndecided: &w.counters.undecided, flowFailed: &w.counters.failed,
 	} {
 		all[name] = n.Load()
 	}

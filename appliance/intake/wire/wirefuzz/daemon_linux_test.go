@@ -84,7 +84,7 @@ func daemon(text string) error {
 	config := wire.Config{
 		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, Stall: stall,
 		Ports: []wire.Range{{First: webPort, Last: webPort}, {First: mailPort, Last: mailPort}},
-		Decide: func(in *decrypt.Incoming, flight []byte) wire.Verdict {
+		Decide: func(in *decrypt.Incoming, flight []byte) wire.Decision {
 			v := look(in, flight)
 			if v == wire.Pass {
 				say(passed, in, flight)
@@ -115,11 +115,11 @@ func run(ctx context.Context, open func(intake.Options) (intake.Intake, error)) 
 
 // look decides as an engine does: by the server name of a whole hello. What cannot
 // become a hello is taken.
-func look(in *decrypt.Incoming, flight []byte) wire.Verdict {
+func look(in *decrypt.Incoming, flight []byte) wire.Decision {
 	facts, more := decrypt.Facts(in, flight)
 	switch {
 	case more:
-		return wire.More
+		return wire.NeedMore
 	case facts.SNI == bankName || facts.SNI == harmName:
 		return wire.Pass
 	}
@@ -189,7 +189,7 @@ func serve(ctx context.Context, in *decrypt.Incoming) {
 		flight = flight[:len(flight)+n]
 		if n > 0 && !judged {
 			switch look(in, flight) {
-			case wire.More:
+			case wire.NeedMore:
 				if err == nil {
 					continue
 				}

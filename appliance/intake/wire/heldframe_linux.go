@@ -2,8 +2,8 @@ package wire
 
 import "encoding/binary"
 
-// held is a frame that was held.
-type held struct {
+// heldFrame is a frame that was held.
+type heldFrame struct {
 	frame     frame
 	segment   uint16
 	tci       uint16
@@ -17,7 +17,7 @@ type held struct {
 const eventHeader = 64
 
 // readEvent reads a record of the ring; the frame is a copy.
-func readEvent(b []byte) (t kernelTuple, isn uint32, h *held, ok bool) {
+func readEvent(b []byte) (t kernelTuple, isn uint32, h *heldFrame, ok bool) {
 	if len(b) < eventHeader {
 		return t, 0, nil, false
 	}
@@ -32,7 +32,7 @@ func readEvent(b []byte) (t kernelTuple, isn uint32, h *held, ok bool) {
 	if length > len(b)-eventHeader {
 		return t, 0, nil, false
 	}
-	h = &held{
+	h = &heldFrame{
 		segment: order.Uint16(b[52:]), tci: order.Uint16(b[54:]),
 		tagged: b[56] != 0, leg: b[57], direction: b[58], passed: b[59] != 0,
 	}

@@ -33,13 +33,13 @@ func TestSegments(t *testing.T) {
 			if tt.stamped {
 				out.Stamped, back.Stamped = 1, 1
 			}
-			g := &passing{held: &held{frame: f, tagged: true, tci: 77}, seq: 100, flight: []byte("hello"), size: 2, fin: true}
+			g := &passingFlow{template: &heldFrame{frame: f, tagged: true, tci: 77}, seq: 100, flight: []byte("hello"), mss: 2, fin: true}
 			if g.end() != 106 {
 				t.Errorf("end %d, want 106", g.end())
 			}
 			for _, last := range []bool{false, true} {
 				h := g.segment(flow, 104, []byte("o"), last)
-				h.frame.finish(false)
+				h.frame.setChecksum(false)
 				p := gopacket.NewPacket(h.frame.octets, layers.LayerTypeEthernet, gopacket.Default)
 				tcp, ok := p.Layer(layers.LayerTypeTCP).(*layers.TCP)
 				if !ok || p.ErrorLayer() != nil {
@@ -78,17 +78,17 @@ func TestSegments(t *testing.T) {
 // What waits for acknowledgements is bounded by number and by octets, and room comes
 // back.
 func TestPassingsAreBounded(t *testing.T) {
-	p := passings{bounds: boundsOf(4)}
+	p := passingFlows{bounds: boundsOf(4)}
 	key := func(i int) kernelTuple { return kernelTuple{ClientPort: uint16(i), OriginPort: uint16(i >> 16)} }
 	const each = 64 << 10
 	n := 0
 	for ; p.fits(each); n++ {
-		p.add(key(n), &passing{flight: make([]byte, each)})
+		p.add(key(n), &passingFlow{flight: make([]byte, each)})
 	}
 	if n != pendingOctets/4/each || p.octets != pendingOctets/4 {
 		t.Errorf("%d flows of %d octets, want %d", n, p.octets, pendingOctets/4/each)
 	}
-	p.add(key(0), &passing{flight: make([]byte, 1)}) // of the same ends
+	p.add(key(0), &passingFlow{flight: make([]byte, 1)}) // of the same ends
 	if !p.fits(each-1) || p.fits(each) {
 		t.Errorf("%d octets with a flow replaced", p.octets)
 	}
@@ -96,11 +96,11 @@ func TestPassingsAreBounded(t *testing.T) {
 		p.remove(key(i))
 		p.remove(key(i))
 	}
-	if p.octets != 0 || len(p.flows) != 0 {
-		t.Errorf("%d octets of %d flows are left", p.octets, len(p.flows))
+	if p.octets != 0 || len(p.byTuple) != 0 {
+		t.Errorf("%d octets of %d flows are left", p.octets, len(p.byTuple))
 	}
 	for n = 0; p.fits(0); n++ {
-		p.add(key(n), &passing{})
+		p.add(key(n), &passingFlow{})
 	}
 	if n != pendingFlows/4 {
 		t.Errorf("%d flows, want %d", n, pendingFlows/4)

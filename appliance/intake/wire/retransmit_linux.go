@@ -5,58 +5,58 @@ import (
 	"time"
 )
 
-// passing is a flow that may pass. Its origin gets the octets that were judged in
+// passingFlow is a flow that may pass. Its origin gets the octets that were judged in
 // segments of ours, so that nobody has it read others in their place. The programs
 // let go of the flow when it has acknowledged them.
-type passing struct {
-	held   *held // whose headers the segments have
-	seq    uint32
-	flight []byte
-	fin    bool // the client's stream ends behind it
-	size   int  // payload of a segment at most
-	again  time.Time
-	wait   time.Duration
+type passingFlow struct {
+	template     *heldFrame // whose headers the segments have
+	seq          uint32
+	flight       []byte
+	fin          bool // the client's stream ends behind it
+	mss          int  // payload of a segment at most
+	retransmitAt time.Time
+	rto          time.Duration
 }
 
-// passings are flows that may pass, until their origins have acknowledged what was
+// passingFlows are flows that may pass, until their origins have acknowledged what was
 // judged. Their number and octets are bounded: an origin that acknowledges nothing
 // keeps what it was sent for as long as it is repeated.
-type passings struct {
-	bounds bounds
-	flows  map[kernelTuple]*passing
-	octets int // that all keep
+type passingFlows struct {
+	bounds  bounds
+	byTuple map[kernelTuple]*passingFlow
+	octets  int // that all keep
 }
 
 // fits reports whether a flow with so many octets may be added.
-func (p *passings) fits(octets int) bool {
-	return len(p.flows) < p.bounds.flows && p.octets+octets <= p.bounds.octets
+func (p *passingFlows) fits(octets int) bool {
+	return len(p.byTuple) < p.bounds.flows && p.octets+octets <= p.bounds.octets
 }
 
 // add takes a flow in, in place of an older one of the same ends.
-func (p *passings) add(t kernelTuple, g *passing) {
+func (p *passingFlows) add(t kernelTuple, g *passingFlow) {
 	p.remove(t)
-	if p.flows == nil {
-		p.flows = make(map[kernelTuple]*passing)
+	if p.byTuple == nil {
+		p.byTuple = make(map[kernelTuple]*passingFlow)
 	}
-	p.flows[t] = g
-	p.octets += g.kept()
+	p.byTuple[t] = g
+	p.octets += g.buffered()
 }
 
-func (p *passings) remove(t kernelTuple) {
-	if g := p.flows[t]; g != nil {
-		p.octets -= g.kept()
-		delete(p.flows, t)
+func (p *passingFlows) remove(t kernelTuple) {
+	if g := p.byTuple[t]; g != nil {
+		p.octets -= g.buffered()
+		delete(p.byTuple, t)
 	}
 }
 
 // Bounds of what is sent again.
 const (
-	repeatFirst = 200 * time.Millisecond // the least retransmission timeout of Linux
-	repeatLast  = 8 * time.Second
+	firstRTO = 200 * time.Millisecond // the least retransmission timeout of Linux
+	maxRTO   = 8 * time.Second
 )
 
 // end is the sequence number behind everything.
-func (g *passing) end() uint32 {
+func (g *passingFlow) end() uint32 {
 	n := g.seq + uint32(len(g.flight))
 	if g.fin {
 		n++
@@ -64,27 +64,27 @@ func (g *passing) end() uint32 {
 	return n
 }
 
-// kept is how many octets the flow keeps.
-func (g *passing) kept() int {
+// buffered is how many octets the flow keeps.
+func (g *passingFlow) buffered() int {
 	n := len(g.flight)
-	if g.held != nil {
-		n += len(g.held.frame.octets)
+	if g.template != nil {
+		n += len(g.template.frame.octets)
 	}
 	return n
 }
 
-// pass sends what was judged of a flow. It returns false for a flow whose segments
+// startPassing sends what was judged of a flow. It returns false for a flow whose segments
 // cannot be made anew.
-func (l *late) pass(t kernelTuple, p *pending) bool {
+func (l *lateListener) startPassing(t kernelTuple, p *heldFlow) bool {
 	flow, err := l.program.lookup(t)
 	if err != nil || flow.State != kernelStateSTATE_HELD {
 		return true // reset by an end, or let go by the kernel
 	}
 	client, origin := flow.options()
-	if client.exotic && origin.exotic {
+	if client.unsupported && origin.unsupported {
 		return false
 	}
-	g := &passing{seq: p.isn + 1, flight: p.flight(), size: int(mssOr(origin.mss)), wait: repeatFirst, again: time.Now().Add(repeatFirst)}
+	g := &passingFlow{seq: p.isn + 1, flight: p.flight(), mss: int(mssOrDefault(origin.mss)), rto: firstRTO, retransmitAt: time.Now().Add(firstRTO)}
 	longest := 0
 	for _, h := range p.frames {
 		if h.direction != toOrigin {
@@ -95,20 +95,20 @@ func (l *late) pass(t kernelTuple, p *pending) bool {
 			body = body[:min(len(body), int(h.segment))]
 		}
 		longest = max(longest, len(body))
-		if g.held == nil {
-			g.held = h
+		if g.template == nil {
+			g.template = h
 		}
 		if h.frame.flags&flagFIN != 0 && h.frame.seq+uint32(len(h.frame.payload())) == g.seq+uint32(len(g.flight)) {
 			g.fin = true
 		}
 	}
-	if g.held == nil || len(g.flight) == 0 {
+	if g.template == nil || len(g.flight) == 0 {
 		return false
 	}
-	if !l.passing.fits(g.kept()) {
+	if !l.passing.fits(g.buffered()) {
 		return true // it stays held; the client repeats itself, and it is asked about again
 	}
-	g.size = max(1, min(g.size, longest)) // the client knows how much the path takes
+	g.mss = max(1, min(g.mss, longest)) // the client knows how much the path takes
 	done, err := l.program.change(kernelTransition{
 		Tuple: t, From: uint32(kernelStateSTATE_HELD), To: uint32(kernelStateSTATE_PASSING), Isn: p.isn, End: g.end(),
 	})
@@ -119,41 +119,41 @@ func (l *late) pass(t kernelTuple, p *pending) bool {
 		return true
 	}
 	l.passing.add(t, g)
-	l.sendAll(g, flow)
+	l.sendSegments(g, flow)
 	return true
 }
 
-// sendAll sends the segments of a flow.
-func (l *late) sendAll(g *passing, flow *kernelFlow) {
-	if err := l.replay.setMark(markJudged); err != nil {
+// sendSegments sends the segments of a flow.
+func (l *lateListener) sendSegments(g *passingFlow, flow *kernelFlow) {
+	if err := l.injector.setMark(markJudged); err != nil {
 		l.log.Debug("segments not sent", "err", err)
 		return
 	}
-	for at := 0; at < len(g.flight); at += g.size {
-		body := g.flight[at:min(at+g.size, len(g.flight))]
+	for at := 0; at < len(g.flight); at += g.mss {
+		body := g.flight[at:min(at+g.mss, len(g.flight))]
 		last := at+len(body) == len(g.flight)
-		if err := l.replay.send(g.segment(flow, g.seq+uint32(at), body, last)); err != nil {
+		if err := l.injector.send(g.segment(flow, g.seq+uint32(at), body, last)); err != nil {
 			l.log.Debug("segment not sent", "err", err) // it is sent again
 		}
 	}
 }
 
-// repeat sends again what was not acknowledged. A flow that is gone, or has been let
+// retransmit sends again what was not acknowledged. A flow that is gone, or has been let
 // go, is forgotten, and so is one whose origin does not answer.
-func (l *late) repeat(now time.Time) {
-	for t, g := range l.passing.flows {
-		if now.Before(g.again) {
+func (l *lateListener) retransmit(now time.Time) {
+	for t, g := range l.passing.byTuple {
+		if now.Before(g.retransmitAt) {
 			continue
 		}
 		flow, err := l.program.lookup(t)
-		if err != nil || flow.State != kernelStateSTATE_PASSING || flow.End != g.end() || g.wait > repeatLast {
+		if err != nil || flow.State != kernelStateSTATE_PASSING || flow.End != g.end() || g.rto > maxRTO {
 			l.passing.remove(t)
 			continue
 		}
 		l.beat()
-		g.wait *= 2
-		g.again = now.Add(g.wait)
-		l.sendAll(g, flow)
+		g.rto *= 2
+		g.retransmitAt = now.Add(g.rto)
+		l.sendSegments(g, flow)
 	}
 }
 
@@ -167,8 +167,8 @@ const (
 
 // segment makes a frame of the client with the given payload. It looks as the one
 // that was held, and says what the client has said since.
-func (g *passing) segment(flow *kernelFlow, seq uint32, body []byte, last bool) *held {
-	from := &g.held.frame
+func (g *passingFlow) segment(flow *kernelFlow, seq uint32, body []byte, last bool) *heldFrame {
+	from := &g.template.frame
 	out, back := &flow.Sides[toOrigin], &flow.Sides[toClient]
 	var stamp []byte
 	if out.Stamped != 0 && back.Stamped != 0 {
@@ -181,7 +181,7 @@ func (g *passing) segment(flow *kernelFlow, seq uint32, body []byte, last bool) 
 	}
 	b := append([]byte(nil), from.octets[:from.tcp+tcpHeader]...)
 	b = append(append(b, stamp...), body...)
-	h := *g.held
+	h := *g.template
 	h.segment = 0
 	f := frame{octets: b, v6: from.v6, tcp: from.tcp, body: from.tcp + tcpHeader + len(stamp), end: len(b), seq: seq}
 	tcp := b[f.tcp:]

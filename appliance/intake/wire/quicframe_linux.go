@@ -2,8 +2,8 @@ package wire
 
 import "encoding/binary"
 
-// initial is a frame that waits for a verdict: one datagram of a QUIC flow, or several.
-type initial struct {
+// initialFrame is a frame that waits for a verdict: one datagram of a QUIC flow, or several.
+type initialFrame struct {
 	key     kernelQuicKey
 	segment int // payload of each datagram, if it is several
 	tci     uint16
@@ -16,7 +16,7 @@ type initial struct {
 const initialHeader = 56
 
 // readInitial reads a record of the ring; the frame is a copy.
-func readInitial(b []byte) (e initial, ok bool) {
+func readInitial(b []byte) (e initialFrame, ok bool) {
 	if len(b) < initialHeader {
 		return e, false
 	}
@@ -39,15 +39,15 @@ func readInitial(b []byte) (e initial, ok bool) {
 }
 
 // datagrams returns those of the frame that a receiver would take, finished.
-func (e *initial) datagrams() []datagram {
+func (e *initialFrame) datagrams() []datagram {
 	d, ok := parseDatagram(e.octets)
 	switch {
-	case !ok || !e.partial && !d.sound():
+	case !ok || !e.partial && !d.checksumOK():
 		return nil
 	case e.segment > 0 && len(d.payload()) > e.segment:
 		return d.split(e.segment)
 	case e.partial:
-		d.finish()
+		d.setChecksum()
 	}
 	return []datagram{d}
 }

@@ -27,14 +27,14 @@ func TestBeatAfterPause(t *testing.T) {
 		{"very late, though the process ran", 2 * time.Second, 0, 0, false},
 	} {
 		var mine, its uint64
-		p := &process{slot: &its, limit: limit, last: now.Add(time.Hour)} // runs, however slow this test is
+		p := &processHeartbeat{slot: &its, limit: limit, lastBeat: now.Add(time.Hour)} // runs, however slow this test is
 		if row.process != 0 {
-			p.last = now.Add(-row.process)
+			p.lastBeat = now.Add(-row.process)
 		}
 		if row.lapsed != 0 {
-			p.lapsed = now.Add(-row.lapsed)
+			p.resumed = now.Add(-row.lapsed)
 		}
-		b := beater{slot: &mine, process: p, limit: limit, busy: busy, recover: time.Minute, last: now.Add(-row.pause)}
+		b := loopHeartbeat{slot: &mine, process: p, limit: limit, busy: busy, recover: time.Minute, lastBeat: now.Add(-row.pause)}
 		b.beat()
 		if got := atomic.LoadUint64(&mine) != 0; got != row.beats {
 			t.Errorf("%s: beats %v", row.name, got)
@@ -46,7 +46,7 @@ func TestBeatAfterPause(t *testing.T) {
 func TestProcessPulse(t *testing.T) {
 	t.Parallel()
 	var slot uint64
-	p := startProcess(&slot, 10*time.Millisecond)
+	p := startProcessHeartbeat(&slot, 10*time.Millisecond)
 	first := uint64(0)
 	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		now := atomic.LoadUint64(&slot)

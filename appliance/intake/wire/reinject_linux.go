@@ -15,9 +15,9 @@ const (
 	markRefused  = 6
 )
 
-// replayer sends frames that were held back to where they came in. What becomes
+// injector sends frames that were held back to where they came in. What becomes
 // of them then is what their flow's state says.
-type replayer struct {
+type injector struct {
 	fd      int
 	mark    int // of the socket now
 	indexes [2]int
@@ -28,7 +28,7 @@ type replayer struct {
 // that a frame is several segments.
 const netHeader = 10
 
-func openReplayer(n *namespace, indexes [2]int) (*replayer, error) {
+func openInjector(n *namespace, indexes [2]int) (*injector, error) {
 	fd, err := n.Socket(unix.AF_PACKET, unix.SOCK_RAW, 0)
 	if err == nil {
 		err = unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VNET_HDR, 1)
@@ -39,11 +39,11 @@ func openReplayer(n *namespace, indexes [2]int) (*replayer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open packet socket: %w", err)
 	}
-	return &replayer{fd: fd, mark: markReplayed, indexes: indexes}, nil
+	return &injector{fd: fd, mark: markReplayed, indexes: indexes}, nil
 }
 
 // setMark changes what the programs take the next frames for.
-func (r *replayer) setMark(mark int) error {
+func (r *injector) setMark(mark int) error {
 	if r.mark == mark {
 		return nil
 	}
@@ -56,13 +56,13 @@ func (r *replayer) setMark(mark int) error {
 
 // send writes one frame, whose checksum it completes. It belongs to one
 // goroutine.
-func (r *replayer) send(h *held) error {
+func (r *injector) send(h *heldFrame) error {
 	f := h.frame
 	// Its receiver would take an urgent octet out of what was judged.
 	f.octets[f.tcp+13] &^= flagURG
 	binary.BigEndian.PutUint16(f.octets[f.tcp+18:], 0)
 	several := h.segment > 0 && f.end-f.body > int(h.segment)
-	f.finish(several)
+	f.setChecksum(several)
 	b := append(r.buffer[:0], make([]byte, netHeader)...)
 	tag := 0
 	if h.tagged {
@@ -86,9 +86,9 @@ func (r *replayer) send(h *held) error {
 	b = append(b, f.octets[12:]...)
 	r.buffer = b
 	if err := unix.Sendto(r.fd, b, 0, &unix.SockaddrLinklayer{Ifindex: r.indexes[h.leg&1]}); err != nil {
-		return fmt.Errorf("replay frame: %w", err)
+		return fmt.Errorf("reinject frame: %w", err)
 	}
 	return nil
 }
 
-func (r *replayer) close() error { return unix.Close(r.fd) }
+func (r *injector) close() error { return unix.Close(r.fd) }

@@ -14,37 +14,37 @@ import (
 // at once, but for the second after another announcement.
 const carrierPoll = 40 * time.Millisecond
 
-// carriers has the legs follow each other: one goroutine watches both, takes a leg down
+// linkFollower has the legs follow each other: one goroutine watches both, takes a leg down
 // when the other one loses its carrier, and sets it up again. What it has taken down is
 // in the wire's record, for the next process.
-type carriers struct {
+type linkFollower struct {
 	w       *wire
 	log     *slog.Logger
 	flags   *linkFlags
-	tie     tie
-	held    int  // the leg that is down, or is to be set up and was not yet; neither
+	loss    linkLoss
+	downLeg int  // the leg that is down, or is to be set up and was not yet; neither
 	failing bool // the last change was not made
 	running bool
 	stop    chan struct{}
 	done    chan struct{}
 }
 
-// leftDown returns the leg that an earlier process has taken down and that stays so,
+// recordedDownLeg returns the leg that an earlier process has taken down and that stays so,
 // since the other one has no carrier still; or neither.
-func (w *wire) leftDown() int {
+func (w *wire) recordedDownLeg() int {
 	if w.config.Link != Both {
-		return neither
+		return noLeg
 	}
 	for i, name := range w.config.Legs {
-		if w.record.Held != name {
+		if w.record.DownLeg != name {
 			continue
 		}
-		other, err := w.room.Links.LinkByName(w.config.Legs[1-i])
-		if err == nil && !hasCarrier(other.Attrs().RawFlags) && w.room.has(name) {
+		other, err := w.namespace.Links.LinkByName(w.config.Legs[1-i])
+		if err == nil && !hasCarrier(other.Attrs().RawFlags) && w.namespace.has(name) {
 			return i
 		}
 	}
-	return neither
+	return noLeg
 }
 
 // hasCarrier reports whether an interface with these flags is set up and has a carrier.
@@ -54,27 +54,27 @@ func hasCarrier(flags uint32) bool {
 	return flags&all == all
 }
 
-// newCarriers prepares to watch the legs, of which held is down, and settling were set
-// up just now.
-func (w *wire) newCarriers(held int, settling [2]bool) (*carriers, error) {
-	c := &carriers{w: w, held: held, tie: tie{lost: neither}, stop: make(chan struct{}), done: make(chan struct{})}
-	if held != neither {
-		c.tie.lost = 1 - held
+// newLinkFollower prepares to watch the legs, of which down is down, and fresh were set up
+// just now.
+func (w *wire) newLinkFollower(down int, fresh [2]bool) (*linkFollower, error) {
+	c := &linkFollower{w: w, downLeg: down, loss: linkLoss{lostLeg: noLeg}, stop: make(chan struct{}), done: make(chan struct{})}
+	if down != noLeg {
+		c.loss.lostLeg = 1 - down
 	}
-	for i, settles := range settling {
-		if settles {
-			c.tie.raised(i, time.Now())
+	for i, isFresh := range fresh {
+		if isFresh {
+			c.loss.setUp(i, time.Now())
 		}
 	}
 	var err error
-	if c.flags, err = openLinkFlags(w.room); err != nil {
+	if c.flags, err = openLinkFlags(w.namespace); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
 // start starts the goroutine, which close ends.
-func (c *carriers) start(log *slog.Logger) {
+func (c *linkFollower) start(log *slog.Logger) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -82,10 +82,10 @@ func (c *carriers) start(log *slog.Logger) {
 	go c.run()
 }
 
-func (c *carriers) run() {
+func (c *linkFollower) run() {
 	defer close(c.done)
 	for {
-		err := c.look()
+		err := c.follow()
 		if err != nil && !c.failing {
 			c.log.Warn("legs do not follow each other", "err", err) // it is tried again
 		}
@@ -99,9 +99,9 @@ func (c *carriers) run() {
 	}
 }
 
-// look does what the legs' carriers ask for.
-func (c *carriers) look() error {
-	if c.held != neither && c.tie.down() == neither {
+// follow does what the legs' carriers ask for.
+func (c *linkFollower) follow() error {
+	if c.downLeg != noLeg && c.loss.down() == noLeg {
 		return c.raise() // it was not to be had before
 	}
 	var up, carrier [2]bool
@@ -112,23 +112,23 @@ func (c *carriers) look() error {
 		}
 		up[i], carrier[i] = flags&unix.IFF_UP != 0, hasCarrier(flags)
 	}
-	c.tie.look(time.Now(), carrier)
-	switch down := c.tie.down(); {
-	case down == neither && c.held != neither:
+	c.loss.update(time.Now(), carrier)
+	switch down := c.loss.down(); {
+	case down == noLeg && c.downLeg != noLeg:
 		return c.raise()
-	case down != neither && (c.held == neither || up[down]):
+	case down != noLeg && (c.downLeg == noLeg || up[down]):
 		return c.lower(down, up[down])
 	}
 	return nil
 }
 
 // lower takes a leg down, if it is up. The record says so first.
-func (c *carriers) lower(leg int, up bool) error {
-	fresh := c.held == neither
-	c.held = leg
-	err := c.w.hold(leg)
+func (c *linkFollower) lower(leg int, up bool) error {
+	fresh := c.downLeg == noLeg
+	c.downLeg = leg
+	err := c.w.recordDownLeg(leg)
 	if up {
-		err = errors.Join(err, c.set(leg, c.w.room.Links.LinkSetDown))
+		err = errors.Join(err, c.set(leg, c.w.namespace.Links.LinkSetDown))
 	}
 	if fresh {
 		c.log.Warn("a leg has no carrier: the other one is taken down", "iface", c.w.config.Legs[1-leg], "other", c.w.config.Legs[leg])
@@ -138,27 +138,27 @@ func (c *carriers) lower(leg int, up bool) error {
 
 // raise sets the leg up that was taken down. Its routes went with it. One that is not in
 // the machine any more is a leg without carrier, from now on.
-func (c *carriers) raise() error {
-	leg := c.held
-	err := c.set(leg, c.w.room.Links.LinkSetUp)
+func (c *linkFollower) raise() error {
+	leg := c.downLeg
+	err := c.set(leg, c.w.namespace.Links.LinkSetUp)
 	if gone := errors.As(err, new(netlink.LinkNotFoundError)); !gone {
 		if err == nil {
-			err = c.w.room.route(c.w.indexes, c.w.config.Legs, 1-leg) // which has kept its own
+			err = c.w.namespace.route(c.w.indexes, c.w.config.Legs, 1-leg) // which has kept its own
 		}
 		if err != nil {
 			return err
 		}
-		c.tie.raised(leg, time.Now())
+		c.loss.setUp(leg, time.Now())
 	}
-	c.held = neither
-	if c.tie.down() == neither {
+	c.downLeg = noLeg
+	if c.loss.down() == noLeg {
 		c.log.Info("a leg has its carrier again: the other one is set up", "iface", c.w.config.Legs[1-leg], "other", c.w.config.Legs[leg])
 	}
-	return c.w.hold(neither)
+	return c.w.recordDownLeg(noLeg)
 }
 
-func (c *carriers) set(leg int, set func(netlink.Link) error) error {
-	link, err := c.w.room.Links.LinkByIndex(c.w.indexes[leg])
+func (c *linkFollower) set(leg int, set func(netlink.Link) error) error {
+	link, err := c.w.namespace.Links.LinkByIndex(c.w.indexes[leg])
 	if err == nil {
 		err = set(link)
 	}
@@ -168,25 +168,25 @@ func (c *carriers) set(leg int, set func(netlink.Link) error) error {
 	return nil
 }
 
-// hold records which leg is down.
-func (w *wire) hold(leg int) error {
+// recordDownLeg records which leg is down.
+func (w *wire) recordDownLeg(leg int) error {
 	name := ""
-	if leg != neither {
+	if leg != noLeg {
 		name = w.config.Legs[leg]
 	}
-	if w.record.Held == name {
+	if w.record.DownLeg == name {
 		return nil
 	}
-	w.record.Held = name
+	w.record.DownLeg = name
 	return w.record.write(w.name)
 }
 
 // close ends the goroutine. A leg that is down comes up: nobody would do that later.
-func (c *carriers) close() (err error) {
+func (c *linkFollower) close() (err error) {
 	if c.running {
 		close(c.stop)
 		<-c.done
-		if c.held != neither {
+		if c.downLeg != noLeg {
 			err = c.raise()
 		}
 	}

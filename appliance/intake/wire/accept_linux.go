@@ -11,12 +11,12 @@ import (
 
 var errUnknown = errors.New("find flow: not one of the wire")
 
-// arrive tells where an accepted connection was going.
-func (w *wire) arrive(conn *net.TCPConn) (*decrypt.Incoming, func(), error) {
+// incoming tells where an accepted connection was going.
+func (w *wire) incoming(conn *net.TCPConn) (*decrypt.Incoming, func(), error) {
 	client, origin := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
 	in := &decrypt.Incoming{Client: client, Origin: origin}
 	tuple := tupleOf(client, origin)
-	if w.handover == nil { // no longer one of those that anybody may begin
+	if w.originLegs == nil { // no longer one of those that anybody may begin
 		if _, err := w.program.transition(tuple, kernelStateSTATE_TAKEN, kernelStateSTATE_TAKEN); err != nil {
 			return nil, nil, err
 		}
@@ -28,21 +28,21 @@ func (w *wire) arrive(conn *net.TCPConn) (*decrypt.Incoming, func(), error) {
 	w.sessions.add(tuple, flow.Sides[toOrigin].Isn)
 	retire := func() { w.retire(tuple, flow.Sides[toOrigin].Isn) }
 	leg := 1 - int(flow.Leg&1)
-	namespace, timeout := w.room, w.timeout
+	namespace, timeout := w.namespace, w.timeout
 	in.Link = flow.link()
 	in.Dial = func(ctx context.Context) (net.Conn, error) {
 		return namespace.dial(ctx, client, origin, leg, timeout)
 	}
-	if w.handover == nil {
+	if w.originLegs == nil {
 		return in, retire, nil
 	}
-	k := w.handover.claim(conn)
+	k := w.originLegs.take(conn)
 	if k == nil {
 		retire()
 		return nil, nil, errUnknown
 	}
-	in.Link, in.Greeting = k.link, k.greeting
-	first := k.origin // the engine dials once at a time
+	in.Link, in.Greeting = k.link, k.banner
+	first := k.conn // the engine dials once at a time
 	anew := in.Dial
 	in.Dial = func(ctx context.Context) (net.Conn, error) {
 		if first == nil {

@@ -58,8 +58,8 @@ func (b *bench) cut(near, far *netlab.Namespace, held string) {
 	b.plug(near, false)
 	tempo.Until(b.t, "the far end has no carrier", func() bool { return !b.carrier(far, "eth0") })
 	b.t.Logf("%s goes down %v after the cable is pulled", held, time.Since(start))
-	if s := b.status(); s.Held != held || s.Link != "both" {
-		b.t.Errorf("leg %q is down with link %q, want %s", s.Held, s.Link, held)
+	if s := b.status(); s.DownLeg != held || s.Link != "both" {
+		b.t.Errorf("leg %q is down with link %q, want %s", s.DownLeg, s.Link, held)
 	}
 }
 
@@ -100,8 +100,8 @@ func TestLinkBoth(t *testing.T) {
 	}{{b.Client, b.Origin, lab.WANInterface}, {b.Origin, b.Client, lab.LANInterface}} {
 		b.cut(way.near, way.far, way.held)
 		time.Sleep(100 * time.Millisecond)
-		if s := b.status(); s.Held != way.held {
-			t.Errorf("leg %q is down after a while, want %s still", s.Held, way.held)
+		if s := b.status(); s.DownLeg != way.held {
+			t.Errorf("leg %q is down after a while, want %s still", s.DownLeg, way.held)
 		}
 		back := time.Now()
 		b.plug(way.near, true)
@@ -109,7 +109,7 @@ func TestLinkBoth(t *testing.T) {
 		if took := time.Since(back); took < time.Second {
 			t.Errorf("%s is set up %v after the cable is back, want 1s at least", way.held, took)
 		}
-		tempo.Until(t, "the record says so", func() bool { return b.status().Held == "" })
+		tempo.Until(t, "the record says so", func() bool { return b.status().DownLeg == "" })
 		tempo.Until(t, "the routes are back", func() bool { return b.routes() == routes })
 		if got, err := line(conn, "behind\n"); got != "behind\n" {
 			t.Errorf("a connection that was open: %q, %v", got, err)
@@ -130,7 +130,7 @@ func TestLinkEach(t *testing.T) {
 	b.await(true)
 	b.plug(b.Client, false)
 	time.Sleep(300 * time.Millisecond)
-	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.Held != "" || s.Link != "each" {
+	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.DownLeg != "" || s.Link != "each" {
 		t.Errorf("the far end has no carrier, status %+v", s)
 	}
 	p.stop()
@@ -181,10 +181,10 @@ func TestLinkGone(t *testing.T) {
 			tempo.Until(t, "the first leg has its carrier", func() bool { return b.carrier(b.Client, "eth0") })
 		}
 		tempo.Until(t, "the first leg goes down", func() bool {
-			return !b.carrier(b.Client, "eth0") && b.status().Held == lab.LANInterface
+			return !b.carrier(b.Client, "eth0") && b.status().DownLeg == lab.LANInterface
 		})
 		p.stop()
-		if s := b.status(); s.Held != "" {
+		if s := b.status(); s.DownLeg != "" {
 			t.Errorf("an end in order leaves a leg down: %+v", s)
 		}
 		b.remove()
@@ -198,15 +198,15 @@ func TestLinkOfDeadProcess(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.echo("tcp", ":443")
-	kill := func(p *process) {
+	kill := func(p *daemonProcess) {
 		t.Helper()
 		p.Signal(syscall.SIGKILL)
 		<-p.Done()
-		if s := b.status(); b.carrier(b.Origin, "eth0") || s.Held != lab.WANInterface || s.Running {
+		if s := b.status(); b.carrier(b.Origin, "eth0") || s.DownLeg != lab.WANInterface || s.Running {
 			t.Fatalf("after kill: %+v", s)
 		}
 	}
-	start := func() *process {
+	start := func() *daemonProcess {
 		t.Helper()
 		return b.start(settings{Link: wire.Both})
 	}
@@ -214,13 +214,13 @@ func TestLinkOfDeadProcess(t *testing.T) {
 	b.cut(b.Client, b.Origin, lab.WANInterface)
 	kill(p)
 	p = start()
-	if s := b.status(); b.carrier(b.Origin, "eth0") || s.Held != lab.WANInterface {
+	if s := b.status(); b.carrier(b.Origin, "eth0") || s.DownLeg != lab.WANInterface {
 		t.Errorf("a start while the cable is out sets the leg up: %+v", s)
 	}
 	kill(p)
 	b.plug(b.Client, true)
 	p = start()
-	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.Held != "" {
+	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.DownLeg != "" {
 		t.Errorf("a start does not set the leg up though the cable is back: %+v", s)
 	}
 	b.await(true)
@@ -230,19 +230,19 @@ func TestLinkOfDeadProcess(t *testing.T) {
 	p.expect(1)
 	b.cut(b.Client, b.Origin, lab.WANInterface)
 	p.stop()
-	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.Held != "" {
+	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.DownLeg != "" {
 		t.Errorf("an end in order leaves a leg down: %+v", s)
 	}
 	p = start()
 	tempo.Until(t, "the leg is down again", func() bool { return !b.carrier(b.Origin, "eth0") })
 	kill(p)
 	p = b.start(settings{}) // link: each
-	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.Held != "" {
+	if s := b.status(); !b.carrier(b.Origin, "eth0") || s.DownLeg != "" {
 		t.Errorf("a start without the key leaves a leg down: %+v", s)
 	}
 	p.stop()
 	p = start()
-	tempo.Until(t, "the leg is down once more", func() bool { return !b.carrier(b.Origin, "eth0") && b.status().Held != "" })
+	tempo.Until(t, "the leg is down once more", func() bool { return !b.carrier(b.Origin, "eth0") && b.status().DownLeg != "" })
 	kill(p)
 	b.remove()
 	b.plug(b.Client, true)
