@@ -115,7 +115,7 @@ func addressKeys(prefixes []netip.Prefix, f family) []nftables.SetElement {
 	}
 	var end netip.Addr // the first address behind the interval, invalid: none
 	for i, p := range mine {
-		next := behind(p)
+		next := nextAddr(p)
 		switch {
 		case i > 0 && (!end.IsValid() || p.Addr().Compare(end) <= 0):
 			if end.IsValid() && (!next.IsValid() || next.Compare(end) > 0) {
@@ -134,9 +134,9 @@ func addressKeys(prefixes []netip.Prefix, f family) []nftables.SetElement {
 	return keys
 }
 
-// behind returns the first address that follows those of a prefix, the invalid one if
+// nextAddr returns the first address that follows those of a prefix, the invalid one if
 // there is none.
-func behind(p netip.Prefix) netip.Addr {
+func nextAddr(p netip.Prefix) netip.Addr {
 	last := p.Addr().AsSlice()
 	for bit := p.Bits(); bit < len(last)*8; bit++ {
 		last[bit/8] |= 0x80 >> (bit % 8)

@@ -46,7 +46,7 @@ func NewExplicit(config Explicit, o Options) (Intake, error) {
 	}
 	config.Ports = config.ports(l.Addr())
 	e := &explicit{server: newServer(o, l), Explicit: config}
-	e.server.bounds = bounds{config.Reach}
+	e.server.bounds = destinationGuard{config.Reach}
 	e.readers.New = func() any { return bufio.NewReaderSize(nil, maxHead) }
 	e.server.session = e.handle
 	return e, nil
@@ -102,7 +102,7 @@ func unread(conn *net.TCPConn, r *bufio.Reader) net.Conn {
 	if len(ahead) == 0 {
 		return conn
 	}
-	return NewPrefixed(conn, append([]byte(nil), ahead...))
+	return NewPeekedConn(conn, append([]byte(nil), ahead...))
 }
 
 // connect serves HTTP CONNECT.

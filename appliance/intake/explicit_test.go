@@ -78,7 +78,7 @@ func TestExplicit(t *testing.T) {
 				if in.Intake != "proxy" || in.Client != addrPort(conn.LocalAddr()) || in.Origin != c.origin || in.Name != c.host {
 					t.Errorf("incoming %+v", in)
 				}
-				if _, ok := in.Conn.(*Prefixed); ok != early {
+				if _, ok := in.Conn.(*PeekedConn); ok != early {
 					t.Errorf("client leg is a %T", in.Conn)
 				}
 			})

@@ -63,7 +63,7 @@ func (e *explicit) forward(ctx context.Context, conn *net.TCPConn, client net.Co
 		ExpectContinueTimeout:  continueWindow,
 		MaxResponseHeaderBytes: maxReplyHead,
 	}
-	listener := newOnce(client)
+	listener := newOneListener(client)
 	server := &http.Server{
 		Handler:                      f,
 		BaseContext:                  func(net.Listener) context.Context { return ctx },
@@ -296,19 +296,19 @@ func (f *forwarder) tunnel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.leave()
-	f.session(f.ctx, f.conn, f.rest(conn, buffered.Reader), dst, addrs)()
+	f.session(f.ctx, f.conn, f.unread(conn, buffered.Reader), dst, addrs)()
 }
 
-// rest returns the client's socket with everything put back that was read from
+// unread returns the client's socket with everything put back that was read from
 // it: what r holds, and what the prefix beneath still holds.
-func (f *forwarder) rest(conn net.Conn, r *bufio.Reader) net.Conn {
+func (f *forwarder) unread(conn net.Conn, r *bufio.Reader) net.Conn {
 	ahead, _ := r.Peek(r.Buffered())
 	prefix := append([]byte(nil), ahead...)
-	if p, ok := conn.(*Prefixed); ok {
+	if p, ok := conn.(*PeekedConn); ok {
 		prefix = append(prefix, p.Prefix()...)
 	}
 	if len(prefix) == 0 {
 		return f.conn
 	}
-	return NewPrefixed(f.conn, prefix)
+	return NewPeekedConn(f.conn, prefix)
 }

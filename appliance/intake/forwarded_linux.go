@@ -70,7 +70,7 @@ const (
 )
 
 // Counts implements [Routed].
-func (f *fence) Counts() (Counts, error) {
+func (f *forwardedTable) Counts() (Counts, error) {
 	n := Counts{
 		Strays: map[string]uint64{"reset": 0, "passed": 0},
 		QUIC:   map[string]uint64{"refused": 0, "passed": 0},
@@ -82,7 +82,7 @@ func (f *fence) Counts() (Counts, error) {
 	if err != nil {
 		return n, fmt.Errorf("open nftables: %w", err)
 	}
-	for _, name := range []string{fenceTable(f.selection.name), peekTable(f.selection.name)} {
+	for _, name := range []string{forwardedTableName(f.match.name), quicTableName(f.match.name)} {
 		table := &nftables.Table{Family: nftables.TableFamilyINet, Name: name}
 		objects, err := dump(func() ([]nftables.Obj, error) { return c.GetNamedObjects(table) })
 		if err != nil {

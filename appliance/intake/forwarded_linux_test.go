@@ -104,8 +104,8 @@ func TestForwardedBlock(t *testing.T) {
 						t.Errorf("%s: another port of %v: seen as %v", end.name, addr, conn.seen)
 					}
 				}
-				if !strings.Contains(l.state(t), fenceTable("gateway")) {
-					t.Errorf("%s: no table %s", end.name, fenceTable("gateway"))
+				if !strings.Contains(l.state(t), forwardedTableName("gateway")) {
+					t.Errorf("%s: no table %s", end.name, forwardedTableName("gateway"))
 				}
 			}
 			l.in(t, l.box, func() error { return Remove("gateway") })
@@ -147,7 +147,7 @@ func TestForwardedWords(t *testing.T) {
 			second := l.start(t, mode.box(Forwarded{RefuseQUIC: true}))
 			second.ready(t)
 			l.taken(t, second, netip.AddrPortFrom(origin4, 443))
-			if state := l.state(t); !strings.Contains(state, fenceTable("gateway")) || strings.Contains(state, "counter name \"blocked\"") {
+			if state := l.state(t); !strings.Contains(state, forwardedTableName("gateway")) || strings.Contains(state, "counter name \"blocked\"") {
 				t.Errorf("want rules that do not block:\n%s", state)
 			}
 			second.close(t)
@@ -197,11 +197,11 @@ func TestForwardedOlder(t *testing.T) {
 	l := newLab(t)
 	before := l.state(t)
 	for range 2 { // the second in the place of the first
-		f, err := newFence(&selection{name: "gateway", from: []string{"lan0"}}, Forwarded{Block: true, RefuseQUIC: true}, Options{Logger: slog.New(slog.DiscardHandler)})
+		f, err := newForwardedTable(&nftMatch{name: "gateway", from: []string{"lan0"}}, Forwarded{Block: true, RefuseQUIC: true}, Options{Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.older = true
+		f.noPersist = true
 		l.in(t, l.box, f.add)
 		l.in(t, l.box, func() error {
 			return f.SetExempt(Exempt{Clients: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}})

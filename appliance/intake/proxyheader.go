@@ -150,7 +150,7 @@ func readProxy(conn *net.TCPConn) (_ net.Conn, client netip.AddrPort, err error)
 		client, _, used, bad := parseProxy(b)
 		switch {
 		case bad == nil:
-			return NewPrefixed(conn, b[used:]), client, nil
+			return NewPeekedConn(conn, b[used:]), client, nil
 		case bad != errProxyShort:
 			return nil, client, bad
 		case err != nil:

@@ -143,10 +143,10 @@ func TestStaticProxy(t *testing.T) {
 }
 
 func TestOwnByName(t *testing.T) {
-	if ownByName(nil) != nil || ownAlways(nil) != nil {
+	if certificatesByName(nil) != nil || fixedCertificates(nil) != nil {
 		t.Error("something of nothing")
 	}
-	if own := ownByName([]tls.Certificate{{}})("www.example.test", true); own != nil {
+	if own := certificatesByName([]tls.Certificate{{}})("www.example.test", true); own != nil {
 		t.Error("a certificate without a leaf is shown")
 	}
 }

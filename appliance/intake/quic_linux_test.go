@@ -162,7 +162,7 @@ func TestForwardedQUIC(t *testing.T) {
 				if diff := cmp.Diff(before, l.state(t)); diff != "" {
 					t.Errorf("left behind (-before +after):\n%s", diff)
 				}
-			} else if state := l.state(t); strings.Contains(state, fenceTable("gateway")) || strings.Contains(state, peekTable("gateway")) {
+			} else if state := l.state(t); strings.Contains(state, forwardedTableName("gateway")) || strings.Contains(state, quicTableName("gateway")) {
 				t.Errorf("rules of a dead process:\n%s", l.state(t))
 			}
 			if got := fate(t, l.udp(t, netip.AddrPortFrom(origin4, 443)), longHeader(1)); got != "answered" {
@@ -386,12 +386,12 @@ func TestForwardedExempt(t *testing.T) {
 func TestCopiesGroups(t *testing.T) {
 	l := newLab(t)
 	l.in(t, l.box, func() error {
-		one, err := openCopies("one")
+		one, err := openNFLOG("one")
 		if err != nil {
 			return err
 		}
 		defer one.close()
-		two, err := openCopies("two")
+		two, err := openNFLOG("two")
 		if err != nil {
 			return err
 		}

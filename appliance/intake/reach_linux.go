@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errOfBox = errors.New("destination is on this box or its link")
+	errLocal = errors.New("destination is on this box or its link")
 	errPort  = errors.New("port is not one that clients may reach")
 )
 
@@ -64,37 +64,37 @@ func (c Explicit) served(client netip.Addr) bool {
 	case client.IsPrivate() || client.IsLinkLocalUnicast():
 		return true
 	}
-	on, _ := onBox(client)
+	on, _ := isLocal(client)
 	return on
 }
 
-// bounds says where clients of other machines must not go.
-type bounds struct{ reach []netip.Prefix }
+// destinationGuard says where clients of other machines must not go.
+type destinationGuard struct{ reach []netip.Prefix }
 
 // permit returns an error if client, of another machine, must not reach an address
 // that belongs to this box, or to its link alone. The zero client is the operator,
 // who wrote the address down.
-func (b bounds) permit(client, to netip.Addr) error {
+func (b destinationGuard) permit(client, to netip.Addr) error {
 	to = to.Unmap()
 	if !client.IsValid() || slices.ContainsFunc(b.reach, func(p netip.Prefix) bool { return p.Contains(to) }) {
 		return nil
 	}
-	if !special(to) && !special(embedded(to)) {
-		if on, err := onBox(to); err != nil {
+	if !isSpecial(to) && !isSpecial(embeddedIPv4(to)) {
+		if on, err := isLocal(to); err != nil {
 			return err // better refuse a destination than open this box
 		} else if !on {
 			return nil
 		}
 	}
-	if on, _ := onBox(client); on {
+	if on, _ := isLocal(client); on {
 		return nil
 	}
-	return errOfBox
+	return errLocal
 }
 
-// metadata are the addresses at which clouds tell a machine its secrets, apart
+// metadataServices are the addresses at which clouds tell a machine its secrets, apart
 // from 169.254.0.0/16.
-var metadata = []netip.Addr{
+var metadataServices = []netip.Addr{
 	netip.MustParseAddr("fd00:ec2::254"),   // Amazon
 	netip.MustParseAddr("fd20:ce::254"),    // Google
 	netip.MustParseAddr("100.100.100.200"), // Alibaba
@@ -102,15 +102,15 @@ var metadata = []netip.Addr{
 	netip.MustParseAddr("168.63.129.16"),   // Azure
 }
 
-// thisNetwork is the block that begins with the unspecified address (RFC 6890).
-var thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
+// unspecifiedBlock is the block that begins with the unspecified address (RFC 6890).
+var unspecifiedBlock = netip.MustParsePrefix("0.0.0.0/8")
 
-// special reports whether an address never belongs to another machine that clients
+// isSpecial reports whether an address never belongs to another machine that clients
 // of a proxy may ask for. The zero address is not special.
-func special(a netip.Addr) bool {
+func isSpecial(a netip.Addr) bool {
 	a = a.WithZone("")
 	return a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() || a.IsMulticast() ||
-		thisNetwork.Contains(a) || slices.Contains(metadata, a)
+		unspecifiedBlock.Contains(a) || slices.Contains(metadataServices, a)
 }
 
 // Prefixes of IPv6 addresses that hold an IPv4 address, which a translator on the
@@ -121,8 +121,8 @@ var (
 	sixToFour  = netip.MustParsePrefix("2002::/16")    // RFC 3056, Section 2
 )
 
-// embedded returns the IPv4 address within an IPv6 address, else the zero address.
-func embedded(a netip.Addr) netip.Addr {
+// embeddedIPv4 returns the IPv4 address within an IPv6 address, else the zero address.
+func embeddedIPv4(a netip.Addr) netip.Addr {
 	octets := a.As16()
 	switch {
 	case compatible.Contains(a), nat64.Contains(a):
@@ -133,16 +133,16 @@ func embedded(a netip.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// routes is one netlink socket for all look-ups, which are short, and take turns.
-var routes = sync.OnceValues(func() (*netlink.Handle, error) { return netlink.NewHandle(unix.NETLINK_ROUTE) })
+// routeHandle is one netlink socket for all look-ups, which are short, and take turns.
+var routeHandle = sync.OnceValues(func() (*netlink.Handle, error) { return netlink.NewHandle(unix.NETLINK_ROUTE) })
 
-// onBox reports whether the kernel takes an address for one of this box: of an
+// isLocal reports whether the kernel takes an address for one of this box: of an
 // interface, or of a route of type local.
-func onBox(a netip.Addr) (bool, error) {
+func isLocal(a netip.Addr) (bool, error) {
 	if a.IsLoopback() {
 		return true, nil
 	}
-	h, err := routes()
+	h, err := routeHandle()
 	if err != nil {
 		return false, fmt.Errorf("ask the kernel whose address %s is: %w", a, err)
 	}

@@ -16,7 +16,7 @@ import (
 
 func TestBounds(t *testing.T) {
 	stranger := netip.MustParseAddr("192.0.2.7")
-	b := bounds{[]netip.Prefix{netip.MustParsePrefix("127.0.0.53/32"), netip.MustParsePrefix("fe80::/10")}}
+	b := destinationGuard{[]netip.Prefix{netip.MustParsePrefix("127.0.0.53/32"), netip.MustParsePrefix("fe80::/10")}}
 	for _, c := range []struct {
 		name, client, to string
 		permitted        bool
@@ -226,7 +226,7 @@ func TestProxyKeepsToOtherMachines(t *testing.T) {
 func BenchmarkPermit(b *testing.B) {
 	client, to := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("192.0.2.8")
 	for b.Loop() {
-		if err := (bounds{}).permit(client, to); err != nil {
+		if err := (destinationGuard{}).permit(client, to); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -30,8 +30,8 @@ var errDirect = errors.New("connection to the listener itself")
 // redirect is the intake for translated traffic.
 type redirect struct {
 	*server
-	*fence
-	neighbours neighbours
+	*forwardedTable
+	neighbors neighbors
 }
 
 // NewRedirect starts to redirect new TCP connections over IPv4 and IPv6 that
@@ -58,21 +58,21 @@ func NewRedirect(config Redirect, o Options) (_ Routed, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := newRedirection(o.Name, config)
+	r, err := newRedirectNFT(o.Name, config)
 	if err != nil {
 		return nil, fmt.Errorf("create redirect intake: %w", err)
 	}
-	fence, err := newFence(&r.selection, config.Forwarded, o)
+	fence, err := newForwardedTable(&r.nftMatch, config.Forwarded, o)
 	if err != nil {
 		return nil, fmt.Errorf("create redirect intake: %w", err)
 	}
-	claims, err := r.claim()
+	claims, err := r.lock()
 	if err != nil {
 		return nil, fmt.Errorf("create redirect intake: %w", err)
 	}
-	i := &redirect{fence: fence}
+	i := &redirect{forwardedTable: fence}
 	var listeners []acceptor
-	undo := func() error { return errors.Join(fence.remove(), r.remove(), claims.Close(), i.neighbours.close()) }
+	undo := func() error { return errors.Join(fence.remove(), r.remove(), claims.Close(), i.neighbors.close()) }
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("create redirect intake: %w", err), undo())
@@ -80,12 +80,12 @@ func NewRedirect(config Redirect, o Options) (_ Routed, err error) {
 		}
 	}()
 
-	if i.neighbours, err = newNeighbours(r.from); err != nil {
+	if i.neighbors, err = newNeighbors(r.from); err != nil {
 		return nil, err
 	}
 	warnForwarding(o.Logger)
 	wildcard := func(f family) netip.Addr { return f.wildcard }
-	if listeners, err = r.open(wildcard, net.ListenConfig{}, o.Logger); err != nil {
+	if listeners, err = r.listen(wildcard, net.ListenConfig{}, o.Logger); err != nil {
 		return nil, err
 	}
 	if err := r.add(); err != nil {
@@ -94,12 +94,12 @@ func NewRedirect(config Redirect, o Options) (_ Routed, err error) {
 	if err := fence.add(); err != nil {
 		return nil, err
 	}
-	listeners[0] = heralded{listeners[0], func() error { return errors.Join(fence.remove(), r.pass()) }}
+	listeners[0] = hookedListener{listeners[0], func() error { return errors.Join(fence.remove(), r.pass()) }}
 	i.server = newServer(o, listeners...)
 	i.server.session = i.handle
 	i.server.undo = func() error {
 		ports := []uint16{r.listen4.Port(), r.listen6.Port()}
-		lingerLegs(func(a netip.AddrPort) bool { return slices.Contains(ports, a.Port()) })
+		awaitFINs(func(a netip.AddrPort) bool { return slices.Contains(ports, a.Port()) })
 		return undo()
 	}
 	o.Logger.Info("traffic is redirected", "iface", strings.Join(r.from, " "), "listen", i.Addr().String())
@@ -126,7 +126,7 @@ func (r *redirect) handle(ctx context.Context, conn *net.TCPConn) {
 		Conn:   conn,
 		Client: client,
 		Origin: origin,
-		Link:   decrypt.Link{ClientMAC: r.neighbours.mac(client.Addr())},
+		Link:   decrypt.Link{ClientMAC: r.neighbors.mac(client.Addr())},
 		Dial:   r.dialer(netip.Addr{}, []netip.AddrPort{origin}),
 		Route: r.route(client.Addr(), origin.Port(), nil, func(addrs []netip.AddrPort) func(context.Context) (net.Conn, error) {
 			return r.dialer(client.Addr(), addrs)

@@ -86,7 +86,7 @@ func sweepRoutes(own uint32) error {
 	for slot := range found {
 		mark, table := slotMark(slot), slotTable(slot)
 		if mark != own {
-			errs = append(errs, ifUnclaimed(markClaim(mark), func() error { return removeRoutes(mark, table) }))
+			errs = append(errs, ifUnlocked(markLock(mark), func() error { return removeRoutes(mark, table) }))
 		}
 	}
 	return errors.Join(errs...)

@@ -34,7 +34,7 @@ type server struct {
 	listeners []acceptor
 	session   func(ctx context.Context, conn *net.TCPConn) // one client connection, start to end
 	undo      func() error                                 // undoes what the intake set up; may be nil
-	bounds    bounds                                       // of destinations that clients name
+	bounds    destinationGuard                             // of destinations that clients name
 
 	closing  chan struct{} // closed by Close
 	done     chan struct{} // closed by finish

@@ -209,14 +209,14 @@ func TestThrottle(t *testing.T) {
 }
 
 func TestPrefixed(t *testing.T) {
-	pair := func(t *testing.T) (*Prefixed, net.Conn) {
+	pair := func(t *testing.T) (*PeekedConn, net.Conn) {
 		near, far, err := socketPair()
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { near.Close(); far.Close() })
 		io.WriteString(far, "rest")
-		return NewPrefixed(near, []byte("prefix")), far
+		return NewPeekedConn(near, []byte("prefix")), far
 	}
 	t.Run("read", func(t *testing.T) {
 		p, far := pair(t)

@@ -50,7 +50,7 @@ func NewStatic(config Static, o Options) (Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create static intake: %w", err)
 	}
-	s := &static{server: newServer(o, l), Static: config, origin: origin, own: ownAlways(config.Certificates)}
+	s := &static{server: newServer(o, l), Static: config, origin: origin, own: fixedCertificates(config.Certificates)}
 	s.server.session = s.handle
 	return s, nil
 }

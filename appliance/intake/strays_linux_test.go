@@ -119,7 +119,7 @@ func TestForwardedReset(t *testing.T) {
 func (l *lab) counted(t *testing.T, counter string) (packets uint64) {
 	t.Helper()
 	l.in(t, l.box, func() error {
-		f := &fence{selection: &selection{name: "gateway"}, config: Forwarded{Block: true}}
+		f := &forwardedTable{match: &nftMatch{name: "gateway"}, config: Forwarded{Block: true}}
 		n, err := f.Counts()
 		switch counter {
 		case countReset:

@@ -40,11 +40,11 @@ type TProxy struct {
 // tproxy is the intake for diverted traffic.
 type tproxy struct {
 	*server
-	*fence
-	mark       uint32 // of our sockets
-	own        []netip.AddrPort
-	neighbours neighbours
-	shown      func(string, bool) []tls.Certificate
+	*forwardedTable
+	mark         uint32 // of our sockets
+	ownAddrs     []netip.AddrPort
+	neighbors    neighbors
+	certificates func(string, bool) []tls.Certificate
 }
 
 // NewTProxy starts to divert new TCP connections over IPv4 and IPv6 that arrive
@@ -72,22 +72,22 @@ func NewTProxy(config TProxy, o Options) (_ Routed, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDiversion(o.Name, config)
+	n, err := newTProxyNFT(o.Name, config)
 	if err != nil {
 		return nil, fmt.Errorf("create tproxy intake: %w", err)
 	}
-	fence, err := newFence(&d.selection, config.Forwarded, o)
+	fence, err := newForwardedTable(&n.nftMatch, config.Forwarded, o)
 	if err != nil {
 		return nil, fmt.Errorf("create tproxy intake: %w", err)
 	}
-	claims, err := d.claim(config)
+	claims, err := n.lock(config)
 	if err != nil {
 		return nil, fmt.Errorf("create tproxy intake: %w", err)
 	}
-	t := &tproxy{fence: fence, mark: d.mark + 1, shown: ownByName(config.Certificates)}
+	t := &tproxy{forwardedTable: fence, mark: n.mark + 1, certificates: certificatesByName(config.Certificates)}
 	var listeners []acceptor
 	undo := func() error {
-		return errors.Join(fence.remove(), d.remove(), claims.Close(), t.neighbours.close())
+		return errors.Join(fence.remove(), n.remove(), claims.Close(), t.neighbors.close())
 	}
 	defer func() {
 		if err == nil {
@@ -97,40 +97,40 @@ func NewTProxy(config TProxy, o Options) (_ Routed, err error) {
 		err = errors.Join(fmt.Errorf("create tproxy intake: %w", err), undo())
 	}()
 
-	if err := checkSysctls(d.from); err != nil {
+	if err := checkSysctls(n.from); err != nil {
 		return nil, err
 	}
 	warnForwarding(o.Logger)
-	if t.neighbours, err = newNeighbours(d.from); err != nil {
+	if t.neighbors, err = newNeighbors(n.from); err != nil {
 		return nil, err
 	}
 	loopback := func(f family) netip.Addr { return f.loopback }
-	if listeners, err = d.open(loopback, net.ListenConfig{Control: transparent(t.mark)}, o.Logger); err != nil {
+	if listeners, err = n.listen(loopback, net.ListenConfig{Control: transparent(t.mark)}, o.Logger); err != nil {
 		return nil, err
 	}
 	for _, l := range listeners {
-		t.own = append(t.own, addrPort(l.Addr()))
+		t.ownAddrs = append(t.ownAddrs, addrPort(l.Addr()))
 	}
-	if err := d.add(); err != nil {
+	if err := n.add(); err != nil {
 		return nil, err
 	}
 	if err := fence.add(); err != nil {
 		return nil, err
 	}
-	listeners[0] = heralded{listeners[0], fence.remove}
+	listeners[0] = hookedListener{listeners[0], fence.remove}
 	t.server = newServer(o, listeners...)
 	t.server.session = t.handle
 	t.server.undo = func() error {
-		lingerLegs(foreign())
+		awaitFINs(notLocal())
 		return undo()
 	}
-	o.Logger.Info("traffic is diverted", "iface", strings.Join(d.from, " "), "mark", fmt.Sprintf("%#x", d.mark), "table", d.table, "priority", d.priority)
+	o.Logger.Info("traffic is diverted", "iface", strings.Join(n.from, " "), "mark", fmt.Sprintf("%#x", n.mark), "table", n.table, "priority", n.priority)
 	return t, nil
 }
 
 func (t *tproxy) handle(ctx context.Context, conn *net.TCPConn) {
 	client, origin := addrPort(conn.RemoteAddr()), addrPort(conn.LocalAddr())
-	for _, own := range t.own {
+	for _, own := range t.ownAddrs {
 		if origin == own { // a local process came without diversion
 			t.Count(Forbidden)
 			reset(conn)
@@ -148,8 +148,8 @@ func (t *tproxy) handle(ctx context.Context, conn *net.TCPConn) {
 		Conn:   conn,
 		Client: client,
 		Origin: origin,
-		Own:    t.shown,
-		Link:   decrypt.Link{ClientMAC: t.neighbours.mac(client.Addr())},
+		Own:    t.certificates,
+		Link:   decrypt.Link{ClientMAC: t.neighbors.mac(client.Addr())},
 		Dial:   func(ctx context.Context) (net.Conn, error) { return t.dial(ctx, client, origin) },
 		Route: t.route(client.Addr(), origin.Port(), func(a netip.Addr) bool { return a.Is4() == client.Addr().Is4() },
 			func(addrs []netip.AddrPort) func(context.Context) (net.Conn, error) {

@@ -322,14 +322,14 @@ func TestDiversionPorts(t *testing.T) {
 		{"most", every(1, 1997, 2), "1995, 1997 }"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, err := newDiversion("ports", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: c.ports})
+			n, err := newTProxyNFT("ports", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: c.ports})
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.mark, d.table, d.priority = 0x77, 77, 77
-			d.listens(netip.MustParseAddrPort("127.0.0.1:9"))
-			l.in(t, l.box, d.add)
-			defer l.in(t, l.box, d.remove)
+			n.mark, n.table, n.priority = 0x77, 77, 77
+			n.noteListener(netip.MustParseAddrPort("127.0.0.1:9"))
+			l.in(t, l.box, n.add)
+			defer l.in(t, l.box, n.remove)
 			if state := l.state(t); !strings.Contains(strings.Join(strings.Fields(state), " "), c.want) {
 				t.Errorf("want %q in:\n%s", c.want, state)
 			}
@@ -338,7 +338,7 @@ func TestDiversionPorts(t *testing.T) {
 }
 
 func TestDiversionTooManyPorts(t *testing.T) {
-	_, err := newDiversion("ports", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: every(1, 65535, 2)})
+	_, err := newTProxyNFT("ports", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: every(1, 65535, 2)})
 	if err == nil || !strings.Contains(err.Error(), "ranges of ports") {
 		t.Errorf("error %v", err)
 	}
@@ -382,15 +382,15 @@ func TestTProxyRefused(t *testing.T) {
 func TestDiversionHalfWay(t *testing.T) {
 	l := newLab(t)
 	before := l.state(t)
-	d := &diversion{
-		selection: selection{
+	n := &tproxyNFT{
+		nftMatch: nftMatch{
 			name: strings.Repeat("x", 300), from: []string{"lan0"},
 			listen4: netip.MustParseAddrPort("127.0.0.1:9"), listen6: netip.MustParseAddrPort("[::1]:9"),
 		},
 		mark: 0x77, table: 77, priority: 77,
 	}
 	l.in(t, l.box, func() error {
-		if err := d.add(); err == nil {
+		if err := n.add(); err == nil {
 			t.Error("a table name of 300 octets was accepted")
 		}
 		return nil
@@ -398,7 +398,7 @@ func TestDiversionHalfWay(t *testing.T) {
 	if l.state(t) == before {
 		t.Error("failed before the routes: the test proves nothing")
 	}
-	l.in(t, l.box, func() error { d.remove(); return nil })
+	l.in(t, l.box, func() error { n.remove(); return nil })
 	if diff := cmp.Diff(before, l.state(t)); diff != "" {
 		t.Errorf("left behind (-before +after):\n%s", diff)
 	}

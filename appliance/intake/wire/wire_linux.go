@@ -71,7 +71,7 @@ func New(config Config, o intake.Options) (*Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create wire intake: %w", err)
 	}
-	in, err := intake.NewAccepted(o, w.incoming, w.close, listeners...)
+	in, err := intake.NewFromListeners(o, w.incoming, w.close, listeners...)
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}

@@ -14,50 +14,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fence is a table of rules for packets that are forwarded, beside the table that
-// leads connections to the listener; see fencerules_linux.go. It belongs to the
+// forwardedTable is a table of rules for packets that are forwarded, beside the table that
+// leads connections to the listener; see forwardedrules_linux.go. It belongs to the
 // process, and goes with it. If it blocks, it stays.
-type fence struct {
-	selection *selection
-	config    Forwarded
-	log       *slog.Logger
-	count     func(Event)
-	ask       func(client, origin netip.AddrPort, payload []byte) QUICVerdict // may be nil
+type forwardedTable struct {
+	match  *nftMatch
+	config Forwarded
+	log    *slog.Logger
+	count  func(Event)
+	ask    func(client, origin netip.AddrPort, payload []byte) QUICVerdict // may be nil
 
-	mu     sync.Mutex
-	table  *ownedTable // nil if the table does not belong to the process, or is not there
-	older  bool        // the kernel has no tables that belong to a process and stay
-	exempt exemptSets  // nil if there is no table
-	peek   *peek       // nil: nobody looks at QUIC
-	full   throttle
+	mu         sync.Mutex
+	table      *ownedTable // nil if the table does not belong to the process, or is not there
+	noPersist  bool        // the kernel has no tables that belong to a process and stay
+	exempt     exemptSets  // nil if there is no table
+	quicTable  *quicTable  // nil: nobody looks at QUIC
+	eventLimit throttle
 }
 
-func newFence(s *selection, config Forwarded, o Options) (*fence, error) {
-	if config.Reset && len(s.ports) == 0 {
+func newForwardedTable(m *nftMatch, config Forwarded, o Options) (*forwardedTable, error) {
+	if config.Reset && len(m.ports) == 0 {
 		return nil, errors.New("reset of unknown connections: needs ports")
 	}
-	return &fence{selection: s, config: config, log: o.Logger, count: o.Count, ask: o.QUIC}, nil
+	return &forwardedTable{match: m, config: config, log: o.Logger, count: o.Count, ask: o.QUIC}, nil
 }
 
-// fenceTable is the name of an intake's table. The slash keeps it apart from those of
+// forwardedTableName is the name of an intake's table. The slash keeps it apart from those of
 // other intakes.
-func fenceTable(name string) string { return tablePrefix + name + "/forwarded" }
+func forwardedTableName(name string) string { return tablePrefix + name + "/forwarded" }
 
-func (f *fence) name() *nftables.Table {
-	return &nftables.Table{Family: nftables.TableFamilyINet, Name: fenceTable(f.selection.name)}
+func (f *forwardedTable) name() *nftables.Table {
+	return &nftables.Table{Family: nftables.TableFamilyINet, Name: forwardedTableName(f.match.name)}
 }
 
 // idle reports whether there is nothing to do.
-func (f *fence) idle() bool {
+func (f *forwardedTable) idle() bool {
 	return !f.config.Block && !f.config.Reset && !f.config.RefuseQUIC && f.ask == nil
 }
 
 // add puts the rules into effect, in the place of those that a process before left.
 // Between the two there is a moment without: call it when the listeners take what
 // there is to block. After an error there are none.
-func (f *fence) add() error {
-	setup.Lock()
-	defer setup.Unlock()
+func (f *forwardedTable) add() error {
+	nftMu.Lock()
+	defer nftMu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.idle() {
@@ -69,18 +69,18 @@ func (f *fence) add() error {
 	if f.ask == nil {
 		return nil
 	}
-	p, err := f.openPeek()
+	q, err := f.openQUICTable()
 	if err != nil { // such as a kernel without a log for programs
 		f.log.Warn("QUIC is not looked at", "err", err)
 		return nil
 	}
-	f.peek = p
-	p.copies.serve(f.look, func(err error) { f.log.Warn("QUIC is not looked at", "err", err) })
+	f.quicTable = q
+	q.nflog.serve(f.inspectDatagram, func(err error) { f.log.Warn("QUIC is not looked at", "err", err) })
 	return nil
 }
 
 // write writes the table.
-func (f *fence) write() error {
+func (f *forwardedTable) write() error {
 	c, table, err := f.open()
 	if err != nil {
 		return err
@@ -98,12 +98,12 @@ func (f *fence) write() error {
 }
 
 // open makes an empty table, in the place of the one that there may be.
-func (f *fence) open() (*nftables.Conn, *nftables.Table, error) {
+func (f *forwardedTable) open() (*nftables.Conn, *nftables.Table, error) {
 	table := f.name()
 	if err := removeTable(table.Name); err != nil {
 		return nil, nil, err
 	}
-	if f.config.Block && f.older {
+	if f.config.Block && f.noPersist {
 		c, err := f.connect()
 		if err != nil {
 			return nil, nil, err
@@ -116,7 +116,7 @@ func (f *fence) open() (*nftables.Conn, *nftables.Table, error) {
 	}
 	owned, err := newOwnedTable(table.Name, flags)
 	if f.config.Block && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)) {
-		f.older = true
+		f.noPersist = true
 		return f.open()
 	}
 	if err != nil {
@@ -127,8 +127,8 @@ func (f *fence) open() (*nftables.Conn, *nftables.Table, error) {
 }
 
 // connect returns a connection for changes to a table that belongs to nobody.
-func (f *fence) connect() (*nftables.Conn, error) {
-	c, err := nftables.New(nftables.WithSockOptions(roomy))
+func (f *forwardedTable) connect() (*nftables.Conn, error) {
+	c, err := nftables.New(nftables.WithSockOptions(setWriteBuffer))
 	if err != nil {
 		return nil, fmt.Errorf("open nftables: %w", err)
 	}
@@ -136,7 +136,7 @@ func (f *fence) connect() (*nftables.Conn, error) {
 }
 
 // release gives the table back, which removes it unless it blocks.
-func (f *fence) release() error {
+func (f *forwardedTable) release() error {
 	if f.table == nil {
 		return nil
 	}
@@ -147,14 +147,14 @@ func (f *fence) release() error {
 
 // remove ends what goes with the process. Call it before the listeners are closed:
 // connections that are not taken any more would be reset.
-func (f *fence) remove() error {
+func (f *forwardedTable) remove() error {
 	f.mu.Lock()
-	p := f.peek
-	f.peek = nil
+	q := f.quicTable
+	f.quicTable = nil
 	f.mu.Unlock()
 	var err error
-	if p != nil {
-		err = p.close() // f.look may wait for f.mu
+	if q != nil {
+		err = q.close() // f.look may wait for f.mu
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -166,7 +166,7 @@ func (f *fence) remove() error {
 }
 
 // SetExempt implements [Routed].
-func (f *fence) SetExempt(e Exempt) error {
+func (f *forwardedTable) SetExempt(e Exempt) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.exempt == nil {
@@ -182,15 +182,15 @@ func (f *fence) SetExempt(e Exempt) error {
 	if err == nil {
 		err = f.exempt.replace(c, e)
 	}
-	if p := f.peek; p != nil {
-		err = errors.Join(err, p.exempt.replace(p.table.conn, e))
+	if q := f.quicTable; q != nil {
+		err = errors.Join(err, q.exempt.replace(q.table.conn, e))
 	}
 	return err
 }
 
-// look asks about a datagram of QUIC. If it was held, it is answered; if QUIC passes,
+// inspectDatagram asks about a datagram of QUIC. If it was held, it is answered; if QUIC passes,
 // its flow may be refused.
-func (f *fence) look(packet []byte, held bool) {
+func (f *forwardedTable) inspectDatagram(packet []byte, held bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			f.count(Panicked)
@@ -205,16 +205,16 @@ func (f *fence) look(packet []byte, held bool) {
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p := f.peek
+	q := f.quicTable
 	switch {
-	case p == nil: // removed
-	case held && p.answers != nil:
-		p.answers.hold(flow{client, origin}, packet, verdict != QUICUndecided)
-	case p.answers != nil && verdict != QUICUndecided:
-		p.answers.answer(flow{client, origin})
+	case q == nil: // removed
+	case held && q.icmp != nil:
+		q.icmp.hold(flow{client, origin}, packet, verdict != QUICUndecided)
+	case q.icmp != nil && verdict != QUICUndecided:
+		q.icmp.answer(flow{client, origin})
 	case verdict == QUICRefuse:
-		if err := p.refuse(client, origin); err != nil {
-			if missed, ok := f.full.allow(time.Now()); ok {
+		if err := q.refuse(client, origin); err != nil {
+			if missed, ok := f.eventLimit.allow(time.Now()); ok {
 				f.log.Warn("QUIC flow not refused", "client", client, "origin", origin, "err", err, "missed", missed)
 			}
 		}
@@ -229,16 +229,16 @@ func Remove(name string) error {
 	if !validTable(name) {
 		return errors.New("not 1 to 64 letters, digits, hyphens, underscores and dots")
 	}
-	held, err := newClaim(tableClaim(name))
-	if errors.Is(err, errClaimed) {
+	held, err := lockName(tableLock(name))
+	if errors.Is(err, errLocked) {
 		return errors.New("a process runs it")
 	}
 	if err != nil {
 		return err
 	}
 	defer held.Close()
-	setup.Lock()
-	defer setup.Unlock()
+	nftMu.Lock()
+	defer nftMu.Unlock()
 	c, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)
@@ -249,7 +249,7 @@ func Remove(name string) error {
 	}
 	found := false
 	for _, t := range tables {
-		if slices.Contains([]string{tablePrefix + name, fenceTable(name), peekTable(name)}, t.Name) {
+		if slices.Contains([]string{tablePrefix + name, forwardedTableName(name), quicTableName(name)}, t.Name) {
 			found = true
 			err = errors.Join(err, removeTable(t.Name))
 		}

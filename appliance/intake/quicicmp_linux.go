@@ -14,31 +14,31 @@ import (
 
 const (
 	answerAfter = 100 * time.Millisecond // a datagram was held, if no verdict comes first
-	maxPending  = 4096                   // answers that wait
-	quoted      = 128                    // octets of the datagram in an answer, at most
+	maxDelayed  = 4096                   // answers that wait
+	maxQuoted   = 128                    // octets of the datagram in an answer, at most
 )
 
 // flow is a client and its origin.
 type flow struct{ client, origin netip.AddrPort }
 
-// answers are refusals of datagrams that the kernel dropped in silence: ICMP messages
+// icmpAnswers are refusals of datagrams that the kernel dropped in silence: ICMP messages
 // that the port is unreachable. Safe for concurrent use.
-type answers struct {
+type icmpAnswers struct {
 	fd4, fd6 int // raw sockets; fd6 is negative without IPv6
 
 	mu      sync.Mutex
-	pending map[flow]*pending
+	delayed map[flow]*delayedAnswer
 	closed  bool
 }
 
-// pending is an answer that waits.
-type pending struct {
+// delayedAnswer is an answer that waits.
+type delayedAnswer struct {
 	packet []byte // the beginning of the datagram, from the IP header on
 	timer  *time.Timer
 }
 
-// openAnswers needs CAP_NET_RAW.
-func openAnswers() (*answers, error) {
+// openICMPAnswers needs CAP_NET_RAW.
+func openICMPAnswers() (*icmpAnswers, error) {
 	fd4, err := rawSocket(unix.AF_INET, unix.IPPROTO_ICMP)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func openAnswers() (*answers, error) {
 		unix.Close(fd4)
 		return nil, err
 	}
-	return &answers{fd4: fd4, fd6: fd6, pending: make(map[flow]*pending)}, nil
+	return &icmpAnswers{fd4: fd4, fd6: fd6, delayed: make(map[flow]*delayedAnswer)}, nil
 }
 
 // rawSocket opens one to send ICMP, that receives nothing.
@@ -79,37 +79,37 @@ func rawSocket(family, protocol int) (int, error) {
 
 // hold notes a datagram that is to be answered, at once or after a while. It borrows
 // packet. If too many wait, it is answered at once.
-func (a *answers) hold(fl flow, packet []byte, now bool) {
+func (a *icmpAnswers) hold(fl flow, packet []byte, now bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.closed || a.pending[fl] != nil {
+	if a.closed || a.delayed[fl] != nil {
 		return
 	}
-	packet = packet[:min(len(packet), quoted)]
-	if now || len(a.pending) >= maxPending {
+	packet = packet[:min(len(packet), maxQuoted)]
+	if now || len(a.delayed) >= maxDelayed {
 		a.send(fl, packet)
 		return
 	}
-	p := &pending{packet: append([]byte(nil), packet...)}
+	p := &delayedAnswer{packet: append([]byte(nil), packet...)}
 	p.timer = time.AfterFunc(answerAfter, func() { a.answer(fl) })
-	a.pending[fl] = p
+	a.delayed[fl] = p
 }
 
 // answer answers a datagram that waits, if there is one.
-func (a *answers) answer(fl flow) {
+func (a *icmpAnswers) answer(fl flow) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p := a.pending[fl]
+	p := a.delayed[fl]
 	if p == nil || a.closed {
 		return
 	}
 	p.timer.Stop()
-	delete(a.pending, fl)
+	delete(a.delayed, fl)
 	a.send(fl, p.packet)
 }
 
 // send sends an answer. If that fails, the client sends again, and the kernel answers.
-func (a *answers) send(fl flow, packet []byte) {
+func (a *icmpAnswers) send(fl flow, packet []byte) {
 	if fl.client.Addr().Is4() {
 		unix.Sendto(a.fd4, unreachable(3, 3, packet), 0, &unix.SockaddrInet4{Addr: fl.client.Addr().As4()})
 	} else if a.fd6 >= 0 {
@@ -136,11 +136,11 @@ func unreachable(kind, code byte, packet []byte) []byte {
 }
 
 // close drops what waits.
-func (a *answers) close() error {
+func (a *icmpAnswers) close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
-	for _, p := range a.pending {
+	for _, p := range a.delayed {
 		p.timer.Stop()
 	}
 	err := unix.Close(a.fd4)

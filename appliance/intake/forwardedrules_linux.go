@@ -43,9 +43,9 @@ var versions = [][2]uint32{{0x00000001, 0xffffffff}, {0x6b3343cf, 0xffffffff}, {
 //
 // The first chain matches nothing. Where a rule speaks of tproxy, the kernel puts
 // fragments together before it routes them; the others rely on that.
-func (f *fence) rules(c *nftables.Conn, table *nftables.Table) (exemptSets, error) {
-	s := f.selection
-	selected, err := s.addSets(c, table)
+func (f *forwardedTable) rules(c *nftables.Conn, table *nftables.Table) (exemptSets, error) {
+	m := f.match
+	selected, err := m.addSets(c, table)
 	if err != nil {
 		return nil, err
 	}
@@ -64,13 +64,13 @@ func (f *fence) rules(c *nftables.Conn, table *nftables.Table) (exemptSets, erro
 	forward := b.chain("forward", nftables.ChainHookForward, nftables.ChainPriorityMangle)
 	b.others(forward, selected)
 	if f.config.Block {
-		b.rule(forward, s.segments(selected, tcpOpening, tcpSYN), b.counter(countBlocked), &expr.Verdict{Kind: expr.VerdictDrop})
+		b.rule(forward, m.matchFlags(selected, tcpOpening, tcpSYN), b.counter(countBlocked), &expr.Verdict{Kind: expr.VerdictDrop})
 	}
 	b.exempt(forward, exempt)
 	if f.config.Reset {
-		b.rule(forward, s.segments(selected, tcpSYN|tcpRST, 0), b.counter(countReset), &expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
+		b.rule(forward, m.matchFlags(selected, tcpSYN|tcpRST, 0), b.counter(countReset), &expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
 	} else {
-		b.rule(forward, s.segments(selected, tcpSYN|tcpRST, 0), b.counter(countStrays), accept())
+		b.rule(forward, m.matchFlags(selected, tcpSYN|tcpRST, 0), b.counter(countStrays), accept())
 	}
 	if !f.config.RefuseQUIC {
 		return exempt, nil
@@ -78,7 +78,7 @@ func (f *fence) rules(c *nftables.Conn, table *nftables.Table) (exemptSets, erro
 	b.notUDP(forward)
 	refuse := b.refuse()
 	b.longHeaders(forward, refuse)
-	if len(s.ports) == 0 || slices.Contains(s.ports, quicPort) {
+	if len(m.ports) == 0 || slices.Contains(m.ports, quicPort) {
 		b.rule(forward,
 			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: tcpPortAt, Len: 2},
 			equal(binaryutil.BigEndian.PutUint16(quicPort)...),
@@ -124,7 +124,7 @@ func (b *ruleBuilder) counter(name string) expr.Any {
 }
 
 // others lets pass what comes in elsewhere.
-func (b *ruleBuilder) others(chain *nftables.Chain, selected selectionSets) {
+func (b *ruleBuilder) others(chain *nftables.Chain, selected nftSets) {
 	b.rule(chain,
 		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
 		&expr.Lookup{SourceRegister: 1, SetName: selected.from.Name, SetID: selected.from.ID, Invert: true},

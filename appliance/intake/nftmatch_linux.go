@@ -29,8 +29,8 @@ const (
 // maxPortKeys keeps the set of ports within one netlink attribute of 64 KiB.
 const maxPortKeys = 2000
 
-// selection says which routed connections an intake takes, and where to.
-type selection struct {
+// nftMatch says which routed connections an intake takes, and where to.
+type nftMatch struct {
 	name  string
 	from  []string
 	ports []uint16 // none: every port
@@ -39,25 +39,25 @@ type selection struct {
 	listen4, listen6 netip.AddrPort // invalid: the family is not taken
 }
 
-// newSelection judges what all intakes for routed traffic have in common.
-func newSelection(name string, from []string, ports []uint16) (selection, error) {
+// newNFTMatch judges what all intakes for routed traffic have in common.
+func newNFTMatch(name string, from []string, ports []uint16) (nftMatch, error) {
 	if !validTable(name) {
-		return selection{}, fmt.Errorf("name %q: not 1 to 64 letters, digits, hyphens, underscores and dots", name)
+		return nftMatch{}, fmt.Errorf("name %q: not 1 to 64 letters, digits, hyphens, underscores and dots", name)
 	}
 	if len(from) == 0 {
-		return selection{}, errors.New("no interface to take traffic from")
+		return nftMatch{}, errors.New("no interface to take traffic from")
 	}
 	if slices.Contains(from, "lo") {
-		return selection{}, errors.New("take traffic from lo: the box's own traffic cannot be diverted")
+		return nftMatch{}, errors.New("take traffic from lo: the box's own traffic cannot be diverted")
 	}
 	if slices.Contains(ports, 0) {
-		return selection{}, errors.New("port 0 does not exist")
+		return nftMatch{}, errors.New("port 0 does not exist")
 	}
-	s := selection{name: name, from: distinct(from), ports: distinct(ports)}
-	if n := len(portKeys(s.ports)); n > maxPortKeys {
-		return selection{}, fmt.Errorf("more than %d ranges of ports", maxPortKeys/2)
+	m := nftMatch{name: name, from: distinct(from), ports: distinct(ports)}
+	if n := len(portKeys(m.ports)); n > maxPortKeys {
+		return nftMatch{}, fmt.Errorf("more than %d ranges of ports", maxPortKeys/2)
 	}
-	return s, nil
+	return m, nil
 }
 
 // distinct returns the values of s in order, each once.
@@ -110,12 +110,12 @@ func families() []family {
 	}
 }
 
-// open listens in each family on the address that at chooses, and notes where.
+// listen listens in each family on the address that at chooses, and notes where.
 // It does without IPv6 if the system does. The listeners are the caller's.
-func (s *selection) open(at func(family) netip.Addr, config net.ListenConfig, log *slog.Logger) ([]acceptor, error) {
+func (m *nftMatch) listen(at func(family) netip.Addr, config net.ListenConfig, log *slog.Logger) ([]acceptor, error) {
 	var listeners []acceptor
 	for _, f := range families() {
-		l, err := listen(f.network, netip.AddrPortFrom(at(f), s.port).String(), config)
+		l, err := listen(f.network, netip.AddrPortFrom(at(f), m.port).String(), config)
 		if f.number == unix.AF_INET6 && (errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.EAFNOSUPPORT)) {
 			log.Warn("IPv6 is disabled, only IPv4 is diverted")
 			continue
@@ -124,7 +124,7 @@ func (s *selection) open(at func(family) netip.Addr, config net.ListenConfig, lo
 			return nil, errors.Join(err, closeAll(listeners))
 		}
 		listeners = append(listeners, l)
-		s.listens(addrPort(l.Addr()))
+		m.noteListener(addrPort(l.Addr()))
 	}
 	return listeners, nil
 }
@@ -137,59 +137,59 @@ func closeAll(listeners []acceptor) error {
 	return errors.Join(errs...)
 }
 
-// listens notes where the connections of one family are taken.
-func (s *selection) listens(at netip.AddrPort) {
+// noteListener notes where the connections of one family are taken.
+func (m *nftMatch) noteListener(at netip.AddrPort) {
 	if at.Addr().Is4() {
-		s.listen4 = at
+		m.listen4 = at
 	} else {
-		s.listen6 = at
+		m.listen6 = at
 	}
 }
 
-// listening returns what was noted.
-func (s *selection) listening(f family) netip.AddrPort {
+// listenAddr returns what was noted.
+func (m *nftMatch) listenAddr(f family) netip.AddrPort {
 	if f.number == unix.AF_INET {
-		return s.listen4
+		return m.listen4
 	}
-	return s.listen6
+	return m.listen6
 }
 
-// selectionSets are the sets that the rules of a selection look into.
-type selectionSets struct{ from, ports *nftables.Set }
+// nftSets are the sets that the rules of an nftMatch look into.
+type nftSets struct{ from, ports *nftables.Set }
 
 // addSets adds them to table.
-func (s *selection) addSets(c *nftables.Conn, table *nftables.Table) (selectionSets, error) {
-	sets := selectionSets{
+func (m *nftMatch) addSets(c *nftables.Conn, table *nftables.Table) (nftSets, error) {
+	sets := nftSets{
 		from:  &nftables.Set{Table: table, Name: "from", Constant: true, KeyType: nftables.TypeIFName},
 		ports: &nftables.Set{Table: table, Name: "ports", Constant: true, Interval: true, KeyType: nftables.TypeInetService},
 	}
-	err := c.AddSet(sets.from, interfaceKeys(s.from))
-	if len(s.ports) > 0 {
-		err = errors.Join(err, c.AddSet(sets.ports, portKeys(s.ports)))
+	err := c.AddSet(sets.from, interfaceKeys(m.from))
+	if len(m.ports) > 0 {
+		err = errors.Join(err, c.AddSet(sets.ports, portKeys(m.ports)))
 	}
 	if err != nil {
-		return selectionSets{}, fmt.Errorf("write nftables sets: %w", err)
+		return nftSets{}, fmt.Errorf("write nftables sets: %w", err)
 	}
 	return sets, nil
 }
 
-// opening begins a rule for new connections of one family. In nft's words:
+// matchSYN begins a rule for new connections of one family. In nft's words:
 //
 //	meta nfproto ipv4 iifname @from tcp flags syn / syn,ack tcp dport @ports
 //
 // Only an opening SYN matches: other packets of a connection that is not ours
 // belong to one that began before us.
-func (s *selection) opening(f family, sets selectionSets) []expr.Any {
+func (m *nftMatch) matchSYN(f family, sets nftSets) []expr.Any {
 	return append([]expr.Any{
 		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
 		equal(byte(f.number)),
 		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
 		lookup(sets.from),
-	}, s.segments(sets, tcpOpening, tcpSYN)...)
+	}, m.matchFlags(sets, tcpOpening, tcpSYN)...)
 }
 
-// segments begins a rule for TCP segments to the ports whose flags, masked, are these.
-func (s *selection) segments(sets selectionSets, mask, flags byte) []expr.Any {
+// matchFlags begins a rule for TCP segments to the ports whose flags, masked, are these.
+func (m *nftMatch) matchFlags(sets nftSets, mask, flags byte) []expr.Any {
 	rule := []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 		equal(unix.IPPROTO_TCP),
@@ -197,7 +197,7 @@ func (s *selection) segments(sets selectionSets, mask, flags byte) []expr.Any {
 		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{mask}, Xor: []byte{0}},
 		equal(flags),
 	}
-	if len(s.ports) > 0 {
+	if len(m.ports) > 0 {
 		rule = append(rule,
 			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: tcpPortAt, Len: 2},
 			lookup(sets.ports))
@@ -205,8 +205,8 @@ func (s *selection) segments(sets selectionSets, mask, flags byte) []expr.Any {
 	return rule
 }
 
-// toThisBox is the rule "fib daddr type local accept".
-func toThisBox() []expr.Any {
+// acceptLocal is the rule "fib daddr type local accept".
+func acceptLocal() []expr.Any {
 	return []expr.Any{
 		&expr.Fib{Register: 1, FlagDADDR: true, ResultADDRTYPE: true},
 		equal(binaryutil.NativeEndian.PutUint32(addressLocal)...),

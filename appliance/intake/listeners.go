@@ -7,17 +7,17 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// Arrival tells what an accepted connection is: the session without its Intake
+// Describe tells what an accepted connection is: the session without its Intake
 // and Conn, which are filled in, and a function that is called when the session
 // has ended, or was refused, and may be nil. An error has the connection reset.
 // Called concurrently.
-type Arrival func(conn *net.TCPConn) (in *decrypt.Incoming, ended func(), err error)
+type Describe func(conn *net.TCPConn) (in *decrypt.Incoming, ended func(), err error)
 
-// NewAccepted returns an intake over listeners that somebody else has opened, at
+// NewFromListeners returns an intake over listeners that somebody else has opened, at
 // least one. Their Accept, called by one goroutine each, returns *net.TCPConn.
 // The intake closes them. undo is called once, when it is closed and its last
 // session has ended; it may be nil.
-func NewAccepted(o Options, arrive Arrival, undo func() error, listeners ...net.Listener) (Intake, error) {
+func NewFromListeners(o Options, describe Describe, undo func() error, listeners ...net.Listener) (Intake, error) {
 	o, err := o.complete()
 	if err != nil {
 		return nil, err
@@ -28,12 +28,12 @@ func NewAccepted(o Options, arrive Arrival, undo func() error, listeners ...net.
 	}
 	s := newServer(o, acceptors...)
 	s.undo = undo
-	s.session = func(ctx context.Context, conn *net.TCPConn) { s.arrived(ctx, conn, arrive) }
+	s.session = func(ctx context.Context, conn *net.TCPConn) { s.serveAccepted(ctx, conn, describe) }
 	return s, nil
 }
 
-func (s *server) arrived(ctx context.Context, conn *net.TCPConn, arrive Arrival) {
-	in, ended, err := arrive(conn)
+func (s *server) serveAccepted(ctx context.Context, conn *net.TCPConn, describe Describe) {
+	in, ended, err := describe(conn)
 	if ended != nil {
 		defer ended()
 	}

@@ -5,18 +5,18 @@ import (
 	"crypto/x509"
 )
 
-// ownAlways returns what shows clients the given certificates in every session:
+// fixedCertificates returns what shows clients the given certificates in every session:
 // the one that suits the hello, else the first. Nil for none.
-func ownAlways(list []tls.Certificate) func(string, bool) []tls.Certificate {
+func fixedCertificates(list []tls.Certificate) func(string, bool) []tls.Certificate {
 	if len(list) == 0 {
 		return nil
 	}
 	return func(string, bool) []tls.Certificate { return list }
 }
 
-// ownByName returns what shows clients those of the given certificates that are
+// certificatesByName returns what shows clients those of the given certificates that are
 // valid for the server name, where the origin has proven it. Nil for none.
-func ownByName(list []tls.Certificate) func(string, bool) []tls.Certificate {
+func certificatesByName(list []tls.Certificate) func(string, bool) []tls.Certificate {
 	if len(list) == 0 {
 		return nil
 	}

@@ -32,7 +32,7 @@ func newOwnedTable(name string, flags uint32) (*ownedTable, error) {
 	var socket *netlink.Conn
 	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
 		socket = c
-		return roomy(c)
+		return setWriteBuffer(c)
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("open nftables: %w", err)
@@ -44,12 +44,12 @@ func newOwnedTable(name string, flags uint32) (*ownedTable, error) {
 	return t, nil
 }
 
-// writeRoom is for transactions with many elements of sets.
-const writeRoom = 4 << 20
+// writeBuffer is for transactions with many elements of sets.
+const writeBuffer = 4 << 20
 
-// roomy is an option of netlink sockets.
-func roomy(c *netlink.Conn) error {
-	c.SetWriteBuffer(writeRoom) // a smaller one does for most
+// setWriteBuffer is an option of netlink sockets.
+func setWriteBuffer(c *netlink.Conn) error {
+	c.SetWriteBuffer(writeBuffer) // a smaller one does for most
 	return nil
 }
 

@@ -5,27 +5,27 @@ import (
 	"sync"
 )
 
-// Prefixed is a connection of which some octets have been read already. Read
+// PeekedConn is a connection of which some octets have been read already. Read
 // delivers those first. Who wants to use the socket itself calls Prefix, takes
 // care of what it returns, and goes on with NetConn.
-type Prefixed struct {
+type PeekedConn struct {
 	net.Conn
 
 	mu     sync.Mutex
 	prefix []byte
 }
 
-// NewPrefixed takes conn and the octets already read from it.
-func NewPrefixed(conn net.Conn, prefix []byte) *Prefixed {
-	return &Prefixed{Conn: conn, prefix: prefix}
+// NewPeekedConn takes conn and the octets already read from it.
+func NewPeekedConn(conn net.Conn, prefix []byte) *PeekedConn {
+	return &PeekedConn{Conn: conn, prefix: prefix}
 }
 
 // NetConn returns the connection beneath.
-func (p *Prefixed) NetConn() net.Conn { return p.Conn }
+func (p *PeekedConn) NetConn() net.Conn { return p.Conn }
 
 // Prefix hands over what is left of the octets read before; the caller owns
 // them. Read does not deliver them again, a second call returns nil.
-func (p *Prefixed) Prefix() []byte {
+func (p *PeekedConn) Prefix() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b := p.prefix
@@ -34,7 +34,7 @@ func (p *Prefixed) Prefix() []byte {
 }
 
 // Read implements net.Conn.
-func (p *Prefixed) Read(b []byte) (int, error) {
+func (p *PeekedConn) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	if len(p.prefix) > 0 {
 		n := copy(b, p.prefix)
@@ -50,7 +50,7 @@ func (p *Prefixed) Read(b []byte) (int, error) {
 
 // CloseWrite shuts down the writing half, or closes a connection that has no
 // halves.
-func (p *Prefixed) CloseWrite() error {
+func (p *PeekedConn) CloseWrite() error {
 	if c, ok := p.Conn.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()
 	}

@@ -9,22 +9,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lingerTime bounds the wait for connections that are closed but not finished.
-const lingerTime = 2 * time.Second
+// finTimeout bounds the wait for connections that are closed but not finished.
+const finTimeout = 2 * time.Second
 
-// lingerLegs waits until the kernel has delivered what sessions wrote last: the
+// awaitFINs waits until the kernel has delivered what sessions wrote last: the
 // socket is closed, data and FIN may be on their way, and without our rules their
 // acknowledgements would not come back. ours tells our sockets by the address on
 // our side.
-func lingerLegs(ours func(netip.AddrPort) bool) {
-	for deadline := time.Now().Add(lingerTime); finishing(ours) && time.Now().Before(deadline); {
+func awaitFINs(ours func(netip.AddrPort) bool) {
+	for deadline := time.Now().Add(finTimeout); hasUnackedFIN(ours) && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// finishing reports whether one of our connections has a FIN that is not
+// hasUnackedFIN reports whether one of our connections has a FIN that is not
 // acknowledged.
-func finishing(ours func(netip.AddrPort) bool) bool {
+func hasUnackedFIN(ours func(netip.AddrPort) bool) bool {
 	for _, number := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		sockets, err := dump(func() ([]*netlink.Socket, error) { return netlink.SocketDiagTCP(number) })
 		if err != nil {
@@ -43,9 +43,9 @@ func finishing(ours func(netip.AddrPort) bool) bool {
 	return false
 }
 
-// foreign returns a function that reports whether an address is not one of this
+// notLocal returns a function that reports whether an address is not one of this
 // box, none if those of the box cannot be read.
-func foreign() func(netip.AddrPort) bool {
+func notLocal() func(netip.AddrPort) bool {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		return func(netip.AddrPort) bool { return false }

@@ -35,10 +35,10 @@ const (
 	copyRoom   = 4 << 20 // octets of copies that wait; the kernel drops others
 )
 
-// copies are the packets that a rule "log group N" hands to this process. The kernel
+// nflog are the packets that a rule "log group N" hands to this process. The kernel
 // gives the group back when the socket is closed. A dead process may have left a rule
 // for the same group: the prefix tells ours.
-type copies struct {
+type nflog struct {
 	group  uint16
 	prefix string
 	conn   *netlink.Conn
@@ -46,43 +46,43 @@ type copies struct {
 	done   sync.WaitGroup
 }
 
-// openCopies takes a group. The rule must have the prefix.
-func openCopies(prefix string) (*copies, error) {
+// openNFLOG takes a group. The rule must have the prefix.
+func openNFLOG(prefix string) (*nflog, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, fmt.Errorf("open netfilter log: %w", err)
 	}
 	conn.SetReadBuffer(copyRoom) // a smaller one does, too
 	for n := range groups {
-		c := &copies{group: uint16(baseGroup + n), prefix: prefix, conn: conn}
-		err = c.configure(logCommand, logBind)
+		l := &nflog{group: uint16(baseGroup + n), prefix: prefix, conn: conn}
+		err = l.configure(logCommand, logBind)
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EBUSY) {
 			continue // another process has it
 		}
 		if err == nil {
 			mode := binary.BigEndian.AppendUint32(nil, copyLength)
-			err = c.configure(logMode, append(mode, logCopyPacket, 0)...)
+			err = l.configure(logMode, append(mode, logCopyPacket, 0)...)
 		}
 		if err == nil {
-			return c, nil
+			return l, nil
 		}
 		break
 	}
 	return nil, errors.Join(fmt.Errorf("open netfilter log: %w", err), conn.Close())
 }
 
-func (c *copies) configure(attribute uint16, data ...byte) error {
+func (l *nflog) configure(attribute uint16, data ...byte) error {
 	attributes, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: attribute, Data: data}})
 	if err != nil {
 		return err
 	}
-	_, err = c.conn.Execute(nfMessage(logConfig, netlink.Acknowledge, unix.AF_UNSPEC, c.group, attributes))
+	_, err = l.conn.Execute(nfMessage(logConfig, netlink.Acknowledge, unix.AF_UNSPEC, l.group, attributes))
 	return err
 }
 
 // log is what hands copies to this process, up to a rate. held has them told apart.
-func (c *copies) log(held bool) []expr.Any {
-	prefix := c.prefix
+func (l *nflog) log(held bool) []expr.Any {
+	prefix := l.prefix
 	if held {
 		prefix += heldSuffix
 	}
@@ -90,7 +90,7 @@ func (c *copies) log(held bool) []expr.Any {
 		&expr.Limit{Type: expr.LimitTypePkts, Rate: copyRate, Unit: expr.LimitTimeSecond, Burst: copyRate},
 		&expr.Log{
 			Key:   1<<unix.NFTA_LOG_GROUP | 1<<unix.NFTA_LOG_SNAPLEN | 1<<unix.NFTA_LOG_QTHRESHOLD | 1<<unix.NFTA_LOG_PREFIX,
-			Group: c.group, Snaplen: copyLength, QThreshold: 1, Data: []byte(prefix),
+			Group: l.group, Snaplen: copyLength, QThreshold: 1, Data: []byte(prefix),
 		},
 	}
 }
@@ -100,14 +100,14 @@ const heldSuffix = " held"
 
 // serve calls f, which borrows the packet, for each copy until close. If it ends
 // before that, it tells failed.
-func (c *copies) serve(f func(packet []byte, held bool), failed func(error)) {
-	c.done.Go(func() {
+func (l *nflog) serve(f func(packet []byte, held bool), failed func(error)) {
+	l.done.Go(func() {
 		for {
-			messages, err := c.conn.Receive()
+			messages, err := l.conn.Receive()
 			if errors.Is(err, unix.ENOBUFS) {
 				continue // copies were dropped for want of room
 			}
-			if c.closed.Load() {
+			if l.closed.Load() {
 				return
 			}
 			if err != nil {
@@ -115,7 +115,7 @@ func (c *copies) serve(f func(packet []byte, held bool), failed func(error)) {
 				return
 			}
 			for _, m := range messages {
-				if packet, held := copied(m, c.prefix); packet != nil {
+				if packet, held := parseNFLOG(m, l.prefix); packet != nil {
 					f(packet, held)
 				}
 			}
@@ -123,9 +123,9 @@ func (c *copies) serve(f func(packet []byte, held bool), failed func(error)) {
 	})
 }
 
-// copied returns the packet in a message, nil if there is none, or if it comes from
+// parseNFLOG returns the packet in a message, nil if there is none, or if it comes from
 // another rule.
-func copied(m netlink.Message, prefix string) (packet []byte, held bool) {
+func parseNFLOG(m netlink.Message, prefix string) (packet []byte, held bool) {
 	const header = 4 // struct nfgenmsg
 	if m.Header.Type != logPacket || len(m.Data) < header {
 		return nil, false
@@ -152,9 +152,9 @@ func copied(m netlink.Message, prefix string) (packet []byte, held bool) {
 }
 
 // close gives the group back and waits until f is not called any more.
-func (c *copies) close() error {
-	c.closed.Store(true)
-	err := c.conn.Close()
-	c.done.Wait()
+func (l *nflog) close() error {
+	l.closed.Store(true)
+	err := l.conn.Close()
+	l.done.Wait()
 	return err
 }

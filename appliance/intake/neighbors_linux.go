@@ -11,37 +11,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// neighbours knows the link-layer addresses of clients on the interfaces they
+// neighbors knows the link-layer addresses of clients on the interfaces they
 // come from, by asking the kernel for one entry at a time. Safe for concurrent
 // use.
 //
 // It keeps one socket. Package vishvananda/netlink would open one for each question,
 // and read the answer into 64 KiB of stack, which the session's goroutine would keep.
-type neighbours struct {
+type neighbors struct {
 	links  []int
 	socket *rtnetlink.Conn // nil: it is closed, or was never open
 }
 
-// newNeighbours fails if an interface does not exist. Close it.
-func newNeighbours(ifaces []string) (neighbours, error) {
-	var n neighbours
+// newNeighbors fails if an interface does not exist. Close it.
+func newNeighbors(ifaces []string) (neighbors, error) {
+	var n neighbors
 	for _, iface := range ifaces {
 		link, err := netlink.LinkByName(iface)
 		if err != nil {
-			return neighbours{}, fmt.Errorf("find interface %s: %w", iface, err)
+			return neighbors{}, fmt.Errorf("find interface %s: %w", iface, err)
 		}
 		n.links = append(n.links, link.Attrs().Index)
 	}
 	socket, err := rtnetlink.Dial(unix.NETLINK_ROUTE, nil)
 	if err != nil {
-		return neighbours{}, fmt.Errorf("ask for neighbours: %w", err)
+		return neighbors{}, fmt.Errorf("ask for neighbours: %w", err)
 	}
 	n.socket = socket
 	return n, nil
 }
 
 // close ends the socket. mac must not be called any more.
-func (n neighbours) close() error {
+func (n neighbors) close() error {
 	if n.socket == nil {
 		return nil
 	}
@@ -49,7 +49,7 @@ func (n neighbours) close() error {
 }
 
 // mac returns the address of a client, or zeros for one behind a further router.
-func (n neighbours) mac(client netip.Addr) [6]byte {
+func (n neighbors) mac(client netip.Addr) [6]byte {
 	number := uint8(unix.AF_INET)
 	if client.Is6() {
 		number = unix.AF_INET6
@@ -65,7 +65,7 @@ func (n neighbours) mac(client netip.Addr) [6]byte {
 }
 
 // ask asks for the one entry that question describes.
-func (n neighbours) ask(question []byte) (*netlink.Neigh, error) {
+func (n neighbors) ask(question []byte) (*netlink.Neigh, error) {
 	answers, err := n.socket.Execute(rtnetlink.Message{
 		Header: rtnetlink.Header{Type: unix.RTM_GETNEIGH, Flags: rtnetlink.Request},
 		Data:   question,

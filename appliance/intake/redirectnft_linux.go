@@ -9,16 +9,16 @@ import (
 	"github.com/google/nftables/expr"
 )
 
-// redirection is what the kernel is told for one redirect intake: a table of
+// redirectNFT is what the kernel is told for one redirect intake: a table of
 // address translation that goes when the process goes.
-type redirection struct {
-	selection
+type redirectNFT struct {
+	nftMatch
 	table *ownedTable // nil until add
 	chain *nftables.Chain
 }
 
-func newRedirection(name string, config Redirect) (*redirection, error) {
-	s, err := newSelection(name, config.From, config.Ports)
+func newRedirectNFT(name string, config Redirect) (*redirectNFT, error) {
+	m, err := newNFTMatch(name, config.From, config.Ports)
 	if err != nil {
 		return nil, err
 	}
@@ -29,19 +29,19 @@ func newRedirection(name string, config Redirect) (*redirection, error) {
 	if !host.IsUnspecified() {
 		return nil, fmt.Errorf("listen %q: the kernel redirects to the interface's own address, give :port", config.Listen)
 	}
-	s.port = port
-	return &redirection{selection: s}, nil
+	m.port = port
+	return &redirectNFT{nftMatch: m}, nil
 }
 
-// claim reserves the name for this process and removes what dead processes left
-// behind. The claims are held until they are closed.
-func (r *redirection) claim() (claims, error) {
-	var held claims
-	if err := held.add(tableClaim(r.name)); err != nil {
+// lock reserves the name for this process and removes what dead processes left
+// behind. The locks are held until they are closed.
+func (r *redirectNFT) lock() (nameLocks, error) {
+	var held nameLocks
+	if err := held.lock(tableLock(r.name)); err != nil {
 		return nil, fmt.Errorf("name %q: %w", r.name, err)
 	}
-	setup.Lock()
-	defer setup.Unlock()
+	nftMu.Lock()
+	defer nftMu.Unlock()
 	if err := errors.Join(sweepTables(r.name), sweepRoutes(0), removeTable(tablePrefix+r.name)); err != nil {
 		return nil, errors.Join(err, held.Close())
 	}
@@ -58,9 +58,9 @@ func (r *redirection) claim() (claims, error) {
 //
 // Connection tracking picks up connections in the middle; without the flags they
 // would be redirected, too. After an error, remove cleans up.
-func (r *redirection) add() error {
-	setup.Lock()
-	defer setup.Unlock()
+func (r *redirectNFT) add() error {
+	nftMu.Lock()
+	defer nftMu.Unlock()
 	table, err := newOwnedTable(tablePrefix+r.name, 0)
 	if err != nil {
 		return err
@@ -75,10 +75,10 @@ func (r *redirection) add() error {
 		Table: table.Table, Name: "redirect", Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityNATDest,
 	})
-	c.AddRule(&nftables.Rule{Table: table.Table, Chain: r.chain, Exprs: toThisBox()})
+	c.AddRule(&nftables.Rule{Table: table.Table, Chain: r.chain, Exprs: acceptLocal()})
 	for _, f := range families() {
-		if at := r.listening(f); at.IsValid() {
-			c.AddRule(&nftables.Rule{Table: table.Table, Chain: r.chain, Exprs: append(r.opening(f, sets),
+		if at := r.listenAddr(f); at.IsValid() {
+			c.AddRule(&nftables.Rule{Table: table.Table, Chain: r.chain, Exprs: append(r.matchSYN(f, sets),
 				&expr.Immediate{Register: 1, Data: binaryutil.BigEndian.PutUint16(at.Port())},
 				&expr.Redir{RegisterProtoMin: 1},
 			)})
@@ -93,7 +93,7 @@ func (r *redirection) add() error {
 // pass lets new connections be routed, by an accept in front. The rules behind it
 // stay: with the last one, the kernel would stop to track connections and to
 // translate those that there are.
-func (r *redirection) pass() error {
+func (r *redirectNFT) pass() error {
 	c := r.table.conn
 	c.InsertRule(&nftables.Rule{Table: r.table.Table, Chain: r.chain, Exprs: []expr.Any{
 		&expr.Verdict{Kind: expr.VerdictAccept},
@@ -106,7 +106,7 @@ func (r *redirection) pass() error {
 
 // remove takes the redirection back. It is not an error if there is nothing to
 // remove.
-func (r *redirection) remove() error {
+func (r *redirectNFT) remove() error {
 	if r.table == nil {
 		return nil
 	}

@@ -33,12 +33,12 @@ const (
 // The first rule takes packets of our sockets, both legs, and ICMP errors about
 // them. All of it comes before connection tracking, and tproxy ends the rule if
 // nobody listens, so that exactly the packets we take are not tracked.
-func (d *diversion) addTable() error {
+func (n *tproxyNFT) addTable() error {
 	c, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)
 	}
-	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: tablePrefix + d.name}
+	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: tablePrefix + n.name}
 	// The kernel replaces a table of that name at once.
 	c.AddTable(table)
 	c.DelTable(table)
@@ -49,7 +49,7 @@ func (d *diversion) addTable() error {
 	if err != nil {
 		return fmt.Errorf("write nftables sets: %w", err)
 	}
-	sets, err := d.addSets(c, table)
+	sets, err := n.addSets(c, table)
 	if err != nil {
 		return err
 	}
@@ -63,11 +63,11 @@ func (d *diversion) addTable() error {
 		lookup(protocols),
 		&expr.Socket{Key: expr.SocketKeyTransparent, Register: 1},
 		equal(1),
-	}, d.take()...)})
-	c.AddRule(&nftables.Rule{Table: table, Chain: divert, Exprs: toThisBox()})
+	}, n.take()...)})
+	c.AddRule(&nftables.Rule{Table: table, Chain: divert, Exprs: acceptLocal()})
 	for _, f := range families() {
-		if at := d.listening(f); at.IsValid() {
-			c.AddRule(&nftables.Rule{Table: table, Chain: divert, Exprs: d.divert(f, at, sets)})
+		if at := n.listenAddr(f); at.IsValid() {
+			c.AddRule(&nftables.Rule{Table: table, Chain: divert, Exprs: n.divert(f, at, sets)})
 		}
 	}
 
@@ -77,7 +77,7 @@ func (d *diversion) addTable() error {
 	})
 	c.AddRule(&nftables.Rule{Table: table, Chain: legs, Exprs: []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
-		equal(binaryutil.NativeEndian.PutUint32(d.mark + 1)...),
+		equal(binaryutil.NativeEndian.PutUint32(n.mark + 1)...),
 		&expr.Notrack{},
 	}})
 	if err := c.Flush(); err != nil {
@@ -87,19 +87,19 @@ func (d *diversion) addTable() error {
 }
 
 // divert is the rule that gives new connections of one family to the listener.
-func (d *diversion) divert(f family, at netip.AddrPort, sets selectionSets) []expr.Any {
-	rule := append(d.opening(f, sets),
+func (n *tproxyNFT) divert(f family, at netip.AddrPort, sets nftSets) []expr.Any {
+	rule := append(n.matchSYN(f, sets),
 		&expr.Immediate{Register: 1, Data: at.Addr().AsSlice()},
 		&expr.Immediate{Register: 2, Data: binaryutil.BigEndian.PutUint16(at.Port())},
 		&expr.TProxy{Family: byte(f.number), TableFamily: byte(nftables.TableFamilyINet), RegAddr: 1, RegPort: 2})
-	return append(rule, d.take()...)
+	return append(rule, n.take()...)
 }
 
 // take ends a rule whose packets go to our sockets.
-func (d *diversion) take() []expr.Any {
+func (n *tproxyNFT) take() []expr.Any {
 	return []expr.Any{
 		&expr.Notrack{},
-		&expr.Immediate{Register: 1, Data: binaryutil.NativeEndian.PutUint32(d.mark)},
+		&expr.Immediate{Register: 1, Data: binaryutil.NativeEndian.PutUint32(n.mark)},
 		&expr.Meta{Key: expr.MetaKeyMARK, SourceRegister: true, Register: 1},
 		&expr.Verdict{Kind: expr.VerdictAccept},
 	}
@@ -133,7 +133,7 @@ func sweepTables(own string) error {
 	for _, chain := range chains {
 		name, ours := strings.CutPrefix(chain.Table.Name, tablePrefix)
 		if ours && chain.Name == divertChain && name != own {
-			errs = append(errs, ifUnclaimed(tableClaim(name), func() error { return removeTable(chain.Table.Name) }))
+			errs = append(errs, ifUnlocked(tableLock(name), func() error { return removeTable(chain.Table.Name) }))
 		}
 	}
 	return errors.Join(errs...)
