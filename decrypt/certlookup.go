@@ -3,74 +3,80 @@ package decrypt
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
 	"slices"
 
-	"github.com/clearspan/clearspan/decrypt/clienthello"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
-// inquiry is a handshake with the origin that was made because its certificate
+// certLookup is a handshake with the origin that was made because its certificate
 // may change the decision. A session that is bumped goes on with it.
-type inquiry struct {
+type certLookup struct {
 	err   error    // of the handshake, or the judgement
 	offer []string // application protocols that the rule allowed then
 	keys  heldKeys
 }
 
-// inquire asks the origin for its certificate and the policy again. Where the
+// lookUpCertificate asks the origin for its certificate and the policy again. Where the
 // origin cannot be asked, what the policy has said first holds. When the session is
 // not to be bumped, the origin leg is given up.
-func (s *session) inquire(ctx context.Context, hello *clienthello.Hello) (policy.Action, error) {
-	q := &inquiry{offer: s.account.Decision.Treatment.Offer(hello.ALPN)}
+func (s *session) lookUpCertificate(ctx context.Context) (stage, error) {
+	s.met = true
+	l := &certLookup{offer: s.account.Decision.Treatment.Offer(s.hello.ALPN)}
 	upgraded := s.upgraded()
-	before := s.account.Decision.Action
+	terminates := s.account.Decision.Action == policy.Terminate
 	if err := s.dial(ctx); err != nil {
-		if before == policy.Terminate {
-			return before, nil
+		if terminates {
+			return s.choose(), nil
 		}
-		return before, err
+		return stageEnd, err
 	}
-	s.inquiry = q
-	q.err = s.engine.crew.run(func() error { return s.meetOrigin(ctx, hello) })
-	if errors.As(q.err, new(*Panic)) || errors.As(q.err, new(*failure)) && before != policy.Terminate { // not even a connection
-		return before, q.err
-	}
-	cert := new(policy.Certificate)
-	asked := errors.Is(q.err, errCertificateRequested)
-	if chain := s.originState.PeerCertificates; (s.originTLS != nil || asked) && len(chain) > 0 {
-		if asked {
-			s.judge(ctx) // the verdict stays
-		}
-		reason := s.account.OriginTLS.Verdict
-		cert = certificate(chain[0], reason == "ok")
-		if s.account.SNI != "" && reason == "ok" {
-			s.remember(&s.engine.checks, checkKey{s.account.SNI, s.account.Origin})
-		}
+	s.lookup = l
+	l.err = s.engine.handshakes.run(func() error { return s.meetOrigin(ctx) })
+	if errors.As(l.err, new(*Panic)) || errors.As(l.err, new(*failure)) && !terminates { // not even a connection
+		return stageEnd, l.err
 	}
 	f := s.facts()
-	f.Certificate = cert
-	action := s.ask(f)
-	if s.account.Decision.Learned != "" && upgraded { // it would have come in time before the handshake
-		action, s.account.Decision.Action, s.account.Decision.Learned = policy.Bump, policy.Bump, ""
+	f.Certificate = s.certificate(ctx)
+	s.ask(f)
+	if d := &s.account.Decision; d.Learned != "" && upgraded { // it would have come in time before the handshake
+		d.Action, d.Learned = policy.Bump, ""
 	}
+	next := s.choose()
 	switch {
-	case action == policy.Bump && (upgraded || slices.Equal(q.offer, s.account.Decision.Treatment.Offer(hello.ALPN))):
-		return action, q.keys.release(s.engine.cfg.KeyLog, s.account)
-	case action == policy.Terminate:
-		return action, nil
+	case next == stageBump && (upgraded || slices.Equal(l.offer, s.account.Decision.Treatment.Offer(s.hello.ALPN))):
+		return next, l.keys.release(s.engine.cfg.KeyLog, s.account)
+	case next == stageTerminate:
+		return next, nil
 	case upgraded:
-		return action, fail(reasonTooLate, q.err, alertHandshakeFailure)
+		return stageEnd, fail(reasonTooLate, l.err, alertHandshakeFailure)
 	}
 	s.giveUp()
-	return action, nil
+	return next, nil
 }
 
-// certificate describes the origin's own certificate to the policy.
-func certificate(c *x509.Certificate, trusted bool) *policy.Certificate {
+// certificate describes what the origin has shown to the policy, empty for nothing. The
+// origin is judged if its handshake failed only because it asks for our certificate.
+func (s *session) certificate(ctx context.Context) *policy.Certificate {
+	requested := errors.Is(s.lookup.err, errCertificateRequested)
+	chain := s.originState.PeerCertificates
+	if s.originTLS == nil && !requested || len(chain) == 0 {
+		return new(policy.Certificate)
+	}
+	if requested {
+		s.judge(ctx) // the verdict stays
+	}
+	trusted := s.account.OriginTLS.Verdict == "ok"
+	if s.account.SNI != "" && trusted {
+		s.remember(&s.engine.checks, checkKey{s.account.SNI, s.account.Origin})
+	}
+	return describe(chain[0], trusted)
+}
+
+// describe tells the policy of the origin's own certificate.
+func describe(c *x509.Certificate, trusted bool) *policy.Certificate {
 	out := &policy.Certificate{Trusted: trusted, Names: slices.Clone(c.DNSNames)}
 	for _, ip := range c.IPAddresses {
 		out.Names = append(out.Names, ip.String())
@@ -84,14 +90,6 @@ func certificate(c *x509.Certificate, trusted bool) *policy.Certificate {
 		}
 	}
 	return out
-}
-
-// giveUp closes the origin leg, on which a handshake was begun, so that another
-// can be opened.
-func (s *session) giveUp() {
-	s.hangUp()
-	s.originTLS, s.originState, s.inquiry = nil, tls.ConnectionState{}, nil
-	s.account.ALPN, s.account.Offer = "", OfferClient
 }
 
 // heldKeys keeps the secrets of a handshake until it is decided who may have them.

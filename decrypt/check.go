@@ -27,27 +27,32 @@ func (d *decision) remember(m *memory[checkKey], k checkKey) {
 	m.add(k, d.account.Client.Addr(), time.Now(), checkLifetime)
 }
 
-// check finds whether the client's server name belongs to where the session
-// goes: the name resolves to the destination, or the origin there has a valid
-// certificate for it.
-func (s *session) check(ctx context.Context) error {
-	name := s.account.SNI
+// check lets only a session be tunneled whose server name belongs to where it goes.
+func (s *session) check(ctx context.Context) (stage, error) {
+	if belongs, err := s.belongs(ctx, s.account.SNI); !belongs {
+		s.denial = fail(reasonNameCheck, err, alertAccessDenied)
+		return stageTerminate, nil
+	}
+	return stageTunnel, nil
+}
+
+// belongs finds whether a server name belongs to where the session goes: it resolves to
+// the destination, or the origin there has a valid certificate for it.
+func (s *session) belongs(ctx context.Context, name string) (bool, error) {
 	if name == "" {
-		return fail(reasonNameCheck, nil, alertAccessDenied)
+		return false, nil
 	}
 	key := checkKey{name, s.account.Origin}
 	if s.engine.checks.known(key, time.Now()) {
-		return nil
+		return true, nil
 	}
-	if belongs, _ := s.engine.resolves(ctx, key); belongs {
-		s.remember(&s.engine.checks, key)
-		return nil
-	}
-	if err := s.probe(ctx, name); err != nil {
-		return fail(reasonNameCheck, err, alertAccessDenied)
+	if belongs, _ := s.engine.resolves(ctx, key); !belongs {
+		if err := s.probe(ctx, name); err != nil {
+			return false, err
+		}
 	}
 	s.remember(&s.engine.checks, key)
-	return nil
+	return true, nil
 }
 
 // resolves finds whether the name resolves to the destination. known is false if

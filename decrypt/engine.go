@@ -109,19 +109,19 @@ type Config struct {
 
 // Engine carries sessions. It is safe for concurrent use.
 type Engine struct {
-	cfg       Config
-	log       *slog.Logger
-	checks    memory[checkKey] // names that belong to their destinations
-	strays    memory[checkKey] // names that do not resolve to them
-	unsure    memory[checkKey] // names of which nobody could tell
-	lookups   chan struct{}
-	upgraders upgraders
-	announced announcements
-	ech       memory[echKey] // where clients insisted on ECH
-	tickets   ticketKeys
-	origins   origins
-	pending   pending
-	crew      *crew // of handshakes
+	cfg          Config
+	log          *slog.Logger
+	checks       memory[checkKey] // names that belong to their destinations
+	mismatched   memory[checkKey] // names that do not resolve to them
+	unresolvable memory[checkKey] // names of which nobody could tell
+	lookups      chan struct{}    // has room for maxLookups
+	upgraders    upgraders
+	announced    announcements
+	ech          memory[echKey] // where clients insisted on ECH
+	tickets      ticketKeys
+	origins      originCache
+	halfOpen     halfOpen
+	handshakes   *handshakePool
 }
 
 // New returns an engine.
@@ -133,7 +133,7 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Learner == nil {
-		cfg.Learner = oblivious{}
+		cfg.Learner = noLearner{}
 	}
 	if cfg.OnInvalid == nil {
 		cfg.OnInvalid = func(string) Response { return Block }
@@ -148,7 +148,7 @@ func New(cfg Config) (*Engine, error) {
 	setDefault(&cfg.HandshakeTimeout, 10*time.Second)
 	setDefault(&cfg.ConnectTimeout, 10*time.Second)
 	setDefault(&cfg.IdleTimeout, time.Hour)
-	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups), crew: newCrew()}, nil
+	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups), handshakes: newHandshakePool()}, nil
 }
 
 func setDefault[T comparable](p *T, v T) {
@@ -163,9 +163,9 @@ func setDefault[T comparable](p *T, v T) {
 func (e *Engine) Serve(ctx context.Context, in *Incoming) {
 	s := &session{decision: e.newDecision(in), client: leg.New(in.Conn)}
 	stop := context.AfterFunc(ctx, s.cancel)
-	err := Contain(func() error { return s.refuse(ctx, s.carry(ctx)) })
+	err := Contain(func() error { return s.refuse(ctx, s.live(ctx)) })
 	stop()
-	s.finish(err)
+	s.end(err)
 	a := s.account
 	var p *Panic
 	if errors.As(err, &p) {

@@ -159,31 +159,23 @@ func (d *decision) announced(take bool) bool {
 	return true
 }
 
-// carryData takes a data connection. The origin is dialed at once: its end may be waited
-// for on the control connection before a word is said on this one. Without
-// protection nothing in it is looked at, for a file may begin like anything.
-func (s *session) carryData(ctx context.Context) error {
-	switch action := s.ask(s.facts()); {
-	case action == policy.Terminate:
-		s.account.Outcome = Terminated
-		return fail(reasonPolicy, nil, 0)
-	case action == policy.Tunnel, action == policy.TunnelCheck && !s.data.protected:
-		return s.tunnel(ctx)
-	}
-	s.account.Outcome = Failed
+// dialData dials the other end of a data connection at once: it may be waited for on
+// the control connection before a word is said on this one. Without protection nothing
+// in it is looked at, for a file may begin like anything.
+func (s *session) dialData(ctx context.Context) (stage, error) {
 	if err := s.dial(ctx); err != nil {
-		return err
+		return stageEnd, err
 	}
 	s.begun() // it was announced
 	if s.data.active {
 		s.swapLegs()
 	}
 	if s.data.protected {
-		return s.converse(ctx)
+		s.opening = opensDialogue
+		return stageDecide, nil
 	}
-	s.account.Outcome = Passed
-	s.open()
-	return s.pass(Plain)
+	s.content = Plain
+	return stageRelay, nil
 }
 
 // swapLegs makes the leg that was dialed the client leg, and the one that came in the

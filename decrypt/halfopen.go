@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// pending counts the sessions that have not come to say anything yet, by client.
+// halfOpen counts the sessions that have not come to say anything yet, by client.
 // The zero value counts none. Safe for concurrent use.
-type pending struct {
+type halfOpen struct {
 	mu sync.Mutex
 	by map[netip.Addr]int // no zeroes; as many entries as there are such sessions at most
 }
 
 // take counts one more, unless the client has as many as it may.
-func (p *pending) take(client netip.Addr, limit int) bool {
+func (p *halfOpen) take(client netip.Addr, limit int) bool {
 	key := clientKey(client)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -28,7 +28,7 @@ func (p *pending) take(client netip.Addr, limit int) bool {
 }
 
 // release takes back what take has counted.
-func (p *pending) release(client netip.Addr) {
+func (p *halfOpen) release(client netip.Addr) {
 	key := clientKey(client)
 	p.mu.Lock()
 	defer p.mu.Unlock()

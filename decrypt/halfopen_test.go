@@ -13,7 +13,7 @@ import (
 )
 
 func TestPendingCounts(t *testing.T) {
-	var p pending
+	var p halfOpen
 	addr := netip.MustParseAddr
 	for _, tt := range []struct {
 		client string

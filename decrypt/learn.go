@@ -30,23 +30,23 @@ type Learner interface {
 	Accepted(f *policy.Facts)
 }
 
-// oblivious learns nothing.
-type oblivious struct{}
+// noLearner learns nothing.
+type noLearner struct{}
 
-func (oblivious) Recall(*policy.Facts, *policy.Treatment) learn.Lesson                { return "" }
-func (oblivious) Knows(learn.Lesson, *policy.Facts) bool                              { return false }
-func (oblivious) Learn(learn.Lesson, *policy.Facts, policy.Decision, string) (_ bool) { return }
-func (oblivious) Accepted(*policy.Facts)                                              {}
+func (noLearner) Recall(*policy.Facts, *policy.Treatment) learn.Lesson                { return "" }
+func (noLearner) Knows(learn.Lesson, *policy.Facts) bool                              { return false }
+func (noLearner) Learn(learn.Lesson, *policy.Facts, policy.Decision, string) (_ bool) { return }
+func (noLearner) Accepted(*policy.Facts)                                              {}
 
-// teach passes a lesson on and notes it.
-func (s *session) teach(l learn.Lesson, why string) (tunnel bool) {
+// report passes a lesson on and notes it.
+func (s *session) report(l learn.Lesson, why string) (tunnel bool) {
 	s.account.Taught = l
 	return s.engine.cfg.Learner.Learn(l, s.asked, s.account.Decision, why)
 }
 
-// hush is how soon after its handshake a client ends the connection that does
+// silentClose is how soon after its handshake a client ends the connection that does
 // not like our leaf but keeps the reason to itself.
-const hush = 2 * time.Second
+const silentClose = 2 * time.Second
 
 // proven reports whether a refusal of the leaf says something of the client: it
 // was ours, the origin has proven the name it is for, and it is no data connection,
@@ -55,9 +55,9 @@ func (s *session) proven() bool {
 	return len(s.own) == 0 && s.data == nil && s.account.OriginTLS.Verdict == "ok"
 }
 
-// left reports whether the client has ended the connection before it could see
+// clientGone reports whether the client has ended the connection before it could see
 // our leaf. Nothing is consumed.
-func (s *session) left() bool {
+func (s *session) clientGone() bool {
 	if s.client.Socket() && len(s.client.Unread()) < leg.MaxPeek/2 {
 		s.client.Fill(false) // an end is met again by who reads next
 	}
@@ -65,18 +65,18 @@ func (s *session) left() bool {
 }
 
 // refused notes that the client's handshake failed, if that was because of the
-// leaf. left says that the client had ended before it was sent.
-func (s *session) refused(err error, left bool) {
+// leaf. gone says that the client had ended before it was sent.
+func (s *session) refused(err error, gone bool) {
 	switch word := cmp.Or(refusalIn(err), refusalInClear(s.client.Tail(), err)); {
 	case word != "":
 		s.account.Refusal = word
-	case errors.Is(err, io.EOF) && !left:
+	case errors.Is(err, io.EOF) && !gone:
 		s.account.Refusal = learn.Closed
 	default: // reset, silent, or at odds about something else
 		return
 	}
 	if s.proven() && s.account.Refusal != refusalExpired {
-		s.teach(learn.Pinned, s.account.Refusal)
+		s.report(learn.Pinned, s.account.Refusal)
 	}
 }
 
@@ -96,7 +96,7 @@ func (s *session) received(err error) error {
 		s.refused(f.err, false)
 		return fail(reasonClientTLS, f.err, 0)
 	}
-	if err == nil && s.hushed {
+	if err == nil && s.closedSilently {
 		s.refused(io.EOF, false)
 	}
 	return err
@@ -141,6 +141,9 @@ func refusalIn(err error) string {
 	}
 	return ""
 }
+
+// recordAlert is the type of a record that holds an alert (RFC 8446, Section 5.1).
+const recordAlert = 21
 
 // refusalInClear returns the word for an alert in clear, the last that was read, where one in TLS 1.3 was due
 // encrypted. That is how OpenSSL refuses a certificate, since it has no keys in

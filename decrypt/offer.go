@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"slices"
 
-	"github.com/clearspan/clearspan/decrypt/clienthello"
 	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
@@ -33,14 +32,14 @@ func (o Offer) String() string { return offerNames[o&3] }
 // offerOrigin completes the handshake with the origin, which is offered no more
 // than the rule allows. One that refuses that, presumably for want of a common
 // protocol, is dialed again and offered what the client offers.
-func (s *session) offerOrigin(ctx context.Context, hello *clienthello.Hello) error {
-	offer := s.account.Decision.Treatment.Offer(hello.ALPN)
-	if slices.Equal(offer, hello.ALPN) {
-		return s.originHandshake(hello.ALPN)
+func (s *session) offerOrigin(ctx context.Context) error {
+	offer := s.account.Decision.Treatment.Offer(s.hello.ALPN)
+	if slices.Equal(offer, s.hello.ALPN) {
+		return s.originHandshake(s.hello.ALPN)
 	}
 	if s.engine.cfg.Learner.Knows(learn.NarrowOffer, s.asked) {
 		s.account.Offer = OfferRemembered
-		return s.originHandshake(hello.ALPN)
+		return s.originHandshake(s.hello.ALPN)
 	}
 	s.account.Offer = OfferNarrowed
 	err := s.originHandshake(offer)
@@ -53,10 +52,10 @@ func (s *session) offerOrigin(ctx context.Context, hello *clienthello.Hello) err
 	}
 	s.account.Offer = OfferRetried
 	s.account.OriginTLS.Verdict, s.account.OriginTLS.Finding = "", ""
-	if err := s.originHandshake(hello.ALPN); err != nil {
+	if err := s.originHandshake(s.hello.ALPN); err != nil {
 		return err
 	}
-	s.teach(learn.NarrowOffer, whyRefused)
+	s.report(learn.NarrowOffer, whyRefused)
 	return nil
 }
 

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// lingers is for how long a goroutine of a crew waits for more work.
-const lingers = 100 * time.Millisecond
+// idleWorker is for how long a goroutine of a handshakePool waits for more work.
+const idleWorker = 100 * time.Millisecond
 
-// crew runs handshakes. They need a deep stack (ML-KEM alone has frames of 12 KiB),
+// handshakePool runs handshakes. They need a deep stack (ML-KEM alone has frames of 12 KiB),
 // which a goroutine that waits in a relay afterwards would keep until several
 // collections of garbage have halved it. So sessions have them run by goroutines that
 // go on to the next one, and wait on a small stack. It takes no less CPU time: handing
@@ -17,7 +17,7 @@ const lingers = 100 * time.Millisecond
 //
 // It is safe for concurrent use, and leaves nothing behind once it is not used for a
 // moment.
-type crew struct {
+type handshakePool struct {
 	jobs chan job // to one that waits
 	free atomic.Int32
 }
@@ -27,10 +27,10 @@ type job struct {
 	done chan<- error // has room
 }
 
-func newCrew() *crew { return &crew{jobs: make(chan job)} }
+func newHandshakePool() *handshakePool { return &handshakePool{jobs: make(chan job)} }
 
 // run runs f, by [Contain], and returns what it returns.
-func (c *crew) run(f func() error) error {
+func (c *handshakePool) run(f func() error) error {
 	done := make(chan error, 1)
 	j := job{f, done}
 	select {
@@ -42,8 +42,8 @@ func (c *crew) run(f func() error) error {
 }
 
 // work runs j and what comes after, unless there are enough who wait for that.
-func (c *crew) work(j job) {
-	patience := time.NewTimer(lingers)
+func (c *handshakePool) work(j job) {
+	patience := time.NewTimer(idleWorker)
 	defer patience.Stop()
 	for {
 		j.done <- Contain(j.f)
@@ -52,7 +52,7 @@ func (c *crew) work(j job) {
 			c.free.Add(-1)
 			return
 		}
-		patience.Reset(lingers)
+		patience.Reset(idleWorker)
 		select {
 		case j = <-c.jobs:
 		case <-patience.C:

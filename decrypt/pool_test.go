@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// TestCrew: a panic is an error; what comes at once runs at once; no more than some
+// TestHandshakePool: a panic is an error; what comes at once runs at once; no more than some
 // wait for more work, and none for long.
-func TestCrew(t *testing.T) {
-	c := newCrew()
+func TestHandshakePool(t *testing.T) {
+	c := newHandshakePool()
 	want := errors.New("fault")
 	if err := c.run(func() error { return want }); err != want {
 		t.Errorf("got %v", err)
@@ -34,7 +34,7 @@ func TestCrew(t *testing.T) {
 		})
 	}
 	all.Wait()
-	time.Sleep(lingers / 4)
+	time.Sleep(idleWorker / 4)
 	if n, most := c.free.Load(), int32(4*runtime.GOMAXPROCS(0)); n > most {
 		t.Errorf("%d goroutines wait for work, no more than %d may", n, most)
 	}
@@ -45,9 +45,9 @@ func TestCrew(t *testing.T) {
 	}
 }
 
-// TestCrewGoesOn: a goroutine that waits, with the stack that it has, is used again.
-func TestCrewGoesOn(t *testing.T) {
-	c := newCrew()
+// TestHandshakePoolGoesOn: a goroutine that waits, with the stack that it has, is used again.
+func TestHandshakePoolGoesOn(t *testing.T) {
+	c := newHandshakePool()
 	var last []byte
 	again := 0
 	for range 20 {
@@ -64,7 +64,7 @@ func TestCrewGoesOn(t *testing.T) {
 			return nil
 		})
 	}
-	if again < 10 { // a pause may be longer than one lingers
+	if again < 10 { // a pause may be longer than one idleWorker
 		t.Errorf("of 20 runs %d were by the goroutine of the one before", again)
 	}
 }

@@ -5,11 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/binary"
-	"errors"
 	"time"
-
-	"github.com/clearspan/clearspan/decrypt/clienthello"
-	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
 // clientProof is how the client of one session is shown whom it is connected to:
@@ -117,34 +113,4 @@ func (s *session) binding(trusted bool) []byte {
 	}
 	sum := sha256.Sum256(p)
 	return sum[:]
-}
-
-// meetOrigin completes the handshake with the origin and has it judged. On error
-// Verdict is set if the reason is one of trust. A resumed session is judged like
-// any other, by the certificates that its first handshake has shown; if it fails,
-// in whatever way, the origin gets the chance of a full handshake, so that nothing
-// fails for a ticket's sake.
-func (s *session) meetOrigin(ctx context.Context, hello *clienthello.Hello) error {
-	for {
-		err := s.offerOrigin(ctx, hello)
-		if err == nil {
-			err = s.judge(ctx)
-		}
-		switch {
-		case err == nil:
-			s.recall.keep(time.Now(), &s.account.OriginTLS, &s.originState)
-			return nil
-		case !s.recall.used(), leg.IsTimeout(err), errors.Is(err, errCertificateRequested), errors.As(err, new(*failure)),
-			s.originTLS != nil && !s.account.OriginTLS.Resumed:
-			return err
-		}
-		s.recall.origins.forget(s.recall.key)
-		s.fullOrigin = true
-		s.hangUp()
-		s.originTLS, s.originState = nil, tls.ConnectionState{}
-		s.account.OriginTLS = LegTLS{}
-		if err := s.dial(ctx); err != nil {
-			return err
-		}
-	}
 }

@@ -121,7 +121,7 @@ func (s *session) notify(ctx context.Context, f *failure) Notice {
 // blameless reports whether nothing speaks against the origin: it was judged to be
 // good, or was not asked.
 func (s *session) blameless() bool {
-	return s.account.OriginTLS.Verdict == "ok" || s.account.OriginTLS.Verdict == "" && (s.inquiry == nil || s.inquiry.err == nil)
+	return s.account.OriginTLS.Verdict == "ok" || s.account.OriginTLS.Verdict == "" && (s.lookup == nil || s.lookup.err == nil)
 }
 
 // securePage completes the client's handshake with a leaf for the name that it
@@ -231,7 +231,7 @@ const discarded = 256 << 10
 // reads would make the kernel reset the connection.
 func (s *session) depart() {
 	s.client.CloseWrite() // a client that is gone will not read either
-	s.client.SetReadDeadline(time.Now().Add(lingering))
+	s.client.SetReadDeadline(time.Now().Add(closeLinger))
 	for n := 0; n < discarded; {
 		n += len(s.client.Unread())
 		s.client.Consume(len(s.client.Unread()))

@@ -460,12 +460,12 @@ func must[T any](v T, err error) T {
 func TestNoTicketAfterUpgrade(t *testing.T) {
 	b := newTestbed(t, nil, func(b *testbed) { b.cfg.Policy = always(policy.Bump) })
 	s := &session{decision: decision{engine: &Engine{cfg: b.cfg}, account: &Session{Client: netip.MustParseAddrPort("192.0.2.1:1")}, in: &Incoming{}}}
-	if s.recallOrigin(false) == nil {
+	if s.cacheOrigin(false) == nil {
 		t.Error("no sessions for a first handshake")
 	}
 	s.progress.Store(1)
-	if s.recallOrigin(false) != nil || s.recall != nil {
+	if s.cacheOrigin(false) != nil || s.cached != nil {
 		t.Error("sessions after cleartext")
 	}
-	s.recall.keep(time.Now(), nil, nil) // of none
+	s.cached.keep(time.Now(), nil, nil) // of none
 }

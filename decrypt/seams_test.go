@@ -11,7 +11,7 @@ import (
 )
 
 // knowing has learned one lesson of everything.
-type knowing struct{ oblivious }
+type knowing struct{ noLearner }
 
 func (knowing) Recall(*policy.Facts, *policy.Treatment) learn.Lesson { return learn.Pinned }
 

@@ -40,16 +40,18 @@ type End interface {
 	Abort()
 }
 
-// serve lets services carry the session between the two legs. client and origin
-// are what cleartext is read from and written to: TLS connections, or the legs.
-func (s *session) serve(ctx context.Context, services []Service, content Content, client, origin cleartext) error {
+// serve lets services carry the session between the two legs.
+func (s *session) serve(ctx context.Context) error {
 	s.client.Relaying(s.engine.cfg.IdleTimeout)
 	s.origin.Relaying(s.engine.cfg.IdleTimeout)
 	s.open()
-	near := &endpoint{session: s, dir: ClientToOrigin, content: content, text: client, leg: s.client, tapped: true}
-	far := &endpoint{session: s, dir: OriginToClient, content: content, text: origin, leg: s.origin}
-	near.opposite, far.opposite = far, near
-	err := chain(ctx, s.account, services, near, far)
+	client := &endpoint{session: s, dir: ClientToOrigin, text: s.client, leg: s.client, tapped: true}
+	origin := &endpoint{session: s, dir: OriginToClient, text: s.origin, leg: s.origin}
+	if s.content == Decrypted {
+		client.text, origin.text = s.clientTLS, s.originTLS
+	}
+	client.opposite, origin.opposite = origin, client
+	err := chain(ctx, s.account, s.services, client, origin)
 	if err != nil {
 		s.setFailed()
 		s.client.Abort()
@@ -57,13 +59,13 @@ func (s *session) serve(ctx context.Context, services []Service, content Content
 		return serviceFailure(err)
 	}
 	if !s.finished[ClientToOrigin].Load() {
-		near.linger()
+		client.linger()
 	}
 	return nil
 }
 
-// services asks what stands between the legs.
-func (s *session) services() []Service {
+// askServices asks what stands between the legs.
+func (s *session) askServices() []Service {
 	if s.engine.cfg.Services == nil {
 		return nil
 	}
@@ -138,7 +140,6 @@ type cleartext interface {
 type endpoint struct {
 	session *session
 	dir     Direction // of what is read
-	content Content
 	text    cleartext
 	leg     *leg.Leg
 	tapped  bool
@@ -146,8 +147,8 @@ type endpoint struct {
 	opposite *endpoint
 	cut      atomic.Bool // the peer ended TLS by a FIN, without close_notify
 
-	ahead  [1]byte // read by Await
-	has    bool    // ahead holds an octet
+	peeked [1]byte // read by Await
+	has    bool    // peeked holds an octet
 	ending error   // sticky
 }
 
@@ -158,7 +159,7 @@ func (e *endpoint) Read(p []byte) (n int, err error) {
 	}
 	if e.has {
 		e.has = false
-		p[0], n = e.ahead[0], 1
+		p[0], n = e.peeked[0], 1
 	} else if n, err = e.read(p); err != nil {
 		return 0, err
 	}
@@ -168,8 +169,8 @@ func (e *endpoint) Read(p []byte) (n int, err error) {
 			break
 		}
 	}
-	if e.tapped && e.session.inside != nil {
-		if err := e.session.look(p[:n]); err != nil {
+	if e.tapped && e.session.host != nil {
+		if err := e.session.checkHost(p[:n]); err != nil {
 			e.ending = err
 			return 0, err
 		}
@@ -183,7 +184,7 @@ func (e *endpoint) moved(dir Direction, p []byte) error {
 		e.session.progress.Add(int64(len(p)))
 		return nil
 	}
-	return e.session.relayed(dir, e.content, p)
+	return e.session.relayed(dir, e.session.content, p)
 }
 
 // Await returns when Read will not wait.
@@ -191,7 +192,7 @@ func (e *endpoint) Await() error {
 	if e.has {
 		return nil
 	}
-	n, err := e.read(e.ahead[:])
+	n, err := e.read(e.peeked[:])
 	e.has = n > 0
 	if err == io.EOF {
 		return nil
@@ -216,7 +217,7 @@ func (e *endpoint) read(p []byte) (int, error) {
 		case err == io.EOF:
 			e.cut.Store(e.leg.Err() != nil)
 			if e.tapped {
-				e.session.end(e.dir)
+				e.session.ended(e.dir)
 			} else {
 				e.session.setFinished(e.dir)
 			}
@@ -253,7 +254,7 @@ func (e *endpoint) Write(p []byte) (int, error) {
 // by close_notify if it was reset. Its end may be behind octets that are still to
 // be read, and is waited for for a moment.
 func (e *endpoint) complete(err error) bool {
-	if !e.session.awaitFinish(e.dir, lingering) {
+	if !e.session.awaitFinish(e.dir, closeLinger) {
 		return false
 	}
 	return !errors.Is(err, syscall.ECONNRESET) || e.leg.Err() == nil
@@ -263,7 +264,7 @@ func (e *endpoint) complete(err error) bool {
 // either: what may have been cut off must not look complete (RFC 8446, Section 6.1).
 func (e *endpoint) CloseWrite() error {
 	if e.tapped && !e.session.finished[e.dir.Opposite()].Load() {
-		e.session.end(e.dir.Opposite())
+		e.session.ended(e.dir.Opposite())
 	}
 	if e.text != cleartext(e.leg) && !e.opposite.cut.Load() {
 		e.text.CloseWrite() // a leg that is gone shows next
@@ -286,7 +287,7 @@ func (e *endpoint) linger() {
 	if e.CloseWrite() != nil {
 		return
 	}
-	e.leg.SetReadDeadline(time.Now().Add(lingering))
+	e.leg.SetReadDeadline(time.Now().Add(closeLinger))
 	for {
 		e.leg.Consume(len(e.leg.Unread()))
 		if e.leg.Fill(true) != nil {

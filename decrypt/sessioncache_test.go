@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-func recallKeyOf(client int, name string) recallKey {
-	return recallKey{netip.AddrFrom4([4]byte{10, byte(client >> 16), byte(client >> 8), byte(client)}), netip.MustParseAddrPort("192.0.2.1:443"), name, name}
+func cacheKeyOf(client int, name string) cacheKey {
+	return cacheKey{netip.AddrFrom4([4]byte{10, byte(client >> 16), byte(client >> 8), byte(client)}), netip.MustParseAddrPort("192.0.2.1:443"), name, name}
 }
 
 func TestOriginsTake(t *testing.T) {
 	now := time.Unix(1000, 0)
-	var o origins
-	add := func(k recallKey, version uint16, chain string) *tls.ClientSessionState {
+	var o originCache
+	add := func(k cacheKey, version uint16, chain string) *tls.ClientSessionState {
 		s := new(tls.ClientSessionState)
-		o.add(k, remembered{proof{version: version, chain: chain, der: 100, until: now.Add(time.Minute)}, s, 10})
+		o.add(k, cachedSession{proof{version: version, chain: chain, der: 100, until: now.Add(time.Minute)}, s, 10})
 		return s
 	}
-	take := func(k recallKey, at time.Duration) *tls.ClientSessionState {
+	take := func(k cacheKey, at time.Duration) *tls.ClientSessionState {
 		s, _ := o.take(now.Add(at), k)
 		return s.state
 	}
-	a := recallKeyOf(1, "www.example.test")
-	for _, other := range []recallKey{recallKeyOf(2, "www.example.test"), recallKeyOf(1, "bank.example.test")} {
+	a := cacheKeyOf(1, "www.example.test")
+	for _, other := range []cacheKey{cacheKeyOf(2, "www.example.test"), cacheKeyOf(1, "bank.example.test")} {
 		add(a, tls.VersionTLS13, "x")
 		if take(other, 0) != nil {
 			t.Errorf("%v gets what belongs to %v", other, a)
@@ -36,13 +36,13 @@ func TestOriginsTake(t *testing.T) {
 	}
 
 	var sessions []*tls.ClientSessionState
-	for range recallTickets + 2 {
+	for range cacheTickets + 2 {
 		sessions = append(sessions, add(a, tls.VersionTLS13, "x"))
 	}
-	if o.octets != 100+10*recallTickets {
+	if o.octets != 100+10*cacheTickets {
 		t.Errorf("%d octets", o.octets)
 	}
-	for i := range recallTickets { // the newest first, each once
+	for i := range cacheTickets { // the newest first, each once
 		if take(a, 0) != sessions[len(sessions)-1-i] {
 			t.Errorf("ticket %d is another", i)
 		}
@@ -68,26 +68,26 @@ func TestOriginsTake(t *testing.T) {
 }
 
 func TestOriginsBounded(t *testing.T) {
-	var o origins
+	var o originCache
 	until := time.Unix(2000, 0)
 	fill := func(n, der int) {
 		for i := range n {
-			o.add(recallKeyOf(i, "a"), remembered{proof{version: tls.VersionTLS13, der: der, until: until}, new(tls.ClientSessionState), 10})
+			o.add(cacheKeyOf(i, "a"), cachedSession{proof{version: tls.VersionTLS13, der: der, until: until}, new(tls.ClientSessionState), 10})
 		}
 	}
-	fill(recallEntries+10, 0)
-	if len(o.entries) != recallEntries || o.order.Len() != recallEntries {
+	fill(cacheEntries+10, 0)
+	if len(o.entries) != cacheEntries || o.order.Len() != cacheEntries {
 		t.Errorf("%d entries", len(o.entries))
 	}
-	if _, ok := o.take(time.Unix(0, 0), recallKeyOf(9, "a")); ok {
+	if _, ok := o.take(time.Unix(0, 0), cacheKeyOf(9, "a")); ok {
 		t.Error("the oldest is kept")
 	}
-	fill(recallEntries, recallOctets/150)
-	if o.octets > recallOctets || o.octets < recallOctets/2 {
+	fill(cacheEntries, cacheOctets/150)
+	if o.octets > cacheOctets || o.octets < cacheOctets/2 {
 		t.Errorf("%d octets", o.octets)
 	}
 	before := o.octets
-	o.add(recallKeyOf(0, "big"), remembered{proof{der: recallOctets / 50, until: until}, new(tls.ClientSessionState), 10})
+	o.add(cacheKeyOf(0, "big"), cachedSession{proof{der: cacheOctets / 50, until: until}, new(tls.ClientSessionState), 10})
 	if o.octets != before {
 		t.Error("one origin takes the place of many")
 	}

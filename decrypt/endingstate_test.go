@@ -10,27 +10,27 @@ func TestAwaitFinish(t *testing.T) {
 	const patience = time.Second
 	for _, tt := range []struct {
 		name   string
-		change func(o *outcome) // while two wait for the end of the client's direction
+		change func(o *endings) // while two wait for the end of the client's direction
 		want   bool
 		after  time.Duration
 	}{
-		{"finished", func(o *outcome) { o.setFinished(ClientToOrigin) }, true, 0},
-		{"finished after the other", func(o *outcome) {
+		{"finished", func(o *endings) { o.setFinished(ClientToOrigin) }, true, 0},
+		{"finished after the other", func(o *endings) {
 			o.setFinished(OriginToClient)
 			synctest.Wait()
 			o.setFinished(ClientToOrigin)
 		}, true, 0},
-		{"finished late", func(o *outcome) {
+		{"finished late", func(o *endings) {
 			time.Sleep(patience / 2)
 			o.setFinished(ClientToOrigin)
 		}, true, patience / 2},
-		{"failed", func(o *outcome) { o.setFailed() }, false, 0},
-		{"the other finished", func(o *outcome) { o.setFinished(OriginToClient) }, false, patience},
-		{"nothing", func(o *outcome) {}, false, patience},
+		{"failed", func(o *endings) { o.setFailed() }, false, 0},
+		{"the other finished", func(o *endings) { o.setFinished(OriginToClient) }, false, patience},
+		{"nothing", func(o *endings) {}, false, patience},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var o outcome
+				var o endings
 				begun := time.Now()
 				answers := make(chan bool, 2)
 				for range cap(answers) {
@@ -53,7 +53,7 @@ func TestAwaitFinish(t *testing.T) {
 
 func TestAwaitFinishThatIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var o outcome
+		var o endings
 		o.setFinished(OriginToClient)
 		if o.setFailed() || !o.setFailed() {
 			t.Error("a failure is not known, or before it came")

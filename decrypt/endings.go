@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// outcome is what has become of the two directions of a session. Safe for concurrent
+// endings is what has become of the two directions of a session. Safe for concurrent
 // use; nothing in it is for each octet.
-type outcome struct {
+type endings struct {
 	finished [2]atomic.Bool // by direction: its source has ended in order
 	failed   atomic.Bool    // a direction has failed, both legs are reset
 
@@ -17,19 +17,19 @@ type outcome struct {
 }
 
 // setFinished notes that the source of a direction has ended in order.
-func (o *outcome) setFinished(dir Direction) {
+func (o *endings) setFinished(dir Direction) {
 	o.finished[dir].Store(true)
 	o.tell()
 }
 
 // setFailed notes that the session has failed, and returns whether that was known.
-func (o *outcome) setFailed() (known bool) {
+func (o *endings) setFailed() (known bool) {
 	known = o.failed.Swap(true)
 	o.tell()
 	return known
 }
 
-func (o *outcome) tell() {
+func (o *endings) tell() {
 	o.changes.Lock()
 	defer o.changes.Unlock()
 	if o.changed != nil {
@@ -40,7 +40,7 @@ func (o *outcome) tell() {
 
 // awaitFinish waits until the source of a direction has ended in order. It returns
 // false if the session fails first, or patience is over.
-func (o *outcome) awaitFinish(dir Direction, patience time.Duration) bool {
+func (o *endings) awaitFinish(dir Direction, patience time.Duration) bool {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
 	for {
@@ -60,7 +60,7 @@ func (o *outcome) awaitFinish(dir Direction, patience time.Duration) bool {
 }
 
 // change returns what the next change closes.
-func (o *outcome) change() <-chan struct{} {
+func (o *endings) change() <-chan struct{} {
 	o.changes.Lock()
 	defer o.changes.Unlock()
 	if o.changed == nil {
