@@ -153,10 +153,15 @@ func (l *lateListener) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
+// retryInterval is how long the loop waits for a frame while flows are held. The ring
+// waits for whole milliseconds, rounded down: for less than one it does not wait at all,
+// and the loop would take a processor while a client sends half a hello.
+const retryInterval = 1500 * time.Microsecond
+
 // wait is how long to wait for the next frame.
 func (l *lateListener) wait() time.Duration {
 	if len(l.held) > 0 {
-		return min(time.Millisecond, l.interval())
+		return min(retryInterval, l.interval())
 	}
 	return l.interval()
 }

@@ -332,6 +332,38 @@ func BenchmarkBulk(b *testing.B) {
 	}
 }
 
+// TestHeldFlowTakesNoProcessor has clients that send half a hello: the loop, whose
+// thread runs before all others, waits meanwhile. A machine under load gives it less.
+func TestHeldFlowTakesNoProcessor(t *testing.T) {
+	b := newBench(t)
+	b.echo("tcp", ":443")
+	p := b.start(settings{})
+	b.await(true)
+	const clients = 5
+	sum := func() (all time.Duration) {
+		for _, used := range threadTimes(t, p.Pid()) {
+			all += used
+		}
+		return all
+	}
+	before, began := sum(), time.Now()
+	for range clients {
+		conn, err := b.Client.Dial("tcp", echoV4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte("MORE of it")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond) // then it is taken as it is
+		conn.Close()
+	}
+	if used, wall := sum()-before, time.Since(began); used > wall/2 {
+		t.Errorf("%v of processor time in %v", used, wall)
+	}
+	p.stop()
+}
+
 // threadTimes are what the threads of a process have used.
 func threadTimes(t testing.TB, pid int) map[int]time.Duration {
 	t.Helper()
