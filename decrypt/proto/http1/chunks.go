@@ -74,6 +74,9 @@ func (c *Chunks) Next(p []byte) (n int, content bool, fault Fault) {
 		}
 		return n, true, Sound
 	}
+	if n = c.quick(p); n > 0 {
+		return n, false, Sound
+	}
 	for n < len(p) && c.state != inContent && c.state != chunksDone {
 		if c.state == inExtension && c.Mode == Loose {
 			i := bytes.IndexByte(p[n:], '\n')
@@ -88,6 +91,42 @@ func (c *Chunks) Next(p []byte) (n int, content bool, fault Fault) {
 		n++
 	}
 	return n, false, Sound
+}
+
+// quick takes what mostly stands before a chunk, if p begins with all of it: the end of
+// the chunk before, and a size without extensions. It returns 0 for anything else.
+func (c *Chunks) quick(p []byte) (n int) {
+	switch {
+	case c.state == contentCR && len(p) > 2 && p[0] == '\r' && p[1] == '\n':
+		n = 2
+	case c.state != inSize || c.digits > 0:
+		return 0
+	}
+	size, end := uint64(0), min(len(p), n+maxSizeDigits)
+	for ; n < end; n++ {
+		v, ok := hexDigit(p[n])
+		if !ok {
+			break
+		}
+		size = size<<4 | uint64(v)
+	}
+	if size == 0 || n+1 >= len(p) || p[n] != '\r' || p[n+1] != '\n' {
+		return 0
+	}
+	c.state, c.left, c.digits, c.line = inContent, size, 0, 0
+	return n + 2
+}
+
+// skip passes over n octets of content that are lost. It reports whether they are
+// octets of the chunk under way.
+func (c *Chunks) skip(n uint64) bool {
+	if c.state != inContent || n > c.left {
+		return false
+	}
+	if c.left -= n; c.left == 0 {
+		c.state = contentCR
+	}
+	return true
 }
 
 // framing takes one octet that is no content.

@@ -126,3 +126,42 @@ func TestContent(t *testing.T) {
 		}
 	}
 }
+
+// TestSkip: content goes on behind a gap as far as its end can be told.
+func TestSkip(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		f       http1.Framing
+		before  string
+		lost    uint64
+		content uint64
+		ok      bool
+		behind  string // content of what follows
+	}{
+		{"within a length", http1.Framing{Extent: http1.ByLength, Length: 5}, "h", 3, 3, true, "o"},
+		{"up to a length", http1.Framing{Extent: http1.ByLength, Length: 5}, "h", 4, 4, true, ""},
+		{"beyond a length", http1.Framing{Extent: http1.ByLength, Length: 5}, "h", 9, 4, true, ""},
+		{"to the close", http1.Framing{Extent: http1.ToClose}, "h", 9, 9, true, "o"},
+		{"none", http1.Framing{}, "", 9, 0, true, ""},
+		{"within a chunk", http1.Framing{Extent: http1.ByChunks}, "5\r\nh", 3, 3, true, "o"},
+		{"beyond a chunk", http1.Framing{Extent: http1.ByChunks}, "4\r\nh", 4, 3, false, ""},
+		{"in the size of a chunk", http1.Framing{Extent: http1.ByChunks}, "4", 1, 0, false, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := http1.NewContent(tt.f, http1.Loose, false)
+			for p := []byte(tt.before); len(p) > 0; {
+				n, _, _ := c.Next(p)
+				p = p[n:]
+			}
+			if content, ok := c.Skip(tt.lost); content != tt.content || ok != tt.ok {
+				t.Fatalf("%d octets of content, %v", content, ok)
+			}
+			if !tt.ok || c.Done() {
+				return
+			}
+			if n, content, fault := c.Next([]byte(tt.behind)); n != len(tt.behind) || !content || fault != http1.Sound {
+				t.Errorf("%d octets behind the gap, content %v, %v", n, content, fault)
+			}
+		})
+	}
+}

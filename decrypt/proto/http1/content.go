@@ -44,3 +44,24 @@ func (c *Content) Done() bool {
 
 // Chunks returns the state of the chunked coding.
 func (c *Content) Chunks() *Chunks { return &c.chunks }
+
+// Extent returns how the end of the content is found.
+func (c *Content) Extent() Extent { return c.extent }
+
+// Skip passes over n octets that are lost. It returns how many of them are content
+// for certain. If they are fewer than n, the content ends among the octets, and the
+// rest belongs to what follows. ok is false if the octets hide where the content
+// ends: they reach beyond a chunk, or are framing.
+func (c *Content) Skip(n uint64) (content uint64, ok bool) {
+	switch c.extent {
+	case ByLength:
+		content = min(uint64(c.left), n)
+		c.left -= int64(content)
+		return content, true
+	case ByChunks:
+		return min(c.chunks.Content(), n), c.chunks.skip(n)
+	case ToClose:
+		return n, true
+	}
+	return 0, true
+}

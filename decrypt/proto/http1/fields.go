@@ -21,40 +21,50 @@ type Field struct {
 // is not complete. It does not allocate.
 func Fields(section []byte) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
-		for {
-			line, n, bare := cutLine(section)
-			if len(line) == 0 {
-				return
-			}
-			f := ParseField(line)
-			f.Line = section[:n]
-			if bare && f.Fault == Sound {
-				f.Fault = BareLF
-			}
-			if !yield(f) {
-				return
-			}
+		var f Field
+		for n := f.next(section); n > 0 && yield(f); n = f.next(section) {
 			section = section[n:]
 		}
 	}
 }
 
+// next reads the first line of a field section and returns its length, 0 at the end
+// of the section.
+func (f *Field) next(section []byte) (n int) {
+	line, n, bare := cutLine(section)
+	if len(line) == 0 {
+		return 0
+	}
+	f.parse(line)
+	f.Line = section[:n]
+	if bare && f.Fault == Sound {
+		f.Fault = BareLF
+	}
+	return n
+}
+
 // ParseField reads one field line without its line end. Line of the result is nil.
-func ParseField(line []byte) Field {
-	if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
-		return Field{Value: Trim(line), Fault: Folded}
-	}
-	c := bytes.IndexByte(line, ':')
-	if c < 0 {
-		return Field{Value: Trim(line), Fault: worse(Plain(line), BadName)}
-	}
-	f := Field{Name: line[:c], Value: Trim(line[c+1:])}
-	if !Token(f.Name) {
-		f.Name, f.Fault = Trim(f.Name), worse(Plain(line), BadName)
-		return f
-	}
-	f.Fault = Plain(f.Value)
+func ParseField(line []byte) (f Field) {
+	f.parse(line)
 	return f
+}
+
+// parse is ParseField, but for Line.
+func (f *Field) parse(line []byte) {
+	if n := tokenLen(line); n > 0 && n < len(line) && line[n] == ':' {
+		f.Name, f.Value = line[:n], Trim(line[n+1:])
+		f.Fault = Plain(f.Value)
+		return
+	}
+	name, value, ok := bytes.Cut(line, []byte{':'})
+	switch {
+	case len(line) > 0 && (line[0] == ' ' || line[0] == '\t'):
+		f.Name, f.Value, f.Fault = nil, Trim(line), Folded
+	case !ok:
+		f.Name, f.Value, f.Fault = nil, Trim(line), worse(Plain(line), BadName)
+	default:
+		f.Name, f.Value, f.Fault = Trim(name), Trim(value), worse(Plain(line), BadName)
+	}
 }
 
 // worse returns the first of two faults that is one.

@@ -124,7 +124,7 @@ func (h *hostFields) add(f *Field) {
 			h.suspect(HostFolded)
 		}
 		return
-	case bareCR(f.Line):
+	case f.Fault != Sound && bareCR(f.Line):
 		h.suspect(HostCR)
 	}
 	if h.last = Is(trimSpace(f.Name), "host"); !h.last {

@@ -43,7 +43,10 @@ func ParseRequest(head []byte, m Mode, each func(Field)) (r Request, fault Fault
 	}
 	framing := framingFields{mode: m, length: -1}
 	var host hostFields
-	for f := range Fields(r.Fields) {
+	var f Field
+	rest := r.Fields
+	for n := f.next(rest); n > 0; n = f.next(rest) {
+		rest = rest[n:]
 		if m == Strict && f.Fault != Sound {
 			return r, f.Fault
 		}
@@ -85,7 +88,10 @@ func ParseResponse(head []byte, m Mode, each func(Field)) (r Response, fault Fau
 		return r, fault
 	}
 	framing := framingFields{mode: m, response: true, length: -1}
-	for f := range Fields(r.Fields) {
+	var f Field
+	rest := r.Fields
+	for n := f.next(rest); n > 0; n = f.next(rest) {
+		rest = rest[n:]
 		if m == Strict && f.Fault != Sound {
 			return r, f.Fault
 		}

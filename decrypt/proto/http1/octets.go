@@ -1,5 +1,7 @@
 package http1
 
+import "encoding/binary"
+
 // Token reports whether p is a token (RFC 9110, Section 5.6.2).
 func Token(p []byte) bool { return len(p) > 0 && tokenLen(p) == len(p) }
 
@@ -51,6 +53,9 @@ func lower(c byte) byte {
 // Plain says what is wrong with the octets of a line: [BareCR], [Control], or
 // [Sound].
 func Plain(p []byte) Fault {
+	for len(p) >= 8 && !mayControl(binary.LittleEndian.Uint64(p)) {
+		p = p[8:]
+	}
 	for _, c := range p {
 		if classes[c]&control != 0 {
 			if c == '\r' {
@@ -60,6 +65,14 @@ func Plain(p []byte) Fault {
 		}
 	}
 	return Sound
+}
+
+// mayControl reports whether one of eight octets may be a control octet. It is right
+// if it says no.
+func mayControl(w uint64) bool {
+	const each = 0x0101010101010101
+	del := w ^ 0x7f*each
+	return (w-' '*each)&^w&(0x80*each) != 0 || (del-each)&^del&(0x80*each) != 0
 }
 
 // ParseLength reads a Content-Length: digits alone, below 10^18.
