@@ -14,17 +14,19 @@
 package facts
 
 import (
+	"bytes"
 	"strings"
 
+	"github.com/clearspan/clearspan/appliance/dissect"
 	"github.com/clearspan/clearspan/decrypt/proto"
-	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // Exchange is a request and its answer.
 type Exchange struct {
 	// The method of the request.
 	Method string `json:"method"`
-	// The host of the request.
+	// The host of the request, with its port if it names one. Empty if it names no host, or
+	// can be taken for several.
 	Host string `json:"host"`
 	// The path of the request, without the query unless `audit.queries` is true. At most
 	// 512 octets.
@@ -77,146 +79,132 @@ type Options struct {
 	Queries bool // keep the queries of requests, too
 }
 
-// parser follows one protocol. Both methods borrow p. They report false when
-// there is nothing more to be had of the session.
-type parser interface {
-	client(p []byte) bool
-	origin(p []byte) bool
-	close() // the session is over
-}
-
-const maxFirst = 512 // octets of each direction from which the protocol is told
-
 // Session reads one session. It is not safe for concurrent use. The zero value is
 // not ready, see [New].
 type Session struct {
-	options Options
+	dissector *dissect.Session
+	notes     notes
+}
+
+// notes are what was found so far.
+type notes struct {
+	queries bool
+	brief   func() // asks for no more than numbers
 	report  Report
-	parser  parser // nil: not known yet, or nothing to be had
-	over    bool
-	first   [2][]byte // octets from before the protocol was known
+	mail    Mail   // under way
+	kept    uint64 // number of the message that was kept last
 }
 
 // New returns a Session at its beginning.
-func New(o Options) *Session { return &Session{options: o} }
+func New(o Options) *Session {
+	s := &Session{notes: notes{queries: o.Queries}}
+	s.dissector = dissect.New(&s.notes, nil)
+	s.notes.brief = s.dissector.Brief
+	return s
+}
 
 // Data reads octets that are relayed in a direction, in the order in which they
 // are. It borrows p until it returns, and does not allocate for content.
-func (s *Session) Data(dir proto.Direction, p []byte) {
-	if s.over || len(p) == 0 {
-		return
-	}
-	if s.parser == nil {
-		s.begin(dir, p)
-		return
-	}
-	s.read(dir, p)
-}
-
-func (s *Session) read(dir proto.Direction, p []byte) {
-	ok := false
-	if dir == proto.ClientToOrigin {
-		ok = s.parser.client(p)
-	} else {
-		ok = s.parser.origin(p)
-	}
-	if !ok {
-		s.parser.close()
-		s.parser, s.over = nil, true
-	}
-}
-
-// begin tells the protocol from the first octets: the client's, or a greeting.
-func (s *Session) begin(dir proto.Direction, p []byte) {
-	s.first[dir] = append(s.first[dir], p[:min(len(p), maxFirst)]...)
-	head := s.first[dir]
-	var found sniff.Protocol
-	var more bool
-	if dir == proto.ClientToOrigin {
-		found, more = sniff.Client(head)
-	} else {
-		found, more = sniff.Origin(head)
-	}
-	switch found {
-	case sniff.HTTP:
-		s.parser = newHTTP1(s)
-	case sniff.HTTP2:
-		s.parser = newHTTP2(s)
-	case sniff.SMTP, sniff.Greeting220: // no FTP client says MAIL FROM
-		s.parser = &smtp{s: s}
-	default:
-		s.over = !more && (dir == proto.ClientToOrigin || found != sniff.Unknown) || len(head) >= maxFirst
-		if s.over {
-			s.first = [2][]byte{}
-		}
-		return
-	}
-	first := s.first
-	s.first = [2][]byte{}
-	rest := p[min(len(p), maxFirst):]
-	// A greeting comes before the client's first word, an answer behind.
-	order := []proto.Direction{proto.ClientToOrigin, proto.OriginToClient}
-	if _, speaksFirst := s.parser.(*smtp); speaksFirst {
-		order = []proto.Direction{proto.OriginToClient, proto.ClientToOrigin}
-	}
-	for _, d := range order {
-		if len(first[d]) > 0 && s.parser != nil {
-			s.read(d, first[d])
-		}
-	}
-	if len(rest) > 0 && s.parser != nil {
-		s.read(dir, rest)
-	}
-}
+func (s *Session) Data(dir proto.Direction, p []byte) { s.dissector.Data(dir, p) }
 
 // Close ends the session and returns what was found. Later calls return the same.
 func (s *Session) Close() Report {
-	if s.parser != nil {
-		s.parser.close()
-		s.parser = nil
-	}
-	s.over = true
-	s.first = [2][]byte{}
-	return s.report
+	s.dissector.Close()
+	return s.notes.report
 }
 
-// exchanged counts an exchange and keeps it if there is room.
-func (s *Session) exchanged(x Exchange) {
-	s.report.HTTPTotal++
-	if len(s.report.HTTP) < maxKept {
-		s.report.HTTP = append(s.report.HTTP, x)
-	}
-}
-
-// keeps reports whether the next exchange would be kept.
-func (s *Session) keeps() bool { return len(s.report.HTTP) < maxKept }
-
-// path returns what is kept of a request target, and the host in it if it has one.
-func (o *Options) path(target string) (host, path string) {
-	if scheme, rest, ok := strings.Cut(target, "://"); ok && !strings.ContainsAny(scheme, "/?") {
-		i := strings.IndexAny(rest, "/?#")
-		if i < 0 {
-			i = len(rest)
+// Event implements [dissect.Sink].
+func (n *notes) Event(e dissect.Event) {
+	switch e := e.(type) {
+	case *dissect.Request:
+		n.request(e)
+	case *dissect.Answer:
+		if x, ok := e.Tag.(*Exchange); ok {
+			x.Status, x.Type = e.Status, mediaType(e.Fields.Get("content-type"))
 		}
-		host, target = rest[strings.LastIndexByte(rest[:i], '@')+1:i], rest[i:]
+	case *dissect.Sender:
+		n.mail = Mail{From: clip(e.Address, maxAddress), To: []string{}}
+	case *dissect.Recipient:
+		if len(n.mail.To) < maxRecipients {
+			n.mail.To = append(n.mail.To, clip(e.Address, maxAddress))
+		}
+	case *dissect.Message:
+		e.Tag = &n.mail
+	case *dissect.Header:
+		n.mail.Subject = clip([]byte(e.Text("subject")), maxSubject)
+		n.mail.MessageID = clip(bytes.Trim(e.Get("message-id"), "<>"), maxID)
+	case *dissect.Reply:
+		if e.Number == n.kept {
+			n.report.Mail[len(n.report.Mail)-1].Reply = e.Code
+		}
+	case *dissect.End:
+		n.end(e)
 	}
-	target, _, _ = strings.Cut(target, "#")
-	if !o.Queries {
-		target, _, _ = strings.Cut(target, "?")
+}
+
+// request counts a request and keeps it if there may be room.
+func (n *notes) request(r *dissect.Request) {
+	n.report.HTTPTotal++
+	if len(n.report.HTTP) >= maxKept || r.Exchange == nil {
+		return
 	}
-	return clip(host, maxHost), clip(target, maxPath)
+	path := r.Path
+	if path == nil {
+		path = r.Target
+	}
+	r.Tag = &Exchange{Method: clip(r.Method, maxMethod), Host: authority(r.Host), Path: n.path(path)}
+}
+
+// end keeps an exchange whose answer is over, or a message that is whole.
+func (n *notes) end(e *dissect.End) {
+	switch x := e.Tag.(type) {
+	case *Exchange:
+		if e.Direction == proto.ClientToOrigin || len(n.report.HTTP) >= maxKept {
+			return
+		}
+		x.Length = e.Octets
+		if n.report.HTTP = append(n.report.HTTP, *x); len(n.report.HTTP) == maxKept {
+			n.brief()
+		}
+	case *Mail:
+		if e.How != dissect.Complete {
+			return
+		}
+		n.report.MailTotal++
+		if len(n.report.Mail) < maxKept {
+			n.report.Mail, n.kept = append(n.report.Mail, *x), e.Number
+		}
+	}
+}
+
+// authority returns host and port as they stand in a URL, "" without a host.
+func authority(h dissect.Host) string {
+	name := clip(h.Name, maxHost)
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	if len(h.Port) > 0 {
+		name += ":" + string(h.Port)
+	}
+	return name
+}
+
+// path returns what is kept of a path.
+func (n *notes) path(p []byte) string {
+	p, _, _ = bytes.Cut(p, []byte{'#'})
+	if !n.queries {
+		p, _, _ = bytes.Cut(p, []byte{'?'})
+	}
+	return clip(p, maxPath)
 }
 
 // mediaType returns a media type without its parameters.
-func mediaType(s string) string {
-	s, _, _ = strings.Cut(s, ";")
-	return clip(strings.ToLower(strings.TrimSpace(s)), maxType)
+func mediaType(b []byte) string {
+	b, _, _ = bytes.Cut(b, []byte{';'})
+	return clip(bytes.ToLower(bytes.TrimSpace(b)), maxType)
 }
 
-// clip returns at most n octets of s, in a string of its own that is valid UTF-8.
-func clip(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-	}
-	return strings.Clone(strings.ToValidUTF8(s, "\uFFFD"))
+// clip returns at most n octets of b as valid UTF-8.
+func clip(b []byte, n int) string {
+	return strings.ToValidUTF8(string(b[:min(len(b), n)]), "\uFFFD")
 }

@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -23,16 +24,16 @@ type refusal struct {
 func (t *Table) convinced(k key, s *subject, why string, now time.Time) bool {
 	after := max(1, t.options.After)
 	by := owner(s.client)
-	d := t.doubts.Find(k)
+	d := t.doubts.find(k)
 	if d == nil {
 		if after > 1 {
-			t.doubts.Limits = t.limits()
-			t.doubts.Put(k, by, 0, doubt{refusals: []refusal{{now, by, why}}})
+			most, each := cmp.Or(t.options.Entries, defaultEntries), cmp.Or(t.options.ClientEntries, defaultClientEntries)
+			t.doubts.put(k, by, doubt{refusals: []refusal{{now, by, why}}}, most, each)
 			t.resized()
 		}
 		return after == 1
 	}
-	t.doubts.Touch(k)
+	t.doubts.touch(k)
 	d.refusals = slices.DeleteFunc(d.refusals, func(r refusal) bool {
 		return now.Sub(r.at) >= t.options.Within || t.options.Scope == Host && r.by == by
 	})
@@ -40,7 +41,7 @@ func (t *Table) convinced(k key, s *subject, why string, now time.Time) bool {
 	if len(d.refusals) < after {
 		return false
 	}
-	t.doubts.Remove(k)
+	t.doubts.remove(k)
 	t.resized()
 	return true
 }
@@ -59,14 +60,14 @@ func (t *Table) Accepted(f *policy.Facts) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := s.key(Pinned, t.options.Scope)
-	d := t.doubts.Find(k)
+	d := t.doubts.find(k)
 	if d == nil {
 		return
 	}
 	by := owner(s.client)
 	d.refusals = slices.DeleteFunc(d.refusals, func(r refusal) bool { return r.why == Closed && r.by == by })
 	if len(d.refusals) == 0 {
-		t.doubts.Remove(k)
+		t.doubts.remove(k)
 		t.resized()
 	}
 }

@@ -23,6 +23,7 @@ type ban struct {
 	from   string
 	to     []string
 	except []string // packages below from that are free
+	allow  []string // packages below to that are free to all
 	reason string
 }
 
@@ -132,8 +133,15 @@ var bans = []ban{
 	},
 	{
 		from:   "appliance/facts",
-		to:     []string{module + "/mirror", module + "/certs", module + "/appliance", module + "/bench", module + "/decrypt/policy", module + "/decrypt/learn", module + "/decrypt/starttls", module + "/decrypt/clienthello"},
-		reason: "it reads octets; what they belong to is for the feed to know",
+		to:     []string{module, "net", "os", "time"},
+		allow:  []string{module + "/appliance/dissect", module + "/decrypt/proto"},
+		reason: "it keeps what a dissector says; what it belongs to is for the feed to know",
+	},
+	{
+		from:   "appliance/dissect",
+		to:     []string{module, "net", "os", "time", "sync"},
+		allow:  []string{module + "/decrypt/proto", module + "/decrypt/sniff"},
+		reason: "it tells what octets say: no session of the engine, no frames, no storage, no I/O, no goroutines",
 	},
 	{
 		from:   "appliance/blockpage",
@@ -280,6 +288,11 @@ func (b ban) forbids(dir, imported string) bool {
 			return false
 		}
 	}
+	for _, a := range b.allow {
+		if below(imported, a) {
+			return false
+		}
+	}
 	for _, to := range b.to {
 		if to == "." {
 			first, _, _ := strings.Cut(imported, "/")
@@ -324,6 +337,10 @@ func TestBansBite(t *testing.T) {
 		{"appliance/service/inline", module + "/decrypt", false},
 		{"appliance/netspace", module + "/decrypt", true},
 		{"appliance/service/icap", module + "/decrypt", true},
+		{"appliance/dissect", module + "/decrypt", true},
+		{"appliance/dissect", module + "/decrypt/policy", true},
+		{"appliance/dissect", module + "/decrypt/proto/http1", false},
+		{"appliance/dissect", "net/netip", true},
 		{"appliance/service/mail", module + "/appliance/service/icap", false},
 		{"appliance/service/mail", module + "/appliance/config", true},
 	} {

@@ -1,37 +1,50 @@
-package facts
+package dissect
 
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
 const maxLine = 2000 // octets of a command or reply that are looked at
 
-// smtp follows SMTP (RFC 5321) with CHUNKING (RFC 3030).
-type smtp struct {
+// smtpReader follows SMTP (RFC 5321) with CHUNKING (RFC 3030).
+type smtpReader struct {
 	s       *Session
-	mail    Mail
-	open    bool // a message is under way
+	message Exchange
+	open    bool // an envelope is under way
 	waiting bool // DATA was said
 	reading bool // content comes, up to a line with a dot
+	begun   bool // a message was begun
 	chunk   uint64
 	last    bool // of BDAT
-	dot     int  // state of the search for the end, see smtp.content
-	header  header
-	reply   bool // the reply to the message that was kept last is due
+	dot     int  // state of the search for the end, see content
+	header  mailHeader
+	due     uint64 // message whose reply is due
 	lines   [2][]byte
 }
 
-func (x *smtp) client(p []byte) bool {
+func newSMTP(s *Session) *smtpReader { return &smtpReader{s: s} }
+
+func (x *smtpReader) data(dir proto.Direction, p []byte) Cause {
+	if dir == proto.ClientToOrigin {
+		x.client(p)
+	} else {
+		x.origin(p)
+	}
+	return reading
+}
+
+func (x *smtpReader) client(p []byte) {
 	for len(p) > 0 {
 		switch {
 		case x.reading:
 			p = p[x.content(p):]
 		case x.chunk > 0:
 			n := int(min(x.chunk, uint64(len(p))))
-			x.header.add(p[:n])
+			x.add(p[:n])
 			x.chunk -= uint64(n)
 			p = p[n:]
 			if x.chunk == 0 && x.last {
@@ -40,30 +53,28 @@ func (x *smtp) client(p []byte) bool {
 		default:
 			line, rest, ok := x.line(proto.ClientToOrigin, p)
 			if !ok {
-				return true
+				return
 			}
 			x.command(line)
 			p = rest
 		}
 	}
-	return true
 }
 
-func (x *smtp) origin(p []byte) bool {
+func (x *smtpReader) origin(p []byte) {
 	for len(p) > 0 {
 		line, rest, ok := x.line(proto.OriginToClient, p)
 		if !ok {
-			return true
+			return
 		}
 		x.replied(line)
 		p = rest
 	}
-	return true
 }
 
 // line returns the next line, the first octets of a long one, and what is behind
 // it; false as long as it is not whole.
-func (x *smtp) line(dir proto.Direction, p []byte) (line, rest []byte, ok bool) {
+func (x *smtpReader) line(dir proto.Direction, p []byte) (line, rest []byte, ok bool) {
 	i := bytes.IndexByte(p, '\n')
 	held := x.lines[dir]
 	if i >= 0 && len(held) == 0 {
@@ -82,16 +93,20 @@ func (x *smtp) line(dir proto.Direction, p []byte) (line, rest []byte, ok bool) 
 	return held, p[n:], true
 }
 
-func (x *smtp) command(line []byte) {
+func is(b []byte, word string) bool { return len(b) == len(word) && strings.EqualFold(string(b), word) }
+
+func (x *smtpReader) command(line []byte) {
 	line = bytes.TrimSpace(line)
 	verb, argument, _ := bytes.Cut(line, []byte{' '})
 	switch {
 	case is(verb, "MAIL"):
-		x.mail, x.open = Mail{}, true
-		x.header = header{}
-		x.mail.From = address(argument)
-	case is(verb, "RCPT") && x.open && len(x.mail.To) < maxRecipients:
-		x.mail.To = append(x.mail.To, address(argument))
+		x.drop(Cut)
+		x.open = true
+		x.s.event.sender = Sender{address(argument)}
+		x.s.sink.Event(&x.s.event.sender)
+	case is(verb, "RCPT") && x.open:
+		x.s.event.recipient = Recipient{address(argument)}
+		x.s.sink.Event(&x.s.event.recipient)
 	case is(verb, "DATA"):
 		x.waiting = true
 		return
@@ -101,17 +116,18 @@ func (x *smtp) command(line []byte) {
 		if err != nil {
 			return
 		}
+		x.begin()
 		x.chunk, x.last = n, is(bytes.TrimSpace(end), "LAST")
 		if n == 0 && x.last {
 			x.sent()
 		}
 	case is(verb, "RSET"), is(verb, "EHLO"), is(verb, "HELO"):
-		x.mail, x.open = Mail{}, false
+		x.drop(Cut)
 	}
 	x.waiting = false // who was refused DATA goes on with commands
 }
 
-func (x *smtp) replied(line []byte) {
+func (x *smtpReader) replied(line []byte) {
 	if len(line) < 4 || line[3] == '-' {
 		return
 	}
@@ -120,17 +136,48 @@ func (x *smtp) replied(line []byte) {
 	case err != nil:
 	case code == 354 && x.waiting && x.open:
 		x.waiting, x.reading, x.dot = false, true, 2
-	case x.reply:
-		x.reply = false
-		x.s.report.Mail[len(x.s.report.Mail)-1].Reply = int(code)
+		x.begin()
+	case x.due != 0:
+		x.s.event.reply = Reply{Number: x.due, Code: int(code)}
+		x.due = 0
+		x.s.sink.Event(&x.s.event.reply)
 	}
+}
+
+// begin begins a message.
+func (x *smtpReader) begin() {
+	if x.begun {
+		return
+	}
+	x.begun, x.header = true, mailHeader{}
+	x.s.open(&x.message)
+	x.s.event.message = Message{&x.message}
+	x.s.sink.Event(&x.s.event.message)
+}
+
+// add takes content.
+func (x *smtpReader) add(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	x.s.content(&x.message, proto.ClientToOrigin, p)
+	if x.header.add(p) {
+		x.tell()
+	}
+}
+
+// tell tells of the header.
+func (x *smtpReader) tell() {
+	x.s.event.header = Header{Exchange: &x.message, Section: x.header.octets}
+	x.s.sink.Event(&x.s.event.header)
+	x.header.octets = nil
 }
 
 var ending = []byte("\r\n.\r\n")
 
 // content passes over a message and returns how many octets of p belong to it.
 // dot is how many octets of [ending] were seen last; a line begins at 2.
-func (x *smtp) content(p []byte) int {
+func (x *smtpReader) content(p []byte) int {
 	n := 0
 	for n < len(p) {
 		if x.dot == 0 {
@@ -153,40 +200,45 @@ func (x *smtp) content(p []byte) int {
 		}
 		n++
 		if x.dot == len(ending) {
-			x.header.add(p[:n])
+			x.add(p[:n])
 			x.reading, x.dot = false, 0
 			x.sent()
 			return n
 		}
 	}
-	x.header.add(p[:n])
+	x.add(p[:n])
 	return n
 }
 
 // sent takes the message under way for complete.
-func (x *smtp) sent() {
-	x.mail.Subject, x.mail.MessageID = x.header.facts()
-	x.header = header{}
-	x.s.report.MailTotal++
-	x.reply = false
-	if len(x.s.report.Mail) < maxKept {
-		if x.mail.To == nil {
-			x.mail.To = []string{}
-		}
-		x.s.report.Mail = append(x.s.report.Mail, x.mail)
-		x.reply = true
-	}
-	x.mail, x.open, x.last = Mail{}, false, false
+func (x *smtpReader) sent() {
+	x.due = x.message.Number
+	x.drop(Complete)
 }
 
-// close forgets what is not complete.
-func (x *smtp) close() { x.lines, x.header = [2][]byte{}, header{} }
+// drop ends envelope and message.
+func (x *smtpReader) drop(how Ending) {
+	if x.begun {
+		if !x.header.whole {
+			x.tell()
+		}
+		x.s.end(&x.message, proto.ClientToOrigin, how)
+	}
+	x.open, x.begun, x.last, x.reading, x.chunk = false, false, false, false, 0
+	x.header = mailHeader{}
+}
+
+func (x *smtpReader) gap(dir proto.Direction, n uint64) Cause { return StopGap }
+
+func (x *smtpReader) end(proto.Direction) {}
+
+func (x *smtpReader) close(how Ending) { x.drop(how) }
 
 // address returns the address in the argument of MAIL or RCPT.
-func address(argument []byte) string {
+func address(argument []byte) []byte {
 	_, a, ok := bytes.Cut(argument, []byte{':'})
 	if !ok {
-		return ""
+		return nil
 	}
 	a = bytes.TrimSpace(a)
 	if len(a) > 0 && a[0] == '<' {
@@ -194,5 +246,5 @@ func address(argument []byte) string {
 	} else {
 		a, _, _ = bytes.Cut(a, []byte{' '})
 	}
-	return clip(string(a), maxAddress)
+	return a
 }

@@ -1,0 +1,120 @@
+package dissect
+
+import "github.com/clearspan/clearspan/decrypt/proto"
+
+// Sink takes the events of a session, in the order of the octets behind which they
+// are known. It borrows an event, and all that the event refers to, until it returns.
+type Sink interface {
+	Event(e Event)
+}
+
+// Contents takes contents in pieces. The content of a message comes behind its
+// [Request], [Answer] or [Message], and before its [End].
+type Contents interface {
+	// Content borrows p, the next octets of content. HTTP sends them in the content
+	// coding of the message.
+	Content(x *Exchange, dir proto.Direction, p []byte)
+	// Hole says that the next n octets of content are lost.
+	Hole(x *Exchange, dir proto.Direction, n uint64)
+}
+
+// Exchange is a request with its answer, or a mail message with its reply. It is
+// valid until the [End] of its last message. HTTP has two, the first from the client.
+// Mail has one.
+type Exchange struct {
+	Number uint64 // in the session, from 1
+	Tag    any    // for the sink to keep what it has of the exchange
+
+	octets, holes [2]uint64
+	over          [2]bool
+}
+
+// Event is one of *[Request], *[Answer], *[Sender], *[Recipient], *[Message],
+// *[Header], *[Reply], *[End] and *[Stop].
+type Event interface{ event() }
+
+// Request is the head of a web request. A request of a brief session has neither an
+// exchange nor fields, see [Session.Brief].
+type Request struct {
+	*Exchange
+	Method []byte
+	Target []byte // as the client sent it; `:path` in HTTP/2
+	Path   []byte // in the target, with the query; nil if the target has no path
+	Host   Host
+	Fields Fields
+}
+
+// Answer is the head of a web answer. Interim answers are no events, but 101 is.
+type Answer struct {
+	*Exchange
+	Status int // from 101 to 999
+	Fields Fields
+}
+
+// Sender begins the envelope of a mail message. It takes back an earlier one that no
+// [Message] followed.
+type Sender struct {
+	Address []byte // without brackets; empty for a bounce
+}
+
+// Recipient is one recipient of the envelope, whether the server takes it or not.
+type Recipient struct {
+	Address []byte // without brackets
+}
+
+// Message is the beginning of a mail message, whose envelope is complete.
+type Message struct {
+	*Exchange
+}
+
+// Header is the header section of a mail message, up to a bound of 32 KiB. It comes
+// behind the octets that end it, or before the [End] of a message that has nothing
+// else.
+type Header struct {
+	*Exchange
+	Section []byte
+}
+
+// Reply is what the server says to a mail message that is complete.
+type Reply struct {
+	Number uint64 // of the exchange
+	Code   int    // from 100 to 999
+}
+
+// End is the end of a request, an answer or a mail message. An answer that never came
+// has one, too.
+type End struct {
+	*Exchange
+	Direction proto.Direction // of the content
+	Octets    uint64          // of content, those in holes among them
+	Lost      uint64          // octets in holes
+	How       Ending
+}
+
+// Stop is the last event of each session.
+type Stop struct {
+	Cause Cause
+}
+
+func (*Request) event()   {}
+func (*Answer) event()    {}
+func (*Sender) event()    {}
+func (*Recipient) event() {}
+func (*Message) event()   {}
+func (*Header) event()    {}
+func (*Reply) event()     {}
+func (*End) event()       {}
+func (*Stop) event()      {}
+
+// events are where a session makes its events, so that it does not allocate them.
+type events struct {
+	request   Request
+	answer    Answer
+	sender    Sender
+	recipient Recipient
+	message   Message
+	header    Header
+	reply     Reply
+	end       End
+	stop      Stop
+}

@@ -1,0 +1,36 @@
+package dissect_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzSession: whatever two ends say and whatever is lost, nothing breaks, each
+// exchange has its ends, and events and contents do not depend on where octets were
+// cut.
+func FuzzSession(f *testing.F) {
+	f.Add([]byte("GET /a HTTP/1.1\r\nHost: h\r\n\r\n"), []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"), false, byte(3), uint16(0), byte(0))
+	f.Add([]byte("PUT /a HTTP/1.1\r\nContent-Length: 9\r\n\r\n123456789"), []byte("HTTP/1.1 200 OK\r\n\r\nhello"), false, byte(1), uint16(38), byte(4))
+	f.Add([]byte("EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 12 LAST\r\nSubject: x\r\n"), []byte("220 x ESMTP\r\n250 ok\r\n"), true, byte(5), uint16(0), byte(0))
+	w := newWire().request(1, "PUT", "/", false).headers(1, 1, false, ":status", "200").data(1, 1, true, "hello", 2).data(0, 1, true, "hello", 2)
+	var both [2][]byte
+	for _, st := range w.steps {
+		both[st.dir] = append(both[st.dir], st.text...)
+	}
+	f.Add(both[0], both[1], false, byte(7), uint16(0), byte(0))
+	f.Fuzz(func(t *testing.T, client, origin []byte, originFirst bool, cut byte, at uint16, lost byte) {
+		n := min(int(at), len(client))
+		steps := []step{up(string(client[:n])), upLost(uint64(lost)), up(string(client[n:])), down(string(origin)), downEnd()}
+		if originFirst {
+			steps = append(steps[3:4:4], steps[0], steps[1], steps[2], steps[4])
+		}
+		if n := len(client) + len(origin); n > 512 {
+			return // a protocol may be told from more octets at once
+		}
+		whole := play(0, steps...)
+		if diff := cmp.Diff(whole, play(int(cut)+1, steps...)); diff != "" {
+			t.Errorf("in pieces of %d (-whole +cut):\n%s", int(cut)+1, diff)
+		}
+	})
+}

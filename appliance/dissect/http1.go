@@ -1,0 +1,217 @@
+package dissect
+
+import (
+	"github.com/clearspan/clearspan/decrypt/proto"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
+)
+
+const maxPending = 128 // requests whose answers are not complete
+
+// http1Reader follows HTTP/1 (RFC 9112).
+type http1Reader struct {
+	s     *Session
+	sides [2]http1Side
+	open  []*http1Exchange // the oldest first
+	spare []*http1Exchange
+}
+
+// http1Exchange is an exchange of which a message is not complete.
+type http1Exchange struct {
+	Exchange
+	method []byte // if it matters for the answer
+}
+
+var headMethod, connectMethod = []byte("HEAD"), []byte("CONNECT")
+
+// http1Side is one direction.
+type http1Side struct {
+	begun   []byte // the beginning of a head that came in pieces
+	head    http1.Head
+	content http1.Content
+	message *http1Exchange // whose content is under way; nil between messages
+}
+
+func newHTTP1(s *Session) *http1Reader { return &http1Reader{s: s} }
+
+func (h *http1Reader) data(dir proto.Direction, p []byte) Cause {
+	side := &h.sides[dir]
+	for len(p) > 0 {
+		if side.message != nil {
+			n, content, fault := side.content.Next(p)
+			if content {
+				h.s.content(&side.message.Exchange, dir, p[:n])
+			}
+			if fault != http1.Sound {
+				return StopBroken
+			}
+			p = p[n:]
+			h.settle(dir)
+			continue
+		}
+		if len(side.begun) == 0 {
+			p = p[http1.EmptyLines(p):]
+		}
+		head, rest, cause := side.section(p)
+		if head == nil || cause != reading {
+			return cause
+		}
+		if dir == proto.ClientToOrigin {
+			cause = h.request(head)
+		} else {
+			cause = h.answer(head)
+		}
+		if side.begun = nil; cause != reading {
+			return cause
+		}
+		p = rest
+	}
+	return reading
+}
+
+// section returns a whole head and what is behind it in p; nil as long as it is not
+// whole.
+func (side *http1Side) section(p []byte) (head, rest []byte, cause Cause) {
+	if len(side.begun) == 0 {
+		if n, _ := side.head.End(p, http1.Loose); n > http1.MaxHead {
+			return nil, nil, StopBound
+		} else if n > 0 {
+			return p[:n], p[n:], reading
+		}
+	}
+	before := len(side.begun)
+	side.begun = append(side.begun, p[:min(len(p), http1.MaxHead-before)]...)
+	if n, _ := side.head.End(side.begun, http1.Loose); n > 0 {
+		return side.begun[:n], p[n-before:], reading
+	}
+	if len(side.begun) == http1.MaxHead {
+		return nil, nil, StopBound
+	}
+	return nil, nil, reading
+}
+
+// request notes a request.
+func (h *http1Reader) request(head []byte) Cause {
+	r, fault := http1.ParseRequest(head, http1.Loose, nil)
+	switch {
+	case fault != http1.Sound:
+		return StopBroken
+	case len(h.open) >= maxPending:
+		return StopBound
+	}
+	x := h.take()
+	switch string(r.Method) {
+	case "HEAD":
+		x.method = headMethod
+	case "CONNECT":
+		x.method = connectMethod
+	}
+	h.open = append(h.open, x)
+	e := &h.s.event.request // written in place: a copy costs more than the rest
+	e.Exchange, e.Method, e.Target, e.Path, e.Host, e.Fields.section = &x.Exchange, r.Method, r.Target, r.Path, r.Host, r.Fields
+	h.s.sink.Event(e)
+	h.expect(proto.ClientToOrigin, x, r.Framing)
+	return reading
+}
+
+// answer notes an answer.
+func (h *http1Reader) answer(head []byte) Cause {
+	r, fault := http1.ParseResponse(head, http1.Loose, nil)
+	if fault == http1.BadStart || fault == http1.BadVersion || len(h.open) == 0 || h.open[0].over[proto.OriginToClient] {
+		return StopBroken
+	}
+	if r.Code < 200 && r.Code != 101 {
+		return reading // another one follows
+	}
+	x := h.open[0]
+	e := &h.s.event.answer
+	e.Exchange, e.Status, e.Fields.section = &x.Exchange, r.Code, r.Fields
+	h.s.sink.Event(e)
+	if r.Switches(x.method) {
+		h.s.end(&x.Exchange, proto.ClientToOrigin, Complete)
+		h.s.end(&x.Exchange, proto.OriginToClient, Complete)
+		return StopUpgraded
+	}
+	if fault != http1.Sound {
+		return StopBroken
+	}
+	h.expect(proto.OriginToClient, x, r.ContentFor(x.method))
+	return reading
+}
+
+// expect begins the content of a message, and ends the message if it has none.
+func (h *http1Reader) expect(dir proto.Direction, x *http1Exchange, f http1.Framing) {
+	if f.Extent == http1.NoContent {
+		h.over(dir, x)
+		return
+	}
+	side := &h.sides[dir]
+	side.content, side.message = http1.NewContent(f, http1.Loose, dir == proto.OriginToClient), x
+}
+
+// settle ends the message of a direction if its content is over.
+func (h *http1Reader) settle(dir proto.Direction) {
+	side := &h.sides[dir]
+	if side.content.Done() {
+		h.over(dir, side.message)
+		side.message = nil
+	}
+}
+
+// over ends a message that is complete.
+func (h *http1Reader) over(dir proto.Direction, x *http1Exchange) {
+	h.s.end(&x.Exchange, dir, Complete)
+	if x.over[dir.Opposite()] {
+		n := copy(h.open, h.open[1:])
+		h.open = h.open[:n]
+		h.spare = append(h.spare, x)
+	}
+}
+
+// take returns an exchange to use.
+func (h *http1Reader) take() *http1Exchange {
+	var x *http1Exchange
+	if n := len(h.spare); n > 0 {
+		x, h.spare = h.spare[n-1], h.spare[:n-1]
+	} else {
+		x = new(http1Exchange)
+	}
+	h.s.open(&x.Exchange)
+	x.method = nil
+	return x
+}
+
+func (h *http1Reader) gap(dir proto.Direction, n uint64) Cause {
+	side := &h.sides[dir]
+	if side.message == nil {
+		return StopGap
+	}
+	content, ok := side.content.Skip(n)
+	h.s.hole(&side.message.Exchange, dir, content)
+	if !ok {
+		return StopGap
+	}
+	h.settle(dir)
+	if content < n {
+		return StopGap
+	}
+	return reading
+}
+
+func (h *http1Reader) end(dir proto.Direction) {
+	side := &h.sides[dir]
+	if side.message == nil {
+		return
+	}
+	how := Cut
+	if side.content.Extent() == http1.ToClose {
+		how = Complete
+	}
+	h.s.end(&side.message.Exchange, dir, how)
+}
+
+func (h *http1Reader) close(how Ending) {
+	for _, x := range h.open {
+		h.s.end(&x.Exchange, proto.ClientToOrigin, how)
+		h.s.end(&x.Exchange, proto.OriginToClient, how)
+	}
+}

@@ -1,0 +1,156 @@
+// Package dissect tells what the cleartext of a session says: web requests with their
+// answers (HTTP/1, HTTP/2) and mail messages (SMTP).
+//
+// A [Session] is fed octets, gaps and ends of both directions, in order. It calls a
+// [Sink] with events. If somebody asks, it hands out contents, too: by reference,
+// without a copy. It passes over contents without an allocation.
+//
+// The package knows no frames and no storage, does no I/O and starts no goroutine.
+// Syntax is for the readers below decrypt/proto to know. They are loose here,
+// because a dissector only watches. The memory of a session is bounded for any
+// input. A session that breaks its protocol, or a bound, is not read on, and its
+// last event says so.
+//
+// # Gaps
+//
+// A gap is a run of octets that are lost. What it does depends on the place:
+//
+//   - HTTP/1, in content: content with a length, or up to the end of the session,
+//     goes on with a hole. So does chunked content if the gap lies within a chunk.
+//     Any other gap hides where the content ends.
+//   - HTTP/1, elsewhere: the reader stops, because requests and answers would no
+//     longer match.
+//   - HTTP/2, within the payload of a DATA frame: the content goes on with a hole.
+//   - HTTP/2, elsewhere: the reader stops, because header compression depends on all
+//     blocks before. Frames without meaning to the reader are an exception.
+//   - SMTP: the reader stops.
+//   - Before the protocol is known: the reader stops.
+package dissect
+
+import "github.com/clearspan/clearspan/decrypt/proto"
+
+// Session dissects one session. It is not safe for concurrent use. Make one by [New].
+type Session struct {
+	sink     Sink
+	contents Contents // nil: nobody asks
+	reader   reader   // nil: the protocol is not known yet, or the session is not read on
+	stopped  bool
+	brief    bool
+	number   uint64    // of the last exchange
+	first    [2][]byte // octets from before the protocol was known
+	ended    [2]bool
+	event    events
+}
+
+// reader follows one protocol. What data and gap return is why the session cannot be
+// read on; the zero Cause if it can.
+type reader interface {
+	data(dir proto.Direction, p []byte) Cause // borrows p
+	gap(dir proto.Direction, n uint64) Cause
+	end(dir proto.Direction) // in order, after the last octet of a direction
+	close(how Ending)        // ends all that is open
+}
+
+// New returns a Session at its beginning. contents may be nil: then nobody asks for
+// contents, and the session passes over them.
+func New(sink Sink, contents Contents) *Session { return &Session{sink: sink, contents: contents} }
+
+// Brief tells that the sink needs no more than the number of requests. A reader to
+// which this is cheaper then reports requests without fields and no other event of
+// them; nothing more comes of the exchanges that are open. The sink may call it
+// within an event.
+func (s *Session) Brief() { s.brief = true }
+
+// Data reads octets of one direction, in the order in which they were sent. It
+// borrows p until it returns.
+func (s *Session) Data(dir proto.Direction, p []byte) {
+	switch {
+	case s.stopped || s.ended[dir] || len(p) == 0:
+	case s.reader == nil:
+		s.recognize(dir, p)
+	default:
+		s.check(s.reader.data(dir, p))
+	}
+}
+
+// Gap says that n octets of one direction are lost, behind those that were read.
+func (s *Session) Gap(dir proto.Direction, n uint64) {
+	switch {
+	case s.stopped || s.ended[dir] || n == 0:
+	case s.reader == nil:
+		s.stop(StopGap)
+	default:
+		s.check(s.reader.gap(dir, n))
+	}
+}
+
+// End says that one direction ended in order, by a FIN or a close_notify.
+func (s *Session) End(dir proto.Direction) {
+	if s.stopped || s.ended[dir] {
+		return
+	}
+	s.ended[dir] = true
+	if s.reader != nil {
+		s.reader.end(dir)
+	}
+}
+
+// Close says that the session is over in both directions: after their ends, or by a
+// reset, or because nothing more is known of it. Later calls do nothing.
+func (s *Session) Close() { s.stop(StopEnded) }
+
+// check stops if there is a cause.
+func (s *Session) check(c Cause) {
+	if c != reading {
+		s.stop(c)
+	}
+}
+
+// stop ends all that is open. It is the end of the session for the sink.
+func (s *Session) stop(c Cause) {
+	if s.stopped {
+		return
+	}
+	s.stopped = true
+	if s.reader != nil {
+		s.reader.close(c.ending())
+	}
+	s.reader, s.first = nil, [2][]byte{}
+	s.event.stop = Stop{Cause: c}
+	s.sink.Event(&s.event.stop)
+}
+
+// open gives an exchange its number. It clears what was left of an earlier one.
+func (s *Session) open(x *Exchange) {
+	s.number++
+	x.Number, x.Tag = s.number, nil
+	x.octets, x.holes, x.over = [2]uint64{}, [2]uint64{}, [2]bool{}
+}
+
+// content notes octets of content.
+func (s *Session) content(x *Exchange, dir proto.Direction, p []byte) {
+	x.octets[dir] += uint64(len(p))
+	if s.contents != nil && len(p) > 0 {
+		s.contents.Content(x, dir, p)
+	}
+}
+
+// hole notes octets of content that are lost.
+func (s *Session) hole(x *Exchange, dir proto.Direction, n uint64) {
+	x.octets[dir] += n
+	x.holes[dir] += n
+	if s.contents != nil && n > 0 {
+		s.contents.Hole(x, dir, n)
+	}
+}
+
+// end ends one message of an exchange, once.
+func (s *Session) end(x *Exchange, dir proto.Direction, how Ending) {
+	if x.over[dir] {
+		return
+	}
+	x.over[dir] = true
+	e := &s.event.end
+	e.Exchange, e.Direction, e.Octets, e.Lost, e.How = x, dir, x.octets[dir], x.holes[dir], how
+	s.sink.Event(e)
+}
