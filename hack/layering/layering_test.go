@@ -194,6 +194,11 @@ var bans = []ban{
 		reason: "it reads what strangers send; what it means, and to whom, is for others to say",
 	},
 	{
+		from:   "decrypt/proto/http2",
+		to:     []string{"io", "net", "os", "sync", "time"},
+		reason: "syntax has no I/O, no clock and no goroutine",
+	},
+	{
 		from:   "decrypt/learn",
 		to:     []string{module + "/decrypt/clienthello", module + "/decrypt/sniff", module + "/decrypt/starttls", "crypto/tls"},
 		reason: "it remembers what it is told; the engine knows TLS",

@@ -1,0 +1,68 @@
+package http2
+
+// pass has the frame with a fault passed over, if that is all it takes.
+func (r *Reader) pass(h Header, fault *Fault) *Fault {
+	if r.mode == Loose && r.stream == 0 && !h.bearsBlock() && h.Type != Data && !fault.Passed {
+		forgiven := *fault
+		forgiven.Passed = true
+		fault = &forgiven
+	}
+	if fault.Passed {
+		r.content, r.padding, r.silent = h.Length, 0, true
+		if len(r.held) == 0 {
+			r.content += HeaderLength // which is in p still
+		}
+		r.pieces = r.content > 0
+		r.unit, r.over = r.held, true
+	}
+	return fault
+}
+
+// begin begins a frame that comes in pieces. octets are those of it that were read.
+func (r *Reader) begin(octets []byte) *Fault {
+	f := &r.frame
+	if f.Type == Data && f.Has(Padded) {
+		if f.Length == 0 {
+			return errTooShort
+		}
+		if f.Padding = 1 + int(octets[HeaderLength]); f.Padding > f.Length {
+			return errPadding
+		}
+	}
+	r.content, r.padding = f.Length-f.Padding, max(f.Padding-1, 0)
+	r.silent = false
+	return nil
+}
+
+// firstPiece takes the octets behind the beginning of such a frame, unless that
+// beginning is in held: then Unit could not return both. It reports how many.
+func (r *Reader) firstPiece(p []byte, direct bool, n int) int {
+	r.unit, r.over = r.held, true
+	if direct {
+		_, more := r.piece(p[n:])
+		n += more
+		r.unit = p[:n]
+	} else {
+		r.piece(nil)
+	}
+	r.frame.First = true
+	return n
+}
+
+// piece takes octets of a frame that comes in pieces.
+func (r *Reader) piece(p []byte) (*Frame, int) {
+	n := min(r.content, len(p))
+	r.frame.Body, r.frame.First = p[:n], false
+	r.content -= n
+	if r.content == 0 {
+		padding := min(r.padding, len(p)-n)
+		r.padding -= padding
+		n += padding
+	}
+	r.pieces = r.content > 0 || r.padding > 0
+	r.frame.Last = !r.pieces
+	if r.silent {
+		return nil, n
+	}
+	return &r.frame, n
+}
