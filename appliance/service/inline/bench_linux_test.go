@@ -19,7 +19,7 @@ import (
 type direct struct{}
 
 func (direct) Carry(_ context.Context, _ *decrypt.Session, client, origin decrypt.End) error {
-	return past(client, origin)
+	return bypass(client, origin)
 }
 
 // BenchmarkCarry measures 64 MiB to the client, whole sessions, and small exchanges
@@ -45,16 +45,16 @@ func BenchmarkCarry(b *testing.B) {
 	rounds := 0
 	for b.Loop() {
 		rounds++
-		for i, way := range ways {
+		for i, path := range ways {
 			before := cpu()
-			s := bed.carry(way.Service, next(), origin4)
+			s := bed.carry(path.Service, next(), origin4)
 			var wg sync.WaitGroup
 			wg.Go(func() {
 				io.Copy(s.origin, io.LimitReader(zeros{}, size))
 				s.origin.CloseWrite()
 			})
 			if n, err := io.Copy(io.Discard, s.client); n != size || err != nil {
-				b.Fatalf("%s: %d octets, %v", way.name, n, err)
+				b.Fatalf("%s: %d octets, %v", path.name, n, err)
 			}
 			s.client.CloseWrite()
 			<-s.done
@@ -62,7 +62,7 @@ func BenchmarkCarry(b *testing.B) {
 			bulk[i] += cpu() - before
 			before = cpu()
 			for range each {
-				s := bed.carry(way.Service, next(), origin4)
+				s := bed.carry(path.Service, next(), origin4)
 				if err := talk(s, request, answer); err != nil {
 					b.Fatal(err)
 				}
@@ -70,7 +70,7 @@ func BenchmarkCarry(b *testing.B) {
 			}
 			short[i] += cpu() - before
 
-			s = bed.carry(way.Service, next(), origin4)
+			s = bed.carry(path.Service, next(), origin4)
 			one := make([]byte, 1)
 			for range 200 {
 				start := time.Now()
@@ -87,13 +87,13 @@ func BenchmarkCarry(b *testing.B) {
 			<-s.done
 		}
 	}
-	for i, way := range ways {
-		b.ReportMetric(bulk[i]/float64(rounds)*(1<<30)/size, way.name+"-s/GiB")
-		b.ReportMetric(short[i]/float64(rounds)/each*1e6, way.name+"-us/session")
+	for i, path := range ways {
+		b.ReportMetric(bulk[i]/float64(rounds)*(1<<30)/size, path.name+"-s/GiB")
+		b.ReportMetric(short[i]/float64(rounds)/each*1e6, path.name+"-us/session")
 		slices.Sort(turns[i])
 		for _, p := range []int{50, 99} {
 			at := turns[i][len(turns[i])*p/100]
-			b.ReportMetric(float64(at.Microseconds()), fmt.Sprintf("%s-p%d-us", way.name, p))
+			b.ReportMetric(float64(at.Microseconds()), fmt.Sprintf("%s-p%d-us", path.name, p))
 		}
 	}
 }

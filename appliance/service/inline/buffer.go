@@ -7,5 +7,5 @@ const chunk = 64 << 10
 
 var chunks = sync.Pool{New: func() any { return new([chunk]byte) }}
 
-func take() *[chunk]byte  { return chunks.Get().(*[chunk]byte) }
-func give(b *[chunk]byte) { chunks.Put(b) }
+func getBuffer() *[chunk]byte  { return chunks.Get().(*[chunk]byte) }
+func putBuffer(b *[chunk]byte) { chunks.Put(b) }

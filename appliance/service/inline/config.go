@@ -75,28 +75,14 @@ func (c Config) complete() (Config, error) {
 	if c.VLAN > 4094 {
 		return c, fmt.Errorf("VLAN %d: not 1 to 4094", c.VLAN)
 	}
-	if (len(c.Hops[0]) == 0) != (len(c.Hops[1]) == 0) {
-		return c, errors.New("hops on one leg only")
-	}
-	for i, hops := range c.Hops {
-		for _, h := range hops {
-			if !h.Address.IsValid() || h.Address.Addr().Is4() != h.Gateway.Is4() || !h.Address.Masked().Contains(h.Gateway) {
-				return c, fmt.Errorf("hop %s via %s on leg %s: not in one network", h.Address, h.Gateway, c.Legs[i])
-			}
-		}
+	if err := c.checkHops(); err != nil {
+		return c, err
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = 3 * time.Second
 	}
-	if c.Probe.Interval == 0 {
-		c.Probe.Interval = 2 * time.Second
-	}
-	if !c.Probe.Client.IsValid() && !c.Probe.Origin.IsValid() {
-		client, origin := c.probed()
-		c.Probe.Client, c.Probe.Origin = client, netip.AddrPortFrom(origin, 80)
-	}
-	if !c.Probe.Client.IsValid() || !c.Probe.Origin.IsValid() || c.Probe.Client.Is4() != c.Probe.Origin.Addr().Is4() {
-		return c, fmt.Errorf("probe from %s to %s: not two addresses of one family", c.Probe.Client, c.Probe.Origin)
+	if err := c.completeProbe(); err != nil {
+		return c, err
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -105,8 +91,39 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-// probed returns addresses between which the device passes connections.
-func (c Config) probed() (client, origin netip.Addr) {
+// checkHops reports what is wrong with the hops.
+func (c Config) checkHops() error {
+	if (len(c.Hops[0]) == 0) != (len(c.Hops[1]) == 0) {
+		return errors.New("hops on one leg only")
+	}
+	for i, hops := range c.Hops {
+		for _, h := range hops {
+			if !h.Address.IsValid() || h.Address.Addr().Is4() != h.Gateway.Is4() || !h.Address.Masked().Contains(h.Gateway) {
+				return fmt.Errorf("hop %s via %s on leg %s: not in one network", h.Address, h.Gateway, c.Legs[i])
+			}
+		}
+	}
+	return nil
+}
+
+// completeProbe fills in defaults of the probe and reports what is wrong with it.
+func (c *Config) completeProbe() error {
+	p := &c.Probe
+	if p.Interval == 0 {
+		p.Interval = 2 * time.Second
+	}
+	if !p.Client.IsValid() && !p.Origin.IsValid() {
+		client, origin := c.probeAddresses()
+		p.Client, p.Origin = client, netip.AddrPortFrom(origin, 80)
+	}
+	if !p.Client.IsValid() || !p.Origin.IsValid() || p.Client.Is4() != p.Origin.Addr().Is4() {
+		return fmt.Errorf("probe from %s to %s: not two addresses of one family", p.Client, p.Origin)
+	}
+	return nil
+}
+
+// probeAddresses returns addresses between which the device passes connections.
+func (c Config) probeAddresses() (client, origin netip.Addr) {
 	for _, near := range c.Hops[0] {
 		for _, far := range c.Hops[1] {
 			if near.Gateway.Is4() == far.Gateway.Is4() {
@@ -120,10 +137,10 @@ func (c Config) probed() (client, origin netip.Addr) {
 // resolves reports whether neighbours are asked for their addresses.
 func (c Config) resolves() bool { return len(c.Hops[0]) > 0 }
 
-// retries is the value of tcp_retries2 with which the kernel gives a connection
+// tcpRetries2 is the value of tcp_retries2 with which the kernel gives a connection
 // up after at least d without an acknowledgement: it repeats after 200 ms, 400 ms,
 // 800 ms and so on. A peer that acknowledges but takes nothing may go on.
-func retries(d time.Duration) int {
+func tcpRetries2(d time.Duration) int {
 	n := 1
 	for ; n < 15 && time.Duration(4<<n-1)*200*time.Millisecond < d; n++ {
 	}

@@ -21,17 +21,17 @@ type Device struct {
 	log       *slog.Logger
 	host      *netspace.Host
 	lock      *lock
-	sides     [2]*side // the client's, the origin's
+	ports     [2]*port // the client's, the origin's
 	program   *program
-	listeners [2]*os.File // of the origin's side: IPv4, IPv6
-	meeting   *meeting
-	tally     tally
+	listeners [2]*os.File // of the origin's port: IPv4, IPv6
+	pairing   *pairing
+	counters  counters
 
-	ctx    context.Context // ends with Close
-	stop   context.CancelFunc
-	tasks  sync.WaitGroup
-	asked  chan struct{} // room for one: probe now
-	proven atomic.Int64  // when a connection last came through, Unix ns
+	ctx            context.Context // ends with Close
+	stop           context.CancelFunc
+	tasks          sync.WaitGroup
+	probeRequests  chan struct{} // room for one: probe now
+	lastConnection atomic.Int64  // when a connection last came through, Unix ns
 
 	health health
 
@@ -63,7 +63,7 @@ func newDevice(c Config, host *netspace.Host) (*Device, error) {
 		return nil, errors.Join(fmt.Errorf("open inline device: %w", err), host.Close())
 	}
 	defer all.close()
-	d := &Device{config: c, log: c.Logger, host: host, asked: make(chan struct{}, 1)}
+	d := &Device{config: c, log: c.Logger, host: host, probeRequests: make(chan struct{}, 1)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	if err := d.open(); err != nil {
 		return nil, fmt.Errorf("open inline device %s: %w", c.Name, errors.Join(err, d.close()))
@@ -92,28 +92,28 @@ func (d *Device) open() (err error) {
 	if err := r.write(d.config.Name); err != nil {
 		return err
 	}
-	for i, port := range r.Legs {
-		if d.sides[i], err = openSide(d.config, i, port, d.host); err != nil {
+	for i, link := range r.Legs {
+		if d.ports[i], err = openPort(d.config, i, link, d.host); err != nil {
 			return err
 		}
 	}
 	if d.program, err = loadProgram(d.config); err != nil {
 		return err
 	}
-	d.meeting = &meeting{admitted: d.program.Expected, waiting: make(map[kernelTuple]chan *socket)}
+	d.pairing = &pairing{expected: d.program.Expected, waiting: make(map[kernelTuple]chan *socket)}
 	for i := range d.listeners {
-		if d.listeners[i], err = d.sides[1].listen(i == 1); err != nil {
+		if d.listeners[i], err = d.ports[1].listen(i == 1); err != nil {
 			return err
 		}
-		if err := d.program.enlist(i, d.listeners[i]); err != nil {
+		if err := d.program.setListener(i, d.listeners[i]); err != nil {
 			return err
 		}
 	}
-	if err := d.program.attach(d.sides); err != nil {
+	if err := d.program.attach(d.ports); err != nil {
 		return err
 	}
-	for _, s := range d.sides {
-		if err := s.raise(); err != nil {
+	for _, p := range d.ports {
+		if err := p.setUp(); err != nil {
 			return err
 		}
 	}
@@ -123,10 +123,10 @@ func (d *Device) open() (err error) {
 	return d.subscribe()
 }
 
-// route makes each side send to the device.
+// route makes each port send to the device.
 func (d *Device) route() error {
-	for i, s := range d.sides {
-		if err := s.route(d.sides[1-i].mac, d.config.Hops[i]); err != nil {
+	for i, p := range d.ports {
+		if err := p.route(d.ports[1-i].mac, d.config.Hops[i]); err != nil {
 			return err
 		}
 	}
@@ -165,9 +165,9 @@ func (d *Device) close() error {
 	if d.program != nil {
 		errs = append(errs, d.program.close())
 	}
-	for _, s := range d.sides {
-		if s != nil {
-			errs = append(errs, s.close(d.host))
+	for _, p := range d.ports {
+		if p != nil {
+			errs = append(errs, p.close(d.host))
 		}
 	}
 	if d.lock != nil {
@@ -179,20 +179,20 @@ func (d *Device) close() error {
 	return errors.Join(append(errs, d.host.Close())...)
 }
 
-// tally counts what becomes of sessions.
-type tally struct {
-	open   atomic.Int64
-	late   atomic.Uint64
-	probes [2]atomic.Uint64 // failed, succeeded
-	words  [len(outcomes)]atomic.Uint64
+// counters counts what becomes of sessions.
+type counters struct {
+	open     atomic.Int64
+	late     atomic.Uint64
+	probes   [2]atomic.Uint64 // failed, succeeded
+	outcomes [len(outcomes)]atomic.Uint64
 }
 
-// served notes what became of a session.
-func (d *Device) served(s *decrypt.Session, word string) {
+// countOutcome notes what became of a session.
+func (d *Device) countOutcome(s *decrypt.Session, word string) {
 	s.Served(d.config.Name, word)
 	for i, w := range outcomes {
 		if w == word {
-			d.tally.words[i].Add(1)
+			d.counters.outcomes[i].Add(1)
 		}
 	}
 }
@@ -209,18 +209,18 @@ func (d *Device) Counters() (map[string]uint64, error) {
 		return nil, errClosed
 	}
 	all := map[string]uint64{
-		countOpen:        uint64(max(0, d.tally.open.Load())),
-		countLate:        d.tally.late.Load(),
-		countProbeFailed: d.tally.probes[0].Load(),
-		countProbeOK:     d.tally.probes[1].Load(),
+		countOpen:        uint64(max(0, d.counters.open.Load())),
+		countLate:        d.counters.late.Load(),
+		countProbeFailed: d.counters.probes[0].Load(),
+		countProbeOK:     d.counters.probes[1].Load(),
 	}
 	for i, w := range outcomes {
-		all[w] = d.tally.words[i].Load()
+		all[w] = d.counters.outcomes[i].Load()
 	}
 	return all, d.program.counters(all)
 }
 
-// recently reports whether a connection came through the device within d.
-func (d *Device) recently(within time.Duration) bool {
-	return time.Since(time.Unix(0, d.proven.Load())) < within
+// provenWithin reports whether a connection came through the device within d.
+func (d *Device) provenWithin(within time.Duration) bool {
+	return time.Since(time.Unix(0, d.lastConnection.Load())) < within
 }

@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attempts is how many ports are tried in the place of a client's that is taken.
-const attempts = 8
+// portAttempts is how many ports are tried in the place of a client's that is taken.
+const portAttempts = 8
 
 // connection is one through the device.
 type connection struct {
-	near, far *socket
-	changed   bool // another client port had to do
+	clientPort, originPort *socket
+	portChanged            bool // another client port had to do
 }
 
 // dial opens a connection through the device. It fails with errReset if the
@@ -31,45 +31,45 @@ func (d *Device) dial(ctx context.Context, client, origin netip.AddrPort) (conne
 	ctx, stop := context.WithTimeout(ctx, d.config.Timeout)
 	defer stop()
 	c, err := d.connect(ctx, client, origin)
-	for n := 0; n < attempts && isTaken(err); n++ {
+	for n := 0; n < portAttempts && isAddrInUse(err); n++ {
 		c, err = d.connect(ctx, netip.AddrPortFrom(client.Addr(), 0), origin)
-		c.changed = true
+		c.portChanged = true
 	}
 	return c, err
 }
 
-func isTaken(err error) bool {
-	return errors.Is(err, errTaken) || errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EADDRNOTAVAIL)
+func isAddrInUse(err error) bool {
+	return errors.Is(err, errInUse) || errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EADDRNOTAVAIL)
 }
 
 // connect is one attempt. Port 0 lets the kernel choose.
 func (d *Device) connect(ctx context.Context, client, origin netip.AddrPort) (c connection, err error) {
-	fd, err := d.sides[0].transparent(origin.Addr().Is6())
+	fd, err := d.ports[0].transparent(origin.Addr().Is6())
 	if err != nil {
 		return c, err
 	}
-	if c.near, err = newSocket(fd); err != nil {
+	if c.clientPort, err = newSocket(fd); err != nil {
 		return c, err
 	}
 	defer func() {
 		if err != nil {
-			c.near.reset()
+			c.clientPort.reset()
 		}
 	}()
-	if client, err = bind(c.near, client); err != nil {
+	if client, err = bind(c.clientPort, client); err != nil {
 		return c, err
 	}
 	t := tuple(client, origin)
-	arrival, err := d.meeting.announce(t)
+	far, err := d.pairing.announce(t)
 	if err != nil {
 		return c, err
 	}
-	defer d.meeting.forget(t)
-	if err := open(ctx, c.near, origin); err != nil {
+	defer d.pairing.withdraw(t)
+	if err := open(ctx, c.clientPort, origin); err != nil {
 		return c, err
 	}
 	select {
-	case c.far = <-arrival:
+	case c.originPort = <-far:
 		return c, nil
 	case <-ctx.Done():
 		return c, ctx.Err()

@@ -67,5 +67,5 @@ var (
 	errClosed = errors.New("inline device is closed")
 	errDown   = errors.New("device is down")
 	errReset  = errors.New("connection reset by the device")
-	errTaken  = errors.New("addresses and ports are in use on the chain")
+	errInUse  = errors.New("addresses and ports are in use on the chain")
 )

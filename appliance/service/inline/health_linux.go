@@ -11,24 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how many probes have to fail in a row.
-const patience = 2
+// maxFailures is how many probes have to fail in a row.
+const maxFailures = 2
 
 // health is what is known of the device.
 type health struct {
-	carrier   [2]atomic.Bool // by leg
-	deaf      atomic.Bool    // probes do not come through
-	failures  int            // in a row; belongs to the goroutine of watch
-	changes   [2]chan netlink.LinkUpdate
-	unwatched chan struct{} // closed by close
+	carrier      [2]atomic.Bool // by leg
+	unresponsive atomic.Bool    // probes do not come through
+	failures     int            // in a row; belongs to the goroutine of watch
+	changes      [2]chan netlink.LinkUpdate
+	done         chan struct{} // closed by close
 }
 
 // close ends the subscriptions.
 func (h *health) close() {
-	if h.unwatched == nil {
+	if h.done == nil {
 		return
 	}
-	close(h.unwatched)
+	close(h.done)
 	for _, changes := range h.changes {
 		go func() { // ends with the subscription, which must not wait for a reader
 			for range changes {
@@ -41,28 +41,28 @@ func (h *health) close() {
 // carrier, and connections come through.
 func (d *Device) Up() bool {
 	h := &d.health
-	return h.carrier[0].Load() && h.carrier[1].Load() && !h.deaf.Load()
+	return h.carrier[0].Load() && h.carrier[1].Load() && !h.unresponsive.Load()
 }
 
 // subscribe has the kernel tell of changes of the legs.
 func (d *Device) subscribe() error {
-	d.health.unwatched = make(chan struct{})
-	for i, s := range d.sides {
+	d.health.done = make(chan struct{})
+	for i, p := range d.ports {
 		d.health.changes[i] = make(chan netlink.LinkUpdate, 16)
-		err := s.Do(func() error {
-			return netlink.LinkSubscribe(d.health.changes[i], d.health.unwatched)
+		err := p.Do(func() error {
+			return netlink.LinkSubscribe(d.health.changes[i], d.health.done)
 		})
 		if err != nil {
-			return fmt.Errorf("watch leg %s: %w", s.port.Name, err)
+			return fmt.Errorf("watch leg %s: %w", p.link.Name, err)
 		}
-		d.health.carrier[i].Store(d.look(i))
+		d.health.carrier[i].Store(d.hasCarrier(i))
 	}
 	return nil
 }
 
-// look reads whether a leg has a carrier.
-func (d *Device) look(i int) bool {
-	link, err := d.sides[i].Links.LinkByIndex(d.sides[i].index)
+// hasCarrier reads whether a leg has a carrier.
+func (d *Device) hasCarrier(i int) bool {
+	link, err := d.ports[i].Links.LinkByIndex(d.ports[i].index)
 	return err == nil && link.Attrs().RawFlags&(unix.IFF_UP|unix.IFF_RUNNING) == unix.IFF_UP|unix.IFF_RUNNING
 }
 
@@ -74,7 +74,7 @@ func (d *Device) watch(ctx context.Context) {
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		tick = ticker.C
-		d.ask()
+		d.requestProbe()
 	}
 	changes := d.health.changes
 	for {
@@ -88,11 +88,11 @@ func (d *Device) watch(ctx context.Context) {
 		case _, open = <-changes[1]:
 			leg = 1
 		case <-tick:
-			if d.Up() && d.recently(interval) {
+			if d.Up() && d.provenWithin(interval) {
 				continue
 			}
 			d.probe(ctx)
-		case <-d.asked:
+		case <-d.probeRequests:
 			if interval > 0 {
 				d.probe(ctx)
 			}
@@ -101,23 +101,23 @@ func (d *Device) watch(ctx context.Context) {
 			changes[leg] = nil
 		}
 		if leg >= 0 {
-			d.changed(leg)
+			d.carrierChanged(leg)
 		}
 	}
 }
 
-// ask has the device tried soon.
-func (d *Device) ask() {
+// requestProbe has the device tried soon.
+func (d *Device) requestProbe() {
 	select {
-	case d.asked <- struct{}{}:
+	case d.probeRequests <- struct{}{}:
 	default:
 	}
 }
 
-// changed takes note of a leg whose state may have changed.
-func (d *Device) changed(leg int) {
+// carrierChanged takes note of a leg whose state may have changed.
+func (d *Device) carrierChanged(leg int) {
 	carrier := &d.health.carrier[leg]
-	switch before, after := carrier.Load(), d.look(leg); {
+	switch before, after := carrier.Load(), d.hasCarrier(leg); {
 	case before && !after:
 		carrier.Store(false)
 		d.log.Warn("inline device is unplugged", "leg", d.config.Legs[leg])
@@ -129,7 +129,7 @@ func (d *Device) changed(leg int) {
 		}
 		d.log.Info("inline device is plugged in", "leg", d.config.Legs[leg])
 		carrier.Store(true)
-		d.ask()
+		d.requestProbe()
 	}
 }
 
@@ -145,22 +145,22 @@ func (d *Device) probe(ctx context.Context) {
 		return
 	}
 	if err != nil {
-		d.tally.probes[0].Add(1)
+		d.counters.probes[0].Add(1)
 		h.failures++
-		if h.failures >= patience && !h.deaf.Swap(true) {
+		if h.failures >= maxFailures && !h.unresponsive.Swap(true) {
 			d.log.Warn("inline device is down: no connection comes through", "err", err)
-		} else if !h.deaf.Load() {
-			d.ask()
+		} else if !h.unresponsive.Load() {
+			d.requestProbe()
 		}
 		return
 	}
-	c.near.closeWrite()
-	c.far.closeWrite()
-	c.near.close()
-	c.far.close()
-	d.tally.probes[1].Add(1)
+	c.clientPort.closeWrite()
+	c.originPort.closeWrite()
+	c.clientPort.close()
+	c.originPort.close()
+	d.counters.probes[1].Add(1)
 	h.failures = 0
-	if h.deaf.Swap(false) {
+	if h.unresponsive.Swap(false) {
 		d.log.Info("inline device is up again: connections come through")
 	}
 }

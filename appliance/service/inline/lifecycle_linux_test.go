@@ -57,16 +57,16 @@ func daemon(text string) error {
 	for range 2 {
 		c, err := d.dial(ctx, client4, origin4)
 		if err == nil {
-			err = c.near.write([]byte("x"))
+			err = c.clientPort.write([]byte("x"))
 		}
 		if err == nil {
-			_, _, err = c.far.read()
+			_, _, err = c.originPort.read()
 		}
 		if err != nil {
 			return err
 		}
-		c.near.reset()
-		c.far.reset()
+		c.clientPort.reset()
+		c.originPort.reset()
 	}
 	fmt.Println("ready")
 	<-ctx.Done()

@@ -35,18 +35,18 @@ func TestParallel(t *testing.T) {
 				return bytes.Repeat(fmt.Appendf(nil, "%s of session %d\n", who, i), 2000)
 			}
 			var both sync.WaitGroup
-			for _, way := range []struct {
+			for _, path := range []struct {
 				from, to io.ReadWriter
 				who      string
 			}{{s.client, s.origin, "client"}, {s.origin, s.client, "origin"}} {
 				both.Go(func() {
-					way.from.Write(marker(way.who))
-					way.from.(interface{ CloseWrite() error }).CloseWrite()
+					path.from.Write(marker(path.who))
+					path.from.(interface{ CloseWrite() error }).CloseWrite()
 				})
 				both.Go(func() {
-					got, err := io.ReadAll(way.to)
-					if !bytes.Equal(got, marker(way.who)) || err != nil {
-						t.Errorf("session %d: %d octets of the %s, or others than sent: %.60q, %v", i, len(got), way.who, got, err)
+					got, err := io.ReadAll(path.to)
+					if !bytes.Equal(got, marker(path.who)) || err != nil {
+						t.Errorf("session %d: %d octets of the %s, or others than sent: %.60q, %v", i, len(got), path.who, got, err)
 					}
 				})
 			}

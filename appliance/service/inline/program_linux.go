@@ -37,8 +37,8 @@ func loadProgram(c Config) (*program, error) {
 }
 
 // attach puts the programs to work on both legs.
-func (p *program) attach(sides [2]*side) error {
-	for i, s := range sides {
+func (p *program) attach(ports [2]*port) error {
+	for i, s := range ports {
 		from := [2]*ebpf.Program{p.InlineFromNear, p.InlineFromFar}[i]
 		err := s.Do(func() error {
 			for _, at := range []link.TCXOptions{
@@ -54,10 +54,10 @@ func (p *program) attach(sides [2]*side) error {
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("attach inline program to leg %s: %w", s.port.Name, err)
+			return fmt.Errorf("attach inline program to leg %s: %w", s.link.Name, err)
 		}
 	}
-	err := sides[1].Do(func() error {
+	err := ports[1].Do(func() error {
 		ns, err := os.Open("/proc/thread-self/ns/net")
 		if err != nil {
 			return err
@@ -75,8 +75,8 @@ func (p *program) attach(sides [2]*side) error {
 	return nil
 }
 
-// enlist has the listener of a family, 0 for IPv4, 1 for IPv6, take connections.
-func (p *program) enlist(family int, listener *os.File) error {
+// setListener has the listener of a family, 0 for IPv4, 1 for IPv6, take connections.
+func (p *program) setListener(family int, listener *os.File) error {
 	raw, err := listener.SyscallConn()
 	if err == nil {
 		var failed error

@@ -26,7 +26,7 @@ type record struct {
 func recordFile(name string) string { return filepath.Join(stateDir, name+".json") }
 func lockFile(name string) string   { return filepath.Join(stateDir, name+".lock") }
 
-// namespaceName names the namespace of a side, 0 that of the client.
+// namespaceName names the namespace of a port, 0 that of the client.
 func namespaceName(name string, side int) string {
 	return "clearspan-inline-" + name + [2]string{"-near", "-far"}[side]
 }

@@ -15,12 +15,12 @@ import (
 
 // transparent opens a TCP socket of a namespace that may bear any address. The caller
 // closes it.
-func (s *side) transparent(v6 bool) (fd int, err error) {
+func (p *port) transparent(v6 bool) (fd int, err error) {
 	family, level, option := unix.AF_INET, unix.SOL_IP, unix.IP_TRANSPARENT
 	if v6 {
 		family, level, option = unix.AF_INET6, unix.SOL_IPV6, unix.IPV6_TRANSPARENT
 	}
-	if fd, err = s.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP); err != nil {
+	if fd, err = p.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP); err != nil {
 		return -1, fmt.Errorf("open socket: %w", err)
 	}
 	err = errors.Join(
@@ -44,10 +44,10 @@ func (s *side) transparent(v6 bool) (fd int, err error) {
 // socket is one end of a connection through the device. One goroutine may read
 // and one write; the rest is for any.
 type socket struct {
-	file     *os.File
-	raw      syscall.RawConn
-	finished atomic.Bool  // our FIN is sent
-	bound    atomic.Int64 // ns that a read may wait, 0: for ever
+	file      *os.File
+	raw       syscall.RawConn
+	finSent   atomic.Bool  // our FIN is sent
+	readLimit atomic.Int64 // ns that a read may wait, 0: for ever
 
 	attempt func(fd uintptr) bool // readOnce
 	buffer  *[chunk]byte          // results of readOnce
@@ -72,7 +72,7 @@ func newSocket(fd int) (*socket, error) {
 // back, of which n octets are set, unless there is an error. io.EOF stands for
 // FIN.
 func (s *socket) read() (b *[chunk]byte, n int, err error) {
-	if bound := s.bound.Load(); bound > 0 {
+	if bound := s.readLimit.Load(); bound > 0 {
 		s.file.SetReadDeadline(time.Now().Add(time.Duration(bound)))
 	}
 	if err := s.raw.Read(s.attempt); err != nil {
@@ -82,32 +82,32 @@ func (s *socket) read() (b *[chunk]byte, n int, err error) {
 	return b, s.n, s.err
 }
 
-// expect bounds how long each read waits, the one that waits now included.
-func (s *socket) expect(within time.Duration) {
-	s.bound.Store(int64(within))
+// limitReads bounds how long each read waits, the one that waits now included.
+func (s *socket) limitReads(within time.Duration) {
+	s.readLimit.Store(int64(within))
 	s.file.SetReadDeadline(time.Now().Add(within))
 }
 
 // readOnce is the callback of RawConn.Read: one read that does not block.
 func (s *socket) readOnce(fd uintptr) bool {
-	b := take()
+	b := getBuffer()
 	for {
 		n, err := unix.Read(int(fd), b[:])
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EAGAIN:
-			give(b)
+			putBuffer(b)
 			return false
 		case err == nil && n > 0:
 			s.buffer, s.n, s.err = b, n, nil
 			return true
 		}
-		give(b)
+		putBuffer(b)
 		s.n, s.err = 0, io.EOF
 		if err != nil {
 			s.err = os.NewSyscallError("read", err)
-		} else if closed(int(fd)) && !s.finished.Load() { // in this order
+		} else if closed(int(fd)) && !s.finSent.Load() { // in this order
 			s.err = errReset // the error was told to who wrote
 		}
 		return true
@@ -129,7 +129,7 @@ func (s *socket) write(p []byte) error {
 
 // closeWrite sends FIN.
 func (s *socket) closeWrite() error {
-	s.finished.Store(true)
+	s.finSent.Store(true)
 	var failed error
 	err := s.raw.Control(func(fd uintptr) { failed = unix.Shutdown(int(fd), unix.SHUT_WR) })
 	if failed == unix.ENOTCONN { // who reads is told

@@ -18,13 +18,13 @@ func readEnd(e decrypt.End) (b *[chunk]byte, n int, err error) {
 			return nil, 0, err
 		}
 	}
-	b = take()
+	b = getBuffer()
 	n, err = e.Read(b[:])
 	return b, n, err
 }
 
-// past relays a session beside the device.
-func past(client, origin decrypt.End) error {
+// bypass relays a session beside the device.
+func bypass(client, origin decrypt.End) error {
 	var wg sync.WaitGroup
 	var once sync.Once
 	var first error
@@ -53,7 +53,7 @@ func moveEnd(to, from decrypt.End) error {
 			}
 		}
 		if b != nil {
-			give(b)
+			putBuffer(b)
 		}
 		if err == io.EOF {
 			return to.CloseWrite()

@@ -24,57 +24,57 @@ var gateways = map[int]netip.Addr{
 	unix.AF_INET6: netip.MustParseAddr("fe80::1"),
 }
 
-// side is one leg of the device, in its namespace.
-type side struct {
+// port is one leg of the device, in its namespace.
+type port struct {
 	*netspace.Namespace
-	port  netspace.Port
+	link  netspace.Port
 	index int
 	mac   net.HardwareAddr
 }
 
-// openSide makes the namespace and moves the leg there.
-func openSide(c Config, i int, port netspace.Port, host *netspace.Host) (*side, error) {
+// openPort makes the namespace and moves the leg there.
+func openPort(c Config, i int, link netspace.Port, host *netspace.Host) (*port, error) {
 	in, err := netspace.Make(namespaceName(c.Name, i))
 	if err != nil {
 		return nil, err
 	}
-	s := &side{Namespace: in, port: port}
-	if err = s.prepare(c); err == nil {
-		err = host.Move(port, in)
+	p := &port{Namespace: in, link: link}
+	if err = p.prepare(c); err == nil {
+		err = host.Move(link, in)
 	}
 	if err == nil {
-		err = s.find(c)
+		err = p.find(c)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.close(host))
+		return nil, errors.Join(err, p.close(host))
 	}
-	return s, nil
+	return p, nil
 }
 
 // find looks at the leg, in the namespace.
-func (s *side) find(c Config) error {
-	link, err := s.Links.LinkByName(s.port.Name)
+func (p *port) find(c Config) error {
+	link, err := p.Links.LinkByName(p.link.Name)
 	if err != nil {
-		return fmt.Errorf("find leg %s: %w", s.port.Name, err)
+		return fmt.Errorf("find leg %s: %w", p.link.Name, err)
 	}
 	if c.resolves() && link.Attrs().RawFlags&unix.IFF_NOARP != 0 {
-		return fmt.Errorf("use leg %s: ARP is off, hops need it: ip link set dev %s arp on", s.port.Name, s.port.Name)
+		return fmt.Errorf("use leg %s: ARP is off, hops need it: ip link set dev %s arp on", p.link.Name, p.link.Name)
 	}
-	s.index, s.mac = link.Attrs().Index, link.Attrs().HardwareAddr
+	p.index, p.mac = link.Attrs().Index, link.Attrs().HardwareAddr
 	return nil
 }
 
 // prepare makes the namespace fit for the leg before it comes: an interface takes its
 // settings over from "default".
-func (s *side) prepare(c Config) error {
-	lo, err := s.Links.LinkByName("lo")
+func (p *port) prepare(c Config) error {
+	lo, err := p.Links.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
 	}
-	if err := s.Links.LinkSetUp(lo); err != nil {
+	if err := p.Links.LinkSetUp(lo); err != nil {
 		return fmt.Errorf("set up lo: %w", err)
 	}
-	if err := s.clear(lo); err != nil {
+	if err := p.removeAddresses(lo); err != nil {
 		return err
 	}
 	// ARP is answered for nobody, since every address counts as ours, and there is
@@ -97,52 +97,52 @@ func (s *side) prepare(c Config) error {
 		{"ipv4/tcp_max_syn_backlog", "16384"},
 		{"ipv4/tcp_tw_reuse", "1"},
 		{"ipv4/tcp_mtu_probing", "1"},
-		{"ipv4/tcp_retries2", strconv.Itoa(retries(c.Timeout))},
+		{"ipv4/tcp_retries2", strconv.Itoa(tcpRetries2(c.Timeout))},
 		{"ipv4/tcp_invalid_ratelimit", "0"}, // a probe without an answer counts as one swallowed
 		{"ipv4/ip_local_port_range", "10240 65535"},
 	} {
-		if err := s.Set(set[0], set[1]); err != nil {
+		if err := p.Set(set[0], set[1]); err != nil {
 			return err
 		}
 	}
 	// Kernels before 6.14 wait a second before a port in TIME-WAIT is used again.
-	if err := s.Set("ipv4/tcp_tw_reuse_delay", "1"); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := p.Set("ipv4/tcp_tw_reuse_delay", "1"); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// clear takes lo's own addresses away: they are as foreign as all others, those of
+// removeAddresses takes lo's own addresses away: they are as foreign as all others, those of
 // clients or origins on this machine.
-func (s *side) clear(lo netlink.Link) error {
-	addrs, err := s.Links.AddrList(lo, netlink.FAMILY_ALL)
+func (p *port) removeAddresses(lo netlink.Link) error {
+	addrs, err := p.Links.AddrList(lo, netlink.FAMILY_ALL)
 	if err != nil {
 		return fmt.Errorf("list addresses of lo: %w", err)
 	}
 	for _, a := range addrs {
-		if err := s.Links.AddrDel(lo, &a); err != nil {
+		if err := p.Links.AddrDel(lo, &a); err != nil {
 			return fmt.Errorf("remove address %s of lo: %w", a.IPNet, err)
 		}
 	}
 	return nil
 }
 
-// raise sets the leg up. The programs are at work by then: it says nothing.
-func (s *side) raise() error {
-	link, err := s.Links.LinkByIndex(s.index)
+// setUp sets the leg up. The programs are at work by then: it says nothing.
+func (p *port) setUp() error {
+	link, err := p.Links.LinkByIndex(p.index)
 	if err == nil {
-		err = s.Links.LinkSetUp(link)
+		err = p.Links.LinkSetUp(link)
 	}
 	if err != nil {
-		return fmt.Errorf("set up leg %s: %w", s.port.Name, err)
+		return fmt.Errorf("set up leg %s: %w", p.link.Name, err)
 	}
 	return nil
 }
 
 // route leads what comes in to our sockets, and what they send to the device. It
 // may be called again: what is there already is kept.
-func (s *side) route(peer net.HardwareAddr, hops []Hop) error {
-	lo, err := s.Links.LinkByName("lo")
+func (p *port) route(peer net.HardwareAddr, hops []Hop) error {
+	lo, err := p.Links.LinkByName("lo")
 	if err != nil {
 		return fmt.Errorf("find lo: %w", err)
 	}
@@ -150,7 +150,7 @@ func (s *side) route(peer net.HardwareAddr, hops []Hop) error {
 		gateway := gateways[family]
 		bits := gateway.BitLen()
 		everything := &net.IPNet{IP: make(net.IP, bits/8), Mask: net.CIDRMask(0, bits)}
-		err := s.Links.RouteReplace(&netlink.Route{
+		err := p.Links.RouteReplace(&netlink.Route{
 			Family: family, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST,
 			Dst: everything, LinkIndex: lo.Attrs().Index, Table: localTable,
 		})
@@ -158,28 +158,28 @@ func (s *side) route(peer net.HardwareAddr, hops []Hop) error {
 			return fmt.Errorf("add route to table %d: %w", localTable, err)
 		}
 		rule := netlink.NewRule()
-		rule.Family, rule.IifName, rule.Table, rule.Priority = family, s.port.Name, localTable, localTable
-		if err := s.Links.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
+		rule.Family, rule.IifName, rule.Table, rule.Priority = family, p.link.Name, localTable, localTable
+		if err := p.Links.RuleAdd(rule); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("add routing rule: %w", err)
 		}
 		if len(hops) > 0 {
-			if gateway, err = s.join(family, hops); err != nil {
+			if gateway, err = p.addAddress(family, hops); err != nil {
 				return err
 			}
 			if !gateway.IsValid() {
 				continue // this family is not routed
 			}
 		} else {
-			err := s.Links.NeighSet(&netlink.Neigh{
-				Family: family, LinkIndex: s.index, State: netlink.NUD_PERMANENT,
+			err := p.Links.NeighSet(&netlink.Neigh{
+				Family: family, LinkIndex: p.index, State: netlink.NUD_PERMANENT,
 				IP: gateway.AsSlice(), HardwareAddr: peer,
 			})
 			if err != nil {
 				return fmt.Errorf("add neighbour %s: %w", gateway, err)
 			}
 		}
-		err = s.Links.RouteReplace(&netlink.Route{
-			Family: family, Dst: everything, LinkIndex: s.index,
+		err = p.Links.RouteReplace(&netlink.Route{
+			Family: family, Dst: everything, LinkIndex: p.index,
 			Gw: gateway.AsSlice(), Flags: int(netlink.FLAG_ONLINK),
 		})
 		if err != nil {
@@ -189,9 +189,9 @@ func (s *side) route(peer net.HardwareAddr, hops []Hop) error {
 	return nil
 }
 
-// join gives the leg its address of a family. It returns the gateway, an invalid
+// addAddress gives the leg its address of a family. It returns the gateway, an invalid
 // one if there is none.
-func (s *side) join(family int, hops []Hop) (netip.Addr, error) {
+func (p *port) addAddress(family int, hops []Hop) (netip.Addr, error) {
 	for _, h := range hops {
 		if h.Gateway.Is4() != (family == unix.AF_INET) {
 			continue
@@ -202,12 +202,12 @@ func (s *side) join(family int, hops []Hop) (netip.Addr, error) {
 		if family == unix.AF_INET6 {
 			addr.Flags = unix.IFA_F_NODAD
 		}
-		link, err := s.Links.LinkByIndex(s.index)
+		link, err := p.Links.LinkByIndex(p.index)
 		if err == nil {
-			err = s.Links.AddrReplace(link, addr)
+			err = p.Links.AddrReplace(link, addr)
 		}
 		if err != nil {
-			return netip.Addr{}, fmt.Errorf("add address %s to leg %s: %w", h.Address, s.port.Name, err)
+			return netip.Addr{}, fmt.Errorf("add address %s to leg %s: %w", h.Address, p.link.Name, err)
 		}
 		return h.Gateway, nil
 	}
@@ -215,10 +215,10 @@ func (s *side) join(family int, hops []Hop) (netip.Addr, error) {
 }
 
 // close gives the leg back and removes the namespace.
-func (s *side) close(host *netspace.Host) error {
-	if err := host.Return(s.port, s.Namespace); err != nil {
-		s.Close()
+func (p *port) close(host *netspace.Host) error {
+	if err := host.Return(p.link, p.Namespace); err != nil {
+		p.Close()
 		return err // the namespace stays, with the leg: a later start tries again
 	}
-	return s.Remove()
+	return p.Remove()
 }

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// meeting pairs the two ends of each connection through the device. Safe for
+// pairing pairs the two ends of each connection through the device. Safe for
 // concurrent use.
-type meeting struct {
-	admitted *ebpf.Map // connections that the program lets in
+type pairing struct {
+	expected *ebpf.Map // connections that the program lets in
 
 	mu      sync.Mutex
 	waiting map[kernelTuple]chan *socket // each has room for one
@@ -23,54 +23,58 @@ type meeting struct {
 
 // announce has a connection let in, and returns where its far end will arrive. It
 // returns errTaken if it is announced already. The caller calls forget.
-func (m *meeting) announce(t kernelTuple) (<-chan *socket, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.waiting[t] != nil {
-		return nil, errTaken
+func (p *pairing) announce(t kernelTuple) (<-chan *socket, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting[t] != nil {
+		return nil, errInUse
 	}
-	if err := m.admitted.Put(t, uint8(1)); err != nil {
+	if err := p.expected.Put(t, uint8(1)); err != nil {
 		return nil, fmt.Errorf("announce connection: %w", err)
 	}
-	arrival := make(chan *socket, 1)
-	m.waiting[t] = arrival
-	return arrival, nil
+	far := make(chan *socket, 1)
+	p.waiting[t] = far
+	return far, nil
 }
 
-// forget takes an announcement back. A far end that nobody has taken is reset.
-func (m *meeting) forget(t kernelTuple) {
-	m.mu.Lock()
-	arrival := m.waiting[t]
-	delete(m.waiting, t)
-	m.admitted.Delete(t) // gone is gone
-	m.mu.Unlock()
+// withdraw takes an announcement back. A far end that nobody has taken is reset.
+func (p *pairing) withdraw(t kernelTuple) {
+	p.mu.Lock()
+	far := p.waiting[t]
+	delete(p.waiting, t)
+	p.expected.Delete(t) // gone is gone
+	p.mu.Unlock()
 	select {
-	case s := <-arrival:
+	case s := <-far:
 		s.reset()
 	default:
 	}
 }
 
-// arrive takes s, the far end of a connection, to who waits for it. It returns
+// deliver takes s, the far end of a connection, to who waits for it. It returns
 // false if nobody does.
-func (m *meeting) arrive(t kernelTuple, s *socket) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (p *pairing) deliver(t kernelTuple, s *socket) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	select {
-	case m.waiting[t] <- s: // a nil channel takes nothing
+	case p.waiting[t] <- s: // a nil channel takes nothing
 		return true
 	default:
 		return false
 	}
 }
 
-// backlog bounds connections that wait for accept; net.core.somaxconn does too.
-const backlog = 4096
+const (
+	// backlog bounds connections that wait for accept; net.core.somaxconn does too.
+	backlog = 4096
+	// acceptPause follows an accept that failed for want of descriptors or memory.
+	acceptPause = 10 * time.Millisecond
+)
 
-// listen opens the far side's listener of a family, on a port of the kernel's
+// listen opens the origin port's listener of a family, on a port of the kernel's
 // choice. What reaches it is given to it by the socket look-up.
-func (s *side) listen(v6 bool) (*os.File, error) {
-	fd, err := s.transparent(v6)
+func (p *port) listen(v6 bool) (*os.File, error) {
+	fd, err := p.transparent(v6)
 	if err != nil {
 		return nil, err
 	}
@@ -106,16 +110,20 @@ func (d *Device) accept(listener *os.File) {
 		case err != nil:
 			return
 		case failed == nil:
-			d.arrived(fd, addrPort(from))
+			d.accepted(fd, addrPort(from))
 		case errors.Is(failed, unix.EINTR) || errors.Is(failed, unix.ECONNABORTED):
 		default: // no descriptors, no memory
-			time.Sleep(10 * time.Millisecond)
+			select {
+			case <-d.ctx.Done():
+				return
+			case <-time.After(acceptPause):
+			}
 		}
 	}
 }
 
-// arrived takes a connection that came out of the device.
-func (d *Device) arrived(fd int, client netip.AddrPort) {
+// accepted takes a connection that came out of the device.
+func (d *Device) accepted(fd int, client netip.AddrPort) {
 	to, err := unix.Getsockname(fd)
 	if err != nil {
 		unix.Close(fd)
@@ -125,8 +133,8 @@ func (d *Device) arrived(fd int, client netip.AddrPort) {
 	if err != nil {
 		return
 	}
-	if !d.meeting.arrive(tuple(client, addrPort(to)), s) {
-		d.tally.late.Add(1)
+	if !d.pairing.deliver(tuple(client, addrPort(to)), s) {
+		d.counters.late.Add(1)
 		s.reset()
 	}
 }
