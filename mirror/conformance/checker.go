@@ -109,7 +109,7 @@ func (c *Checker) Add(frame []byte, wire int, at time.Time) {
 		c.report.TCP++
 		c.judgeFrame(p)
 		conversation, dir := c.conversation(p)
-		c.take(conversation, dir, p)
+		c.judgeSegment(conversation, dir, p)
 	}
 }
 
@@ -165,7 +165,7 @@ func (c *Checker) hitPacket(rule Rule, p *packet) *Occurrence {
 
 func (p *packet) flow() string { return flow(p.source, p.dest, p.vlan) }
 
-func flow(from, to place, vlan uint16) string {
+func flow(from, to endpoint, vlan uint16) string {
 	s := fmt.Sprintf("%s > %s", from.addrPort(), to.addrPort())
 	if vlan != 0 {
 		s += fmt.Sprintf(" VLAN %d", vlan)

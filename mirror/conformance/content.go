@@ -31,8 +31,8 @@ func (p protocol) String() string {
 	return [...]string{"nothing", "TLS", "HTTP/1", "HTTP/2", "another protocol"}[p]
 }
 
-// read takes the next octets of a direction whose beginning is known.
-func (c *Checker) read(v *conversation, dir int, p []byte) {
+// followContent takes the next octets of a direction whose beginning is known.
+func (c *Checker) followContent(v *conversation, dir int, p []byte) {
 	s := &v.halves[dir].content
 	if s.lost || len(p) == 0 {
 		v.dialogue = nil
@@ -45,7 +45,7 @@ func (c *Checker) read(v *conversation, dir int, p []byte) {
 	if s.record.walk(p) && s.broken.frame == 0 {
 		s.broken = c.now
 	}
-	c.converse(v, dir, p)
+	c.followDialogue(v, dir, p)
 }
 
 // records walks over TLS records, RFC 8446, Section 5.1.
@@ -69,7 +69,7 @@ func (r *records) walk(p []byte) (ended bool) {
 		n := copy(r.header[r.n:], p)
 		r.n += uint8(n)
 		p = p[n:]
-		if !plausible(r.header[:r.n]) {
+		if !plausibleRecord(r.header[:r.n]) {
 			r.done = true
 			return r.seen
 		}
@@ -80,8 +80,8 @@ func (r *records) walk(p []byte) (ended bool) {
 	return false
 }
 
-// plausible reports whether h may begin a record header.
-func plausible(h []byte) bool {
+// plausibleRecord reports whether h may begin a record header.
+func plausibleRecord(h []byte) bool {
 	return (len(h) < 1 || h[0] >= 20 && h[0] <= 24) &&
 		(len(h) < 2 || h[1] == 3) &&
 		(len(h) < 3 || h[2] <= 4) &&
@@ -117,8 +117,8 @@ func (s *stream) speaks() protocol {
 // they find anywhere: HTTP/1.
 var tlsPorts = map[uint16]bool{443: true, 465: true, 636: true, 853: true, 990: true, 993: true, 995: true}
 
-// settleContent judges what a conversation said, when it is left.
-func (c *Checker) settleContent(v *conversation) {
+// judgeContent judges what a conversation said, when it is left.
+func (c *Checker) judgeContent(v *conversation) {
 	client, origin := &v.halves[fromClient].content, &v.halves[fromOrigin].content
 	says, answers := client.speaks(), origin.speaks()
 	if v.mail {
@@ -135,7 +135,7 @@ func (c *Checker) settleContent(v *conversation) {
 		at, dir = origin.at, fromOrigin
 	}
 	if says == tls || answers == tls {
-		c.settleTLS(v, at, dir)
+		c.judgeTLS(v, at, dir)
 		return
 	}
 	if says == http2 {
@@ -159,9 +159,9 @@ func (c *Checker) settleContent(v *conversation) {
 	}
 }
 
-// settleTLS judges a conversation in which a direction begins with TLS; dir began
+// judgeTLS judges a conversation in which a direction begins with TLS; dir began
 // it, at at.
-func (c *Checker) settleTLS(v *conversation, at moment, dir int) {
+func (c *Checker) judgeTLS(v *conversation, at moment, dir int) {
 	for broken := range v.halves {
 		if s := &v.halves[broken].content; s.broken.frame != 0 {
 			if o := c.hitAt(TLSHello, v, broken, s.broken); o != nil {
@@ -183,8 +183,8 @@ func (c *Checker) settleTLS(v *conversation, at moment, dir int) {
 	}
 }
 
-// word returns the first word of a line in upper case, and the rest.
-func word(line string) (first, rest string) {
+// firstWord returns the first word of a line in upper case, and the rest.
+func firstWord(line string) (first, rest string) {
 	first, rest, _ = strings.Cut(strings.TrimSpace(line), " ")
 	return strings.ToUpper(first), rest
 }

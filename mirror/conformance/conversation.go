@@ -10,7 +10,7 @@ const (
 type stage uint8
 
 const (
-	nothing stage = iota
+	noSegment stage = iota
 	sawSYN
 	sawSYNACK
 	complete
@@ -21,20 +21,20 @@ type conversation struct {
 	key          key
 	newer, older *conversation // see table
 
-	client, origin place
-	halves         [2]half
+	client, origin endpoint
+	halves         [2]halfStream
 	last           moment
 
-	stage     stage
-	badStart  bool // the handshake was found broken
-	midstream bool // it began before the capture or before it was given up
-	reset     bool
-	dialogue  *dialogue // nil: none, or nothing more to be learned from it
-	mail      bool      // there was one
+	stage           stage
+	handshakeBroken bool // the handshake was found broken
+	midstream       bool // it began before the capture or before it was given up
+	reset           bool
+	dialogue        *dialogue // nil: none, or nothing more to be learned from it
+	mail            bool      // there was one
 }
 
-// half is one direction of a conversation, as its sender showed it.
-type half struct {
+// halfStream is one direction of a conversation, as its sender showed it.
+type halfStream struct {
 	frames uint32
 	syn    bool   // a SYN was seen
 	synced bool   // next is known
@@ -58,8 +58,8 @@ type half struct {
 	ids      uint32 // IPv4 packets with octets
 	idVaries bool
 
-	holes   holes
-	history *history
+	gaps    gaps
+	ring    *ring
 	recent  [8]fingerprint
 	content stream
 }
@@ -92,7 +92,7 @@ func (v *conversation) flow(dir int) string {
 	return flow(v.client, v.origin, v.key.vlan)
 }
 
-func (v *conversation) over() bool { return v.reset || v.halves[0].fin && v.halves[1].fin }
+func (v *conversation) ended() bool { return v.reset || v.halves[0].fin && v.halves[1].fin }
 
 // conversation returns the one that p belongs to and p's direction in it. A SYN
 // after the end, or with another number, begins another on the same ports.
@@ -101,20 +101,20 @@ func (c *Checker) conversation(p *packet) (v *conversation, dir int) {
 	v = c.table.byKey[k]
 	if v != nil && p.flags&(flagSYN|flagACK) == flagSYN {
 		h := &v.halves[v.direction(p)]
-		again := h.syn && h.isn == p.seq && !v.over()
+		again := h.syn && h.isn == p.seq && !v.ended()
 		if !again {
-			if !v.over() && !v.midstream {
+			if !v.ended() && !v.midstream {
 				if o := c.hit(Reuse, v, v.direction(p)); o != nil {
 					o.Text = "SYN in a conversation without an end"
 				}
 			}
-			c.settle(v, true, true) // a missing end was told just now
+			c.finish(v, true, true) // a missing end was told just now
 			c.table.remove(v)
 			v = nil
 		}
 	}
 	if v == nil {
-		v = c.open(k, p)
+		v = c.openConversation(k, p)
 	} else {
 		c.table.touch(v)
 	}
@@ -129,18 +129,18 @@ func (v *conversation) direction(p *packet) int {
 	return fromOrigin
 }
 
-// open begins a conversation with its first frame.
-func (c *Checker) open(k key, p *packet) *conversation {
+// openConversation begins a conversation with its first frame.
+func (c *Checker) openConversation(k key, p *packet) *conversation {
 	var v *conversation
 	if len(c.table.byKey) < c.table.limit {
 		v = new(conversation)
 	} else {
 		v = c.table.oldest() // its memory is used again
-		if !v.over() {
+		if !v.ended() {
 			c.report.GivenUp++
-			c.table.forget(v.key)
+			c.table.markEvicted(v.key)
 		}
-		c.settle(v, v.over(), v.over())
+		c.finish(v, v.ended(), v.ended())
 		c.table.remove(v)
 	}
 	*v = conversation{key: k, client: p.source, origin: p.dest}
@@ -149,7 +149,7 @@ func (c *Checker) open(k key, p *packet) *conversation {
 		v.client, v.origin = v.origin, v.client
 	}
 	c.table.insert(v)
-	if p.flags&flagSYN == 0 && c.table.wasForgotten(k) {
+	if p.flags&flagSYN == 0 && c.table.wasEvicted(k) {
 		v.midstream = true
 		return v
 	}
@@ -167,25 +167,25 @@ func (c *Checker) open(k key, p *packet) *conversation {
 		}
 	default:
 		v.midstream = true
-		c.badStart(v, v.direction(p), "no SYN before this segment")
+		c.breakHandshake(v, v.direction(p), "no SYN before this segment")
 	}
 	return v
 }
 
-// badStart reports the handshake of v, once.
-func (c *Checker) badStart(v *conversation, dir int, why string) {
-	if v.badStart {
+// breakHandshake reports the handshake of v, once.
+func (c *Checker) breakHandshake(v *conversation, dir int, why string) {
+	if v.handshakeBroken {
 		return
 	}
-	v.badStart = true
+	v.handshakeBroken = true
 	if o := c.hit(Handshake, v, dir); o != nil {
 		o.Text = why
 	}
 }
 
-// copied reports whether the frame is a copy of one of the last in h, and keeps
+// duplicate reports whether the frame is a copy of one of the last in h, and keeps
 // its fingerprint if not.
-func (h *half) copied(p *packet) bool {
+func (h *halfStream) duplicate(p *packet) bool {
 	f := fingerprint{p.seq, p.ack, p.id, p.tcpChecksum, uint16(p.length), p.flags, true}
 	// Two equal acknowledgements need not be copies where nothing counts.
 	telling := p.length > 0 || p.hasTime || p.flags&flagSYN != 0 || !p.v6 && p.id != 0

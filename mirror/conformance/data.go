@@ -2,9 +2,9 @@ package conformance
 
 import "fmt"
 
-// takeData judges the octets of a segment, FIN included, by where they stand in
+// judgeData judges the octets of a segment, FIN included, by where they stand in
 // the sequence.
-func (c *Checker) takeData(v *conversation, dir int, p *packet) {
+func (c *Checker) judgeData(v *conversation, dir int, p *packet) {
 	h := &v.halves[dir]
 	seq, end := p.seq, p.seq+uint32(p.length)
 	if p.flags&flagSYN != 0 {
@@ -13,8 +13,8 @@ func (c *Checker) takeData(v *conversation, dir int, p *packet) {
 	fin := p.flags&flagFIN != 0
 	if seq == end && !fin {
 		// What it follows did not come. If that is one octet it may be a FIN.
-		if h.synced && before(h.next+1, seq) {
-			c.skip(v, dir, seq)
+		if h.synced && seqBefore(h.next+1, seq) {
+			c.openGap(v, dir, seq)
 		}
 		return
 	}
@@ -28,16 +28,16 @@ func (c *Checker) takeData(v *conversation, dir int, p *packet) {
 		c.judged[rule]++
 	}
 	if h.fin {
-		c.takeAfterFIN(v, dir, p, seq, end)
+		c.judgeAfterFIN(v, dir, p, seq, end)
 		return
 	}
 	payload := p.payload
-	if before(seq, h.next) {
+	if seqBefore(seq, h.next) {
 		if seq == end {
 			return // a FIN within the data: told by what follows
 		}
-		c.takeOld(v, dir, payload, seq, earlier(end, h.next), end)
-		if !before(h.next, end) {
+		c.judgeOld(v, dir, payload, seq, minSeq(end, h.next), end)
+		if !seqBefore(h.next, end) {
 			if fin && end == h.next {
 				h.fin, h.next = true, end+1
 			}
@@ -46,11 +46,11 @@ func (c *Checker) takeData(v *conversation, dir int, p *packet) {
 		payload = payload[min(int(h.next-seq), len(payload)):]
 		seq = h.next
 	}
-	if before(h.next, seq) {
-		c.skip(v, dir, seq)
+	if seqBefore(h.next, seq) {
+		c.openGap(v, dir, seq)
 	}
 	if seq != end {
-		c.takeNew(v, dir, p, payload, seq, end)
+		c.judgeNew(v, dir, p, payload, seq, end)
 	}
 	if fin {
 		h.fin, h.next = true, end+1
@@ -59,24 +59,24 @@ func (c *Checker) takeData(v *conversation, dir int, p *packet) {
 	}
 }
 
-// skip opens a hole in front of seq.
-func (c *Checker) skip(v *conversation, dir int, seq uint32) {
+// openGap opens a gap in front of seq.
+func (c *Checker) openGap(v *conversation, dir int, seq uint32) {
 	h := &v.halves[dir]
-	if lost, full := h.holes.add(hole{h.next, seq, c.now}); full {
-		c.gap(v, dir, lost)
+	if lost, full := h.gaps.add(gap{h.next, seq, c.now}); full {
+		c.reportGap(v, dir, lost)
 	}
 	h.next, h.content.lost = seq, true
-	if h.history != nil {
-		h.history.from = seq
+	if h.ring != nil {
+		h.ring.from = seq
 	}
 }
 
-// takeNew judges octets that continue the direction, and the window around them.
-func (c *Checker) takeNew(v *conversation, dir int, p *packet, payload []byte, seq, end uint32) {
+// judgeNew judges octets that continue the direction, and the window around them.
+func (c *Checker) judgeNew(v *conversation, dir int, p *packet, payload []byte, seq, end uint32) {
 	h, peer := &v.halves[dir], &v.halves[1-dir]
-	if h.ackSeen && before(seq, h.acked) {
+	if h.ackSeen && seqBefore(seq, h.acked) {
 		if o := c.hit(AckBeforeData, v, dir); o != nil {
-			o.Text = fmt.Sprintf("%d octets were acknowledged in an earlier frame", earlier(end, h.acked)-seq)
+			o.Text = fmt.Sprintf("%d octets were acknowledged in an earlier frame", minSeq(end, h.acked)-seq)
 		}
 	}
 	h.octets += uint64(end - seq)
@@ -85,17 +85,17 @@ func (c *Checker) takeNew(v *conversation, dir int, p *packet, payload []byte, s
 		h.content.lost = true // the capture cut it
 	}
 	if !v.midstream {
-		c.read(v, dir, payload)
+		c.followContent(v, dir, payload)
 	}
-	if h.history == nil {
-		if h.history = c.table.ring(); h.history != nil {
-			h.history.from = seq
+	if h.ring == nil {
+		if h.ring = c.table.newRing(); h.ring != nil {
+			h.ring.from = seq
 		}
 	}
-	if h.history != nil {
-		h.history.add(seq, payload)
+	if h.ring != nil {
+		h.ring.add(seq, payload)
 		if len(payload) < int(end-seq) {
-			h.history.from = end
+			h.ring.from = end
 		}
 	}
 	if peer.frames > 0 && h.ackSeen {
@@ -109,7 +109,7 @@ func (c *Checker) takeNew(v *conversation, dir int, p *packet, payload []byte, s
 	if h.edgeSeen {
 		c.judged[Window]++
 		c.judged[WindowFull]++
-		if before(h.edge, end) {
+		if seqBefore(h.edge, end) {
 			if o := c.hit(Window, v, dir); o != nil {
 				o.Text = fmt.Sprintf("%d octets beyond it", end-h.edge)
 			}
@@ -121,14 +121,14 @@ func (c *Checker) takeNew(v *conversation, dir int, p *packet, payload []byte, s
 	}
 }
 
-// takeOld judges octets from seq to upTo, which lie before the direction's last
+// judgeOld judges octets from seq to upTo, which lie before the direction's last
 // one; the segment goes to end.
-func (c *Checker) takeOld(v *conversation, dir int, payload []byte, seq, upTo, end uint32) {
+func (c *Checker) judgeOld(v *conversation, dir int, payload []byte, seq, upTo, end uint32) {
 	h := &v.halves[dir]
-	ahead := h.ackSeen && before(seq, h.acked)
-	filled, lost, full := h.holes.fill(seq, upTo)
+	ahead := h.ackSeen && seqBefore(seq, h.acked)
+	filled, lost, full := h.gaps.fill(seq, upTo)
 	if full {
-		c.gap(v, dir, lost)
+		c.reportGap(v, dir, lost)
 	}
 	if filled > 0 {
 		h.octets += uint64(filled)
@@ -146,7 +146,7 @@ func (c *Checker) takeOld(v *conversation, dir int, payload []byte, seq, upTo, e
 	old := payload[:min(int(upTo-seq), len(payload))]
 	rule, why := Retransmission, "octets again"
 	switch {
-	case h.history != nil && h.history.differs(seq, h.next, old):
+	case h.ring != nil && h.ring.differs(seq, h.next, old):
 		rule, why = Conflict, "octets again, and they differ"
 	case end != upTo:
 		rule = Overlap
@@ -156,19 +156,19 @@ func (c *Checker) takeOld(v *conversation, dir int, payload []byte, seq, upTo, e
 	}
 }
 
-// takeAfterFIN judges a segment of a direction that has said its FIN, at
+// judgeAfterFIN judges a segment of a direction that has said its FIN, at
 // next - 1.
-func (c *Checker) takeAfterFIN(v *conversation, dir int, p *packet, seq, end uint32) {
+func (c *Checker) judgeAfterFIN(v *conversation, dir int, p *packet, seq, end uint32) {
 	h := &v.halves[dir]
 	last := h.next - 1 // the FIN
-	if before(last, end) {
+	if seqBefore(last, end) {
 		if o := c.hit(AfterEnd, v, dir); o != nil {
-			o.Text = fmt.Sprintf("%d octets after FIN", end-later(seq, last))
+			o.Text = fmt.Sprintf("%d octets after FIN", end-maxSeq(seq, last))
 		}
 		return
 	}
 	if seq != end {
-		c.takeOld(v, dir, p.payload, seq, end, end)
+		c.judgeOld(v, dir, p.payload, seq, end, end)
 	} else if o := c.hit(Retransmission, v, dir); o != nil {
 		o.Text = "FIN"
 	}

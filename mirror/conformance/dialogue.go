@@ -6,7 +6,7 @@ import "strings"
 // client may ask for TLS. It ends at any command that is past them, so that text
 // of a mail is never read as a command.
 type dialogue struct {
-	lines [2]line
+	lines [2]lineBuffer
 	state dialogueState
 	tag   string // of the command, IMAP
 }
@@ -19,15 +19,15 @@ const (
 	granted
 )
 
-// line collects one line, its first octets.
-type line struct {
+// lineBuffer collects one line, its first octets.
+type lineBuffer struct {
 	octets [80]byte
 	n      int
 }
 
-// add takes octets up to the end of a line. It returns the rest, and the line if
+// append takes octets up to the end of a line. It returns the rest, and the line if
 // it is whole.
-func (l *line) add(p []byte) (rest []byte, text string, whole bool) {
+func (l *lineBuffer) append(p []byte) (rest []byte, text string, whole bool) {
 	for i, octet := range p {
 		if octet == '\n' {
 			text = strings.TrimRight(string(l.octets[:l.n]), "\r")
@@ -42,8 +42,8 @@ func (l *line) add(p []byte) (rest []byte, text string, whole bool) {
 	return nil, "", false
 }
 
-// converse follows the dialogue of v, if it is one.
-func (c *Checker) converse(v *conversation, dir int, p []byte) {
+// followDialogue follows the dialogue of v, if it is one.
+func (c *Checker) followDialogue(v *conversation, dir int, p []byte) {
 	if dir == fromOrigin && !v.mail && v.halves[fromClient].content.n == 0 && isGreeting(p) {
 		v.mail, v.dialogue = true, new(dialogue)
 	}
@@ -62,7 +62,7 @@ func (c *Checker) converse(v *conversation, dir int, p []byte) {
 		}
 		var text string
 		var whole bool
-		if p, text, whole = d.lines[dir].add(p); whole && !d.take(dir, text) {
+		if p, text, whole = d.lines[dir].append(p); whole && !d.handleLine(dir, text) {
 			d, v.dialogue = nil, nil
 		}
 	}
@@ -79,9 +79,9 @@ func isGreeting(p []byte) bool {
 	return false
 }
 
-// take takes a whole line and reports whether more is to be learned.
-func (d *dialogue) take(dir int, text string) bool {
-	first, rest := word(text)
+// handleLine takes a whole line and reports whether more is to be learned.
+func (d *dialogue) handleLine(dir int, text string) bool {
+	first, rest := firstWord(text)
 	if dir == fromOrigin {
 		if d.state == asked {
 			d.answer(first, rest)
@@ -94,12 +94,12 @@ func (d *dialogue) take(dir int, text string) bool {
 	case "STARTTLS", "STLS":
 		d.state = asked
 	case "AUTH": // FTP, RFC 4217; of SMTP and POP3 it is past the dialogue
-		if m, _ := word(rest); m != "TLS" && m != "SSL" && m != "TLS-C" {
+		if m, _ := firstWord(rest); m != "TLS" && m != "SSL" && m != "TLS-C" {
 			return false
 		}
 		d.state = asked
 	default:
-		switch command, _ := word(rest); command { // IMAP: a tag comes first
+		switch command, _ := firstWord(rest); command { // IMAP: a tag comes first
 		case "CAPABILITY", "NOOP", "ID":
 		case "STARTTLS":
 			d.state, d.tag = asked, first
@@ -117,7 +117,7 @@ func (d *dialogue) answer(first, rest string) {
 		if first != d.tag {
 			return
 		}
-		first, _ = word(rest)
+		first, _ = firstWord(rest)
 	}
 	switch {
 	case first == "220" || first == "234" || first == "OK" || first == "+OK":

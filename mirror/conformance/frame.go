@@ -15,7 +15,7 @@ func (c *Checker) judgeFrame(p *packet) {
 		c.judged[IPLength]++
 		c.judged[IPSum]++
 		c.judged[DF]++
-		if end := p.ip + int(p.frame[p.ip]&15)*4; sum(0, p.frame[p.ip:end]) != 0xffff {
+		if end := p.ip + int(p.frame[p.ip]&15)*4; checksum(0, p.frame[p.ip:end]) != 0xffff {
 			if o := c.hitPacket(IPSum, p); o != nil {
 				o.Text = fmt.Sprintf("0x%04x is wrong", big.Uint16(p.frame[p.ip+10:]))
 			}
@@ -26,14 +26,14 @@ func (c *Checker) judgeFrame(p *packet) {
 			}
 		}
 	}
-	if p.whole() {
+	if p.complete() {
 		c.judgeSum(p)
 	}
 }
 
 func (c *Checker) judgeSum(p *packet) {
-	pseudo := p.pseudo()
-	got := sum(pseudo, p.frame[p.tcp:p.end])
+	pseudo := p.pseudoSum()
+	got := checksum(pseudo, p.frame[p.tcp:p.end])
 	if got == 0xffff {
 		return
 	}

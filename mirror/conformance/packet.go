@@ -14,8 +14,8 @@ const (
 	flagACK
 )
 
-// place identifies one end of a conversation.
-type place struct {
+// endpoint identifies one end of a conversation.
+type endpoint struct {
 	addr [16]byte
 	port uint16
 }
@@ -31,8 +31,8 @@ type packet struct {
 	v6     bool
 	ext    bool // IPv6 extension headers are there
 	wrong  int  // IP length less what the frame has room for: > 0 too long, < 0 octets behind it
-	source place
-	dest   place
+	source endpoint
+	dest   endpoint
 
 	id       uint16 // IPv4
 	df       bool   // IPv4
@@ -53,11 +53,11 @@ type packet struct {
 	tcpChecksum uint16
 }
 
-// outcome is what became of a frame.
-type outcome uint8
+// decodeResult is what became of a frame.
+type decodeResult uint8
 
 const (
-	isTCP outcome = iota
+	isTCP decodeResult = iota
 	isOther
 	isFragment // of an IP packet: source and dest have no ports
 	isBroken
@@ -76,7 +76,7 @@ const (
 var big = binary.BigEndian
 
 // decode takes a frame apart. why says what is broken. It does not allocate.
-func (p *packet) decode(frame []byte, wire int) (o outcome, why string) {
+func (p *packet) decode(frame []byte, wire int) (o decodeResult, why string) {
 	*p = packet{frame: frame, wire: max(wire, len(frame))}
 	if len(frame) < 14 {
 		return isBroken, "Ethernet header is incomplete"
@@ -108,7 +108,7 @@ func (p *packet) limit(length int) {
 	p.end = p.ip + min(length, room)
 }
 
-func (p *packet) decode4() (outcome, string) {
+func (p *packet) decode4() (decodeResult, string) {
 	h := p.frame[p.ip:]
 	if len(h) < 20 {
 		return isBroken, "IPv4 header is incomplete"
@@ -142,7 +142,7 @@ func mapped(a []byte) (m [16]byte) {
 	return m
 }
 
-func (p *packet) decode6() (outcome, string) {
+func (p *packet) decode6() (decodeResult, string) {
 	h := p.frame[p.ip:]
 	if len(h) < 40 {
 		return isBroken, "IPv6 header is incomplete"
@@ -181,7 +181,7 @@ func (p *packet) decode6() (outcome, string) {
 	return isOther, ""
 }
 
-func (p *packet) decodeTCP(at int) (outcome, string) {
+func (p *packet) decodeTCP(at int) (decodeResult, string) {
 	if len(p.frame) < at+20 || p.end < at+20 {
 		return isBroken, "TCP header is incomplete"
 	}
@@ -203,7 +203,7 @@ func (p *packet) decodeTCP(at int) (outcome, string) {
 }
 
 // options reads RFC 9293, Section 3.1, and RFC 7323.
-func (p *packet) options(o []byte) (outcome, string) {
+func (p *packet) options(o []byte) (decodeResult, string) {
 	for len(o) > 0 && o[0] != 0 {
 		if o[0] == 1 {
 			o = o[1:]
@@ -226,13 +226,13 @@ func (p *packet) options(o []byte) (outcome, string) {
 	return isTCP, ""
 }
 
-// whole reports whether all octets of the packet were captured and its length
+// complete reports whether all octets of the packet were captured and its length
 // agrees with the frame, so that sums can be verified.
-func (p *packet) whole() bool { return p.end <= len(p.frame) && p.wrong <= 0 && p.end > p.tcp }
+func (p *packet) complete() bool { return p.end <= len(p.frame) && p.wrong <= 0 && p.end > p.tcp }
 
-// pseudo returns the sum of the pseudo header, RFC 9293, Section 3.1, and
+// pseudoSum returns the sum of the pseudo header, RFC 9293, Section 3.1, and
 // RFC 8200, Section 8.1. A routing header is not followed.
-func (p *packet) pseudo() uint16 {
+func (p *packet) pseudoSum() uint16 {
 	var h [40]byte
 	at := copy(h[:], p.source.addr[:])
 	at += copy(h[at:], p.dest.addr[:])
@@ -243,9 +243,9 @@ func (p *packet) pseudo() uint16 {
 	}
 	big.PutUint32(h[at:], uint32(p.end-p.tcp))
 	h[at+7] = 6
-	return sum(0, h[:at+8])
+	return checksum(0, h[:at+8])
 }
 
-func (a place) addrPort() netip.AddrPort {
+func (a endpoint) addrPort() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(a.addr).Unmap(), a.port)
 }

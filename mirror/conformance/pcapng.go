@@ -36,14 +36,14 @@ type ngInterface struct {
 }
 
 // nextBlock reads blocks up to the next one that holds a frame.
-func (s *Source) nextBlock() (Captured, error) {
+func (s *Reader) nextBlock() (CapturedFrame, error) {
 	for {
 		if _, err := s.r.Peek(1); errors.Is(err, io.EOF) {
-			return Captured{}, io.EOF
+			return CapturedFrame{}, io.EOF
 		}
 		kind, body, err := s.block()
 		if err != nil {
-			return Captured{}, fmt.Errorf("read pcapng block: %w", err)
+			return CapturedFrame{}, fmt.Errorf("read pcapng block: %w", err)
 		}
 		switch kind {
 		case blockSection:
@@ -51,19 +51,19 @@ func (s *Source) nextBlock() (Captured, error) {
 		case blockInterface:
 			err = s.addInterface(body)
 		case blockEnhanced, blockPacket, blockSimple:
-			var f Captured
+			var f CapturedFrame
 			if f, err = s.packet(kind, body); err == nil {
 				return f, nil
 			}
 		}
 		if err != nil {
-			return Captured{}, fmt.Errorf("read pcapng block: %w", err)
+			return CapturedFrame{}, fmt.Errorf("read pcapng block: %w", err)
 		}
 	}
 }
 
 // block reads one block and returns its body, without lengths.
-func (s *Source) block() (kind uint32, body []byte, err error) {
+func (s *Reader) block() (kind uint32, body []byte, err error) {
 	start, err := s.r.Peek(12)
 	if err != nil {
 		return 0, nil, unexpected(err)
@@ -84,7 +84,7 @@ func (s *Source) block() (kind uint32, body []byte, err error) {
 	if size < 12 || size%4 != 0 || size > maxRecord {
 		return 0, nil, fmt.Errorf("block of %d octets", size)
 	}
-	all, err := s.take(int(size))
+	all, err := s.next(int(size))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -94,7 +94,7 @@ func (s *Source) block() (kind uint32, body []byte, err error) {
 	return kind, all[8 : size-4], nil
 }
 
-func (s *Source) addInterface(body []byte) error {
+func (s *Reader) addInterface(body []byte) error {
 	if len(body) < 8 {
 		return errors.New("interface description is incomplete")
 	}
@@ -134,13 +134,13 @@ func resolution(v byte) uint64 {
 }
 
 // packet reads the frame in a block.
-func (s *Source) packet(kind uint32, body []byte) (Captured, error) {
+func (s *Reader) packet(kind uint32, body []byte) (CapturedFrame, error) {
 	fixed := 20
 	if kind == blockSimple {
 		fixed = 4
 	}
 	if len(body) < fixed {
-		return Captured{}, errors.New("packet block is incomplete")
+		return CapturedFrame{}, errors.New("packet block is incomplete")
 	}
 	number, wire, size := uint32(0), s.order.Uint32(body), uint32(len(body)-4)
 	if kind != blockSimple {
@@ -150,13 +150,13 @@ func (s *Source) packet(kind uint32, body []byte) (Captured, error) {
 		number = uint32(s.order.Uint16(body))
 	}
 	if int64(number) >= int64(len(s.ng.interfaces)) {
-		return Captured{}, fmt.Errorf("packet of interface %d, which is not described", number)
+		return CapturedFrame{}, fmt.Errorf("packet of interface %d, which is not described", number)
 	}
 	i := s.ng.interfaces[number]
 	if i.link != linkEthernet {
-		return Captured{}, fmt.Errorf("link type %d, want frames of Ethernet (1): capture on one interface", i.link)
+		return CapturedFrame{}, fmt.Errorf("link type %d, want frames of Ethernet (1): capture on one interface", i.link)
 	}
-	f := Captured{Wire: int(min(wire, maxRecord))}
+	f := CapturedFrame{Wire: int(min(wire, maxRecord))}
 	if kind == blockSimple {
 		size = min(size, wire)
 		if i.snap != 0 {
@@ -166,7 +166,7 @@ func (s *Source) packet(kind uint32, body []byte) (Captured, error) {
 		f.At = i.time(uint64(s.order.Uint32(body[4:]))<<32 | uint64(s.order.Uint32(body[8:])))
 	}
 	if int64(size) > int64(len(body)-fixed) {
-		return Captured{}, errors.New("packet is longer than its block")
+		return CapturedFrame{}, errors.New("packet is longer than its block")
 	}
 	f.Octets = body[fixed : fixed+int(size)]
 	return f, nil

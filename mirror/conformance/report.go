@@ -58,9 +58,9 @@ func (c *Checker) Report() *Report {
 		c.finished = true
 		for v := c.table.oldest(); v != nil; v = c.table.oldest() {
 			// A running capture may show the acknowledgement later.
-			c.settle(v, v.over(), v.over() || !c.options.Cut)
-			if c.options.Cut && !v.over() {
-				c.settleEnd(v, false)
+			c.finish(v, v.ended(), v.ended() || !c.options.Cut)
+			if c.options.Cut && !v.ended() {
+				c.judgeEnd(v, false)
 			}
 			c.table.remove(v)
 		}
@@ -81,7 +81,7 @@ func (c *Checker) Report() *Report {
 }
 
 func (c *Checker) result(rule Rule) Result {
-	t := rule.text()
+	t := rule.info()
 	r := Result{Rule: t.id, Status: OK, Title: t.title, Of: string(t.of),
 		Count: c.count[rule], Judged: max(c.judged[rule], c.count[rule]), First: c.firstHits[rule]}
 	if rule == Handshake && c.opened == 0 && c.report.Cut > 0 {

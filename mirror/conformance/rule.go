@@ -72,8 +72,8 @@ const (
 	directions    subject = "directions"
 )
 
-// text describes a rule.
-type text struct {
+// ruleInfo describes a rule.
+type ruleInfo struct {
 	id      string
 	kind    Kind
 	of      subject
@@ -81,7 +81,7 @@ type text struct {
 	meaning string // what recorders do when it is broken
 }
 
-var texts = [ruleCount]text{
+var ruleInfos = [ruleCount]ruleInfo{
 	Frame: {"frame", Defect, frames, "every frame can be taken apart",
 		"A header that runs past its frame or contradicts itself: tshark calls the frame malformed, Zeek and Suricata drop it."},
 	Snap: {"snap", Defect, frames, "every frame was captured whole",
@@ -182,20 +182,20 @@ func Rules() []Rule {
 }
 
 // String returns the rule's identifier, such as "ack-before-data".
-func (r Rule) String() string { return r.text().id }
+func (r Rule) String() string { return r.info().id }
 
 // Kind says whether a feed that breaks the rule is ready all the same.
-func (r Rule) Kind() Kind { return r.text().kind }
+func (r Rule) Kind() Kind { return r.info().kind }
 
 // Title says what holds when the rule is kept.
-func (r Rule) Title() string { return r.text().title }
+func (r Rule) Title() string { return r.info().title }
 
 // Meaning says what recorders do when the rule is broken.
-func (r Rule) Meaning() string { return r.text().meaning }
+func (r Rule) Meaning() string { return r.info().meaning }
 
-func (r Rule) text() text {
+func (r Rule) info() ruleInfo {
 	if r < ruleCount {
-		return texts[r]
+		return ruleInfos[r]
 	}
-	return text{id: "unknown"}
+	return ruleInfo{id: "unknown"}
 }

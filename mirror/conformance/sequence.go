@@ -2,11 +2,11 @@ package conformance
 
 import "fmt"
 
-// take judges one segment within its conversation.
-func (c *Checker) take(v *conversation, dir int, p *packet) {
+// judgeSegment judges one segment within its conversation.
+func (c *Checker) judgeSegment(v *conversation, dir int, p *packet) {
 	h, peer := &v.halves[dir], &v.halves[1-dir]
 	c.judged[Duplicate]++
-	if h.copied(p) {
+	if h.duplicate(p) {
 		if o := c.hit(Duplicate, v, dir); o != nil {
 			o.Text = "the same frame again"
 		}
@@ -23,31 +23,31 @@ func (c *Checker) take(v *conversation, dir int, p *packet) {
 		return
 	}
 	if p.flags&flagSYN != 0 {
-		c.takeSYN(v, dir, p)
+		c.handleSYN(v, dir, p)
 	} else {
 		c.followHandshake(v, dir, p)
 	}
 	c.judgeTime(v, dir, p)
 	if p.flags&flagACK != 0 {
-		c.takeAck(v, peer, p)
+		c.updateAck(v, peer, p)
 	}
-	c.takeData(v, dir, p)
+	c.judgeData(v, dir, p)
 	if p.flags&flagACK != 0 {
-		c.takeWindow(v, h, peer, p)
+		c.updateWindow(v, h, peer, p)
 	}
 	if p.flags&flagRST != 0 {
 		v.reset = true
 	}
-	if v.over() {
+	if v.ended() {
 		for i := range v.halves {
-			c.table.recycle(v.halves[i].history)
-			v.halves[i].history = nil
+			c.table.recycle(v.halves[i].ring)
+			v.halves[i].ring = nil
 		}
 	}
 }
 
-// takeSYN judges a SYN and sets its direction's numbers.
-func (c *Checker) takeSYN(v *conversation, dir int, p *packet) {
+// handleSYN judges a SYN and sets its direction's numbers.
+func (c *Checker) handleSYN(v *conversation, dir int, p *packet) {
 	h, peer := &v.halves[dir], &v.halves[1-dir]
 	switch {
 	case h.syn && h.isn == p.seq:
@@ -57,14 +57,14 @@ func (c *Checker) takeSYN(v *conversation, dir int, p *packet) {
 		}
 		return
 	case h.synced:
-		c.badStart(v, dir, "SYN in the middle")
+		c.breakHandshake(v, dir, "SYN in the middle")
 		return
 	case p.flags&flagACK == 0:
 		v.stage = max(v.stage, sawSYN)
 	case v.stage != sawSYN:
-		c.badStart(v, dir, "no SYN before this SYN-ACK")
+		c.breakHandshake(v, dir, "no SYN before this SYN-ACK")
 	case p.ack != peer.first && p.ack != peer.next:
-		c.badStart(v, dir, "SYN-ACK acknowledges another SYN")
+		c.breakHandshake(v, dir, "SYN-ACK acknowledges another SYN")
 	default:
 		v.stage = sawSYNACK
 	}
@@ -113,13 +113,13 @@ func (c *Checker) followHandshake(v *conversation, dir int, p *packet) {
 	switch {
 	case v.stage == sawSYNACK && dir == fromClient && p.flags&flagACK != 0:
 		v.stage = complete
-		if before(p.ack, origin.first) {
-			c.badStart(v, dir, "first ACK does not acknowledge the SYN-ACK")
+		if seqBefore(p.ack, origin.first) {
+			c.breakHandshake(v, dir, "first ACK does not acknowledge the SYN-ACK")
 		}
-		if !v.badStart {
+		if !v.handshakeBroken {
 			c.opened++
 		}
-	case v.badStart:
+	case v.handshakeBroken:
 	case p.length > 0 || p.flags&flagFIN != 0:
 		if v.stage == sawSYN && v.halves[1-dir].frames == 0 {
 			return // one-sided, told at the end
@@ -128,7 +128,7 @@ func (c *Checker) followHandshake(v *conversation, dir int, p *packet) {
 		if v.stage == sawSYNACK {
 			why = "data of the origin before the client's ACK"
 		}
-		c.badStart(v, dir, why)
+		c.breakHandshake(v, dir, why)
 		v.stage = complete
 	}
 }
@@ -136,11 +136,11 @@ func (c *Checker) followHandshake(v *conversation, dir int, p *packet) {
 // judgeTime looks at the timestamp of a segment that is not late.
 func (c *Checker) judgeTime(v *conversation, dir int, p *packet) {
 	h, peer := &v.halves[dir], &v.halves[1-dir]
-	if !p.hasTime || h.synced && before(p.seq, h.next) && p.flags&flagSYN == 0 || peer.ackSeen && before(p.ack, peer.acked) {
+	if !p.hasTime || h.synced && seqBefore(p.seq, h.next) && p.flags&flagSYN == 0 || peer.ackSeen && seqBefore(p.ack, peer.acked) {
 		return
 	}
 	c.judged[TCPTime]++
-	if h.hasTime && before(p.tsval, h.tsval) {
+	if h.hasTime && seqBefore(p.tsval, h.tsval) {
 		if o := c.hit(TCPTime, v, dir); o != nil {
 			o.Text = fmt.Sprintf("%d after %d", p.tsval, h.tsval)
 		}
@@ -172,15 +172,15 @@ func (c *Checker) judgeID(v *conversation, dir int, p *packet) {
 	}
 }
 
-// takeAck takes what p acknowledges of the other direction, peer.
-func (c *Checker) takeAck(v *conversation, peer *half, p *packet) {
-	if !peer.ackSeen || before(peer.acked, p.ack) {
+// updateAck takes what p acknowledges of the other direction, peer.
+func (c *Checker) updateAck(v *conversation, peer *halfStream, p *packet) {
+	if !peer.ackSeen || seqBefore(peer.acked, p.ack) {
 		peer.acked, peer.ackSeen = p.ack, true
 	}
 }
 
-// takeWindow notes up to where the sender of p takes data of peer.
-func (c *Checker) takeWindow(v *conversation, h, peer *half, p *packet) {
+// updateWindow notes up to where the sender of p takes data of peer.
+func (c *Checker) updateWindow(v *conversation, h, peer *halfStream, p *packet) {
 	if !h.syn || !peer.syn {
 		return // whether windows are scaled is not known
 	}
@@ -188,7 +188,7 @@ func (c *Checker) takeWindow(v *conversation, h, peer *half, p *packet) {
 	if p.flags&flagSYN == 0 && h.hasScale && peer.hasScale {
 		window <<= h.scale
 	}
-	if edge := p.ack + window; !peer.edgeSeen || before(peer.edge, edge) {
+	if edge := p.ack + window; !peer.edgeSeen || seqBefore(peer.edge, edge) {
 		peer.edge, peer.edgeSeen = edge, true
 	}
 }

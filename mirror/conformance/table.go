@@ -7,7 +7,7 @@ import (
 
 // key identifies a conversation, whatever the direction: a is less than b.
 type key struct {
-	a, b place
+	a, b endpoint
 	vlan uint16
 }
 
@@ -27,13 +27,13 @@ type table struct {
 	order    conversation // ring: order.newer is the oldest, order.older the newest
 	seed     maphash.Seed
 	gone     []uint64 // Bloom filter of the conversations given up; nil: none yet
-	free     *history // rings that are not in use
+	free     *ring    // rings that are not in use
 	rings    int      // made so far
 	maxRings int
 }
 
-// goneBits is the binary logarithm of the size of the filter: 1 MiB.
-const goneBits = 23
+// evictedBits is the binary logarithm of the size of the filter: 1 MiB.
+const evictedBits = 23
 
 func (t *table) init(limit int) {
 	t.limit, t.byKey, t.seed = limit, make(map[key]*conversation), maphash.MakeSeed()
@@ -75,20 +75,20 @@ func (t *table) oldest() *conversation {
 	return t.order.newer
 }
 
-// forget remembers that k was given up.
-func (t *table) forget(k key) {
+// markEvicted remembers that k was given up.
+func (t *table) markEvicted(k key) {
 	if t.gone == nil {
-		t.gone = make([]uint64, 1<<goneBits/64)
+		t.gone = make([]uint64, 1<<evictedBits/64)
 	}
 	for _, bit := range t.bits(k) {
 		t.gone[bit/64] |= 1 << (bit % 64)
 	}
 }
 
-// wasForgotten reports whether k was given up before. It may err, and say so of
+// wasEvicted reports whether k was given up before. It may err, and say so of
 // a conversation that was not, more often the more were: one in 30 after a
 // million.
-func (t *table) wasForgotten(k key) bool {
+func (t *table) wasEvicted(k key) bool {
 	if t.gone == nil {
 		return false
 	}
@@ -104,7 +104,7 @@ func (t *table) wasForgotten(k key) bool {
 func (t *table) bits(k key) (bits [3]uint64) {
 	h := maphash.Comparable(t.seed, k)
 	for i := range bits {
-		bits[i] = h & (1<<goneBits - 1)
+		bits[i] = h & (1<<evictedBits - 1)
 		h >>= 20
 	}
 	return bits

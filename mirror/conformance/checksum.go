@@ -5,11 +5,11 @@ import (
 	"math/bits"
 )
 
-// sum adds p's 16-bit words to start and returns the ones' complement sum,
+// checksum adds p's 16-bit words to start and returns the ones' complement sum,
 // folded and not inverted (RFC 1071). A last odd octet counts as the high half
 // of a word. It takes the words in the machine-independent little-endian order
 // and swaps once, RFC 1071, Section 2(B).
-func sum(start uint16, p []byte) uint16 {
+func checksum(start uint16, p []byte) uint16 {
 	total, carry := uint64(bits.ReverseBytes16(start)), uint64(0)
 	for len(p) >= 32 {
 		w := (*[32]byte)(p)

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,8 +10,8 @@ import (
 	"time"
 )
 
-// Captured is one frame of a capture.
-type Captured struct {
+// CapturedFrame is one frame of a capture.
+type CapturedFrame struct {
 	Octets []byte    // those captured; valid until the next call
 	Wire   int       // how many there were on the wire
 	At     time.Time // zero if the capture does not say
@@ -22,43 +23,43 @@ const maxRecord = 16 << 20
 // linkEthernet is LINKTYPE_ETHERNET.
 const linkEthernet = 1
 
-// Source reads a pcap or pcapng stream. It is not safe for concurrent use.
-type Source struct {
-	r      *bufio.Reader
-	buffer []byte
-	next   func() (Captured, error)
-	order  binary.ByteOrder
-	units  time.Duration // of the fraction of a second, pcap
-	ng     section
-	read   uint64
+// Reader reads a pcap or pcapng stream. It is not safe for concurrent use.
+type Reader struct {
+	r         *bufio.Reader
+	buffer    []byte
+	nextFrame func() (CapturedFrame, error)
+	order     binary.ByteOrder
+	fraction  time.Duration // of the fraction of a second, pcap
+	ng        section
+	read      uint64
 }
 
-// NewSource reads the header of a capture from r, which it takes over. It fails
+// NewReader reads the header of a capture from r, which it takes over. It fails
 // if r is neither pcap nor pcapng, or not of Ethernet frames.
-func NewSource(r io.Reader) (*Source, error) {
-	s := &Source{r: bufio.NewReaderSize(r, 1<<20)}
+func NewReader(r io.Reader) (*Reader, error) {
+	s := &Reader{r: bufio.NewReaderSize(r, 1<<20)}
 	magic, err := s.r.Peek(4)
 	if err != nil {
 		return nil, fmt.Errorf("read header of capture: %w", unexpected(err))
 	}
 	if binary.BigEndian.Uint32(magic) == blockSection {
-		s.next = s.nextBlock
+		s.nextFrame = s.nextBlock
 		return s, nil
 	}
-	s.next = s.nextRecord
+	s.nextFrame = s.nextRecord
 	return s, s.header(magic)
 }
 
 // Next returns the next frame, and io.EOF behind the last. Any other error says
 // that the capture is damaged or cut at this place.
-func (s *Source) Next() (Captured, error) { return s.next() }
+func (s *Reader) Next() (CapturedFrame, error) { return s.nextFrame() }
 
-// Read returns how many octets of the stream were read.
-func (s *Source) Read() uint64 { return s.read }
+// Octets returns how many octets of the stream were read.
+func (s *Reader) Octets() uint64 { return s.read }
 
 // header reads the file header of pcap: magic, version, zone, accuracy, snap
 // length, link type.
-func (s *Source) header(magic []byte) error {
+func (s *Reader) header(magic []byte) error {
 	for _, form := range []struct {
 		order binary.ByteOrder
 		magic uint32
@@ -68,13 +69,13 @@ func (s *Source) header(magic []byte) error {
 		{binary.LittleEndian, 0xa1b23c4d, time.Nanosecond}, {binary.BigEndian, 0xa1b23c4d, time.Nanosecond},
 	} {
 		if form.order.Uint32(magic) == form.magic {
-			s.order, s.units = form.order, form.units
+			s.order, s.fraction = form.order, form.units
 		}
 	}
 	if s.order == nil {
 		return errors.New("read header of capture: neither pcap nor pcapng")
 	}
-	h, err := s.take(24)
+	h, err := s.next(24)
 	if err != nil {
 		return fmt.Errorf("read header of capture: %w", err)
 	}
@@ -85,28 +86,28 @@ func (s *Source) header(magic []byte) error {
 }
 
 // nextRecord reads a packet record of pcap.
-func (s *Source) nextRecord() (Captured, error) {
+func (s *Reader) nextRecord() (CapturedFrame, error) {
 	if _, err := s.r.Peek(1); errors.Is(err, io.EOF) {
-		return Captured{}, io.EOF
+		return CapturedFrame{}, io.EOF
 	}
-	h, err := s.take(16)
+	h, err := s.next(16)
 	if err != nil {
-		return Captured{}, fmt.Errorf("read packet record: %w", err)
+		return CapturedFrame{}, fmt.Errorf("read packet record: %w", err)
 	}
-	at := time.Unix(int64(s.order.Uint32(h)), int64(s.order.Uint32(h[4:]))*int64(s.units))
+	at := time.Unix(int64(s.order.Uint32(h)), int64(s.order.Uint32(h[4:]))*int64(s.fraction))
 	size, wire := s.order.Uint32(h[8:]), s.order.Uint32(h[12:])
 	if size > maxRecord {
-		return Captured{}, fmt.Errorf("read packet record: %d octets in one packet", size)
+		return CapturedFrame{}, fmt.Errorf("read packet record: %d octets in one packet", size)
 	}
-	octets, err := s.take(int(size))
+	octets, err := s.next(int(size))
 	if err != nil {
-		return Captured{}, fmt.Errorf("read packet record: %w", err)
+		return CapturedFrame{}, fmt.Errorf("read packet record: %w", err)
 	}
-	return Captured{octets, int(min(wire, maxRecord)), at}, nil
+	return CapturedFrame{octets, int(min(wire, maxRecord)), at}, nil
 }
 
-// take returns the next n octets, valid until it is called again.
-func (s *Source) take(n int) ([]byte, error) {
+// next returns the next n octets, valid until it is called again.
+func (s *Reader) next(n int) ([]byte, error) {
 	if p, err := s.r.Peek(n); err == nil { // they are in the reader's buffer
 		_, _ = s.r.Discard(n)
 		s.read += uint64(n)
@@ -132,4 +133,37 @@ func unexpected(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// progressEvery is how many frames pass between two calls of progress.
+const progressEvery = 1024
+
+// ReadFrom adds every frame of a pcap or pcapng stream. progress, which may be
+// nil, is called now and then with the octets read so far. When ctx ends, it
+// stops as at the stream's end. A stream that is damaged or cut is an error; the
+// frames in front of the place are added.
+func (c *Checker) ReadFrom(ctx context.Context, r io.Reader, progress func(read uint64)) error {
+	frames, err := NewReader(r)
+	if err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		f, err := frames.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("behind frame %d: %w", c.now.frame, err)
+		}
+		c.Add(f.Octets, f.Wire, f.At)
+		if n%progressEvery != 0 {
+			continue
+		}
+		if progress != nil {
+			progress(frames.Octets())
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
 }

@@ -65,8 +65,8 @@ func swapped(p []byte) []byte {
 	return p
 }
 
-func readAll(data []byte) (list []conformance.Captured, err error) {
-	s, err := conformance.NewSource(bytes.NewReader(data))
+func readAll(data []byte) (list []conformance.CapturedFrame, err error) {
+	s, err := conformance.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
