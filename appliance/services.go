@@ -12,7 +12,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/appliance/service/inline"
 	"github.com/clearspan/clearspan/appliance/service/mail"
-	"github.com/clearspan/clearspan/appliance/service/web"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 )
@@ -46,8 +46,8 @@ func (a *Appliance) openService(s config.Service) (m service.Member, err error) 
 			return m, err
 		}
 		a.closers.push("service "+s.Name, client.Close)
-		a.metrics.Service(s.Name, web.Words)
-		m.Web = &web.Service{
+		a.metrics.Service(s.Name, adapt.Words)
+		m.Web = &adapt.Service{
 			Adapter: service.Scan{Client: client}, MaxBody: int64(s.MaxBody),
 			Streams:  s.Streams,
 			Requests: slices.Contains(s.Modes, config.REQMOD), Responses: slices.Contains(s.Modes, config.RESPMOD),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/mail"
 	"github.com/clearspan/clearspan/appliance/service/web"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -18,7 +19,7 @@ type Member struct {
 
 	// Web is how it looks at HTTP. Its name, and whether it fails open, are set
 	// from the member.
-	Web *web.Service
+	Web *adapt.Service
 	// Mail stands in the way of sessions that are SMTP.
 	Mail decrypt.Service
 	// Session stands in the way of every session, whatever it carries.
@@ -32,8 +33,8 @@ type Member struct {
 
 // Options configures a [Chain].
 type Options struct {
-	Upgrade web.Passage                   // what follows a granted WebSocket or CONNECT
-	Stall   time.Duration                 // see [web.Config]
+	Upgrade adapt.Passage                 // what follows a granted WebSocket or CONNECT
+	Stall   time.Duration                 // see [adapt.Config]
 	User    func(*decrypt.Session) string // who the client is; nil: nobody knows
 	Observe func(service, word string, took time.Duration)
 }
@@ -108,15 +109,15 @@ func (c *Chain) engine(names []string) decrypt.Service {
 	if e := c.engines[key]; e != nil {
 		return e
 	}
-	cfg := web.Config{Upgrade: c.opts.Upgrade, Stall: c.opts.Stall, User: c.opts.User, Observe: c.opts.Observe}
+	cfg := adapt.Config{Upgrade: c.opts.Upgrade, Stall: c.opts.Stall, User: c.opts.User, Observe: c.opts.Observe}
 	for _, name := range names {
 		m := c.members[name]
 		w := *m.Web
 		w.Name, w.FailOpen = name, m.FailOpen
 		cfg.Services = append(cfg.Services, w)
 	}
-	if slices.ContainsFunc(cfg.Services, func(w web.Service) bool { return !w.FailOpen }) {
-		cfg.Foreign = web.Block
+	if slices.ContainsFunc(cfg.Services, func(w adapt.Service) bool { return !w.FailOpen }) {
+		cfg.Foreign = adapt.Block
 	}
 	e := web.New(cfg)
 	c.engines[key] = e

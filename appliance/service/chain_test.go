@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/clearspan/clearspan/appliance/service/web"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -25,8 +26,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // looks answers every request, and tells who did.
 type looks string
 
-func (l looks) Adapt(_ context.Context, m *web.Message) (*web.Result, error) {
-	return &web.Result{Outcome: web.Blocked, Header: []byte("HTTP/1.1 403 No\r\n\r\n"), Body: io.NopCloser(strings.NewReader(string(l)))}, nil
+func (l looks) Adapt(_ context.Context, m *adapt.Message) (*adapt.Result, error) {
+	return &adapt.Result{Outcome: adapt.Blocked, Header: []byte("HTTP/1.1 403 No\r\n\r\n"), Body: io.NopCloser(strings.NewReader(string(l)))}, nil
 }
 
 // stands is a service for whole sessions, or mail.
@@ -36,8 +37,8 @@ func (stands) Carry(context.Context, *decrypt.Session, decrypt.End, decrypt.End)
 
 func members() []Member {
 	return []Member{
-		{Name: "av", Web: &web.Service{Adapter: looks("av"), Requests: true}, Mail: stands("av mail")},
-		{Name: "dlp", Web: &web.Service{Adapter: looks("dlp"), Requests: true}, FailOpen: true},
+		{Name: "av", Web: &adapt.Service{Adapter: looks("av"), Requests: true}, Mail: stands("av mail")},
+		{Name: "dlp", Web: &adapt.Service{Adapter: looks("dlp"), Requests: true}, FailOpen: true},
 		{Name: "ips", Session: stands("ips")},
 	}
 }
@@ -115,12 +116,12 @@ func TestFirstInOrder(t *testing.T) {
 		client.Close()
 		origin.Close()
 		<-done
-		if got := s.Services(); got[names[0]] != web.WordBlocked || len(got) != 1 {
+		if got := s.Services(); got[names[0]] != adapt.WordBlocked || len(got) != 1 {
 			t.Errorf("session notes %v", got)
 		}
 		got := make(map[string]int64)
 		seen.Range(func(key, n any) bool { got[key.(string)] = n.(*atomic.Int64).Load(); return true })
-		want := map[string]int64{names[0] + " " + web.WordBlocked: 1, "av " + web.WordBlocked: 1}
+		want := map[string]int64{names[0] + " " + adapt.WordBlocked: 1, "av " + adapt.WordBlocked: 1}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("after %d sessions (-want +got):\n%s", i+1, diff)
 		}

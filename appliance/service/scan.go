@@ -4,16 +4,16 @@ import (
 	"context"
 
 	"github.com/clearspan/clearspan/appliance/service/icap"
-	"github.com/clearspan/clearspan/appliance/service/web"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 )
 
 // Scan has the messages of web sessions adapted by the servers of an ICAP client.
 type Scan struct{ *icap.Client }
 
-// Adapt implements [web.Adapter].
-func (s Scan) Adapt(ctx context.Context, m *web.Message) (*web.Result, error) {
+// Adapt implements [adapt.Adapter].
+func (s Scan) Adapt(ctx context.Context, m *adapt.Message) (*adapt.Result, error) {
 	mode := icap.REQMOD
-	if m.Kind == web.Response {
+	if m.Kind == adapt.Response {
 		mode = icap.RESPMOD
 	}
 	r, err := s.Client.Adapt(ctx, &icap.Message{
@@ -23,7 +23,7 @@ func (s Scan) Adapt(ctx context.Context, m *web.Message) (*web.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &web.Result{Outcome: outcomes[r.Outcome], Header: r.Header, Body: r.Body, Finding: r.Detail.Threat()}, nil
+	return &adapt.Result{Outcome: outcomes[r.Outcome], Header: r.Header, Body: r.Body, Finding: r.Detail.Threat()}, nil
 }
 
-var outcomes = [...]web.Outcome{icap.Unmodified: web.Unmodified, icap.Modified: web.Modified, icap.Blocked: web.Blocked}
+var outcomes = [...]adapt.Outcome{icap.Unmodified: adapt.Unmodified, icap.Modified: adapt.Modified, icap.Blocked: adapt.Blocked}

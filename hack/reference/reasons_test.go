@@ -64,10 +64,10 @@ var groups = []group{
 		"Ends of sessions by HTTP rules", "If services see a session, clearspan refuses HTTP that two readers could take for different messages. The audit key `reason` names the sender and the fault. Likely causes are faulty software and attacks. Examine the client or the origin, or pass the session by a rule with `services: none`.",
 		func(of func(string) *Source, t *testing.T) []Word {
 			var names []string
-			for _, name := range webWords(of("appliance/service/web")) {
+			for _, name := range webWords(of("appliance/service/web/adapt")) {
 				names = append(names, regexp.QuoteMeta(name))
 			}
-			words := of("appliance/service/web").Constants(t, strings.Join(names, "|"))
+			words := of("appliance/service/web/adapt").Constants(t, strings.Join(names, "|"))
 			for i, w := range words {
 				request, response := "http-request-"+w.Text, "http-response-"+w.Text
 				switch w.Only {
@@ -112,7 +112,7 @@ var groups = []group{
 	},
 	{
 		"Results of services", "These words stand in the audit key `service` and in the metric `clearspan_service_decision_seconds`. A session with several messages has the most severe word in its audit entry. The list begins with the mildest.",
-		constants("appliance/service/web", "Word[A-Z].*"),
+		constants("appliance/service/web/adapt", "Word[A-Z].*"),
 	},
 	{
 		"Results of inline devices", "These words stand in the audit key `service`, and in the metric `clearspan_inline_events_total`.",
@@ -165,7 +165,7 @@ var groups = []group{
 }
 
 // webWords returns the names of the words of refusals: the constants of the group
-// that holds badStart.
+// that holds BadStart.
 func webWords(s *Source) (names []string) {
 	for _, f := range s.Files {
 		for _, d := range f.Decls {
@@ -173,7 +173,7 @@ func webWords(s *Source) (names []string) {
 			if !ok || len(g.Specs) == 0 {
 				continue
 			}
-			if spec, ok := g.Specs[0].(*ast.ValueSpec); ok && spec.Names[0].Name == "badStart" {
+			if spec, ok := g.Specs[0].(*ast.ValueSpec); ok && spec.Names[0].Name == "BadStart" {
 				for _, spec := range g.Specs {
 					names = append(names, spec.(*ast.ValueSpec).Names[0].Name)
 				}
@@ -251,7 +251,7 @@ func packages(t *testing.T) (dirs []string) {
 
 // takers are functions that are given a fixed word, by the index of the argument.
 var takers = map[string]int{
-	"fail": 0, "refusal": 0, "teach": 1, "omit": 1, "lose": 2, "Skip": 2, "giveUp": 0, "MirrorLost": 1, "Served": 1, "served": 1, "violated": -1,
+	"fail": 0, "Refuse": 1, "refusal": 0, "teach": 1, "omit": 1, "lose": 2, "Skip": 2, "giveUp": 0, "MirrorLost": 1, "Served": 1, "served": 1, "violated": -1,
 }
 
 // TestReasonsAreConstants: no fixed word is written out where it is used. A word that

@@ -1,4 +1,4 @@
-package web
+package web_test
 
 import (
 	"context"
@@ -13,11 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/service/web"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/appliance/service/web/webtest"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
 // line is one TCP connection on the loopback, as a client and a server have it.
-func line(b *testing.B) (near, far socket) {
+func line(b *testing.B) (near, far webtest.Socket) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -31,14 +35,14 @@ func line(b *testing.B) (near, far socket) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return socket{c.(*net.TCPConn)}, socket{s.(*net.TCPConn)}
+	return webtest.Socket{TCPConn: c.(*net.TCPConn)}, webtest.Socket{TCPConn: s.(*net.TCPConn)}
 }
 
 // copying is the relay that an engine is measured against.
-func copying(client, origin socket) {
+func copying(client, origin webtest.Socket) {
 	var wg sync.WaitGroup
-	one := func(dst, src socket) {
-		p := make([]byte, largeBuffer)
+	one := func(dst, src webtest.Socket) {
+		p := make([]byte, buffered.Large)
 		for {
 			n, err := src.Read(p)
 			if n > 0 {
@@ -63,8 +67,8 @@ func copying(client, origin socket) {
 func BenchmarkHTTP1(b *testing.B) {
 	request := "GET /some/path?and=query HTTP/1.1\r\nHost: www.example.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n" +
 		"Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\nCookie: session=0123456789abcdef0123456789abcdef\r\n\r\n"
-	shown := new(Config)
-	*shown = one(glance(1024))
+	shown := new(adapt.Config)
+	*shown = webtest.One(webtest.Glance(1024))
 	for _, size := range []int{100, 10_000, 1 << 20, 16 << 20} {
 		chunked := "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
 		for left := size; left > 0; left -= min(left, 16<<10) {
@@ -74,7 +78,7 @@ func BenchmarkHTTP1(b *testing.B) {
 		chunked += "0\r\n\r\n"
 		fixed := "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: " + strconv.Itoa(size) + "\r\n\r\n" + strings.Repeat("x", size)
 		for framing, response := range map[string]string{"length": fixed, "chunked": chunked} {
-			for name, cfg := range map[string]*Config{"relay": nil, "parsed": {}, "shown": shown} {
+			for name, cfg := range map[string]*adapt.Config{"relay": nil, "parsed": {}, "shown": shown} {
 				b.Run(fmt.Sprintf("%d/%s/%s", size, framing, name), func(b *testing.B) {
 					exchangeMany(b, cfg, request, response)
 				})
@@ -83,7 +87,7 @@ func BenchmarkHTTP1(b *testing.B) {
 	}
 }
 
-func exchangeMany(b *testing.B, cfg *Config, request, response string) {
+func exchangeMany(b *testing.B, cfg *adapt.Config, request, response string) {
 	question, answer := []byte(request), []byte(response)
 	client, left := line(b)
 	right, origin := line(b)
@@ -92,7 +96,7 @@ func exchangeMany(b *testing.B, cfg *Config, request, response string) {
 		if cfg == nil {
 			copying(left, right)
 		} else {
-			New(*cfg).Carry(context.Background(), &decrypt.Session{}, left, right)
+			web.New(*cfg).Carry(context.Background(), &decrypt.Session{}, left, right)
 		}
 		left.Close()
 		right.Close()
@@ -126,11 +130,11 @@ func exchangeMany(b *testing.B, cfg *Config, request, response string) {
 
 // BenchmarkHTTP2 is BenchmarkHTTP1 by HTTP/2, between ends of net/http.
 func BenchmarkHTTP2(b *testing.B) {
-	shown := new(Config)
-	*shown = one(preview(0))
+	shown := new(adapt.Config)
+	*shown = webtest.One(webtest.Preview(0))
 	for _, size := range []int{100, 1 << 20} {
 		content := make([]byte, size)
-		for name, cfg := range map[string]*Config{"relay": nil, "parsed": {}, "shown": shown} {
+		for name, cfg := range map[string]*adapt.Config{"relay": nil, "parsed": {}, "shown": shown} {
 			b.Run(fmt.Sprintf("%d/%s", size, name), func(b *testing.B) {
 				client, left := line(b)
 				right, origin := line(b)
@@ -139,7 +143,7 @@ func BenchmarkHTTP2(b *testing.B) {
 					if cfg == nil {
 						copying(left, right)
 					} else {
-						New(*cfg).Carry(context.Background(), &decrypt.Session{ALPN: "h2"}, left, right)
+						web.New(*cfg).Carry(context.Background(), &decrypt.Session{ALPN: "h2"}, left, right)
 					}
 					left.Close()
 					right.Close()
@@ -147,9 +151,9 @@ func BenchmarkHTTP2(b *testing.B) {
 				accepted := make(chan net.Conn, 1)
 				accepted <- origin
 				l := single{accepted, origin.LocalAddr()}
-				s := &http.Server{Protocols: unencrypted(), Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(content) })}
+				s := &http.Server{Protocols: webtest.Unencrypted(), Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(content) })}
 				wg.Go(func() { s.Serve(l) })
-				tr := &http.Transport{Protocols: unencrypted(), DialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
+				tr := &http.Transport{Protocols: webtest.Unencrypted(), DialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
 				b.SetBytes(int64(size))
 				b.ReportAllocs()
 				before := processor()
@@ -193,72 +197,4 @@ func processor() time.Duration {
 	var u syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// BenchmarkParse has a request parsed, and nothing else.
-func BenchmarkParse(b *testing.B) {
-	request := []byte("GET /some/path?and=query HTTP/1.1\r\nHost: www.example.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n" +
-		"Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\nCookie: session=0123456789abcdef0123456789abcdef\r\n\r\n")
-	b.SetBytes(int64(len(request)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, word := parseRequest(request); word != "" {
-			b.Fatal(word)
-		}
-	}
-}
-
-// TestParsingAllocatesNothing holds the promise of the parser.
-func TestParsingAllocatesNothing(t *testing.T) {
-	request := []byte("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: a/b; c=d\r\n\r\n")
-	response := []byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: a/b\r\n\r\n")
-	chunks := []byte("5\r\nhello\r\n3;a=b\r\nyou\r\n0\r\n\r\n")
-	if n := testing.AllocsPerRun(100, func() {
-		parseRequest(request)
-		parseResponse(response)
-	}); n != 0 {
-		t.Errorf("parsing heads allocates %v times", n)
-	}
-	var c chunker
-	c.pending = make([]byte, 0, 16)
-	if n := testing.AllocsPerRun(100, func() {
-		p := c.pending
-		c = chunker{pending: p}
-		for rest := chunks; len(rest) > 0; {
-			n, _, word := c.next(rest)
-			if word != "" {
-				t.Fatal(word)
-			}
-			rest = rest[n:]
-		}
-		c.pending = p
-	}); n != 0 {
-		t.Errorf("parsing chunks allocates %v times", n)
-	}
-}
-
-// plenty is an end from which there is always something to read.
-type plenty struct{ socket }
-
-func (plenty) Read(p []byte) (int, error) { return len(p), nil }
-
-// TestBodiesAllocateNothing has a service read a long body, and what it made of it
-// sent in chunks.
-func TestBodiesAllocateNothing(t *testing.T) {
-	in := &input{end: plenty{}}
-	b := newBody(in, Response, byLength, 1<<40)
-	p := make([]byte, largeBuffer)
-	for range 4 { // the first ones fill buffers
-		b.Read(p)
-	}
-	if n := testing.AllocsPerRun(100, func() {
-		if n, err := b.Read(p); n != len(p) || err != nil {
-			t.Fatal(n, err)
-		}
-		if c := chunk(p, 0, 1024); string(c[:5]) != "400\r\n" || len(c) != 5+1024+2 {
-			t.Fatalf("chunk of %d octets: %q", len(c), c[:8])
-		}
-	}); n != 0 {
-		t.Errorf("a body allocates %v times a read", n)
-	}
 }

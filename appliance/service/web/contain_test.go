@@ -1,4 +1,4 @@
-package web
+package web_test
 
 import (
 	"bytes"
@@ -10,13 +10,15 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/appliance/service/web/webtest"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
 // TestFaultyService has a service panic over a message: the session ends, and no
 // goroutine of it is left.
 func TestFaultyService(t *testing.T) {
-	cfg := one(adapterFunc(func(context.Context, *Message) (*Result, error) { panic("met a fault") }))
+	cfg := webtest.One(webtest.AdapterFunc(func(context.Context, *adapt.Message) (*adapt.Result, error) { panic("met a fault") }))
 	var frames bytes.Buffer
 	frames.WriteString(http2.ClientPreface)
 	fr := http2.NewFramer(&frames, nil)
@@ -29,14 +31,14 @@ func TestFaultyService(t *testing.T) {
 	fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: true})
 	for name, said := range map[string]string{"": "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "h2": frames.String()} {
 		t.Run(name, func(t *testing.T) {
-			sc := play(t, cfg, name)
-			go io.Copy(io.Discard, sc.origin)
-			go io.WriteString(sc.client, said)
-			if got, err := io.ReadAll(sc.client); err != errReset {
+			sc := webtest.Play(t, cfg, name)
+			go io.Copy(io.Discard, sc.Origin)
+			go io.WriteString(sc.Client, said)
+			if got, err := io.ReadAll(sc.Client); err != webtest.ErrReset {
 				t.Errorf("client got %q, %v", got, err)
 			}
 			var p *decrypt.Panic
-			if err := sc.end(); !errors.As(err, &p) || p.Value != "met a fault" {
+			if err := sc.End(); !errors.As(err, &p) || p.Value != "met a fault" {
 				t.Errorf("the session ended with %v", err)
 			}
 		})

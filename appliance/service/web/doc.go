@@ -1,7 +1,8 @@
 // Package web stands between the two ends of a decrypted session. It reads the
 // HTTP/1.1 and HTTP/2 in it and lets services change, answer or withhold messages.
-// It does not know the protocols of services: a service is an [Adapter], which gets
-// one message and returns its decision.
+// It does not know the protocols of services: a service is an [adapt.Adapter], which
+// gets one message and returns its decision. The package recognizes the protocol of a
+// session. Packages h1 and h2 carry it.
 //
 // The package makes nothing canonical. If no service got or changed a message, the
 // message goes on with its original octets. Its header keeps its order, spelling and
@@ -12,7 +13,7 @@
 //
 // The rules for messages are stricter than those of RFC 9112. If two readers frame
 // a message differently, a request can be smuggled past one of them. A message that
-// breaks the rules is a [Refusal]: the client gets 400, or 502 if the message was
+// breaks the rules is a [adapt.Refusal]: the client gets 400, or 502 if the message was
 // the origin's. Nothing more goes to the origin, and the session ends. The package
 // refuses
 //
@@ -29,9 +30,9 @@
 //   - HTTP/2 after HTTP/1.1.
 //
 // After a granted Upgrade or CONNECT, octets pass unread, or the session ends, as
-// [Config.Upgrade] says. The package never grants an upgrade to HTTP/2, because it
+// [adapt.Config] Upgrade says. The package never grants an upgrade to HTTP/2, because it
 // would bypass the services. Sessions that do not begin as HTTP pass unread or end,
-// as [Config.Foreign] says.
+// as [adapt.Config] Foreign says.
 //
 // # HTTP/2
 //
@@ -50,12 +51,12 @@
 // translated. Padding, priorities, extension frames and server push do not pass. The
 // package resets the stream of a malformed message, and does not pass it on. A false
 // content-length makes a message malformed. A connection that breaks the rules is a
-// [Refusal].
+// [adapt.Refusal].
 //
 // Frames of one end do not fill memory while the other end does not read. Window
 // updates are added up. The reader of other frames waits. All messages of a session
 // keep at most 12 MiB: above, the package refuses or resets streams. An end that
-// does not read the answers to its own frames is a [Refusal].
+// does not read the answers to its own frames is a [adapt.Refusal].
 //
 // # Order
 //

@@ -1,4 +1,4 @@
-package web
+package web_test
 
 import (
 	"bytes"
@@ -13,6 +13,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/clearspan/clearspan/appliance/service/web"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/appliance/service/web/webtest"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -44,7 +47,7 @@ func TestDecrypted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web, err := lab.StartNginx(ns, dir, []lab.Site{{Port: 443, Certificate: &pair}})
+	nginx, err := lab.StartNginx(ns, dir, []lab.Site{{Port: 443, Certificate: &pair}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +73,7 @@ func TestDecrypted(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var ended []string
-	services := []decrypt.Service{New(one(adapterFunc(eicar))), New(Config{}), New(Config{Services: []Service{both("second", adapterFunc(streaming))}})}
+	services := []decrypt.Service{web.New(webtest.One(webtest.EICAR())), web.New(adapt.Config{}), web.New(adapt.Config{Services: []adapt.Service{webtest.Both("second", webtest.Streaming())}})}
 	engine, err := decrypt.New(decrypt.Config{
 		Policy: table, Forger: forger, Verifier: trusting{},
 		Services: func(s *decrypt.Session) []decrypt.Service {
@@ -120,7 +123,7 @@ func TestDecrypted(t *testing.T) {
 			t.Errorf("%s: large.bin differs: %d octets", version, len(got))
 		}
 		curl("-T", filepath.Join(dir, "up.bin"), url+"/upload/up"+version)
-		if got, err := os.ReadFile(filepath.Join(web.Root, "upload", "up"+version)); err != nil || !bytes.Equal(got, large) {
+		if got, err := os.ReadFile(filepath.Join(nginx.Root, "upload", "up"+version)); err != nil || !bytes.Equal(got, large) {
 			t.Errorf("%s: upload differs: %d octets, %v", version, len(got), err)
 		}
 		for _, args := range [][]string{{url + "/virus.txt"}, {"-T", filepath.Join(dir, "virus.up"), url + "/upload/virus"}} {

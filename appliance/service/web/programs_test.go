@@ -1,4 +1,4 @@
-package web
+package web_test
 
 import (
 	"bytes"
@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/service/web"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/appliance/service/web/webtest"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/hack/tempo"
@@ -23,10 +26,10 @@ type shop struct {
 	ns         *netlab.Namespace
 	web        *lab.Web
 	dir        string
-	plain, two *relay // HTTP/1.1 and HTTP/2
+	plain, two *webtest.Relay // HTTP/1.1 and HTTP/2
 }
 
-func openShop(t *testing.T, cfg Config) *shop {
+func openShop(t *testing.T, cfg adapt.Config) *shop {
 	t.Helper()
 	l := netlab.ForTest(t)
 	ns, err := l.Namespace("shop")
@@ -42,12 +45,12 @@ func openShop(t *testing.T, cfg Config) *shop {
 		t.Fatal(err)
 	}
 	s := &shop{ns: ns, web: w, dir: dir}
-	behind := func(alpn, origin string) *relay {
+	behind := func(alpn, origin string) *webtest.Relay {
 		near, err := ns.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		return serve(t, New(cfg), alpn, near, func() (net.Conn, error) { return ns.Dial("tcp", origin) })
+		return webtest.Serve(t, web.New(cfg), alpn, near, func() (net.Conn, error) { return ns.Dial("tcp", origin) })
 	}
 	s.plain, s.two = behind("http/1.1", "127.0.0.1:80"), behind("h2", "127.0.0.1:82")
 	return s
@@ -65,7 +68,7 @@ func (s *shop) run(t *testing.T, name string, args ...string) (string, error) {
 func TestPrograms(t *testing.T) {
 	large := make([]byte, 3<<20)
 	rand.Read(large)
-	cfgs := everywhere()
+	cfgs := webtest.Everywhere()
 	for _, name := range []string{"relayed", "responses", "streaming", "three"} {
 		t.Run(name, func(t *testing.T) {
 			cfg := cfgs[name]
@@ -80,7 +83,7 @@ func TestPrograms(t *testing.T) {
 			if err := os.WriteFile(up, large, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			for version, address := range map[string]string{"--http1.1": s.plain.address, "--http2-prior-knowledge": s.two.address} {
+			for version, address := range map[string]string{"--http1.1": s.plain.Address, "--http2-prior-knowledge": s.two.Address} {
 				curl := func(args ...string) string {
 					out, err := s.run(t, "curl", append([]string{"-q", "-sS", "--fail", "--noproxy", "*", version}, args...)...)
 					if err != nil {
@@ -113,23 +116,23 @@ func TestPrograms(t *testing.T) {
 					}
 				}
 			}
-			out, err := s.run(t, "nghttp", "-nv", "-m", "20", "-w", "20", "-W", "22", "http://"+s.two.address+"/text.txt")
+			out, err := s.run(t, "nghttp", "-nv", "-m", "20", "-w", "20", "-W", "22", "http://"+s.two.Address+"/text.txt")
 			if n := strings.Count(out, ":status: 200"); n != 20 || err != nil {
 				t.Errorf("nghttp: %d of 20 answers, %v", n, err)
 			}
 			exchanges := tempo.Of(150, 1000) // more than there are at a time
-			out, err = s.run(t, "h2load", "-n", strconv.Itoa(exchanges), "-c", "2", "-m", "64", "http://"+s.two.address+"/text.txt")
+			out, err = s.run(t, "h2load", "-n", strconv.Itoa(exchanges), "-c", "2", "-m", "64", "http://"+s.two.Address+"/text.txt")
 			if !strings.Contains(out, fmt.Sprintf("%d succeeded, 0 failed", exchanges)) || err != nil {
 				t.Errorf("h2load: %s, %v", out, err)
 			}
-			for _, r := range []*relay{s.plain, s.two} {
-				r.mu.Lock()
-				for _, err := range r.errs {
+			for _, r := range []*webtest.Relay{s.plain, s.two} {
+
+				for _, err := range r.Errors() {
 					if err != nil {
 						t.Logf("session ended: %v", err)
 					}
 				}
-				r.mu.Unlock()
+
 			}
 		})
 	}
@@ -137,11 +140,11 @@ func TestPrograms(t *testing.T) {
 
 // TestProgramsBlocked has the user of curl see what a service answers.
 func TestProgramsBlocked(t *testing.T) {
-	s := openShop(t, one(adapterFunc(eicar)))
+	s := openShop(t, webtest.One(webtest.EICAR()))
 	if err := os.WriteFile(filepath.Join(s.web.Root, "virus.txt"), []byte(strings.Repeat("x", 5000)+"EICAR"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for version, address := range map[string]string{"--http1.1": s.plain.address, "--http2-prior-knowledge": s.two.address} {
+	for version, address := range map[string]string{"--http1.1": s.plain.Address, "--http2-prior-knowledge": s.two.Address} {
 		url := "http://" + address
 		for _, args := range [][]string{{url + "/virus.txt"}, {"-T", filepath.Join(s.web.Root, "virus.txt"), url + "/upload/v"}} {
 			args = append([]string{"-q", "-sS", "--noproxy", "*", version, "-w", " %{http_code}"}, args...)

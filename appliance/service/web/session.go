@@ -1,306 +1,207 @@
 package web
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"io"
-	"strings"
 	"sync"
-	"time"
 
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/appliance/service/web/h1"
+	"github.com/clearspan/clearspan/appliance/service/web/h2"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// session is what both versions of HTTP share.
+// carrier carries a session whose protocol is known. FromClient and FromOrigin read
+// one end until it ends, each in a goroutine. A carrier ends the session for what
+// it finds there by its own Fail.
+type carrier interface {
+	FromClient()
+	FromOrigin()
+	Fail(err error) // ends the session, at any time
+	Close()         // behind both directions
+}
+
+// session is a session whose protocol is still to be found.
 type session struct {
-	cfg  *Config
-	ctx  context.Context
-	s    *decrypt.Session
-	user string
+	*adapt.Session
 
-	mu    sync.Mutex
-	words map[string]string
+	mu       sync.Mutex
+	protocol protocol
+	carrier  carrier // nil while undecided
+	silent   bool    // the origin ended without a word
 }
 
-// note records what a service did with a message.
-func (s *session) note(service, word string, took time.Duration) {
-	if s.cfg.Observe != nil {
-		s.cfg.Observe(service, word, took)
+// run carries the session to its end and returns why it ended.
+func (x *session) run() error {
+	var wg sync.WaitGroup
+	wg.Go(func() { x.contain(x.fromClient) })
+	wg.Go(func() { x.contain(x.fromOrigin) })
+	wg.Wait()
+	if x.carrier != nil {
+		x.carrier.Close()
 	}
-	s.mu.Lock()
-	worse := severity[word] > severity[s.words[service]]
-	if worse {
-		s.words[service] = word
-	}
-	s.mu.Unlock()
-	if worse {
-		s.s.Served(service, word)
+	return x.Close()
+}
+
+// contain calls f in a goroutine of the session's. An error of f, or a panic, ends
+// the session.
+func (x *session) contain(f func() error) {
+	if err := decrypt.Contain(f); err != nil {
+		x.fail(err)
 	}
 }
 
-// wants reports whether any service wants messages of a kind.
-func (s *session) wants(kind Kind) bool {
-	for i := range s.cfg.Services {
-		if s.cfg.Services[i].wants(kind) {
-			return true
-		}
+// fail ends the session for err.
+func (x *session) fail(err error) {
+	x.mu.Lock()
+	c := x.carrier
+	first := c == nil && x.End(err)
+	x.mu.Unlock()
+	switch {
+	case c != nil:
+		c.Fail(err)
+	case first:
+		x.Abort()
 	}
-	return false
 }
 
-func (s *Service) wants(kind Kind) bool {
-	return kind == Request && s.Requests || kind == Response && s.Responses
+// decide fixes the protocol if it is undecided, and returns it with its carrier.
+// The error is that of a session that has failed before.
+func (x *session) decide(p protocol) (protocol, carrier, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.carrier != nil {
+		return x.protocol, x.carrier, nil
+	}
+	if err := x.Err(); err != nil {
+		return p, nil, err
+	}
+	x.protocol = p
+	switch p {
+	case speaksHTTP2:
+		x.carrier = h2.New(x.Session)
+	case speaksHTTP1:
+		c := h1.New(x.Session)
+		if x.silent {
+			c.NoResponses()
+		}
+		x.carrier = c
+	default:
+		x.carrier = unread{x.Session}
+	}
+	return p, x.carrier, nil
 }
 
-// bypasses tells that a message is not to be shown to the service.
-func (s *Service) bypasses(m *Message, media []byte) bool {
-	if s.MaxBody > 0 && m.Length > s.MaxBody {
-		return true
-	}
-	for _, stream := range s.Streams {
-		if m.Kind == Response && m.Length < 0 && equal(media, stream) && accepts(m.Request, stream) {
-			return true
+// fromClient recognizes what the client sends, and hands over.
+func (x *session) fromClient() error {
+	p := speaksHTTP2
+	if x.Account.ALPN != "h2" {
+		var err error
+		switch p, err = x.recognize(); {
+		case err == io.EOF: // nothing at all: whatever comes from the origin is unasked or foreign
+			return x.Origin.CloseWrite()
+		case err != nil:
+			return err
 		}
 	}
-	for _, b := range s.Bypass {
-		prefix, any := strings.CutSuffix(b, "*")
-		if len(media) == len(b) && equal(media, b) || any && len(media) >= len(prefix) && equal(media[:len(prefix)], prefix) {
-			return true
-		}
+	was, c, err := x.decide(p)
+	switch {
+	case err != nil:
+		return err
+	case was == foreign && p != foreign: // an answer before the request
+		return adapt.Refuse(adapt.Response, adapt.Unasked)
+	case was == foreign && x.Config.Foreign == adapt.Block:
+		return adapt.Refuse(adapt.Request, adapt.Foreign)
 	}
-	return false
-}
-
-// accepts reports whether a request asks for exactly that media type (RFC 9110,
-// Section 12.5.1).
-func accepts(request []byte, media string) bool {
-	for line := range fieldLines(request) {
-		c := bytes.IndexByte(line, ':')
-		if c < 0 || !equal(line[:c], "accept") {
-			continue
-		}
-		for part := range bytes.SplitSeq(line[c+1:], []byte(",")) {
-			kind, _, _ := bytes.Cut(part, []byte(";"))
-			if equal(trim(kind), media) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// verdict is what all services made of a message.
-type verdict struct {
-	shown   bool   // to any service
-	header  []byte // nil: as it came
-	body    io.Reader
-	blocked bool // header and body answer the client
-
-	open []io.Closer // to be closed behind the body
-}
-
-// changed tells that the message is not the one that came.
-func (v *verdict) changed() bool { return v.header != nil }
-
-func (v *verdict) close() {
-	for i := len(v.open) - 1; i >= 0; i-- {
-		v.open[i].Close()
-	}
-	v.open = nil
-}
-
-// adapt shows a message to all services that want it. media is its type. An
-// error is one of the body's sender. The verdict is to be closed.
-func (s *session) adapt(ctx context.Context, m Message, media []byte) (v verdict, err error) {
-	m.Client, m.Server, m.User = s.s.Client, s.s.Origin, s.user
-	v.body = m.Body
-	n := len(s.cfg.Services)
-	for i := range n {
-		service := &s.cfg.Services[i]
-		if m.Kind == Response {
-			service = &s.cfg.Services[n-1-i]
-		}
-		if !service.wants(m.Kind) {
-			continue
-		}
-		if service.bypasses(&m, media) {
-			s.note(service.Name, WordBypassed, 0)
-			continue
-		}
-		v.shown = true
-		m.Body = v.body
-		if err := s.show(ctx, service, m, &v); err != nil {
-			v.close()
-			return v, err
-		}
-		if v.blocked {
-			return v, nil
-		}
-		if v.changed() {
-			media, m.Length = mediaType(find(v.header, "content-type")), -1
-			if n, ok := parseLength(find(v.header, "content-length")); ok {
-				m.Length = n
-			}
-			if m.Kind == Request {
-				m.Request = v.header
-			} else {
-				m.Response = v.header
-			}
-		}
-	}
-	return v, nil
-}
-
-// show asks one service.
-func (s *session) show(ctx context.Context, service *Service, m Message, v *verdict) error {
-	var t *tape
-	if m.Body != nil {
-		t = &tape{src: m.Body, limit: s.cfg.Replay, lost: !service.FailOpen}
-		m.Body = t
-	}
-	start := time.Now()
-	r, err := service.Adapter.Adapt(ctx, &m)
-	took := time.Since(start)
-	if err == nil {
-		err = sound(r, &m)
-	}
-	if err != nil {
-		if r != nil && r.Body != nil {
-			r.Body.Close()
-		}
-		return s.failed(ctx, service, err, took, t, v)
-	}
-	if t != nil {
-		t.answered()
-	}
-	word := WordUnmodified
-	switch r.Outcome {
-	case Modified:
-		word, v.header = WordModified, r.Header
-	case Blocked:
-		word, v.header, v.blocked = WordBlocked, r.Header, true
-	}
-	s.note(service.Name, word, took)
-	if r.Finding != "" {
-		s.s.Found(service.Name, r.Finding)
-	}
-	v.body = nil
-	if r.Body != nil {
-		v.open = append(v.open, r.Body)
-		v.body = &watched{s: s, ctx: ctx, service: service.Name, r: r.Body}
-	}
+	c.FromClient()
 	return nil
 }
 
-// failed does what is to be done when a service gave no result.
-func (s *session) failed(ctx context.Context, service *Service, err error, took time.Duration, t *tape, v *verdict) error {
-	if broken := (*brokenBody)(nil); errors.As(err, &broken) {
-		return broken.err
+// recognize waits for octets of the client that tell what it speaks. It returns
+// io.EOF if the client ends without any.
+func (x *session) recognize() (protocol, error) {
+	if err := x.Client.Await(); err != nil {
+		return undecided, err
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if service.FailOpen {
-		ok := true
-		if t != nil {
-			v.body, ok = t.rewind()
-		}
-		if ok {
-			s.note(service.Name, WordFailedOpen, took)
-			return nil
-		}
-	} else if t != nil {
-		t.rewind()
-	}
-	s.note(service.Name, WordFailedClosed, took)
-	head, body := page(503, whyService, false)
-	v.header, v.body, v.blocked = head, bytes.NewReader(body), true
-	return nil
-}
-
-var errUnsound = errors.New("the service's message cannot be sent")
-
-// sound reports whether what a service returned can take the place of m.
-func sound(r *Result, m *Message) error {
-	if r == nil {
-		return errUnsound
-	}
-	if r.Outcome == Unmodified {
-		if (r.Body != nil) != (m.Body != nil) {
-			return errUnsound
-		}
-		return nil
-	}
-	if !whole(r.Header) {
-		return errUnsound
-	}
-	kind := m.Kind
-	if r.Outcome == Blocked {
-		kind = Response
-	}
-	if kind == Response {
-		if h, word := parseLoosely(r.Header, Response); word != "" || h.status < 200 {
-			return errUnsound
-		}
-		return nil
-	}
-	before, _ := parseLoosely(m.Request, Request)
-	h, word := parseLoosely(r.Header, Request)
-	if word != "" || h.is("HEAD") != before.is("HEAD") || h.is("CONNECT") != before.is("CONNECT") {
-		return errUnsound
-	}
-	return nil
-}
-
-// ready reports whether reading from r does not wait.
-func ready(r io.Reader) bool {
-	w, ok := r.(interface{ Ready() bool })
-	return ok && w.Ready()
-}
-
-// rest returns the body that r reads from now on as it is; nil while other octets
-// come first, or if r is changed or unknown.
-func rest(r io.Reader) *body {
 	for {
-		switch v := r.(type) {
-		case *body:
-			return v
-		case interface{ Rest() io.Reader }:
-			r = v.Rest()
+		if p := sniff(x.Client.Unread()); p != undecided {
+			return p, nil
+		}
+		switch err := x.Client.Fill(); {
+		case err == nil:
+		case err == io.EOF && len(x.Client.Unread()) == 0:
+			return undecided, io.EOF
+		case err == io.EOF, err == io.ErrShortBuffer:
+			return foreign, nil
 		default:
-			return nil
+			return undecided, err
 		}
 	}
 }
 
-// watched notes a service that fails while its body is being sent.
-type watched struct {
-	s       *session
-	ctx     context.Context
-	service string
-	r       io.Reader
-	failed  bool
-}
-
-// Ready and Rest are those of the service's body.
-func (w *watched) Ready() bool { return ready(w.r) }
-
-func (w *watched) Rest() io.Reader {
-	if r, ok := w.r.(interface{ Rest() io.Reader }); ok && !w.failed {
-		return r.Rest()
+// fromOrigin waits for what the origin sends, and hands over. An origin that speaks
+// first speaks no HTTP.
+func (x *session) fromOrigin() error {
+	p := speaksHTTP2
+	if x.Account.ALPN != "h2" {
+		p = foreign
+		err := x.Origin.Await()
+		if err == nil && len(x.Origin.Unread()) == 0 {
+			err = x.Origin.Fill()
+		}
+		switch {
+		case err == io.EOF:
+			return x.leave()
+		case err != nil:
+			return err
+		}
 	}
+	was, c, err := x.decide(p)
+	switch {
+	case err != nil:
+		return err
+	case was == foreign && x.Config.Foreign == adapt.Block:
+		return adapt.Refuse(adapt.Response, adapt.Foreign)
+	}
+	c.FromOrigin()
 	return nil
 }
 
-// Read implements io.Reader.
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	if err != nil && err != io.EOF && !w.failed {
-		w.failed = true
-		if broken := (*brokenBody)(nil); !errors.As(err, &broken) && w.ctx.Err() == nil {
-			w.s.note(w.service, WordFailedClosed, 0)
-		}
+// leave carries the end of an origin on that sent nothing, whatever the client
+// speaks.
+func (x *session) leave() error {
+	x.mu.Lock()
+	x.silent = true
+	c := x.carrier
+	x.mu.Unlock()
+	if c == nil {
+		return x.Client.CloseWrite()
 	}
-	return n, err
+	c.FromOrigin()
+	return nil
 }
+
+// unread carries a session that is not HTTP.
+type unread struct{ *adapt.Session }
+
+// FromClient passes the client's octets.
+func (u unread) FromClient() { u.relay(u.Origin, u.Client) }
+
+// FromOrigin passes the origin's octets.
+func (u unread) FromOrigin() { u.relay(u.Client, u.Origin) }
+
+func (u unread) relay(to, from *buffered.End) {
+	if err := buffered.Relay(to, from); err != nil {
+		u.Fail(err)
+	}
+}
+
+// Fail resets both ends.
+func (u unread) Fail(err error) {
+	if u.End(err) {
+		u.Abort()
+	}
+}
+
+// Close has nothing to do.
+func (u unread) Close() {}

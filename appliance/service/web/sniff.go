@@ -2,25 +2,36 @@ package web
 
 import (
 	"bytes"
+
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/appliance/service/web/h2"
+)
+
+// protocol is what a client was found to speak.
+type protocol uint8
+
+const (
+	undecided protocol = iota
+	speaksHTTP1
+	speaksHTTP2
+	foreign
 )
 
 const (
-	preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" // RFC 9113, Section 3.4
-
 	maxMethod = 32
 	maxStart  = 8 << 10
 )
 
 // sniff tells from its first octets what a client speaks, undecided if there are
 // too few. A request that is malformed behind its method is HTTP all the same.
-func sniff(p []byte) mode {
+func sniff(p []byte) protocol {
 	p = bytes.TrimPrefix(p, []byte("\r\n"))
 	if len(p) == 0 || string(p) == "\r" {
 		return undecided
 	}
-	n := min(len(p), len(preface))
-	if string(p[:n]) == preface[:n] {
-		if n == len(preface) {
+	n := min(len(p), len(h2.Preface))
+	if string(p[:n]) == h2.Preface[:n] {
+		if n == len(h2.Preface) {
 			return speaksHTTP2
 		}
 		if n > len("PRI") {
@@ -29,10 +40,10 @@ func sniff(p []byte) mode {
 	}
 	i := bytes.IndexByte(p, ' ')
 	switch {
-	case i < 0 && isToken(p) && len(p) <= maxMethod:
+	case i < 0 && adapt.IsToken(p) && len(p) <= maxMethod:
 		return undecided
-	case i < 0, i > maxMethod, !isToken(p[:i]):
-		return unread
+	case i < 0, i > maxMethod, !adapt.IsToken(p[:i]):
+		return foreign
 	}
 	switch string(p[:i]) {
 	case "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT":
@@ -43,11 +54,11 @@ func sniff(p []byte) mode {
 	case end < 0 && len(p) < maxStart:
 		return undecided
 	case end < 0:
-		return unread
+		return foreign
 	}
 	line := bytes.TrimSuffix(p[:end], []byte("\r"))
 	if at := bytes.LastIndexByte(line, ' '); at > i && bytes.HasPrefix(line[at+1:], []byte("HTTP/")) {
 		return speaksHTTP1
 	}
-	return unread
+	return foreign
 }

@@ -1,0 +1,56 @@
+package adapt
+
+import (
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt"
+)
+
+// Passage says what becomes of octets that are not HTTP.
+type Passage uint8
+
+const (
+	Pass Passage = iota
+	Block
+)
+
+// Config configures an engine of HTTP.
+type Config struct {
+	Services []Service // in order from the client
+
+	Upgrade Passage // WebSocket, CONNECT: what follows a granted one
+	Foreign Passage // sessions that do not begin as HTTP
+
+	// Replay is how many octets of a body are kept while a service with FailOpen
+	// reads it, so that it can be passed on after a failure. Default 64 KiB.
+	Replay int
+
+	// Stall ends the wait for a service that has not answered while the sender of
+	// an HTTP/2 message is silent: it may be waiting for an answer itself. That is
+	// a failure of the service. Default 30 s.
+	Stall time.Duration
+
+	// Observe hears of each message shown to a service: its word, and how long it
+	// took to decide. Nil: nobody does. Called concurrently.
+	Observe func(service, word string, took time.Duration)
+
+	// Linger is how long a client may take to read its last page. Default 1 s.
+	Linger time.Duration
+
+	// User names who the client of a session is; nil: nobody knows.
+	User func(*decrypt.Session) string
+}
+
+// WithDefaults returns the configuration with defaults in place of zeros.
+func (c Config) WithDefaults() Config {
+	if c.Replay == 0 {
+		c.Replay = 64 << 10
+	}
+	if c.Linger == 0 {
+		c.Linger = time.Second
+	}
+	if c.Stall == 0 {
+		c.Stall = 30 * time.Second
+	}
+	return c
+}

@@ -1,0 +1,73 @@
+package adapt
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Service is an adapter with the conditions under which it is asked.
+type Service struct {
+	Name      string
+	Adapter   Adapter
+	Requests  bool // wants requests
+	Responses bool // wants responses
+
+	// FailOpen lets a message pass as it came when the adapter fails, as long as
+	// what was read of its body is still at hand (see Config.Replay). Otherwise
+	// the client gets an error page.
+	FailOpen bool
+
+	// MaxBody bypasses messages that announce a longer body; 0: no limit.
+	MaxBody int64
+
+	// Bypass lists media types of messages that are not shown, "application/grpc"
+	// say; a "*" at the end stands for any rest.
+	Bypass []string
+
+	// Streams lists media types, in lower case, of responses that are not shown if
+	// they announce no length and their requests ask for the type (Accept):
+	// text/event-stream, whose events would wait for what a service wants to see
+	// first.
+	Streams []string
+}
+
+func (s *Service) wants(kind Kind) bool {
+	return kind == Request && s.Requests || kind == Response && s.Responses
+}
+
+// bypasses tells that a message is not to be shown to the service.
+func (s *Service) bypasses(m *Message, media []byte) bool {
+	if s.MaxBody > 0 && m.Length > s.MaxBody {
+		return true
+	}
+	for _, stream := range s.Streams {
+		if m.Kind == Response && m.Length < 0 && Equal(media, stream) && accepts(m.Request, stream) {
+			return true
+		}
+	}
+	for _, b := range s.Bypass {
+		prefix, any := strings.CutSuffix(b, "*")
+		if len(media) == len(b) && Equal(media, b) || any && len(media) >= len(prefix) && Equal(media[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// accepts reports whether a request asks for exactly that media type (RFC 9110,
+// Section 12.5.1).
+func accepts(request []byte, media string) bool {
+	for line := range Fields(request) {
+		c := bytes.IndexByte(line, ':')
+		if c < 0 || !Equal(line[:c], "accept") {
+			continue
+		}
+		for part := range bytes.SplitSeq(line[c+1:], []byte(",")) {
+			kind, _, _ := bytes.Cut(part, []byte(";"))
+			if Equal(Trim(kind), media) {
+				return true
+			}
+		}
+	}
+	return false
+}

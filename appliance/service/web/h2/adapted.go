@@ -1,0 +1,278 @@
+package h2
+
+import (
+	"errors"
+	"io"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+)
+
+var errStalled = errors.New("the message's sender is silent, and may be waiting itself")
+
+// hold gives a message whose header came to the services, unless decided says
+// what becomes of it. The caller holds the lock.
+func (x *Session) hold(st *stream, kind adapt.Kind, m *fields, decided *adapt.Verdict) {
+	h := &st.halves[kind]
+	h.held, h.deciding = true, true
+	h.fields += 2 * sizeOf(m.list) // as it came, and as services see it
+	if !x.keep(st, x.conns[kind]) {
+		return
+	}
+	if !h.ended {
+		x.advance(st, x.conns[kind])
+	}
+	x.held[kind]++
+	ended := h.ended
+	x.wg.Go(func() {
+		x.contain(func() error { x.carry(st, kind, m, ended, decided); return nil })
+		x.mu.Lock()
+		x.held[kind]--
+		x.conns[1-kind].cond.Broadcast()
+		x.mu.Unlock()
+	})
+}
+
+// carry takes a message through the services and on.
+func (x *Session) carry(st *stream, kind adapt.Kind, m *fields, bare bool, decided *adapt.Verdict) {
+	msg := adapt.Message{Kind: kind, Request: st.request, Length: m.length}
+	if kind == adapt.Response {
+		msg.Response = m.header(adapt.Response)
+	}
+	if bare {
+		msg.Length = 0
+	} else {
+		msg.Body = &heldBody{x, st, kind}
+	}
+	var v adapt.Verdict
+	var err error
+	if decided != nil {
+		v = *decided
+	} else if v, err = x.Adapt(st.ctx, msg, []byte(m.media)); err != nil {
+		x.mu.Lock()
+		x.fault(st)
+		x.mu.Unlock()
+		return
+	}
+	defer v.Close()
+	x.mu.Lock()
+	st.halves[kind].deciding = false
+	st.halves[kind].replay = 0
+	x.mu.Unlock()
+	switch {
+	case v.Blocked:
+		err = x.answer(st, kind, &v)
+	case !v.Shown:
+		x.release(st, kind, m.list)
+	default:
+		err = x.forward(st, kind, m, bare, &v)
+	}
+	if err != nil {
+		x.mu.Lock()
+		if !st.halves[kind].refused {
+			x.fault(st)
+		}
+		x.mu.Unlock()
+	}
+}
+
+// start writes the header of a message. It returns false if the stream is gone.
+func (x *Session) start(st *stream, kind adapt.Kind, list []hpack.HeaderField, end bool) bool {
+	to := x.conns[1-kind]
+	x.room(to)
+	switch {
+	case st.gone, x.err != nil:
+		return false
+	case kind == adapt.Request:
+		return x.open(st, list, end)
+	}
+	to.headers(st.client, list, end)
+	return true
+}
+
+// release has a message that no service wants to see pass as it comes.
+func (x *Session) release(st *stream, kind adapt.Kind, list []hpack.HeaderField) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	h := &st.halves[kind]
+	h.bare = h.ended && h.got == 0 && h.trailers == nil
+	if !x.start(st, kind, list, h.bare) {
+		return
+	}
+	h.pending, h.buf, h.off = h.buf[h.off:], nil, 0
+	x.conns[1-kind].debt += int64(len(h.pending)) // its sender has the connection's window back
+	x.relay(st, kind)
+}
+
+// forward sends a message that the services let pass.
+func (x *Session) forward(st *stream, kind adapt.Kind, m *fields, bare bool, v *adapt.Verdict) error {
+	list, length, word := m.list, int64(-1), ""
+	if v.Changed() {
+		var h adapt.Head
+		if list, h, word = fieldsOf(v.Header, kind, m.scheme); word != "" {
+			return adapt.ErrUnsound
+		}
+		length = h.Length
+	}
+	if kind == adapt.Response && (st.head || m.status == 204 || m.status == 304) && v.Changed() {
+		v.Body = nil
+	}
+	x.mu.Lock()
+	if kind == adapt.Request && v.Changed() {
+		st.request = v.Header
+	}
+	h := &st.halves[kind]
+	h.bare = v.Body == nil && (bare || v.Changed())
+	ok := x.start(st, kind, list, h.bare)
+	x.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	total, err := x.content(st, kind, v.Body)
+	if err != nil {
+		return err
+	}
+	if v.Changed() && length >= 0 && v.Body != nil && total != length {
+		return adapt.ErrLength
+	}
+	v.Close()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case st.gone, h.refused:
+	case !v.Changed() && (!h.ended || total != h.got):
+		return adapt.ErrLength
+	case v.Changed() && !h.ended && kind == adapt.Response:
+		x.end(st, kind)
+		x.leaveOrigin(st)
+	default:
+		x.leaveSource(st, kind)
+		x.end(st, kind)
+	}
+	return nil
+}
+
+// content sends a body, and returns how long it was.
+func (x *Session) content(st *stream, kind adapt.Kind, body io.Reader) (total int64, err error) {
+	if body == nil {
+		return 0, nil
+	}
+	buf := x.chunk(st, kind)
+	defer func() {
+		buffered.Release(buf)
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		st.halves[kind].chunk = 0
+		x.count(st, kind)
+	}()
+	for {
+		n, err := body.Read(buf)
+		total += int64(n)
+		if n > 0 && !x.send(st, kind, buf[:n]) {
+			return total, nil
+		}
+		switch {
+		case err == io.EOF:
+			return total, nil
+		case err != nil:
+			return total, err
+		}
+	}
+}
+
+// chunk returns memory by which content is sent, less if many messages are. It is
+// to be released.
+func (x *Session) chunk(st *stream, kind adapt.Kind) []byte {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var buf []byte
+	if x.kept > maxKept/4 {
+		buf = buffered.GetSmall()
+	} else {
+		buf = buffered.GetLarge()
+	}
+	st.halves[kind].chunk = len(buf)
+	x.count(st, kind)
+	return buf
+}
+
+// send writes content that a service let pass, as the windows of its receiver
+// allow. It returns false if the stream is gone.
+func (x *Session) send(st *stream, kind adapt.Kind, p []byte) bool {
+	to := x.conns[1-kind]
+	h := &st.halves[kind]
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for len(p) > 0 {
+		for !st.gone && !h.refused && x.err == nil && (h.window <= 0 || to.send <= 0 || to.behind()) {
+			h.more.Wait()
+		}
+		if st.gone || h.refused || x.err != nil {
+			return false
+		}
+		n := min(int64(len(p)), h.window, to.send, maxFrame)
+		h.window -= n
+		to.send -= n
+		to.debt += n // the sender of the message has that window back already
+		to.writer.WriteData(st.id(to), false, p[:n])
+		to.kick()
+		p = p[n:]
+	}
+	return true
+}
+
+// leaveSource has what still comes of a message that is replaced discarded.
+func (x *Session) leaveSource(st *stream, kind adapt.Kind) {
+	h := &st.halves[kind]
+	h.discard = true
+	unread := int64(len(h.buf)-h.off) + h.owed
+	h.buf, h.off, h.owed = nil, 0, 0
+	st.grant(x.conns[kind], unread)
+}
+
+// leaveOrigin ends a stream whose response is complete for the client, but not at
+// the origin.
+func (x *Session) leaveOrigin(st *stream) {
+	if st.origin != 0 && (!st.halves[adapt.Response].ended || !st.halves[adapt.Request].sent) {
+		x.conns[adapt.Response].writer.WriteRSTStream(st.origin, http2.ErrCodeCancel)
+		x.conns[adapt.Response].kick()
+	}
+	if !st.halves[adapt.Request].ended { // RFC 9113, Section 8.1
+		x.conns[adapt.Request].writer.WriteRSTStream(st.client, http2.ErrCodeNo)
+		x.conns[adapt.Request].kick()
+	}
+	x.drop(st, &adapt.BodyError{Err: errReset})
+}
+
+// answer gives the client what a service answers.
+func (x *Session) answer(st *stream, kind adapt.Kind, v *adapt.Verdict) error {
+	list, _, word := fieldsOf(v.Header, adapt.Response, "")
+	if word != "" {
+		return adapt.ErrUnsound
+	}
+	body := v.Body
+	if st.head {
+		body = nil
+	}
+	x.mu.Lock()
+	h := &st.halves[adapt.Response]
+	h.begun, h.held, h.own, h.bare = true, true, true, body == nil
+	ok := x.start(st, adapt.Response, list, h.bare)
+	x.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	if _, err := x.content(st, adapt.Response, body); err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !st.gone {
+		x.end(st, adapt.Response)
+		x.leaveOrigin(st)
+	}
+	return nil
+}
