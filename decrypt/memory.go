@@ -1,95 +1,57 @@
 package decrypt
 
 import (
-	"container/list"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/memo"
 )
 
-// Bounds of a [memory]. Ten clients at least share it.
+// Limits of a [memory]. Ten clients at least share it.
 const (
 	memoryEntries = 10_000
 	memoryOfEach  = memoryEntries / 10 // of a client address (of IPv6, its /64)
 )
 
-// memory remembers keys for a while. It forgets first what was used the longest
-// time ago: of a client's own, if that one has its part, else of anybody. The zero
-// value remembers none. It is safe for concurrent use.
+// memory remembers keys for a while, because of what clients did. The zero value
+// remembers none. It is safe for concurrent use.
 type memory[K comparable] struct {
-	mu     sync.Mutex
-	items  map[K]*memorized[K]
-	order  list.List // of *memorized[K], used last first
-	owners map[netip.Addr]*list.List
-}
-
-// memorized is a key that is remembered.
-type memorized[K comparable] struct {
-	key        K
-	owner      netip.Addr
-	until      time.Time
-	all, among *list.Element // in order, and among those of its owner
+	mu   sync.Mutex
+	keys memo.Memo[K, netip.Addr, time.Time] // until when
 }
 
 // known tells whether k is remembered.
 func (m *memory[K]) known(k K, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	i := m.items[k]
-	if i == nil {
-		return false
+	until := m.find(k, now)
+	if until != nil {
+		m.keys.Touch(k)
 	}
-	if !now.Before(i.until) {
-		m.forget(i)
-		return false
+	return until != nil
+}
+
+// find returns until when k is remembered, nil if it is not.
+func (m *memory[K]) find(k K, now time.Time) *time.Time {
+	until := m.keys.Find(k)
+	if until != nil && !now.Before(*until) {
+		m.keys.Remove(k)
+		return nil
 	}
-	m.touch(i)
-	return true
+	return until
 }
 
 // add remembers k for a time, because of what a client did. A key that is
-// remembered already stays with the client that it is of.
+// remembered already stays with its client.
 func (m *memory[K]) add(k K, client netip.Addr, now time.Time, life time.Duration) {
-	owner := clientKey(client)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.items == nil {
-		m.items, m.owners = make(map[K]*memorized[K]), make(map[netip.Addr]*list.List)
+	if until := m.find(k, now); until != nil {
+		*until = now.Add(life)
+		m.keys.Touch(k)
+		return
 	}
-	if i := m.items[k]; i != nil {
-		if now.Before(i.until) {
-			i.until = now.Add(life)
-			m.touch(i)
-			return
-		}
-		m.forget(i)
-	}
-	if own := m.owners[owner]; own != nil && own.Len() >= memoryOfEach {
-		m.forget(own.Back().Value.(*memorized[K]))
-	} else if len(m.items) >= memoryEntries {
-		m.forget(m.order.Back().Value.(*memorized[K]))
-	}
-	own := m.owners[owner]
-	if own == nil {
-		own = list.New()
-		m.owners[owner] = own
-	}
-	i := &memorized[K]{key: k, owner: owner, until: now.Add(life)}
-	i.all, i.among = m.order.PushFront(i), own.PushFront(i)
-	m.items[k] = i
-}
-
-func (m *memory[K]) touch(i *memorized[K]) {
-	m.order.MoveToFront(i.all)
-	m.owners[i.owner].MoveToFront(i.among)
-}
-
-func (m *memory[K]) forget(i *memorized[K]) {
-	delete(m.items, i.key)
-	m.order.Remove(i.all)
-	if own := m.owners[i.owner]; own.Len() > 1 {
-		own.Remove(i.among)
-	} else {
-		delete(m.owners, i.owner)
-	}
+	m.keys.Limits = memo.Limits{Entries: memoryEntries, Each: memoryOfEach}
+	m.keys.Put(k, clientKey(client), 0, now.Add(life))
 }

@@ -14,12 +14,12 @@ func TestMemory(t *testing.T) {
 		t.Error("knows what it was not told")
 	}
 	m.add(1, a, now, time.Minute)
-	if !m.known(1, now.Add(time.Minute-1)) || m.known(1, now.Add(time.Minute)) || len(m.items) != 0 || len(m.owners) != 0 {
-		t.Errorf("remembered for too short or too long: %d entries", len(m.items))
+	if !m.known(1, now.Add(time.Minute-1)) || m.known(1, now.Add(time.Minute)) || m.keys.Len() != 0 {
+		t.Errorf("remembered for too short or too long: %d entries", m.keys.Len())
 	}
 	m.add(1, a, now, time.Minute)
 	m.add(1, b, now.Add(30*time.Second), time.Minute)
-	if !m.known(1, now.Add(80*time.Second)) || len(m.owners) != 1 {
+	if !m.known(1, now.Add(80*time.Second)) || m.keys.Len() != 1 {
 		t.Error("not longer when told again")
 	}
 }
@@ -50,7 +50,7 @@ func TestMemoryIsFair(t *testing.T) {
 					t.Errorf("forgot key %d of another client", i)
 				}
 			}
-			if n := len(m.items); n != memoryOfEach+10 || m.order.Len() != n {
+			if n := m.keys.Len(); n != memoryOfEach+10 {
 				t.Errorf("%d entries", n)
 			}
 			if !m.known(3*memoryEntries, now) || m.known(1, now) {
@@ -70,7 +70,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Fatalf("forgot what is in use, after %d", i)
 		}
 	}
-	if len(m.items) != memoryEntries || m.order.Len() != memoryEntries || len(m.owners) != memoryEntries {
-		t.Errorf("%d entries, %d in order, %d clients", len(m.items), m.order.Len(), len(m.owners))
+	if m.keys.Len() != memoryEntries {
+		t.Errorf("%d entries", m.keys.Len())
 	}
 }

@@ -1,7 +1,6 @@
 package learn
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -24,16 +23,16 @@ type refusal struct {
 func (t *Table) convinced(k key, s *subject, why string, now time.Time) bool {
 	after := max(1, t.options.After)
 	by := owner(s.client)
-	d := t.doubts.find(k)
+	d := t.doubts.Find(k)
 	if d == nil {
 		if after > 1 {
-			most, each := cmp.Or(t.options.Entries, defaultEntries), cmp.Or(t.options.ClientEntries, defaultClientEntries)
-			t.doubts.put(k, by, doubt{refusals: []refusal{{now, by, why}}}, most, each)
+			t.doubts.Limits = t.limits()
+			t.doubts.Put(k, by, 0, doubt{refusals: []refusal{{now, by, why}}})
 			t.resized()
 		}
 		return after == 1
 	}
-	t.doubts.touch(k)
+	t.doubts.Touch(k)
 	d.refusals = slices.DeleteFunc(d.refusals, func(r refusal) bool {
 		return now.Sub(r.at) >= t.options.Within || t.options.Scope == Host && r.by == by
 	})
@@ -41,7 +40,7 @@ func (t *Table) convinced(k key, s *subject, why string, now time.Time) bool {
 	if len(d.refusals) < after {
 		return false
 	}
-	t.doubts.remove(k)
+	t.doubts.Remove(k)
 	t.resized()
 	return true
 }
@@ -60,14 +59,14 @@ func (t *Table) Accepted(f *policy.Facts) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := s.key(Pinned, t.options.Scope)
-	d := t.doubts.find(k)
+	d := t.doubts.Find(k)
 	if d == nil {
 		return
 	}
 	by := owner(s.client)
 	d.refusals = slices.DeleteFunc(d.refusals, func(r refusal) bool { return r.why == Closed && r.by == by })
 	if len(d.refusals) == 0 {
-		t.doubts.remove(k)
+		t.doubts.Remove(k)
 		t.resized()
 	}
 }

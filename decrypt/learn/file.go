@@ -52,13 +52,13 @@ func (t *Table) Load(path string) error {
 	now := t.now()
 	left := 0
 	for _, e := range entries {
-		if !e.sound() || e.over(now) || t.entries.find(e.key()) != nil {
+		if !e.sound() || e.over(now) || t.entries.Find(e.key()) != nil {
 			left++
 			continue
 		}
 		t.add(e)
 	}
-	t.log.Info("learned entries read", "entries", len(t.entries.items), "skipped", left)
+	t.log.Info("learned entries read", "entries", t.entries.Len(), "skipped", left)
 	return nil
 }
 

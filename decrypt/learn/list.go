@@ -11,10 +11,10 @@ import (
 func (t *Table) List() []Entry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	list := make([]Entry, 0, len(t.entries.items))
+	list := make([]Entry, 0, t.entries.Len())
 	now := t.now()
-	for k, e := range t.entries.items {
-		entry := e.Value.(*item[Entry]).value
+	for k, e := range t.entries.All() {
+		entry := *e
 		if entry.over(now) {
 			t.forget(k)
 			continue
@@ -30,9 +30,9 @@ func (t *Table) List() []Entry {
 
 // byID finds an entry that holds.
 func (t *Table) byID(id string) (key, *Entry) {
-	for k, e := range t.entries.items {
-		if entry := &e.Value.(*item[Entry]).value; entry.ID == id && !entry.over(t.now()) {
-			return k, entry
+	for k, e := range t.entries.All() {
+		if e.ID == id && !e.over(t.now()) {
+			return k, e
 		}
 	}
 	return key{}, nil
@@ -83,7 +83,7 @@ func (t *Table) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := Stats{Entries: make(map[Lesson]int), Learned: maps.Clone(t.counts.learned), Forgotten: t.counts.forgotten}
-	for k := range t.entries.items {
+	for k := range t.entries.All() {
 		s.Entries[k.lesson]++
 	}
 	return s

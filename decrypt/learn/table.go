@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/memo"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -66,8 +67,8 @@ type Table struct {
 
 	mu      sync.Mutex // guards the rest
 	options Options
-	entries shelf[Entry]
-	doubts  shelf[doubt]
+	entries memo.Memo[key, netip.Prefix, Entry]
+	doubts  memo.Memo[key, netip.Prefix, doubt]
 	counts  counts
 }
 
@@ -85,7 +86,7 @@ func New(o Options, c Config) *Table {
 	if t.now == nil {
 		t.now = time.Now
 	}
-	t.entries.spared = func(e *Entry) bool { return e.Kept }
+	t.entries.Spared = func(e *Entry) bool { return e.Kept }
 	t.counts.learned = make(map[Lesson]uint64)
 	return t
 }
@@ -149,7 +150,7 @@ func (t *Table) Knows(l Lesson, f *policy.Facts) bool {
 
 // look returns the entry at k if it holds at d, and counts as a use of it.
 func (t *Table) look(k key, d Destination) *Entry {
-	e := t.entries.find(k)
+	e := t.entries.Find(k)
 	switch {
 	case e == nil:
 		return nil
@@ -159,7 +160,7 @@ func (t *Table) look(k key, d Destination) *Entry {
 	case !slices.Contains(e.Destinations, d):
 		return nil
 	}
-	t.entries.touch(k)
+	t.entries.Touch(k)
 	return e
 }
 
@@ -180,7 +181,7 @@ func (t *Table) Learn(l Lesson, f *policy.Facts, d policy.Decision, why string) 
 	}
 	now := t.now()
 	k := s.key(l, t.options.Scope)
-	e := t.entries.find(k)
+	e := t.entries.Find(k)
 	if e != nil && e.over(now) {
 		t.forget(k)
 		e = nil
@@ -217,10 +218,15 @@ var messages = map[Lesson]string{
 	NarrowOffer:       "origin refuses fewer application protocols",
 }
 
-// add puts an entry on the shelf and says what had to go for it.
+// limits bound the entries, and the doubts.
+func (t *Table) limits() memo.Limits {
+	return memo.Limits{Entries: cmp.Or(t.options.Entries, defaultEntries), Each: cmp.Or(t.options.ClientEntries, defaultClientEntries)}
+}
+
+// add keeps an entry and says what had to go for it.
 func (t *Table) add(e Entry) {
-	most, each := cmp.Or(t.options.Entries, defaultEntries), cmp.Or(t.options.ClientEntries, defaultClientEntries)
-	for _, out := range t.entries.put(e.key(), owner(e.By), e, most, each) {
+	t.entries.Limits = t.limits()
+	for _, out := range t.entries.Put(e.key(), owner(e.By), 0, e) {
 		t.counts.forgotten++
 		t.log.Warn("learned entry forgotten, the table is full", "lesson", string(out.Lesson), "client", out.By, "host", out.Host, "id", out.ID)
 	}
@@ -229,7 +235,7 @@ func (t *Table) add(e Entry) {
 
 // forget removes an entry.
 func (t *Table) forget(k key) {
-	t.entries.remove(k)
+	t.entries.Remove(k)
 	t.changed()
 }
 
@@ -242,4 +248,4 @@ func (t *Table) changed() {
 	}
 }
 
-func (t *Table) resized() { t.size.Store(int64(len(t.entries.items) + len(t.doubts.items))) }
+func (t *Table) resized() { t.size.Store(int64(t.entries.Len() + t.doubts.Len())) }

@@ -245,10 +245,10 @@ func TestAttacker(t *testing.T) {
 	for i := range 200 { // many clients
 		d.refuse(3, facts(fmt.Sprintf("10.0.%d.1", i), site, there))
 	}
-	if n := len(d.entries.items); n > 50 {
+	if n := d.entries.Len(); n > 50 {
 		t.Errorf("%d entries", n)
 	}
-	if n := len(d.doubts.items); n > 50 {
+	if n := d.doubts.Len(); n > 50 {
 		t.Errorf("%d doubts", n)
 	}
 }

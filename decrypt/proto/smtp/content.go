@@ -1,0 +1,143 @@
+package smtp
+
+import "bytes"
+
+// lineEnd is what stands before an octet of content.
+type lineEnd uint8
+
+const (
+	noEnd lineEnd = iota
+	bareCR
+	bareLF
+	crlf
+)
+
+// Content reads the content after DATA (RFC 5321, Section 4.5.2). The zero value
+// stands at its beginning. It copies nothing.
+type Content struct {
+	// Ambiguous is set if a dot stood alone between line ends that are not both CRLF.
+	Ambiguous bool
+
+	started bool
+	last    [2]byte // the last octets
+	before  lineEnd // before the dot at hand
+	state   dotState
+	pair    [2]byte // content that p does not hold in one piece
+}
+
+// dotState is where a line that begins with a dot stands.
+type dotState uint8
+
+const (
+	noDot dotState = iota
+	afterDot
+	afterCR // the dot and a CR
+)
+
+// Next reads the beginning of p, which it borrows, and returns the number of octets
+// that it read: all of p, or fewer where content is not continuous. text is the content
+// among them, without dots of transparency; it is valid until the next call. over is set when the last of these octets
+// ended the content; the end is no content. If p is not empty, n is not 0.
+func (c *Content) Next(p []byte) (text []byte, n int, over bool) {
+	if !c.started {
+		c.started, c.last = true, [2]byte{'\r', '\n'}
+	}
+	if c.state == noDot {
+		return c.plain(p)
+	}
+	return c.dotted(p)
+}
+
+// plain reads up to the next dot behind a line end.
+func (c *Content) plain(p []byte) (text []byte, n int, over bool) {
+	for n < len(p) {
+		i := bytes.IndexByte(p[n:], '.')
+		if i < 0 {
+			break
+		}
+		n += i + 1
+		before := c.endBefore(p[:n-1])
+		if before == noEnd {
+			continue
+		}
+		c.state, c.before = afterDot, before
+		c.remember(p[:n])
+		if before == crlf {
+			return p[:n-1], n, false // the dot is one of transparency, or of the end
+		}
+		return p[:n], n, false
+	}
+	c.remember(p)
+	return p, len(p), false
+}
+
+// dotted reads the octet behind a dot that follows a line end, or behind that and CR.
+func (c *Content) dotted(p []byte) (text []byte, n int, over bool) {
+	if len(p) == 0 {
+		return nil, 0, false
+	}
+	octet, state, hidden := p[0], c.state, c.before == crlf
+	c.state = noDot
+	c.remember(p[:1])
+	switch {
+	case state == afterDot && octet == '\r':
+		c.state = afterCR
+		if hidden {
+			return nil, 1, false // the CR is perhaps of the end
+		}
+	case state == afterDot:
+		c.Ambiguous = c.Ambiguous || octet == '\n'
+	case octet == '\n' && hidden:
+		return nil, 1, true
+	default: // a dot, CR, and anything
+		c.Ambiguous = true
+		if octet == '.' {
+			c.state, c.before = afterDot, bareCR
+		}
+		if hidden {
+			c.pair = [2]byte{'\r', octet}
+			return c.pair[:], 1, false
+		}
+	}
+	return p[:1], 1, false
+}
+
+// endBefore returns the line end that stands before the octet behind p.
+func (c *Content) endBefore(p []byte) lineEnd {
+	var last [2]byte
+	copy(last[copy(last[:], c.last[min(len(p), 2):]):], p[max(0, len(p)-2):])
+	switch {
+	case last == [2]byte{'\r', '\n'}:
+		return crlf
+	case last[1] == '\n':
+		return bareLF
+	case last[1] == '\r':
+		return bareCR
+	}
+	return noEnd
+}
+
+// remember keeps the last octets.
+func (c *Content) remember(p []byte) {
+	if len(p) == 1 {
+		c.last[0], c.last[1] = c.last[1], p[0]
+	} else if len(p) > 1 {
+		copy(c.last[:], p[len(p)-2:])
+	}
+}
+
+// AppendDots appends content to dst as it is sent after DATA, with dots of
+// transparency. start tells whether p begins a line.
+func AppendDots(dst, p []byte, start bool) []byte {
+	if start && bytes.HasPrefix(p, []byte(".")) {
+		dst = append(dst, '.')
+	}
+	for {
+		i := bytes.Index(p, []byte("\r\n."))
+		if i < 0 {
+			return append(dst, p...)
+		}
+		dst = append(append(dst, p[:i+3]...), '.')
+		p = p[i+3:]
+	}
+}
