@@ -59,12 +59,11 @@ type Span struct {
 	Upgrade bool // they belong to the negotiation of TLS
 }
 
-// Limits of a dialogue. A line is longer than any of the protocols allows; a client
-// that has more commands outstanding is none of theirs.
+// Limits of a dialogue, longer than any of the protocols allows. [pipeline.Max] is that
+// of commands without a reply.
 const (
-	maxLine        = 4096 // octets; a longer line, tag or packet is not kept
-	maxOutstanding = 1000 // SMTP, POP3 and FTP commands without a reply
-	maxTags        = 16   // IMAP commands that could end the dialogue, without a reply
+	maxLine = 4096 // octets; a longer line, tag or packet is not kept
+	maxTags = 16   // IMAP commands that could end the dialogue, without a reply
 )
 
 // protocol is the grammar of a dialogue. Its methods run under the dialogue's lock
@@ -112,16 +111,16 @@ type yielder interface {
 // With [sniff.Greeting220] the client's commands decide whether it is one of SMTP
 // or of FTP.
 func New(p sniff.Protocol) *Dialogue {
-	d := &Dialogue{protocol: p}
+	d := &Dialogue{protocol: p, client: newSide(), origin: newSide()}
 	switch p {
 	case sniff.SMTP, sniff.Greeting220:
-		d.grammar = lines{new(smtp)}
+		d.grammar = newMailGrammar()
 	case sniff.IMAP:
 		d.grammar = lines{new(imap)}
 	case sniff.POP3:
 		d.grammar = lines{new(pop3)}
 	case sniff.FTP:
-		d.grammar = lines{new(ftp)}
+		d.grammar = lines{new(fileGrammar)}
 	case sniff.PostgreSQL:
 		d.grammar = new(postgresql)
 	case sniff.LDAP:

@@ -119,26 +119,6 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
-// A line over 4 KiB keeps its beginning and its end.
-func TestKeep(t *testing.T) {
-	head, end := strings.Repeat("a", maxLine-tail), strings.Repeat("z", tail)
-	line := head + strings.Repeat("m", 5000) + end
-	for _, size := range []int{1, 3, tail - 1, tail, tail + 1, 1000, maxLine, len(line)} {
-		var s side
-		for rest := line; len(rest) > 0; {
-			n := min(size, len(rest))
-			s.keep([]byte(rest[:n]))
-			rest = rest[n:]
-			if len(s.line) > maxLine {
-				t.Fatalf("pieces of %d: %d octets kept", size, len(s.line))
-			}
-		}
-		if string(s.line) != head+end {
-			t.Errorf("pieces of %d: kept %d octets, not the right ones", size, len(s.line))
-		}
-	}
-}
-
 // The octets that cannot matter are passed before their line is complete.
 func TestHoldsLittle(t *testing.T) {
 	tests := []struct {
@@ -261,32 +241,5 @@ func TestFollowingDoesNotAllocate(t *testing.T) {
 		}); n > 0 {
 			t.Errorf("%v: %v allocations", tt.protocol, n)
 		}
-	}
-}
-
-// A queue that is never empty stays within its bound.
-func TestQueue(t *testing.T) {
-	var q queue
-	kinds := []command{other, upgrade, content, login, list}
-	for i := range 20 {
-		q.push(kinds[i%len(kinds)])
-	}
-	for i := range 10 * maxOutstanding {
-		if got, want := q.front(), kinds[i%len(kinds)]; got != want {
-			t.Fatalf("command %d is %d, want %d", i, got, want)
-		}
-		q.pop()
-		if !q.push(kinds[i%len(kinds)]) {
-			t.Fatalf("no room for command %d", i)
-		}
-	}
-	if cap(q.commands) > 4*maxOutstanding {
-		t.Errorf("room for %d commands", cap(q.commands))
-	}
-	for range 30 {
-		q.pop()
-	}
-	if q.front() != other {
-		t.Error("an empty queue has a command")
 	}
 }

@@ -1,39 +1,41 @@
 package starttls
 
-// ftp is the grammar of FTP (RFC 959) with AUTH (RFC 2228), as TLS uses it
+import (
+	"github.com/clearspan/clearspan/decrypt/proto/ftp"
+	"github.com/clearspan/clearspan/decrypt/proto/line"
+)
+
+// fileGrammar is the grammar of FTP (RFC 959) with AUTH (RFC 2228), as TLS uses it
 // (RFC 4217), and FEAT (RFC 2389). A user who has logged in may still ask for TLS,
 // so that the dialogue is over only with its connection.
-type ftp struct {
-	sent  queue
-	heard bool    // the origin has sent a reply
-	mid   bool    // the origin's reply goes on,
-	reply command // which is the one to this
-	code  int     // and ends in a line with this code
+type fileGrammar struct {
+	sent    queue
+	heard   bool // the origin has sent a reply
+	replies ftp.Replies
+	reply   command // that the reply which goes on answers
 }
 
-func (x *ftp) holdClient(line []byte) bool { return couldBe(line, "AUTH") }
+func (x *fileGrammar) holdClient(text []byte) bool { return line.CouldBe(text, "AUTH", blanks) }
 
-func (x *ftp) clientLine(d *Dialogue, line []byte) {
-	verb, argument := cutWord(line)
+func (x *fileGrammar) clientLine(d *Dialogue, text []byte) {
+	verb, argument := ftp.ParseCommand(text)
 	c := other
 	switch {
-	case is(verb, "AUTH") && isTLS(argument):
-		d.mark(0, len(line))
+	case line.Is(verb, "AUTH") && isTLS(argument):
+		d.mark(0, len(text))
 		d.state = Requested
 		c = upgrade
-	case is(verb, "FEAT"):
+	case line.Is(verb, "FEAT"):
 		c = capability
 	}
-	if !x.sent.push(c) {
-		d.state = Done
-	}
+	x.sent.push(d, c)
 }
 
 // isTLS tells whether a mechanism is TLS: TLS and SSL, TLS-C and TLS-P, and lists
 // of these with semicolons.
 func isTLS(mechanism []byte) bool {
 	for _, name := range []string{"TLS", "SSL"} {
-		if len(mechanism) >= len(name) && is(mechanism[:len(name)], name) {
+		if len(mechanism) >= len(name) && line.Is(mechanism[:len(name)], name) {
 			return true
 		}
 	}
@@ -41,52 +43,50 @@ func isTLS(mechanism []byte) bool {
 }
 
 // expected is the command that the origin's line belongs to.
-func (x *ftp) expected() command {
-	if x.mid {
+func (x *fileGrammar) expected() command {
+	if x.replies.Within {
 		return x.reply
 	}
 	return x.sent.front()
 }
 
-func (x *ftp) holdOrigin(line []byte) bool {
+func (x *fileGrammar) holdOrigin(text []byte) bool {
 	switch x.expected() {
 	case upgrade:
 		return true
 	case capability:
-		return x.mid && couldBe(line, "AUTH")
+		return x.replies.Within && line.CouldBe(text, "AUTH", blanks)
 	}
 	return false
 }
 
-func (x *ftp) originLine(d *Dialogue, line []byte) {
-	code, last, ok := replyLine(line)
-	c := x.expected()
+func (x *fileGrammar) originLine(d *Dialogue, text []byte) {
+	c, within := x.expected(), x.replies.Within
+	r, ok := x.replies.Next(text)
 	if ok && !x.heard {
 		c = greeting
-		x.heard = code >= 200 // 120 only says when
+		x.heard = r.Code >= 200 // 120 only says when
 	}
 	if c == upgrade {
-		d.mark(0, len(line))
+		d.mark(0, len(text))
 	}
-	if x.mid {
-		// Text, up to a line with the code of the first (RFC 959, Section 4.2).
-		ok = ok && last && code == x.code
-		if word, rest := cutWord(line); !ok && c == capability && is(word, "AUTH") && isTLS(rest) {
+	if within && !ok && c == capability {
+		if word, rest := line.Word(text, blanks); line.Is(word, "AUTH") && isTLS(rest) {
 			d.offered = true
-			d.mark(0, len(line))
+			d.mark(0, len(text))
 		}
 	}
 	if !ok {
 		return
 	}
-	x.mid, x.reply, x.code = !last, c, code
-	if last && code >= 200 { // below, it is a preliminary reply
-		x.answer(d, c, code)
+	x.reply = c
+	if r.Last && r.Code >= 200 { // below, it is a preliminary reply
+		x.answer(d, c, r.Code)
 	}
 }
 
 // answer acts on a complete reply to c.
-func (x *ftp) answer(d *Dialogue, c command, code int) {
+func (x *fileGrammar) answer(d *Dialogue, c command, code int) {
 	switch c {
 	case greeting:
 		return
@@ -99,5 +99,5 @@ func (x *ftp) answer(d *Dialogue, c command, code int) {
 			d.refuse()
 		}
 	}
-	x.sent.pop()
+	x.sent.Pop()
 }

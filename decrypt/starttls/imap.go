@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+
+	"github.com/clearspan/clearspan/decrypt/proto/line"
 )
 
 // imap is the grammar of IMAP (RFC 9051) as far as authentication, with the
@@ -26,27 +28,27 @@ type tagged struct {
 	command command
 }
 
-func (x *imap) holdClient(line []byte) bool {
+func (x *imap) holdClient(text []byte) bool {
 	if x.response || x.rest {
 		return false
 	}
-	_, end := field(line, 0)
-	return end == len(line) || couldBe(line[end:], "STARTTLS")
+	_, end := field(text, 0)
+	return end == len(text) || line.CouldBe(text[end:], "STARTTLS", blanks)
 }
 
-func (x *imap) clientLine(d *Dialogue, line []byte) {
+func (x *imap) clientLine(d *Dialogue, text []byte) {
 	if x.response {
 		x.response = false
 		d.await()
 		return
 	}
 	if !x.rest {
-		x.command(d, line)
+		x.command(d, text)
 	}
 	if d.state != Following {
 		return
 	}
-	size, plus, ok := literal(line)
+	size, plus, ok := literal(text)
 	x.rest = ok
 	switch {
 	case ok && plus:
@@ -60,17 +62,17 @@ func (x *imap) clientLine(d *Dialogue, line []byte) {
 }
 
 // command reads the first line of a command.
-func (x *imap) command(d *Dialogue, line []byte) {
-	tag, rest := cutWord(line)
-	verb, _ := cutWord(rest)
+func (x *imap) command(d *Dialogue, text []byte) {
+	tag, rest := line.Word(text, blanks)
+	verb, _ := line.Word(rest, blanks)
 	x.tag = string(tag)
-	x.exchange = is(verb, "AUTHENTICATE")
+	x.exchange = line.Is(verb, "AUTHENTICATE")
 	switch {
-	case is(verb, "STARTTLS"):
-		d.mark(0, len(line))
+	case line.Is(verb, "STARTTLS"):
+		d.mark(0, len(text))
 		d.state = Requested
 		x.push(d, upgrade)
-	case is(verb, "LOGIN"):
+	case line.Is(verb, "LOGIN"):
 		x.push(d, login)
 	case x.exchange:
 		x.push(d, exchange)
@@ -89,29 +91,29 @@ func (x *imap) push(d *Dialogue, c command) {
 var statuses = []string{"OK", "NO", "BAD", "PREAUTH", "BYE"}
 
 func isStatus(word []byte) bool {
-	return slices.ContainsFunc(statuses, func(s string) bool { return is(word, s) })
+	return slices.ContainsFunc(statuses, func(s string) bool { return line.Is(word, s) })
 }
 
-func (x *imap) holdOrigin(line []byte) bool {
+func (x *imap) holdOrigin(text []byte) bool {
 	if x.mid {
 		return false
 	}
-	from, end := field(line, 0)
-	first := line[from:end]
+	from, end := field(text, 0)
+	first := text[from:end]
 	if bytes.HasPrefix(first, []byte("+")) {
 		return false
 	}
-	if end == len(line) || x.waiting(first, upgrade) >= 0 {
+	if end == len(text) || x.waiting(first, upgrade) >= 0 {
 		return true
 	}
-	if string(first) == "*" && couldBe(line[end:], "CAPABILITY") {
+	if string(first) == "*" && line.CouldBe(text[end:], "CAPABILITY", blanks) {
 		return true
 	}
-	from, next := field(line, end)
-	if next == len(line) {
-		return slices.ContainsFunc(statuses, func(s string) bool { return couldBe(line[from:], s) })
+	from, next := field(text, end)
+	if next == len(text) {
+		return slices.ContainsFunc(statuses, func(s string) bool { return line.CouldBe(text[from:], s, blanks) })
 	}
-	return isStatus(line[from:next]) && couldBe(line[next:], "[CAPABILITY")
+	return isStatus(text[from:next]) && line.CouldBe(text[next:], "[CAPABILITY", blanks)
 }
 
 // waiting returns the index of the oldest command c with the tag, or -1.
@@ -119,42 +121,42 @@ func (x *imap) waiting(tag []byte, c command) int {
 	return slices.IndexFunc(x.sent, func(t tagged) bool { return t.command == c && t.tag == string(tag) })
 }
 
-func (x *imap) originLine(d *Dialogue, line []byte) {
+func (x *imap) originLine(d *Dialogue, text []byte) {
 	if x.mid {
-		x.originLiteral(d, line)
+		x.originLiteral(d, text)
 		return
 	}
-	from, end := field(line, 0)
-	first := line[from:end]
-	from, next := field(line, end)
-	verb := line[from:next]
+	from, end := field(text, 0)
+	first := text[from:end]
+	from, next := field(text, end)
+	verb := text[from:next]
 	switch {
 	case bytes.HasPrefix(first, []byte("+")):
 		x.proceed(d)
 		return
 	case string(first) == "*":
-		if is(verb, "PREAUTH") && !x.greeted {
+		if line.Is(verb, "PREAUTH") && !x.greeted {
 			d.state = Done
 		}
 		x.greeted = true
 		if !isStatus(verb) {
-			x.originLiteral(d, line)
+			x.originLiteral(d, text)
 		}
-	case x.answer(d, first, is(verb, "OK")):
-		d.mark(0, len(line))
+	case x.answer(d, first, line.Is(verb, "OK")):
+		d.mark(0, len(text))
 		return
 	}
-	if string(first) == "*" && is(verb, "CAPABILITY") {
-		capabilities(d, line, next)
+	if string(first) == "*" && line.Is(verb, "CAPABILITY") {
+		capabilities(d, text, next)
 	}
-	if from, end := field(line, next); isStatus(verb) && is(line[from:end], "[CAPABILITY") {
-		capabilities(d, line, end)
+	if from, end := field(text, next); isStatus(verb) && line.Is(text[from:end], "[CAPABILITY") {
+		capabilities(d, text, end)
 	}
 }
 
 // originLiteral passes a literal of the origin.
-func (x *imap) originLiteral(d *Dialogue, line []byte) {
-	d.origin.opaque, _, x.mid = literal(line)
+func (x *imap) originLiteral(d *Dialogue, text []byte) {
+	d.origin.opaque, _, x.mid = literal(text)
 }
 
 // proceed acts on a continuation request (RFC 9051, Section 7.6).
@@ -197,16 +199,16 @@ func (x *imap) answer(d *Dialogue, tag []byte, ok bool) (upgraded bool) {
 // capabilities looks through the list that begins at from and ends with the line
 // or a bracket. LOGINDISABLED is part of the announcement: it makes no sense in a
 // session that looks plain and has a login.
-func capabilities(d *Dialogue, line []byte, from int) {
+func capabilities(d *Dialogue, text []byte, from int) {
 	for {
-		start, end := field(line, from)
-		word, _, closed := bytes.Cut(line[start:end], []byte("]"))
-		starttls := is(word, "STARTTLS")
+		start, end := field(text, from)
+		word, _, closed := bytes.Cut(text[start:end], []byte("]"))
+		starttls := line.Is(word, "STARTTLS")
 		d.offered = d.offered || starttls
-		if starttls || is(word, "LOGINDISABLED") {
+		if starttls || line.Is(word, "LOGINDISABLED") {
 			d.mark(start-1, start+len(word)) // with the blank in front
 		}
-		if closed || end == len(line) {
+		if closed || end == len(text) {
 			d.omitted = true // unless it was offered
 			return
 		}
@@ -215,19 +217,18 @@ func capabilities(d *Dialogue, line []byte, from int) {
 }
 
 // field returns the bounds of the next word in line from index at on.
-func field(line []byte, at int) (from, to int) {
-	from = len(line) - len(bytes.TrimLeft(line[at:], blanks))
-	if n := bytes.IndexAny(line[from:], blanks); n >= 0 {
+func field(text []byte, at int) (from, to int) {
+	from = len(text) - len(bytes.TrimLeft(text[at:], blanks))
+	if n := bytes.IndexAny(text[from:], blanks); n >= 0 {
 		return from, from + n
 	}
-	return from, len(line)
+	return from, len(text)
 }
 
 // literal reads the announcement of a literal at the end of a line: "{12}", or
 // "{12+}" if it follows without the origin's consent.
-func literal(line []byte) (size uint64, plus, ok bool) {
-	text := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-	text, ok = bytes.CutSuffix(text, []byte("}"))
+func literal(text []byte) (size uint64, plus, ok bool) {
+	text, ok = bytes.CutSuffix(line.Trim(text), []byte("}"))
 	open := bytes.LastIndexByte(text, '{')
 	if !ok || open < 0 {
 		return 0, false, false

@@ -1,6 +1,10 @@
 package starttls
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/clearspan/clearspan/decrypt/proto/line"
+)
 
 // pop3 is the grammar of POP3 (RFC 1939) as far as authentication, with STLS
 // (RFC 2595), CAPA and pipelining (RFC 2449), AUTH (RFC 5034) and LANG
@@ -12,69 +16,71 @@ type pop3 struct {
 	response bool // the client's next line answers a SASL challenge
 }
 
-func (x *pop3) holdClient(line []byte) bool { return !x.response && couldBe(line, "STLS") }
+func (x *pop3) holdClient(text []byte) bool { return !x.response && line.CouldBe(text, "STLS", blanks) }
 
-func (x *pop3) clientLine(d *Dialogue, line []byte) {
+func (x *pop3) clientLine(d *Dialogue, text []byte) {
 	if x.response {
 		x.response = false
 		d.await()
 		return
 	}
-	verb, argument := cutWord(line)
+	verb, argument := line.Word(text, blanks)
 	c := other
 	switch {
-	case is(verb, "STLS"):
-		d.mark(0, len(line))
+	case line.Is(verb, "STLS"):
+		d.mark(0, len(text))
 		d.state = Requested
 		c = upgrade
-	case is(verb, "CAPA"):
+	case line.Is(verb, "CAPA"):
 		c = capability
-	case is(verb, "AUTH") && len(argument) > 0:
+	case line.Is(verb, "AUTH") && len(argument) > 0:
 		d.await()
 		c = exchange
-	case is(verb, "AUTH"), is(verb, "LANG") && len(argument) == 0:
+	case line.Is(verb, "AUTH"), line.Is(verb, "LANG") && len(argument) == 0:
 		c = list
-	case is(verb, "PASS"), is(verb, "APOP"):
+	case line.Is(verb, "PASS"), line.Is(verb, "APOP"):
 		c = login
 	}
-	if !x.sent.push(c) {
-		d.state = Done
-	}
+	x.sent.push(d, c)
 }
 
-func (x *pop3) holdOrigin(line []byte) bool {
+func (x *pop3) holdOrigin(text []byte) bool {
 	if x.body {
-		return x.sent.front() == capability && couldBe(line, "STLS")
+		return x.sent.front() == capability && line.CouldBe(text, "STLS", blanks)
 	}
 	return x.sent.front() == upgrade
 }
 
-func (x *pop3) originLine(d *Dialogue, line []byte) {
-	word, _ := cutWord(line)
-	if x.body {
-		x.bodyLine(d, line, word)
-		return
-	}
+func (x *pop3) originLine(d *Dialogue, text []byte) {
+	word, _ := line.Word(text, blanks)
+	positive, negative := line.Is(word, "+OK"), line.Is(word, "-ERR")
 	c := x.sent.front()
-	positive, negative := is(word, "+OK"), is(word, "-ERR")
-	if !x.greeted && (positive || negative) {
+	switch {
+	case x.body:
+		x.bodyLine(d, text, word)
+		return
+	case !x.greeted && (positive || negative):
 		x.greeted = true
 		return
-	}
-	if c == upgrade {
-		d.mark(0, len(line))
+	case c == upgrade:
+		d.mark(0, len(text))
 	}
 	switch {
 	case c == exchange && string(word) == "+":
 		x.response = true
-		d.answered()
-		return // AUTH has no final reply yet
-	case !positive && !negative:
-		return
+		d.answered() // AUTH has no final reply yet
 	case positive && (c == capability || c == list):
 		x.body = true
-		return
-	case positive && c == upgrade:
+	case positive || negative:
+		x.sent.Pop()
+		x.answer(d, c, positive)
+	}
+}
+
+// answer acts on a whole reply to c.
+func (*pop3) answer(d *Dialogue, c command, positive bool) {
+	switch {
+	case c == upgrade && positive:
 		d.granted()
 	case c == upgrade:
 		d.refuse()
@@ -83,19 +89,18 @@ func (x *pop3) originLine(d *Dialogue, line []byte) {
 	case c == exchange:
 		d.answered()
 	}
-	x.sent.pop()
 }
 
 // bodyLine looks at a line of a reply with several.
-func (x *pop3) bodyLine(d *Dialogue, line, word []byte) {
-	if string(bytes.TrimRight(line, "\r\n")) == "." {
+func (x *pop3) bodyLine(d *Dialogue, text, word []byte) {
+	if string(bytes.TrimRight(text, "\r\n")) == "." {
 		x.body = false
 		d.omitted = d.omitted || x.sent.front() == capability
-		x.sent.pop()
+		x.sent.Pop()
 		return
 	}
-	if x.sent.front() == capability && is(word, "STLS") {
+	if x.sent.front() == capability && line.Is(word, "STLS") {
 		d.offered = true
-		d.mark(0, len(line))
+		d.mark(0, len(text))
 	}
 }

@@ -2,106 +2,131 @@ package starttls
 
 import (
 	"bytes"
-	"slices"
-	"strconv"
 
+	"github.com/clearspan/clearspan/decrypt/proto/line"
+	"github.com/clearspan/clearspan/decrypt/proto/pipeline"
+	"github.com/clearspan/clearspan/decrypt/proto/smtp"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
-// smtp is the grammar of SMTP (RFC 5321) with STARTTLS (RFC 3207), pipelining
-// (RFC 2920), CHUNKING (RFC 3030) and AUTH (RFC 4954).
-type smtp struct {
-	sent     queue
-	known    bool    // it is no dialogue of FTP: a command has told
-	heard    bool    // the origin has sent a reply
-	mid      bool    // the origin's reply goes on,
-	reply    command // which is the one to this
-	chunking bool    // BDAT is announced
-	content  bool    // the client sends mail content, up to a line with a dot
-	crlf     bool    // the line of content before ended in CRLF
-	response bool    // the client's next line answers a SASL challenge
+// mailGrammar is the grammar of SMTP with STARTTLS. Package smtp knows which reply
+// answers which command, and what the client sends next.
+type mailGrammar struct {
+	dialogue smtp.Dialogue[struct{}]
+	content  smtp.Content
+	known    bool // it is no dialogue of FTP: a command has told
+	chunking bool // BDAT is announced
 }
 
-func (x *smtp) holdClient(line []byte) bool {
-	return !x.content && !x.response && (couldBe(line, "STARTTLS") || !x.known && couldBe(line, "AUTH"))
+func newMailGrammar() *mailGrammar {
+	return &mailGrammar{dialogue: smtp.Dialogue[struct{}]{Strictness: smtp.Loose}}
 }
 
-func (x *smtp) clientLine(d *Dialogue, line []byte) {
-	switch {
-	case x.content:
-		if x.crlf && string(line) == ".\r\n" {
-			x.content = false
-			x.push(d, other)
-		}
-		x.crlf = bytes.HasSuffix(line, []byte("\r\n"))
+func (x *mailGrammar) client(d *Dialogue, w *writer, p []byte) {
+	if x.dialogue.Next() != smtp.Text {
+		d.line(&d.client, w, p, x.holdClient, x.clientLine)
 		return
-	case x.response:
-		x.response = false
+	}
+	_, n, over := x.content.Next(p)
+	w.add(n, false)
+	if over && x.dialogue.End(struct{}{}) != nil {
+		d.state = Done
+	}
+}
+
+func (x *mailGrammar) origin(d *Dialogue, w *writer, p []byte) {
+	d.line(&d.origin, w, p, x.holdOrigin, x.originLine)
+}
+
+func (x *mailGrammar) holdClient(text []byte) bool {
+	return x.dialogue.Next() == smtp.Line && (smtp.CouldBe(text, smtp.STARTTLS) || !x.known && smtp.CouldBe(text, smtp.AUTH))
+}
+
+func (x *mailGrammar) clientLine(d *Dialogue, text []byte) {
+	if x.dialogue.Next() == smtp.Response {
+		x.dialogue.Respond()
 		d.await()
 		return
 	}
-	if d.protocol == sniff.Greeting220 {
-		if d.protocol = sniff.Command(d.protocol, bytes.TrimLeft(line, blanks)); d.protocol == sniff.FTP {
-			f := &ftp{sent: x.sent, heard: x.heard, mid: x.mid, reply: x.reply}
-			d.grammar = lines{f}
-			f.clientLine(d, line)
-			return
-		}
+	c, _ := smtp.ParseCommand(text, smtp.Loose)
+	if d.protocol = identify(d.protocol, c, text); d.protocol == sniff.FTP {
+		x.fileGrammar(d).clientLine(d, text)
+		return
 	}
 	x.known = d.protocol == sniff.SMTP
-	verb, argument := cutWord(line)
 	switch {
-	case is(verb, "STARTTLS"):
-		d.mark(0, len(line))
+	case c.Verb == smtp.STARTTLS:
+		d.mark(0, len(text))
 		d.state = Requested
-		x.push(d, upgrade)
-	case is(verb, "EHLO"):
-		x.push(d, capability)
-	case is(verb, "DATA"):
-		d.await()
-		x.push(d, content)
-	case is(verb, "AUTH"):
-		d.await()
-		x.push(d, exchange)
-	case is(verb, "BDAT") && x.chunking:
-		// The chunk follows at once, whatever the answer (RFC 3030, Section 2).
-		size, _ := cutWord(argument)
-		if n, err := strconv.ParseUint(string(size), 10, 63); err == nil {
-			d.client.opaque = n
+	case c.Verb == smtp.BDAT && !x.chunking:
+		c.Verb = smtp.Other // the origin takes the chunk for commands
+	}
+	if x.dialogue.Command(c, struct{}{}) != nil {
+		d.state = Done
+		return
+	}
+	switch x.dialogue.Next() {
+	case smtp.Wait:
+		if d.state != Requested {
+			d.await()
 		}
-		x.push(d, other)
-	default:
-		x.push(d, other)
+	case smtp.Chunk:
+		d.client.opaque = uint64(x.dialogue.Chunk())
+		x.dialogue.Took(x.dialogue.Chunk())
 	}
 }
 
-// beforeMail are the commands that come before mail, and carry none.
-var beforeMail = []string{"EHLO", "HELO", "STARTTLS", "AUTH", "NOOP", "RSET", "HELP", "VRFY", "QUIT", "XCLIENT", "XFORWARD"}
+// identify resolves [sniff.Greeting220] by a command of the client.
+func identify(p sniff.Protocol, c smtp.Command, text []byte) sniff.Protocol {
+	if p != sniff.Greeting220 {
+		return p
+	}
+	switch c.Verb {
+	case smtp.EHLO, smtp.HELO, smtp.MAIL, smtp.RCPT, smtp.DATA, smtp.BDAT, smtp.RSET, smtp.VRFY, smtp.EXPN, smtp.STARTTLS, smtp.ETRN:
+		return sniff.SMTP
+	}
+	return sniff.Command(p, bytes.TrimLeft(text, smtp.Blanks))
+}
 
-// plain implements yielder. Any command but those before mail is one that services
-// are to see: whatever a server may take for MAIL.
-func (x *smtp) plain(d *Dialogue, p []byte) bool {
-	if x.content || x.response {
+// fileGrammar has the dialogue go on as one of FTP.
+func (x *mailGrammar) fileGrammar(d *Dialogue) *fileGrammar {
+	f := &fileGrammar{heard: x.dialogue.Greeted}
+	f.replies.Code, f.replies.Within = x.dialogue.Within()
+	if x.dialogue.Awaited() == smtp.Greeting {
+		f.reply = greeting
+	}
+	for range x.dialogue.Outstanding() {
+		f.sent.push(d, other)
+	}
+	d.grammar = lines{f}
+	return f
+}
+
+// plain reports whether the client's next line, of which p holds the beginning or more,
+// must not be passed now, because services are to see it: it moves the dialogue to
+// Plain, has it await answers, or waits for more of the line. That is every line but
+// the commands that come before mail: a server may take it for MAIL.
+func (x *mailGrammar) plain(d *Dialogue, p []byte) bool {
+	if x.dialogue.Next() != smtp.Line || d.client.line.Partial() || d.client.opaque > 0 {
 		return false
 	}
-	end := bytes.IndexByte(p, '\n')
-	if end < 0 && len(p) < maxLine {
-		return true // the line is not whole
+	end := bytes.IndexByte(p, '\n') + 1
+	if end == 0 && len(p) < maxLine {
+		return true
 	}
-	line := p
-	if end >= 0 {
-		line = bytes.TrimSuffix(p[:end], []byte("\r"))
+	text := p
+	if end > 0 {
+		text = p[:end]
 	}
-	verb, _ := cutWord(line)
-	if sniff.Command(d.protocol, bytes.TrimLeft(line, blanks)) != sniff.SMTP {
+	c, fault := smtp.ParseCommand(text, smtp.Strict)
+	if identify(d.protocol, c, text) != sniff.SMTP {
 		return false // not yet, or FTP
 	}
-	// A server may take a bare CR for the end of a line.
-	if end >= 0 && bytes.IndexByte(line, '\r') < 0 && slices.ContainsFunc(beforeMail, func(name string) bool { return is(verb, name) }) {
-		if len(x.sent.commands)-x.sent.head < maxOutstanding {
+	if end > 0 && fault == nil && beforeMail(c.Verb) {
+		if x.dialogue.Outstanding() < pipeline.Max {
 			return false
 		}
-	} else if x.settled() {
+	} else if x.dialogue.Settled() {
 		d.state = Plain
 		return true
 	}
@@ -109,57 +134,44 @@ func (x *smtp) plain(d *Dialogue, p []byte) bool {
 	return true
 }
 
-// settled reports whether the origin has greeted and answered every command.
-func (x *smtp) settled() bool {
-	return x.heard && !x.mid && x.sent.head == len(x.sent.commands)
-}
-
-func (x *smtp) push(d *Dialogue, c command) {
-	if !x.sent.push(c) {
-		d.state = Done
-	}
-}
-
-// expected is the command that the origin's line belongs to.
-func (x *smtp) expected() command {
-	if x.mid {
-		return x.reply
-	}
-	return x.sent.front()
-}
-
-func (x *smtp) holdOrigin(line []byte) bool {
-	switch x.expected() {
-	case upgrade:
+// beforeMail reports whether a command comes before mail, and carries none.
+func beforeMail(v smtp.Verb) bool {
+	switch v {
+	case smtp.EHLO, smtp.HELO, smtp.STARTTLS, smtp.AUTH, smtp.NOOP, smtp.RSET, smtp.HELP, smtp.VRFY, smtp.QUIT, smtp.XCLIENT, smtp.XFORWARD:
 		return true
-	case capability:
-		return x.mid && couldBe(line[:min(3, len(line))], "250") && (len(line) <= 4 || couldBe(line[4:], "STARTTLS"))
 	}
 	return false
 }
 
-func (x *smtp) originLine(d *Dialogue, line []byte) {
-	code, last, ok := replyLine(line)
-	c := x.expected()
-	if ok && !x.heard {
-		x.heard = true
-		if code == 220 {
-			c = greeting
-		}
+func (x *mailGrammar) holdOrigin(text []byte) bool {
+	switch x.dialogue.Awaited() {
+	case smtp.STARTTLS:
+		return true
+	case smtp.EHLO:
+		_, within := x.dialogue.Within()
+		return within && line.CouldBe(text[:min(3, len(text))], "250", blanks) && (len(text) <= 4 || line.CouldBe(text[4:], "STARTTLS", blanks))
 	}
-	if c == upgrade {
-		d.mark(0, len(line))
+	return false
+}
+
+func (x *mailGrammar) originLine(d *Dialogue, text []byte) {
+	asked := x.dialogue.Awaited()
+	a, err := x.dialogue.Reply(text)
+	if err == nil {
+		asked = a.To
 	}
-	if !ok {
+	if asked == smtp.STARTTLS {
+		d.mark(0, len(text))
+	}
+	if err != nil {
 		return
 	}
-	if c == capability && code == 250 && x.mid {
-		x.capability(d, line, last)
+	if a.To == smtp.EHLO && a.Code == 250 && !a.First {
+		x.capability(d, a.Reply, text)
 	}
-	x.mid, x.reply = !last, c
-	if last {
-		x.answer(d, c, code)
-		if d.yields && x.settled() {
+	if a.Last {
+		x.answer(d, a.To, a.Code)
+		if d.yields && x.dialogue.Settled() {
 			d.answered()
 		}
 	}
@@ -167,19 +179,17 @@ func (x *smtp) originLine(d *Dialogue, line []byte) {
 
 // capability looks at a line of the answer to EHLO other than the first, which
 // names the origin.
-func (x *smtp) capability(d *Dialogue, line []byte, last bool) {
-	word, _ := cutWord(line[4:])
-	switch {
-	case is(word, "CHUNKING"):
+func (x *mailGrammar) capability(d *Dialogue, r smtp.Reply, text []byte) {
+	switch keyword, _ := r.Keyword(); {
+	case line.Is(keyword, "CHUNKING"):
 		x.chunking = true
-	case is(word, "STARTTLS") && last:
+	case line.Is(keyword, "STARTTLS") && r.Last:
 		d.offered = true
-		text := bytes.TrimRight(line, blanks)
-		d.mark(4, len(text)) // "250 " still ends the reply
-	case is(word, "STARTTLS"):
+		d.mark(4, len(bytes.TrimRight(text, blanks))) // "250 " still ends the reply
+	case line.Is(keyword, "STARTTLS"):
 		d.offered = true
-		d.mark(0, len(line))
-	case isGarbled(word):
+		d.mark(0, len(text))
+	case isGarbled(keyword):
 		d.garbled = true
 	}
 }
@@ -190,46 +200,19 @@ func isGarbled(word []byte) bool {
 	return len(word) == len("STARTTLS") && bytes.Trim(word[:len(word)-1], "X*") == nil
 }
 
-// answer acts on a complete reply to c.
-func (x *smtp) answer(d *Dialogue, c command, code int) {
-	switch c {
-	case greeting:
-		return
-	case capability:
+// answer acts on a complete reply.
+func (x *mailGrammar) answer(d *Dialogue, to smtp.Verb, code int) {
+	switch to {
+	case smtp.EHLO:
 		d.omitted = code == 250
-	case upgrade:
+	case smtp.STARTTLS:
 		if code == 220 {
 			d.granted()
 		} else {
 			d.refuse()
 		}
-	case content:
+	case smtp.DATA, smtp.AUTH:
+		x.content = smtp.Content{}
 		d.answered()
-		x.content, x.crlf = code == 354, true
-	case exchange:
-		d.answered()
-		if code == 334 {
-			x.response = true
-			return // AUTH has no final reply yet
-		}
 	}
-	x.sent.pop()
-}
-
-// replyLine reads "250 text", "250-text" or "250" (RFC 5321, Section 4.2).
-func replyLine(line []byte) (code int, last, ok bool) {
-	text := bytes.TrimRight(line, "\r\n")
-	if len(text) < 3 {
-		return 0, false, false
-	}
-	for _, c := range text[:3] {
-		if c < '0' || c > '9' {
-			return 0, false, false
-		}
-		code = code*10 + int(c-'0')
-	}
-	if len(text) > 3 && text[3] != ' ' && text[3] != '-' {
-		return 0, false, false
-	}
-	return code, len(text) == 3 || text[3] == ' ', true
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clearspan/clearspan/decrypt/proto/pipeline"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
@@ -345,10 +346,10 @@ func TestGreeting220(t *testing.T) {
 }
 
 func TestOutstandingCommands(t *testing.T) {
-	for _, n := range []int{maxOutstanding, maxOutstanding + 1} {
+	for _, n := range []int{pipeline.Max, pipeline.Max + 1} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			want := Following
-			if n > maxOutstanding {
+			if n > pipeline.Max {
 				want = Done
 			}
 			r := play(t, newDialogue(t, sniff.SMTP), []turn{
@@ -360,8 +361,8 @@ func TestOutstandingCommands(t *testing.T) {
 			if r.state != want {
 				t.Errorf("%v, want %v", r.state, want)
 			}
-			if kept := cap(r.d.grammar.(lines).lineProtocol.(*smtp).sent.commands); kept > 4*maxOutstanding {
-				t.Errorf("room for %d commands", kept)
+			if kept := r.d.grammar.(*mailGrammar).dialogue.Outstanding(); kept > pipeline.Max {
+				t.Errorf("%d commands are kept", kept)
 			}
 		})
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clearspan/clearspan/decrypt/proto/pipeline"
+	"github.com/clearspan/clearspan/decrypt/proto/smtp"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
@@ -36,7 +38,7 @@ func TestYield(t *testing.T) {
 		{"before the greeting", "C: MAIL FROM:<a@a.test>", sniff.SMTP, Requested, "MAIL FROM:<a@a.test>\r\n"},
 		{"a greeting that says little", "O: 220 hi\nC: HELO c\nO: 250 a\nC: MAIL FROM:<a@a.test>", sniff.Greeting220, Plain, "MAIL FROM:<a@a.test>\r\n"},
 		{"FTP", "O: 220 hi\nC: USER a\nO: 331 and\nC: PASS b\nO: 230 in\nC: MAIL", sniff.Greeting220, Following, ""},
-		{"more commands than are followed", greeted + "C: NOOP\n" + strings.Repeat("C< NOOP\n", maxOutstanding), sniff.SMTP, Requested, "NOOP\r\n"},
+		{"more commands than are followed", greeted + "C: NOOP\n" + strings.Repeat("C< NOOP\n", pipeline.Max), sniff.SMTP, Requested, "NOOP\r\n"},
 		{"IMAP", "O: * OK hi\nC: a MAIL", sniff.IMAP, Following, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -107,7 +109,7 @@ func FuzzYield(f *testing.F) {
 			return // what answers a challenge may look like anything
 		}
 		for line := range strings.SplitSeq(a.relayed[0], "\n") {
-			if verb, _ := cutWord([]byte(line)); is(verb, "MAIL") {
+			if c, _ := smtp.ParseCommand([]byte(line), smtp.Loose); c.Verb == smtp.MAIL {
 				t.Fatalf("a command was passed:\n%v", a)
 			}
 		}

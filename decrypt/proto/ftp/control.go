@@ -6,6 +6,8 @@ package ftp
 import (
 	"net/netip"
 	"sync"
+
+	"github.com/clearspan/clearspan/decrypt/proto/line"
 )
 
 // Data is a data connection that is about to be made.
@@ -23,7 +25,8 @@ type Data struct {
 // directions may be read by two goroutines.
 type Control struct {
 	mu      sync.Mutex
-	lines   [2]line
+	lines   [2]line.Buffer
+	replies Replies
 	secured bool // data connections are protected
 	level   byte // of a PROT without a reply, 0 for none
 	passive int  // PASV and EPSV without a reply
@@ -36,7 +39,10 @@ const maxPassive = 100
 // NewControl returns a control connection. With secured, data connections are
 // protected unless PROT says otherwise, which a client must say first in a session
 // that has TLS.
-func NewControl(secured bool) *Control { return &Control{secured: secured} }
+func NewControl(secured bool) *Control {
+	kept := line.Buffer{Head: maxLine}
+	return &Control{secured: secured, lines: [2]line.Buffer{kept, kept}}
+}
 
 // Secured says that the control connection has turned to TLS.
 func (c *Control) Secured() {
@@ -52,16 +58,16 @@ func (c *Control) Client(p []byte) []Data { return c.read(0, p, c.command) }
 // Origin is [Control.Client] for what the server sends.
 func (c *Control) Origin(p []byte) []Data { return c.read(1, p, c.reply) }
 
-func (c *Control) read(dir int, p []byte, take func(string) (Data, bool)) (announced []Data) {
+func (c *Control) read(dir int, p []byte, take func([]byte) (Data, bool)) (announced []Data) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(p) > 0 && !c.off {
-		rest, whole := c.lines[dir].add(p)
-		p = rest
+		text, n, whole := c.lines[dir].Next(p)
+		p = p[n:]
 		if !whole {
 			break
 		}
-		if d, ok := take(c.lines[dir].take()); ok {
+		if d, ok := take(text); ok {
 			announced = append(announced, d)
 		}
 	}
@@ -69,36 +75,36 @@ func (c *Control) read(dir int, p []byte, take func(string) (Data, bool)) (annou
 }
 
 // command takes a line of the client.
-func (c *Control) command(text string) (d Data, ok bool) {
-	verb, argument := cut(text)
-	switch verb {
-	case "EHLO", "HELO":
+func (c *Control) command(text []byte) (d Data, ok bool) {
+	verb, argument := ParseCommand(text)
+	switch {
+	case line.Is(verb, "EHLO"), line.Is(verb, "HELO"):
 		c.off = true
-	case "PROT":
+	case line.Is(verb, "PROT"):
 		if len(argument) == 1 {
 			c.level = argument[0] &^ 0x20
 		}
-	case "PASV", "EPSV":
-		if argument != "ALL" && argument != "all" {
+	case line.Is(verb, "PASV"), line.Is(verb, "EPSV"):
+		if !line.Is(argument, "ALL") {
 			c.passive = min(c.passive+1, maxPassive)
 		}
-	case "PORT":
-		d.Address, d.Port, ok = hostPort(argument)
-	case "EPRT":
-		d.Address, d.Port, ok = extended(argument)
+	case line.Is(verb, "PORT"):
+		d.Address, d.Port, ok = hostPort(string(argument))
+	case line.Is(verb, "EPRT"):
+		d.Address, d.Port, ok = extended(string(argument))
 	}
 	d.Active, d.Protected = true, c.secured
 	return d, ok
 }
 
 // reply takes a line of the server.
-func (c *Control) reply(text string) (d Data, ok bool) {
-	if len(text) < 4 || text[3] != ' ' {
-		return d, false // not the last line of a reply
+func (c *Control) reply(text []byte) (d Data, ok bool) {
+	r, ok := c.replies.Next(text)
+	if !ok || !r.Last {
+		return d, false
 	}
-	code, rest := text[:3], text[4:]
-	if c.level != 0 && (code[0] == '2' || code[0] >= '4') {
-		if code[0] == '2' {
+	if class := r.Code / 100; c.level != 0 && (class == 2 || class >= 4) {
+		if class == 2 {
 			c.secured = c.level == 'P' || c.level == 'E'
 		}
 		c.level = 0
@@ -106,11 +112,11 @@ func (c *Control) reply(text string) (d Data, ok bool) {
 	if c.passive == 0 {
 		return d, false
 	}
-	switch code {
-	case "227":
-		d.Address, d.Port, ok = passiveReply(rest)
-	case "229":
-		d.Port, ok = extendedReply(rest)
+	switch r.Code {
+	case 227:
+		d.Address, d.Port, ok = passiveReply(string(r.Text))
+	case 229:
+		d.Port, ok = extendedReply(string(r.Text))
 	default:
 		return d, false
 	}

@@ -31,6 +31,7 @@ func TestControl(t *testing.T) {
 		{"pipelined", false, "C: PASV\nC: EPSV\nO: 227 (192,0,2,10,4,1)\nO: 229 (|||1026|)", []Data{{Address: v4, Port: 1025}, {Port: 1026}}},
 		{"nobody asked", false, "C: EPSV ALL\nO: 227 (192,0,2,10,4,1)\nO: 229 (|||1026|)", nil},
 		{"first line of several", false, "C: PASV\nO: 227-(192,0,2,10,4,1)", nil},
+		{"text within a reply", false, "C: PASV\nC: PASV\nO: 211-help\nO: 227 (192,0,2,10,4,1)\nO: 211 end\nO: 227-\nO: 229 (|||9|)\nO: 227 (192,0,2,10,4,2)", []Data{{Address: v4, Port: 1026}}},
 		{"mail", false, "C: EHLO a\nC: PORT 192,0,2,10,4,1", nil},
 		{"not an address", false, "C: PORT 192,0,2,256,4,1\nC: PORT 1,2,3,4,5\nC: PORT 1,2,3,4,5,6,7\nC: PORT\nC: PORT 1,2,3,4,0,0\n" +
 			"C: EPRT\nC: EPRT |\nC: EPRT |2|192.0.2.10|7|\nC: EPRT |1|192.0.2.10|0|\nC: EPRT |1|192.0.2.10|7\nC: EPRT |2|fe80::1%eth0|7|", nil},

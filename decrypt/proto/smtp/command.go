@@ -3,6 +3,8 @@ package smtp
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/clearspan/clearspan/decrypt/proto/line"
 )
 
 // Verb says which command a line is.
@@ -55,7 +57,7 @@ func (v Verb) String() string {
 // verbOf returns the verb of a word in any case.
 func verbOf(word []byte) Verb {
 	for v := EHLO; v <= XFORWARD; v++ {
-		if len(word) == len(verbs[v]) && bytes.EqualFold(word, []byte(verbs[v])) {
+		if line.Is(word, verbs[v]) {
 			return v
 		}
 	}
@@ -80,7 +82,7 @@ const Blanks = " \t\v\f\r\n"
 // 4.1.1.
 func ParseCommand(text []byte, s Strictness) (Command, error) {
 	if s == Strict {
-		if text = trim(text); bytes.ContainsAny(text, "\r\n\x00") {
+		if text = line.Trim(text); bytes.ContainsAny(text, "\r\n\x00") {
 			return parseCommand(text), ErrControl
 		}
 	}
@@ -96,12 +98,7 @@ func parseCommand(text []byte) (c Command) {
 	if end := bytes.IndexByte(text, 0); end >= 0 {
 		text = text[:end]
 	}
-	text = bytes.Trim(text, Blanks)
-	end := bytes.IndexAny(text, Blanks)
-	if end < 0 {
-		end = len(text)
-	}
-	c.Word, c.Argument = text[:end], bytes.TrimLeft(text[end:], Blanks)
+	c.Word, c.Argument = line.Word(text, Blanks)
 	c.Verb = verbOf(c.Word)
 	return c
 }
@@ -130,12 +127,10 @@ func isWord(word, text []byte) bool {
 // CouldBe reports whether a line, perhaps incomplete, is a command with the verb to
 // the most lenient server, or could be when it goes on.
 func CouldBe(text []byte, v Verb) bool {
-	text = bytes.TrimLeft(text, Blanks)
-	name := verbs[v]
-	if len(text) <= len(name) {
-		return bytes.EqualFold(text, []byte(name[:len(text)]))
+	if end := bytes.IndexByte(text, 0); end >= 0 {
+		return parseCommand(text).Verb == v
 	}
-	return parseCommand(text).Verb == v
+	return line.CouldBe(text, verbs[v], Blanks)
 }
 
 // Chunk returns the number of octets of content that follow a BDAT command, and
@@ -145,7 +140,7 @@ func (c Command) Chunk() (size int64, last, ok bool) {
 	argument := parseCommand(c.Argument)
 	n, err := strconv.ParseUint(string(argument.Word), 10, 62)
 	last = len(argument.Argument) > 0
-	if err != nil || last && !bytes.EqualFold(argument.Argument, []byte("LAST")) {
+	if err != nil || last && !line.Is(argument.Argument, "LAST") {
 		return 0, false, false
 	}
 	return int64(n), last, true

@@ -74,6 +74,9 @@ func (d *Dialogue[N]) Awaited() Verb {
 	return None
 }
 
+// Within returns the code of a reply that goes on, false if none does.
+func (d *Dialogue[N]) Within() (code int, ok bool) { return d.code, d.within }
+
 // Command takes a command that the client sends. After DATA, AUTH and STARTTLS the
 // client must wait; after BDAT its chunk follows at once. It returns [ErrOutstanding]
 // if there are too many commands without a reply.
@@ -116,8 +119,8 @@ func (d *Dialogue[N]) End(note N) error {
 func (d *Dialogue[N]) Chunk() int64 { return d.chunk }
 
 // Took takes n octets of the chunk.
-func (d *Dialogue[N]) Took(n int) {
-	if d.chunk -= int64(n); d.chunk <= 0 && d.next == Chunk {
+func (d *Dialogue[N]) Took(n int64) {
+	if d.chunk -= n; d.chunk <= 0 && d.next == Chunk {
 		d.chunk, d.next = 0, Line
 	}
 }

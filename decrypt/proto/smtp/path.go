@@ -1,6 +1,10 @@
 package smtp
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/clearspan/clearspan/decrypt/proto/line"
+)
 
 // Path is the argument of MAIL or RCPT (RFC 5321, Section 4.1.2). Its parts refer to
 // the line.
@@ -53,7 +57,7 @@ func closing(text []byte) int {
 func (p Path) Parameter(name string) (value []byte, ok bool) {
 	for word := range bytes.FieldsSeq(p.Parameters) {
 		key, value, _ := bytes.Cut(word, []byte("="))
-		if len(key) == len(name) && bytes.EqualFold(key, []byte(name)) {
+		if line.Is(key, name) {
 			return value, true
 		}
 	}

@@ -13,28 +13,11 @@ type Reply struct {
 	Text []byte // behind the code and the sign that follows it
 }
 
-// trim takes the end off a line.
-func trim(text []byte) []byte { return line.Trim(text) }
-
 // ParseReply reads "250 text", "250-text" or "250", with or without the line's end. ok
 // is false for other lines. FTP has the same form (RFC 959, Section 4.2).
 func ParseReply(text []byte) (r Reply, ok bool) {
-	text = bytes.TrimRight(trim(text), "\r")
-	if len(text) < 3 {
-		return r, false
-	}
-	for _, c := range text[:3] {
-		if c < '0' || c > '9' {
-			return r, false
-		}
-		r.Code = r.Code*10 + int(c-'0')
-	}
-	if len(text) == 3 {
-		r.Last = true
-		return r, true
-	}
-	r.Last, r.Text = text[3] == ' ', text[4:]
-	return r, r.Last || text[3] == '-'
+	r.Code, r.Last, r.Text, ok = line.Code(text)
+	return r, ok
 }
 
 // Status returns the enhanced status code at the beginning of the text, such as 5.7.1,

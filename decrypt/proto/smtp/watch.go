@@ -48,7 +48,7 @@ func (w *Watch[N]) Client(p []byte) (e Event, n int, ok bool) {
 		return w.text(p)
 	case Chunk:
 		n := int(min(w.dialogue.Chunk(), int64(len(p))))
-		w.dialogue.Took(n)
+		w.dialogue.Took(int64(n))
 		return Event{Text: p[:n], End: w.final && w.dialogue.Next() != Chunk}, n, true
 	case Response:
 		_, n, whole := w.client.Next(p)
