@@ -1,17 +1,19 @@
 package mail
 
 import (
-	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"os"
+
+	"github.com/clearspan/clearspan/decrypt/proto/smtp"
 )
 
 // content is what a message consists of, as it came: with the dots of
 // transparency if dotted is set, without the dot that ends it.
 type content struct {
 	dotted    bool
-	dots      int64 // of transparency
+	dots      int64 // octets as they came that are dots of transparency
 	ambiguous bool  // a dot alone between line ends that are not CRLF
 	large     bool  // longer than what is held: nothing is kept
 	lost      error // it cannot be held: nothing is kept
@@ -22,10 +24,6 @@ type content struct {
 	dir    string
 	mem    []byte
 	file   *os.File // holds what does not fit; it has no name
-}
-
-func (x *session) newContent(dotted bool) *content {
-	return &content{dotted: dotted, most: x.cfg.MaxMessage, memory: x.cfg.Memory, dir: x.cfg.Dir}
 }
 
 // Write appends octets. It never fails, but may find that the content cannot be
@@ -90,46 +88,69 @@ func (c *content) text() (io.Reader, int64) {
 	if !c.dotted {
 		return c.raw(), c.length
 	}
-	return &undotted{r: c.raw(), start: true}, c.length - c.dots
+	return &undotted{r: c.raw()}, c.length - c.dots
 }
 
 // readOctets takes n octets; only if wanted is set they are kept.
-func (c *content) readOctets(br *bufio.Reader, n int64, wanted bool) error {
-	var buf [16 << 10]byte
+func (c *content) readOctets(in *input, n int64, wanted bool) error {
 	for n > 0 {
-		k, err := br.Read(buf[:min(n, int64(len(buf)))])
-		n -= int64(k)
+		p, err := in.some()
 		if err != nil {
-			return unexpected(err)
+			return within(err)
 		}
+		p = p[:min(n, int64(len(p)))]
 		if wanted {
-			c.Write(buf[:k])
+			c.Write(p)
 		}
+		in.br.Discard(len(p))
+		n -= int64(len(p))
 	}
 	return nil
 }
 
+// endOctets is the length of the dot that ends content, and its line end.
+const endOctets = 3
+
 // readDotted takes content up to the line with a dot (RFC 5321, Section 4.1.1.4).
-func (c *content) readDotted(br *bufio.Reader) error {
-	e := ending{last: crlf}
-	for {
-		_, err := br.Peek(1)
+func (c *content) readDotted(in *input) error {
+	var end smtp.Content
+	for over := false; !over; {
+		p, err := in.some()
 		if err != nil {
-			return unexpected(err)
+			return within(err)
 		}
-		p, _ := br.Peek(br.Buffered())
-		n, over := e.scan(p)
-		if over {
-			n++ // with the last octet
+		n := 0
+		for n < len(p) && !over {
+			var text []byte
+			var k int
+			text, k, over = end.Next(p[n:])
+			n += k
+			c.dots += int64(k - len(text))
 		}
 		c.Write(p[:n])
-		br.Discard(n)
-		if over {
-			c.dots, c.ambiguous = e.dots, e.ambiguous
-			c.cut(3)
-			return nil
-		}
+		in.br.Discard(n)
 	}
+	c.dots -= endOctets
+	c.ambiguous = end.Ambiguous
+	c.cut(endOctets)
+	return nil
+}
+
+// fill takes content that a service has changed, and adds what DATA needs: dots of
+// transparency, and the end of the last line.
+func (c *content) fill(body io.Reader) (err error) {
+	if c.dotted {
+		d := dotted{w: c}
+		if _, err = io.Copy(&d, body); err == nil && d.dots.Within() {
+			c.Write([]byte("\r\n"))
+		}
+	} else {
+		_, err = io.Copy(c, body)
+	}
+	if c.large || c.lost != nil {
+		return errors.New("changed message cannot be held")
+	}
+	return err
 }
 
 // cut takes n octets off the end.
@@ -145,110 +166,44 @@ func (c *content) cut(n int64) {
 	}
 }
 
-func unexpected(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// lineEnd is what stands before an octet.
-type lineEnd uint8
-
-const (
-	none lineEnd = iota
-	bareCR
-	bareLF
-	crlf
-)
-
-// ending looks for the end of dotted content, octet by octet.
-type ending struct {
-	last      lineEnd // before the current octet
-	dot       bool    // the current line began with a dot, and is no longer so far
-	before    lineEnd // what stood before that dot
-	dots      int64
-	ambiguous bool
-}
-
-// scan returns how many octets come before the one that ends the content, and
-// whether it is there.
-func (e *ending) scan(p []byte) (int, bool) {
-	for i, b := range p {
-		switch b {
-		case '\r':
-			if e.last == bareCR && e.dot { // a dot, CR, CR
-				e.dot, e.ambiguous = false, true
-			}
-			e.last = bareCR
-		case '\n':
-			end := bareLF
-			if e.last == bareCR {
-				end = crlf
-			}
-			if e.dot {
-				if end == crlf && e.before == crlf {
-					e.dots-- // it was no transparency
-					return i, true
-				}
-				e.dot, e.ambiguous = false, true
-			}
-			e.last = end
-		default:
-			if e.dot && e.last == bareCR { // a dot, CR, and more
-				e.ambiguous = true
-			}
-			if b == '.' && e.last == crlf {
-				e.dots++
-			}
-			e.dot = b == '.' && e.last != none
-			e.before, e.last = e.last, none
-		}
-	}
-	return len(p), false
-}
-
-// undotted takes the dots of transparency away: those at the beginning of a line
-// behind CRLF.
+// undotted reads content without its dots of transparency.
 type undotted struct {
-	r     io.Reader
-	start bool // of a line
-	cr    bool
+	r       io.Reader
+	content smtp.Content
+	buffer  [4 << 10]byte
+	in      []byte // what was read and not looked at
+	text    []byte // what was looked at and not given
 }
 
 // Read implements io.Reader.
 func (u *undotted) Read(p []byte) (int, error) {
-	n, err := u.r.Read(p)
-	out := p[:0]
-	for _, b := range p[:n] {
-		if !u.start || b != '.' {
-			out = append(out, b)
+	for len(u.text) == 0 {
+		if len(u.in) == 0 {
+			n, err := u.r.Read(u.buffer[:])
+			if n == 0 {
+				return 0, err
+			}
+			u.in = u.buffer[:n]
 		}
-		u.start = u.cr && b == '\n'
-		u.cr = b == '\r'
+		text, n, _ := u.content.Next(u.in)
+		u.text, u.in = text, u.in[n:]
 	}
-	return len(out), err
+	n := copy(p, u.text)
+	u.text = u.text[n:]
+	return n, nil
 }
 
-// dotted adds them, and ends the last line.
+// dotted writes content with dots of transparency.
 type dotted struct {
-	w     io.Writer
-	start bool // of a line
-	cr    bool
+	w    io.Writer
+	dots smtp.Dots
+	out  []byte
 }
 
 // Write implements io.Writer.
 func (d *dotted) Write(p []byte) (int, error) {
-	out := make([]byte, 0, len(p)+len(p)/32+8)
-	for _, b := range p {
-		if d.start && b == '.' {
-			out = append(out, '.')
-		}
-		out = append(out, b)
-		d.start = d.cr && b == '\n'
-		d.cr = b == '\r'
-	}
-	if _, err := d.w.Write(out); err != nil {
+	d.out = d.dots.Append(d.out[:0], p)
+	if _, err := d.w.Write(d.out); err != nil {
 		return 0, err
 	}
 	return len(p), nil

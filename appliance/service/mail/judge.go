@@ -2,9 +2,7 @@ package mail
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -12,8 +10,8 @@ import (
 )
 
 // judge asks the service about a message, and delivers or withholds it.
-func (x *session) judge(c *content) error {
-	defer x.done()
+func (x *session) judge(c *content, e envelope) error {
+	defer x.origin.forget()
 	x.messages++
 	switch {
 	case c.ambiguous:
@@ -27,7 +25,7 @@ func (x *session) judge(c *content) error {
 		return x.withhold(452, "4.3.1 Insufficient storage")
 	}
 	start := time.Now()
-	v := x.inspect(c)
+	v := x.inspect(c, e)
 	defer v.changed.close()
 	x.served(v.word, time.Since(start))
 	switch v.word {
@@ -49,8 +47,8 @@ type verdict struct {
 }
 
 // inspect gets the service's verdict on a message.
-func (x *session) inspect(c *content) verdict {
-	res, err := x.cfg.Adapter.Adapt(x.ctx, x.wrap(c))
+func (x *session) inspect(c *content, e envelope) verdict {
+	res, err := x.cfg.Adapter.Adapt(x.ctx, x.wrap(c, e))
 	if err != nil {
 		return x.failure(err)
 	}
@@ -75,17 +73,7 @@ func (x *session) inspect(c *content) verdict {
 	}
 	changed := x.newContent(c.dotted)
 	if res.Body != nil {
-		if c.dotted {
-			_, err = io.Copy(&dotted{w: changed, start: true}, res.Body)
-			if err == nil && changed.length > 0 && !changed.endsLine() {
-				changed.Write([]byte("\r\n"))
-			}
-		} else {
-			_, err = io.Copy(changed, res.Body)
-		}
-	}
-	if changed.large || changed.lost != nil {
-		err = errors.New("changed message cannot be held")
+		err = changed.fill(res.Body)
 	}
 	if err != nil {
 		changed.close()
@@ -101,28 +89,12 @@ func (x *session) failure(error) verdict {
 	return verdict{word: WordFailedClosed}
 }
 
-// endsLine reports whether content ends in CRLF.
-func (c *content) endsLine() bool {
-	end := c.mem[max(0, len(c.mem)-2):]
-	if stored := c.length - int64(len(c.mem)); stored > 0 {
-		var last [2]byte
-		n := min(stored, 2)
-		if _, err := c.file.ReadAt(last[:n], stored-n); err != nil {
-			return false
-		}
-		end = append(bytes.Clone(end), last[:n]...)
-	}
-	return bytes.HasSuffix(end, []byte("\r\n"))
-}
-
 // wrap makes a message as the service is shown it, see the package's
 // documentation.
-func (x *session) wrap(c *content) *icap.Message {
+func (x *session) wrap(c *content, e envelope) *icap.Message {
 	body, n := c.text()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	h := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: message/rfc822\r\nContent-Length: %d\r\nX-Mail-From: %s\r\n", n, field(x.from))
-	for _, to := range x.to {
+	h := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: message/rfc822\r\nContent-Length: %d\r\nX-Mail-From: %s\r\n", n, field(e.from))
+	for _, to := range e.to {
 		h = fmt.Appendf(h, "X-Rcpt-To: %s\r\n", field(to))
 	}
 	return &icap.Message{
@@ -146,30 +118,26 @@ func field(address string) string {
 
 // withhold has the origin forget the transaction, and answers in its place.
 func (x *session) withhold(code int, text string) error {
-	if _, err := x.ask("RSET\r\n"); err != nil {
+	if _, err := x.origin.ask("RSET\r\n"); err != nil {
 		return err
 	}
-	return x.answer(code, "%s", text)
+	return x.client.answer(code, "%s", text)
 }
 
 // deliver sends content to the origin, whose reply is the client's.
 func (x *session) deliver(c *content) error {
 	if !c.dotted {
-		if err := x.command(pending{}, fmt.Sprintf("BDAT %d LAST\r\n", c.length)); err != nil {
+		if err := x.origin.command(fmt.Sprintf("BDAT %d LAST\r\n", c.length), note{}); err != nil {
 			return err
 		}
-		_, err := io.Copy(x.toAll, c.raw())
-		return err
+		return x.origin.content(c.raw(), false)
 	}
-	r, err := x.ask("DATA\r\n")
+	r, err := x.origin.ask("DATA\r\n")
 	switch {
 	case err != nil:
 		return err
 	case r.code != 354:
-		return x.say(r.text)
+		return x.client.say(r.text)
 	}
-	if _, err := io.Copy(x.toAll, c.raw()); err != nil {
-		return err
-	}
-	return x.command(pending{}, ".\r\n")
+	return x.origin.content(c.raw(), true)
 }

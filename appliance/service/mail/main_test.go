@@ -69,8 +69,8 @@ func pair(t testing.TB) (a, b *net.TCPConn) {
 	return c.(*net.TCPConn), s.(*net.TCPConn)
 }
 
-// origin is a mail server for what a real one does not do.
-type origin struct {
+// server is a mail server for what a real one does not do.
+type server struct {
 	c        net.Conn
 	commands []string
 	messages []string
@@ -78,7 +78,7 @@ type origin struct {
 	answers  map[string]string // by verb, in place of the usual ones
 }
 
-func (o *origin) serve() {
+func (o *server) serve() {
 	br := bufio.NewReader(o.c)
 	if !o.upgraded {
 		o.say("220 origin.test ESMTP")
@@ -141,7 +141,7 @@ func (o *origin) serve() {
 	}
 }
 
-func (o *origin) say(s string) { io.WriteString(o.c, s+"\r\n") }
+func (o *server) say(s string) { io.WriteString(o.c, s+"\r\n") }
 
 func mustAtoi(s string) (n int) {
 	for _, c := range s {
@@ -152,7 +152,7 @@ func mustAtoi(s string) (n int) {
 
 // dialogue is what became of a session in a test.
 type dialogue struct {
-	*origin
+	*server
 	answers string // the client got
 	words   []string
 	result  string
@@ -163,8 +163,8 @@ type dialogue struct {
 func play(t *testing.T, cfg Config, answers map[string]string, script string) *dialogue {
 	t.Helper()
 	client, near := pair(t)
-	far, server := pair(t)
-	d := &dialogue{origin: &origin{c: server, answers: answers}}
+	far, opposite := pair(t)
+	d := &dialogue{server: &server{c: opposite, answers: answers}}
 	var mu sync.Mutex
 	cfg.Name, cfg.Dir = "av", t.TempDir()
 	cfg.Observe = func(_, word string, _ time.Duration) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/service/icap"
@@ -90,75 +89,3 @@ func (v *violation) Reason() string { return reasonViolation }
 const reasonViolation = "smtp-violation"
 
 func violated(format string, args ...any) error { return &violation{fmt.Errorf(format, args...)} }
-
-// session is one SMTP session.
-type session struct {
-	cfg    *Config
-	ctx    context.Context
-	s      *decrypt.Session
-	client *lines // commands and content
-	origin *lines // replies
-	toOne  decrypt.End
-	toAll  decrypt.End
-
-	writing sync.Mutex // to the client
-
-	mu         sync.Mutex
-	cond       sync.Cond
-	queue      []pending
-	over       error // why no reply comes any more; nil: they come
-	rcpts      int   // recipients that were accepted
-	from       string
-	to         []string
-	challenged bool // the last AUTH goes on
-
-	// Of the goroutine that reads commands.
-	word     string // result so far
-	messages int
-	bdat     *content // chunks so far, nil without
-}
-
-// Carry implements decrypt.Service.
-func (m *Service) Carry(ctx context.Context, s *decrypt.Session, client, origin decrypt.End) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	x := &session{cfg: &m.cfg, ctx: ctx, s: s, client: newLines(client), origin: newLines(origin), toOne: client, toAll: origin}
-	x.cond.L = &x.mu
-	if s.Protocol != "smtp" { // else it was in the dialogue that told so
-		x.queue = append(x.queue, pending{kind: greeting})
-	}
-	defer func() { x.bdat.close() }()
-
-	var once sync.Once
-	var first error
-	failed := func(err error) {
-		if err != nil && !errors.Is(err, errOver) {
-			once.Do(func() {
-				first = err
-				cancel()
-				client.Abort()
-				origin.Abort()
-			})
-		}
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		err := decrypt.Contain(x.replies)
-		failed(err)
-		x.ended(err)
-	})
-	failed(decrypt.Contain(x.commands))
-	wg.Wait()
-	return first
-}
-
-// served notes what became of a message.
-func (x *session) served(word string, took time.Duration) {
-	if severity[word] > severity[x.word] {
-		x.word = word
-		x.s.Served(x.cfg.Name, word)
-	}
-	if x.cfg.Observe != nil {
-		x.cfg.Observe(x.cfg.Name, word, took)
-	}
-}

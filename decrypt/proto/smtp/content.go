@@ -126,18 +126,26 @@ func (c *Content) remember(p []byte) {
 	}
 }
 
-// AppendDots appends content to dst as it is sent after DATA, with dots of
-// transparency. start tells whether p begins a line.
-func AppendDots(dst, p []byte, start bool) []byte {
-	if start && bytes.HasPrefix(p, []byte(".")) {
-		dst = append(dst, '.')
-	}
-	for {
-		i := bytes.Index(p, []byte("\r\n."))
-		if i < 0 {
-			return append(dst, p...)
-		}
-		dst = append(append(dst, p[:i+3]...), '.')
-		p = p[i+3:]
-	}
+// Dots adds the dots of transparency to content that is sent after DATA. The zero value
+// stands at its beginning.
+type Dots struct {
+	within bool // a line goes on,
+	cr     bool // behind a CR
 }
+
+// Append appends the next piece of the content to dst, with its dots.
+func (d *Dots) Append(dst, p []byte) []byte {
+	for _, octet := range p {
+		if octet == '.' && !d.within {
+			dst = append(dst, '.')
+		}
+		dst = append(dst, octet)
+		d.within = !d.cr || octet != '\n'
+		d.cr = octet == '\r'
+	}
+	return dst
+}
+
+// Within reports whether the content so far does not end with its line. The end of the
+// content needs CRLF before it then.
+func (d *Dots) Within() bool { return d.within }

@@ -101,7 +101,15 @@ func FuzzContent(f *testing.F) {
 		if !over || !bytes.Equal(text, want) || len(sent)-len(rest) != n || c.Ambiguous != ambiguous {
 			t.Fatalf("%q: %q, rest %q, ambiguous %v, want %q, %q, %v", sent, text, rest, c.Ambiguous, want, sent[max(0, n):], ambiguous)
 		}
-		again := AppendDots(nil, text, true)
+		var dots Dots
+		var again []byte
+		for rest := text; len(rest) > 0; {
+			n := min(1+int(size), len(rest))
+			again, rest = dots.Append(again, rest[:n]), rest[n:]
+		}
+		if dots.Within() != (len(text) > 0 && !bytes.HasSuffix(text, []byte("\r\n"))) {
+			t.Fatalf("%q ends within a line: %v", text, dots.Within())
+		}
 		var back Content
 		if got, rest, over := read(t, &back, append(again, ".\r\nNEXT"...), 1+int(size)); len(text) > 0 && (!over || !bytes.Equal(got, text) || string(rest) != "NEXT") {
 			t.Fatalf("%q with dots is %q, read again %q", text, again, got)
