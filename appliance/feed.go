@@ -91,9 +91,9 @@ func (f *feed) Open(s *decrypt.Session) decrypt.Stream {
 	return st
 }
 
-// unheard returns the stream of a session that had none because its rule kept
+// unmirrored returns the stream of a session that had none because its rule kept
 // it from every mirror that would have taken it, closed; nil for others.
-func (f *feed) unheard(s *decrypt.Session) *stream {
+func (f *feed) unmirrored(s *decrypt.Session) *stream {
 	octets := s.Octets(decrypt.ClientToOrigin) + s.Octets(decrypt.OriginToClient)
 	if s.Outcome != decrypt.Tunneling || octets == 0 {
 		return nil

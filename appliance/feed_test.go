@@ -285,10 +285,10 @@ func TestFeedHiddenTunnel(t *testing.T) {
 	if st := f.Open(s); st != nil {
 		t.Error("a stream for a tunnel that is shown nowhere")
 	}
-	if st := f.unheard(s); st != nil {
+	if st := f.unmirrored(s); st != nil {
 		t.Error("an account of no octets")
 	}
-	if st := f.unheard(session(decrypt.Failed)); st != nil {
+	if st := f.unmirrored(session(decrypt.Failed)); st != nil {
 		t.Error("an account of a session that failed")
 	}
 }

@@ -43,7 +43,7 @@ func (a *Appliance) ended(s *decrypt.Session, t decrypt.Stream) {
 	var found facts.Report
 	st, ok := t.(*stream)
 	if !ok {
-		st = a.feed.unheard(s)
+		st = a.feed.unmirrored(s)
 	}
 	if st != nil {
 		mirrors, flow = st.report()

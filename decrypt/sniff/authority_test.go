@@ -20,7 +20,7 @@ func opening(tb testing.TB, size int, padding uint8, fields ...string) []byte {
 			tb.Fatal(err)
 		}
 	}
-	out.WriteString(http2Preface)
+	out.WriteString(http2.ClientPreface)
 	f := http2.NewFramer(&out, nil)
 	f.WriteSettings(http2.Setting{ID: http2.SettingMaxFrameSize, Val: 1 << 14})
 	f.WriteWindowUpdate(0, 1<<20)
@@ -48,14 +48,17 @@ func TestAuthority(t *testing.T) {
 		{"padding, priority and many frames", opening(t, 7, 9, ":method", "GET", ":path", "/"+long, "cookie", long, ":authority", "www.example.test"), "www.example.test", true},
 		{"host alone", opening(t, 1<<14, 0, ":method", "GET", "host", "a.test"), "a.test", true},
 		{"both agree", opening(t, 1<<14, 0, ":authority", "a.test", "host", "a.test"), "a.test", true},
+		{"both agree but for capitals", opening(t, 1<<14, 0, ":authority", "a.test", "host", "A.test"), "a.test", true},
 		{"both differ", opening(t, 1<<14, 0, ":authority", "a.test", "host", "b.test"), "", false},
 		{"two authorities", opening(t, 1<<14, 0, ":authority", "a.test", ":authority", "b.test"), "", false},
 		{"none", opening(t, 1<<14, 0, ":method", "GET"), "", false},
 		{"no host", opening(t, 1<<14, 0, ":authority", "a test"), "", false},
 		{"an address", opening(t, 1<<14, 0, ":authority", "[2001:db8::1]:443"), "2001:db8::1", true},
-		{"broken block", append([]byte(http2Preface), 0, 0, 1, 1, 4, 0, 0, 0, 1, 0xff), "", false},
-		{"padding beyond the frame", append([]byte(http2Preface), 0, 0, 1, 1, 4|8, 0, 0, 0, 1, 9), "", false},
-		{"continuation of nothing", append([]byte(http2Preface), 0, 0, 1, 9, 4, 0, 0, 0, 1, 0x82), "", false},
+		{"frames with faults before it", append([]byte(http2.ClientPreface+"\x00\x00\x00\x04\x00\x00\x00\x00\x01"+"\x00\x00\x01\x03\x00\x00\x00\x00\x01x"),
+			opening(t, 1<<14, 0, ":authority", "a.test")[len(http2.ClientPreface):]...), "a.test", true},
+		{"broken block", append([]byte(http2.ClientPreface), 0, 0, 1, 1, 4, 0, 0, 0, 1, 0xff), "", false},
+		{"padding beyond the frame", append([]byte(http2.ClientPreface), 0, 0, 1, 1, 4|8, 0, 0, 0, 1, 9), "", false},
+		{"continuation of nothing", append([]byte(http2.ClientPreface), 0, 0, 1, 9, 4, 0, 0, 0, 1, 0x82), "", false},
 		{"HTTP/1", []byte("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"), "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,7 +76,7 @@ func TestAuthority(t *testing.T) {
 			}
 		})
 	}
-	never := append([]byte(http2Preface), bytes.Repeat([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}, hostLimit/frameHeader+1)...)
+	never := append([]byte(http2.ClientPreface), bytes.Repeat([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}, hostLimit/9+1)...)
 	if _, ok, more := Authority(never); ok || more {
 		t.Errorf("waits for a request behind %d octets", len(never))
 	}

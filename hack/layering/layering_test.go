@@ -67,6 +67,7 @@ var bans = []ban{
 	{
 		from:   "appliance/feed/http2",
 		to:     []string{module + "/decrypt", module + "/certs", module + "/appliance"},
+		allow:  []string{module + "/decrypt/proto"},
 		reason: "it renders octets into conversations; what they belong to is for the feed to know",
 	},
 	{
@@ -186,7 +187,8 @@ var bans = []ban{
 	{
 		from:   "decrypt/sniff",
 		to:     []string{module},
-		reason: "leaf package",
+		allow:  []string{module + "/decrypt/proto"},
+		reason: "it recognizes protocols by their syntax, and knows nothing else of them",
 	},
 	{
 		from:   "decrypt/proto",
@@ -326,7 +328,8 @@ func TestBansBite(t *testing.T) {
 		{"mirror/conformance", "net/http", true},
 		{"appliance/feed/http2", "golang.org/x/net/http2/hpack", false},
 		{"appliance/feed/http2", module + "/mirror", false},
-		{"appliance/feed/http2", module + "/decrypt", true},
+		{"appliance/feed/http2", module + "/decrypt/policy", true},
+		{"appliance/feed/http2", module + "/decrypt/proto/http2", false},
 		{"mirror/internal/checksum", "encoding/binary", false},
 		{"mirror/conformance", module + "/mirror", true},
 		{"mirror/conformance", "github.com/gopacket/gopacket", true},
