@@ -2,6 +2,8 @@ package gate
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -110,6 +112,24 @@ func TestLimitEnds(t *testing.T) {
 	for _, want := range []string{"slow: ended: over its limit of 3s", "TestHangs", "ok    fast"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+}
+
+// TestBeside has a command fail beside tests.
+func TestBeside(t *testing.T) {
+	for line, want := range map[string]string{"echo said": "", "sh -c 'echo said; exit 3'": "exit status 3"} {
+		b, err := StartBeside(t.Context(), t.TempDir(), line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		err = b.Wait(&out)
+		if got := fmt.Sprint(err); want == "" && err != nil || !strings.HasSuffix(got, cmp.Or(want, got)) {
+			t.Errorf("%s: error %v", line, err)
+		}
+		if out.String() != line+"\nsaid\n" {
+			t.Errorf("%s: printed %q", line, &out)
 		}
 	}
 }

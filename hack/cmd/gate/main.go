@@ -1,8 +1,9 @@
 // Gate runs go test and says in short what came of it.
 //
-//	go run ./hack/cmd/gate [-events FILE] [-slowest N] [-unlimited] -- ARGUMENTS OF GO TEST [-- ...]
+//	go run ./hack/cmd/gate [-events FILE] [-slowest N] [-unlimited] [-beside LINE] -- ARGUMENTS OF GO TEST [-- ...]
 //
-// The events of go test -json are kept in FILE. Packages have the time that
+// LINE is a command that runs beside the first run, at low priority: half of the time
+// of tests is waiting. If it fails, so does the gate. The events of go test -json are kept in FILE. Packages have the time that
 // hack/gate/limits.txt gives them. A second "--" begins another run, which starts
 // when the first has ended.
 package main
@@ -10,6 +11,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -17,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -29,10 +32,11 @@ func main() {
 	events := flag.String("events", "bin/test.jsonl", "`file` that keeps the events of go test -json")
 	slowest := flag.Int("slowest", 10, "how many of the slowest packages and tests are shown")
 	unlimited := flag.Bool("unlimited", false, "packages may take any time")
+	beside := flag.String("beside", "", "`command` that runs beside the first run of tests")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	good, err := run(ctx, *events, *slowest, *unlimited, flag.Args())
+	good, err := run(ctx, *events, *slowest, *unlimited, *beside, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gate:", err)
 	}
@@ -42,7 +46,7 @@ func main() {
 }
 
 // run makes a run of each part of args between "--".
-func run(ctx context.Context, events string, slowest int, unlimited bool, args []string) (good bool, err error) {
+func run(ctx context.Context, events string, slowest int, unlimited bool, beside string, args []string) (good bool, err error) {
 	root, err := os.Getwd()
 	if err != nil {
 		return false, err
@@ -65,13 +69,22 @@ func run(ctx context.Context, events string, slowest int, unlimited bool, args [
 	keep := bufio.NewWriter(f)
 	defer keep.Flush()
 	begin, total := time.Now(), new(gate.Report)
+	besideDone := func() error { return nil }
+	if beside != "" {
+		b, err := gate.StartBeside(ctx, root, beside)
+		if err != nil {
+			return false, err
+		}
+		besideDone = sync.OnceValue(func() error { return b.Wait(os.Stdout) })
+		defer besideDone()
+	}
 	for _, part := range split(args) {
 		r := gate.Run{Root: root, Module: module, Args: part, Limits: limits, Keep: keep, Out: os.Stdout}
 		report, err := r.Do(ctx)
 		if report != nil {
 			total.Add(report)
 		}
-		if err != nil {
+		if err := errors.Join(err, besideDone()); err != nil {
 			return false, err
 		}
 	}
