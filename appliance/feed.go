@@ -245,7 +245,7 @@ func (b *branch) start(s *decrypt.Session, content decrypt.Content) {
 		OriginMAC: s.Link.OriginMAC,
 		VLAN:      s.Link.VLAN,
 	}
-	opts.Note = note(s, content, flow.Seen(opts))
+	opts.Note = note(s, content, flow.Mirrored(opts))
 	b.noted = content
 	b.tell(s)
 	sink := b.outlet.sinks.For(flow)

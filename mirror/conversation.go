@@ -64,23 +64,23 @@ type Conversation struct {
 	layout    layout
 	handshake *Handshake // a real one, or nil
 
-	opened   bool // handshake delivered, at least its SYN
-	due      bool // a handshake, FIN or RST waits for the sink
-	resetDue bool
-	closed   bool
-	resetBy  Direction
-	state    [2]state
-	mss      uint16 // announced in both SYNs
-	clock    uint32 // milliseconds
+	opened       bool // handshake delivered, at least its SYN
+	pending      bool // a handshake, FIN or RST waits for the sink
+	resetPending bool
+	closed       bool
+	resetBy      Direction
+	state        [2]state
+	mss          uint16 // announced in both SYNs
+	clock        uint32 // milliseconds
 
-	isn   [2]uint32
-	next  [2]uint32 // next sequence number
-	shown [2]uint32 // next after the last delivered frame of the direction
-	acked [2]uint32 // what the peer has acknowledged
-	echo  [2]uint32 // timestamp of the last segment
-	skew  [2]uint32 // between clock and the timestamps of a real handshake
+	isn       [2]uint32
+	next      [2]uint32 // next sequence number
+	delivered [2]uint32 // next after the last delivered frame of the direction
+	acked     [2]uint32 // what the peer has acknowledged
+	echo      [2]uint32 // timestamp of the last segment
+	skew      [2]uint32 // between clock and the timestamps of a real handshake
 
-	ledger ledger
+	counters counters
 }
 
 // Open starts a conversation on sink with SYN, SYN-ACK and ACK. If the sink is
@@ -93,8 +93,8 @@ func Open(sink Sink, flow Flow, opts Options) *Conversation {
 	if opts.ISN == nil {
 		opts.ISN = rand.Uint32
 	}
-	flow = flow.Seen(opts)
-	c := &Conversation{sink: sink, now: opts.Now, due: true, ledger: ledger{told: opts.Lost}}
+	flow = flow.Mirrored(opts)
+	c := &Conversation{sink: sink, now: opts.Now, pending: true, counters: counters{onLoss: opts.Lost}}
 	c.segmenter, _ = sink.(Segmenter)
 	c.clock = uint32(c.now().UnixMilli())
 	real, offers := opts.Handshake.usable()
@@ -116,9 +116,9 @@ func Open(sink Sink, flow Flow, opts Options) *Conversation {
 	if real != nil {
 		c.mss = min(offers[0].mss, offers[1].mss)
 	}
-	c.shown, c.acked = c.next, c.next
+	c.delivered, c.acked = c.next, c.next
 	c.Note(opts.Note)
-	c.push()
+	c.flushPending()
 	return c
 }
 
@@ -137,7 +137,7 @@ func (c *Conversation) Data(dir Direction, p []byte) {
 		return
 	}
 	b := c.begin()
-	for at, recuts := 0, maxRecuts; ; c.start(b) {
+	for at, recuts := 0, maxRecuts; ; c.prepare(b) {
 		for at < len(p) && b.n <= batchFrames-2 { // room for an ACK and a segment
 			at += c.putData(b, dir, p[at:])
 		}
@@ -156,7 +156,7 @@ func (c *Conversation) Data(dir Direction, p []byte) {
 // acknowledgement if one is wanted, and returns how many.
 func (c *Conversation) putData(b *batch, dir Direction, p []byte) int {
 	c.putACK(b, dir, min(len(p), b.size))
-	n, count := c.together(b, dir, p)
+	n, count := c.coalesce(b, dir, p)
 	flags := uint8(flagACK)
 	if n == len(p) {
 		flags |= flagPSH
@@ -176,11 +176,11 @@ func (c *Conversation) putData(b *batch, dir Direction, p []byte) int {
 func (c *Conversation) Skip(dir Direction, n uint64, reason string) {
 	dir &= 1
 	if c.state[dir] != open {
-		c.ledger.lose(dir, n, ReasonEnded)
+		c.counters.lose(dir, n, ReasonEnded)
 		return
 	}
-	c.ledger.lose(dir, n, reason)
-	room := maxGap - min(maxGap, c.next[dir]-c.shown[dir])
+	c.counters.lose(dir, n, reason)
+	room := maxGap - min(maxGap, c.next[dir]-c.delivered[dir])
 	c.next[dir] += uint32(min(n, uint64(room)))
 }
 
@@ -207,8 +207,8 @@ func (c *Conversation) End(dir Direction) {
 	if c.state[dir] != open {
 		return
 	}
-	c.state[dir], c.due = ending, true
-	c.push()
+	c.state[dir], c.pending = ending, true
+	c.flushPending()
 }
 
 // Reset shows that the sender of direction dir has aborted the session: RST.
@@ -218,8 +218,8 @@ func (c *Conversation) Reset(dir Direction) {
 		return
 	}
 	c.state = [2]state{ended, ended}
-	c.resetBy, c.resetDue, c.due = dir&1, true, true
-	c.push()
+	c.resetBy, c.resetPending, c.pending = dir&1, true, true
+	c.flushPending()
 }
 
 // Close ends the directions that have not ended, with FIN, and returns the
@@ -231,36 +231,36 @@ func (c *Conversation) Close() Account {
 	}
 	for dir := range c.state {
 		if c.state[dir] == open {
-			c.state[dir], c.due = ending, true
+			c.state[dir], c.pending = ending, true
 		}
 	}
-	c.push()
+	c.flushPending()
 	c.closed = true
 	return c.Account()
 }
 
 // Account returns what has become of the octets so far.
-func (c *Conversation) Account() Account { return c.ledger.account() }
+func (c *Conversation) Account() Account { return c.counters.account() }
 
 // Flow returns the flow as recorders see it: port mapped, MACs and tag set.
 func (c *Conversation) Flow() Flow { return flowOf(c.templates[ClientToOrigin].octets[:], c.layout) }
 
-// push sends what is due, if someone would see it.
-func (c *Conversation) push() {
-	if c.due && !c.sink.Idle() {
+// flushPending sends what is pending, if a recorder would see it.
+func (c *Conversation) flushPending() {
+	if c.pending && !c.sink.Idle() {
 		c.finish(c.begin())
 	}
 }
 
-// putDue appends a handshake, FINs or an RST that the sink has not taken yet
+// putPending appends a handshake, FINs or an RST that the sink has not taken yet
 // to b, which is empty. mss is the one to announce.
-func (c *Conversation) putDue(b *batch, mss int) {
-	c.due = false
+func (c *Conversation) putPending(b *batch, mss int) {
+	c.pending = false
 	if !c.opened {
 		c.putHandshake(b, uint16(mss))
 	}
-	if c.resetDue {
-		c.resetDue = false
+	if c.resetPending {
+		c.resetPending = false
 		if dir := c.resetBy; c.acked[dir] != c.next[dir] {
 			c.put(b, dir^1, flagACK, nil)
 		}
@@ -297,13 +297,13 @@ func (c *Conversation) putHandshake(b *batch, mss uint16) {
 		synACK.Options = inventOptions(options[1][:0], mss, b.tsval, b.tsval)
 	}
 	h := c.templates[ClientToOrigin].putSYN(&b.headers[b.n], c.layout, client, 0, flagSYN, syn.Window, syn.Options)
-	c.append(b, h, nil, sent{dir: ClientToOrigin, flags: flagSYN, end: client + 1, ack: origin + 1})
+	c.append(b, h, nil, segment{dir: ClientToOrigin, flags: flagSYN, end: client + 1, ack: origin + 1})
 	b.frames[b.n-1].Time = syn.Time
 	h = c.templates[OriginToClient].putSYN(&b.headers[b.n], c.layout, origin, client+1, flagSYN|flagACK, synACK.Window, synACK.Options)
-	c.append(b, h, nil, sent{dir: OriginToClient, flags: flagSYN | flagACK, end: origin + 1, ack: client + 1})
+	c.append(b, h, nil, segment{dir: OriginToClient, flags: flagSYN | flagACK, end: origin + 1, ack: client + 1})
 	b.frames[b.n-1].Time = synACK.Time
 	tsval := b.tsval + c.skew[ClientToOrigin]
 	h = c.templates[ClientToOrigin].put(&b.headers[b.n], c.layout, client+1, origin+1, flagACK, tsval, b.tsval+c.skew[OriginToClient], 0, 0)
-	c.append(b, h, nil, sent{dir: ClientToOrigin, flags: flagACK, end: client + 1, ack: origin + 1})
+	c.append(b, h, nil, segment{dir: ClientToOrigin, flags: flagACK, end: client + 1, ack: origin + 1})
 	b.frames[b.n-1].Time = synACK.Time
 }

@@ -26,9 +26,9 @@ type Mark struct {
 	DSCP      uint8   // differentiated services code point, 0 to 63 (RFC 2474, Section 3)
 }
 
-// Seen returns the flow as recorders see it in a conversation with opts: addresses
+// Mirrored returns the flow as recorders see it in a conversation with opts: addresses
 // of one family, no MAC left zero, origin port mapped, tag of the mark set.
-func (f Flow) Seen(opts Options) Flow {
+func (f Flow) Mirrored(opts Options) Flow {
 	ports := opts.Ports
 	if ports == nil {
 		ports = defaultPorts

@@ -8,7 +8,7 @@ import (
 	"github.com/clearspan/clearspan/mirror/internal/link"
 )
 
-// tally finds out how much of a refused super-segment went out all the same. A
+// refusals finds out how much of a refused super-segment went out all the same. A
 // device without a queue (veth) takes segment by segment, and the kernel tells
 // the sender only that the last one was dropped. How many went before, the
 // device's counter says: it is compared with what this sink has claimed, at a
@@ -17,13 +17,13 @@ import (
 // Frames that others send on the same device, the kernel's own neighbour
 // discovery say, would be taken for ours; the comparison starts afresh with
 // every poll to keep that window small.
-type tally struct {
-	claimed atomic.Uint64 // segments that calls reported as taken, since base
+type refusals struct {
+	claimed atomic.Uint64 // segments that calls reported as taken, since baseline
 	refused atomic.Uint64 // segments that calls reported as refused, at least those that the device dropped
 
-	mu      sync.Mutex // guards what follows
-	base    link.Counters
-	pending *refusal // those that wait to be resolved
+	mu       sync.Mutex // guards what follows
+	baseline link.Counters
+	pending  *refusal // those that wait to be resolved
 }
 
 // device tells its counters; see link.Watcher.
@@ -41,7 +41,7 @@ type refusal struct {
 
 // add notes a refusal. The caller must keep calls of resolve away until the
 // call that was refused, and what it claims, are complete.
-func (t *tally) add(r *refusal, segments int) {
+func (t *refusals) add(r *refusal, segments int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	*r = refusal{segments: segments, next: t.pending}
@@ -49,7 +49,7 @@ func (t *tally) add(r *refusal, segments int) {
 }
 
 // resolve decides all refusals. No call may be under way.
-func (t *tally) resolve(d device) {
+func (t *refusals) resolve(d device) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pending == nil {
@@ -59,7 +59,7 @@ func (t *tally) resolve(d device) {
 	for r := t.pending; r != nil; r = r.next {
 		refused += r.segments
 	}
-	surplus := min(t.surplus(d, refused), refused)
+	surplus := min(t.sentUnclaimed(d, refused), refused)
 	for r := t.pending; r != nil; r = r.next {
 		// Never all: the last one was dropped.
 		r.taken, r.resolved = min(surplus, r.segments-1), true
@@ -67,14 +67,14 @@ func (t *tally) resolve(d device) {
 		t.refused.Add(uint64(r.segments - r.taken))
 	}
 	t.pending = nil
-	t.rebase(d)
+	t.setBaseline(d)
 }
 
-// surplus returns how many more frames the device sent than was claimed, when
+// sentUnclaimed returns how many more frames the device sent than was claimed, when
 // refused more were offered. It waits a moment for the device to have counted
 // them all: where the far end does it (veth with generic receive offload) that
 // is not at once.
-func (t *tally) surplus(d device, refused int) int {
+func (t *refusals) sentUnclaimed(d device, refused int) int {
 	n := 0
 	for range 4 {
 		c, err := d.Read()
@@ -82,7 +82,7 @@ func (t *tally) surplus(d device, refused int) int {
 			return 0
 		}
 		claimed := int(t.claimed.Load())
-		sent, dropped := int(c.Packets-t.base.Packets), int(c.Dropped-t.base.Dropped)
+		sent, dropped := int(c.Packets-t.baseline.Packets), int(c.Dropped-t.baseline.Dropped)
 		n = max(0, sent-claimed)
 		if sent+dropped >= claimed+refused {
 			break
@@ -92,27 +92,27 @@ func (t *tally) surplus(d device, refused int) int {
 	return n
 }
 
-// restart is rebase where no refusal waits. It returns how many segments the
+// rebaseline is setBaseline where no refusal waits. It returns how many segments the
 // device dropped without that a call was told: those in the middle of a
 // super-segment whose last one went out. No call may be under way.
-func (t *tally) restart(d device) uint64 {
+func (t *refusals) rebaseline(d device) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pending != nil {
 		return 0
 	}
-	base, refused := t.base, t.refused.Load()
-	t.rebase(d)
-	return advanced(base.Dropped+refused, t.base.Dropped)
+	base, refused := t.baseline, t.refused.Load()
+	t.setBaseline(d)
+	return advanced(base.Dropped+refused, t.baseline.Dropped)
 }
 
 // advanced returns by how much a counter went from one value to another.
 func advanced(from, to uint64) uint64 { return max(from, to) - from }
 
-// rebase starts the comparison afresh. No call may be under way.
-func (t *tally) rebase(d device) {
+// setBaseline starts the comparison afresh. No call may be under way.
+func (t *refusals) setBaseline(d device) {
 	if c, err := d.Read(); err == nil {
-		t.base = c
+		t.baseline = c
 		t.claimed.Store(0)
 		t.refused.Store(0)
 	}

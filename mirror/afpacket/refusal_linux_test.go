@@ -109,7 +109,7 @@ func TestTally(t *testing.T) {
 		{"no device", 5, []int{40}, nil, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var tl tally
+			var tl refusals
 			tl.claimed.Store(tt.claimed)
 			refusals := make([]refusal, len(tt.refusals))
 			for i, n := range tt.refusals {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/internal/framecount"
 	"github.com/clearspan/clearspan/mirror/internal/link"
-	"github.com/clearspan/clearspan/mirror/internal/totals"
 )
 
 // Full says what Send does while the interface's transmit queue is full.
@@ -59,9 +59,9 @@ const (
 	// DefaultPatience is what Config.Patience is by default: a device may refuse a
 	// frame for ever (the far end of a veth pair has a smaller MTU).
 	DefaultPatience = 5 * time.Second
-	// settling is how long a Send waits with Block for the watcher to see an MTU
+	// linkChangeTimeout is how long a Send waits with Block for the watcher to see an MTU
 	// that the kernel has lowered.
-	settling = 300 * time.Millisecond
+	linkChangeTimeout = 300 * time.Millisecond
 )
 
 // Sink sends frames out of one interface. Its methods are safe for concurrent
@@ -74,17 +74,17 @@ type Sink struct {
 	fd       int
 	watch    *link.Watcher
 	batches  sync.Pool // of *batch
-	count    totals.Totals
+	counters framecount.Counters
 	base     link.Counters // of the device when the sink was opened
 
-	log    *slog.Logger
-	sums   *checksums   // nil without GSO; the watcher's, until Close
-	seen   link.Link    // the watcher's: what silent belongs to
-	silent uint64       // the watcher's: segments that the device dropped without a word
-	barred atomic.Bool  // the kernel knows no super-segments
-	limit  atomic.Int32 // of super-segments, octets; 0: none are taken
-	queued atomic.Bool  // the kernel has a queue in front of the device
-	tally  tally        // with GSO
+	log      *slog.Logger
+	sums     *checksums   // nil without GSO; the watcher's, until Close
+	seen     link.Link    // the watcher's: what silent belongs to
+	silent   uint64       // the watcher's: segments that the device dropped without a word
+	barred   atomic.Bool  // the kernel knows no super-segments
+	limit    atomic.Int32 // of super-segments, octets; 0: none are taken
+	queued   atomic.Bool  // the kernel has a queue in front of the device
+	refusals refusals     // with GSO
 
 	mu      sync.RWMutex // held for reading by every call of the kernel, for writing while none may be
 	closing atomic.Bool
@@ -158,7 +158,7 @@ func (s *Sink) prepare(w *link.Watcher, l link.Link) {
 	queued := w.Queued()
 	s.queued.Store(queued)
 	s.mu.Lock()
-	dropped := s.tally.restart(w)
+	dropped := s.refusals.rebaseline(w)
 	s.mu.Unlock()
 	if dropped > 0 && !queued {
 		if s.silent == 0 {
@@ -237,14 +237,14 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 		segments += frames[i].Segments()
 		octets += frames[i].WireLen()
 	}
-	s.count.Frames.Add(uint64(segments))
-	s.count.Octets.Add(uint64(octets))
+	s.counters.Frames.Add(uint64(segments))
+	s.counters.Octets.Add(uint64(octets))
 	if err != nil {
 		lost := 0
 		for i := range frames[n:] {
 			lost += frames[n+i].Segments()
 		}
-		s.count.Lose(err, lost)
+		s.counters.Lose(err, lost)
 	}
 	return n, err
 }
@@ -294,7 +294,7 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 		case unix.EMSGSIZE: // MTU lowered a moment ago, or over it by 1 to 4 octets without a tag
 			if s.full == Block {
 				s.mu.RUnlock()
-				s.settle(l)
+				s.awaitLinkChange(l)
 				s.mu.RLock()
 			}
 			return sent, mirror.ErrTooLong
@@ -308,9 +308,9 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 	}
 }
 
-// settle waits for a moment for another interface state than l.
-func (s *Sink) settle(l *link.Link) {
-	for deadline := time.Now().Add(settling); s.watch.Link() == l && time.Now().Before(deadline); {
+// awaitLinkChange waits for a moment for another interface state than l.
+func (s *Sink) awaitLinkChange(l *link.Link) {
+	for deadline := time.Now().Add(linkChangeTimeout); s.watch.Link() == l && time.Now().Before(deadline); {
 		time.Sleep(minBackoff)
 	}
 }
@@ -324,7 +324,7 @@ func (s *Sink) claim(frames []mirror.Frame) {
 	for i := range frames {
 		n += frames[i].Segments()
 	}
-	s.tally.claimed.Add(uint64(n))
+	s.refusals.claimed.Add(uint64(n))
 }
 
 // refused books that the kernel did not take f, message i of b. What went out of
@@ -333,14 +333,14 @@ func (s *Sink) claim(frames []mirror.Frame) {
 func (s *Sink) refused(b *batch, i int, f *mirror.Frame) bool {
 	segments := f.Segments()
 	if s.sums == nil || segments == 1 || s.queued.Load() {
-		s.tally.refused.Add(uint64(segments))
+		s.refusals.refused.Add(uint64(segments))
 		return false
 	}
-	s.tally.add(&b.refusal, segments)
+	s.refusals.add(&b.refusal, segments)
 	s.mu.RUnlock()
 	s.mu.Lock()
 	if !b.refusal.resolved {
-		s.tally.resolve(s.watch)
+		s.refusals.resolve(s.watch)
 	}
 	s.mu.Unlock()
 	s.mu.RLock()
@@ -352,8 +352,8 @@ func (s *Sink) refused(b *batch, i int, f *mirror.Frame) bool {
 	f.Advance(taken)
 	octets -= len(f.Payload)
 	b.point(i, f)
-	s.count.Frames.Add(uint64(taken))
-	s.count.Octets.Add(uint64(taken*len(f.Header) + octets))
+	s.counters.Frames.Add(uint64(taken))
+	s.counters.Octets.Add(uint64(taken*len(f.Header) + octets))
 	return true
 }
 
@@ -389,9 +389,9 @@ func (s *Sink) Idle() bool { return false }
 func (s *Sink) Stats() Stats {
 	c := s.watch.Counters()
 	return Stats{
-		Frames:        s.count.Frames.Load(),
-		Octets:        s.count.Octets.Load(),
-		Lost:          s.count.Lost(),
+		Frames:        s.counters.Frames.Load(),
+		Octets:        s.counters.Octets.Load(),
+		Lost:          s.counters.Lost(),
 		DevicePackets: c.Packets - s.base.Packets,
 		DeviceDropped: c.Dropped - s.base.Dropped,
 		Up:            s.usable(s.watch.Link()) == nil,
@@ -408,7 +408,7 @@ func (s *Sink) Close() error {
 		unix.Close(s.fd)
 		s.fd = -1
 		s.mu.Unlock()
-		s.watch.Reconcile(s.count.Frames.Load(), s.base)
+		s.watch.Reconcile(s.counters.Frames.Load(), s.base)
 		s.watch.Close()
 		if s.sums != nil {
 			s.sums.close()

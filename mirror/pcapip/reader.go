@@ -33,10 +33,10 @@ func newReader(conn net.Conn, cfg *Config) *reader {
 	}
 }
 
-// offer queues frames, from the first on, until one finds no room, and returns
+// enqueue queues frames, from the first on, until one finds no room, and returns
 // how many. Left is true, and n without meaning, if the reader is leaving. It
 // never waits for the reader.
-func (r *reader) offer(frames []mirror.Frame) (n int, left bool) {
+func (r *reader) enqueue(frames []mirror.Frame) (n int, left bool) {
 	q := r.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -65,7 +65,7 @@ func (r *reader) run() {
 	listened := make(chan struct{})
 	go func() {
 		defer close(listened)
-		r.listen()
+		r.awaitClose()
 	}()
 	err := r.write(fileHead())
 	for err == nil {
@@ -75,7 +75,7 @@ func (r *reader) run() {
 		}
 		err = r.write(chunk)
 	}
-	r.leave()
+	r.disconnect()
 	<-listened
 	if errors.Is(err, net.ErrClosed) || r.closing.Load() {
 		err = nil
@@ -101,19 +101,19 @@ func (r *reader) write(octets []byte) error {
 	return err
 }
 
-// listen discards what the reader sends until it closes its sending side or
+// awaitClose discards what the reader sends until it closes its sending side or
 // the connection ends, of which it tells the writer.
-func (r *reader) listen() {
+func (r *reader) awaitClose() {
 	if _, err := io.Copy(io.Discard, r.conn); err != nil {
-		r.leave()
+		r.disconnect()
 		return
 	}
 	r.halfClosed.Store(true)
 }
 
-// leave ends the reader now; what is queued is lost to it. It reports whether
+// disconnect ends the reader now; what is queued is lost to it. It reports whether
 // the reader was still served.
-func (r *reader) leave() bool {
+func (r *reader) disconnect() bool {
 	first := r.queue.close(true)
 	r.conn.Close()
 	return first

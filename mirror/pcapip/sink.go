@@ -62,7 +62,7 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 		return 0, nil
 	}
 	n, err := s.fit(frames)
-	if queued, qerr := s.offer(frames[:n]); qerr != nil {
+	if queued, qerr := s.enqueue(frames[:n]); qerr != nil {
 		n, err = queued, qerr
 	}
 	var octets int
@@ -87,22 +87,22 @@ func (s *Sink) fit(frames []mirror.Frame) (int, error) {
 	return len(frames), nil
 }
 
-// offer queues frames for all readers and returns how many the best of them took.
+// enqueue queues frames for all readers and returns how many the best of them took.
 // What another one missed is its own gap: told again, the frames would come twice
 // to those that have them.
-func (s *Sink) offer(frames []mirror.Frame) (int, error) {
+func (s *Sink) enqueue(frames []mirror.Frame) (int, error) {
 	if s.closed.Load() {
 		return 0, mirror.ErrClosed
 	}
 	best, served := 0, false
 	for _, r := range *s.readers.Load() {
-		n, left := r.offer(frames)
+		n, left := r.enqueue(frames)
 		switch {
 		case left:
 		case n == len(frames):
 			best, served = n, true
 		case s.cfg.Slow == Disconnect:
-			if r.leave() {
+			if r.disconnect() {
 				r.log.Warn("reader too slow, disconnected")
 			}
 		default:
@@ -165,7 +165,7 @@ func (s *Sink) accept() {
 			conn.Close()
 			continue
 		}
-		s.join(conn)
+		s.addReader(conn)
 	}
 }
 
@@ -176,8 +176,8 @@ func (s *Sink) permit(conn net.Conn) error {
 	return s.cfg.Permit(conn)
 }
 
-// join serves conn, or closes it if there are too many readers.
-func (s *Sink) join(conn net.Conn) {
+// addReader serves conn, or closes it if there are too many readers.
+func (s *Sink) addReader(conn net.Conn) {
 	r := newReader(conn, &s.cfg)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,7 +191,7 @@ func (s *Sink) join(conn net.Conn) {
 			conn.Close()
 			return
 		}
-		readers[i].leave()
+		readers[i].disconnect()
 		readers = slices.Delete(readers, i, i+1)
 	}
 	if s.closed.Load() {
@@ -203,11 +203,11 @@ func (s *Sink) join(conn net.Conn) {
 	r.log.Info("reader joined")
 	s.group.Go(func() {
 		r.run()
-		s.remove(r)
+		s.removeReader(r)
 	})
 }
 
-func (s *Sink) remove(r *reader) {
+func (s *Sink) removeReader(r *reader) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	readers := slices.DeleteFunc(slices.Clone(*s.readers.Load()), func(other *reader) bool { return other == r })

@@ -3,7 +3,7 @@ package pcapip
 import (
 	"sync/atomic"
 
-	"github.com/clearspan/clearspan/mirror/internal/totals"
+	"github.com/clearspan/clearspan/mirror/internal/framecount"
 )
 
 // Stats is what a sink did since it was opened. Frames plus frames lost is the
@@ -25,7 +25,7 @@ func (s *Sink) Stats() Stats {
 
 // counters holds a sink's totals. It is safe for concurrent use.
 type counters struct {
-	totals.Totals
+	framecount.Counters
 	missed atomic.Uint64
 }
 

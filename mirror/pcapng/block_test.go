@@ -134,7 +134,7 @@ func FuzzScan(f *testing.F) {
 	f.Add(whole)
 	f.Add(whole[:len(whole)-3])
 	more := appendSecrets(bytes.Clone(whole), []byte("CLIENT_RANDOM 00 11\n"))
-	more = appendNames(more, []binding{{netip.MustParseAddr("192.0.2.1"), "a.test"}, {netip.MustParseAddr("2001:db8::1"), "b.test"}})
+	more = appendNames(more, []nameRecord{{netip.MustParseAddr("192.0.2.1"), "a.test"}, {netip.MustParseAddr("2001:db8::1"), "b.test"}})
 	f.Add(appendStatistics(more, statistics{time.Unix(1, 0), time.Unix(2, 0), 2, 0}))
 	f.Add(whole[:len(head)])
 	f.Add(append(bytes.Clone(whole), make([]byte, 64)...))

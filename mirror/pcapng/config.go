@@ -1,6 +1,7 @@
 package pcapng
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -50,43 +51,40 @@ const (
 
 // withDefaults returns cfg with its zero values replaced, or what is wrong.
 func (cfg Config) withDefaults() (Config, error) {
-	if cfg.Prefix == "" {
-		cfg.Prefix = defaultName
-	}
-	if cfg.Interface == "" {
-		cfg.Interface = defaultName
-	}
-	if cfg.Buffer == 0 {
-		cfg.Buffer = defaultBuffer
-	}
-	if cfg.MTU == 0 {
-		cfg.MTU = defaultMTU
-	}
+	cfg.Prefix = cmp.Or(cfg.Prefix, defaultName)
+	cfg.Interface = cmp.Or(cfg.Interface, defaultName)
+	cfg.Buffer = cmp.Or(cfg.Buffer, defaultBuffer)
+	cfg.MTU = cmp.Or(cfg.MTU, defaultMTU)
 	cfg.lost = new(atomic.Uint64)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	return cfg, cfg.check()
+}
+
+// check returns what is wrong with the configuration, or nil.
+func (cfg *Config) check() error {
 	switch {
 	case cfg.Directory == "":
-		return cfg, errors.New("no capture directory")
+		return errors.New("no capture directory")
 	case cfg.Prefix != filepath.Base(cfg.Prefix) || strings.HasPrefix(cfg.Prefix, "."):
-		return cfg, fmt.Errorf("prefix %q does not begin a file name", cfg.Prefix)
+		return fmt.Errorf("prefix %q does not begin a file name", cfg.Prefix)
 	case len(cfg.Prefix) > 100:
-		return cfg, fmt.Errorf("prefix of %d octets is longer than 100", len(cfg.Prefix))
+		return fmt.Errorf("prefix of %d octets is longer than 100", len(cfg.Prefix))
 	case len(cfg.Interface) > 1000:
-		return cfg, fmt.Errorf("interface name of %d octets is longer than 1000", len(cfg.Interface))
+		return fmt.Errorf("interface name of %d octets is longer than 1000", len(cfg.Interface))
 	case cfg.RotateSize != 0 && cfg.RotateSize < minRotateSize:
-		return cfg, fmt.Errorf("rotation at %d octets is below %d", cfg.RotateSize, minRotateSize)
+		return fmt.Errorf("rotation at %d octets is below %d", cfg.RotateSize, minRotateSize)
 	case cfg.RotateEvery < 0:
-		return cfg, fmt.Errorf("rotation every %v is negative", cfg.RotateEvery)
+		return fmt.Errorf("rotation every %v is negative", cfg.RotateEvery)
 	case cfg.Keep < 0:
-		return cfg, fmt.Errorf("%d files to keep is negative", cfg.Keep)
+		return fmt.Errorf("%d files to keep is negative", cfg.Keep)
 	case cfg.Full > Drop:
-		return cfg, fmt.Errorf("unknown full policy %d", cfg.Full)
+		return fmt.Errorf("unknown full policy %d", cfg.Full)
 	case cfg.Buffer < 2*bufferSize || cfg.Buffer > 1<<30:
-		return cfg, fmt.Errorf("buffer of %d octets is not in %d to %d", cfg.Buffer, 2*bufferSize, 1<<30)
+		return fmt.Errorf("buffer of %d octets is not in %d to %d", cfg.Buffer, 2*bufferSize, 1<<30)
 	case cfg.MTU < 68 || cfg.MTU > 65535:
-		return cfg, fmt.Errorf("MTU %d is not in 68 to 65535", cfg.MTU)
+		return fmt.Errorf("MTU %d is not in 68 to 65535", cfg.MTU)
 	}
-	return cfg, nil
+	return nil
 }

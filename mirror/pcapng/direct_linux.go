@@ -24,9 +24,9 @@ func setDirect(file *os.File, direct bool) error {
 	return os.NewSyscallError("fcntl", err)
 }
 
-// region returns n octets for direct writes, in huge pages if there are any: the
+// allocate returns n octets for direct writes, in huge pages if there are any: the
 // disk is told of each page. free gives them back and may be nil.
-func region(n int) (octets []byte, free func()) {
+func allocate(n int) (octets []byte, free func()) {
 	all, err := unix.Mmap(-1, 0, n+hugePage, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return make([]byte, n), nil

@@ -74,7 +74,7 @@ func TestDirect(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			blocks, free := region(bufferSize)
+			blocks, free := allocate(bufferSize)
 			defer free()
 			sent := uint32(0)
 			for i, w := range []struct {
@@ -103,7 +103,7 @@ func TestDirect(t *testing.T) {
 					sent++
 				}
 				if w.name != "" {
-					b.names, b.named = []binding{{v4, w.name}}, namesFixed+recordSize(v4, w.name)
+					b.names, b.named = []nameRecord{{v4, w.name}}, namesFixed+recordSize(v4, w.name)
 				}
 				if err := st.write(b, time.Now(), w.cached); err != nil {
 					t.Fatal(err)
@@ -202,7 +202,7 @@ func TestRefusedWrite(t *testing.T) {
 	if err := st.create(time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	octets, free := region(sector)
+	octets, free := allocate(sector)
 	defer free()
 	if err := st.put(octets, true); err != nil || st.direct || st.bypassing { // behind the head: at no sector
 		t.Errorf("%v, direct %t, %t", err, st.direct, st.bypassing)

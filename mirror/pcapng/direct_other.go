@@ -14,4 +14,4 @@ func setDirect(_ *os.File, direct bool) error {
 	return nil
 }
 
-func region(n int) (octets []byte, free func()) { return make([]byte, n), nil }
+func allocate(n int) (octets []byte, free func()) { return make([]byte, n), nil }

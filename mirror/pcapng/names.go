@@ -28,8 +28,8 @@ const (
 // A block of names is one that scan accepts.
 const _ = uint(maxBlock - maxNamesBlock)
 
-// binding is a name of an address. Addresses are IPv4 or IPv6 without zone.
-type binding struct {
+// nameRecord is a name of an address. Addresses are IPv4 or IPv6 without zone.
+type nameRecord struct {
 	addr netip.Addr
 	name string
 }
@@ -46,7 +46,7 @@ func (s *Sink) Name(addr netip.Addr, name string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.current == nil && !s.take() {
+	if s.closed || s.current == nil && !s.takeEmpty() {
 		return
 	}
 	b := s.current
@@ -60,7 +60,7 @@ func (s *Sink) Name(addr netip.Addr, name string) {
 	if len(b.blocks)+b.named+size > s.bufferSize {
 		return
 	}
-	b.names = append(b.names, binding{addr, name})
+	b.names = append(b.names, nameRecord{addr, name})
 	b.named += size
 }
 
@@ -75,7 +75,7 @@ func recordSize(addr netip.Addr, name string) int {
 
 // appendNames appends a block with the given names. They are at most
 // maxBufferNames.
-func appendNames(dst []byte, names []binding) []byte {
+func appendNames(dst []byte, names []nameRecord) []byte {
 	le := binary.LittleEndian
 	start := len(dst)
 	dst = le.AppendUint32(dst, blockNames)

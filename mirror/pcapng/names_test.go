@@ -22,13 +22,13 @@ var (
 )
 
 // count returns how often a binding stands in a file.
-func count(t *testing.T, path string, n binding) int {
+func count(t *testing.T, path string, n nameRecord) int {
 	t.Helper()
 	file, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	record := appendNames(nil, []binding{n})
+	record := appendNames(nil, []nameRecord{n})
 	return bytes.Count(file, record[8:len(record)-8])
 }
 
@@ -65,7 +65,7 @@ func TestNames(t *testing.T) {
 	found := 0
 	for _, name := range names {
 		path := filepath.Join(dir, name)
-		for _, n := range []binding{{v4, "www.example.test"}, {v6, "six.example.test"}} {
+		for _, n := range []nameRecord{{v4, "www.example.test"}, {v6, "six.example.test"}} {
 			if got := count(t, path, n); got > 1 {
 				t.Errorf("%s says %v %d times", name, n, got)
 			} else {
@@ -99,11 +99,11 @@ func TestNamesBounded(t *testing.T) {
 	send(t, s, frames(t, 1))
 	s.Close()
 	s.Name(v4, "late.test")
-	st := &store{named: make(map[binding]struct{})}
+	st := &store{named: make(map[nameRecord]struct{})}
 	for i := range maxFileNames {
-		st.named[binding{v4, fmt.Sprint(i)}] = struct{}{}
+		st.named[nameRecord{v4, fmt.Sprint(i)}] = struct{}{}
 	}
-	if st.unnamed([]binding{{v4, "one.more"}}) != nil {
+	if st.newNames([]nameRecord{{v4, "one.more"}}) != nil {
 		t.Error("a file takes more names than its limit")
 	}
 }

@@ -18,7 +18,7 @@ const (
 // names that belong before them.
 type buffer struct {
 	blocks []byte
-	names  []binding
+	names  []nameRecord
 	named  int // octets that names take at most
 	frames uint64
 	octets uint64 // of the frames
@@ -149,8 +149,8 @@ func (s *Sink) reserve(length, size int) (waited bool, err error) {
 		case s.current != nil && len(s.current.blocks)+s.current.named+size <= s.bufferSize:
 			return waited, nil
 		}
-		s.hand()
-		if s.take() {
+		s.handOver()
+		if s.takeEmpty() {
 			continue
 		}
 		if s.full == Drop {
@@ -161,8 +161,8 @@ func (s *Sink) reserve(length, size int) (waited bool, err error) {
 	}
 }
 
-// hand gives current to the writer if it holds anything. s.mu is held.
-func (s *Sink) hand() {
+// handOver gives current to the writer if it holds anything. s.mu is held.
+func (s *Sink) handOver() {
 	if s.current == nil || len(s.current.blocks) == 0 {
 		return
 	}
@@ -174,8 +174,8 @@ func (s *Sink) hand() {
 	}
 }
 
-// take makes current an empty buffer if there is one. s.mu is held.
-func (s *Sink) take() bool {
+// takeEmpty makes current an empty buffer if there is one. s.mu is held.
+func (s *Sink) takeEmpty() bool {
 	switch {
 	case s.current != nil:
 	case len(s.free) > 0:
@@ -184,7 +184,7 @@ func (s *Sink) take() bool {
 		s.free = s.free[:last]
 	case s.unmade > 0:
 		s.unmade--
-		octets, free := region(s.bufferSize + namesFixed)
+		octets, free := allocate(s.bufferSize + namesFixed)
 		if free != nil {
 			s.unmap = append(s.unmap, free)
 		}
@@ -206,7 +206,7 @@ func (s *Sink) Idle() bool { return false }
 func (s *Sink) Close() error {
 	s.mu.Lock()
 	if !s.closed {
-		s.hand()
+		s.handOver()
 		s.closed = true
 		s.room.Broadcast()
 		select {

@@ -41,10 +41,10 @@ type store struct {
 	path   string   // of the complete file; the open one has partial appended
 	offset int64    // octets written completely
 	opened time.Time
-	frames uint64               // in the open file
-	named  map[binding]struct{} // in the open file
-	fresh  []binding            // scratch: names of a buffer that the open file has not
-	block  []byte               // scratch: their block
+	frames uint64                  // in the open file
+	named  map[nameRecord]struct{} // in the open file
+	fresh  []nameRecord            // scratch: names of a buffer that the open file has not
+	block  []byte                  // scratch: their block
 
 	direct    bool // files may be written past the page cache
 	bypassing bool // the open file is, at the moment
@@ -104,7 +104,7 @@ func (st *store) write(b *buffer, now time.Time, cached bool) error {
 			return err
 		}
 	}
-	lead := st.unnamed(b.names)
+	lead := st.newNames(b.names)
 	if direct {
 		lead = appendFiller(lead, st.offset+int64(len(lead)))
 		st.block = lead // its memory is used again
@@ -126,10 +126,10 @@ func (st *store) write(b *buffer, now time.Time, cached bool) error {
 	return nil
 }
 
-// unnamed returns the block of those names that the open file has not, empty if
+// newNames returns the block of those names that the open file has not, empty if
 // there are none; they are st.fresh. It is valid until the next call, and what the
 // caller appends to it, too.
-func (st *store) unnamed(names []binding) []byte {
+func (st *store) newNames(names []nameRecord) []byte {
 	st.fresh = st.fresh[:0]
 	for _, n := range names {
 		if _, has := st.named[n]; !has && len(st.named)+len(st.fresh) < maxFileNames && !slices.Contains(st.fresh, n) {
@@ -151,12 +151,12 @@ func (st *store) expire(now time.Time) {
 
 // create opens a new file and writes its head.
 func (st *store) create(now time.Time) error {
-	file, path, err := st.claim(now)
+	file, path, err := st.createLocked(now)
 	if err != nil {
 		return fmt.Errorf("create capture file: %w", err)
 	}
 	st.file, st.path, st.offset, st.opened, st.frames, st.bypassing = file, path, 0, now, 0, false
-	st.named = make(map[binding]struct{})
+	st.named = make(map[nameRecord]struct{})
 	if _, err := file.Write(st.head); err != nil {
 		st.finish()
 		return fmt.Errorf("write capture file: %w", err)
@@ -165,9 +165,9 @@ func (st *store) create(now time.Time) error {
 	return nil
 }
 
-// claim creates and locks a partial file whose complete name is free too. It
+// createLocked creates and locks a partial file whose complete name is free too. It
 // passes over names that another sink took in the same millisecond.
-func (st *store) claim(now time.Time) (file *os.File, path string, err error) {
+func (st *store) createLocked(now time.Time) (file *os.File, path string, err error) {
 	for range 100 {
 		st.created++
 		path = filepath.Join(st.directory, fmt.Sprintf("%s-%s-%04d%s",
@@ -182,7 +182,7 @@ func (st *store) claim(now time.Time) (file *os.File, path string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
-		if owned(file, path+partial) {
+		if lockCreated(file, path+partial) {
 			return file, path, nil
 		}
 		file.Close()
@@ -190,10 +190,10 @@ func (st *store) claim(now time.Time) (file *os.File, path string, err error) {
 	return nil, "", fmt.Errorf("no free name after %s: %w", path, fs.ErrExist)
 }
 
-// owned locks a file just created, which tells another sink's recover that it
+// lockCreated locks a file just created, which tells another sink's recover that it
 // is in use, and reports whether none had found the file before, unlocked and
 // empty. Where there are no locks, recover touches nothing.
-func owned(file *os.File, path string) bool {
+func lockCreated(file *os.File, path string) bool {
 	if errors.Is(lock(file), unix.EWOULDBLOCK) {
 		return false
 	}
@@ -219,7 +219,7 @@ func (st *store) finish() {
 	} else if e := st.file.Truncate(st.offset); e != nil {
 		err = errors.Join(err, e)
 	} else {
-		err = errors.Join(err, st.conclude(), rename(st.path))
+		err = errors.Join(err, st.complete(), rename(st.path))
 	}
 	if err = errors.Join(err, st.file.Close()); err != nil {
 		st.log.Error("capture file not completed", "file", st.path+partial, "err", err)
@@ -235,9 +235,9 @@ func (st *store) close() {
 	st.pruning.Wait()
 }
 
-// conclude appends the statistics. A storage that has no room for them keeps
+// complete appends the statistics. A storage that has no room for them keeps
 // the file without.
-func (st *store) conclude() error {
+func (st *store) complete() error {
 	lost := st.lost.Load()
 	octets := appendStatistics(nil, statistics{st.opened, time.Now(), st.frames, lost - st.reported})
 	if _, err := st.file.WriteAt(octets, st.offset); err != nil {

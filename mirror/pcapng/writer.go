@@ -25,7 +25,7 @@ func (s *Sink) run(flush time.Duration) {
 		if now.Before(retryAt) && !closed {
 			continue
 		}
-		retryAt = s.judge(s.drain())
+		retryAt = s.handleResult(s.drain())
 		s.store.expire(now)
 		if closed {
 			s.end()
@@ -40,7 +40,7 @@ func (s *Sink) prepare(flush bool) (closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if flush && len(s.pending) == 0 {
-		s.hand()
+		s.handOver()
 	}
 	return s.closed
 }
@@ -81,9 +81,9 @@ func (s *Sink) release(b *buffer) {
 	s.room.Broadcast() // all: the buffer has room for many of them
 }
 
-// judge tells the senders whether the storage works, logs when that changed,
+// handleResult tells the senders whether the storage works, logs when that changed,
 // and returns when to try again, the zero time if nothing failed.
-func (s *Sink) judge(err error) time.Time {
+func (s *Sink) handleResult(err error) time.Time {
 	failed := err != nil
 	s.mu.Lock()
 	changed := failed != s.failed

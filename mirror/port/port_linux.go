@@ -57,7 +57,7 @@ func Open(cfg Config) (Sink, Method, error) {
 		if err == nil {
 			err = test(cfg.Interface, s)
 			if err == nil || errors.Is(err, errUntested) || m == SendMMsg {
-				announce(cfg, m, append(reasons, err))
+				logMethod(cfg, m, append(reasons, err))
 				return s, m, nil
 			}
 			s.Close()
@@ -85,8 +85,8 @@ func open(cfg Config, m Method) (Sink, error) {
 	return nil, fmt.Errorf("unknown method %q", m)
 }
 
-// announce logs the choice. reasons may hold nil.
-func announce(cfg Config, m Method, reasons []error) {
+// logMethod logs the choice. reasons may hold nil.
+func logMethod(cfg Config, m Method, reasons []error) {
 	reason := "cheapest, and works"
 	if err := errors.Join(reasons...); err != nil {
 		reason = strings.ReplaceAll(err.Error(), "\n", "; ")

@@ -10,8 +10,8 @@ import (
 	"github.com/clearspan/clearspan/mirror/internal/link"
 )
 
-// testPatience bounds how long a device may take to count the frame of a test.
-const testPatience = 500 * time.Millisecond
+// testTimeout bounds how long a device may take to count the frame of a test.
+const testTimeout = 500 * time.Millisecond
 
 // testFrame is one that bridges do not forward and recorders do not take for
 // traffic: to a reserved address (IEEE 802.1Q, Table 8-1), of the local
@@ -49,7 +49,7 @@ func test(name string, s Sink) error {
 			return nil
 		case now.Dropped > before.Dropped:
 			return errors.New("device dropped the test frame")
-		case waited >= testPatience:
+		case waited >= testTimeout:
 			return errors.New("device did not count the test frame")
 		}
 		time.Sleep(5 * time.Millisecond)

@@ -38,18 +38,18 @@ func newBatch(vni uint32) *batch {
 	return b
 }
 
-// fill points the batch at frames of one lane, from the first on, and returns how
-// many it holds and their lane. It stops in front of a frame of another lane, and
+// fill points the batch at frames of one source port, from the first on, and returns how
+// many it holds and the index of that port. It stops in front of a frame of another, and
 // of one longer than limit octets, with mirror.ErrTooLong.
-func (b *batch) fill(frames []mirror.Frame, limit int) (n, lane int, err error) {
-	lane = laneOf(frames[0].Header)
+func (b *batch) fill(frames []mirror.Frame, limit int) (n, port int, err error) {
+	port = sourcePortIndex(frames[0].Header)
 	for n < min(len(frames), batchSize) {
 		f := &frames[n]
-		if n > 0 && laneOf(f.Header) != lane {
+		if n > 0 && sourcePortIndex(f.Header) != port {
 			break
 		}
 		if f.Len() > limit {
-			return n, lane, mirror.ErrTooLong
+			return n, port, mirror.ErrTooLong
 		}
 		header, payload := &b.iovs[3*n+1], &b.iovs[3*n+2]
 		header.Base = unsafe.SliceData(f.Header)
@@ -58,7 +58,7 @@ func (b *batch) fill(frames []mirror.Frame, limit int) (n, lane int, err error) 
 		payload.SetLen(len(f.Payload))
 		n++
 	}
-	return n, lane, nil
+	return n, port, nil
 }
 
 // release forgets the first n frames, so that a pooled batch keeps no caller's

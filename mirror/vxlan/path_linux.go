@@ -60,14 +60,14 @@ func (s *Sink) watch() {
 		case <-s.stop:
 			return
 		case <-ticker.C:
-			s.look()
+			s.updatePath()
 		}
 	}
 }
 
-// look connects sockets that are not, publishes the path, and takes answers.
+// updatePath connects sockets that are not, publishes the path, and takes answers.
 // The sockets stay open meanwhile: Close ends the watcher first.
-func (s *Sink) look() {
+func (s *Sink) updatePath() {
 	s.looking.Lock()
 	defer s.looking.Unlock()
 	outer := 0

@@ -27,7 +27,7 @@ const (
 type Sink struct {
 	cfg     Config
 	log     *slog.Logger
-	sockets [lanes]*socket
+	sockets [sourcePorts]*socket
 	batches sync.Pool // of *batch
 	count   counters
 	start   time.Time // times below count from here
@@ -65,7 +65,7 @@ func Open(cfg Config) (*Sink, error) {
 	}
 	none := s.newPath(0)
 	s.path.Store(&none)
-	s.look()
+	s.updatePath()
 	go s.watch()
 	return s, nil
 }
@@ -102,14 +102,14 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 	return n, err
 }
 
-// sendBatch sends the first frames, those of one lane, as many as fit in b. It
+// sendBatch sends the first frames, those of one source port, as many as fit in b. It
 // returns fewer than these only with an error.
 func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 	p := s.path.Load()
 	if err := s.usable(p); err != nil {
 		return 0, err
 	}
-	filled, lane, tooLong := b.fill(frames, p.mtu+frameOverhead)
+	filled, port, tooLong := b.fill(frames, p.mtu+frameOverhead)
 	defer b.release(filled)
 
 	var backoff, waited time.Duration
@@ -117,7 +117,7 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 		if sent == filled {
 			return sent, tooLong
 		}
-		n, errno := b.send(s.sockets[lane].fd, sent, filled)
+		n, errno := b.send(s.sockets[port].fd, sent, filled)
 		if errno == 0 {
 			sent += n
 			backoff, waited = 0, 0
@@ -154,7 +154,7 @@ func (s *Sink) judge(errno unix.Errno) error {
 	case unix.ENETDOWN, unix.ENODEV, unix.ENXIO, unix.EADDRNOTAVAIL, unix.EDESTADDRREQ:
 		return mirror.ErrNoLink
 	case unix.EMSGSIZE: // the path takes less since a moment ago
-		s.look()
+		s.updatePath()
 		return mirror.ErrTooLong
 	}
 	return os.NewSyscallError("sendmmsg", errno)

@@ -127,7 +127,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 	frames := make([]mirror.Frame, 64)
 	for i := range frames {
 		frames[i] = frame("some octets")
-		frames[i].Header[5] = byte(i) // of many lanes
+		frames[i].Header[5] = byte(i) // of many source ports
 	}
 	if n := testing.AllocsPerRun(200, func() { s.Send(frames) }); n > 0.5 && !raceEnabled {
 		t.Errorf("%v allocations", n)

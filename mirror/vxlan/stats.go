@@ -3,7 +3,7 @@ package vxlan
 import (
 	"sync/atomic"
 
-	"github.com/clearspan/clearspan/mirror/internal/totals"
+	"github.com/clearspan/clearspan/mirror/internal/framecount"
 )
 
 // Stats is what a sink did since it was opened. Frames delivered plus frames
@@ -18,7 +18,7 @@ type Stats struct {
 
 // counters holds a sink's totals. It is safe for concurrent use.
 type counters struct {
-	totals.Totals
+	framecount.Counters
 	refused atomic.Uint64
 }
 

@@ -80,8 +80,8 @@ func (u *umem) put(header, payload []byte) uint64 {
 	return address
 }
 
-// give takes a chunk back. An address that is none of ours is left alone.
-func (u *umem) give(address uint64) {
+// release takes a chunk back. An address that is none of ours is left alone.
+func (u *umem) release(address uint64) {
 	if len(u.free) < cap(u.free) && address < uint64(len(u.memory)) {
 		u.free = append(u.free, address-address%uint64(u.chunk))
 	}

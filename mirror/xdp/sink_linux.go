@@ -12,8 +12,8 @@ import (
 
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
+	"github.com/clearspan/clearspan/mirror/internal/framecount"
 	"github.com/clearspan/clearspan/mirror/internal/link"
-	"github.com/clearspan/clearspan/mirror/internal/totals"
 )
 
 // Config describes a sink. Only Interface is required.
@@ -54,7 +54,7 @@ type Sink struct {
 	namespace *namespace
 	watch     *link.Watcher
 	base      link.Counters // of the device when the sink was opened
-	count     totals.Totals
+	counters  framecount.Counters
 	closing   atomic.Bool
 	close     sync.Once
 
@@ -165,10 +165,10 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 	for i := range frames[:n] {
 		octets += frames[i].Len()
 	}
-	s.count.Frames.Add(uint64(n))
-	s.count.Octets.Add(uint64(octets))
+	s.counters.Frames.Add(uint64(n))
+	s.counters.Octets.Add(uint64(octets))
 	if err != nil {
-		s.count.Lose(err, len(frames)-n)
+		s.counters.Lose(err, len(frames)-n)
 	}
 	return n, err
 }
@@ -287,9 +287,9 @@ func (s *Sink) Stats() afpacket.Stats {
 	up := s.usable(s.watch.Link()) == nil
 	s.mu.Unlock()
 	return afpacket.Stats{
-		Frames:        s.count.Frames.Load(),
-		Octets:        s.count.Octets.Load(),
-		Lost:          s.count.Lost(),
+		Frames:        s.counters.Frames.Load(),
+		Octets:        s.counters.Octets.Load(),
+		Lost:          s.counters.Lost(),
 		DevicePackets: c.Packets - s.base.Packets,
 		DeviceDropped: c.Dropped - s.base.Dropped,
 		Up:            up,
@@ -305,7 +305,7 @@ func (s *Sink) Close() error {
 		s.mu.Lock()
 		s.unbind() // for good: prepare sees that the sink is closing
 		s.mu.Unlock()
-		s.watch.Reconcile(s.count.Frames.Load(), s.base)
+		s.watch.Reconcile(s.counters.Frames.Load(), s.base)
 		s.watch.Close()
 		s.namespace.close()
 	})

@@ -116,7 +116,7 @@ func (s *socket) reap() {
 		return
 	}
 	for i := from; i != to; i++ {
-		s.memory.give(*s.completion.entry(i))
+		s.memory.release(*s.completion.entry(i))
 	}
 	s.completion.consumer.Store(to)
 }
@@ -155,7 +155,7 @@ func (s *socket) cancel() bool {
 	}
 	for i := s.taken; i != s.produced; i++ {
 		d := s.tx.entry(i)
-		s.memory.give(d.Addr)
+		s.memory.release(d.Addr)
 		*d = unix.XDPDesc{Addr: nowhere, Len: 1}
 	}
 	// The kernel passes by what is invalid: recent versions one at each call,

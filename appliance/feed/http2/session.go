@@ -147,7 +147,7 @@ func (s *Session) Close() mirror.Account {
 
 // Flow returns the flow of the session as recorders see that of its streams,
 // with the session's own client port.
-func (s *Session) Flow() mirror.Flow { return s.flow.Seen(s.alike) }
+func (s *Session) Flow() mirror.Flow { return s.flow.Mirrored(s.alike) }
 
 // open returns the streams that are open, in order.
 func (s *Session) open() []*stream {

@@ -1,4 +1,4 @@
-package totals
+package framecount
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 )
 
 func TestLost(t *testing.T) {
-	var c Totals
+	var c Counters
 	if diff := cmp.Diff(map[string]uint64{}, c.Lost()); diff != "" {
 		t.Errorf("nothing lost (-want +got):\n%s", diff)
 	}
@@ -28,7 +28,7 @@ func TestLost(t *testing.T) {
 }
 
 func TestLoseAllocatesNothing(t *testing.T) {
-	var c Totals
+	var c Counters
 	if n := testing.AllocsPerRun(100, func() { c.Lose(mirror.ErrClosed, 1) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

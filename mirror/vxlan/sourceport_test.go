@@ -20,9 +20,9 @@ func headers(client, origin string, vlan uint16) [][]byte {
 	return r.Frames()
 }
 
-// TestLaneOf: all frames of a conversation have one lane, and many conversations
-// use all lanes.
-func TestLaneOf(t *testing.T) {
+// TestSourcePortIndex: all frames of a conversation have one source port, and many conversations
+// use all source ports.
+func TestSourcePortIndex(t *testing.T) {
 	for _, tt := range []struct {
 		name, origin string
 		client       string // less its port
@@ -34,26 +34,26 @@ func TestLaneOf(t *testing.T) {
 		{"IPv6, VLAN", "[2001:db8::1]:443", "[2001:db8:51::2]", 7},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var used [lanes]int
+			var used [sourcePorts]int
 			for port := range 400 {
 				frames := headers(tt.client+":"+string('1'+rune(port%9))+string([]byte{'0' + byte(port/100), '0' + byte(port/10%10), '0' + byte(port%10)}), tt.origin, tt.vlan)
-				lane := laneOf(frames[0])
-				used[lane]++
+				port := sourcePortIndex(frames[0])
+				used[port]++
 				for _, f := range frames {
-					if laneOf(f) != lane {
-						t.Fatal("directions have different lanes")
+					if sourcePortIndex(f) != port {
+						t.Fatal("directions have different source ports")
 					}
 				}
 			}
 			if slices.Min(used[:]) == 0 || slices.Max(used[:]) > 100 {
-				t.Errorf("conversations a lane: %v", used)
+				t.Errorf("conversations a source port: %v", used)
 			}
 		})
 	}
 }
 
-// FuzzLaneOf: any octets have a lane, and exchanged addresses the same one.
-func FuzzLaneOf(f *testing.F) {
+// FuzzSourcePortIndex: any octets have a source port, and exchanged addresses the same one.
+func FuzzSourcePortIndex(f *testing.F) {
 	for _, frame := range slices.Concat(headers("192.0.2.1:1000", "192.0.2.2:443", 0), headers("[2001:db8::1]:1000", "[2001:db8::2]:443", 9)) {
 		f.Add(frame)
 		f.Add(frame[:len(frame)/2])
@@ -61,16 +61,16 @@ func FuzzLaneOf(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(make([]byte, 13))
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		lane := laneOf(frame)
-		if lane < 0 || lane >= lanes {
-			t.Fatalf("lane %d", lane)
+		port := sourcePortIndex(frame)
+		if port < 0 || port >= sourcePorts {
+			t.Fatalf("source port %d", port)
 		}
 		if len(frame) < 14 || slices.Contains([]uint16{etherIPv4, etherIPv6, etherVLAN}, binary.BigEndian.Uint16(frame[12:])) {
 			return
 		}
 		back := slices.Concat(frame[6:12], frame[:6], frame[12:])
-		if laneOf(back) != lane {
-			t.Fatal("the way back has another lane")
+		if sourcePortIndex(back) != port {
+			t.Fatal("the way back has another source port")
 		}
 	})
 }

@@ -2,9 +2,9 @@ package vxlan
 
 import "encoding/binary"
 
-// lanes is how many source ports there are: enough for paths and receive queues
+// sourcePorts is how many source ports there are: enough for paths and receive queues
 // to be shared, few enough to keep their sockets.
-const lanes = 16
+const sourcePorts = 16
 
 const (
 	etherIPv4 = 0x0800
@@ -14,10 +14,10 @@ const (
 	protocolTCP = 6
 )
 
-// laneOf returns the lane, 0 to lanes-1, of a frame with the given headers: the
+// sourcePortIndex returns the index, 0 to sourcePorts-1, of the source port for a frame with the given headers: the
 // same for both directions of a connection. What is no TCP over IP goes by its
 // MAC addresses alone. It reads no octet that is not there.
-func laneOf(header []byte) int {
+func sourcePortIndex(header []byte) int {
 	if len(header) < 14 {
 		return 0
 	}
@@ -34,16 +34,16 @@ func laneOf(header []byte) int {
 	default:
 		a, b = header[0:6], header[6:12]
 	}
-	x, y := digest(a), digest(b)
+	x, y := fnv1a(a), fnv1a(b)
 	if len(ports) >= 4 {
-		x, y = mix(x^uint64(binary.BigEndian.Uint16(ports))), mix(y^uint64(binary.BigEndian.Uint16(ports[2:])))
+		x, y = finalize(x^uint64(binary.BigEndian.Uint16(ports))), finalize(y^uint64(binary.BigEndian.Uint16(ports[2:])))
 	}
-	return int(mix(x+y) % lanes) // a sum does not tell which came first
+	return int(finalize(x+y) % sourcePorts) // a sum does not tell which came first
 }
 
-// digest and mix spread octets over 64 bits: FNV-1a and the finalizer of
-// MurmurHash3. Nobody gains by finding collisions: at worst a lane has more to do.
-func digest(octets []byte) uint64 {
+// fnv1a and finalize spread octets over 64 bits: FNV-1a and the finalizer of
+// MurmurHash3. Nobody gains by finding collisions: at worst a source port has more to do.
+func fnv1a(octets []byte) uint64 {
 	h := uint64(14695981039346656037)
 	for _, o := range octets {
 		h = (h ^ uint64(o)) * 1099511628211
@@ -51,7 +51,7 @@ func digest(octets []byte) uint64 {
 	return h
 }
 
-func mix(h uint64) uint64 {
+func finalize(h uint64) uint64 {
 	h = (h ^ h>>33) * 0xff51afd7ed558ccd
 	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
 	return h ^ h>>33
