@@ -52,7 +52,7 @@ func (t *Table) Load(path string) error {
 	now := t.now()
 	left := 0
 	for _, e := range entries {
-		if !e.sound() || e.over(now) || t.entries.Find(e.key()) != nil {
+		if !e.valid() || e.expired(now) || t.entries.Find(e.key()) != nil {
 			left++
 			continue
 		}
@@ -78,9 +78,9 @@ func decode(r io.Reader) ([]Entry, error) {
 	return f.Entries, nil
 }
 
-// sound reports whether an entry could have been learned.
-func (e *Entry) sound() bool {
-	host, ok := tidy(e.Host)
+// valid reports whether an entry could have been learned.
+func (e *Entry) valid() bool {
+	host, ok := normalizeHost(e.Host)
 	switch {
 	case !ok || host != e.Host, len(e.Offer) > maxOffer, len(e.Why) > maxHost, !e.By.IsValid():
 		return false
@@ -132,12 +132,12 @@ func (t *Table) Run(ctx context.Context, path string) {
 		select {
 		case <-ctx.Done():
 			select {
-			case <-t.dirt:
+			case <-t.dirty:
 				t.save(path)
 			default:
 			}
 			return
-		case <-t.dirt:
+		case <-t.dirty:
 		}
 		wait := saveDelay
 		for {

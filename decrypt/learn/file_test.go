@@ -134,7 +134,7 @@ func FuzzFile(f *testing.F) {
 		}
 		d := newDesk(nil)
 		for _, e := range entries {
-			if e.sound() && !e.over(d.clock) && d.entries.Find(e.key()) == nil {
+			if e.valid() && !e.expired(d.clock) && d.entries.Find(e.key()) == nil {
 				d.add(e)
 			}
 		}

@@ -55,7 +55,7 @@ func (d *Destination) UnmarshalText(b []byte) error {
 		return fmt.Errorf("read destination: %w", err)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
-	if clean, ok := tidy(name); err != nil || !ok || clean != name {
+	if clean, ok := normalizeHost(name); err != nil || !ok || clean != name {
 		return fmt.Errorf("read destination: %q is not a name and port", b)
 	}
 	*d = Destination{name: name, addr: netip.AddrPortFrom(netip.Addr{}, uint16(n))}
@@ -76,7 +76,7 @@ func newSubject(f *policy.Facts) (s subject, ok bool) {
 	addr := netip.AddrPortFrom(f.Origin.Addr().Unmap().WithZone(""), f.Origin.Port())
 	s.destination = Destination{addr: addr}
 	if f.Host != "" {
-		name, ok := tidy(f.Host)
+		name, ok := normalizeHost(f.Host)
 		if !ok {
 			return s, false
 		}
@@ -90,7 +90,7 @@ func newSubject(f *policy.Facts) (s subject, ok bool) {
 		return s, false
 	}
 	if f.SNI != "" {
-		if s.host, ok = tidy(f.SNI); !ok {
+		if s.host, ok = normalizeHost(f.SNI); !ok {
 			return s, false
 		}
 	}
@@ -108,9 +108,9 @@ const (
 	maxOffer = 512
 )
 
-// tidy returns the form in which host names are compared. What is empty, longer
+// normalizeHost returns the form in which host names are compared. What is empty, longer
 // than any name or not printable ASCII is none.
-func tidy(name string) (string, bool) {
+func normalizeHost(name string) (string, bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if name == "" || len(name) > maxHost {
 		return "", false

@@ -15,7 +15,7 @@ func (t *Table) List() []Entry {
 	now := t.now()
 	for k, e := range t.entries.All() {
 		entry := *e
-		if entry.over(now) {
+		if entry.expired(now) {
 			t.forget(k)
 			continue
 		}
@@ -31,7 +31,7 @@ func (t *Table) List() []Entry {
 // byID finds an entry that holds.
 func (t *Table) byID(id string) (key, *Entry) {
 	for k, e := range t.entries.All() {
-		if e.ID == id && !e.over(t.now()) {
+		if e.ID == id && !e.expired(t.now()) {
 			return k, e
 		}
 	}
@@ -82,7 +82,7 @@ type Stats struct {
 func (t *Table) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := Stats{Entries: make(map[Lesson]int), Learned: maps.Clone(t.counts.learned), Forgotten: t.counts.forgotten}
+	s := Stats{Entries: make(map[Lesson]int), Learned: maps.Clone(t.counters.learned), Forgotten: t.counters.forgotten}
 	for k := range t.entries.All() {
 		s.Entries[k.lesson]++
 	}

@@ -36,12 +36,12 @@ type Entry struct {
 
 func (e *Entry) key() key { return key{e.Lesson, e.Client, e.Host, e.Offer} }
 
-func (e *Entry) over(now time.Time) bool { return !e.Kept && !now.Before(e.Expires) }
+func (e *Entry) expired(now time.Time) bool { return !e.Kept && !now.Before(e.Expires) }
 
 const maxDestinations = 16
 
-// reached notes a destination and reports whether it is new.
-func (e *Entry) reached(d Destination) bool {
+// addDestination notes a destination and reports whether it is new.
+func (e *Entry) addDestination(d Destination) bool {
 	if slices.Contains(e.Destinations, d) {
 		return false
 	}
@@ -60,26 +60,26 @@ type Config struct {
 
 // Table holds what was learned. It is safe for concurrent use.
 type Table struct {
-	log  *slog.Logger
-	now  func() time.Time
-	size atomic.Int64  // of entries and doubts: most sessions need not look further
-	dirt chan struct{} // something waits in it after a change
+	log   *slog.Logger
+	now   func() time.Time
+	size  atomic.Int64  // of entries and strikes: most sessions need not look further
+	dirty chan struct{} // something waits in it after a change
 
-	mu      sync.Mutex // guards the rest
-	options Options
-	entries memo.Memo[key, netip.Prefix, Entry]
-	doubts  memo.Memo[key, netip.Prefix, doubt]
-	counts  counts
+	mu       sync.Mutex // guards the rest
+	options  Options
+	entries  memo.Memo[key, netip.Prefix, Entry]
+	strikes  memo.Memo[key, netip.Prefix, strikes]
+	counters counters
 }
 
-type counts struct {
+type counters struct {
 	learned   map[Lesson]uint64
 	forgotten uint64
 }
 
 // New returns an empty table.
 func New(o Options, c Config) *Table {
-	t := &Table{log: c.Logger, now: c.Now, dirt: make(chan struct{}, 1), options: o}
+	t := &Table{log: c.Logger, now: c.Now, dirty: make(chan struct{}, 1), options: o}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
@@ -87,7 +87,7 @@ func New(o Options, c Config) *Table {
 		t.now = time.Now
 	}
 	t.entries.Spared = func(e *Entry) bool { return e.Kept }
-	t.counts.learned = make(map[Lesson]uint64)
+	t.counters.learned = make(map[Lesson]uint64)
 	return t
 }
 
@@ -117,7 +117,7 @@ func (t *Table) Recall(f *policy.Facts, tr *policy.Treatment) Lesson {
 			continue
 		}
 		for _, scope := range []Scope{ClientHost, Host} {
-			if e := t.look(s.key(l, scope), s.destination); e != nil && (action == Tunnel || e.Kept) {
+			if e := t.lookup(s.key(l, scope), s.destination); e != nil && (action == Tunnel || e.Kept) {
 				e.Used++
 				return l
 			}
@@ -140,7 +140,7 @@ func (t *Table) Knows(l Lesson, f *policy.Facts) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e := t.look(s.key(l, t.options.Scope), s.destination)
+	e := t.lookup(s.key(l, t.options.Scope), s.destination)
 	if e == nil || t.options.action(l, nil) != Tunnel && !e.Kept {
 		return false
 	}
@@ -148,13 +148,13 @@ func (t *Table) Knows(l Lesson, f *policy.Facts) bool {
 	return true
 }
 
-// look returns the entry at k if it holds at d, and counts as a use of it.
-func (t *Table) look(k key, d Destination) *Entry {
+// lookup returns the entry at k if it holds at d, and counts as a use of it.
+func (t *Table) lookup(k key, d Destination) *Entry {
 	e := t.entries.Find(k)
 	switch {
 	case e == nil:
 		return nil
-	case e.over(t.now()):
+	case e.expired(t.now()):
 		t.forget(k)
 		return nil
 	case !slices.Contains(e.Destinations, d):
@@ -182,26 +182,26 @@ func (t *Table) Learn(l Lesson, f *policy.Facts, d policy.Decision, why string) 
 	now := t.now()
 	k := s.key(l, t.options.Scope)
 	e := t.entries.Find(k)
-	if e != nil && e.over(now) {
+	if e != nil && e.expired(now) {
 		t.forget(k)
 		e = nil
 	}
 	if e != nil {
 		// A destination more: it has proven the same host.
-		if e.reached(s.destination) {
+		if e.addDestination(s.destination) {
 			t.changed()
 		}
 		e.Why = why
 		return action == Tunnel || e.Kept
 	}
-	if l == Pinned && !t.convinced(k, &s, why, now) {
+	if l == Pinned && !t.addStrike(k, &s, why, now) {
 		return false
 	}
 	t.add(Entry{
 		ID: k.id(), Lesson: l, Client: k.client, Host: k.host, Offer: k.offer, Destinations: []Destination{s.destination},
 		Why: why, By: s.client, Learned: now, Expires: now.Add(t.options.lifetime(l)),
 	})
-	t.counts.learned[l]++
+	t.counters.learned[l]++
 	level := slog.LevelInfo
 	if l == Pinned || l == FailedOrigin {
 		level = slog.LevelWarn
@@ -218,7 +218,7 @@ var messages = map[Lesson]string{
 	NarrowOffer:       "origin refuses fewer application protocols",
 }
 
-// limits bound the entries, and the doubts.
+// limits bound the entries, and the strikes.
 func (t *Table) limits() memo.Limits {
 	return memo.Limits{Entries: cmp.Or(t.options.Entries, defaultEntries), Each: cmp.Or(t.options.ClientEntries, defaultClientEntries)}
 }
@@ -227,7 +227,7 @@ func (t *Table) limits() memo.Limits {
 func (t *Table) add(e Entry) {
 	t.entries.Limits = t.limits()
 	for _, out := range t.entries.Put(e.key(), owner(e.By), 0, e) {
-		t.counts.forgotten++
+		t.counters.forgotten++
 		t.log.Warn("learned entry forgotten, the table is full", "lesson", string(out.Lesson), "client", out.By, "host", out.Host, "id", out.ID)
 	}
 	t.changed()
@@ -241,11 +241,11 @@ func (t *Table) forget(k key) {
 
 // changed has the file written.
 func (t *Table) changed() {
-	t.resized()
+	t.updateSize()
 	select {
-	case t.dirt <- struct{}{}:
+	case t.dirty <- struct{}{}:
 	default:
 	}
 }
 
-func (t *Table) resized() { t.size.Store(int64(t.entries.Len() + t.doubts.Len())) }
+func (t *Table) updateSize() { t.size.Store(int64(t.entries.Len() + t.strikes.Len())) }

@@ -248,8 +248,8 @@ func TestAttacker(t *testing.T) {
 	if n := d.entries.Len(); n > 50 {
 		t.Errorf("%d entries", n)
 	}
-	if n := d.doubts.Len(); n > 50 {
-		t.Errorf("%d doubts", n)
+	if n := d.strikes.Len(); n > 50 {
+		t.Errorf("%d strikes", n)
 	}
 }
 
