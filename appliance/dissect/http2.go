@@ -1,6 +1,7 @@
 package dissect
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -8,10 +9,13 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/decrypt/proto"
-	"github.com/clearspan/clearspan/decrypt/proto/http1"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
-const maxStreams = 256 // that are open at a time
+const (
+	maxStreams = 256      // that are open at a time
+	maxBlock   = 64 << 10 // octets of a header block, and of its fields
+)
 
 // http2Reader follows HTTP/2 (RFC 9113).
 type http2Reader struct {
@@ -19,13 +23,145 @@ type http2Reader struct {
 	sides   [2]http2Side
 	streams map[uint32]*Exchange // that are open
 	highest uint32               // stream of the client's
-	fields  []hpack.HeaderField
-	texts   []byte // of an event
-	decoded int    // octets of the fields of a block
-	brief   bool   // streams are counted, blocks passed over
+	fields  []hpack.HeaderField  // of the block at hand
+	texts   []byte               // of the event at hand
+	brief   bool                 // streams are counted, blocks passed over
 }
 
-// request opens an exchange for the fields of a request's header block.
+// http2Side is one direction.
+type http2Side struct {
+	frames *http2.Reader
+	blocks *http2.Decoder // nil if brief
+}
+
+func newHTTP2(s *Session) *http2Reader {
+	h := &http2Reader{s: s, streams: make(map[uint32]*Exchange)}
+	for dir := range proto.Direction(2) {
+		h.sides[dir] = http2Side{http2.NewReader(dir, http2.Loose, http2.Limits{Block: maxBlock}), http2.NewDecoder(maxBlock)}
+	}
+	return h
+}
+
+func (h *http2Reader) data(dir proto.Direction, p []byte) Cause {
+	for len(p) > 0 {
+		f, n, err := h.sides[dir].frames.Next(p)
+		p = p[n:]
+		if err != nil {
+			if c := faulty(err); c != reading {
+				return c
+			}
+			continue
+		}
+		if f == nil {
+			continue
+		}
+		if c := h.frame(dir, f); c != reading {
+			return c
+		}
+	}
+	return reading
+}
+
+// faulty returns what a fault means for a reader that only watches.
+func faulty(err error) Cause {
+	var fault *http2.Fault
+	switch errors.As(err, &fault); {
+	case fault.Passed:
+		return reading
+	case fault.Code == http2.EnhanceYourCalm:
+		return StopBound
+	}
+	return StopBroken
+}
+
+// frame takes a frame, or a piece of one.
+func (h *http2Reader) frame(dir proto.Direction, f *http2.Frame) Cause {
+	switch f.Type {
+	case http2.Data:
+		if x := h.streams[f.Stream]; x != nil {
+			h.s.content(x, dir, f.Body)
+		}
+		h.ends(dir, f)
+	case http2.Headers:
+		fresh := f.First && dir == proto.ClientToOrigin && f.Stream > h.highest
+		if fresh {
+			h.highest = f.Stream
+		}
+		if h.brief {
+			h.count(fresh)
+			return reading
+		}
+		return h.headers(dir, f, fresh)
+	case http2.PushPromise:
+		if !h.brief {
+			return h.promise(dir, f)
+		}
+	case http2.RSTStream:
+		h.over(proto.ClientToOrigin, f.Stream, Cancelled)
+		h.over(proto.OriginToClient, f.Stream, Cancelled)
+	case http2.Settings:
+		h.settings(dir, f)
+	}
+	return reading
+}
+
+// settings has the other direction's decoder obey what one end allows.
+func (h *http2Reader) settings(dir proto.Direction, f *http2.Frame) {
+	for s := range f.Settings() {
+		if s.ID == http2.HeaderTableSize && !h.brief {
+			h.sides[dir.Opposite()].blocks.AllowTable(s.Value)
+		}
+	}
+}
+
+// count reports a request that is fresh to a brief sink.
+func (h *http2Reader) count(fresh bool) {
+	if fresh {
+		h.s.event.request = Request{}
+		h.s.sink.Event(&h.s.event.request)
+	}
+}
+
+// headers takes a header block: of a request, an answer or trailers.
+func (h *http2Reader) headers(dir proto.Direction, f *http2.Frame, fresh bool) Cause {
+	if c := h.decode(dir, f); c != reading {
+		return c
+	}
+	x := h.streams[f.Stream]
+	switch {
+	case fresh:
+		if c := h.request(f.Stream); c != reading {
+			return c
+		}
+	case x != nil && dir == proto.OriginToClient:
+		h.answer(x)
+	}
+	h.ends(dir, f)
+	return reading
+}
+
+// promise takes a request that the origin makes up. It has no content (RFC 9113,
+// Section 8.4).
+func (h *http2Reader) promise(dir proto.Direction, f *http2.Frame) Cause {
+	c := h.decode(dir, f)
+	if c == reading && h.streams[f.Promised] == nil {
+		c = h.request(f.Promised)
+		h.over(proto.ClientToOrigin, f.Promised, Complete)
+	}
+	return c
+}
+
+// decode decodes a header block.
+func (h *http2Reader) decode(dir proto.Direction, f *http2.Frame) Cause {
+	fields, _, err := h.sides[dir].blocks.Decode(h.fields[:0], f)
+	if err != nil {
+		return StopBroken
+	}
+	h.fields = fields
+	return reading
+}
+
+// request opens an exchange for a request of which the fields are decoded.
 func (h *http2Reader) request(id uint32) Cause {
 	if len(h.streams) >= maxStreams {
 		return StopBound
@@ -34,32 +170,23 @@ func (h *http2Reader) request(id uint32) Cause {
 	h.s.open(x)
 	h.streams[id] = x
 	r := &h.s.event.request
-	*r = Request{Exchange: x, Fields: Fields{list: h.fields}}
+	*r = Request{Exchange: x, Host: http2.Authority(h.fields), Fields: Fields{list: h.fields}}
 	h.texts = h.texts[:0]
-	var authority, host []byte
-	for _, f := range h.fields {
-		switch f.Name {
+	for i := range h.fields {
+		switch f := &h.fields[i]; f.Name {
 		case ":method":
 			r.Method = h.text(f.Value)
-		case ":authority":
-			authority = h.text(f.Value)
-		case "host":
-			host = h.text(f.Value)
 		case ":path":
 			r.Target = h.text(f.Value)
 			r.Path = r.Target
 		}
 	}
-	if authority == nil {
-		authority = host
-	}
-	r.Host = http1.ParseHost(authority)
 	h.s.sink.Event(r)
 	h.checkBrief()
 	return reading
 }
 
-// text returns a text of the event under way.
+// text returns a text of the event at hand.
 func (h *http2Reader) text(s string) []byte {
 	n := len(h.texts)
 	h.texts = append(h.texts, s...)
@@ -68,11 +195,11 @@ func (h *http2Reader) text(s string) []byte {
 
 // answer notes an answer, unless it is interim or the block holds trailers.
 func (h *http2Reader) answer(x *Exchange) {
-	for _, f := range h.fields {
-		if f.Name != ":status" {
+	for i := range h.fields {
+		if h.fields[i].Name != ":status" {
 			continue
 		}
-		if n, err := strconv.ParseUint(f.Value, 10, 10); err == nil && n >= 200 {
+		if n, err := strconv.ParseUint(h.fields[i].Value, 10, 10); err == nil && n >= 200 {
 			h.s.event.answer = Answer{Exchange: x, Status: int(n), Fields: Fields{list: h.fields}}
 			h.s.sink.Event(&h.s.event.answer)
 		}
@@ -80,26 +207,14 @@ func (h *http2Reader) answer(x *Exchange) {
 	}
 }
 
-// block takes a whole header block of a stream, whose fields are decoded.
-func (h *http2Reader) block(dir proto.Direction, id uint32, fresh, ends bool) Cause {
-	x := h.streams[id]
-	if x == nil && fresh {
-		if c := h.request(id); c != reading {
-			return c
-		}
-		if dir == proto.OriginToClient {
-			h.over(proto.ClientToOrigin, id, Complete) // promised requests have no content (RFC 9113, Section 8.4)
-		}
-	} else if x != nil && dir == proto.OriginToClient {
-		h.answer(x)
+// ends ends a direction of a stream if the last octets of its last frame are there.
+func (h *http2Reader) ends(dir proto.Direction, f *http2.Frame) {
+	if f.Last && f.EndsStream() {
+		h.over(dir, f.Stream, Complete)
 	}
-	if ends {
-		h.over(dir, id, Complete)
-	}
-	return reading
 }
 
-// over ends one direction of a stream.
+// over ends a direction of a stream.
 func (h *http2Reader) over(dir proto.Direction, id uint32, how Ending) {
 	x := h.streams[id]
 	if x == nil {
@@ -112,12 +227,6 @@ func (h *http2Reader) over(dir proto.Direction, id uint32, how Ending) {
 	h.checkBrief()
 }
 
-// reset ends both directions.
-func (h *http2Reader) reset(id uint32) {
-	h.over(proto.ClientToOrigin, id, Cancelled)
-	h.over(proto.OriginToClient, id, Cancelled)
-}
-
 // checkBrief gives up details if the sink needs none.
 func (h *http2Reader) checkBrief() {
 	if !h.s.brief || h.brief {
@@ -127,16 +236,30 @@ func (h *http2Reader) checkBrief() {
 	clear(h.streams)
 	h.fields, h.texts = nil, nil
 	for dir := range h.sides {
-		h.sides[dir].decoder, h.sides[dir].block = nil, nil
+		h.sides[dir].frames.SkipBlocks()
+		h.sides[dir].blocks = nil
 	}
+}
+
+func (h *http2Reader) gap(dir proto.Direction, n uint64) Cause {
+	f, content, ok := h.sides[dir].frames.Skip(n)
+	if !ok {
+		return StopGap
+	}
+	if f != nil && f.Type == http2.Data {
+		if x := h.streams[f.Stream]; x != nil {
+			h.s.hole(x, dir, content)
+		}
+		h.ends(dir, f)
+	}
+	return reading
 }
 
 func (h *http2Reader) end(proto.Direction) {}
 
 func (h *http2Reader) close(how Ending) {
 	for _, id := range slices.Sorted(maps.Keys(h.streams)) {
-		h.s.end(h.streams[id], proto.ClientToOrigin, how)
-		h.s.end(h.streams[id], proto.OriginToClient, how)
+		h.over(proto.ClientToOrigin, id, how)
+		h.over(proto.OriginToClient, id, how)
 	}
-	clear(h.streams)
 }

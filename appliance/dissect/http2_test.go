@@ -119,6 +119,11 @@ func TestHTTP2(t *testing.T) {
 					return f.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, BlockFragment: block, EndHeaders: true, PadLength: 2})
 				}).headers(downward, 2, false, ":status", "200").data(downward, 2, true, "it", 0).steps
 			}()},
+		{"two hosts", `request 1 GET / (hosts-differ)
+			end 1 > complete 0
+			end 1 < cut 0
+			stop ended`,
+			newWire().headers(upward, 1, true, ":method", "GET", ":authority", "a.test", "host", "b.test", ":path", "/").steps},
 		{"host alone", `request 1 GET / a.test
 			end 1 > complete 0
 			end 1 < cut 0
@@ -131,5 +136,37 @@ func TestHTTP2(t *testing.T) {
 			f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte{0x82}})
 			return f.WriteData(1, false, []byte("x"))
 		}).steps},
+	})
+}
+
+func TestHTTP2Gaps(t *testing.T) {
+	const upward, downward = proto.ClientToOrigin, proto.OriginToClient
+	const head = "request 1 GET / www.example.test\n end 1 > complete 0\n answer 1 200\n"
+	begin := func() *wire { return newWire().get(1, "/").headers(downward, 1, false, ":status", "200") }
+	// lose cuts n octets out of the last step, from at.
+	lose := func(w *wire, at, n int) *wire {
+		last := w.steps[len(w.steps)-1]
+		w.steps = append(w.steps[:len(w.steps)-1], step{dir: last.dir, text: last.text[:at]}, step{dir: last.dir, lost: uint64(n)}, step{dir: last.dir, text: last.text[at+n:]})
+		return w
+	}
+	const header, length = 9, 1
+	run(t, []row{
+		{"in content", head + `end 1 < complete 6-3 "a???ef"
+			stop ended`, lose(begin().data(downward, 1, true, "abcdef", 0), header+length+1, 3).steps},
+		{"in content and padding", head + `end 1 < complete 6-4 "ab????"
+			stop ended`, lose(begin().data(downward, 1, true, "abcdef", 5), header+length+2, 7).steps},
+		{"to the end of a frame", head + `end 1 < complete 8-4 "ab????gh"
+			stop ended`, lose(begin().data(downward, 1, false, "abcdef", 0), header+length+2, 4).data(downward, 1, true, "gh", 0).steps},
+		{"in the length of padding", head + `end 1 < lost 0
+			stop gap`, lose(begin().data(downward, 1, true, "abcdef", 5), header, 1).steps},
+		{"beyond a frame", head + `end 1 < lost 6-4 "ab????"
+			stop gap`, append(lose(begin().data(downward, 1, false, "abcdef", 0), header+length+2, 4).steps, downLost(1))},
+		{"in a frame that means nothing", head + `end 1 < complete 1 "x"
+			stop ended`, lose(begin().write(downward, func(f *http2.Framer) error { return f.WritePing(false, [8]byte{}) }), header+1, 4).data(downward, 1, true, "x", 0).steps},
+		{"in a header block", `stop gap`, lose(newWire().get(1, "/"), header+3, 3).steps},
+		{"in an upload", `request 1 PUT / www.example.test
+			end 1 > complete 6-3 "a???ef"
+			end 1 < cut 0
+			stop ended`, lose(newWire().request(1, "PUT", "/", false).data(upward, 1, true, "abcdef", 0), header+length+1, 3).steps},
 	})
 }

@@ -66,3 +66,25 @@ func (r *Reader) piece(p []byte) (*Frame, int) {
 	}
 	return &r.frame, n
 }
+
+// Skip passes over n octets that are lost. ok is false unless all of them belong to a
+// frame that comes in pieces and of which the beginning was read: after a false, the
+// reader is of no more use. f is the frame without a Body, and content is how many of
+// the octets are content. f is nil if the frame is passed over.
+func (r *Reader) Skip(n uint64) (f *Frame, content uint64, ok bool) {
+	if !r.pieces || n > uint64(r.content+r.padding) {
+		return nil, 0, false
+	}
+	if r.over {
+		r.release()
+	}
+	content = min(uint64(r.content), n)
+	r.content -= int(content)
+	r.padding -= int(n - content)
+	r.pieces = r.content > 0 || r.padding > 0
+	r.frame.Body, r.frame.First, r.frame.Last = nil, false, !r.pieces
+	if r.silent {
+		return nil, 0, true
+	}
+	return &r.frame, content, true
+}

@@ -281,3 +281,52 @@ func BenchmarkReader(b *testing.B) {
 		})
 	}
 }
+
+// TestSkip: a frame in pieces goes on behind a gap within it; nothing else does.
+func TestSkip(t *testing.T) {
+	data := frame(Data, Padded|EndStream, 1, "\x02abcdef\x00\x00")
+	for _, tt := range []struct {
+		name    string
+		read    int // octets of the frame before the gap
+		lost    uint64
+		content uint64
+		ok      bool
+		rest    string // content behind the gap
+	}{
+		{"content", HeaderLength + 2, 3, 3, true, "ef"},
+		{"content and padding", HeaderLength + 5, 4, 2, true, ""},
+		{"padding", HeaderLength + 7, 1, 0, true, ""},
+		{"beyond the frame", HeaderLength + 5, 5, 0, false, ""},
+		{"the length of padding", HeaderLength, 1, 0, false, ""},
+		{"the header", 3, 1, 0, false, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := NewReader(proto.OriginToClient, Loose, Limits{})
+			for p := []byte(data[:tt.read]); len(p) > 0; {
+				_, n, err := r.Next(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p = p[n:]
+			}
+			f, content, ok := r.Skip(tt.lost)
+			if content != tt.content || ok != tt.ok {
+				t.Fatalf("%d octets of content, %v", content, ok)
+			}
+			if !ok {
+				return
+			}
+			rest, last := "", f.Last
+			for p := []byte(data[tt.read+int(tt.lost):]); len(p) > 0; {
+				f, n, err := r.Next(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				rest, last, p = rest+string(f.Body), f.Last, p[n:]
+			}
+			if rest != tt.rest || !last {
+				t.Errorf("then %q, last %v", rest, last)
+			}
+		})
+	}
+}
