@@ -15,7 +15,9 @@ import (
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/nameserver"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
@@ -34,7 +36,7 @@ type Appliance struct {
 	closers   closers          // of what is open
 	prompt    certs.Passphrase // may be nil
 	directory certs.Directory  // of the authority that clients trust
-	feed      *feed
+	feed      *feed.Feed
 	audit     *audit.Log
 	learned   *learn.Table
 	lessons   string // file where that outlives the process
@@ -82,7 +84,7 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 	for _, o := range options {
 		o(a)
 	}
-	a.directory = AuthorityDirectory(cfg, a.prompt)
+	a.directory = authority.Directory(cfg, a.prompt)
 	a.killed, a.kill = context.WithCancel(context.Background())
 	if err := a.open(); err != nil {
 		if closing := a.Close(); closing != nil {
@@ -188,5 +190,5 @@ func (a *Appliance) addresses() []any {
 	if a.publish != nil {
 		args = append(args, "publish", a.publish.Addr().String())
 	}
-	return append(args, "fingerprint", a.engine.Load().authorities.trusted.Fingerprint(), "version", a.version)
+	return append(args, "fingerprint", a.engine.Load().authorities.Trusted.Fingerprint(), "version", a.version)
 }

@@ -78,7 +78,7 @@ func TestSessionEndToEnd(t *testing.T) {
 
 	// httptest's certificate is nobody's: the leaf comes from the untrusted authority.
 	roots := x509.NewCertPool()
-	roots.AddCert(a.engine.Load().authorities.untrusted.Certificate())
+	roots.AddCert(a.engine.Load().authorities.Untrusted.Certificate())
 	get := func(roots *x509.CertPool) (string, error) {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "example.com"}, DisableKeepAlives: true}
 		r, err := (&http.Client{Transport: transport, Timeout: 5 * time.Second}).Get("https://" + a.intakes[0].Addr().String())
@@ -93,7 +93,7 @@ func TestSessionEndToEnd(t *testing.T) {
 		t.Fatalf("got %q, %v", body, err)
 	}
 	trusted := x509.NewCertPool()
-	trusted.AddCert(a.engine.Load().authorities.trusted.Certificate())
+	trusted.AddCert(a.engine.Load().authorities.Trusted.Certificate())
 	if _, err := get(trusted); err == nil {
 		t.Error("a bad origin got a leaf that clients trust")
 	}

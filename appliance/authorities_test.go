@@ -18,6 +18,7 @@ import (
 	"time"
 	_ "unsafe" // for go:linkname
 
+	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/hack/tempo"
 )
@@ -71,12 +72,12 @@ func TestAuthorityLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	startNew(t, a)
-	d := AuthorityDirectory(cfg, nil)
+	d := authority.Directory(cfg, nil)
 	if encrypted, err := certs.Encrypted(d.KeyFile()); !encrypted || err != nil {
 		t.Errorf("new key encrypted: %v, %v", encrypted, err)
 	}
 
-	old := a.engine.Load().authorities.trusted
+	old := a.engine.Load().authorities.Trusted
 	fetch := func(path string) (int, string) {
 		r, err := http.Get("http://" + a.PublishAddr().String() + path)
 		if err != nil {
@@ -139,7 +140,7 @@ func TestAuthorityLife(t *testing.T) {
 		return strings.Count(text, "BEGIN CERTIFICATE") == 2
 	})
 	tempo.Until(t, "the successor signs", func() bool {
-		return a.engine.Load().authorities.trusted.Fingerprint() == next.Fingerprint()
+		return a.engine.Load().authorities.Trusted.Fingerprint() == next.Fingerprint()
 	})
 	tempo.Until(t, "the log says so", func() bool { return strings.Contains(log.String(), "authority rotated") })
 	if leaf := forged(); leaf.CheckSignatureFrom(next.Certificate()) != nil {
@@ -150,7 +151,7 @@ func TestAuthorityLife(t *testing.T) {
 			t.Errorf("%s: status %d", name, status)
 		}
 	}
-	if own := a.engine.Load().authorities.own; len(own) != 3 || !contains(own, old.Certificate()) {
+	if own := a.engine.Load().authorities.Own; len(own) != 3 || !contains(own, old.Certificate()) {
 		t.Errorf("%d own certificates", len(own))
 	}
 	for _, want := range []string{"authority created", "authority rotated", "predecessor=" + old.Fingerprint(), "fingerprint=" + next.Fingerprint()} {
@@ -177,7 +178,7 @@ func contains(list []*x509.Certificate, cert *x509.Certificate) bool {
 func TestRotatedAuthorityIsOwn(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, dir, fmt.Sprintf(box, "192.0.2.1:443", "bump"))
-	d := AuthorityDirectory(cfg, nil)
+	d := authority.Directory(cfg, nil)
 	held, _, err := d.Open(time.Now(), &certs.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +199,7 @@ func TestRotatedAuthorityIsOwn(t *testing.T) {
 	origin.StartTLS()
 	defer origin.Close()
 	a := start(t, parse(t, dir, fmt.Sprintf(box, origin.Listener.Addr(), "bump")))
-	if a.engine.Load().authorities.trusted.Fingerprint() == held.Signing.Fingerprint() {
+	if a.engine.Load().authorities.Trusted.Fingerprint() == held.Signing.Fingerprint() {
 		t.Fatal("the rotation was not carried out")
 	}
 	conn, err := tls.Dial("tcp", a.intakes[0].Addr().String(), &tls.Config{InsecureSkipVerify: true, ServerName: "example.com"})
@@ -211,53 +212,4 @@ func TestRotatedAuthorityIsOwn(t *testing.T) {
 		b, _ := os.ReadFile(file)
 		return strings.Contains(string(b), `"verdict":"own-authority"`)
 	})
-}
-
-func TestPassphrase(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string, mode os.FileMode) string {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(file, mode); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	for name, row := range map[string]struct{ file, want string }{
-		"line":     {write("line", "two words \r\nmore\n", 0o600), "two words "},
-		"no end":   {write("end", "p", 0o400), "p"},
-		"systemd":  {write("group", "p", 0o440), "p"},
-		"empty":    {write("empty", "\np", 0o600), ""},
-		"readable": {write("readable", "p", 0o644), ""},
-		"long":     {write("long", strings.Repeat("p", 2000), 0o600), ""},
-		"absent":   {filepath.Join(dir, "absent"), ""},
-	} {
-		if got, err := ReadPassphrase(row.file); got != row.want || (err == nil) != (row.want != "") {
-			t.Errorf("%s: %q, %v", name, got, err)
-		}
-	}
-	cfg := parse(t, dir, fmt.Sprintf(box, "192.0.2.1:443", "bump"))
-	calls := 0
-	ask, stored := Passphrase(cfg, func() (string, error) { calls++; return "typed", nil })
-	for range 2 {
-		if p, err := ask(); p != "typed" || err != nil || stored {
-			t.Errorf("%q, %v, stored %v", p, err, stored)
-		}
-	}
-	if calls != 1 {
-		t.Errorf("asked %d times", calls)
-	}
-	if ask, _ := Passphrase(cfg, nil); ask != nil {
-		if _, err := ask(); err == nil {
-			t.Error("a passphrase out of nothing")
-		}
-	}
-	write(credential, "from systemd\n", 0o400)
-	t.Setenv("CREDENTIALS_DIRECTORY", dir)
-	ask, stored = Passphrase(cfg, nil)
-	if p, err := ask(); p != "from systemd" || err != nil || !stored {
-		t.Errorf("%q, %v, stored %v", p, err, stored)
-	}
 }

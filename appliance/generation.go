@@ -3,9 +3,9 @@ package appliance
 import (
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
 
+	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/certs"
@@ -22,7 +22,7 @@ type generation struct {
 	policy      *policy.Table
 	sheds       bool // sessions are tunneled, not refused, where room is short
 	forger      *certs.Forger
-	authorities *authorities
+	authorities *authority.Set
 	page        *blockpage.Page
 	early       bool // proxy requests are refused, not what follows them
 	skipped     int  // roots that cannot be read
@@ -42,7 +42,7 @@ func (a *Appliance) observe() error {
 }
 
 func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
-	if err := a.feed.holds(cfg); err != nil {
+	if err := a.feed.Holds(cfg.Policy); err != nil {
 		return nil, err
 	}
 	if err := a.hasServices(cfg); err != nil {
@@ -59,12 +59,12 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	for _, err := range skipped {
 		a.log.Warn("root skipped", "err", err)
 	}
-	authorities, err := a.loadAuthorities(cfg)
+	authorities, err := authority.Load(cfg, a.directory, a.authorities(), a.log)
 	if err != nil {
 		return nil, err
 	}
 	forger, err := certs.NewForger(certs.ForgerConfig{
-		Trusted: authorities.trusted, Untrusted: authorities.untrusted, CRL: authorities.crl(cfg),
+		Trusted: authorities.Trusted, Untrusted: authorities.Untrusted, CRL: authorities.CRL(cfg.Leaf.CRL),
 		Lifetime: cfg.Leaf.Lifetime, Cache: cfg.Leaf.Cache,
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	}
 	judge := certs.NewJudge(certs.JudgeConfig{
 		Roots:      roots,
-		Own:        authorities.own,
+		Own:        authorities.Own,
 		MinVersion: cfg.Origin.MinTLS,
 		Revocation: certs.RevocationConfig{
 			Mode:    certs.RevocationMode(cfg.Origin.Revocation.Mode),
@@ -87,10 +87,6 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 			Logger:  a.log,
 		},
 	})
-	var keys func(*decrypt.Session) io.Writer
-	if a.feed.keys != nil {
-		keys = a.feed.keys.writer
-	}
 	var decides decrypt.Policy = table
 	sheds := cfg.Limits.Overload == config.TunnelOverload
 	if sheds {
@@ -104,7 +100,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	engine, err := decrypt.New(decrypt.Config{
 		ByName:               cfg.Origin.Resolve == config.ResolveSNI,
 		Names:                names(cfg.Policy),
-		KeyLog:               keys,
+		KeyLog:               a.feed.KeyLog(),
 		Policy:               decides,
 		Services:             a.services,
 		Learner:              a.learned,
@@ -114,9 +110,9 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		Resolver:             resolver,
 		Ended:                a.ended,
 		Logger:               a.log,
-		OnInvalid:            onInvalid(cfg.Origin.OnInvalid),
+		OnInvalid:            cfg.Origin.OnInvalid.Action,
 		HandshakeReason:      func(err error) string { return string(certs.ReasonOf(err)) },
-		CertificateRequest:   certificateRequest(cfg.Origin.ClientCertificate),
+		CertificateRequest:   cfg.Origin.ClientCertificate,
 		Refusal:              decrypt.Refusal{Reset: reset, Page: page.Serve, HTTPS: cfg.Block.HTTPS},
 		ClientMinVersion:     cfg.Client.MinTLS,
 		FullClientHandshakes: !cfg.Client.Resumption,
@@ -134,39 +130,25 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	return &generation{engine, table, sheds, forger, authorities, page, !reset && !cfg.Block.HTTPS, len(skipped)}, nil
 }
 
-func onInvalid(o config.OnInvalid) func(string) decrypt.Response {
-	return func(reason string) decrypt.Response {
-		switch o.Action(reason) {
-		case config.UntrustedInvalid:
-			return decrypt.Untrusted
-		case config.TunnelInvalid:
-			return decrypt.PassOn
-		}
-		return decrypt.Block
+// authorities returns those in force; nil before the first generation.
+func (a *Appliance) authorities() *authority.Set {
+	if g := a.engine.Load(); g != nil {
+		return g.authorities
 	}
-}
-
-func certificateRequest(c config.CertificateRequest) decrypt.CertificateRequest {
-	switch c {
-	case config.BlockRequest:
-		return decrypt.BlockRequest
-	case config.NoCertificate:
-		return decrypt.AnswerNone
-	}
-	return decrypt.TunnelRequest
+	return nil
 }
 
 // install puts g in force for sessions that begin from now on.
 func (a *Appliance) install(g *generation) {
 	before := a.engine.Swap(g)
 	if before == nil {
-		a.announce(nil, g.authorities)
+		g.authorities.Announce(nil, a.log)
 		return
 	}
 	s := before.forger.Stats()
 	a.past.forged.Add(s.Forged)
 	a.past.hits.Add(s.Hits)
-	a.announce(before.authorities, g.authorities)
+	g.authorities.Announce(before.authorities, a.log)
 	select {
 	case a.renewed <- struct{}{}:
 	default: // it will look anyway

@@ -54,7 +54,7 @@ func (a *Appliance) openIntake(c config.Intake) (intake.Intake, error) {
 	case config.Explicit:
 		o.Forbid = a.forbid
 		o.Pages = map[string]http.Handler{publish.Host: publish.Handler(a.material)}
-		return intake.NewExplicit(intake.Explicit{Listen: c.Listen, From: c.Clients, Reach: c.Reach, Ports: connectPorts(c.ConnectPorts)}, o)
+		return intake.NewExplicit(intake.Explicit{Listen: c.Listen, From: c.Clients, Reach: c.Reach, Ports: c.ConnectPorts}, o)
 	case config.Static:
 		s := intake.Static{Listen: c.Listen, Origin: c.Origin, SNI: c.SNI}
 		s.ProxyFrom, s.ProxySend = c.ProxyFrom, intake.ProxyVersion(slices.Index(config.ProxyVersions, c.ProxySend)+1)
@@ -90,13 +90,6 @@ func ownCertificates(c config.Intake) (list []tls.Certificate, err error) {
 		list = append(list, pair)
 	}
 	return list, nil
-}
-
-func connectPorts(ranges []config.PortRange) (ports []intake.PortRange) {
-	for _, r := range ranges {
-		ports = append(ports, intake.PortRange(r))
-	}
-	return ports
 }
 
 // stopIntakes stops accepting. Open sessions go on.

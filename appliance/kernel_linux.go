@@ -5,6 +5,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // openTProxy opens an intake that needs the kernel's help.
@@ -62,7 +63,7 @@ func (a *Appliance) exemptRouted(g *generation) intake.Exempt {
 }
 
 // ports lists the ports of ranges one by one.
-func ports(ranges []config.PortRange) (all []uint16) {
+func ports(ranges []policy.PortRange) (all []uint16) {
 	for _, r := range ranges {
 		for port := int(r.First); port <= int(r.Last); port++ {
 			all = append(all, uint16(port))

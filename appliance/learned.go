@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
@@ -21,7 +22,7 @@ func (a *Appliance) openLearned() error {
 // to tunnel, they are none to learn it.
 func lessons(cfg *config.Config) learn.Options {
 	o := cfg.Policy.Learn
-	if cfg.Origin.ClientCertificate != config.TunnelRequest {
+	if cfg.Origin.ClientCertificate != decrypt.TunnelRequest {
 		o.ClientCertificate = learn.Off
 	}
 	return o

@@ -1,9 +1,13 @@
 package appliance
 
 import (
+	"os"
+
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/facts"
+	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/publish"
 )
 
@@ -30,7 +34,7 @@ func (a *Appliance) open() error {
 	return nil
 }
 
-func (a *Appliance) openState() error { return makeState(a.cfg.State) }
+func (a *Appliance) openState() error { return authority.MakeState(a.cfg.State) }
 
 func (a *Appliance) openAudit() (err error) {
 	if a.audit, err = audit.Open(a.cfg.Audit.File, a.log); err != nil {
@@ -41,13 +45,14 @@ func (a *Appliance) openAudit() (err error) {
 }
 
 func (a *Appliance) openFeed() (err error) {
-	if a.feed, err = openFeed(a.cfg.Mirrors, a.metrics, a.log); err != nil {
+	cfg := feed.Config{Mirrors: a.cfg.Mirrors, KeyLogFile: os.Getenv("SSLKEYLOGFILE"), Metrics: a.metrics, Logger: a.log}
+	if a.cfg.Audit.Facts {
+		cfg.Facts = &facts.Options{Queries: a.cfg.Audit.Queries}
+	}
+	if a.feed, err = feed.New(cfg); err != nil {
 		return err
 	}
-	a.closers.push("mirrors", a.feed.close)
-	if a.cfg.Audit.Facts {
-		a.feed.facts = &facts.Options{Queries: a.cfg.Audit.Queries}
-	}
+	a.closers.push("mirrors", a.feed.Close)
 	return nil
 }
 
@@ -60,6 +65,9 @@ func (a *Appliance) openEngine() error {
 	a.install(g)
 	return a.observe()
 }
+
+// material is what the publish page shows now.
+func (a *Appliance) material() publish.Material { return a.engine.Load().authorities.Material() }
 
 func (a *Appliance) openPublish() (err error) {
 	if a.cfg.Authority.Publish == "" {

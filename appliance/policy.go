@@ -20,7 +20,7 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 	rules := make([]policy.Rule, 0, len(cfg.Policy.Rules))
 	for _, r := range cfg.Policy.Rules {
 		rule := policy.Rule{
-			Name: r.Name, Host: r.Host, Intake: r.Intake, Client: r.Client, Origin: r.Origin, Port: portRanges(r.Port),
+			Name: r.Name, Host: r.Host, Intake: r.Intake, Client: r.Client, Origin: r.Origin, Port: r.Port,
 			Protocol: r.Protocol, ALPN: r.ALPN, JA4: r.JA4, Time: r.Time, OriginName: r.OriginName, Issuer: r.Issuer, Action: r.Action,
 			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer, Learn: string(r.Learn), Services: r.Services},
 		}
@@ -80,14 +80,6 @@ func loadList(l config.List) (*policy.List, error) {
 func words(in []config.Content) (out []string) {
 	for _, c := range in {
 		out = append(out, string(c))
-	}
-	return out
-}
-
-func portRanges(in []config.PortRange) []policy.PortRange {
-	var out []policy.PortRange
-	for _, p := range in {
-		out = append(out, policy.PortRange{First: p.First, Last: p.Last})
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
+	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/certs"
@@ -144,16 +145,16 @@ func files(cfg *config.Config, file string) (reads, writes []string) {
 }
 
 // namedPairs are the pairs of files that the configuration names, or "".
-func namedPairs(cfg *config.Config) []KeyPair {
-	return []KeyPair{
-		{cfg.Authority.Certificate, cfg.Authority.Key},
-		{cfg.Authority.UntrustedCertificate, cfg.Authority.UntrustedKey},
+func namedPairs(cfg *config.Config) []authority.KeyPair {
+	return []authority.KeyPair{
+		{Certificate: cfg.Authority.Certificate, Key: cfg.Authority.Key},
+		{Certificate: cfg.Authority.UntrustedCertificate, Key: cfg.Authority.UntrustedKey},
 	}
 }
 
 // usesToken reports whether keys are in tokens.
 func usesToken(cfg *config.Config) bool {
-	return slices.ContainsFunc(namedPairs(cfg), func(f KeyPair) bool { return certs.IsTokenURI(f.Key) })
+	return slices.ContainsFunc(namedPairs(cfg), func(f authority.KeyPair) bool { return certs.IsTokenURI(f.Key) })
 }
 
 // reachesAll reports whether a user needs no capability for files of the

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/service"
 	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/appliance/service/inline"
@@ -71,7 +72,7 @@ func (a *Appliance) openService(s config.Service) (m service.Member, err error) 
 
 // openInline takes the interfaces of a device.
 func (a *Appliance) openInline(s config.Service) (*inline.Device, error) {
-	port := clearPort
+	port := feed.ClearPort
 	if s.Port != 0 {
 		port = func(*decrypt.Session) uint16 { return s.Port }
 	}
@@ -79,15 +80,9 @@ func (a *Appliance) openInline(s config.Service) (*inline.Device, error) {
 	if s.Probe == 0 {
 		probe.Interval = -1
 	}
-	var hops [2][]inline.Hop
-	for leg, list := range s.Hops {
-		for _, h := range list {
-			hops[leg] = append(hops[leg], inline.Hop(h))
-		}
-	}
 	d, err := inline.New(inline.Config{
 		Name: s.Name, Legs: s.Legs, VLAN: s.VLAN, Port: port, Timeout: s.Timeout, FailOpen: s.OnFailure == config.FailOpen,
-		Hops: hops, Probe: probe, Logger: a.log.With("service", s.Name),
+		Hops: s.Hops, Probe: probe, Logger: a.log.With("service", s.Name),
 	})
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/clearspan/clearspan/appliance/audit"
-	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -38,21 +37,9 @@ func (a *Appliance) ended(s *decrypt.Session, t decrypt.Stream) {
 			a.metrics.Handshake(leg, l.Handshake, l.Version != 0)
 		}
 	}
-	var mirrors map[string]audit.Mirror
-	var flow *audit.Flow
-	var found facts.Report
-	st, ok := t.(*stream)
-	if !ok {
-		st = a.feed.unmirrored(s)
-	}
-	if st != nil {
-		mirrors, flow = st.report()
-		if st.facts != nil {
-			found = st.facts.Close()
-		}
-	}
+	r := a.feed.Report(s, t)
 	for service, finding := range s.Findings() {
 		a.log.Warn("service found a threat", "session", s.ID, "service", service, "finding", finding, "client", s.Client, "origin", s.Origin)
 	}
-	a.audit.Write(audit.NewEntry(s, mirrors, flow).With(found))
+	a.audit.Write(audit.NewEntry(s, r.Mirrors, r.Flow).With(r.Facts))
 }

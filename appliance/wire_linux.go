@@ -23,6 +23,7 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 		Sessions: a.cfg.Limits.Sessions,
 		Exempt:   a.exempt(a.engine.Load()),
 		Copy:     a.copies(c),
+		Ports:    c.Ports,
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Decision {
 			in.Intake = c.Name
 			return a.foresee(in, flight)
@@ -30,9 +31,6 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 		Dropped: func(d wire.Drops) {
 			a.audit.Write(audit.Dropped(c.Name, d.Cause, d.Frames, d.Since, d.Until))
 		},
-	}
-	for _, r := range c.Ports {
-		w.Ports = append(w.Ports, wire.Range{First: r.First, Last: r.Last})
 	}
 	if c.Takeover == config.AcceptTakeover {
 		w.Takeover = wire.Accept

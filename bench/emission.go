@@ -17,7 +17,6 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/mirror"
-	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/port"
 )
 
@@ -146,7 +145,7 @@ func (e *emission) run() error {
 
 // send shows one session. It runs on a thread of its own.
 func (e *emission) send() error {
-	s, _, err := port.Open(port.Config{Interface: senderInterface, Method: e.method, Full: afpacket.Block})
+	s, _, err := port.Open(port.Config{Interface: senderInterface, Method: e.method, Full: mirror.Block})
 	if err != nil {
 		return err
 	}

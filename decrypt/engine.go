@@ -14,33 +14,6 @@ import (
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
-// Response is what follows when an origin is found not trustworthy.
-type Response uint8
-
-const (
-	// Untrusted forges under the untrusted authority: the client's own warning
-	// appears.
-	Untrusted Response = iota
-	// Block ends the session.
-	Block
-	// PassOn tunnels: the client judges the origin's certificate itself.
-	PassOn
-)
-
-// CertificateRequest is what follows when an origin asks for a client
-// certificate, which a bumped session cannot give.
-type CertificateRequest uint8
-
-const (
-	// TunnelRequest starts over and tunnels. A dialogue that has turned to TLS cannot
-	// be started over: there it is AnswerNone, for MySQL servers ask everybody.
-	TunnelRequest CertificateRequest = iota
-	// BlockRequest ends the session.
-	BlockRequest
-	// AnswerNone sends an empty list; the origin may go on without.
-	AnswerNone
-)
-
 // Resolver finds the addresses of a name. *net.Resolver is one.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)

@@ -7,10 +7,9 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-)
 
-// PortRange is a range of TCP ports, both ends included, 1 to 65535.
-type PortRange struct{ First, Last uint16 }
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
 
 // parsePort accepts a TCP port from 1 to 65535.
 func parsePort(s string) (uint16, error) {
@@ -22,23 +21,23 @@ func parsePort(s string) (uint16, error) {
 }
 
 // parsePorts accepts a port or a range such as "8000-8100".
-func parsePorts(s string) (PortRange, error) {
+func parsePorts(s string) (policy.PortRange, error) {
 	first, last, ranged := strings.Cut(s, "-")
 	if !ranged {
 		last = first
 	}
 	a, err := parsePort(strings.TrimSpace(first))
 	if err != nil {
-		return PortRange{}, err
+		return policy.PortRange{}, err
 	}
 	b, err := parsePort(strings.TrimSpace(last))
 	if err != nil {
-		return PortRange{}, err
+		return policy.PortRange{}, err
 	}
 	if a > b {
-		return PortRange{}, fmt.Errorf("range %q runs backwards", s)
+		return policy.PortRange{}, fmt.Errorf("range %q runs backwards", s)
 	}
-	return PortRange{a, b}, nil
+	return policy.PortRange{First: a, Last: b}, nil
 }
 
 // parsePrefix accepts a network in CIDR notation or a single address.

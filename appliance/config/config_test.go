@@ -15,8 +15,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/clearspan/clearspan/appliance/service/inline"
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
+	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/pcapip"
+	"github.com/clearspan/clearspan/mirror/port"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -85,10 +90,10 @@ func TestFullFile(t *testing.T) {
 				Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}, {"testdata/ca.crt", "testdata/ca.key"}},
 				ProxyFrom:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxySend: "v2"},
 			{Name: "gateway", Mode: TProxy, Listen: ":8099", From: []string{"lan0", "lan1.7"}, Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}},
-				Ports: []PortRange{{443, 443}, {8000, 8100}}, Down: DownBlock, QUIC: PassQUIC, Strays: ResetStrays},
-			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []PortRange{{443, 443}},
+				Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 8000, Last: 8100}}, Down: DownBlock, QUIC: PassQUIC, Strays: ResetStrays},
+			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []policy.PortRange{{First: 443, Last: 443}},
 				Down: DownPass, QUIC: BlockQUIC, Strays: PassStrays},
-			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []PortRange{{443, 443}, {465, 465}},
+			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 465, Last: 465}},
 				Takeover: AcceptTakeover, Down: DownBlock, Link: BothLink, QUIC: PassQUIC, Stall: 2 * time.Second,
 				Grace: time.Minute},
 			{Name: "names", Mode: DNS, Listen: "127.0.0.1:53", Strip: []StripDNS{StripECH, StripH3}, Timeout: time.Second, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
@@ -107,11 +112,11 @@ func TestFullFile(t *testing.T) {
 				Mode: RevocationHard, Timeout: 5 * time.Second, MaxCRL: 64 << 20, CRL: []string{"testdata/extra.pem"},
 				Allow: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("192.0.2.9/32")},
 			},
-			OnInvalid: OnInvalid{Default: BlockInvalid, ByReason: map[string]InvalidAction{
-				"expired": TunnelInvalid, "revoked": UntrustedInvalid, "weak-signature": BlockInvalid,
-				"malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
+			OnInvalid: OnInvalid{Default: decrypt.Block, ByReason: map[string]decrypt.Response{
+				"expired": decrypt.PassOn, "revoked": decrypt.Untrusted, "weak-signature": decrypt.Block,
+				"malformed": decrypt.Block, "own-authority": decrypt.Block, "tls-version": decrypt.Block,
 			}},
-			ClientCertificate: NoCertificate,
+			ClientCertificate: decrypt.AnswerNone,
 			Resolve:           ResolveSNI,
 			ALPNOffer:         []string{"http/1.1"},
 		},
@@ -123,13 +128,13 @@ func TestFullFile(t *testing.T) {
 			},
 			Lists:  []List{{"finance", "testdata/finance.txt"}, {"web-mail", "testdata/finance.txt"}},
 			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate, policy.ECHRequired: policy.Tunnel}, NoLookup: true, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
-				{Name: "mail", Port: []PortRange{{465, 465}}, Action: policy.Bump, Services: []string{"ips", "av"}},
-				{Name: "bare", Port: []PortRange{{993, 993}}, Action: policy.Bump, Services: []string{}},
+				{Name: "mail", Port: []policy.PortRange{{First: 465, Last: 465}}, Action: policy.Bump, Services: []string{"ips", "av"}},
+				{Name: "bare", Port: []policy.PortRange{{First: 993, Last: 993}}, Action: policy.Bump, Services: []string{}},
 				{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Mirror: &policy.Mirrors{}},
 				{Name: "clinic",
 					Client:   []netip.Prefix{netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("2001:db8::1/128")},
 					Origin:   []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
-					Port:     []PortRange{{443, 443}, {8000, 8100}},
+					Port:     []policy.PortRange{{First: 443, Last: 443}, {First: 8000, Last: 8100}},
 					Protocol: []string{"tls"}, ALPN: []string{"h2", "http/1.1"}, Action: policy.TunnelCheck,
 					Mirror: &policy.Mirrors{All: true}, Content: []Content{Decrypted}, ALPNOffer: []string{"h2", "http/1.1"}},
 				{Name: "hours", Category: []string{"finance", "web-mail"}, Intake: []string{"gateway"},
@@ -141,17 +146,17 @@ func TestFullFile(t *testing.T) {
 					OriginName: []string{"*.bank.test", "192.0.2.7"}, Issuer: []string{"CN=Example CA,O=Example"}, Action: policy.Bump, Learn: learn.Tunnel},
 			}},
 		Mirrors: []Mirror{
-			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Method: GSO, MTU: 9000, Full: Block, Patience: 30 * time.Second, Ports: MapPorts,
+			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Method: port.GSO, MTU: 9000, Full: mirror.Block, Patience: 30 * time.Second, Ports: MapPorts,
 				PortMap: map[uint16]uint16{443: 80, 465: 25}, STARTTLS: KeepSTARTTLS, HTTP2: KeepHTTP2,
-				Mark: Mark{VLAN: 7, MAC: MAC{0x0a, 0, 0, 0, 0, 1}, DSCP: 63}, Content: []Content{Decrypted, Plain, Tunneled}},
+				Mark: mirror.Mark{VLAN: 7, SourceMAC: [6]byte{0x0a, 0, 0, 0, 0, 1}, DSCP: 63}, Content: []Content{Decrypted, Plain, Tunneled}},
 			{Name: "files", Kind: PCAPNG, Directory: "testdata/state/captures",
-				Rotate: Rotate{Size: 64 << 20, Every: 10 * time.Minute, Keep: 3}, Secrets: true, Full: Drop, Ports: KeepPorts,
+				Rotate: Rotate{Size: 64 << 20, Every: 10 * time.Minute, Keep: 3}, Secrets: true, Full: mirror.Drop, Ports: KeepPorts,
 				STARTTLS: ConcealSTARTTLS, HTTP2: TranscodeHTTP2, Content: []Content{Decrypted, Plain}},
-			{Name: "live", Kind: PCAPOverIP, Listen: "127.0.0.1:57012", Slow: DisconnectSlow, Full: Drop, Ports: DefaultPorts,
+			{Name: "live", Kind: PCAPOverIP, Listen: "127.0.0.1:57012", Slow: pcapip.Disconnect, Full: mirror.Drop, Ports: DefaultPorts,
 				STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted}},
 			{Name: "far", Kind: VXLAN, Remote: netip.MustParseAddrPort("[2001:db8::1]:4790"), VNI: 1<<24 - 1, Source: netip.MustParseAddr("2001:db8::2"),
-				MTU: 1400, Full: Block, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
-			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: Drop,
+				MTU: 1400, Full: mirror.Block, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
+			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: mirror.Drop,
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
 		Block: Refusal{Answer: Tell, Page: "testdata/block.html", HTTPS: true},
@@ -164,9 +169,9 @@ func TestFullFile(t *testing.T) {
 				Modes: []ICAPMode{REQMOD}, Roots: []string{"testdata/extra.pem"}, MaxBody: 10 << 20, Oversize: FailClosed, Replay: 1 << 20, Preview: 4 << 10,
 				Streams: []string{"video/mp4"}, Connections: 10, Tell: []Telling{TellClientIP, TellUser}, User: UserPlain},
 			{Name: "ips", Kind: Inline, Timeout: 2 * time.Second, OnFailure: FailOpen, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7},
-			{Name: "fw", Kind: Inline, Timeout: 3 * time.Second, OnFailure: FailClosed, Legs: [2]string{"chain2", "chain3"}, Probe: 2 * time.Second, Hops: [2][]Hop{
-				{{netip.MustParsePrefix("10.0.0.2/30"), netip.MustParseAddr("10.0.0.1")}, {netip.MustParsePrefix("2001:db8::2/64"), netip.MustParseAddr("2001:db8::1")}},
-				{{netip.MustParsePrefix("10.0.1.2/30"), netip.MustParseAddr("10.0.1.1")}, {netip.MustParsePrefix("2001:db8:1::2/64"), netip.MustParseAddr("2001:db8:1::1")}},
+			{Name: "fw", Kind: Inline, Timeout: 3 * time.Second, OnFailure: FailClosed, Legs: [2]string{"chain2", "chain3"}, Probe: 2 * time.Second, Hops: [2][]inline.Hop{
+				{{Address: netip.MustParsePrefix("10.0.0.2/30"), Gateway: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParsePrefix("2001:db8::2/64"), Gateway: netip.MustParseAddr("2001:db8::1")}},
+				{{Address: netip.MustParsePrefix("10.0.1.2/30"), Gateway: netip.MustParseAddr("10.0.1.1")}, {Address: netip.MustParsePrefix("2001:db8:1::2/64"), Gateway: netip.MustParseAddr("2001:db8:1::1")}},
 			}},
 		},
 		Limits: Limits{Sessions: 10, Memory: 512 << 20, Pending: 200, Overload: TunnelOverload},
@@ -250,8 +255,8 @@ func TestDefault(t *testing.T) {
 
 func TestOnInvalidAction(t *testing.T) {
 	o := defaultOrigin().OnInvalid
-	for reason, want := range map[string]InvalidAction{
-		"expired": UntrustedInvalid, "tls-version": BlockInvalid, "own-authority": BlockInvalid, "unheard-of": UntrustedInvalid,
+	for reason, want := range map[string]decrypt.Response{
+		"expired": decrypt.Untrusted, "tls-version": decrypt.Block, "own-authority": decrypt.Block, "unheard-of": decrypt.Untrusted,
 	} {
 		if got := o.Action(reason); got != want {
 			t.Errorf("%s: %s, want %s", reason, got, want)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/clearspan/clearspan/decrypt"
 )
 
 // OpenDoors names, a line each, the ways by which a session passes without a
@@ -47,10 +49,10 @@ func (c *Config) OpenDoors() (lines []string) {
 	if c.Limits.Overload == TunnelOverload {
 		door("limits.overload: tunnel: sessions pass undecrypted while there is no room")
 	}
-	if c.Origin.ClientCertificate == TunnelRequest {
+	if c.Origin.ClientCertificate == decrypt.TunnelRequest {
 		door("origin.client_certificate: tunnel: an origin that asks for a client certificate has its sessions pass undecrypted")
 	}
-	if c.Origin.OnInvalid.Default == TunnelInvalid {
+	if c.Origin.OnInvalid.Default == decrypt.PassOn {
 		door("origin.on_invalid: default: tunnel: sessions of origins with invalid certificates pass undecrypted")
 	}
 	for _, s := range c.Services {

@@ -3,17 +3,13 @@ package config
 import (
 	"fmt"
 	"net/netip"
-)
 
-// Hop is how a leg of an inline device reaches it, if the device routes.
-type Hop struct {
-	Address netip.Prefix // of the box, with the length of the network
-	Gateway netip.Addr   // of the device, in that network
-}
+	"github.com/clearspan/clearspan/appliance/service/inline"
+)
 
 // hops reads the key hops of a service of kind inline: for each leg an address of
 // each version of IP that the device routes.
-func (r *reader) hops(t *table, legs [2]string) (hops [2][]Hop) {
+func (r *reader) hops(t *table, legs [2]string) (hops [2][]inline.Hop) {
 	n := t.get("hops")
 	if n == nil {
 		return hops
@@ -27,7 +23,7 @@ func (r *reader) hops(t *table, legs [2]string) (hops [2][]Hop) {
 	for _, item := range items {
 		h := r.table(item, "hops")
 		leg := required(h, "leg", parseInterface)
-		hop := Hop{Address: required(h, "address", parseHostPrefix), Gateway: required(h, "gateway", parseAddress)}
+		hop := inline.Hop{Address: required(h, "address", parseHostPrefix), Gateway: required(h, "gateway", parseAddress)}
 		h.close()
 		i := 0
 		if leg == legs[1] {

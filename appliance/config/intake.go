@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // Mode is how client connections reach an intake.
@@ -124,7 +126,7 @@ type Intake struct {
 	Reach []netip.Prefix
 	// ConnectPorts are what CONNECT and SOCKS lead to; nil: every port, but 25 only if
 	// Listen has a loopback address. Explicit only.
-	ConnectPorts []PortRange
+	ConnectPorts []policy.PortRange
 
 	// Upstream are the servers that are asked, in order. DNS only, at least one. The
 	// next two are for DNS only, too.
@@ -137,7 +139,7 @@ type Intake struct {
 	From []string
 	// Ports are the destination ports that are taken; nil means every port.
 	// TProxy, Redirect and Wire only.
-	Ports []PortRange
+	Ports []policy.PortRange
 	Down  Down // default wire for Wire, pass for the others
 	QUIC  QUIC // default block
 	// Strays is for TProxy and Redirect only. Default pass.

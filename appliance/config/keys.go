@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -103,10 +104,10 @@ func (k *Key) Table() string {
 func (k *Key) Applies(kind string) bool { return k.Of == nil || slices.Contains(k.Of, kind) }
 
 // choices makes Choices of words that explain themselves.
-func choices[T ~string](words ...T) []Choice {
+func choices[T any](words ...T) []Choice {
 	list := make([]Choice, len(words))
 	for i, w := range words {
-		list[i].Word = string(w)
+		list[i].Word = fmt.Sprint(w)
 	}
 	return list
 }

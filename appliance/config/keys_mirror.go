@@ -1,5 +1,11 @@
 package config
 
+import (
+	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/pcapip"
+	"github.com/clearspan/clearspan/mirror/port"
+)
+
 // Kinds of a mirror, by what they have in common.
 var (
 	onlyInterface  = []string{string(Interface)}
@@ -31,11 +37,11 @@ var mirrorKeys = []Key{
 		Doc: "The mirror port. With several interfaces, each session goes to one of them.",
 	},
 	{
-		Path: "mirror[].method", Type: TypeWord, Of: onlyInterface, Default: string(AutoMethod), Example: string(SendMMsg), Words: []Choice{
-			{string(AutoMethod), "The cheapest method that works. The log names it."},
-			{string(SendMMsg), "Frame by frame. Works everywhere."},
-			{string(GSO), "The kernel or the adapter cuts large segments. On software interfaces clearspan turns transmit checksum offload off meanwhile."},
-			{string(XDP), "AF_XDP, with an MTU of up to 4078."},
+		Path: "mirror[].method", Type: TypeWord, Of: onlyInterface, Default: string(port.Auto), Example: string(port.SendMMsg), Words: []Choice{
+			{string(port.Auto), "The cheapest method that works. The log names it."},
+			{string(port.SendMMsg), "Frame by frame. Works everywhere."},
+			{string(port.GSO), "The kernel or the adapter cuts large segments. On software interfaces clearspan turns transmit checksum offload off meanwhile."},
+			{string(port.XDP), "AF_XDP, with an MTU of up to 4078."},
 		},
 		Doc: "How frames reach the interface.",
 	},
@@ -72,9 +78,9 @@ var mirrorKeys = []Key{
 		Doc: "The address to which recorders connect.",
 	},
 	{
-		Path: "mirror[].slow", Type: TypeWord, Of: onlyPCAPOverIP, Default: string(SkipSlow), Example: string(DisconnectSlow), Words: []Choice{
-			{string(SkipSlow), "It misses frames."},
-			{string(DisconnectSlow), "clearspan disconnects it."},
+		Path: "mirror[].slow", Type: TypeWord, Of: onlyPCAPOverIP, Default: pcapip.Skip.String(), Example: pcapip.Disconnect.String(), Words: []Choice{
+			{pcapip.Skip.String(), "It misses frames."},
+			{pcapip.Disconnect.String(), "clearspan disconnects it."},
 		},
 		Doc: "The treatment of readers that are too slow.",
 	},
@@ -103,9 +109,9 @@ var mirrorKeys = []Key{
 		Doc: "The largest IP packet in a frame, in octets. Kind `vxlan` sends no larger packets than the path takes.",
 	},
 	{
-		Path: "mirror[].full", Type: TypeWord, Default: string(Drop), DefaultOf: map[string]string{string(PCAPNG): string(Block)}, Words: []Choice{
-			{string(Drop), "Frames are lost and counted. Sessions go on."},
-			{string(Block), "Sessions wait. Kind `pcap-over-ip` does not allow this."},
+		Path: "mirror[].full", Type: TypeWord, Default: mirror.Drop.String(), DefaultOf: map[string]string{string(PCAPNG): mirror.Block.String()}, Words: []Choice{
+			{mirror.Drop.String(), "Frames are lost and counted. Sessions go on."},
+			{mirror.Block.String(), "Sessions wait. Kind `pcap-over-ip` does not allow this."},
 		},
 		Doc: "The reaction if the mirror cannot take more frames.",
 	},

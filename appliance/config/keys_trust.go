@@ -1,5 +1,7 @@
 package config
 
+import "github.com/clearspan/clearspan/decrypt"
+
 var authorityKeys = []Key{
 	{
 		Path: "authority", Type: TypeTable,
@@ -103,10 +105,10 @@ func originKeys() []Key {
 			Doc: "The address to which a session with a server name goes.",
 		},
 		{
-			Path: "origin.client_certificate", Type: TypeWord, Default: string(TunnelRequest), Example: string(NoCertificate), Words: []Choice{
-				{string(TunnelRequest), "clearspan passes the session unopened. After STARTTLS it answers with an empty certificate."},
-				{string(BlockRequest), "clearspan ends the session."},
-				{string(NoCertificate), "clearspan answers with an empty certificate. The origin decides."},
+			Path: "origin.client_certificate", Type: TypeWord, Default: decrypt.TunnelRequest.String(), Example: decrypt.AnswerNone.String(), Words: []Choice{
+				{decrypt.TunnelRequest.String(), "clearspan passes the session unopened. After STARTTLS it answers with an empty certificate."},
+				{decrypt.BlockRequest.String(), "clearspan ends the session."},
+				{decrypt.AnswerNone.String(), "clearspan answers with an empty certificate. The origin decides."},
 			},
 			Doc: "The reaction to an origin that asks for a client certificate.",
 		},
@@ -151,10 +153,10 @@ func originKeys() []Key {
 			Doc: "The treatment of sessions whose origin fails verification. The keys are reasons, see [reasons](reasons.md).",
 		},
 		{
-			Path: "origin.on_invalid.default", Type: TypeWord, Default: string(UntrustedInvalid), Example: string(BlockInvalid), Words: []Choice{
-				{string(BlockInvalid), "clearspan ends the session."},
-				{string(UntrustedInvalid), "The client gets a certificate of the untrusted CA, and shows its own warning."},
-				{string(TunnelInvalid), "clearspan passes the session unopened. After STARTTLS it ends the session."},
+			Path: "origin.on_invalid.default", Type: TypeWord, Default: decrypt.Untrusted.String(), Example: decrypt.Block.String(), Words: []Choice{
+				{decrypt.Block.String(), "clearspan ends the session."},
+				{decrypt.Untrusted.String(), "The client gets a certificate of the untrusted CA, and shows its own warning."},
+				{decrypt.PassOn.String(), "clearspan passes the session unopened. After STARTTLS it ends the session."},
 			},
 			Doc: "The action for all reasons without a key of their own.",
 		},
@@ -162,15 +164,15 @@ func originKeys() []Key {
 	blocked := defaultOrigin().OnInvalid.ByReason
 	for _, reason := range reasons {
 		k := Key{
-			Path: "origin.on_invalid." + reason, Type: TypeWord, Words: choices(BlockInvalid, UntrustedInvalid, TunnelInvalid),
-			Absent: "the value of `default`", Example: string(TunnelInvalid),
+			Path: "origin.on_invalid." + reason, Type: TypeWord, Words: choices(decrypt.Block, decrypt.Untrusted, decrypt.PassOn),
+			Absent: "the value of `default`", Example: decrypt.PassOn.String(),
 			Doc: "The action for reason `" + reason + "`.",
 		}
 		if action, ok := blocked[reason]; ok {
-			k.Absent, k.Default = "", string(action)
+			k.Absent, k.Default = "", action.String()
 		}
 		if reason == "own-authority" {
-			k.Words, k.Example = choices(BlockInvalid), ""
+			k.Words, k.Example = choices(decrypt.Block), ""
 			k.Doc += " No other action is allowed."
 		}
 		keys = append(keys, k)

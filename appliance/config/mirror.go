@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/pcapip"
+	"github.com/clearspan/clearspan/mirror/port"
 )
 
 // Kind is the sort of a mirror.
@@ -16,22 +20,6 @@ const (
 	PCAPNG     Kind = "pcapng"       // rotating files
 	PCAPOverIP Kind = "pcap-over-ip" // a TCP server that recorders connect to
 	VXLAN      Kind = "vxlan"        // frames in VXLAN to a remote recorder
-)
-
-// Slow is what happens to a reader that does not keep up.
-type Slow string
-
-const (
-	SkipSlow       Slow = "skip"       // it misses frames
-	DisconnectSlow Slow = "disconnect" // it is disconnected
-)
-
-// Full is what happens when a mirror cannot take more.
-type Full string
-
-const (
-	Drop  Full = "drop"  // frames are lost and counted, sessions go on
-	Block Full = "block" // sessions wait
 )
 
 // PortMode is how the origin's port appears on a mirror.
@@ -54,16 +42,6 @@ const (
 	KeepSTARTTLS    STARTTLS = "keep"    // the dialogue as it was
 )
 
-// Method is how frames reach a network interface.
-type Method string
-
-const (
-	AutoMethod Method = "auto"     // the cheapest that works
-	SendMMsg   Method = "sendmmsg" // frame by frame
-	GSO        Method = "gso"      // the kernel or the adapter cuts segments
-	XDP        Method = "xdp"      // AF_XDP
-)
-
 // HTTP2 is how HTTP/2 appears on a mirror.
 type HTTP2 string
 
@@ -82,14 +60,6 @@ const (
 	Other     Content = "other"     // frames that a wire passes and that are not TCP; kind interface only
 )
 
-// Mark tells mirrored frames from those that a SPAN port delivers. Zero fields
-// leave no mark.
-type Mark struct {
-	VLAN uint16 // identifier, 1 to 4094
-	MAC  MAC    // source address of every frame
-	DSCP uint8  // differentiated services code point, 1 to 63
-}
-
 // Rotate is when a capture file ends and how many are kept. Zero means never,
 // no limit, and all.
 type Rotate struct {
@@ -105,7 +75,7 @@ type Mirror struct {
 	// Interfaces are the interfaces to send on, each session on one of them. Kind
 	// interface only, required.
 	Interfaces []string
-	Method     Method // kind interface only; default auto
+	Method     port.Method // kind interface only; default auto
 	// Directory holds the files; a relative one is relative to the state
 	// directory. Kind pcapng only. Default STATE/pcap.
 	Directory string
@@ -117,7 +87,7 @@ type Mirror struct {
 	Listen string
 	// Slow is what happens to a reader that does not keep up. Kind pcap-over-ip
 	// only. Default skip.
-	Slow Slow
+	Slow pcapip.Slow
 	// Readers are users of this machine, and groups behind an "@", that are served next
 	// to root and the appliance's own user. Kind pcap-over-ip only.
 	Readers []string
@@ -137,7 +107,7 @@ type Mirror struct {
 	MTU int
 	// Full defaults to drop, for pcapng to block. A pcap-over-ip mirror only
 	// drops, so that no reader can delay a session.
-	Full Full
+	Full mirror.Overflow
 	// Patience bounds how long sessions wait with full: block, for room and for the
 	// link. Kind interface only. Default 5s.
 	Patience time.Duration
@@ -147,7 +117,7 @@ type Mirror struct {
 	PortMap  map[uint16]uint16
 	STARTTLS STARTTLS // default conceal
 	HTTP2    HTTP2    // default keep
-	Mark     Mark
+	Mark     mirror.Mark
 	// Content are the classes that are mirrored. Default decrypted and plain.
 	Content []Content
 }
@@ -155,17 +125,17 @@ type Mirror struct {
 // DefaultMirror returns a mirror with the defaults of its kind.
 func DefaultMirror(name string, kind Kind) Mirror {
 	m := Mirror{
-		Name: name, Kind: kind, Full: Drop, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2,
+		Name: name, Kind: kind, Full: mirror.Drop, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2,
 		Content: []Content{Decrypted, Plain},
 	}
 	switch kind {
 	case Interface:
-		m.Method, m.Patience = AutoMethod, 5*time.Second
+		m.Method, m.Patience = port.Auto, 5*time.Second
 	case PCAPNG:
-		m.Full = Block
+		m.Full = mirror.Block
 		m.Rotate = Rotate{Size: 1 << 30, Every: time.Hour, Keep: 168}
 	case PCAPOverIP:
-		m.Slow = SkipSlow
+		m.Slow = pcapip.Skip
 	}
 	return m
 }
@@ -219,7 +189,7 @@ func (r *reader) mirror(n *node, names map[string]int, state string) Mirror {
 // medium reads the keys that belong to one kind of mirror.
 func (r *reader) medium(t *table, m *Mirror, state string) {
 	kind := "kind " + string(m.Kind)
-	full := oneOf(Drop, Block)
+	full := oneOf(mirror.Drop, mirror.Block)
 	if m.Kind == Interface {
 		m.Interfaces = values(t, "interface", nil, parseInterface)
 		if !t.has("interface") {
@@ -230,7 +200,7 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 				r.fail(t.place("interface"), "interface: %s is listed twice", name)
 			}
 		}
-		m.Method = value(t, "method", m.Method, oneOf(AutoMethod, SendMMsg, GSO, XDP))
+		m.Method = value(t, "method", m.Method, oneOf(port.Auto, port.SendMMsg, port.GSO, port.XDP))
 		m.Patience = value(t, "patience", m.Patience, duration(10*time.Millisecond, time.Hour))
 	} else {
 		t.foreign(kind, "interface", "method", "patience")
@@ -247,10 +217,10 @@ func (r *reader) medium(t *table, m *Mirror, state string) {
 	if m.Kind == PCAPOverIP {
 		m.Listen = required(t, "listen", parseListen)
 		r.listens(t, "listen", "mirror "+m.Name, m.Listen)
-		m.Slow = value(t, "slow", m.Slow, oneOf(SkipSlow, DisconnectSlow))
+		m.Slow = value(t, "slow", m.Slow, oneOf(pcapip.Skip, pcapip.Disconnect))
 		m.Readers = values(t, "readers", nil, parseUser)
 		m.From = values(t, "from", nil, parsePrefix)
-		full = oneOf(Drop)
+		full = oneOf(mirror.Drop)
 	} else {
 		t.foreign(kind, "listen", "slow", "readers", "from")
 	}
@@ -312,7 +282,7 @@ func (r *reader) ports(t *table, m *Mirror) {
 	}
 }
 
-func (r *reader) mark(n *node) (m Mark) {
+func (r *reader) mark(n *node) (m mirror.Mark) {
 	t := r.table(n, "mark")
 	m.VLAN = value(t, "vlan", 0, func(s string) (uint16, error) {
 		v, err := strconv.ParseUint(s, 10, 16)
@@ -321,7 +291,7 @@ func (r *reader) mark(n *node) (m Mark) {
 		}
 		return uint16(v), nil
 	})
-	m.MAC = value(t, "mac", MAC{}, parseMAC)
+	m.SourceMAC = value(t, "mac", [6]byte{}, parseMAC)
 	m.DSCP = uint8(value(t, "dscp", 0, intNumber(0, 63)))
 	t.close()
 	return m

@@ -37,16 +37,16 @@ type Policy struct {
 // Rule gives an action to sessions that meet all of its conditions. A condition
 // is met by any of its values; an absent one always.
 type Rule struct {
-	Name     string         // unique among rules
-	Host     []string       // names, "*." for any depth of subdomains
-	Category []string       // names of lists; with Host one condition, which either meets
-	Intake   []string       // names of intakes
-	Client   []netip.Prefix // client's address
-	Origin   []netip.Prefix // original destination's address
-	Port     []PortRange    // original destination's port
-	Protocol []string       // words of [Protocols]
-	ALPN     []string       // protocols that the client offers
-	JA4      []string       // of the client's hello; "*" stands for any of the three parts
+	Name     string             // unique among rules
+	Host     []string           // names, "*." for any depth of subdomains
+	Category []string           // names of lists; with Host one condition, which either meets
+	Intake   []string           // names of intakes
+	Client   []netip.Prefix     // client's address
+	Origin   []netip.Prefix     // original destination's address
+	Port     []policy.PortRange // original destination's port
+	Protocol []string           // words of [Protocols]
+	ALPN     []string           // protocols that the client offers
+	JA4      []string           // of the client's hello; "*" stands for any of the three parts
 	Time     []policy.Period
 	// Of the origin's certificate, which has to be asked for: names, as Host, and
 	// issuers, by common name, organization or whole name.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,23 +26,22 @@ func parseName(s string) (string, error) {
 	return s, nil
 }
 
-// oneOf accepts the given words.
-func oneOf[T ~string](words ...T) func(string) (T, error) {
-	return func(s string) (T, error) {
-		for _, w := range words {
-			if s == string(w) {
-				return w, nil
-			}
-		}
-		texts := make([]string, len(words))
-		for i, w := range words {
-			texts[i] = string(w)
+// oneOf accepts the words of the given values: strings, or values with a method
+// String.
+func oneOf[T any](values ...T) func(string) (T, error) {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = fmt.Sprint(v)
+	}
+	return func(s string) (v T, err error) {
+		if i := slices.Index(texts, s); i >= 0 {
+			return values[i], nil
 		}
 		want := texts[0]
 		if last := len(texts) - 1; last > 0 {
 			want = strings.Join(texts[:last], ", ") + " or " + texts[last]
 		}
-		return "", fmt.Errorf("unknown value %q, want %s", s, want)
+		return v, fmt.Errorf("unknown value %q, want %s", s, want)
 	}
 }
 
@@ -128,21 +128,15 @@ func parseInterface(s string) (string, error) {
 	return s, nil
 }
 
-// MAC is an Ethernet address; zero means none.
-type MAC [6]byte
-
-// String returns the colon form.
-func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
-
 // parseMAC accepts a unicast Ethernet address other than zero.
-func parseMAC(s string) (m MAC, err error) {
+func parseMAC(s string) (m [6]byte, err error) {
 	hw, err := net.ParseMAC(s)
 	if err != nil || len(hw) != len(m) {
 		return m, fmt.Errorf("want an Ethernet address such as 0a:00:00:00:00:01, not %q", s)
 	}
 	copy(m[:], hw)
-	if m == (MAC{}) || m[0]&1 != 0 {
-		return MAC{}, fmt.Errorf("%q cannot be a sender's address", s)
+	if m == ([6]byte{}) || m[0]&1 != 0 {
+		return [6]byte{}, fmt.Errorf("%q cannot be a sender's address", s)
 	}
 	return m, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 func TestParseSize(t *testing.T) {
@@ -28,12 +30,12 @@ func TestParseSize(t *testing.T) {
 func TestPortRanges(t *testing.T) {
 	for _, row := range []struct {
 		text string
-		want PortRange
+		want policy.PortRange
 		ok   bool
 	}{
-		{"443", PortRange{443, 443}, true}, {"1-65535", PortRange{1, 65535}, true}, {"80 - 90", PortRange{80, 90}, true},
-		{"0", PortRange{}, false}, {"65536", PortRange{}, false}, {"9-8", PortRange{}, false}, {"-1", PortRange{}, false},
-		{"1-", PortRange{}, false}, {"1-2-3", PortRange{}, false}, {"", PortRange{}, false},
+		{"443", policy.PortRange{First: 443, Last: 443}, true}, {"1-65535", policy.PortRange{First: 1, Last: 65535}, true}, {"80 - 90", policy.PortRange{First: 80, Last: 90}, true},
+		{"0", policy.PortRange{}, false}, {"65536", policy.PortRange{}, false}, {"9-8", policy.PortRange{}, false}, {"-1", policy.PortRange{}, false},
+		{"1-", policy.PortRange{}, false}, {"1-2-3", policy.PortRange{}, false}, {"", policy.PortRange{}, false},
 	} {
 		got, err := parsePorts(row.text)
 		if got != row.want || (err == nil) != row.ok {

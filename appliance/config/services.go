@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/service/icap"
+	"github.com/clearspan/clearspan/appliance/service/inline"
 )
 
 // Service is a device that may change or block what sessions say. A rule names
@@ -37,11 +38,11 @@ type Service struct {
 	User        UserForm    // how it is told the user. Default base64
 
 	// Of kind inline.
-	Legs  [2]string     // interfaces: toward clients, toward origins
-	Port  uint16        // that the device sees as the origin's. Default 0: that of the protocol in clear, 80 for 443
-	VLAN  uint16        // tag on both legs. Default 0: none
-	Probe time.Duration // between two trials of a device that no session uses; 0: none. Default 2s
-	Hops  [2][]Hop      // by leg, for a device that routes; at most one a family, the same families on both. Default none
+	Legs  [2]string       // interfaces: toward clients, toward origins
+	Port  uint16          // that the device sees as the origin's. Default 0: that of the protocol in clear, 80 for 443
+	VLAN  uint16          // tag on both legs. Default 0: none
+	Probe time.Duration   // between two trials of a device that no session uses; 0: none. Default 2s
+	Hops  [2][]inline.Hop // by leg, for a device that routes; at most one a family, the same families on both. Default none
 }
 
 // ServiceKind is how a service is reached.

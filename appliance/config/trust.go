@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt"
 )
 
 // Authority names the files of the two inspection authorities. A pair that is
@@ -63,30 +65,17 @@ type Client struct {
 
 var defaultClient = Client{MinTLS: tls.VersionTLS12, HandshakeTimeout: 10 * time.Second, SilenceTimeout: time.Minute, IdleTimeout: time.Hour, Resumption: true}
 
-// InvalidAction is what happens to a session whose origin fails verification.
-type InvalidAction string
-
-const (
-	// BlockInvalid ends the session.
-	BlockInvalid InvalidAction = "block"
-	// UntrustedInvalid bumps under the authority that nobody trusts, so that the
-	// client shows its own warning.
-	UntrustedInvalid InvalidAction = "untrusted"
-	// TunnelInvalid passes the session unopened: the client judges by itself.
-	TunnelInvalid InvalidAction = "tunnel"
-)
-
 // OnInvalid chooses an action by the reason why an origin failed.
 type OnInvalid struct {
 	// Default is for reasons without an action of their own. Default untrusted.
-	Default InvalidAction
+	Default decrypt.Response
 	// ByReason holds the exceptions. Unless the file says otherwise: block for
 	// revoked, weak-signature, malformed, tls-version and own-authority.
-	ByReason map[string]InvalidAction
+	ByReason map[string]decrypt.Response
 }
 
 // Action returns the action for reason.
-func (o OnInvalid) Action(reason string) InvalidAction {
+func (o OnInvalid) Action(reason string) decrypt.Response {
 	if a, ok := o.ByReason[reason]; ok {
 		return a
 	}
@@ -98,16 +87,6 @@ var reasons = []string{
 	"expired", "not-yet-valid", "name-mismatch", "unknown-issuer", "self-signed", "revoked", "revocation-unknown",
 	"weak-key", "weak-signature", "bad-usage", "must-staple", "constraint", "malformed", "tls-version", "own-authority",
 }
-
-// CertificateRequest is what happens when an origin asks for a certificate of
-// the client's.
-type CertificateRequest string
-
-const (
-	TunnelRequest CertificateRequest = "tunnel" // the session is passed unopened
-	BlockRequest  CertificateRequest = "block"  // the session ends
-	NoCertificate CertificateRequest = "none"   // the origin gets none and decides
-)
 
 // Origin is how origins are reached and judged.
 type Origin struct {
@@ -122,7 +101,7 @@ type Origin struct {
 	Revocation     Revocation
 	OnInvalid      OnInvalid
 	// ClientCertificate is the answer to a certificate request. Default tunnel.
-	ClientCertificate CertificateRequest
+	ClientCertificate decrypt.CertificateRequest
 	// Resolve says which address a session with a server name goes to. Default
 	// destination.
 	Resolve Resolve
@@ -149,10 +128,10 @@ func defaultOrigin() Origin {
 		ConnectTimeout: 10 * time.Second,
 		Resolve:        ResolveDestination,
 		Revocation:     defaultRevocation,
-		OnInvalid: OnInvalid{Default: UntrustedInvalid, ByReason: map[string]InvalidAction{
-			"revoked": BlockInvalid, "weak-signature": BlockInvalid, "malformed": BlockInvalid, "own-authority": BlockInvalid, "tls-version": BlockInvalid,
+		OnInvalid: OnInvalid{Default: decrypt.Untrusted, ByReason: map[string]decrypt.Response{
+			"revoked": decrypt.Block, "weak-signature": decrypt.Block, "malformed": decrypt.Block, "own-authority": decrypt.Block, "tls-version": decrypt.Block,
 		}},
-		ClientCertificate: TunnelRequest,
+		ClientCertificate: decrypt.TunnelRequest,
 		Resumption:        true,
 	}
 }
@@ -235,7 +214,7 @@ func (r *reader) origin(n *node, o Origin) Origin {
 	o.MinTLS = value(t, "min_tls", o.MinTLS, parseTLSVersion)
 	o.ConnectTimeout = value(t, "connect_timeout", o.ConnectTimeout, duration(100*time.Millisecond, 10*time.Minute))
 	o.Resolve = value(t, "resolve", o.Resolve, oneOf(ResolveDestination, ResolveSNI))
-	o.ClientCertificate = value(t, "client_certificate", o.ClientCertificate, oneOf(TunnelRequest, BlockRequest, NoCertificate))
+	o.ClientCertificate = value(t, "client_certificate", o.ClientCertificate, oneOf(decrypt.TunnelRequest, decrypt.BlockRequest, decrypt.AnswerNone))
 
 	o.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
 	o.Resumption = value(t, "resumption", o.Resumption, parseBool)
@@ -248,7 +227,7 @@ func (r *reader) origin(n *node, o Origin) Origin {
 // onInvalid changes o, whose map it owns, by the table n.
 func (r *reader) onInvalid(n *node, o *OnInvalid) {
 	t := r.table(n, "on_invalid")
-	action := oneOf(BlockInvalid, UntrustedInvalid, TunnelInvalid)
+	action := oneOf(decrypt.Block, decrypt.Untrusted, decrypt.PassOn)
 	o.Default = value(t, "default", o.Default, action)
 	for _, reason := range reasons {
 		if !t.has(reason) {
@@ -258,16 +237,16 @@ func (r *reader) onInvalid(n *node, o *OnInvalid) {
 		if reason == "own-authority" {
 			parse = alwaysBlocked
 		}
-		o.ByReason[reason] = value(t, reason, BlockInvalid, parse)
+		o.ByReason[reason] = value(t, reason, decrypt.Block, parse)
 	}
 	t.close()
 }
 
 // alwaysBlocked guards the reason that leaves no choice: an origin that holds a
 // certificate of our own authority may be an attacker who has its key.
-func alwaysBlocked(s string) (InvalidAction, error) {
-	if s != string(BlockInvalid) {
-		return "", fmt.Errorf("an origin that holds a certificate of our own is always blocked, not %q", s)
+func alwaysBlocked(s string) (decrypt.Response, error) {
+	if s != decrypt.Block.String() {
+		return 0, fmt.Errorf("an origin that holds a certificate of our own is always blocked, not %q", s)
 	}
-	return BlockInvalid, nil
+	return decrypt.Block, nil
 }

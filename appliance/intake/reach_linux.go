@@ -10,15 +10,14 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 var (
 	errLocal = errors.New("destination is on this box or its link")
 	errPort  = errors.New("port is not one that clients may reach")
 )
-
-// PortRange is a range of ports, both ends included.
-type PortRange struct{ First, Last uint16 }
 
 // Explicit describes a proxy that clients are configured to use.
 type Explicit struct {
@@ -33,25 +32,25 @@ type Explicit struct {
 	// Ports are what CONNECT and SOCKS lead to. Nil: every port if the listener has
 	// a loopback address, else every port but 25. A request for http:// may name
 	// every port, but 25 only if CONNECT may.
-	Ports []PortRange
+	Ports []policy.PortRange
 }
 
 // smtp is what proxies are misused for, to send mail under the proxy's address.
 const smtp = 25
 
 // ports returns c.Ports or what stands for it.
-func (c Explicit) ports(listener net.Addr) []PortRange {
+func (c Explicit) ports(listener net.Addr) []policy.PortRange {
 	switch {
 	case c.Ports != nil:
 		return c.Ports
 	case addrPort(listener).Addr().IsLoopback():
-		return []PortRange{{1, 65535}}
+		return []policy.PortRange{{First: 1, Last: 65535}}
 	}
-	return []PortRange{{1, smtp - 1}, {smtp + 1, 65535}}
+	return []policy.PortRange{{First: 1, Last: smtp - 1}, {First: smtp + 1, Last: 65535}}
 }
 
-func contains(ranges []PortRange, port uint16) bool {
-	return slices.ContainsFunc(ranges, func(r PortRange) bool { return r.First <= port && port <= r.Last })
+func contains(ranges []policy.PortRange, port uint16) bool {
+	return slices.ContainsFunc(ranges, func(r policy.PortRange) bool { return r.First <= port && port <= r.Last })
 }
 
 // served reports whether the intake serves a client.

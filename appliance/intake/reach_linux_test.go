@@ -12,6 +12,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 func TestBounds(t *testing.T) {
@@ -71,13 +73,13 @@ func TestBounds(t *testing.T) {
 func TestConnectPorts(t *testing.T) {
 	for _, c := range []struct {
 		listen string
-		ports  []PortRange
+		ports  []policy.PortRange
 		open   []uint16
 		closed []uint16
 	}{
 		{"127.0.0.1", nil, []uint16{1, 25, 443, 65535}, nil},
 		{"192.0.2.1", nil, []uint16{1, 24, 26, 443, 65535}, []uint16{25}},
-		{"192.0.2.1", []PortRange{{25, 25}, {443, 444}}, []uint16{25, 443, 444}, []uint16{24, 80, 445}},
+		{"192.0.2.1", []policy.PortRange{{First: 25, Last: 25}, {First: 443, Last: 444}}, []uint16{25, 443, 444}, []uint16{24, 80, 445}},
 	} {
 		ports := Explicit{Ports: c.ports}.ports(&net.TCPAddr{IP: net.ParseIP(c.listen)})
 		for _, p := range c.open {
@@ -145,7 +147,7 @@ func TestProxyKeepsToOtherMachines(t *testing.T) {
 	known := names{"localhost": {loop}, "inside.test": {netip.MustParseAddr("::ffff:127.0.0.1"), netip.MustParseAddr("::1")}, "mixed.test": {loop, other}, "origin.test": {other}}
 	b := l.start(t, boxConfig{Names: known, Proxies: []Explicit{
 		{Listen: ":8080"},
-		{Listen: ":8081", Reach: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Ports: []PortRange{{80, 80}}},
+		{Listen: ":8081", Reach: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Ports: []policy.PortRange{{First: 80, Last: 80}}},
 		{Listen: ":8082", From: []netip.Prefix{netip.MustParsePrefix("10.1.0.3/32")}},
 	}})
 	b.ready(t)

@@ -130,7 +130,8 @@ func TestPictureBites(t *testing.T) {
 		{"certs", "decrypt/policy", false},
 		{"bench", "hack/lab", true},
 		{"hack/lab", "bench", false},
-		{"appliance/config", "appliance/audit", false},
+		{"appliance/audit", "appliance/config", false},
+		{"appliance/config", "mirror", true},
 		{"appliance/cmd/clearspan", "appliance", true},
 	} {
 		if got := p.allows(tt.dir, tt.imported); got != tt.want {

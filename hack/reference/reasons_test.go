@@ -92,7 +92,7 @@ var groups = []group{
 	},
 	{
 		"Losses of mirrors", "These words stand in the audit key `mirror.NAME.reason` and in the metric `clearspan_mirror_lost_octets_total`. They name the reason why octets of a session did not reach a recorder.",
-		both(constants("mirror", "Reason[A-Z].*"), constants("appliance", "lost[A-Z].*"), constants("appliance/feed/http2", "Reason[A-Z].*")),
+		both(constants("mirror", "Reason[A-Z].*"), constants("appliance/feed", "lost[A-Z].*"), constants("appliance/feed/http2", "Reason[A-Z].*")),
 	},
 	{
 		"HTTP/2 that cannot be transcoded", "With `http2: transcode`, a mirror shows the rest of a session as HTTP/2 if it cannot follow it. These words stand in the audit key `mirror.NAME.transcoded.reason` and in the metric `clearspan_mirror_http2_raw_octets_total`.",

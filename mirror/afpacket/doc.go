@@ -23,8 +23,8 @@
 // MTU and its re-creation under the same name. The network namespace is that of the
 // thread that calls [Open], for the sink's whole life.
 //
-// [Config].Full decides if the transmit queue is full. [Drop] loses the rest of the
-// batch with [mirror.ErrFull]. [Block] makes Send wait for a bounded time; it also
+// [Config].Full decides if the transmit queue is full. [mirror.Drop] loses the rest of the
+// batch with [mirror.ErrFull]. [mirror.Block] makes Send wait for a bounded time; it also
 // waits for an interface that cannot be used at the moment. If a device without a
 // queue took only the first segments of a super-segment, the rest is lost or sent
 // again. The device's counter tells the number of segments that it took. Some

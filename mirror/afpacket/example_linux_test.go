@@ -9,7 +9,7 @@ import (
 
 // It is compiled, not run: it needs an interface and CAP_NET_RAW.
 func Example() {
-	sink, err := afpacket.Open(afpacket.Config{Interface: "mirror0", Full: afpacket.Drop})
+	sink, err := afpacket.Open(afpacket.Config{Interface: "mirror0", Full: mirror.Drop})
 	if err != nil {
 		log.Fatal(err)
 	}

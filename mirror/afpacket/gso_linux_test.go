@@ -107,7 +107,7 @@ func TestKernelKnowsNoSuperSegments(t *testing.T) {
 func TestSuperSegmentsAllocateNothing(t *testing.T) {
 	linktest.Enter(t)
 	linktest.AddVeth(t)
-	s := openSink(t, Config{Full: Block, GSO: true})
+	s := openSink(t, Config{Full: mirror.Block, GSO: true})
 	c := mirror.Open(s, linktest.Flows[0].Flow, linktest.Options(mirror.Mark{}))
 	p := make([]byte, 64<<10)
 	c.Data(mirror.OriginToClient, p)

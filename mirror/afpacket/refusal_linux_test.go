@@ -44,7 +44,7 @@ func TestPartlyRefused(t *testing.T) {
 		linktest.Quiet(t)
 		rec := linktest.NewRecorder(t)
 		s := openSink(t, Config{GSO: true})
-		other := openSink(t, Config{Full: Block})
+		other := openSink(t, Config{Full: mirror.Block})
 		f, want := superSegment(t, 41)
 		for _, octets := range want[:taken] {
 			if _, err := other.Send([]mirror.Frame{{Header: octets[:66], Payload: octets[66:]}}); err != nil {

@@ -17,18 +17,13 @@ import (
 	"github.com/clearspan/clearspan/mirror/internal/link"
 )
 
-// Full says what Send does while the interface's transmit queue is full.
-type Full uint8
-
-const (
-	Drop  Full = iota // lose the rest of the frames with mirror.ErrFull
-	Block             // wait for room, at most Config.Patience a frame, and for the link; ends early when the sink is closed
-)
-
 // Config describes a sink. Only Interface is required.
 type Config struct {
 	Interface string // name of the interface, 1 to 15 octets; it need not exist
-	Full      Full
+	// Full is what Send does while the interface's transmit queue is full; default
+	// mirror.Drop. mirror.Block waits for room, at most Patience a frame, and for the
+	// link; it ends early when the sink is closed.
+	Full mirror.Overflow
 	// Patience bounds how long a Send waits with Block: for room in the queue, for
 	// each frame, and for the interface, all Sends together from when it went. 0
 	// means 5 s.
@@ -67,7 +62,7 @@ const (
 // Sink sends frames out of one interface. Its methods are safe for concurrent
 // use; the frames of concurrent calls may interleave.
 type Sink struct {
-	full     Full
+	full     mirror.Overflow
 	mtu      int           // the longest packet wanted; 0: the interface's MTU
 	patience time.Duration // how long a blocked Send waits for one frame, or the link
 	outage   link.Outage
@@ -105,7 +100,7 @@ func Open(cfg Config) (*Sink, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Sink{full: cfg.Full, mtu: cfg.MTU, patience: cmp.Or(cfg.Patience, DefaultPatience), log: log}
+	s := &Sink{full: cmp.Or(cfg.Full, mirror.Drop), mtu: cfg.MTU, patience: cmp.Or(cfg.Patience, DefaultPatience), log: log}
 	s.batches.New = func() any { return newBatch(cfg.GSO) }
 	var err error
 	if s.fd, err = openSocket(cfg); err != nil {
@@ -177,7 +172,7 @@ func (cfg *Config) check() error {
 	switch {
 	case cfg.Interface == "" || len(cfg.Interface) >= unix.IFNAMSIZ:
 		return fmt.Errorf("interface name %q has not 1 to %d octets", cfg.Interface, unix.IFNAMSIZ-1)
-	case cfg.Full > Block:
+	case !cfg.Full.Valid():
 		return fmt.Errorf("unknown full policy %d", cfg.Full)
 	case cfg.Patience < 0:
 		return fmt.Errorf("patience of %v is negative", cfg.Patience)
@@ -190,7 +185,7 @@ func (cfg *Config) check() error {
 func setSendBuffer(fd int, cfg Config) error {
 	size := cfg.SendBuffer
 	if size == 0 {
-		if cfg.Full == Block && !cfg.GSO {
+		if cfg.Full == mirror.Block && !cfg.GSO {
 			return nil
 		}
 		size = defaultSendBuffer
@@ -221,7 +216,7 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 		if sent > 0 {
 			s.outage.Over()
 		}
-		if err == mirror.ErrNoLink && s.full == Block {
+		if err == mirror.ErrNoLink && s.full == mirror.Block {
 			s.mu.RUnlock()
 			if s.outage.Wait(s.patience) {
 				err = nil
@@ -277,7 +272,7 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 		switch errno {
 		case 0, unix.EINTR:
 		case unix.EAGAIN, unix.ENOBUFS, unix.ENOMEM: // send buffer, transmit queue, memory
-			if s.full == Drop || waited >= s.patience {
+			if s.full == mirror.Drop || waited >= s.patience {
 				return sent, mirror.ErrFull
 			}
 			backoff = min(max(2*backoff, minBackoff), maxBackoff)
@@ -292,7 +287,7 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 		case unix.ENETDOWN, unix.ENXIO, unix.ENODEV: // before the watcher saw it
 			return sent, mirror.ErrNoLink
 		case unix.EMSGSIZE: // MTU lowered a moment ago, or over it by 1 to 4 octets without a tag
-			if s.full == Block {
+			if s.full == mirror.Block {
 				s.mu.RUnlock()
 				s.awaitLinkChange(l)
 				s.mu.RLock()

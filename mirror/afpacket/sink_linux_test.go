@@ -40,7 +40,7 @@ func TestOpenRejectsConfig(t *testing.T) {
 	}{
 		{"no interface", Config{}},
 		{"long name", Config{Interface: "sixteen-octets-x"}},
-		{"unknown policy", Config{Interface: "lo", Full: 2}},
+		{"unknown policy", Config{Interface: "lo", Full: 3}},
 		{"negative buffer", Config{Interface: "lo", SendBuffer: -1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func tooLongLosesTheRest(t *testing.T, gso bool) {
 	linktest.Enter(t)
 	linktest.AddVeth(t)
 	rec := linktest.NewRecorder(t)
-	s := openSink(t, Config{Full: Block, GSO: gso})
+	s := openSink(t, Config{Full: mirror.Block, GSO: gso})
 	batch := linktest.Frames(t, 7, 70, 1460)
 	for _, tt := range []struct {
 		name    string
@@ -170,7 +170,7 @@ func concurrentSenders(t *testing.T, gso bool) {
 	linktest.Enter(t)
 	linktest.AddVeth(t)
 	rec := linktest.NewRecorder(t)
-	s := openSink(t, Config{Full: Block, GSO: gso})
+	s := openSink(t, Config{Full: mirror.Block, GSO: gso})
 	const senders, calls, perCall = 8, 10, 20
 	var wg sync.WaitGroup
 	for sender := range uint16(senders) {
@@ -204,10 +204,10 @@ func full(t *testing.T, gso bool) {
 		frames int
 		lossy  bool
 	}{
-		{"drop, interface queue full", Config{Full: Drop}, 20_000, 200, true},
-		{"drop, send buffer full", Config{Full: Drop, SendBuffer: 64 << 10}, 10 << 20, 200, true},
-		{"block, interface queue full", Config{Full: Block}, 20_000, 100, false},
-		{"block, send buffer full", Config{Full: Block, SendBuffer: 64 << 10}, 10 << 20, 100, false},
+		{"drop, interface queue full", Config{Full: mirror.Drop}, 20_000, 200, true},
+		{"drop, send buffer full", Config{Full: mirror.Drop, SendBuffer: 64 << 10}, 10 << 20, 200, true},
+		{"block, interface queue full", Config{Full: mirror.Block}, 20_000, 100, false},
+		{"block, send buffer full", Config{Full: mirror.Block, SendBuffer: 64 << 10}, 10 << 20, 100, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			linktest.Enter(t)
@@ -261,7 +261,7 @@ func blockedSendEnds(t *testing.T, gso bool) {
 			linktest.Enter(t)
 			linktest.AddVeth(t)
 			linktest.LimitRate(t, 2000, 10_000) // nothing more for seconds
-			s := openSink(t, Config{Full: Block, GSO: gso})
+			s := openSink(t, Config{Full: mirror.Block, GSO: gso})
 			if tt.want != mirror.ErrClosed && tt.want != nil {
 				s.patience = 100 * time.Millisecond
 			}
@@ -299,7 +299,7 @@ func closeUnderLoad(t *testing.T, gso bool) {
 	linktest.Enter(t)
 	linktest.AddVeth(t)
 	rec := linktest.NewRecorder(t)
-	s := openSink(t, Config{Full: Block, GSO: gso})
+	s := openSink(t, Config{Full: mirror.Block, GSO: gso})
 	const senders = 4
 	delivered := make(chan int, senders)
 	for sender := range uint16(senders) {
@@ -344,7 +344,7 @@ func TestSendAllocatesNothing(t *testing.T) { eachMethod(t, sendAllocatesNothing
 func sendAllocatesNothing(t *testing.T, gso bool) {
 	linktest.Enter(t)
 	linktest.AddVeth(t)
-	s := openSink(t, Config{Full: Block, GSO: gso})
+	s := openSink(t, Config{Full: mirror.Block, GSO: gso})
 	batch := linktest.Frames(t, 1, 8, 1460)
 	// Enough runs to make the watcher's allocations, five times a second, vanish.
 	const runs = 2000

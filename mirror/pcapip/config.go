@@ -7,14 +7,6 @@ import (
 	"time"
 )
 
-// Slow says what happens to a reader whose queue is full.
-type Slow uint8
-
-const (
-	Drop       Slow = iota // it misses the rest of the frames of that Send
-	Disconnect             // it is disconnected
-)
-
 // Config describes a sink. All zero values mean what the comments say.
 type Config struct {
 	Addr       string // TCP address to listen on, default 127.0.0.1:57012

@@ -10,7 +10,7 @@
 // sending side and read on.
 //
 // Every reader has a queue and goroutines of its own. It delays neither [Sink.Send]
-// nor another reader. [Config].Slow decides if its queue is full: [Drop] loses whole
+// nor another reader. [Config].Slow decides if its queue is full: [Skip] loses whole
 // frames, [Disconnect] ends that reader. If a reader takes nothing for
 // [Config].Timeout, the sink disconnects it in either case.
 //

@@ -9,14 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-)
 
-// Full says what Send does while all buffers wait for the disk.
-type Full uint8
-
-const (
-	Block Full = iota // wait until one is free, the storage fails or the sink is closed
-	Drop              // lose the rest of the frames with mirror.ErrFull
+	"github.com/clearspan/clearspan/mirror"
 )
 
 // Config describes a sink. Only Directory is required; zero values of the
@@ -30,7 +24,9 @@ type Config struct {
 	RotateEvery time.Duration // longest time that a file is written, 0 = no limit
 	Keep        int           // complete files that stay, 0 = all
 
-	Full Full
+	// Full is what Send does while all buffers wait for the disk; default mirror.Block:
+	// it waits until one is free, the storage fails or the sink is closed.
+	Full mirror.Overflow
 	// Buffer is how many octets may wait for the disk; default 32 MiB, at least
 	// 8 MiB. The memory is taken when it is first needed, and kept until Close.
 	Buffer int
@@ -79,7 +75,7 @@ func (cfg *Config) check() error {
 		return fmt.Errorf("rotation every %v is negative", cfg.RotateEvery)
 	case cfg.Keep < 0:
 		return fmt.Errorf("%d files to keep is negative", cfg.Keep)
-	case cfg.Full > Drop:
+	case !cfg.Full.Valid():
 		return fmt.Errorf("unknown full policy %d", cfg.Full)
 	case cfg.Buffer < 2*bufferSize || cfg.Buffer > 1<<30:
 		return fmt.Errorf("buffer of %d octets is not in %d to %d", cfg.Buffer, 2*bufferSize, 1<<30)

@@ -26,8 +26,8 @@
 //
 // [Sink.Send] copies frames into a buffer of up to 4 MiB. A goroutine writes full
 // buffers, and every half second a partly filled one. The number of buffers is small
-// ([Config].Buffer). If all of them wait, [Config].Full decides: [Block] makes Send
-// wait, [Drop] loses frames with [mirror.ErrFull].
+// ([Config].Buffer). If all of them wait, [Config].Full decides: [mirror.Block] makes Send
+// wait, [mirror.Drop] loses frames with [mirror.ErrFull].
 //
 // Large buffers bypass the page cache (O_DIRECT) if the file system supports that.
 // The copy into the cache would cost more than all other work on a frame. A block

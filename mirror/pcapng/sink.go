@@ -1,6 +1,7 @@
 package pcapng
 
 import (
+	"cmp"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,7 @@ type buffer struct {
 // concurrent use. The frames of one Send have the same timestamp, unless it
 // waited.
 type Sink struct {
-	full       Full
+	full       mirror.Overflow
 	mtu        int
 	bufferSize int // octets, what a buffer may hold without filler
 	most       int // buffers
@@ -82,7 +83,7 @@ func open(cfg Config, flush, retry time.Duration) (*Sink, error) {
 // start starts a sink that writes to st; cfg has its defaults.
 func start(cfg Config, st storage, flush, retry time.Duration) *Sink {
 	s := &Sink{
-		full:       cfg.Full,
+		full:       cmp.Or(cfg.Full, mirror.Block),
 		mtu:        cfg.MTU,
 		bufferSize: bufferSize - namesFixed, // the least filler
 		most:       cfg.Buffer / bufferSize,
@@ -153,7 +154,7 @@ func (s *Sink) reserve(length, size int) (waited bool, err error) {
 		if s.takeEmpty() {
 			continue
 		}
-		if s.full == Drop {
+		if s.full == mirror.Drop {
 			return waited, mirror.ErrFull
 		}
 		s.room.Wait()

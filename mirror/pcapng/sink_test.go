@@ -28,7 +28,7 @@ func TestOpenRejectsConfig(t *testing.T) {
 		{"small files", Config{Directory: "x", RotateSize: minRotateSize - 1}},
 		{"negative time", Config{Directory: "x", RotateEvery: -1}},
 		{"negative keep", Config{Directory: "x", Keep: -1}},
-		{"unknown policy", Config{Directory: "x", Full: 2}},
+		{"unknown policy", Config{Directory: "x", Full: 3}},
 		{"one buffer", Config{Directory: "x", Buffer: 1 << 20}},
 		{"MTU above IP's", Config{Directory: "x", MTU: 65536}},
 		{"directory is a file", Config{Directory: "/dev/null"}},
@@ -145,8 +145,8 @@ func TestConcurrentSenders(t *testing.T) {
 func TestFull(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		full Full
-	}{{"drop", Drop}, {"block", Block}} {
+		full mirror.Overflow
+	}{{"drop", mirror.Drop}, {"block", mirror.Block}} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			s, release := openStalled(t, Config{Directory: dir, Full: tt.full, Buffer: 2 * bufferSize})
@@ -165,7 +165,7 @@ func TestFull(t *testing.T) {
 					lost += perCall - n
 				}
 			}()
-			if tt.full == Block {
+			if tt.full == mirror.Block {
 				select {
 				case <-done:
 					t.Error("Send did not wait")
@@ -174,7 +174,7 @@ func TestFull(t *testing.T) {
 				release()
 			}
 			<-done
-			if tt.full == Drop {
+			if tt.full == mirror.Drop {
 				release()
 			}
 			s.Close()
@@ -185,7 +185,7 @@ func TestFull(t *testing.T) {
 			if diff := cmp.Diff(want, s.Stats()); diff != "" {
 				t.Errorf("Stats (-want +got):\n%s", diff)
 			}
-			if (lost > 0) != (tt.full == Drop) || delivered+lost != calls*perCall {
+			if (lost > 0) != (tt.full == mirror.Drop) || delivered+lost != calls*perCall {
 				t.Errorf("delivered %d, lost %d of %d", delivered, lost, calls*perCall)
 			}
 			if n := len(readAll(t, dir)); n != delivered {
@@ -235,7 +235,7 @@ func TestClose(t *testing.T) {
 // TestSendAllocatesNothing counts the writer's allocations too; they are few,
 // a file or a write at a time.
 func TestSendAllocatesNothing(t *testing.T) {
-	for _, full := range []Full{Block, Drop} {
+	for _, full := range []mirror.Overflow{mirror.Block, mirror.Drop} {
 		s := openSink(t, Config{Full: full, Buffer: 2 * bufferSize, RotateSize: directFile, Keep: 1})
 		batch := frames(t, 64)
 		batch[0].Note = "a comment"

@@ -38,8 +38,8 @@ func mount(t *testing.T, kind, options string) (dir string) {
 func TestDiskFull(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		full Full
-	}{{"block", Block}, {"drop", Drop}} {
+		full mirror.Overflow
+	}{{"block", mirror.Block}, {"drop", mirror.Drop}} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := mount(t, "tmpfs", "size=3m")
 			ballast := filepath.Join(dir, "ballast")

@@ -9,7 +9,6 @@ import (
 
 	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
-	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/internal/linktest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -61,16 +60,16 @@ func TestChangesUnderLoad(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			for full, name := range []string{"drop", "block"} {
-				t.Run(name, func(t *testing.T) {
-					methods(t, func(t *testing.T, m Method) { tt.underLoad(t, m, afpacket.Full(full)) })
+			for _, full := range []mirror.Overflow{mirror.Drop, mirror.Block} {
+				t.Run(full.String(), func(t *testing.T) {
+					methods(t, func(t *testing.T, m Method) { tt.underLoad(t, m, full) })
 				})
 			}
 		})
 	}
 }
 
-func (tt *change) underLoad(t *testing.T, m Method, full afpacket.Full) {
+func (tt *change) underLoad(t *testing.T, m Method, full mirror.Overflow) {
 	rec := linktest.NewRecorder(t)
 	s := openSink(t, Config{Method: m, Full: full})
 	stop := make(chan struct{})
@@ -94,10 +93,10 @@ func (tt *change) underLoad(t *testing.T, m Method, full afpacket.Full) {
 	if shown+lost != given {
 		t.Errorf("%d octets given, %d shown + %d lost", given, shown, lost)
 	}
-	if tt.lossy && full == afpacket.Drop && lost == 0 {
+	if tt.lossy && full == mirror.Drop && lost == 0 {
 		t.Error("nothing lost")
 	}
-	if full == afpacket.Block && lost > 0 {
+	if full == mirror.Block && lost > 0 {
 		t.Errorf("lost %v", account.Lost)
 	}
 	a := mirrortest.NewAnalyzer(mirrortest.Options{})
@@ -154,7 +153,7 @@ func TestPortAppears(t *testing.T) {
 // TestRecorderGone: nobody reads at the far end, which is no business of ours.
 func TestRecorderGone(t *testing.T) {
 	methods(t, func(t *testing.T, m Method) {
-		s := openSink(t, Config{Method: m, Full: afpacket.Block})
+		s := openSink(t, Config{Method: m, Full: mirror.Block})
 		c := mirror.Open(s, linktest.Flows[0].Flow, linktest.Options(linktest.Flows[0].Mark))
 		for range 50 {
 			c.Data(mirror.OriginToClient, make([]byte, 64<<10))

@@ -24,12 +24,12 @@ const (
 
 // Config describes a sink. Only Interface is required.
 type Config struct {
-	Interface string // name of the interface, 1 to 15 octets; it need not exist
-	Method    Method // "" is Auto
-	Full      afpacket.Full
-	Patience  time.Duration // as in afpacket.Config
-	MTU       int           // longest IP packet, in octets, if less than the interface's; 0: that
-	Logger    *slog.Logger  // nil discards
+	Interface string          // name of the interface, 1 to 15 octets; it need not exist
+	Method    Method          // "" is Auto
+	Full      mirror.Overflow // this and Patience as in afpacket.Config
+	Patience  time.Duration
+	MTU       int          // longest IP packet, in octets, if less than the interface's; 0: that
+	Logger    *slog.Logger // nil discards
 }
 
 // Sink is what every method opens.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/clearspan/clearspan/hack/tempo"
 	"github.com/clearspan/clearspan/mirror"
-	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/internal/linktest"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -61,7 +60,7 @@ func TestConversationArrives(t *testing.T) { methods(t, conversationArrives) }
 
 func conversationArrives(t *testing.T, m Method) {
 	rec := linktest.NewRecorder(t)
-	s := openSink(t, Config{Method: m, Full: afpacket.Block})
+	s := openSink(t, Config{Method: m, Full: mirror.Block})
 	before := s.Stats() // with Auto a test frame
 	tempo.Until(t, "device counts what was sent", func() bool {
 		before = s.Stats()
@@ -214,7 +213,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestCloseUnderLoad(t *testing.T) {
 	methods(t, func(t *testing.T, m Method) {
 		rec := linktest.NewRecorder(t)
-		s := openSink(t, Config{Method: m, Full: afpacket.Block})
+		s := openSink(t, Config{Method: m, Full: mirror.Block})
 		const sessions = 4
 		accounts := make(chan mirror.Account, sessions)
 		for range sessions {

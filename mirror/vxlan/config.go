@@ -1,22 +1,17 @@
 package vxlan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
+
+	"github.com/clearspan/clearspan/mirror"
 )
 
 // Port is the UDP port of VXLAN (RFC 7348, Section 5).
 const Port = 4789
-
-// Full says what Send does while a socket's buffer is full.
-type Full uint8
-
-const (
-	Drop  Full = iota // lose the rest of the frames with mirror.ErrFull
-	Block             // wait, at most 5 s for one frame
-)
 
 // Config describes a sink. Only Remote is required.
 type Config struct {
@@ -24,7 +19,9 @@ type Config struct {
 	VNI    uint32         // VXLAN network identifier, at most 24 bits
 	Source netip.Addr     // to send from; invalid: as the route wants it
 	MTU    int            // octets of the longest inner IP packet, 68 to 65535; 0 or more than the path takes: what it takes
-	Full   Full
+	// Full is what Send does while a socket's buffer is full; default mirror.Drop.
+	// mirror.Block waits, at most 5 s for one frame.
+	Full mirror.Overflow
 	// SendBuffer is the send buffer of each socket in octets of kernel memory.
 	// Zero means 2 MiB with Drop and the system's default with Block. Without
 	// CAP_NET_ADMIN the system caps it at net.core.wmem_max.
@@ -45,7 +42,8 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	cfg.Remote = netip.AddrPortFrom(cfg.Remote.Addr().Unmap(), cfg.Remote.Port())
 	cfg.Source = cfg.Source.Unmap()
-	if cfg.SendBuffer == 0 && cfg.Full == Drop {
+	cfg.Full = cmp.Or(cfg.Full, mirror.Drop)
+	if cfg.SendBuffer == 0 && cfg.Full == mirror.Drop {
 		cfg.SendBuffer = defaultSendBuffer
 	}
 	if cfg.Logger == nil {
@@ -62,7 +60,7 @@ func (cfg Config) withDefaults() (Config, error) {
 		return cfg, fmt.Errorf("network identifier %d is above %d", cfg.VNI, maxVNI)
 	case cfg.MTU != 0 && (cfg.MTU < 68 || cfg.MTU > 65535):
 		return cfg, fmt.Errorf("MTU %d is not in 68 to 65535", cfg.MTU)
-	case cfg.Full > Block:
+	case !cfg.Full.Valid():
 		return cfg, fmt.Errorf("unknown full policy %d", cfg.Full)
 	case cfg.SendBuffer < 0 || cfg.SendBuffer > maxSendBuffer:
 		return cfg, fmt.Errorf("send buffer of %d octets is not in 0 to %d", cfg.SendBuffer, maxSendBuffer)

@@ -104,7 +104,7 @@ func TestRecorder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := p.open(t, Config{Remote: netip.AddrPortFrom(netip.MustParseAddr(tt.remote), tt.port), VNI: vni, Full: Block})
+			s := p.open(t, Config{Remote: netip.AddrPortFrom(netip.MustParseAddr(tt.remote), tt.port), VNI: vni, Full: mirror.Block})
 			if s.MTU() != tt.mtu {
 				t.Errorf("MTU %d, want %d", s.MTU(), tt.mtu)
 			}

@@ -126,7 +126,7 @@ func (s *Sink) sendBatch(b *batch, frames []mirror.Frame) (int, error) {
 		switch errno {
 		case unix.EINTR:
 		case unix.EAGAIN, unix.ENOBUFS, unix.ENOMEM:
-			if s.cfg.Full == Drop || waited >= patience {
+			if s.cfg.Full == mirror.Drop || waited >= patience {
 				return sent, mirror.ErrFull
 			}
 			backoff = min(max(2*backoff, minBackoff), maxBackoff)

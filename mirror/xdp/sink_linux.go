@@ -18,11 +18,11 @@ import (
 
 // Config describes a sink. Only Interface is required.
 type Config struct {
-	Interface string // name of the interface, 1 to 15 octets; it need not exist
-	Full      afpacket.Full
-	Patience  time.Duration // as in afpacket.Config
-	MTU       int           // longest IP packet, in octets, if less than the interface's; 0: that
-	Logger    *slog.Logger  // nil discards
+	Interface string          // name of the interface, 1 to 15 octets; it need not exist
+	Full      mirror.Overflow // this and Patience as in afpacket.Config
+	Patience  time.Duration
+	MTU       int          // longest IP packet, in octets, if less than the interface's; 0: that
+	Logger    *slog.Logger // nil discards
 }
 
 const (
@@ -45,7 +45,7 @@ const (
 // Sink sends frames out of one interface. Its methods are safe for concurrent
 // use; Sends take turns.
 type Sink struct {
-	full      afpacket.Full
+	full      mirror.Overflow
 	mtu       int           // the longest packet wanted
 	patience  time.Duration // how long a blocked Send waits for one frame, or the link
 	outage    link.Outage
@@ -74,10 +74,10 @@ func Open(cfg Config) (*Sink, error) {
 		return nil, fmt.Errorf("interface name %q has not 1 to %d octets", cfg.Interface, unix.IFNAMSIZ-1)
 	case cfg.Patience < 0:
 		return nil, fmt.Errorf("patience of %v is negative", cfg.Patience)
-	case cfg.Full > afpacket.Block:
+	case !cfg.Full.Valid():
 		return nil, fmt.Errorf("unknown full policy %d", cfg.Full)
 	}
-	s := &Sink{full: cfg.Full, mtu: MaxMTU, patience: cmp.Or(cfg.Patience, afpacket.DefaultPatience), log: cfg.Logger, name: cfg.Interface}
+	s := &Sink{full: cmp.Or(cfg.Full, mirror.Drop), mtu: MaxMTU, patience: cmp.Or(cfg.Patience, afpacket.DefaultPatience), log: cfg.Logger, name: cfg.Interface}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -152,7 +152,7 @@ func (s *Sink) Send(frames []mirror.Frame) (int, error) {
 		if sent > 0 {
 			s.outage.Over()
 		}
-		if err == mirror.ErrNoLink && s.full == afpacket.Block {
+		if err == mirror.ErrNoLink && s.full == mirror.Block {
 			s.mu.Unlock()
 			if s.outage.Wait(s.patience) {
 				err = nil
@@ -196,7 +196,7 @@ func (s *Sink) sendSome(frames []mirror.Frame) (int, error) {
 			return sent, nil
 		case err != nil && err != mirror.ErrFull:
 			return sent, err
-		case s.full == afpacket.Drop || waited >= s.patience:
+		case s.full == mirror.Drop || waited >= s.patience:
 			return sent, mirror.ErrFull
 		}
 		backoff = min(max(2*backoff, minBackoff), maxBackoff)

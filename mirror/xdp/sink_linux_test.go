@@ -108,7 +108,7 @@ func TestMTUFollows(t *testing.T) {
 func TestDeviceDrops(t *testing.T) {
 	rec := setUp(t)
 	linktest.Must(t, netlink.LinkSetMTU(linktest.Named(t, linktest.Far), 1000))
-	s := openSink(t, Config{Full: afpacket.Drop})
+	s := openSink(t, Config{Full: mirror.Drop})
 	lost := uint64(0)
 	for round := range 30 { // several times around the ring
 		for _, at := range []int{0, 1, 63, 200, 254, 255, 256, 299} {
@@ -149,7 +149,7 @@ func TestBlockedSendEnds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			rec := setUp(t)
 			linktest.Must(t, netlink.LinkSetMTU(linktest.Named(t, linktest.Far), 1000))
-			s := openSink(t, Config{Full: afpacket.Block})
+			s := openSink(t, Config{Full: mirror.Block})
 			if tt.want != mirror.ErrClosed && tt.want != nil {
 				s.patience = 200 * time.Millisecond
 			}
@@ -207,7 +207,7 @@ func TestDownBeforeWatcher(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			rec := setUp(t)
-			s := openSink(t, Config{Full: afpacket.Drop})
+			s := openSink(t, Config{Full: mirror.Drop})
 			s.watch.Close() // what it saw stays
 			tt.change(t)
 			for range 50 { // more than the ring holds
@@ -244,7 +244,7 @@ func TestQueueIsTaken(t *testing.T) {
 
 func TestConcurrentSenders(t *testing.T) {
 	rec := setUp(t)
-	s := openSink(t, Config{Full: afpacket.Block})
+	s := openSink(t, Config{Full: mirror.Block})
 	const senders, calls, perCall = 8, 10, 20
 	var wg sync.WaitGroup
 	for sender := range uint16(senders) {
@@ -286,7 +286,7 @@ func TestOtherNamespace(t *testing.T) {
 
 func TestSendAllocatesNothing(t *testing.T) {
 	setUp(t)
-	s := openSink(t, Config{Full: afpacket.Block})
+	s := openSink(t, Config{Full: mirror.Block})
 	batch := linktest.Frames(t, 1, 64, 1460)
 	if allocs := testing.AllocsPerRun(2000, func() {
 		if _, err := s.Send(batch); err != nil {

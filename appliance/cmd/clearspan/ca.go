@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clearspan/clearspan/appliance"
+	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/certs"
 )
@@ -58,7 +58,7 @@ func (f *caFlags) directory() (certs.Directory, error) {
 	if cfg.Authority.Certificate != "" {
 		return certs.Directory{}, badConfig(fmt.Errorf("the configuration names the authority %s, and this command changes only STATE/authority: change the named files, or import them and remove authority.certificate and authority.key from the configuration", cfg.Authority.Certificate))
 	}
-	return appliance.AuthorityDirectory(cfg, prompt("Passphrase of the authority's key: ")), nil
+	return authority.Directory(cfg, prompt("Passphrase of the authority's key: ")), nil
 }
 
 // listing returns the certificates, without asking for any passphrase.
@@ -70,7 +70,7 @@ func (f *caFlags) listing() (*certs.Listing, error) {
 	if file := cfg.Authority.Certificate; file != "" {
 		cert, err := certs.LoadCertificate(file)
 		if err != nil { // PKCS #12, then
-			ask, _ := appliance.Passphrase(cfg, prompt("Passphrase of the authority's key: "))
+			ask, _ := authority.Passphrase(cfg, prompt("Passphrase of the authority's key: "))
 			a, err := certs.LoadEncrypted(file, cfg.Authority.Key, ask)
 			if err != nil {
 				return nil, err

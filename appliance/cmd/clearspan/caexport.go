@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clearspan/clearspan/appliance"
+	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/certs"
 )
 
@@ -85,7 +85,7 @@ one.`,
 				}
 				l = *found
 			}
-			changed, err := appliance.Trust(l.Exported, remove)
+			changed, err := authority.Trust(l.Exported, remove)
 			for _, file := range changed {
 				fmt.Fprintln(cmd.OutOrStdout(), map[bool]string{false: "installed", true: "removed"}[remove], file)
 			}

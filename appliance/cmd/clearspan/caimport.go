@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clearspan/clearspan/appliance"
+	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/certs"
 )
 
@@ -36,7 +36,7 @@ PKCS #1), PKCS #12, or DER. clearspan replaces an authority that is there only w
 			}
 			ask := prompt("Passphrase of the file to import: ")
 			if passphrase != "" {
-				ask = func() (string, error) { return appliance.ReadPassphrase(passphrase) }
+				ask = func() (string, error) { return authority.ReadPassphrase(passphrase) }
 			}
 			b, err := certs.ReadBundle(files, ask)
 			if err != nil {
@@ -88,7 +88,7 @@ age -d STATE/authority/ca.key decrypts the key.`,
 			}
 			switch {
 			case passphrase != "":
-				d.Passphrase = func() (string, error) { return appliance.ReadPassphrase(passphrase) }
+				d.Passphrase = func() (string, error) { return authority.ReadPassphrase(passphrase) }
 			case !d.Encrypt:
 				d.Passphrase = promptTwice()
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
-	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
@@ -422,7 +422,7 @@ func TestOriginCheats(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			p := b.start(settings{Grace: time.Millisecond, Ports: []wire.Range{{443, 443}}})
+			p := b.start(settings{Grace: time.Millisecond, Ports: []policy.PortRange{{First: 443, Last: 443}}})
 			b.await(true)
 			time.Sleep(5 * time.Millisecond)
 			out, err := b.Client.Command(t.Context(), "ip", "neigh", "replace", madeOrigin, "lladdr", "0a:00:5e:00:00:14", "dev", "eth0", "nud", "permanent").CombinedOutput()

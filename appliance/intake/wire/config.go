@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // Takeover says when a connection is taken.
@@ -73,9 +74,6 @@ const (
 	NeedMore                 // more octets are needed to tell
 )
 
-// Range is a range of ports, both ends included.
-type Range struct{ First, Last uint16 }
-
 // Config describes a wire.
 type Config struct {
 	// Legs are the names of the two interfaces, clients usually behind the first.
@@ -102,7 +100,7 @@ type Config struct {
 	Sessions int
 	// Ports are the destination ports of connections that are taken, whichever
 	// leg they come from; none: every port.
-	Ports []Range
+	Ports []policy.PortRange
 	// Exempt are connections that are never taken, by address; see also
 	// [Intake.SetExempt].
 	Exempt Exempt
@@ -202,7 +200,7 @@ func (c Config) complete() (Config, error) {
 }
 
 // portBits returns the ports as the kernel's bitmap of 64-bit words.
-func portBits(ranges []Range) (words [1024]uint64) {
+func portBits(ranges []policy.PortRange) (words [1024]uint64) {
 	for _, r := range ranges {
 		for p := int(r.First); p <= int(r.Last); p++ {
 			words[p/64] |= 1 << (p % 64)

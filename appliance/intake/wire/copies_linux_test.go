@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
@@ -38,7 +39,7 @@ func TestCopies(t *testing.T) {
 	}
 	b.echo("tcp", ":80")
 	b.echo("tcp", ":443")
-	s := settings{Ports: []wire.Range{{443, 443}}, Copy: wire.Copy{To: lab.MirrorInterface, Plain: true, Other: true}}
+	s := settings{Ports: []policy.PortRange{{First: 443, Last: 443}}, Copy: wire.Copy{To: lab.MirrorInterface, Plain: true, Other: true}}
 	p := b.start(s)
 	b.await(true)
 	c, err := lab.StartCapture(recorder, lab.RecorderInterface, filepath.Join(b.dir, "mirror.pcap"))

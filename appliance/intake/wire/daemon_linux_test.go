@@ -22,6 +22,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/hack/tempo"
@@ -50,7 +51,7 @@ type settings struct {
 	Link     wire.Link
 	QUIC     wire.QUIC
 	Copy     wire.Copy
-	Ports    []wire.Range
+	Ports    []policy.PortRange
 	Exempt   wire.Exempt
 	Stall    time.Duration
 	Recover  time.Duration

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/tempo"
 )
 
@@ -191,7 +192,7 @@ func TestBlock(t *testing.T) {
 			b := newBench(t)
 			b.echo("tcp", ":443")
 			b.echo("tcp", ":80")
-			p := b.start(settings{Takeover: takeover, Down: wire.Block, Ports: []wire.Range{{443, 443}}})
+			p := b.start(settings{Takeover: takeover, Down: wire.Block, Ports: []policy.PortRange{{First: 443, Last: 443}}})
 			b.await(true)
 			if err := b.once(); err != nil {
 				t.Fatal(err)
@@ -222,7 +223,7 @@ func TestBlock(t *testing.T) {
 			if b.status().Paths["blocked"] == 0 {
 				t.Error("no frame was counted as blocked")
 			}
-			p = b.start(settings{Takeover: takeover, Down: wire.Block, Ports: []wire.Range{{443, 443}}})
+			p = b.start(settings{Takeover: takeover, Down: wire.Block, Ports: []policy.PortRange{{First: 443, Last: 443}}})
 			b.await(true)
 			if err := b.once(); err != nil {
 				t.Errorf("after restart: %v", err)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/hack/tempo"
@@ -177,7 +178,7 @@ func testFrames(t *testing.T, open bool) {
 			t.Fatal(err)
 		}
 	}
-	p := b.start(settings{Ports: []wire.Range{{443, 443}}, Exempt: wire.Exempt{Clients: prefixes("192.0.2.99/32"), Origins: prefixes("192.0.2.98/32")}, Open: open, Grace: time.Millisecond})
+	p := b.start(settings{Ports: []policy.PortRange{{First: 443, Last: 443}}, Exempt: wire.Exempt{Clients: prefixes("192.0.2.99/32"), Origins: prefixes("192.0.2.98/32")}, Open: open, Grace: time.Millisecond})
 	b.await(true)
 	client, origin := openTap(t, b.Client), openTap(t, b.Origin)
 	for client.receive(50*time.Millisecond) != nil || origin.receive(50*time.Millisecond) != nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/tempo"
 )
 
@@ -58,7 +59,7 @@ func TestLatency(t *testing.T) {
 	median := func(port uint16, s settings) time.Duration {
 		b := newBench(t)
 		b.echo("tcp", ":443")
-		s.Ports = []wire.Range{{port, port}}
+		s.Ports = []policy.PortRange{{First: port, Last: port}}
 		p := b.start(s)
 		b.await(true)
 		var all []time.Duration

@@ -14,6 +14,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
@@ -80,7 +81,7 @@ func TestConfig(t *testing.T) {
 	}{
 		{"no legs", wire.Config{}, intake.Options{Name: "x", Handler: handler}, "not two legs"},
 		{"same leg", wire.Config{Legs: [2]string{"a", "a"}}, intake.Options{Name: "x", Handler: handler}, "not two legs"},
-		{"ports", wire.Config{Legs: legs, Ports: []wire.Range{{5, 4}}}, intake.Options{Name: "x", Handler: handler}, "ports 5-4"},
+		{"ports", wire.Config{Legs: legs, Ports: []policy.PortRange{{First: 5, Last: 4}}}, intake.Options{Name: "x", Handler: handler}, "ports 5-4"},
 		{"name", wire.Config{Legs: legs}, intake.Options{Name: "../x", Handler: handler}, `name "../x"`},
 		{"no name", wire.Config{Legs: legs}, intake.Options{Handler: handler}, `name ""`},
 		{"no handler", wire.Config{Legs: legs}, intake.Options{Name: "x"}, "no handler"},
@@ -111,7 +112,7 @@ func TestConfig(t *testing.T) {
 func ExampleNew() {
 	config := wire.Config{
 		Legs:   [2]string{lab.LANInterface, lab.WANInterface},
-		Ports:  []wire.Range{{First: 443, Last: 443}},
+		Ports:  []policy.PortRange{{First: 443, Last: 443}},
 		QUIC:   wire.Refuse,
 		Exempt: wire.Exempt{Origins: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}},
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Decision {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
@@ -93,7 +94,7 @@ func TestExchange(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			b.echo("tcp", ":443")
-			p := b.start(settings{Takeover: takeover, Ports: []wire.Range{{443, 443}}})
+			p := b.start(settings{Takeover: takeover, Ports: []policy.PortRange{{First: 443, Last: 443}}})
 			b.await(true)
 			for _, address := range []string{lab.OriginV4, lab.OriginV6} {
 				for _, n := range []int{1, 1000, 4 << 20} {

@@ -25,6 +25,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/lab"
 )
 
@@ -83,7 +84,7 @@ func daemon(text string) error {
 	}
 	config := wire.Config{
 		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, Stall: stall,
-		Ports: []wire.Range{{First: webPort, Last: webPort}, {First: mailPort, Last: mailPort}},
+		Ports: []policy.PortRange{{First: webPort, Last: webPort}, {First: mailPort, Last: mailPort}},
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Decision {
 			v := look(in, flight)
 			if v == wire.Pass {

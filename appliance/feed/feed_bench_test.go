@@ -1,4 +1,4 @@
-package appliance
+package feed
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ func (taking) Send(frames []mirror.Frame) (int, error) { return len(frames), nil
 func (taking) MTU() int                                { return 1500 }
 func (taking) Idle() bool                              { return false }
 
-// BenchmarkFeed hands chunks of 64 KiB of a download to one outlet, with and
+// BenchmarkFeed hands chunks of 64 KiB of a download to one sink, with and
 // without a look at what they are.
 func BenchmarkFeed(b *testing.B) {
 	for _, tt := range []struct {
@@ -24,8 +24,8 @@ func BenchmarkFeed(b *testing.B) {
 		facts *facts.Options
 	}{{"facts", &facts.Options{}}, {"none", nil}} {
 		b.Run(tt.name, func(b *testing.B) {
-			o := &outlet{name: "taking", sinks: mirror.Balance{taking{}}, content: [4]bool{true, true}}
-			st := (&feed{outlets: []*outlet{o}, facts: tt.facts}).Open(session(decrypt.Bumped))
+			o := &sink{name: "taking", ports: mirror.Balance{taking{}}, content: [4]bool{true, true}}
+			st := (&Feed{sinks: []*sink{o}, facts: tt.facts}).Open(session(decrypt.Bumped))
 			st.Data(decrypt.ClientToOrigin, decrypt.Decrypted, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
 			st.Data(decrypt.OriginToClient, decrypt.Decrypted, []byte("HTTP/1.1 200 OK\r\n\r\n"))
 			chunk := bytes.Repeat([]byte("some content, as it may be\r\n"), 64<<10/28)

@@ -1,4 +1,4 @@
-package appliance
+package feed
 
 import (
 	"errors"
@@ -11,24 +11,24 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// keyLog gives the TLS secrets of decrypted sessions to the outlets that keep
+// keyLog gives the TLS secrets of decrypted sessions to the sinks that keep
 // them and, if it is open, to one file. Safe for concurrent use.
 type keyLog struct {
-	outlets []*outlet    // those that keep secrets
-	file    *spool.Spool // nil: none
+	sinks []*sink      // those that keep secrets
+	file  *spool.Spool // nil: none
 }
 
-// openKeyLog returns nil if no outlet keeps secrets. path names the file, which
+// openKeyLog returns nil if no sink keeps secrets. path names the file, which
 // nobody but its owner may read; empty: none.
-func openKeyLog(outlets []*outlet, path string, log *slog.Logger) (*keyLog, error) {
+func openKeyLog(sinks []*sink, path string, log *slog.Logger) (*keyLog, error) {
 	k := &keyLog{}
-	for _, o := range outlets {
-		if o.secrets != nil {
-			k.outlets = append(k.outlets, o)
-			log.Warn("TLS secrets are written: the files of this mirror decrypt every captured connection", "mirror", o.name)
+	for _, to := range sinks {
+		if to.secrets != nil {
+			k.sinks = append(k.sinks, to)
+			log.Warn("TLS secrets are written: the files of this mirror decrypt every captured connection", "mirror", to.name)
 		}
 	}
-	if len(k.outlets) == 0 {
+	if len(k.sinks) == 0 {
 		return nil, nil
 	}
 	if path == "" {
@@ -54,16 +54,16 @@ func openKeyLog(outlets []*outlet, path string, log *slog.Logger) (*keyLog, erro
 	return k, nil
 }
 
-// writer returns where the secrets of a session go: to the outlets that show it
+// writer returns where the secrets of a session go: to the sinks that show it
 // and, if there is one, to the file. Nil if none shows it.
 func (k *keyLog) writer(s *decrypt.Session) io.Writer {
 	w := &keyWriter{log: k}
-	for _, o := range k.outlets {
-		if o.content[decrypt.Decrypted] && s.Decision.Treatment.Shows(o.name, decrypt.Decrypted.String()) {
-			w.outlets = append(w.outlets, o)
+	for _, to := range k.sinks {
+		if to.content[decrypt.Decrypted] && s.Decision.Treatment.Shows(to.name, decrypt.Decrypted.String()) {
+			w.sinks = append(w.sinks, to)
 		}
 	}
-	if len(w.outlets) == 0 {
+	if len(w.sinks) == 0 {
 		return nil
 	}
 	return w
@@ -71,15 +71,15 @@ func (k *keyLog) writer(s *decrypt.Session) io.Writer {
 
 // keyWriter takes the secrets of one session.
 type keyWriter struct {
-	log     *keyLog
-	outlets []*outlet
+	log   *keyLog
+	sinks []*sink
 }
 
 // Write takes one line. It waits for no file and never fails: a session must not end
 // because its secrets are lost, of which the sinks keep count.
 func (w *keyWriter) Write(line []byte) (int, error) {
-	for _, o := range w.outlets {
-		_ = o.secrets(line)
+	for _, to := range w.sinks {
+		_ = to.secrets(line)
 	}
 	if file := w.log.file; file != nil {
 		file.Write(line)

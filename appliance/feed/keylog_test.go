@@ -1,4 +1,4 @@
-package appliance
+package feed
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ func TestKeyLog(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	path := filepath.Join(t.TempDir(), "keys")
 	plain, _ := recording("plain", decrypt.Decrypted)
-	if k, err := openKeyLog([]*outlet{plain}, path, log); k != nil || err != nil {
-		t.Fatalf("without an outlet that keeps secrets: %v, %v", k, err)
+	if k, err := openKeyLog([]*sink{plain}, path, log); k != nil || err != nil {
+		t.Fatalf("without a sink that keeps secrets: %v, %v", k, err)
 	}
 	if _, err := os.Stat(path); err == nil {
 		t.Error("the file was made all the same")
@@ -26,7 +26,7 @@ func TestKeyLog(t *testing.T) {
 	keeper, _ := recording("keeper", decrypt.Decrypted)
 	var kept string
 	keeper.secrets = func(line []byte) error { kept += string(line); return errors.New("full") }
-	k, err := openKeyLog([]*outlet{plain, keeper}, path, log)
+	k, err := openKeyLog([]*sink{plain, keeper}, path, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestKeyLog(t *testing.T) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil || string(text) != "line\n" || kept != "line\n" {
-		t.Errorf("file has %q, outlet %q, %v", text, kept, err)
+		t.Errorf("file has %q, sink %q, %v", text, kept, err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
@@ -51,7 +51,7 @@ func TestKeyLog(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if k, err := openKeyLog([]*outlet{keeper}, path, log); err == nil {
+	if k, err := openKeyLog([]*sink{keeper}, path, log); err == nil {
 		k.close()
 		t.Error("a file that others may read is taken")
 	}
@@ -65,7 +65,7 @@ func TestKeyLogFileThatHangs(t *testing.T) {
 	}
 	keeper, _ := recording("keeper", decrypt.Decrypted)
 	keeper.secrets = func([]byte) error { return nil }
-	k, err := openKeyLog([]*outlet{keeper}, path, slog.New(slog.DiscardHandler))
+	k, err := openKeyLog([]*sink{keeper}, path, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package appliance
+package authority
 
 import (
 	"fmt"
@@ -9,9 +9,9 @@ import (
 	"github.com/clearspan/clearspan/certs"
 )
 
-// makeState creates the state directory, for the owner alone. It refuses one that
+// MakeState creates the state directory, for the owner alone. It refuses one that
 // other users may write to, who could put another authority into it.
-func makeState(dir string) error {
+func MakeState(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("create state directory: %w", err)
 	}
@@ -21,8 +21,8 @@ func makeState(dir string) error {
 // KeyPair names the two files of an authority.
 type KeyPair struct{ Certificate, Key string }
 
-// AuthorityFiles tells where the authorities of cfg are.
-func AuthorityFiles(cfg *config.Config) (trusted, untrusted KeyPair) {
+// Files tells where the authorities of cfg are.
+func Files(cfg *config.Config) (trusted, untrusted KeyPair) {
 	dir := cfg.AuthorityDir()
 	trusted = KeyPair{cfg.Authority.Certificate, cfg.Authority.Key}
 	untrusted = KeyPair{cfg.Authority.UntrustedCertificate, cfg.Authority.UntrustedKey}

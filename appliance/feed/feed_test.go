@@ -1,4 +1,4 @@
-package appliance
+package feed
 
 import (
 	"errors"
@@ -18,14 +18,32 @@ import (
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
 
-// recording returns an outlet onto a recording sink.
-func recording(name string, content ...decrypt.Content) (*outlet, *mirrortest.Recorder) {
+// recording returns a sink onto a recording sink.
+func recording(name string, content ...decrypt.Content) (*sink, *mirrortest.Recorder) {
 	r := &mirrortest.Recorder{}
-	o := &outlet{name: name, sinks: mirror.Balance{r}, close: func() error { return nil }}
+	o := &sink{name: name, ports: mirror.Balance{r}, close: func() error { return nil }}
 	for _, c := range content {
 		o.content[c] = true
 	}
 	return o, r
+}
+
+// counts is a [Metrics] of one mirror.
+type counts struct {
+	lost       map[string]uint64
+	transcoded audit.Transcoded
+}
+
+func (c *counts) Sink(string, []string, []string) {}
+func (c *counts) Mirrored(string, uint64, uint64) {}
+func (c *counts) MirrorLost(_, reason string, octets uint64) {
+	if c.lost == nil {
+		c.lost = make(map[string]uint64)
+	}
+	c.lost[reason] += octets
+}
+func (c *counts) Transcoded(_ string, streams, octets, replaced, raw uint64, reason string) {
+	c.transcoded = audit.Transcoded{Streams: streams, Octets: octets, Replaced: replaced, Raw: raw, Reason: reason}
 }
 
 func session(outcome decrypt.Outcome) *decrypt.Session {
@@ -37,7 +55,7 @@ func session(outcome decrypt.Outcome) *decrypt.Session {
 }
 
 // play sends a dialogue that turns to TLS through a feed.
-func play(f *feed, s *decrypt.Session) *stream {
+func play(f *Feed, s *decrypt.Session) *fanout {
 	t := f.Open(s)
 	if t == nil {
 		return nil
@@ -50,14 +68,14 @@ func play(f *feed, s *decrypt.Session) *stream {
 	t.End(decrypt.ClientToOrigin, decrypt.Finished)
 	t.End(decrypt.OriginToClient, decrypt.Finished)
 	t.Close()
-	return t.(*stream)
+	return t.(*fanout)
 }
 
 // What is left of octets that were relayed together is in one segment.
 func TestFeedAssembles(t *testing.T) {
 	conceals, c := recording("conceals", decrypt.Decrypted, decrypt.Plain)
 	keeps, k := recording("keeps", decrypt.Decrypted, decrypt.Plain, decrypt.Upgrade)
-	st := (&feed{outlets: []*outlet{conceals, keeps}}).Open(session(decrypt.Passed)).(*stream)
+	st := (&Feed{sinks: []*sink{conceals, keeps}}).Open(session(decrypt.Passed)).(*fanout)
 	st.Assemble(decrypt.OriginToClient, []decrypt.Part{{N: 4, Content: decrypt.Plain}, {N: 7, Content: decrypt.Upgrade}, {N: 3, Content: decrypt.Plain}}, []byte("one STARTTLS two"[:14]))
 	st.Assemble(decrypt.ClientToOrigin, []decrypt.Part{{N: 3, Content: decrypt.Upgrade}, {N: 2, Content: decrypt.Upgrade}}, []byte("abcde"))
 	st.Close()
@@ -97,7 +115,7 @@ func TestFeedContent(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o, r := recording("recorder", tt.content...)
-			st := play(&feed{outlets: []*outlet{o}}, session(decrypt.Passed))
+			st := play(&Feed{sinks: []*sink{o}}, session(decrypt.Passed))
 			streams, err := mirrortest.Streams(r.Frames())
 			if err != nil {
 				t.Fatal(err)
@@ -121,7 +139,7 @@ func TestFeedContent(t *testing.T) {
 	}
 }
 
-// TestFeedHTTP2 shows one session on an outlet as it is and on another as
+// TestFeedHTTP2 shows one session on a sink as it is and on another as
 // HTTP/1.1.
 func TestFeedHTTP2(t *testing.T) {
 	for _, tt := range []struct {
@@ -139,19 +157,19 @@ func TestFeedHTTP2(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			keep, kept := recording("keep", decrypt.Decrypted, decrypt.Plain)
 			zeek, shown := recording("zeek", decrypt.Decrypted, decrypt.Plain)
-			zeek.ports = http2.NewPorts()
-			var counted audit.Transcoded
-			zeek.transcoded = func(n audit.Transcoded) { counted = n }
+			zeek.streams = http2.NewPorts()
+			var counted counts
+			zeek.metrics = &counted
 			s := session(tt.outcome)
 			s.ALPN, s.Protocol, s.Origin = tt.alpn, tt.protocol, netip.MustParseAddrPort("192.0.2.10:443")
-			st := (&feed{outlets: []*outlet{keep, zeek}}).Open(s)
+			st := (&Feed{sinks: []*sink{keep, zeek}}).Open(s)
 			const settings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 			const request = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + "\x00\x00\x03\x01\x05\x00\x00\x00\x01\x82\x84\x87"
 			const answer = settings + "\x00\x00\x01\x01\x04\x00\x00\x00\x01\x88" + "\x00\x00\x02\x00\x01\x00\x00\x00\x01hi"
 			st.Data(decrypt.ClientToOrigin, tt.content, []byte(request))
 			st.Data(decrypt.OriginToClient, tt.content, []byte(answer))
 			st.Close()
-			mirrors, flow := st.(*stream).report()
+			mirrors, flow := st.(*fanout).report()
 			for name, m := range mirrors {
 				if m.Octets != uint64(len(request+answer)) || m.Lost != 0 {
 					t.Errorf("%s: %+v", name, m)
@@ -166,7 +184,7 @@ func TestFeedHTTP2(t *testing.T) {
 			}
 			m := mirrors["zeek"]
 			if !tt.transcoded {
-				if string(streams[0]) != request || m.Transcoded != nil || counted != (audit.Transcoded{}) {
+				if string(streams[0]) != request || m.Transcoded != nil || counted.transcoded != (audit.Transcoded{}) {
 					t.Errorf("shown %q, %+v", streams, m)
 				}
 				return
@@ -174,8 +192,11 @@ func TestFeedHTTP2(t *testing.T) {
 			if string(streams[0]) != "GET / HTTP/1.1\r\nhost: \r\n\r\n" || !strings.HasSuffix(string(streams[1]), "2\r\nhi\r\n0\r\n\r\n") {
 				t.Errorf("shown %q", streams)
 			}
-			if m.Transcoded == nil || *m.Transcoded != counted || counted.Streams != 1 || counted.Octets != uint64(len(streams[0])+len(streams[1])) {
-				t.Errorf("account %+v, counted %+v", m.Transcoded, counted)
+			if m.Transcoded == nil || m.Transcoded.Streams != 1 || m.Transcoded.Octets != uint64(len(streams[0])+len(streams[1])) {
+				t.Errorf("account %+v", m.Transcoded)
+			}
+			if got := counted.transcoded; got.Streams != 1 || got.Octets != m.Transcoded.Octets {
+				t.Errorf("counted %+v", got)
 			}
 			if len(m.Streams) != 1 || m.Streams[0].ID != 1 || m.Streams[0].Port < 20480 || flow.Ports["zeek"] != 443 {
 				t.Errorf("streams %v, flow %+v", m.Streams, flow)
@@ -192,9 +213,9 @@ func TestFeedIsolation(t *testing.T) {
 	bad, failing := recording("bad", decrypt.Decrypted, decrypt.Plain)
 	failing.Fail = func([]mirror.Frame) (int, error) { return 0, mirror.ErrFull }
 	good, r := recording("good", decrypt.Decrypted, decrypt.Plain)
-	counted := map[string]uint64{}
-	bad.lost = func(reason string, octets uint64) { counted[reason] += octets }
-	st := play(&feed{outlets: []*outlet{bad, good}}, session(decrypt.Passed))
+	var counted counts
+	bad.metrics = &counted
+	st := play(&Feed{sinks: []*sink{bad, good}}, session(decrypt.Passed))
 	if _, err := mirrortest.Streams(r.Frames()); err != nil {
 		t.Error(err)
 	}
@@ -202,8 +223,8 @@ func TestFeedIsolation(t *testing.T) {
 	if m := mirrors["bad"]; m.Octets != 0 || m.Lost != 49 || m.Reason != "concealed,queue-full" {
 		t.Errorf("failing sink: %+v", m)
 	}
-	if counted["queue-full"] != 28 || counted["concealed"] != 21 {
-		t.Errorf("metrics counted %v", counted)
+	if counted.lost["queue-full"] != 28 || counted.lost["concealed"] != 21 {
+		t.Errorf("metrics counted %v", counted.lost)
 	}
 }
 
@@ -211,23 +232,23 @@ func TestFeedIsolation(t *testing.T) {
 // engine may splice it.
 func TestFeedTunnel(t *testing.T) {
 	deaf, _ := recording("deaf", decrypt.Decrypted, decrypt.Plain)
-	if s := (&feed{outlets: []*outlet{deaf}}).Open(session(decrypt.Tunneling)); s != nil {
-		t.Error("a stream for a tunnel that no outlet takes")
+	if s := (&Feed{sinks: []*sink{deaf}}).Open(session(decrypt.Tunneling)); s != nil {
+		t.Error("a stream for a tunnel that no sink takes")
 	}
 	raw, r := recording("raw", decrypt.Tunneled)
-	s := (&feed{outlets: []*outlet{deaf, raw}}).Open(session(decrypt.Tunneling))
+	s := (&Feed{sinks: []*sink{deaf, raw}}).Open(session(decrypt.Tunneling))
 	s.Data(decrypt.ClientToOrigin, decrypt.Tunneled, []byte{22, 3, 1})
 	s.End(decrypt.ClientToOrigin, decrypt.Reset)
 	s.Close()
 	if streams, err := mirrortest.Streams(r.Frames()); err != nil || len(streams[0]) != 3 {
 		t.Errorf("recorded %q, %v", streams, err)
 	}
-	if _, ok := s.(*stream).report(); ok == nil {
+	if _, ok := s.(*fanout).report(); ok == nil {
 		t.Error("no flow reported")
 	}
 }
 
-// TestFeedTreatment: what a rule keeps from an outlet is counted as unselected,
+// TestFeedTreatment: what a rule keeps from a sink is counted as unselected,
 // also when another rule decides in the middle.
 func TestFeedTreatment(t *testing.T) {
 	const relayed = 12 + 12 + 9 + 10 + 6
@@ -252,7 +273,7 @@ func TestFeedTreatment(t *testing.T) {
 			o, r := recording("a", decrypt.Decrypted, decrypt.Plain, decrypt.Upgrade)
 			s := session(decrypt.Passed)
 			s.Decision.Treatment = tt.before
-			st := (&feed{outlets: []*outlet{o}}).Open(s).(*stream)
+			st := (&Feed{sinks: []*sink{o}}).Open(s).(*fanout)
 			st.Data(decrypt.OriginToClient, decrypt.Plain, []byte("* OK hello\r\n"))
 			st.Data(decrypt.ClientToOrigin, decrypt.Upgrade, []byte("a STARTTLS\r\n"))
 			st.Data(decrypt.OriginToClient, decrypt.Upgrade, []byte("a OK go\r\n"))
@@ -274,12 +295,12 @@ func TestFeedTreatment(t *testing.T) {
 	}
 }
 
-// TestFeedHiddenTunnel: a tunnel that its rule keeps from every outlet is spliced,
+// TestFeedHiddenTunnel: a tunnel that its rule keeps from every sink is spliced,
 // and accounted for when it has ended.
 func TestFeedHiddenTunnel(t *testing.T) {
 	raw, _ := recording("raw", decrypt.Tunneled)
 	deaf, _ := recording("deaf", decrypt.Decrypted)
-	f := &feed{outlets: []*outlet{raw, deaf}}
+	f := &Feed{sinks: []*sink{raw, deaf}}
 	s := session(decrypt.Tunneling)
 	s.Decision.Treatment = &policy.Treatment{Mirrors: &policy.Mirrors{Names: []string{"deaf"}}}
 	if st := f.Open(s); st != nil {
@@ -296,7 +317,7 @@ func TestFeedHiddenTunnel(t *testing.T) {
 func TestFeedClose(t *testing.T) {
 	o, _ := recording("x")
 	o.close = func() error { return errors.New("disk") }
-	if err := (&feed{outlets: []*outlet{o}}).close(); err == nil {
+	if err := (&Feed{sinks: []*sink{o}}).Close(); err == nil {
 		t.Error("error of a sink is lost")
 	}
 }
@@ -337,7 +358,7 @@ func TestFeedNamesProvenOrigins(t *testing.T) {
 			if !row.late {
 				row.change(s)
 			}
-			st := (&feed{outlets: []*outlet{o}}).Open(s)
+			st := (&Feed{sinks: []*sink{o}}).Open(s)
 			st.Data(decrypt.ClientToOrigin, decrypt.Decrypted, []byte("b LOGOUT\r\n"))
 			if row.late {
 				row.change(s)

@@ -1,0 +1,184 @@
+package feed
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/feed/http2"
+	"github.com/clearspan/clearspan/appliance/feed/mysql"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
+	"github.com/clearspan/clearspan/mirror"
+)
+
+// delivery is one session on its way to one sink. Its fan-out guards it.
+type delivery struct {
+	sink         *sink
+	treatment    *policy.Treatment // that content was chosen by
+	content      [4]bool           // by decrypt.Content: what the sink takes and the rule shows
+	conversation conversation      // nil until something is to be shown
+	noted        decrypt.Content
+	shift        *mysql.SequenceShift // nil: octets are shown as they are
+	omitted      map[string][2]uint64 // octets left out of the conversation, by reason
+	sum          mirror.Account       // complete when the session has ended
+}
+
+// conversation is a [mirror.Conversation], or an [http2.Session] that makes
+// several of one session.
+type conversation interface {
+	Data(dir mirror.Direction, p []byte)
+	End(dir mirror.Direction)
+	Reset(dir mirror.Direction)
+	Close() mirror.Account
+	Flow() mirror.Flow
+}
+
+// deliver begins the delivery of s to a sink. What was relayed before is omitted.
+func deliver(s *decrypt.Session, to *sink) *delivery {
+	d := &delivery{sink: to}
+	for dir := range decrypt.Direction(2) {
+		d.omit(dir, lostUnselected, s.Octets(dir))
+	}
+	return d
+}
+
+// choose sets what is shown as a rule wants it.
+func (d *delivery) choose(t *policy.Treatment) {
+	d.treatment = t
+	for c := range decrypt.Tunneled + 1 {
+		shown := c
+		if c == decrypt.Upgrade {
+			shown = decrypt.Plain // part of the plain dialogue
+		}
+		d.content[c] = d.sink.content[c] && t.Shows(d.sink.name, shown.String())
+	}
+}
+
+func (d *delivery) data(s *decrypt.Session, dir decrypt.Direction, content decrypt.Content, p []byte) {
+	if t := s.Decision.Treatment; t != d.treatment {
+		d.choose(t) // another rule decides since more is known of the session
+	}
+	if content == decrypt.Upgrade {
+		if !d.sink.content[decrypt.Upgrade] {
+			d.omit(dir, lostConcealed, uint64(len(p)))
+			if s.Protocol == "mysql" {
+				d.shift = new(mysql.SequenceShift) // what was left out counts in what follows
+			}
+			return
+		}
+		if !d.content[decrypt.Upgrade] {
+			d.omit(dir, lostUnselected, uint64(len(p)))
+			return
+		}
+		content = decrypt.Plain
+	}
+	if !d.content[content] {
+		d.omit(dir, lostUnselected, uint64(len(p)))
+		return
+	}
+	if d.conversation == nil {
+		d.start(s, content)
+	} else if content != d.noted {
+		d.noted = content
+		if c, ok := d.conversation.(*mirror.Conversation); ok {
+			d.tell(s)
+			c.Note(note(s, content, c.Flow()))
+		}
+	}
+	if d.shift != nil {
+		p = d.shift.Rewrite(mirror.Direction(dir), p)
+	}
+	d.conversation.Data(mirror.Direction(dir), p)
+}
+
+// start opens the conversation. HTTP/2 is recognised by the protocol that both
+// ends agreed on or, where there is no TLS, by the client's first octets.
+func (d *delivery) start(s *decrypt.Session, content decrypt.Content) {
+	opts := d.sink.options
+	opts.ALPN = s.ALPN
+	opts.Handshake = handshake(s.Link.Handshake)
+	flow := mirror.Flow{
+		Client:    s.Client,
+		Origin:    s.Origin,
+		ClientMAC: s.Link.ClientMAC,
+		OriginMAC: s.Link.OriginMAC,
+		VLAN:      s.Link.VLAN,
+	}
+	opts.Note = note(s, content, flow.Mirrored(opts))
+	d.noted = content
+	d.tell(s)
+	to := d.sink.ports.For(flow)
+	isHTTP2 := content == decrypt.Decrypted && s.ALPN == "h2" || content == decrypt.Plain && s.Protocol == "http2"
+	if isHTTP2 && d.sink.streams != nil {
+		d.conversation = http2.Open(to, flow, http2.Options{Options: opts, Ports: d.sink.streams})
+		return
+	}
+	d.conversation = mirror.Open(to, flow, opts)
+}
+
+// tell gives the sink the names under which the client asked for the origin, and
+// which the origin has proven or the DNS has confirmed.
+func (d *delivery) tell(s *decrypt.Session) {
+	if d.sink.named == nil {
+		return
+	}
+	for _, name := range proven(s) {
+		if _, err := netip.ParseAddr(name); name != "" && err != nil {
+			d.sink.named(s.Origin.Addr(), strings.ToLower(name))
+		}
+	}
+}
+
+func (d *delivery) omit(dir decrypt.Direction, reason string, octets uint64) {
+	if octets == 0 {
+		return
+	}
+	if d.omitted == nil {
+		d.omitted = make(map[string][2]uint64)
+	}
+	n := d.omitted[reason]
+	n[dir] += octets
+	d.omitted[reason] = n
+}
+
+// account joins what was omitted to the account of the conversation, and counts it.
+func (d *delivery) account() {
+	for reason, n := range d.omitted {
+		if d.sum.Lost == nil {
+			d.sum.Lost = make(map[string][2]uint64)
+		}
+		sum := d.sum.Lost[reason]
+		d.sum.Lost[reason] = [2]uint64{sum[0] + n[0], sum[1] + n[1]}
+	}
+	d.omitted = nil
+	count, name := d.sink.metrics, d.sink.name
+	if count == nil {
+		return
+	}
+	count.Mirrored(name, d.sum.Frames, d.sum.Octets[0]+d.sum.Octets[1])
+	for reason, n := range d.sum.Lost {
+		count.MirrorLost(name, reason, n[0]+n[1])
+	}
+	if _, t := d.streams(); t != nil {
+		count.Transcoded(name, t.Streams, t.Octets, t.Replaced, t.Raw, t.Reason)
+	}
+}
+
+// streams tells what became of an HTTP/2 session that was shown as HTTP/1.1; nil
+// for any other.
+func (d *delivery) streams() ([]audit.Stream, *audit.Transcoded) {
+	h, ok := d.conversation.(*http2.Session)
+	if !ok {
+		return nil, nil
+	}
+	r := h.Report()
+	list := make([]audit.Stream, len(r.Mapped))
+	for i, st := range r.Mapped {
+		list[i] = audit.Stream(st)
+	}
+	return list, &audit.Transcoded{
+		Streams: r.Streams, Octets: r.Rendered[0] + r.Rendered[1], Lost: r.RenderedLost[0] + r.RenderedLost[1],
+		Replaced: r.Replaced, Raw: r.Raw[0] + r.Raw[1], Reason: r.RawReason,
+	}
+}

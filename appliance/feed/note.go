@@ -1,0 +1,73 @@
+package feed
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+
+	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/mirror"
+)
+
+// note describes a session, which recorders see as flow, in the comment on its
+// first frame.
+func note(s *decrypt.Session, content decrypt.Content, flow mirror.Flow) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "clearspan session=%s content=%s intake=%s rule=%s", s.ID, content, s.Intake, s.Decision.Rule)
+	field := func(key, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, " %s=%s", key, value)
+		}
+	}
+	field("community_id", audit.CommunityID(flow.Client, flow.Origin))
+	field("name", s.Name)
+	field("sni", s.SNI)
+	field("alpn", s.ALPN)
+	field("tls_client", versionName(s.ClientTLS.Version))
+	field("tls_origin", versionName(s.OriginTLS.Version))
+	field("ja4", s.ClientTLS.JA4)
+	field("verdict", s.OriginTLS.Verdict)
+	field("revocation", s.OriginTLS.Revocation)
+	field("chain_sha256", s.OriginTLS.ChainSHA256)
+	return b.String()
+}
+
+func versionName(v uint16) string {
+	if v == 0 {
+		return ""
+	}
+	return strings.TrimPrefix(tls.VersionName(v), "TLS ")
+}
+
+// proven returns the names that are the origin's indeed. The name of a proxy request
+// was resolved by us, unless the session went elsewhere since.
+func proven(s *decrypt.Session) (names []string) {
+	if s.Name != "" && !s.Destination.IsValid() {
+		names = append(names, s.Name)
+	}
+	if s.OriginTLS.Verdict == "ok" || s.Resolves() {
+		names = append(names, s.SNI)
+	}
+	return names
+}
+
+// handshake translates what an intake saw of client and origin themselves.
+func handshake(h *decrypt.Handshake) *mirror.Handshake {
+	if h == nil {
+		return nil
+	}
+	return &mirror.Handshake{Client: mirror.HandshakeSide(h.Client), Origin: mirror.HandshakeSide(h.Origin)}
+}
+
+// clearPorts are those of a mirror and 443, on which inline devices, unlike
+// recorders, take everything for TLS.
+var clearPorts = func() mirror.PortMap {
+	ports := mirror.DefaultPortMap()
+	ports[443] = 80
+	return ports
+}()
+
+// ClearPort is the origin's port as inline devices see it by default: that of the
+// protocol in clear.
+func ClearPort(s *decrypt.Session) uint16 { return clearPorts.Map(s.Origin.Port(), s.ALPN) }

@@ -1,0 +1,191 @@
+package feed
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/facts"
+	"github.com/clearspan/clearspan/appliance/feed/http2"
+	"github.com/clearspan/clearspan/appliance/peer"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/mirror"
+	"github.com/clearspan/clearspan/mirror/pcapip"
+	"github.com/clearspan/clearspan/mirror/pcapng"
+	"github.com/clearspan/clearspan/mirror/port"
+	"github.com/clearspan/clearspan/mirror/vxlan"
+)
+
+// Config describes a feed.
+type Config struct {
+	Mirrors    []config.Mirror
+	Facts      *facts.Options // what is read for the audit entry; nil: nothing
+	KeyLogFile string         // takes TLS secrets too, if a mirror keeps them; empty: none
+	Metrics    Metrics        // nil: nothing is counted
+	Logger     *slog.Logger   // nil discards
+}
+
+// Metrics counts what mirrors got. name is that of the mirror.
+type Metrics interface {
+	// Sink announces a mirror and the words for why octets may not reach it, and for
+	// why HTTP/2 may stay HTTP/2.
+	Sink(name string, losses, raws []string)
+	Mirrored(name string, frames, octets uint64)
+	MirrorLost(name, reason string, octets uint64)
+	Transcoded(name string, streams, octets, replaced, raw uint64, reason string)
+}
+
+// New opens every configured mirror. The caller must Close the feed.
+func New(cfg Config) (*Feed, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	f := &Feed{facts: cfg.Facts}
+	for _, m := range cfg.Mirrors {
+		k, err := openSink(m, cfg.Logger.With("mirror", m.Name))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open mirror %s: %w", m.Name, err), f.Close())
+		}
+		if k.metrics = cfg.Metrics; k.metrics != nil {
+			k.metrics.Sink(m.Name, k.losses(), k.raws())
+		}
+		f.sinks = append(f.sinks, k)
+	}
+	var err error
+	if f.keys, err = openKeyLog(f.sinks, cfg.KeyLogFile, cfg.Logger); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// sink is one configured mirror: its ports, of which a session has one, and what is
+// shown there.
+type sink struct {
+	name    string
+	ports   mirror.Balance
+	close   func() error
+	content [4]bool // by decrypt.Content
+	options mirror.Options
+	streams *http2.Ports // of HTTP/2 streams; nil: HTTP/2 is shown as it is
+	metrics Metrics      // may be nil
+
+	named   func(addr netip.Addr, name string) // tells the mirror what an origin is called; may be nil
+	secrets func(lines []byte) error           // gives the mirror TLS secrets; may be nil
+}
+
+// losses are the words for why octets may not reach the sink.
+func (k *sink) losses() []string {
+	words := slices.Concat(mirror.LossReasons, []string{lostConcealed, lostUnselected})
+	if k.streams != nil {
+		words = append(words, http2.LossReasons...)
+	}
+	return words
+}
+
+// raws are the words for why HTTP/2 may stay that; nil if it always does.
+func (k *sink) raws() []string {
+	if k.streams == nil {
+		return nil
+	}
+	return http2.RawReasons
+}
+
+// openers open the ports of a mirror, by its kind.
+var openers = map[config.Kind]func(*sink, config.Mirror, *slog.Logger) error{
+	config.Interface:  (*sink).openInterface,
+	config.PCAPNG:     (*sink).openPCAPNG,
+	config.PCAPOverIP: (*sink).openPCAPOverIP,
+	config.VXLAN:      (*sink).openVXLAN,
+}
+
+func openSink(m config.Mirror, log *slog.Logger) (*sink, error) {
+	k := &sink{name: m.Name, options: mirror.Options{Mark: m.Mark, Ports: portMap(m)}}
+	for c, class := range map[decrypt.Content]config.Content{
+		decrypt.Decrypted: config.Decrypted, decrypt.Plain: config.Plain, decrypt.Tunneled: config.Tunneled,
+	} {
+		k.content[c] = slices.Contains(m.Content, class)
+	}
+	k.content[decrypt.Upgrade] = m.STARTTLS == config.KeepSTARTTLS
+	if m.HTTP2 == config.TranscodeHTTP2 {
+		k.streams = http2.NewPorts()
+	}
+	open := openers[m.Kind]
+	if open == nil {
+		return nil, fmt.Errorf("kind %s is not available in this version", m.Kind)
+	}
+	if err := open(k, m, log); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+func (k *sink) openInterface(m config.Mirror, log *slog.Logger) error {
+	var ports []port.Sink
+	k.close = func() error {
+		var errs []error
+		for _, p := range ports {
+			errs = append(errs, p.Close())
+		}
+		return errors.Join(errs...)
+	}
+	for _, name := range m.Interfaces {
+		p, _, err := port.Open(port.Config{Interface: name, Method: m.Method, Full: m.Full, Patience: m.Patience, MTU: m.MTU, Logger: log})
+		if err != nil {
+			return errors.Join(err, k.close())
+		}
+		ports, k.ports = append(ports, p), append(k.ports, p)
+	}
+	return nil
+}
+
+func (k *sink) openPCAPNG(m config.Mirror, log *slog.Logger) error {
+	s, err := pcapng.Open(pcapng.Config{
+		Directory: m.Directory, Interface: m.Name,
+		RotateSize: int64(m.Rotate.Size), RotateEvery: m.Rotate.Every, Keep: m.Rotate.Keep,
+		Full: m.Full, MTU: m.MTU, Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+	k.ports, k.close, k.named = mirror.Balance{s}, s.Close, s.Name
+	if m.Secrets {
+		k.secrets = s.Secrets
+	}
+	return nil
+}
+
+func (k *sink) openPCAPOverIP(m config.Mirror, log *slog.Logger) error {
+	permit := peer.List{Users: m.Readers, From: m.From}.Permit
+	s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, Slow: m.Slow, MTU: m.MTU, Permit: permit, Logger: log})
+	if err != nil {
+		return err
+	}
+	if at, ok := s.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && m.From == nil {
+		log.Warn("every machine with a private address may read the mirror, see key from", "listen", s.Addr().String())
+	}
+	k.ports, k.close = mirror.Balance{s}, s.Close
+	return nil
+}
+
+func (k *sink) openVXLAN(m config.Mirror, log *slog.Logger) error {
+	s, err := vxlan.Open(vxlan.Config{Remote: m.Remote, VNI: m.VNI, Source: m.Source, MTU: m.MTU, Full: m.Full, Logger: log})
+	if err != nil {
+		return err
+	}
+	k.ports, k.close = mirror.Balance{s}, s.Close
+	return nil
+}
+
+func portMap(m config.Mirror) mirror.PortMap {
+	switch m.Ports {
+	case config.KeepPorts:
+		return mirror.KeepPorts()
+	case config.MapPorts:
+		return mirror.PortMap(m.PortMap)
+	}
+	return mirror.DefaultPortMap()
+}
