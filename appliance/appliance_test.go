@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/mirror/pcapip"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -173,7 +174,7 @@ func TestGuard(t *testing.T) {
 	g.add(&config.Config{
 		Admin:   config.Admin{Listen: "127.0.0.1:8090"},
 		Intakes: []config.Intake{{Listen: ":8080"}},
-		Mirrors: []config.Mirror{{Listen: "127.0.0.1:57012"}},
+		Mirrors: []config.Mirror{{Live: pcapip.Config{Addr: "127.0.0.1:57012"}}},
 	})
 	for to, permitted := range map[string]bool{
 		"127.0.0.1:8090":          false,

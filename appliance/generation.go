@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"reflect"
@@ -41,15 +42,17 @@ func (a *Appliance) observe() error {
 	)
 }
 
-func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
+// newGeneration makes the generation that cfg describes. It is not in force yet.
+func (a *Appliance) newGeneration(cfg *config.Config) (_ *generation, err error) {
 	if err := a.feed.Holds(cfg.Policy); err != nil {
 		return nil, err
 	}
 	if err := a.hasServices(cfg); err != nil {
 		return nil, err
 	}
-	table, err := NewPolicy(cfg)
-	if err != nil {
+	g := &generation{sheds: cfg.Limits.Overload == config.TunnelOverload}
+	g.early = cfg.Block.Answer != config.ResetRefused && !cfg.Block.HTTPS
+	if g.policy, err = NewPolicy(cfg); err != nil {
 		return nil, err
 	}
 	roots, skipped, err := certs.LoadRoots(cfg.Origin.Roots)
@@ -59,61 +62,69 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 	for _, err := range skipped {
 		a.log.Warn("root skipped", "err", err)
 	}
-	authorities, err := authority.Load(cfg, a.directory, a.authorities(), a.log)
-	if err != nil {
+	g.skipped = len(skipped)
+	if g.authorities, err = authority.Load(cfg, a.directory, a.authorities(), a.log); err != nil {
 		return nil, err
 	}
-	forger, err := certs.NewForger(certs.ForgerConfig{
-		Trusted: authorities.Trusted, Untrusted: authorities.Untrusted, CRL: authorities.CRL(cfg.Leaf.CRL),
+	g.forger, err = certs.NewForger(certs.ForgerConfig{
+		Trusted: g.authorities.Trusted, Untrusted: g.authorities.Untrusted, CRL: g.authorities.CRL(cfg.Leaf.CRL),
 		Lifetime: cfg.Leaf.Lifetime, Cache: cfg.Leaf.Cache,
 	})
 	if err != nil {
 		return nil, err
 	}
+	judge, err := a.newJudge(cfg, roots, g.authorities.Own)
+	if err != nil {
+		return nil, err
+	}
+	if g.page, err = blockpage.Load(cfg.Block.Page); err != nil {
+		return nil, err
+	}
+	if g.Engine, err = a.newEngine(cfg, g, judge); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// newJudge makes what judges the certificates of origins. No origin may hold one of own.
+func (a *Appliance) newJudge(cfg *config.Config, roots *x509.CertPool, own []*x509.Certificate) (*certs.Judge, error) {
 	lists, err := certs.LoadCRLs(cfg.Origin.Revocation.CRL)
 	if err != nil {
 		return nil, err
 	}
-	judge := certs.NewJudge(certs.JudgeConfig{
-		Roots:      roots,
-		Own:        authorities.Own,
-		MinVersion: cfg.Origin.MinTLS,
-		Revocation: certs.RevocationConfig{
-			Mode:    certs.RevocationMode(cfg.Origin.Revocation.Mode),
-			Timeout: cfg.Origin.Revocation.Timeout,
-			MaxCRL:  cfg.Origin.Revocation.MaxCRL,
-			CRLs:    lists,
-			Fetcher: fetch.New(fetch.Config{Allow: cfg.Origin.Revocation.Allow}),
-			Logger:  a.log,
+	revocation := cfg.Origin.Revocation.RevocationConfig
+	revocation.CRLs = lists
+	revocation.Fetcher, revocation.Logger = fetch.New(fetch.Config{Allow: cfg.Origin.Revocation.Allow}), a.log
+	return certs.NewJudge(certs.JudgeConfig{
+		Roots: roots, Own: own, MinVersion: cfg.Origin.MinTLS, Revocation: revocation,
+	}), nil
+}
+
+// newEngine makes the engine of g. What g holds else is made.
+func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Judge) (*decrypt.Engine, error) {
+	var decides decrypt.Policy = g.policy
+	if g.sheds {
+		decides = shedPolicy{g.policy, a.admission.Level}
+	}
+	return decrypt.New(decrypt.Config{
+		ByName:             cfg.Origin.Resolve == config.ResolveSNI,
+		Names:              names(cfg.Policy),
+		KeyLog:             a.feed.KeyLog(),
+		Policy:             decides,
+		Services:           a.services,
+		Learner:            a.learned,
+		Forger:             g.forger,
+		Verifier:           judge,
+		Tap:                a.feed,
+		Resolver:           resolver,
+		Ended:              a.ended,
+		Logger:             a.log,
+		OnInvalid:          cfg.Origin.OnInvalid.Action,
+		HandshakeReason:    func(err error) string { return string(certs.ReasonOf(err)) },
+		CertificateRequest: cfg.Origin.ClientCertificate,
+		Refusal: decrypt.Refusal{
+			Reset: cfg.Block.Answer == config.ResetRefused, Page: g.page.Serve, HTTPS: cfg.Block.HTTPS,
 		},
-	})
-	var decides decrypt.Policy = table
-	sheds := cfg.Limits.Overload == config.TunnelOverload
-	if sheds {
-		decides = shedPolicy{table, a.admission.Level}
-	}
-	page, err := blockpage.Load(cfg.Block.Page)
-	if err != nil {
-		return nil, err
-	}
-	reset := cfg.Block.Answer == config.ResetRefused
-	engine, err := decrypt.New(decrypt.Config{
-		ByName:               cfg.Origin.Resolve == config.ResolveSNI,
-		Names:                names(cfg.Policy),
-		KeyLog:               a.feed.KeyLog(),
-		Policy:               decides,
-		Services:             a.services,
-		Learner:              a.learned,
-		Forger:               forger,
-		Verifier:             judge,
-		Tap:                  a.feed,
-		Resolver:             resolver,
-		Ended:                a.ended,
-		Logger:               a.log,
-		OnInvalid:            cfg.Origin.OnInvalid.Action,
-		HandshakeReason:      func(err error) string { return string(certs.ReasonOf(err)) },
-		CertificateRequest:   cfg.Origin.ClientCertificate,
-		Refusal:              decrypt.Refusal{Reset: reset, Page: page.Serve, HTTPS: cfg.Block.HTTPS},
 		ClientMinVersion:     cfg.Client.MinTLS,
 		FullClientHandshakes: !cfg.Client.Resumption,
 		FullOriginHandshakes: !cfg.Origin.Resumption,
@@ -124,10 +135,6 @@ func (a *Appliance) newGeneration(cfg *config.Config) (*generation, error) {
 		ConnectTimeout:       cfg.Origin.ConnectTimeout,
 		IdleTimeout:          cfg.Client.IdleTimeout,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &generation{engine, table, sheds, forger, authorities, page, !reset && !cfg.Block.HTTPS, len(skipped)}, nil
 }
 
 // authorities returns those in force; nil before the first generation.

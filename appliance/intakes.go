@@ -128,7 +128,7 @@ func listeners(cfg *config.Config) []string {
 		all = append(all, in.Listen)
 	}
 	for _, m := range cfg.Mirrors {
-		all = append(all, m.Listen)
+		all = append(all, m.Live.Addr)
 	}
 	return all
 }

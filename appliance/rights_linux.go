@@ -114,8 +114,8 @@ func files(cfg *config.Config, file string) (reads, writes []string) {
 		writes = append(writes, cfg.Audit.File, filepath.Dir(cfg.Audit.File)) // one that was rotated is made again
 	}
 	for _, m := range cfg.Mirrors {
-		if m.Directory != "" {
-			writes = append(writes, m.Directory)
+		if m.Files.Directory != "" {
+			writes = append(writes, m.Files.Directory)
 		}
 	}
 	named := slices.Concat([]string{file, cfg.Authority.PassphraseFile, cfg.Block.Page}, cfg.Origin.Roots, cfg.Origin.Revocation.CRL)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/privilege"
+	"github.com/clearspan/clearspan/mirror/pcapng"
 )
 
 func TestNeededCapabilities(t *testing.T) {
@@ -44,7 +45,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 		Origin:   config.Origin{Roots: []string{"system", at("roots")}, Revocation: config.Revocation{CRL: []string{at("crl")}}},
 		Intakes:  []config.Intake{{Mode: config.Static, Certificates: []config.KeyFiles{{Certificate: at("site-certificate"), Key: at("site-key")}}}},
 		Services: []config.Service{{Kind: config.ICAP, Roots: []string{"system", at("service-roots")}}},
-		Mirrors:  []config.Mirror{{Kind: config.PCAPNG, Directory: at("captures")}},
+		Mirrors:  []config.Mirror{{Kind: config.PCAPNG, Files: pcapng.Config{Directory: at("captures")}}},
 		Policy:   config.Policy{Lists: []config.List{{File: at("list")}}},
 		Block:    config.Refusal{Page: at("page")},
 		Audit:    config.Audit{File: at("trail")},

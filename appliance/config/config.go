@@ -21,8 +21,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-
-	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // Config is a whole configuration, complete with defaults. It is plain data:
@@ -77,7 +75,7 @@ func Parse(name string, data []byte, dir string) (*Config, error) {
 		r.fail(at, "%v", err)
 		return nil, r.errs
 	}
-	c := r.config(root)
+	c := r.config(root, defaultState(Starter, os.Getenv))
 	if len(data) > 1<<20 {
 		runtime.GC() // the tree is twenty times the file: gone before more is made of c
 	}
@@ -99,50 +97,41 @@ func builtIn(state string) *Config {
 	c := defaults(state)
 	c.Intakes = []Intake{{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"}}
 	files := DefaultMirror("files", PCAPNG)
-	files.Directory = filepath.Join(c.State, "pcap")
+	files.Files.Directory = filepath.Join(c.State, "pcap")
 	live := DefaultMirror("live", PCAPOverIP)
-	live.Listen = "127.0.0.1:57012"
+	live.Live.Addr = "127.0.0.1:57012"
 	c.Mirrors = []Mirror{files, live}
 	return c
 }
 
-// defaults returns what holds for keys that a file does not set.
+// defaults returns what holds for keys that a file does not set: what an empty file
+// says. It names no intake.
 func defaults(state string) *Config {
-	return &Config{
-		State:  state,
-		Leaf:   defaultLeaf,
-		Client: defaultClient,
-		Origin: defaultOrigin(),
-		Policy: Policy{Default: policy.Bump, Mode: Enforce, Learn: defaultLearn},
-		Block:  defaultRefusal,
-		Audit:  Audit{File: filepath.Join(state, "sessions.jsonl"), Facts: true},
-		Admin:  Admin{Listen: "127.0.0.1:8090"},
-		Limits: Limits{Sessions: 100_000, Overload: RefuseOverload},
-	}
+	r := &reader{lines: make(map[string]int)}
+	return r.config(nil, state)
 }
 
 // Starter is the user that started the process. Defaults follow it, also when the
 // process has become another one.
 var Starter = os.Geteuid()
 
-// config reads the whole file.
-func (r *reader) config(root *node) *Config {
+// config reads the whole file. state is the state directory of a file that names none.
+func (r *reader) config(root *node, state string) *Config {
 	t := r.table(root, "configuration")
-	state := value(t, "state", defaultState(Starter, os.Getenv), parsePath(r.dir))
-	c := defaults(state)
+	c := &Config{State: value(t, "state", state, parsePath(r.dir))}
 	c.User = value(t, "user", "", parseAccount)
 	c.Intakes = r.intakes(t)
 	c.Authority = r.authority(t.get("authority"))
-	c.Leaf = r.leaf(t.get("leaf"), c.Leaf, c.Authority.Publish)
-	c.Client = r.client(t.get("client"), c.Client)
-	c.Origin = r.origin(t.get("origin"), c.Origin)
-	c.Mirrors = r.mirrors(t.get("mirror"), state)
+	c.Leaf = r.leaf(t.get("leaf"), c.Authority.Publish)
+	c.Client = r.client(t.get("client"))
+	c.Origin = r.origin(t.get("origin"))
+	c.Mirrors = r.mirrors(t.get("mirror"), c.State)
 	c.Services = r.services(t.get("services"))
-	c.Policy = r.policy(t.get("policy"), c.Policy, c.Mirrors, c.Intakes, c.Services)
-	c.Block = r.block(t.get("block"), c.Block)
-	c.Audit = r.audit(t.get("audit"), c.Audit, state)
-	c.Admin = r.admin(t.get("admin"), c.Admin)
-	c.Limits = r.limits(t.get("limits"), c.Limits)
+	c.Policy = r.policy(t.get("policy"), c.Mirrors, c.Intakes, c.Services)
+	c.Block = r.block(t.get("block"))
+	c.Audit = r.audit(t.get("audit"), c.State)
+	c.Admin = r.admin(t.get("admin"))
+	c.Limits = r.limits(t.get("limits"))
 	t.close()
 	return c
 }

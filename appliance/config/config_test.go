@@ -16,17 +16,21 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/clearspan/clearspan/appliance/service/inline"
+	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/pcapip"
+	"github.com/clearspan/clearspan/mirror/pcapng"
 	"github.com/clearspan/clearspan/mirror/port"
+	"github.com/clearspan/clearspan/mirror/vxlan"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 var comparePlain = cmp.Options{
+	cmpopts.IgnoreUnexported(pcapng.Config{}),
 	cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{}),
 	cmp.Comparer(func(a, b *time.Location) bool { return a == b || a != nil && b != nil && a.String() == b.String() }),
 }
@@ -109,8 +113,9 @@ func TestFullFile(t *testing.T) {
 		Origin: Origin{
 			Roots: []string{"system", "testdata/extra.pem"}, MinTLS: 0x0304, ConnectTimeout: 3 * time.Second,
 			Revocation: Revocation{
-				Mode: RevocationHard, Timeout: 5 * time.Second, MaxCRL: 64 << 20, CRL: []string{"testdata/extra.pem"},
-				Allow: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("192.0.2.9/32")},
+				RevocationConfig: certs.RevocationConfig{Mode: certs.RevocationHard, Timeout: 5 * time.Second, MaxCRL: 64 << 20},
+				CRL:              []string{"testdata/extra.pem"},
+				Allow:            []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("192.0.2.9/32")},
 			},
 			OnInvalid: OnInvalid{Default: decrypt.Block, ByReason: map[string]decrypt.Response{
 				"expired": decrypt.PassOn, "revoked": decrypt.Untrusted, "weak-signature": decrypt.Block,
@@ -146,17 +151,17 @@ func TestFullFile(t *testing.T) {
 					OriginName: []string{"*.bank.test", "192.0.2.7"}, Issuer: []string{"CN=Example CA,O=Example"}, Action: policy.Bump, Learn: learn.Tunnel},
 			}},
 		Mirrors: []Mirror{
-			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Method: port.GSO, MTU: 9000, Full: mirror.Block, Patience: 30 * time.Second, Ports: MapPorts,
+			{Name: "recorder", Kind: Interface, Interfaces: []string{"mirror0", "mirror1"}, Port: port.Config{Method: port.GSO, MTU: 9000, Full: mirror.Block, Patience: 30 * time.Second}, Ports: MapPorts,
 				PortMap: map[uint16]uint16{443: 80, 465: 25}, STARTTLS: KeepSTARTTLS, HTTP2: KeepHTTP2,
 				Mark: mirror.Mark{VLAN: 7, SourceMAC: [6]byte{0x0a, 0, 0, 0, 0, 1}, DSCP: 63}, Content: []Content{Decrypted, Plain, Tunneled}},
-			{Name: "files", Kind: PCAPNG, Directory: "testdata/state/captures",
-				Rotate: Rotate{Size: 64 << 20, Every: 10 * time.Minute, Keep: 3}, Secrets: true, Full: mirror.Drop, Ports: KeepPorts,
+			{Name: "files", Kind: PCAPNG, Files: pcapng.Config{Directory: "testdata/state/captures",
+				RotateSize: 64 << 20, RotateEvery: 10 * time.Minute, Keep: 3, Full: mirror.Drop}, Secrets: true, Ports: KeepPorts,
 				STARTTLS: ConcealSTARTTLS, HTTP2: TranscodeHTTP2, Content: []Content{Decrypted, Plain}},
-			{Name: "live", Kind: PCAPOverIP, Listen: "127.0.0.1:57012", Slow: pcapip.Disconnect, Full: mirror.Drop, Ports: DefaultPorts,
+			{Name: "live", Kind: PCAPOverIP, Live: pcapip.Config{Addr: "127.0.0.1:57012", Slow: pcapip.Disconnect}, Ports: DefaultPorts,
 				STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted}},
-			{Name: "far", Kind: VXLAN, Remote: netip.MustParseAddrPort("[2001:db8::1]:4790"), VNI: 1<<24 - 1, Source: netip.MustParseAddr("2001:db8::2"),
-				MTU: 1400, Full: mirror.Block, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
-			{Name: "near", Kind: VXLAN, Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: mirror.Drop,
+			{Name: "far", Kind: VXLAN, Remote: vxlan.Config{Remote: netip.MustParseAddrPort("[2001:db8::1]:4790"), VNI: 1<<24 - 1, Source: netip.MustParseAddr("2001:db8::2"), MTU: 1400, Full: mirror.Block},
+				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
+			{Name: "near", Kind: VXLAN, Remote: vxlan.Config{Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: mirror.Drop},
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
 		Block: Refusal{Answer: Tell, Page: "testdata/block.html", HTTPS: true},
@@ -189,7 +194,7 @@ func TestMinimalFile(t *testing.T) {
 	want := defaults("/srv/clearspan")
 	want.Intakes = []Intake{{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"}}
 	files := DefaultMirror("files", PCAPNG)
-	files.Directory = "/srv/clearspan/pcap"
+	files.Files.Directory = "/srv/clearspan/pcap"
 	want.Mirrors = []Mirror{files}
 	if diff := cmp.Diff(want, got, comparePlain); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -209,13 +214,14 @@ func TestExampleFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := defaults("/var/lib/clearspan")
+	rotation := func(m Mirror) []any { return []any{m.Files.RotateSize, m.Files.RotateEvery, m.Files.Keep} }
 	for _, row := range []struct {
 		name      string
 		want, got any
 	}{
 		{"leaf", d.Leaf, c.Leaf}, {"client", d.Client, c.Client}, {"origin", d.Origin, c.Origin},
 		{"block", d.Block, c.Block}, {"audit", d.Audit, c.Audit}, {"admin", d.Admin, c.Admin}, {"limits", d.Limits, c.Limits},
-		{"rotate", DefaultMirror("", PCAPNG).Rotate, c.Mirrors[1].Rotate},
+		{"rotate", rotation(DefaultMirror("", PCAPNG)), rotation(c.Mirrors[1])},
 	} {
 		if diff := cmp.Diff(row.want, row.got); diff != "" {
 			t.Errorf("%s (-default +example):\n%s", row.name, diff)
@@ -246,7 +252,7 @@ func TestDefault(t *testing.T) {
 				t.Errorf("state is %s, want %s", c.State, row.state)
 			}
 			if c.Intakes[0].Listen != "127.0.0.1:8080" || c.Admin.Listen != "127.0.0.1:8090" ||
-				c.Mirrors[0].Directory != row.state+"/pcap" || c.Mirrors[1].Listen != "127.0.0.1:57012" {
+				c.Mirrors[0].Files.Directory != row.state+"/pcap" || c.Mirrors[1].Live.Addr != "127.0.0.1:57012" {
 				t.Errorf("unexpected default %+v", c)
 			}
 		})
@@ -254,7 +260,7 @@ func TestDefault(t *testing.T) {
 }
 
 func TestOnInvalidAction(t *testing.T) {
-	o := defaultOrigin().OnInvalid
+	o := defaults("/srv/clearspan").Origin.OnInvalid
 	for reason, want := range map[string]decrypt.Response{
 		"expired": decrypt.Untrusted, "tls-version": decrypt.Block, "own-authority": decrypt.Block, "unheard-of": decrypt.Untrusted,
 	} {

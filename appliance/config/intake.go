@@ -184,71 +184,54 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	t := r.table(n, "intake")
 	in.Name = unique(t, "intake", names)
 	in.Mode = required(t, "mode", oneOf(Explicit, Static, TProxy, Redirect, Wire, DNS))
-	// The keys of all modes, so that a key in the wrong place is named as such.
-	t.accept("listen", "origin", "sni", "certificate", "key", "certificates", "proxy_protocol", "from", "reach", "connect_ports", "ports", "legs", "takeover", "down", "link", "quic", "strays", "stall", "strict", "grace", "upstream", "strip", "timeout")
 	if in.Mode == "" {
+		t.accept(keysOf("intake[]", "", false)...)
 		t.close()
 		return in
 	}
-
-	mode := "mode " + string(in.Mode)
-	if in.Mode == Wire {
-		r.wire(t, &in)
-		t.foreign(mode, "listen")
-	} else {
+	if in.Mode != Wire {
 		in.Listen = required(t, "listen", parseListen)
 		r.listens(t, "listen", "intake "+in.Name, in.Listen)
-		t.foreign(mode, "legs", "takeover", "link", "stall", "strict", "grace")
-	}
-	if in.Mode == TProxy || in.Mode == Redirect {
-		r.forwarded(t, &in)
-	} else {
-		t.foreign(mode, "strays")
-		if in.Mode != Wire {
-			t.foreign(mode, "down", "quic")
-		}
-	}
-	if in.Mode == Static {
-		in.Origin = required(t, "origin", parseHostPort)
-		in.SNI = value(t, "sni", "", parseHost)
-		r.proxyProtocol(t, &in)
-	} else {
-		t.foreign(mode, "origin", "sni", "proxy_protocol")
-	}
-	if in.Mode == Static || in.Mode == TProxy {
-		r.ownCertificates(t, &in)
-	} else {
-		t.foreign(mode, "certificate", "key", "certificates")
-	}
-	if in.Mode != DNS {
-		t.foreign(mode, "upstream", "strip", "timeout")
-	}
-	if in.Mode != Explicit {
-		t.foreign(mode, "reach", "connect_ports")
 	}
 	switch in.Mode {
 	case Explicit:
 		in.Clients = values(t, "from", nil, parsePrefix)
-		in.Reach = values(t, "reach", nil, parsePrefix)
-		in.ConnectPorts = values(t, "connect_ports", nil, parsePorts)
-		t.foreign(mode, "ports")
-	case TProxy, Redirect:
-		in.From = values(t, "from", nil, parseInterface)
-		if !t.has("from") {
-			t.missing("from", "")
-		}
-		in.Ports = values(t, "ports", nil, parsePorts)
-	case DNS:
-		r.dns(t, &in)
-		t.foreign(mode, "ports")
+	case Static:
+		r.proxyProtocol(t, &in)
+		r.ownCertificates(t, &in)
+	case TProxy:
+		r.ownCertificates(t, &in)
 	case Wire:
-		in.Ports = values(t, "ports", nil, parsePorts)
-		t.foreign(mode, "from")
-	default:
-		t.foreign(mode, "from", "ports")
+		r.legs(t, &in)
+	case DNS:
+		in.Clients = values(t, "from", nil, parsePrefix)
 	}
+	t.fill("intake[]", string(in.Mode), &in)
+	r.together(t, &in)
+	t.foreign("mode "+string(in.Mode), keysOf("intake[]", string(in.Mode), false)...)
 	t.close()
 	return in
+}
+
+// together checks keys that depend on each other.
+func (r *reader) together(t *table, in *Intake) {
+	if in.Strays == ResetStrays && !t.has("ports") {
+		r.fail(t.place("strays"), "strays: reset needs ports: without them, answers of servers behind the interfaces of from would be reset")
+	}
+	if in.Mode != DNS {
+		return
+	}
+	if host, _, err := net.SplitHostPort(in.Listen); err == nil && host == "" {
+		r.fail(t.place("listen"), "listen: want the address at which clients ask, so that answers come from it")
+	}
+	for _, u := range in.Upstream {
+		if u.String() == in.Listen {
+			r.fail(t.place("upstream"), "upstream: %s is this intake itself", u)
+		}
+	}
+	if len(in.Strip) > 1 && slices.Contains(in.Strip, StripRecord) {
+		r.fail(t.place("strip"), "strip: records takes away what the others name: write it alone")
+	}
 }
 
 // ownCertificates reads one pair of files, and a list of more.
@@ -277,28 +260,6 @@ func (r *reader) proxyProtocol(t *table, in *Intake) {
 	p.close()
 }
 
-// dns reads what only a forwarder of DNS has.
-func (r *reader) dns(t *table, in *Intake) {
-	if host, _, err := net.SplitHostPort(in.Listen); err == nil && host == "" {
-		r.fail(t.place("listen"), "listen: want the address at which clients ask, so that answers come from it")
-	}
-	in.Upstream = values(t, "upstream", nil, parseServer)
-	if !t.has("upstream") {
-		t.missing("upstream", "")
-	}
-	for _, u := range in.Upstream {
-		if u.String() == in.Listen {
-			r.fail(t.place("upstream"), "upstream: %s is this intake itself", u)
-		}
-	}
-	in.Clients = values(t, "from", nil, parsePrefix)
-	in.Strip = values(t, "strip", []StripDNS{StripECH}, oneOf(StripECH, StripH3, StripRecord))
-	if len(in.Strip) > 1 && slices.Contains(in.Strip, StripRecord) {
-		r.fail(t.place("strip"), "strip: records takes away what the others name: write it alone")
-	}
-	in.Timeout = value(t, "timeout", 2*time.Second, duration(100*time.Millisecond, 30*time.Second))
-}
-
 // parseServer accepts the address of a name server, with a port or without.
 func parseServer(s string) (netip.AddrPort, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
@@ -311,19 +272,8 @@ func parseServer(s string) (netip.AddrPort, error) {
 	return a, nil
 }
 
-// forwarded reads what becomes of packets that an intake for routed traffic does not
-// take.
-func (r *reader) forwarded(t *table, in *Intake) {
-	in.Down = value(t, "down", DownPass, oneOf(DownPass, DownBlock))
-	in.QUIC = value(t, "quic", BlockQUIC, oneOf(BlockQUIC, PassQUIC))
-	in.Strays = value(t, "strays", PassStrays, oneOf(PassStrays, ResetStrays))
-	if in.Strays == ResetStrays && !t.has("ports") {
-		r.fail(t.place("strays"), "strays: reset needs ports: without them, answers of servers behind the interfaces of from would be reset")
-	}
-}
-
-// wire reads what only a wire has.
-func (r *reader) wire(t *table, in *Intake) {
+// legs reads the two interfaces of a wire.
+func (r *reader) legs(t *table, in *Intake) {
 	legs := values(t, "legs", nil, parseInterface)
 	switch {
 	case !t.has("legs"):
@@ -335,11 +285,4 @@ func (r *reader) wire(t *table, in *Intake) {
 	default:
 		in.Legs = [2]string(legs)
 	}
-	in.Takeover = value(t, "takeover", LateTakeover, oneOf(LateTakeover, AcceptTakeover))
-	in.Down = value(t, "down", DownWire, oneOf(DownWire, DownBlock))
-	in.Link = value(t, "link", EachLink, oneOf(EachLink, BothLink))
-	in.QUIC = value(t, "quic", BlockQUIC, oneOf(BlockQUIC, PassQUIC))
-	in.Stall = value(t, "stall", 100*time.Millisecond, duration(10*time.Millisecond, time.Minute))
-	in.Strict = value(t, "strict", true, parseBool)
-	in.Grace = value(t, "grace", 10*time.Second, duration(time.Millisecond, 24*time.Hour))
 }

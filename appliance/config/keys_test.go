@@ -277,7 +277,7 @@ func TestKeysAreThoseOfTheReader(t *testing.T) {
 			}
 		}
 	}}
-	r.config(tree)
+	r.config(tree, "/srv/clearspan")
 	if len(r.errs) > 0 {
 		t.Fatal(r.errs)
 	}

@@ -1,6 +1,11 @@
 package config
 
-import "github.com/clearspan/clearspan/decrypt"
+import (
+	"slices"
+
+	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/decrypt"
+)
 
 var authorityKeys = []Key{
 	{
@@ -125,10 +130,10 @@ func originKeys() []Key {
 			Doc: "Whether the certificates of origins are revoked. Sources are stapled OCSP responses, `crl`, OCSP responders and revocation lists over HTTP.",
 		},
 		{
-			Path: "origin.revocation.mode", Type: TypeWord, Default: string(RevocationSoft), Example: string(RevocationHard), Words: []Choice{
-				{string(RevocationOff), "clearspan asks no source."},
-				{string(RevocationSoft), "Certificates with an unknown status pass. The audit entry says `unknown`."},
-				{string(RevocationHard), "An unknown status fails the origin with reason `revocation-unknown`."},
+			Path: "origin.revocation.mode", Type: TypeWord, Default: string(certs.RevocationSoft), Example: string(certs.RevocationHard), Words: []Choice{
+				{string(certs.RevocationOff), "clearspan asks no source."},
+				{string(certs.RevocationSoft), "Certificates with an unknown status pass. The audit entry says `unknown`."},
+				{string(certs.RevocationHard), "An unknown status fails the origin with reason `revocation-unknown`."},
 			},
 			Doc: "How strict the check is.",
 		},
@@ -161,15 +166,14 @@ func originKeys() []Key {
 			Doc: "The action for all reasons without a key of their own.",
 		},
 	}
-	blocked := defaultOrigin().OnInvalid.ByReason
 	for _, reason := range reasons {
 		k := Key{
 			Path: "origin.on_invalid." + reason, Type: TypeWord, Words: choices(decrypt.Block, decrypt.Untrusted, decrypt.PassOn),
 			Absent: "the value of `default`", Example: decrypt.PassOn.String(),
 			Doc: "The action for reason `" + reason + "`.",
 		}
-		if action, ok := blocked[reason]; ok {
-			k.Absent, k.Default = "", action.String()
+		if slices.Contains(blocked, reason) {
+			k.Absent, k.Default = "", decrypt.Block.String()
 		}
 		if reason == "own-authority" {
 			k.Words, k.Example = choices(decrypt.Block), ""

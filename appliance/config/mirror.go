@@ -9,7 +9,9 @@ import (
 
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/pcapip"
+	"github.com/clearspan/clearspan/mirror/pcapng"
 	"github.com/clearspan/clearspan/mirror/port"
+	"github.com/clearspan/clearspan/mirror/vxlan"
 )
 
 // Kind is the sort of a mirror.
@@ -60,57 +62,30 @@ const (
 	Other     Content = "other"     // frames that a wire passes and that are not TCP; kind interface only
 )
 
-// Rotate is when a capture file ends and how many are kept. Zero means never,
-// no limit, and all.
-type Rotate struct {
-	Size  uint64        // octets; default 1 GiB
-	Every time.Duration // default 1h
-	Keep  int           // finished files; default 168
-}
-
-// Mirror is one place that cleartext goes to.
+// Mirror is one place that cleartext goes to. Of the options by kind, those of its own
+// kind count. They lack what is not configured: names, loggers, who is permitted.
 type Mirror struct {
 	Name string // unique among mirrors
 	Kind Kind
+
+	Port   port.Config   // of kind interface, for each of Interfaces
+	Files  pcapng.Config // of kind pcapng
+	Live   pcapip.Config // of kind pcap-over-ip
+	Remote vxlan.Config  // of kind vxlan
+
 	// Interfaces are the interfaces to send on, each session on one of them. Kind
 	// interface only, required.
 	Interfaces []string
-	Method     port.Method // kind interface only; default auto
-	// Directory holds the files; a relative one is relative to the state
-	// directory. Kind pcapng only. Default STATE/pcap.
-	Directory string
-	Rotate    Rotate // kind pcapng only
-	// Secrets has the TLS secrets of decrypted sessions written to the files.
-	// Kind pcapng only. Default false.
+	// Secrets has the files hold the TLS secrets of decrypted sessions. Kind pcapng
+	// only. Default false: files with secrets decrypt every captured connection.
 	Secrets bool
-	// Listen is "ADDRESS:PORT". Kind pcap-over-ip only, required.
-	Listen string
-	// Slow is what happens to a reader that does not keep up. Kind pcap-over-ip
-	// only. Default skip.
-	Slow pcapip.Slow
 	// Readers are users of this machine, and groups behind an "@", that are served next
 	// to root and the appliance's own user. Kind pcap-over-ip only.
 	Readers []string
 	// From are the networks whose machines are served; nil: private and link-local
 	// addresses. Kind pcap-over-ip only.
 	From []netip.Prefix
-	// Remote is the recorder's address. Kind vxlan only, required; the port is
-	// 4789 if none is given.
-	Remote netip.AddrPort
-	// VNI is the VXLAN network identifier. Kind vxlan only, required.
-	VNI uint32
-	// Source is the address to send from. Kind vxlan only. Default: as the route
-	// wants it.
-	Source netip.Addr
-	// MTU is the largest IP packet in octets, 576 to 65535. Default 0: the
-	// interface's own, for vxlan what the path takes, 1500 elsewhere.
-	MTU int
-	// Full defaults to drop, for pcapng to block. A pcap-over-ip mirror only
-	// drops, so that no reader can delay a session.
-	Full mirror.Overflow
-	// Patience bounds how long sessions wait with full: block, for room and for the
-	// link. Kind interface only. Default 5s.
-	Patience time.Duration
+
 	// Ports is the port map. Default: default.
 	Ports PortMode
 	// PortMap is the map for Ports == MapPorts, from true port to shown port.
@@ -122,21 +97,25 @@ type Mirror struct {
 	Content []Content
 }
 
-// DefaultMirror returns a mirror with the defaults of its kind.
-func DefaultMirror(name string, kind Kind) Mirror {
-	m := Mirror{
-		Name: name, Kind: kind, Full: mirror.Drop, Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2,
-		Content: []Content{Decrypted, Plain},
-	}
-	switch kind {
+// options returns the options of the kind of m.
+func (m *Mirror) options() any {
+	switch m.Kind {
 	case Interface:
-		m.Method, m.Patience = port.Auto, 5*time.Second
+		return &m.Port
 	case PCAPNG:
-		m.Full = mirror.Block
-		m.Rotate = Rotate{Size: 1 << 30, Every: time.Hour, Keep: 168}
+		return &m.Files
 	case PCAPOverIP:
-		m.Slow = pcapip.Skip
+		return &m.Live
 	}
+	return &m.Remote
+}
+
+// DefaultMirror returns a mirror with the defaults of its kind. What a file must say is
+// not set.
+func DefaultMirror(name string, kind Kind) Mirror {
+	r := &reader{lines: make(map[string]int)}
+	m := Mirror{Name: name, Kind: kind}
+	r.options(r.table(nil, "mirror"), &m, "")
 	return m
 }
 
@@ -150,118 +129,91 @@ func (r *reader) mirrors(n *node, state string) []Mirror {
 		if m.Name == allMirrors || m.Name == noMirror {
 			r.fail(item.place(), "name: %q has a meaning of its own in rules", m.Name)
 		}
-		if other, ok := directories[m.Directory]; ok && m.Directory != "" {
+		if other, ok := directories[m.Files.Directory]; ok && m.Kind == PCAPNG {
 			r.fail(item.place(), "mirrors %s and %s write to the same directory", other, m.Name)
 		}
-		directories[m.Directory] = m.Name
+		directories[m.Files.Directory] = m.Name
 		mirrors = append(mirrors, m)
 	}
 	return mirrors
 }
 
-func (r *reader) mirror(n *node, names map[string]int, state string) Mirror {
+func (r *reader) mirror(n *node, names map[string]int, state string) (m Mirror) {
 	t := r.table(n, "mirror")
-	name := unique(t, "mirror", names)
-	kind := required(t, "kind", oneOf(Interface, PCAPNG, PCAPOverIP, VXLAN))
-	m := DefaultMirror(name, kind)
-	if kind == "" {
-		// What the other keys may hold depends on the kind.
-		t.accept("interface", "method", "directory", "rotate", "secrets", "listen", "slow", "readers", "from", "remote", "vni", "source", "mtu", "full", "patience",
-			"ports", "starttls", "http2", "mark", "content")
-		t.close()
-		return m
+	m.Name = unique(t, "mirror", names)
+	m.Kind = required(t, "kind", oneOf(Interface, PCAPNG, PCAPOverIP, VXLAN))
+	if m.Kind == "" { // what the other keys may hold depends on it
+		t.accept(keysOf("mirror[]", "", false)...)
+		t.accept(keysOf("mirror[]", "", true)...)
+	} else {
+		r.options(t, &m, state)
 	}
-	r.medium(t, &m, state)
-	m.MTU = value(t, "mtu", 0, intNumber(576, 65535))
-	r.ports(t, &m)
-	m.STARTTLS = value(t, "starttls", m.STARTTLS, oneOf(ConcealSTARTTLS, KeepSTARTTLS))
-	m.HTTP2 = value(t, "http2", m.HTTP2, oneOf(KeepHTTP2, TranscodeHTTP2))
-	m.Mark = r.mark(t.get("mark"))
-	content := []Content{Decrypted, Plain, Tunneled}
-	if kind == Interface {
-		content = append(content, Other)
-	}
-	m.Content = values(t, "content", m.Content, oneOf(content...))
 	t.close()
 	return m
 }
 
-// medium reads the keys that belong to one kind of mirror.
-func (r *reader) medium(t *table, m *Mirror, state string) {
-	kind := "kind " + string(m.Kind)
-	full := oneOf(mirror.Drop, mirror.Block)
-	if m.Kind == Interface {
-		m.Interfaces = values(t, "interface", nil, parseInterface)
-		if !t.has("interface") {
-			t.missing("interface", "")
-		}
-		for i, name := range m.Interfaces {
-			if slices.Contains(m.Interfaces[:i], name) {
-				r.fail(t.place("interface"), "interface: %s is listed twice", name)
-			}
-		}
-		m.Method = value(t, "method", m.Method, oneOf(port.Auto, port.SendMMsg, port.GSO, port.XDP))
-		m.Patience = value(t, "patience", m.Patience, duration(10*time.Millisecond, time.Hour))
-	} else {
-		t.foreign(kind, "interface", "method", "patience")
+// options reads all keys but name and kind.
+func (r *reader) options(t *table, m *Mirror, state string) {
+	content := []Content{Decrypted, Plain, Tunneled}
+	switch m.Kind {
+	case Interface:
+		r.interfaces(t, m)
+		content = append(content, Other)
+	case PCAPNG:
+		r.files(t, m, state)
+	case PCAPOverIP:
+		m.Live.Addr = required(t, "listen", parseListen)
+		r.listens(t, "listen", "mirror "+m.Name, m.Live.Addr)
+		value(t, "full", mirror.Drop, oneOf(mirror.Drop)) // a reader never delays a session
+	case VXLAN:
+		m.Remote.Remote = required(t, "remote", parseRemote)
 	}
-	if m.Kind == PCAPNG {
-		resolve := parsePath(state)
-		pcap, _ := resolve("pcap")
-		m.Directory = value(t, "directory", pcap, resolve)
-		m.Rotate = r.rotate(t.get("rotate"), m.Rotate)
-		m.Secrets = value(t, "secrets", false, parseBool)
-	} else {
-		t.foreign(kind, "directory", "rotate", "secrets")
+	r.ports(t, m)
+	m.Mark = r.mark(t.get("mark"))
+	m.Content = values(t, "content", []Content{Decrypted, Plain}, oneOf(content...))
+	t.fill("mirror[]", string(m.Kind), m, m.options())
+	if to := m.Remote; to.Source.IsValid() && to.Remote.IsValid() && to.Source.Is4() != to.Remote.Addr().Is4() {
+		r.fail(t.place("source"), "source: %v and the remote are of different families", to.Source)
 	}
-	if m.Kind == PCAPOverIP {
-		m.Listen = required(t, "listen", parseListen)
-		r.listens(t, "listen", "mirror "+m.Name, m.Listen)
-		m.Slow = value(t, "slow", m.Slow, oneOf(pcapip.Skip, pcapip.Disconnect))
-		m.Readers = values(t, "readers", nil, parseUser)
-		m.From = values(t, "from", nil, parsePrefix)
-		full = oneOf(mirror.Drop)
-	} else {
-		t.foreign(kind, "listen", "slow", "readers", "from")
-	}
-	if m.Kind == VXLAN {
-		r.vxlan(t, m)
-	} else {
-		t.foreign(kind, "remote", "vni", "source")
-	}
-	m.Full = value(t, "full", m.Full, full)
+	t.foreign("kind "+string(m.Kind), keysOf("mirror[]", string(m.Kind), false)...)
 }
 
-// vxlan reads where a mirror of that kind sends to.
-func (r *reader) vxlan(t *table, m *Mirror) {
-	m.Remote = required(t, "remote", parseRemote)
-	m.VNI = uint32(required(t, "vni", number(0, 1<<24-1)))
-	m.Source = value(t, "source", netip.Addr{}, parseAddress)
-	if remote := m.Remote.Addr(); m.Source.IsValid() && remote.IsValid() && m.Source.Is4() != remote.Is4() {
-		r.fail(t.place("source"), "source: %v and the remote are of different families", m.Source)
+// interfaces reads the mirror ports.
+func (r *reader) interfaces(t *table, m *Mirror) {
+	m.Interfaces = values(t, "interface", nil, parseInterface)
+	if !t.has("interface") {
+		t.missing("interface", "")
+	}
+	for i, name := range m.Interfaces {
+		if slices.Contains(m.Interfaces[:i], name) {
+			r.fail(t.place("interface"), "interface: %s is listed twice", name)
+		}
 	}
 }
 
-func (r *reader) rotate(n *node, rot Rotate) Rotate {
-	t := r.table(n, "rotate")
-	rot.Size = value(t, "size", rot.Size, parseSize)
-	if rot.Size > 0 && rot.Size < 256<<10 {
-		r.fail(t.place("size"), "size: want at least 256KiB, or 0 for no limit")
+// files reads where capture files lie and when they end. Relative paths start at state.
+func (r *reader) files(t *table, m *Mirror, state string) {
+	resolve := parsePath(state)
+	pcap, _ := resolve("pcap")
+	m.Files.Directory = value(t, "directory", pcap, resolve)
+	rotate := r.table(t.get("rotate"), "rotate")
+	size := value(rotate, "size", 1<<30, parseSize)
+	if size > 0 && size < 256<<10 {
+		r.fail(rotate.place("size"), "size: want at least 256KiB, or 0 for no limit")
 	}
-	rot.Every = value(t, "every", rot.Every, duration(0, 366*24*time.Hour))
-	if rot.Every > 0 && rot.Every < time.Second {
-		r.fail(t.place("every"), "every: want at least 1s, or 0 for never")
+	m.Files.RotateSize = int64(size)
+	rotate.fill("mirror[].rotate", "", &m.Files)
+	if every := m.Files.RotateEvery; every > 0 && every < time.Second {
+		r.fail(rotate.place("every"), "every: want at least 1s, or 0 for never")
 	}
-	rot.Keep = value(t, "keep", rot.Keep, intNumber(0, 1_000_000))
-	t.close()
-	return rot
+	rotate.close()
 }
 
 // ports reads either a word or a table from true port to shown port.
 func (r *reader) ports(t *table, m *Mirror) {
 	n := t.get("ports")
 	if n == nil || n.kind() != dict {
-		m.Ports = value(t, "ports", m.Ports, func(s string) (PortMode, error) {
+		m.Ports = value(t, "ports", DefaultPorts, func(s string) (PortMode, error) {
 			mode, err := oneOf(DefaultPorts, KeepPorts)(s)
 			if err != nil {
 				return "", fmt.Errorf("unknown value %q, want default, keep or a table such as {465: 25}", s)
@@ -292,7 +244,7 @@ func (r *reader) mark(n *node) (m mirror.Mark) {
 		return uint16(v), nil
 	})
 	m.SourceMAC = value(t, "mac", [6]byte{}, parseMAC)
-	m.DSCP = uint8(value(t, "dscp", 0, intNumber(0, 63)))
+	t.fill("mirror[].mark", "", &m)
 	t.close()
 	return m
 }

@@ -67,10 +67,17 @@ var protocols = []string{
 	"tls", "quic", "http", "http2", "smtp", "imap", "pop3", "ftp", "ftp-data", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
 }
 
+// What rules choose from, of which there may be many.
+var (
+	parseProtocol = oneOf(protocols...)
+	parseContent  = oneOf(Decrypted, Plain, Tunneled)
+	parseLearn    = oneOf(learn.Off, learn.Alert, learn.Tunnel)
+)
+
 // policy reads the rule table; the others are what rules may name.
-func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake, services []Service) Policy {
+func (r *reader) policy(n *node, mirrors []Mirror, intakes []Intake, services []Service) (p Policy) {
 	t := r.table(n, "policy")
-	p.Default = value(t, "default", p.Default, policy.ParseAction)
+	p.Default = value(t, "default", policy.Bump, policy.ParseAction)
 	var known vocabulary
 	for _, m := range mirrors {
 		known.mirrors = append(known.mirrors, m.Name)
@@ -83,7 +90,7 @@ func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake, s
 	}
 	p.Mirror = choice(t, known.mirrors)
 	p.Services = chain(t, known.services)
-	p.Mode = value(t, "mode", p.Mode, oneOf(Enforce, Monitor))
+	p.Mode = value(t, "mode", Enforce, oneOf(Enforce, Monitor))
 	p.Lists = r.lists(t.get("lists"))
 	p.Events, p.NoLookup = r.events(t.get("events"))
 	for _, l := range p.Lists {
@@ -95,7 +102,7 @@ func (r *reader) policy(n *node, p Policy, mirrors []Mirror, intakes []Intake, s
 	for _, item := range items {
 		p.Rules = append(p.Rules, r.rule(item, names, known))
 	}
-	p.Learn = r.learn(t.get("learn"), p.Learn)
+	p.Learn = r.learn(t.get("learn"), defaultLearn)
 	t.close()
 	return p
 }
@@ -110,14 +117,14 @@ func (r *reader) rule(n *node, names map[string]int, known vocabulary) (rule Rul
 	rule.Client = values(t, "client", nil, parsePrefix)
 	rule.Origin = values(t, "origin", nil, parsePrefix)
 	rule.Port = values(t, "port", nil, parsePorts)
-	rule.Protocol = values(t, "protocol", nil, oneOf(protocols...))
+	rule.Protocol = values(t, "protocol", nil, parseProtocol)
 	rule.ALPN = values(t, "alpn", nil, parseALPN)
 	rule.Action = required(t, "action", policy.ParseAction)
 	r.conditions(t, &rule, known)
 	rule.Mirror = choice(t, known.mirrors)
-	rule.Content = values(t, "content", nil, oneOf(Decrypted, Plain, Tunneled))
+	rule.Content = values(t, "content", nil, parseContent)
 	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
-	rule.Learn = value(t, "learn", "", oneOf(learn.Off, learn.Alert, learn.Tunnel))
+	rule.Learn = value(t, "learn", "", parseLearn)
 	if rule.Services = chain(t, known.services); len(rule.Services) > 0 && rule.Action != policy.Bump {
 		r.fail(t.place("services"), "services: need action bump, tunneled and terminated sessions bypass all services")
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"mime"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -93,24 +94,6 @@ const (
 	NoPreview   = -2
 )
 
-// DefaultService returns a service with the defaults of its kind.
-func DefaultService(name string, kind ServiceKind) Service {
-	s := Service{Name: name, Kind: kind, OnFailure: FailClosed}
-	switch kind {
-	case ICAP:
-		s.Timeout = 30 * time.Second
-		s.Modes = []ICAPMode{REQMOD, RESPMOD}
-		s.Roots = []string{"system"}
-		s.Oversize, s.Replay, s.Preview, s.Connections = FailOpen, 64<<10, AutoPreview, 64
-		s.Tell = []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}
-		s.User = UserBase64
-		s.Streams = []string{"text/event-stream"}
-	case Inline:
-		s.Timeout, s.Probe = 3*time.Second, 2*time.Second
-	}
-	return s
-}
-
 func (r *reader) services(n *node) []Service {
 	items := r.list(n, "services")
 	names := make(map[string]int, len(items))
@@ -125,29 +108,27 @@ func (r *reader) services(n *node) []Service {
 	return services
 }
 
-func (r *reader) service(n *node, names map[string]int) Service {
+func (r *reader) service(n *node, names map[string]int) (s Service) {
 	t := r.table(n, "services")
-	name := unique(t, "service", names)
-	kind := required(t, "kind", oneOf(ICAP, Inline))
-	s := DefaultService(name, kind)
-	icap := []string{"url", "urls", "mode", "roots", "max_body", "oversize", "replay", "preview", "streams", "connections", "tell", "user"}
-	inline := []string{"legs", "port", "vlan", "probe", "hops"}
-	s.Timeout = value(t, "timeout", s.Timeout, duration(100*time.Millisecond, time.Hour))
-	s.OnFailure = value(t, "on_failure", s.OnFailure, oneOf(FailOpen, FailClosed))
-	switch kind {
+	s.Name = unique(t, "service", names)
+	s.Kind = required(t, "kind", oneOf(ICAP, Inline))
+	switch s.Kind {
 	case ICAP:
 		r.icap(t, &s)
-		t.foreign("kind icap", inline...)
 	case Inline:
 		r.inline(t, &s)
-		t.foreign("kind inline", icap...)
 	default:
-		t.accept(slices.Concat(icap, inline)...)
+		t.accept(keysOf("services[]", "", false)...)
+	}
+	t.fill("services[]", string(s.Kind), &s)
+	if s.Kind != "" {
+		t.foreign("kind "+string(s.Kind), keysOf("services[]", string(s.Kind), false)...)
 	}
 	t.close()
 	return s
 }
 
+// icap reads the keys of that kind that are more than their descriptions say.
 func (r *reader) icap(t *table, s *Service) {
 	key := "url"
 	if t.has("urls") {
@@ -162,29 +143,27 @@ func (r *reader) icap(t *table, s *Service) {
 	if len(s.URLs) > 16 {
 		r.fail(t.place(key), "%s: want at most 16", key)
 	}
-	s.Modes = values(t, "mode", s.Modes, oneOf(REQMOD, RESPMOD))
-	s.Roots = r.roots(t, s.Roots)
-	s.MaxBody = value(t, "max_body", 0, parseSize)
-	s.Oversize = value(t, "oversize", s.Oversize, oneOf(FailOpen, FailClosed))
-	s.Replay = value(t, "replay", s.Replay, parseSize)
+	s.Modes = values(t, "mode", []ICAPMode{REQMOD, RESPMOD}, oneOf(REQMOD, RESPMOD))
+	s.Roots = r.roots(t, []string{"system"})
+	s.Replay = value(t, "replay", 64<<10, parseSize)
 	if s.Replay < 1<<10 || s.Replay > 1<<20 {
 		r.fail(t.place("replay"), "replay: want 1KiB to 1MiB")
 	}
-	s.Preview = value(t, "preview", s.Preview, parsePreview)
-	if n := t.get("streams"); n != nil && n.kind() == list && len(n.items()) == 0 {
-		s.Streams = nil
-	} else {
-		s.Streams = values(t, "streams", s.Streams, parseMedia)
-	}
-	s.Connections = value(t, "connections", s.Connections, intNumber(1, 10_000))
-	if n := t.get("tell"); n != nil && n.kind() == list && len(n.items()) == 0 {
-		s.Tell = nil
-	} else {
-		s.Tell = values(t, "tell", s.Tell, oneOf(TellClientIP, TellClientPort, TellServerIP, TellUser))
-	}
-	s.User = value(t, "user", s.User, oneOf(UserBase64, UserPlain))
+	s.Preview = value(t, "preview", AutoPreview, parsePreview)
+	s.Streams = emptiable(t, "streams", []string{"text/event-stream"}, parseMedia)
+	all := []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}
+	s.Tell = emptiable(t, "tell", all, oneOf(all...))
 }
 
+// emptiable is values for a key whose list may be empty.
+func emptiable[T any](t *table, key string, def []T, parse func(string) (T, error)) []T {
+	if n := t.get(key); n != nil && n.kind() == list && len(n.items()) == 0 {
+		return nil
+	}
+	return values(t, key, def, parse)
+}
+
+// inline reads the keys of that kind that are more than their descriptions say.
 func (r *reader) inline(t *table, s *Service) {
 	legs := values(t, "legs", nil, parseInterface)
 	switch {
@@ -195,18 +174,72 @@ func (r *reader) inline(t *table, s *Service) {
 	default:
 		s.Legs = [2]string(legs)
 	}
-	s.Port = value(t, "port", 0, parsePort)
-	s.VLAN = value(t, "vlan", 0, func(v string) (uint16, error) {
-		n, err := intNumber(0, 4094)(v)
-		return uint16(n), err
-	})
-	s.Probe = value(t, "probe", s.Probe, func(v string) (time.Duration, error) {
+	s.Probe = value(t, "probe", 2*time.Second, func(v string) (time.Duration, error) {
 		if v == "off" {
 			return 0, nil
 		}
 		return duration(100*time.Millisecond, time.Hour)(v)
 	})
 	s.Hops = r.hops(t, s.Legs)
+}
+
+// hops reads the key hops of a service of kind inline: for each leg an address of
+// each version of IP that the device routes.
+func (r *reader) hops(t *table, legs [2]string) (hops [2][]inline.Hop) {
+	n := t.get("hops")
+	if n == nil {
+		return hops
+	}
+	items := r.list(n, "hops")
+	if n.kind() == list && len(items) == 0 {
+		r.fail(n.place(), "hops: list is empty")
+	}
+	var families [2][2]bool // by leg; IPv4, IPv6
+	faulty := false
+	for _, item := range items {
+		h := r.table(item, "hops")
+		leg := required(h, "leg", parseInterface)
+		hop := inline.Hop{Address: required(h, "address", parseHostPrefix), Gateway: required(h, "gateway", parseAddress)}
+		h.close()
+		i := 0
+		if leg == legs[1] {
+			i = 1
+		}
+		family := 0
+		if hop.Address.Addr().Is6() {
+			family = 1
+		}
+		switch {
+		case leg == "" || legs[0] == "" || !hop.Address.IsValid() || !hop.Gateway.IsValid(): // told already
+			faulty = true
+			continue
+		case leg != legs[i]:
+			r.fail(h.place("leg"), "leg: %q is not a leg of the service", leg)
+			faulty = true
+			continue
+		case !hop.Address.Masked().Contains(hop.Gateway) || hop.Gateway == hop.Address.Addr():
+			r.fail(h.place("gateway"), "gateway: %s is not another address in the network %s", hop.Gateway, hop.Address.Masked())
+			faulty = true
+			continue
+		case families[i][family]:
+			r.fail(h.place("address"), "address: leg %s has one of that version of IP already", leg)
+		}
+		families[i][family] = true
+		hops[i] = append(hops[i], hop)
+	}
+	if !faulty && families[0] != families[1] {
+		r.fail(n.place(), "hops: want the same versions of IP on both legs")
+	}
+	return hops
+}
+
+// parseHostPrefix accepts an address with the length of its network.
+func parseHostPrefix(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	if err != nil || p.Addr().Is4In6() || p.Addr().IsUnspecified() || p.Addr().IsMulticast() {
+		return netip.Prefix{}, fmt.Errorf("want an address with the length of its network such as 10.0.0.2/30, not %q", s)
+	}
+	return p, nil
 }
 
 // parseMedia accepts a media type without parameters, and returns it in lower case.

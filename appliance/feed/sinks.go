@@ -133,7 +133,9 @@ func (k *sink) openInterface(m config.Mirror, log *slog.Logger) error {
 		return errors.Join(errs...)
 	}
 	for _, name := range m.Interfaces {
-		p, _, err := port.Open(port.Config{Interface: name, Method: m.Method, Full: m.Full, Patience: m.Patience, MTU: m.MTU, Logger: log})
+		cfg := m.Port
+		cfg.Interface, cfg.Logger = name, log
+		p, _, err := port.Open(cfg)
 		if err != nil {
 			return errors.Join(err, k.close())
 		}
@@ -143,11 +145,9 @@ func (k *sink) openInterface(m config.Mirror, log *slog.Logger) error {
 }
 
 func (k *sink) openPCAPNG(m config.Mirror, log *slog.Logger) error {
-	s, err := pcapng.Open(pcapng.Config{
-		Directory: m.Directory, Interface: m.Name,
-		RotateSize: int64(m.Rotate.Size), RotateEvery: m.Rotate.Every, Keep: m.Rotate.Keep,
-		Full: m.Full, MTU: m.MTU, Logger: log,
-	})
+	cfg := m.Files
+	cfg.Interface, cfg.Logger = m.Name, log
+	s, err := pcapng.Open(cfg)
 	if err != nil {
 		return err
 	}
@@ -159,8 +159,9 @@ func (k *sink) openPCAPNG(m config.Mirror, log *slog.Logger) error {
 }
 
 func (k *sink) openPCAPOverIP(m config.Mirror, log *slog.Logger) error {
-	permit := peer.List{Users: m.Readers, From: m.From}.Permit
-	s, err := pcapip.Listen(pcapip.Config{Addr: m.Listen, Slow: m.Slow, MTU: m.MTU, Permit: permit, Logger: log})
+	cfg := m.Live
+	cfg.Permit, cfg.Logger = peer.List{Users: m.Readers, From: m.From}.Permit, log
+	s, err := pcapip.Listen(cfg)
 	if err != nil {
 		return err
 	}
@@ -172,7 +173,9 @@ func (k *sink) openPCAPOverIP(m config.Mirror, log *slog.Logger) error {
 }
 
 func (k *sink) openVXLAN(m config.Mirror, log *slog.Logger) error {
-	s, err := vxlan.Open(vxlan.Config{Remote: m.Remote, VNI: m.VNI, Source: m.Source, MTU: m.MTU, Full: m.Full, Logger: log})
+	cfg := m.Remote
+	cfg.Logger = log
+	s, err := vxlan.Open(cfg)
 	if err != nil {
 		return err
 	}

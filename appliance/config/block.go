@@ -24,13 +24,10 @@ type Refusal struct {
 	HTTPS bool
 }
 
-var defaultRefusal = Refusal{Answer: Tell}
-
-func (r *reader) block(n *node, b Refusal) Refusal {
+func (r *reader) block(n *node) (b Refusal) {
 	t := r.table(n, "block")
-	b.Answer = value(t, "answer", b.Answer, oneOf(Tell, ResetRefused))
-	b.Page = value(t, "page", b.Page, parseFile(r.dir))
-	b.HTTPS = value(t, "https", b.HTTPS, parseBool)
+	b.Page = value(t, "page", "", parseFile(r.dir))
+	t.fill("block", "", &b)
 	if b.Answer == ResetRefused && (b.HTTPS || b.Page != "") {
 		r.fail(t.place("answer"), "answer: reset sends no page: remove page and https, or write answer: tell")
 	}

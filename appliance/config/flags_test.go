@@ -17,7 +17,7 @@ func TestQuick(t *testing.T) {
 	})
 	t.Run("state moves what lies in it", func(t *testing.T) {
 		c, err := Quick{State: state}.Config(0, getenv)
-		if err != nil || c.Mirrors[0].Directory != filepath.Join(state, "pcap") || c.AuthorityDir() != filepath.Join(state, "authority") {
+		if err != nil || c.Mirrors[0].Files.Directory != filepath.Join(state, "pcap") || c.AuthorityDir() != filepath.Join(state, "authority") {
 			t.Errorf("got %+v, %v", c, err)
 		}
 	})

@@ -75,7 +75,7 @@ func (q Quick) intakes() (intakes []Intake, err error) {
 func (q Quick) mirrors() (mirrors []Mirror, err error) {
 	if q.PCAP != "" {
 		m := DefaultMirror("files", PCAPNG)
-		if m.Directory, err = filepath.Abs(q.PCAP); err != nil {
+		if m.Files.Directory, err = filepath.Abs(q.PCAP); err != nil {
 			return nil, fmt.Errorf("--pcap: %w", err)
 		}
 		mirrors = append(mirrors, m)
@@ -91,7 +91,7 @@ func (q Quick) mirrors() (mirrors []Mirror, err error) {
 	}
 	if q.PCAPOverIP != "" {
 		m := DefaultMirror("live", PCAPOverIP)
-		if m.Listen, err = parseListen(q.PCAPOverIP); err != nil {
+		if m.Live.Addr, err = parseListen(q.PCAPOverIP); err != nil {
 			return nil, fmt.Errorf("--pcap-over-ip: %w", err)
 		}
 		mirrors = append(mirrors, m)

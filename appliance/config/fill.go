@@ -1,0 +1,188 @@
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// described holds the descriptions of keys by the path of their table.
+var described = sync.OnceValue(func() map[string][]Key {
+	tables := make(map[string][]Key)
+	for _, k := range Keys() {
+		tables[k.Table()] = append(tables[k.Table()], k)
+	}
+	return tables
+})
+
+// fill sets fields of structs by the keys of the table t, as the keys are described:
+// type, words, bounds, default. path is that of the table, kind its mode or kind. Key
+// idle_timeout sets the field IdleTimeout, and key size of table rotate the field Size
+// or RotateSize, whatever the capitals, of each struct that has it. Keys without a field
+// and keys that were read before are left to others.
+func (t *table) fill(path, kind string, into ...any) {
+	for _, k := range described()[path] {
+		if !k.Applies(kind) || slices.Contains(t.known, k.Name()) {
+			continue
+		}
+		fields := k.fields(into)
+		if len(fields) == 0 {
+			continue
+		}
+		from := t
+		switch def := k.standard(kind); {
+		case t.has(k.Name()):
+		case k.Required:
+			t.missing(k.Name(), "")
+			continue
+		case def == nil:
+			continue
+		default:
+			from = &table{r: t.r, at: t.at, pairs: []pair{{place: t.at, key: k.Name(), value: def}}}
+		}
+		for _, f := range fields {
+			k.read(from, f)
+		}
+	}
+}
+
+// fields returns the fields that the key sets.
+func (k *Key) fields(into []any) (fields []reflect.Value) {
+	below := strings.TrimSuffix(k.Table(), "[]")
+	below = below[strings.LastIndexByte(below, '.')+1:]
+	for _, name := range []string{k.Name(), below + k.Name()} {
+		name = strings.ReplaceAll(name, "_", "")
+		for _, s := range into {
+			f := reflect.ValueOf(s).Elem().FieldByNameFunc(func(field string) bool { return strings.EqualFold(field, name) })
+			if f.IsValid() {
+				fields = append(fields, f)
+			}
+		}
+	}
+	return fields
+}
+
+// standard returns the default as a file has it, nil if there is none.
+func (k *Key) standard(kind string) *node {
+	text := k.Default
+	if of, ok := k.DefaultOf[kind]; ok {
+		text = of
+	}
+	if text == "" {
+		return nil
+	}
+	n, _, _ := parseTree([]byte(text)) // tests read every default
+	return n
+}
+
+// read parses the value of the key in t and sets f. A faulty value leaves f alone.
+func (k *Key) read(t *table, f reflect.Value) {
+	if !k.List {
+		f.Set(value(t, k.Name(), f, k.parser(f.Type())))
+		return
+	}
+	items := values(t, k.Name(), nil, k.parser(f.Type().Elem()))
+	list := reflect.MakeSlice(f.Type(), 0, len(items))
+	f.Set(reflect.Append(list, items...))
+}
+
+// parser returns what makes a value of the type of a field from a text.
+func (k *Key) parser(to reflect.Type) func(string) (reflect.Value, error) {
+	return func(s string) (reflect.Value, error) {
+		v, err := k.parse(s)
+		if err != nil {
+			return reflect.Value{}, err
+		}
+		field := reflect.New(to)
+		if u, ok := field.Interface().(encoding.TextUnmarshaler); ok && k.Type == TypeWord {
+			return field.Elem(), u.UnmarshalText([]byte(s))
+		}
+		return reflect.ValueOf(v).Convert(to), nil
+	}
+}
+
+// parse reads one value of the key.
+func (k *Key) parse(s string) (any, error) {
+	switch k.Type {
+	case TypeBool:
+		return parseBool(s)
+	case TypeWord:
+		words := make([]string, len(k.Words))
+		for i, w := range k.Words {
+			words[i] = w.Word
+		}
+		return oneOf(words...)(s)
+	case TypeNumber:
+		low, high := bound(parseSize, k.lowest()), bound(parseSize, k.Max)
+		return number(low, high)(s)
+	case TypeDuration:
+		return duration(bound(time.ParseDuration, k.lowest()), bound(time.ParseDuration, k.Max))(s)
+	case TypeSize:
+		return k.size(s)
+	}
+	if parse := parsers[k.Type]; parse != nil {
+		return parse(s)
+	}
+	return nil, fmt.Errorf("values of type %s cannot be read", k.Type)
+}
+
+// parsers read the types without bounds.
+var parsers = map[Type]func(string) (any, error){
+	TypeVersion:   boxed(parseTLSVersion),
+	TypeListen:    boxed(parseListen),
+	TypeHostPort:  boxed(parseHostPort),
+	TypeHost:      boxed(parseHost),
+	TypeAddress:   boxed(parseAddress),
+	TypeNetwork:   boxed(parsePrefix),
+	TypePort:      boxed(parsePort),
+	TypePorts:     boxed(parsePorts),
+	TypeInterface: boxed(parseInterface),
+	TypeUser:      boxed(parseUser),
+	TypeServer:    boxed(parseServer),
+}
+
+func boxed[T any](parse func(string) (T, error)) func(string) (any, error) {
+	return func(s string) (any, error) { return parse(s) }
+}
+
+// lowest returns Min, or 0 if that is a word of the key.
+func (k *Key) lowest() string {
+	if slices.ContainsFunc(k.Words, func(w Choice) bool { return w.Word == "0" }) {
+		return "0"
+	}
+	return k.Min
+}
+
+// bound reads Min or Max of a description.
+func bound[T any](parse func(string) (T, error), text string) T {
+	v, _ := parse(text) // tests read every bound
+	return v
+}
+
+// size reads a size that has both bounds or none.
+func (k *Key) size(s string) (uint64, error) {
+	v, err := parseSize(s)
+	if err == nil && k.Max != "" && (v < bound(parseSize, k.Min) || v > bound(parseSize, k.Max)) {
+		err = fmt.Errorf("want a size from %s to %s, not %q", k.Min, k.Max, s)
+	}
+	return v, err
+}
+
+// keysOf returns the names of the keys that tables of a mode or kind have, or do not
+// have.
+func keysOf(path, kind string, have bool) (names []string) {
+	has := make(map[string]bool)
+	for _, k := range described()[path] {
+		has[k.Name()] = has[k.Name()] || k.Applies(kind)
+	}
+	for name, yes := range has {
+		if yes == have {
+			names = append(names, name)
+		}
+	}
+	return names
+}
