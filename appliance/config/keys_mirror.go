@@ -70,6 +70,14 @@ var mirrorKeys = []Key{
 		Doc: "How many finished files clearspan keeps. It removes the oldest.",
 	},
 	{
+		Path: "mirror[].buffer", Type: TypeSize, Of: onlyPCAPNG, Min: "8MiB", Max: "1GiB", Default: "32MiB", Example: "256MiB",
+		Doc: "The memory for frames that wait for the disk. If it is full, `full` says what happens. clearspan takes the memory when it is first needed, and keeps it.",
+	},
+	{
+		Path: "mirror[].buffer", Type: TypeSize, Of: onlyPCAPOverIP, Min: "256KiB", Max: "1GiB", Default: "16MiB", Example: "64MiB",
+		Doc: "The memory for frames that wait for a reader. Each reader has its own. If it is full, `slow` says what happens.",
+	},
+	{
 		Path: "mirror[].secrets", Type: TypeBool, Of: onlyPCAPNG, Default: "false", Example: "true",
 		Doc: "The files also hold the TLS secrets of decrypted sessions, as does the file in the environment variable `SSLKEYLOGFILE`. With them, any capture of these sessions can be decrypted.",
 	},
