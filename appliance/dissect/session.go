@@ -23,7 +23,10 @@
 //   - HTTP/2, within the payload of a DATA frame: the content goes on with a hole.
 //   - HTTP/2, elsewhere: the reader stops, because header compression depends on all
 //     blocks before. Frames without meaning to the reader are an exception.
-//   - SMTP: the reader stops.
+//   - SMTP, in a message: it goes on with a hole. In a message of DATA the gap may
+//     hide the end. A reply of the server then ends the message.
+//   - SMTP, elsewhere: the reader stops. What is lost may begin a message, and its
+//     text would pass for commands.
 //   - Before the protocol is known: the reader stops.
 package dissect
 

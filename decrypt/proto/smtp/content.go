@@ -102,6 +102,9 @@ func (c *Content) dotted(p []byte) (text []byte, n int, over bool) {
 	return p[:1], 1, false
 }
 
+// lost says that the octets before those that come next are lost.
+func (c *Content) lost() { *c = Content{Ambiguous: c.Ambiguous, started: true} }
+
 // endBefore returns the line end that stands before the octet behind p.
 func (c *Content) endBefore(p []byte) lineEnd {
 	var last [2]byte

@@ -26,6 +26,7 @@ type Watch[N any] struct {
 	dialogue       Dialogue[N]
 	content        Content
 	final          bool // the chunk at hand is the last one of its message
+	gap            bool // the content after DATA has one
 	client, server line.Buffer
 }
 
@@ -77,8 +78,29 @@ func (w *Watch[N]) text(p []byte) (e Event, n int, ok bool) {
 	if !over {
 		return Event{Text: text}, n, true
 	}
-	w.content = Content{}
+	w.content, w.gap = Content{}, false
 	return Event{Text: text, End: true}, n, w.dialogue.End(w.Note) == nil
+}
+
+// Lost passes over n octets of the client that are lost. ok is false unless they are
+// content: elsewhere they may begin a message, whose text would then pass for commands.
+// A gap in content after DATA may hide the end. The next reply then ends the content,
+// and [Watch.Server] returns it as the answer to the message.
+func (w *Watch[N]) Lost(n uint64) (e Event, ok bool) {
+	switch w.dialogue.Assume() {
+	case Text:
+		w.content.lost()
+		w.gap = true
+		return e, true
+	case Chunk:
+		if n > uint64(w.dialogue.Chunk()) {
+			return e, false
+		}
+		w.dialogue.Took(int64(n))
+		e.End = w.final && w.dialogue.Next() != Chunk
+		return e, true
+	}
+	return e, false
 }
 
 // Server takes octets off p and returns their number. whole is set if they end a line
@@ -89,8 +111,11 @@ func (w *Watch[N]) Server(p []byte) (a Answer[N], n int, whole bool) {
 		return a, n, false
 	}
 	a, err := w.dialogue.Reply(text)
+	if w.gap && a.Final && a.To == None && w.dialogue.next == Text {
+		a.To, a.Note, w.dialogue.next = Message, w.Note, Line
+	}
 	if a.Final && w.dialogue.Next() == Line {
-		w.content = Content{} // refused, whatever came of it
+		w.content, w.gap = Content{}, false // refused, whatever came of it
 	}
 	return a, n, err == nil
 }

@@ -130,3 +130,60 @@ func FuzzWatch(f *testing.F) {
 		}
 	})
 }
+
+// TestWatchLost: content goes on behind a gap, and a reply ends it if the gap hides its
+// end.
+func TestWatchLost(t *testing.T) {
+	client := func(w *Watch[int], text string) (got string, end bool) {
+		for p := []byte(text); len(p) > 0; {
+			e, n, _ := w.Client(p)
+			got, end, p = got+string(e.Text), end || e.End, p[n:]
+		}
+		return got, end
+	}
+	server := func(w *Watch[int], text string) (a Answer[int]) {
+		for p := []byte(text); len(p) > 0; {
+			answer, n, whole := w.Server(p)
+			if p = p[n:]; whole {
+				a = answer
+			}
+		}
+		return a
+	}
+	begin := func(commands, replies string) *Watch[int] {
+		w := NewWatch[int]()
+		server(w, hello)
+		w.Note = 7
+		client(w, commands)
+		server(w, replies)
+		return w
+	}
+
+	w := begin("DATA\r\n", "354 a\r\n")
+	client(w, "x\r\n")
+	if _, ok := w.Lost(4); !ok {
+		t.Error("content after DATA does not go on")
+	}
+	if got, end := client(w, ".\r\ny\r\n.\r\n"); got != ".\r\ny\r\n" || !end {
+		t.Errorf("%q, end %v", got, end)
+	}
+
+	w = begin("DATA\r\n", "354 a\r\n")
+	w.Lost(9)
+	if a := server(w, "250-a\r\n250 b\r\n"); a.To != Message || a.Note != 7 || !a.Final {
+		t.Errorf("the reply is %+v", a)
+	}
+	if e, _, _ := w.Client([]byte("NOOP\r\n")); !e.IsCommand {
+		t.Error("no command behind the reply")
+	}
+
+	w = begin("BDAT 5 LAST\r\nx", "")
+	if e, ok := w.Lost(4); !ok || !e.End {
+		t.Errorf("a gap up to the end of a chunk: %+v, %v", e, ok)
+	}
+	for commands, n := range map[string]uint64{"BDAT 5\r\nx": 5, "NOOP\r\n": 1, "NO": 1} {
+		if _, ok := begin(commands, "").Lost(n); ok {
+			t.Errorf("goes on behind a gap of %d octets after %q", n, commands)
+		}
+	}
+}
