@@ -29,7 +29,7 @@ func FuzzSession(f *testing.F) {
 		if originFirst && !bytes.HasPrefix(origin, []byte("220")) {
 			return // an answer before its request
 		}
-		if len(client) > 512 || len(origin) > 512 {
+		if len(client) > 16<<10 || len(origin) > 512 {
 			return // a protocol may be told from more octets at once
 		}
 		whole := play(0, steps...)

@@ -98,11 +98,15 @@ func fields(name string, value []byte) string {
 	return name + string(value)
 }
 
-// play feeds a session with steps, cut in pieces of that size (0: whole), and closes
-// it.
+// play feeds a session with steps and returns its script.
 func play(piece int, steps ...step) string {
 	s := new(script)
-	d := dissect.New(s, s)
+	feed(dissect.New(s, s), piece, steps...)
+	return strings.Join(s.lines, "\n") + "\n"
+}
+
+// feed hands over steps, cut in pieces of that size (0: whole), and closes the session.
+func feed(d *dissect.Session, piece int, steps ...step) {
 	for _, st := range steps {
 		for b := []byte(st.text); len(b) > 0; {
 			n := len(b)
@@ -117,10 +121,9 @@ func play(piece int, steps ...step) string {
 		}
 	}
 	d.Close()
-	return strings.Join(s.lines, "\n") + "\n"
 }
 
-// script of one table row.
+// row is what a session says, and its script.
 type row struct {
 	name  string
 	want  string // a line for each event; blanks before a line do not count

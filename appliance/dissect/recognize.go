@@ -2,14 +2,18 @@ package dissect
 
 import (
 	"github.com/clearspan/clearspan/decrypt/proto"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
-const maxFirst = 512 // octets of each direction from which the protocol is told
+// maxFirst is how many octets of each direction the protocol is told from, as package
+// sniff looks at them.
+var maxFirst = [2]int{http1.MaxStart, 512}
 
 // recognize tells the protocol from the first octets: the client's, or a greeting.
 func (s *Session) recognize(dir proto.Direction, p []byte) {
-	s.first[dir] = append(s.first[dir], p[:min(len(p), maxFirst)]...)
+	taken := min(len(p), maxFirst[dir])
+	s.first[dir] = append(s.first[dir], p[:taken]...)
 	head := s.first[dir]
 	var found sniff.Protocol
 	var more bool
@@ -28,12 +32,12 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 		s.reader = newSMTP(s)
 		order = [2]proto.Direction{proto.OriginToClient, proto.ClientToOrigin} // a greeting comes before the client's first word
 	default:
-		if !more && (dir == proto.ClientToOrigin || found != sniff.Unknown) || len(head) >= maxFirst {
+		if !more && (dir == proto.ClientToOrigin || found != sniff.Unknown) || len(head) >= maxFirst[dir] {
 			s.stop(StopUnknown)
 		}
 		return
 	}
-	first, rest := s.first, p[min(len(p), maxFirst):]
+	first, rest := s.first, p[taken:]
 	s.first = [2][]byte{}
 	for _, d := range order {
 		s.Data(d, first[d])
