@@ -1,23 +1,39 @@
 package sniff
 
-import "bytes"
+import (
+	"bytes"
 
-// clientLimit is how many of the client's octets are looked at: an XML declaration
-// with all that may be in it, and the beginning of a stream header behind it.
-const clientLimit = 128
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
+)
+
+// clientLimit is how many of the client's octets are looked at: as many as a
+// request line of HTTP may have, in any of its forms.
+const clientLimit = http1.MaxStart
+
+// wordLimit is how many of them are looked at for other protocols: an XML
+// declaration with all that may be in it, and the beginning of a stream header
+// behind it.
+const wordLimit = 128
 
 // Client borrows b, the first octets that the client sent, and tells their
 // protocol. more reports that the octets agree with some protocol as far as they
-// go: ask again with more of them. It is false from 128 octets on; the protocol
-// is [Unknown] while it is true. Client does not allocate.
+// go: ask again with more of them. It is false from 16 KiB on; the protocol is
+// [Unknown] while it is true. Client does not allocate.
+//
+// A first line that may become a request line of HTTP decides nothing else: servers
+// of HTTP take any word for a method.
 func Client(b []byte) (p Protocol, more bool) {
-	p, more = first(b[:min(len(b), clientLimit)], clientProtocols)
-	return p, more && len(b) < clientLimit
+	if is, more := http1.Recognize(b); is {
+		return HTTP, false
+	} else if more {
+		return Unknown, true
+	}
+	p, more = first(b[:min(len(b), wordLimit)], clientProtocols)
+	return p, more && len(b) < wordLimit
 }
 
 var clientProtocols = []candidate{
 	{TLS, isTLS},
-	{HTTP, isHTTP},
 	{HTTP2, func(b []byte) match { return prefix(b, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") }}, // RFC 9113, Section 3.4
 	{SSH, isSSH},
 	{SMTP, func(b []byte) match { return command(b, smtpCommands) }},
@@ -36,43 +52,6 @@ var clientProtocols = []candidate{
 func isTLS(b []byte) match { return prefix(b, "\x16\x03") }
 
 func isSSH(b []byte) match { return prefix(b, "SSH-") } // RFC 4253, Section 4.2
-
-// methods are the request methods of HTTP, its extensions and WebDAV.
-var methods = []string{
-	"GET ", "POST ", "HEAD ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE ", "CONNECT ",
-	"PROPFIND ", "PROPPATCH ", "MKCOL ", "COPY ", "MOVE ", "LOCK ", "UNLOCK ", "REPORT ", "SEARCH ",
-	"MKCALENDAR ", "ACL ", "BIND ", "UNBIND ", "REBIND ", "LINK ", "UNLINK ", "VERSION-CONTROL ",
-	"CHECKIN ", "CHECKOUT ", "UNCHECKOUT ", "MERGE ", "MKACTIVITY ", "MKWORKSPACE ", "BASELINE-CONTROL ",
-	"LABEL ", "UPDATE ", "ORDERPATCH ", "PURGE ", "QUERY ",
-}
-
-// isHTTP wants a known method and the beginning of a request target in one of
-// its forms (RFC 9112, Section 3.2). RTSP, SIP and ICAP use methods of HTTP with
-// targets of their own.
-func isHTTP(b []byte) match {
-	best := no
-	for _, m := range methods {
-		switch prefix(b, m) {
-		case maybe:
-			best = maybe
-		case yes:
-			return isTarget(b[len(m):], m == "CONNECT ")
-		}
-	}
-	return best
-}
-
-func isTarget(b []byte, authority bool) match {
-	switch {
-	case len(b) == 0:
-		return maybe
-	case b[0] <= ' ' || b[0] >= 0x7f:
-		return no
-	case authority || b[0] == '/' || b[0] == '*':
-		return yes
-	}
-	return max(prefixFold(b, "HTTP://"), prefixFold(b, "HTTPS://"))
-}
 
 // Commands that tell a protocol when they come first. USER is not among them:
 // POP3 and FTP share it.

@@ -212,7 +212,8 @@ var bans = []ban{
 	{
 		from:   "appliance/service/icap",
 		to:     []string{module},
-		reason: "leaf package; it is a client of ICAP for anybody",
+		allow:  []string{module + "/decrypt/proto/http1"},
+		reason: "it is a client of ICAP for anybody, and knows the syntax of HTTP alone",
 	},
 	{
 		from:   "appliance/service/mail",
@@ -344,6 +345,7 @@ func TestBansBite(t *testing.T) {
 		{"appliance/service/inline", module + "/decrypt", false},
 		{"appliance/netspace", module + "/decrypt", true},
 		{"appliance/service/icap", module + "/decrypt", true},
+		{"appliance/service/icap", module + "/decrypt/proto/http1", false},
 		{"appliance/dissect", module + "/decrypt", true},
 		{"appliance/dissect", module + "/decrypt/policy", true},
 		{"appliance/dissect", module + "/decrypt/proto/http1", false},

@@ -25,14 +25,11 @@ func Recognize(b []byte) (is, more bool) {
 	if len(b) == 0 {
 		return whole, !whole // nobody but a client of HTTP may begin so
 	}
-	line, n, _ := cutLine(b)
-	if n == 0 {
-		line = b
-	}
+	line, ended := firstLine(b)
 	size := tokenLen(line)
 	switch {
-	case size == len(line), n == 0 && bytes.HasPrefix([]byte(preface), line):
-		return false, n == 0 && !whole
+	case size == len(line), !ended && bytes.HasPrefix([]byte(preface), line):
+		return false, !ended && !whole
 	case size == 0, classes[line[size]]&space == 0, bytes.HasPrefix(line, []byte(preface)):
 		return false, false
 	}
@@ -41,12 +38,25 @@ func Recognize(b []byte) (is, more bool) {
 	switch {
 	case hasVersion(rest), known(method) && targetBegins(target, string(method) == "CONNECT"):
 		return true, false
-	case n > 0:
+	case ended, len(target) > 0 && classes[target[0]]&control != 0:
 		return false, false
 	case whole:
 		return targetBegins(target, false), false
 	}
 	return false, true
+}
+
+// firstLine returns the first line of b as far as it came, and whether it is over. A
+// NUL, which no server of HTTP takes, ends it.
+func firstLine(b []byte) (line []byte, ended bool) {
+	line, n, _ := cutLine(b)
+	if n == 0 {
+		line = b
+	}
+	if i := bytes.IndexByte(line, 0); i >= 0 {
+		return line[:i], true
+	}
+	return line, n > 0
 }
 
 // preface is the first line of HTTP/2 (RFC 9113, Section 3.4).
@@ -84,7 +94,7 @@ func targetBegins(t []byte, authority bool) bool {
 	case len(t) == 0:
 		return false
 	case authority:
-		return t[0] > ' ' && t[0] < 0x7f
+		return t[0] == '[' || classes[t[0]]&hostName != 0
 	}
 	return t[0] == '/' || HasPrefix(t, "http://") || HasPrefix(t, "https://")
 }

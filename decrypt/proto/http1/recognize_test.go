@@ -63,6 +63,13 @@ func TestRecognize(t *testing.T) {
 		{"FTP", "USER a\r\n", false, false},
 		{"TLS", "\x16\x03\x01\x02\x00\x01", false, false},
 		{"NUL behind a word", "GET\x00/ HTTP/1.1\r\n", false, false},
+		{"NUL in a target", "A-B /\x00 HTTP/1.1\r\n", false, false},
+		{"control octet in a target", "A-B /\x01 HTTP/1.1\r\n", true, false},
+		{"LDAP", "0\x0c\x02\x01\x01\x60", false, false},
+		{"git", "0032git-upload-pack /project.git\x00host=a.test\x00", false, false},
+		{"NATS", "CONNECT {\"verbose\":false}\r\n", false, false},
+		{"Redis", "*1\r\n$4\r\nPING\r\n", false, false},
+		{"AMQP", "AMQP\x00\x00\x09\x01", false, false},
 		{"XMPP", "<?xml version='1.0'?>", false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
