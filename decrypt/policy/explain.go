@@ -45,7 +45,7 @@ func (t *Table) Explain(f *Facts) []Step {
 func (t *Table) explainRules(s *subject) (steps []Step) {
 	for i := range t.rules {
 		r := &t.rules[i]
-		c := r.mismatch(s, !r.named || t.index.meets(s, uint32(i)))
+		c := r.mismatch(s, !r.named || r.inDoubt(s.facts) || t.index.meets(s, uint32(i)))
 		if c == matched {
 			return append(steps, Step{Rule: r.name, Matched: true, Action: r.action, Met: r.met(s)})
 		}
@@ -188,6 +188,7 @@ func (r *rule) met(s *subject) string {
 		sni, host := s.sni.bytes(), s.host.bytes()
 		add(len(sni) > 0, "server name %s", sni)
 		add(len(host) > 0 && string(host) != string(sni), "host %s", host)
+		add(r.inDoubt(f), "a host in doubt")
 	}
 	if c := r.conditions; c != nil {
 		add(len(c.intake) > 0, "intake %s", f.Intake)

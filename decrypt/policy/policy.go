@@ -62,6 +62,11 @@ type Facts struct {
 	Protocol string         // "tls", "quic", "http", "smtp", "imap", "pop3", "ssh", ...; "" while unknown
 	TLS      bool           // a ClientHello was seen, at once or after STARTTLS
 	Host     string         // CONNECT name or HTTP Host, as the client gave it
+
+	// HostDoubt tells that servers may take the client's request for different hosts.
+	// A rule that terminates then meets its condition on the host, whatever that is.
+	HostDoubt bool
+
 	SNI      string         // server name of the ClientHello
 	ALPN     []string       // protocols the client offered
 	JA4      string

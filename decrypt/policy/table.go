@@ -189,8 +189,8 @@ func (t *Table) Terminates() bool {
 // Decide returns the action of the first rule that matches the facts, or the
 // default, unless an event decides. It borrows f until it returns, and allocates
 // nothing unless a name in f is not ASCII or ends like an address, or a certificate
-// is to be looked at. Its
-// cost depends on how many rules can match, not on how many there are.
+// is to be looked at. Its cost depends on how many rules can match, not on how many
+// there are, unless the host is in doubt.
 func (t *Table) Decide(f *Facts) Decision {
 	d := t.match(f)
 	if e, ok := t.event(f.Events); ok && d.Action != Terminate {
@@ -232,6 +232,9 @@ func (t *Table) match(f *Facts) Decision {
 			}
 		}
 	})
+	if f.HostDoubt {
+		best = t.doubtful(&s, best)
+	}
 	d := Decision{Rule: Default, Action: t.def, Treatment: t.treatment}
 	if best < none {
 		r := &t.rules[best]
@@ -241,6 +244,22 @@ func (t *Table) match(f *Facts) Decision {
 	d.Pending = others < best || terminates < best && d.Action != Terminate
 	return d
 }
+
+// doubtful returns the first rule before best that terminates the session if a host in
+// doubt is one of the rule's; best if there is none.
+func (t *Table) doubtful(s *subject, best uint32) uint32 {
+	for i := range t.rules[:best] {
+		r := &t.rules[i]
+		if r.inDoubt(s.facts) && r.mismatch(s, true) == matched {
+			return uint32(i)
+		}
+	}
+	return best
+}
+
+// inDoubt reports whether the rule takes its condition on the host for met because
+// the host is in doubt.
+func (r *rule) inDoubt(f *Facts) bool { return f.HostDoubt && r.named && r.action == Terminate }
 
 // subject is the facts in the form in which rules compare them.
 type subject struct {

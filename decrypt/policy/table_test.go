@@ -274,3 +274,46 @@ func TestDecideDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestHostInDoubt has a request that servers may take for different hosts. It meets
+// rules that terminate, and no other rule on a host.
+func TestHostInDoubt(t *testing.T) {
+	rule := func(name string, a Action, host string, port uint16) Rule {
+		r := Rule{Name: name, Action: a, Host: []string{host}}
+		if port > 0 {
+			r.Port = []PortRange{{port, port}}
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		name  string
+		rules []Rule
+		want  string
+	}{
+		{"terminate", []Rule{rule("evil", Terminate, "evil.test", 0)}, "evil"},
+		{"tunnel", []Rule{rule("bank", Tunnel, "bank.test", 0)}, Default},
+		{"bump, then terminate", []Rule{rule("good", Bump, "good.test", 0), rule("evil", Terminate, "evil.test", 0)}, "evil"},
+		{"another port", []Rule{rule("evil", Terminate, "evil.test", 81)}, Default},
+		{"another rule before", []Rule{{Name: "all", Action: Bump, Port: []PortRange{{80, 80}}}, rule("evil", Terminate, "evil.test", 0)}, "all"},
+		{"no host asked for", []Rule{{Name: "port", Action: Terminate, Port: []PortRange{{81, 81}}}}, Default},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			table, err := New(tt.rules, Bump)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := Facts{Protocol: "http", Origin: netip.MustParseAddrPort("192.0.2.1:80"), HostDoubt: true}
+			if d := table.Decide(&f); d.Rule != tt.want {
+				t.Errorf("rule %q decides, want %q", d.Rule, tt.want)
+			}
+			steps := table.Explain(&f)
+			if last := steps[len(steps)-1]; last.Rule != tt.want {
+				t.Errorf("explained as %v", steps)
+			}
+			f.HostDoubt = false
+			if d := table.Decide(&f); d.Action == Terminate {
+				t.Errorf("without doubt %q terminates", d.Rule)
+			}
+		})
+	}
+}
