@@ -17,6 +17,7 @@ type decision struct {
 	data    *announcedConn     // the session is this data connection of FTP; nil: it is not
 	hello   *clienthello.Hello // nil until it was read
 	hidden  echKey             // of a hello that hides another, or pretends to
+	doubt   bool               // servers may take the request of a plain session for different hosts
 	asked   *policy.Facts      // what the policy was last asked; nil: nothing
 }
 
@@ -42,14 +43,15 @@ func (d *decision) facts() *policy.Facts {
 		host = a.Host
 	}
 	f := &policy.Facts{
-		Intake:   a.Intake,
-		Client:   a.Client,
-		Origin:   a.Origin,
-		Protocol: a.Protocol,
-		Host:     host,
-		SNI:      a.SNI,
-		Time:     time.Now(),
-		Events:   a.Events(),
+		Intake:    a.Intake,
+		Client:    a.Client,
+		Origin:    a.Origin,
+		Protocol:  a.Protocol,
+		Host:      host,
+		HostDoubt: d.doubt,
+		SNI:       a.SNI,
+		Time:      time.Now(),
+		Events:    a.Events(),
 	}
 	if d.hello != nil {
 		f.TLS, f.ALPN, f.JA4 = true, d.hello.ALPN, a.ClientTLS.JA4

@@ -34,6 +34,7 @@ func (s *session) follow(context.Context) (stage, error) {
 		s.account.StartTLS = s.engine.upgraders.judge(s.account.Client.Addr(), s.account.Origin, d.follower.Offer(), time.Now())
 	}
 	if err != nil || !d.over() {
+		s.heed()
 		return stageEnd, err
 	}
 	for _, l := range []*leg.Leg{s.client, s.origin} {
@@ -47,6 +48,7 @@ func (s *session) follow(context.Context) (stage, error) {
 		s.content, s.services = Plain, d.services
 		return stageRelay, nil
 	}
+	s.host = nil
 	if c := s.control.Load(); c != nil {
 		c.Secured()
 	}
@@ -159,13 +161,18 @@ func (d *dialogue) first(dir Direction, from *leg.Leg) {
 			d.proto = proto
 		}
 	default:
-		proto, host := s.sniff(from, sniff.Client, s.engine.sniffTimeout()), ""
+		proto := s.sniff(from, sniff.Client, s.engine.sniffTimeout())
+		host, doubt := "", false
 		if proto == sniff.HTTP {
-			host = s.httpHost()
+			host, doubt = s.httpHost()
 		}
+		_, undecided := sniff.Client(from.Unread())
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		s.account.Host = host
+		s.account.Host, s.doubt = host, doubt
+		if undecided {
+			s.host = &hostCheck{plain: s.facts()}
+		}
 		d.firstOfClient(proto)
 	}
 }

@@ -71,7 +71,7 @@ func (s *session) recognize() stage {
 	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3, sniff.FTP, sniff.LDAP, sniff.XMPP, sniff.PostgreSQL:
 		s.opening = opensDialogue // whoever began it
 	case sniff.HTTP:
-		s.account.Host = s.httpHost()
+		s.account.Host, s.doubt = s.httpHost()
 		s.opening = opensPlain
 	default:
 		s.opening = opensPlain
@@ -150,17 +150,15 @@ func (s *session) sniff(l *leg.Leg, tell func([]byte) (sniff.Protocol, bool), wa
 	}
 }
 
-// httpHost reads the client's first request as far as its Host.
-func (s *session) httpHost() string {
+// httpHost reads the head of the client's first request. The host is in doubt if the
+// head does not come in time.
+func (s *session) httpHost() (host string, doubt bool) {
 	s.client.SetReadDeadline(time.Now().Add(s.engine.cfg.HandshakeTimeout))
 	defer s.client.SetReadDeadline(time.Time{})
 	for {
-		host, ok, more := sniff.Host(s.client.Unread())
-		if ok || !more {
-			return host
-		}
-		if s.client.Fill(true) != nil {
-			return ""
+		host, doubt, more := sniff.Host(s.client.Unread())
+		if !more || s.client.Fill(true) != nil {
+			return host, doubt
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (d *decision) read(flight []byte) (more bool) {
 	d.account.Protocol = proto.String()
 	switch proto {
 	case sniff.HTTP:
-		d.account.Host, _, more = sniff.Host(flight)
+		d.account.Host, d.doubt, more = sniff.Host(flight)
 	case sniff.TLS:
 		hello, _, err := clienthello.Parse(flight)
 		if err == nil {

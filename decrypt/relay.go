@@ -19,9 +19,7 @@ func (s *session) relay(ctx context.Context) (stage, error) {
 	default:
 		err = s.relayRaw()
 	}
-	if s.overruled() {
-		s.account.Decision = *s.host.overrule
-	}
+	s.heed()
 	if s.content == Decrypted {
 		err = s.insists(s.received(err))
 	}

@@ -13,9 +13,10 @@ import (
 )
 
 // Service stands between the two legs of a decrypted or plain session: it moves
-// the cleartext, and may change or withhold it. A plain session of SMTP it carries
-// from the first command of mail on, behind greeting and EHLO; of other plain
-// dialogues that could turn to TLS it carries none.
+// the cleartext, and may change or withhold it. It carries a plain session of SMTP
+// from the first command of mail on, behind greeting and EHLO, and one whose client
+// speaks first in an unknown protocol from the first octet on. It carries no other
+// plain dialogue that could turn to TLS.
 type Service interface {
 	// Carry serves s and returns when both directions have ended. If it returns
 	// nil earlier, what it wrote is delivered and the legs are closed in order; an

@@ -33,6 +33,11 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 		d.spans = append(d.spans, starttls.Span{N: rest})
 		n = len(p)
 	}
+	if dir == ClientToOrigin && d.session.host != nil {
+		if err := d.session.checkHost(p[:n]); err != nil {
+			return 0, state, err
+		}
+	}
 	if err := d.show(dir, p[:n]); err != nil {
 		return 0, state, err
 	}
@@ -84,9 +89,10 @@ func (d *dialogue) recognize() {
 }
 
 // choose has services carry what stays plain. If there are none, the follower goes on
-// with what it held back for them. A client begins that was silent for a while.
+// with what it held back for them. A client begins that was silent for a while, or whose
+// first octets tell no protocol.
 func (d *dialogue) choose(dir Direction, p []byte, n int, state starttls.State, begins bool) (int, starttls.State) {
-	web := begins && (d.proto == sniff.HTTP || d.proto == sniff.HTTP2)
+	web := begins && d.mayBeHTTP()
 	switch {
 	case (web || state == starttls.Plain) && d.yield():
 		d.session.origin.Poke()
@@ -101,6 +107,18 @@ func (d *dialogue) choose(dir Direction, p []byte, n int, state starttls.State, 
 		return n + more, state
 	}
 	return n, state
+}
+
+// mayBeHTTP reports whether the client's first octets are a request, or do not tell
+// what they are.
+func (d *dialogue) mayBeHTTP() bool {
+	switch d.proto {
+	case sniff.HTTP, sniff.HTTP2:
+		return true
+	case sniff.Unknown:
+		return d.session.data == nil
+	}
+	return false
 }
 
 // yield hands the session over if services are to carry what stays plain. Nothing

@@ -89,14 +89,16 @@ func (c *Chain) Services(s *decrypt.Session, names []string) (list []decrypt.Ser
 	return list
 }
 
-// mayBeHTTP reports whether s is HTTP, or TLS in which nothing tells what it
-// carries: its first octets will.
+// mayBeHTTP reports whether s is HTTP, or nothing tells what it carries: TLS without a
+// word about that, or a plain session that did not begin as any known protocol. The
+// engine for HTTP reads on, and what is not HTTP passes it or not as [web.Passage]
+// says.
 func mayBeHTTP(s *decrypt.Session) bool {
 	switch s.ALPN {
 	case "h2", "http/1.1", "http/1.0":
 		return true
 	case "":
-		return s.Protocol == "http" || s.Protocol == "http2" || s.Protocol == "tls"
+		return s.Protocol == "http" || s.Protocol == "http2" || s.Protocol == "tls" || s.Protocol == ""
 	}
 	return false
 }

@@ -59,6 +59,8 @@ func TestServices(t *testing.T) {
 		{"TLS that tells nothing", "tls", "", []string{"av"}, []string{"web"}},
 		{"mail", "smtp", "", []string{"av", "dlp", "ips"}, []string{"av mail", "ips"}},
 		{"another protocol", "tls", "dot", []string{"av"}, nil},
+		{"plain, another protocol", "ssh", "", []string{"av"}, nil},
+		{"plain, unknown", "", "", []string{"av", "ips"}, []string{"web", "ips"}},
 		{"none asked for", "http", "", nil, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

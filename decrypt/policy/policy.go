@@ -67,11 +67,11 @@ type Facts struct {
 	// A rule that terminates then meets its condition on the host, whatever that is.
 	HostDoubt bool
 
-	SNI      string         // server name of the ClientHello
-	ALPN     []string       // protocols the client offered
-	JA4      string
-	Time     time.Time // of the decision
-	Events   Events
+	SNI    string   // server name of the ClientHello
+	ALPN   []string // protocols the client offered
+	JA4    string
+	Time   time.Time // of the decision
+	Events Events
 
 	// Certificate is the origin's. Nil: it was not asked for yet. Of an origin that
 	// was asked and showed none it is empty.

@@ -35,12 +35,12 @@ func FuzzHost(f *testing.F) {
 		f.Add([]byte(s), 9)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, cut int) {
-		host, ok, more := Host(b)
-		if ok == (host == "") || ok && more || more && len(b) >= hostLimit {
-			t.Fatalf("%q, %v, %v after %d octets", host, ok, more, len(b))
+		host, doubt, more := Host(b)
+		if host != "" && (doubt || more) || more && !doubt || more && len(b) >= hostLimit {
+			t.Fatalf("%q, %v, %v after %d octets", host, doubt, more, len(b))
 		}
-		if h, ok2, more2 := Host(b[:max(0, min(cut, len(b)))]); !more2 && (h != host || ok2 != ok) {
-			t.Fatalf("%q, %v after %d octets, %q, %v after %d", h, ok2, cut, host, ok, len(b))
+		if h, doubt2, more2 := Host(b[:max(0, min(cut, len(b)))]); !more2 && (h != host || doubt2 != doubt) {
+			t.Fatalf("%q, %v after %d octets, %q, %v after %d", h, doubt2, cut, host, doubt, len(b))
 		}
 		Command(Greeting220, b)
 	})

@@ -3,6 +3,8 @@ package sniff
 import (
 	"strings"
 	"testing"
+
+	"github.com/clearspan/clearspan/decrypt/proto/http1/http1test"
 )
 
 func TestClient(t *testing.T) {
@@ -172,45 +174,50 @@ func TestString(t *testing.T) {
 func TestHost(t *testing.T) {
 	tests := []struct {
 		name, head, want string
-		ok, more         bool
+		doubt, more      bool
 	}{
-		{"header", "GET / HTTP/1.1\r\nAccept: */*\r\nHost: www.A.test\r\n\r\n", "www.A.test", true, false},
-		{"header with port", "GET / HTTP/1.1\r\nhost:a.test:8080\r\n\r\n", "a.test", true, false},
-		{"header with blanks", "GET / HTTP/1.1\r\nHost: \t a.test \r\n\r\n", "a.test", true, false},
-		{"IPv6", "GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n", "2001:db8::1", true, false},
-		{"bare line feeds", "GET / HTTP/1.0\nHost: a.test\n\n", "a.test", true, false},
-		{"same twice", "GET / HTTP/1.1\r\nHost: a.test\r\nHost: A.test\r\n\r\n", "A.test", true, false},
-		{"CONNECT", "CONNECT a.test:443 HTTP/1.1\r\nHost: b.test\r\n\r\n", "a.test", true, false},
-		{"absolute form", "GET http://a.test:80/x?y HTTP/1.1\r\nHost: b.test\r\n\r\n", "a.test", true, false},
-		{"absolute form without path", "GET HTTP://a.test?x HTTP/1.1\r\n\r\n", "a.test", true, false},
-		{"absolute form with user", "GET http://b.test@a.test/ HTTP/1.1\r\n\r\n", "a.test", true, false},
+		{"header", "GET / HTTP/1.1\r\nAccept: */*\r\nHost: www.A.test\r\n\r\n", "www.A.test", false, false},
+		{"header with port", "GET / HTTP/1.1\r\nhost:a.test:8080\r\n\r\n", "a.test", false, false},
+		{"header with blanks", "GET / HTTP/1.1\r\nHost: \t a.test \r\n\r\n", "a.test", false, false},
+		{"IPv6", "GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n", "2001:db8::1", false, false},
+		{"bare line feeds", "GET / HTTP/1.0\nHost: a.test\n\n", "a.test", false, false},
+		{"same twice", "GET / HTTP/1.1\r\nHost: a.test\r\nHost: A.test\r\n\r\n", "A.test", false, false},
+		{"CONNECT", "CONNECT a.test:443 HTTP/1.1\r\nHost: b.test\r\n\r\n", "a.test", false, false},
+		{"absolute form", "GET http://a.test:80/x?y HTTP/1.1\r\nHost: b.test\r\n\r\n", "a.test", false, false},
+		{"absolute form without path", "GET HTTP://a.test?x HTTP/1.1\r\n\r\n", "a.test", false, false},
+		{"absolute form with user", "GET http://b.test@a.test/ HTTP/1.1\r\n\r\n", "a.test", false, false},
 		{"body is not looked at", "POST / HTTP/1.1\r\n\r\nHost: b.test\r\n\r\n", "", false, false},
 		{"name that only ends in host", "GET / HTTP/1.1\r\nX-Host: b.test\r\n\r\n", "", false, false},
 		{"HTTP/1.0 without", "GET / HTTP/1.0\r\n\r\n", "", false, false},
 		{"empty", "GET / HTTP/1.1\r\nHost:\r\n\r\n", "", false, false},
-		{"two that differ", "GET / HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n", "", false, false},
-		{"absolute form with two", "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n", "", false, false},
-		{"blank before the colon", "GET / HTTP/1.1\r\nHost : a.test\r\n\r\n", "", false, false},
-		{"folded", "GET / HTTP/1.1\r\nHost: a.test\r\n b.test\r\n\r\n", "", false, false},
-		{"user in the header", "GET / HTTP/1.1\r\nHost: b@a.test\r\n\r\n", "", false, false},
-		{"NUL", "GET / HTTP/1.1\r\nHost: a.test\x00\r\n\r\n", "", false, false},
-		{"broken IPv6", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", "", false, false},
-		{"brackets around a name", "GET / HTTP/1.1\r\nHost: [a.test]\r\n\r\n", "", false, false},
-		{"port of letters", "GET / HTTP/1.1\r\nHost: a.test:http\r\n\r\n", "", false, false},
+		{"two that differ", "GET / HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n", "", true, false},
+		{"absolute form with two", "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n", "", true, false},
+		{"blank before the colon", "GET / HTTP/1.1\r\nHost : a.test\r\n\r\n", "", true, false},
+		{"folded", "GET / HTTP/1.1\r\nHost: a.test\r\n b.test\r\n\r\n", "", true, false},
+		{"user in the header", "GET / HTTP/1.1\r\nHost: b@a.test\r\n\r\n", "", true, false},
+		{"NUL", "GET / HTTP/1.1\r\nHost: a.test\x00\r\n\r\n", "", true, false},
+		{"broken IPv6", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", "", true, false},
+		{"brackets around a name", "GET / HTTP/1.1\r\nHost: [a.test]\r\n\r\n", "", true, false},
+		{"port of letters", "GET / HTTP/1.1\r\nHost: a.test:http\r\n\r\n", "", true, false},
 		{"not HTTP/1", "EHLO a.test\r\n\r\n", "", false, false},
-		{"other scheme", "GET ftp://a.test/ HTTP/1.1\r\n\r\n", "a.test", true, false},
-		{"nothing", "", "", false, true},
-		{"half a head", "GET / HTTP/1.1\r\nHost: a.test\r\n", "", false, true},
-		{"head over 16 KiB", "GET / HTTP/1.1\r\nHost: a.test\r\nX: " + strings.Repeat("x", hostLimit), "a.test", true, false},
-		{"host after 16 KiB", "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", hostLimit) + "\r\nHost: a.test\r\n\r\n", "", false, false},
+		{"other scheme", "GET ftp://a.test/ HTTP/1.1\r\n\r\n", "a.test", false, false},
+		{"nothing", "", "", true, true},
+		{"half a head", "GET / HTTP/1.1\r\nHost: a.test\r\n", "", true, true},
+		{"head over 16 KiB", "GET / HTTP/1.1\r\nHost: a.test\r\nX: " + strings.Repeat("x", hostLimit), "a.test", false, false},
+		{"host after 16 KiB", "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", hostLimit) + "\r\nHost: a.test\r\n\r\n", "", true, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			host, ok, more := Host([]byte(tt.head))
-			if host != tt.want || ok != tt.ok || more != tt.more {
-				t.Errorf("got %q, %v, %v, want %q, %v, %v", host, ok, more, tt.want, tt.ok, tt.more)
+			host, doubt, more := Host([]byte(tt.head))
+			if host != tt.want || doubt != tt.doubt || more != tt.more {
+				t.Errorf("got %q, %v, %v, want %q, %v, %v", host, doubt, more, tt.want, tt.doubt, tt.more)
 			}
 		})
+	}
+	for _, tt := range http1test.Hosts {
+		if host, doubt, more := Host([]byte(tt.Head)); host != tt.Host || doubt != tt.Doubt.Doubtful() || more {
+			t.Errorf("%s: got %q, %v, %v, want %q, %v", tt.Name, host, doubt, more, tt.Host, tt.Doubt)
+		}
 	}
 }
 

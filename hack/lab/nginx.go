@@ -25,6 +25,7 @@ type Site struct {
 
 	PriorKnowledge bool   // HTTP/2 without TLS, and nothing else
 	MaxBody        string // of requests, as nginx spells sizes: longer ones are answered 413, and the connection is closed a second later; may be empty
+	Echo           bool   // answer every request with its method, host and target, a blank between
 	AltSvc         string // alternative services that are announced (RFC 7838), such as h3=":443"
 }
 
@@ -120,6 +121,9 @@ func (s Site) config() string {
 	}
 	if s.ClientCA != "" {
 		fmt.Fprintf(&b, "    ssl_client_certificate %s;\n    ssl_verify_client optional;\n", s.ClientCA)
+	}
+	if s.Echo {
+		b.WriteString("    return 200 \"$request_method $host $request_uri\";\n")
 	}
 	b.WriteString("    location /upload/ { dav_methods PUT DELETE; create_full_put_path on; }\n  }\n")
 	return b.String()
