@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
+
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // Limits of what a server may say, in octets.
@@ -52,17 +55,17 @@ func readAnswer(br *bufio.Reader) (*answer, error) {
 		case len(a.fields) == maxFields:
 			return nil, errors.New("header has too many fields")
 		}
-		name, value, err := cutField(line)
-		if err != nil {
-			return nil, err
+		f := http1.ParseField(line)
+		if f.Fault != http1.Sound {
+			return nil, f.Fault
 		}
-		a.fields = append(a.fields, field{string(name), string(value)})
+		a.fields = append(a.fields, field{string(f.Name), string(f.Value)})
 	}
 }
 
 // fold appends a continued line to the field before it (RFC 2616, Section 2.2).
 func (a *answer) fold(line []byte) error {
-	if len(a.fields) == 0 || !clean(line) {
+	if len(a.fields) == 0 || http1.Plain(line) != http1.Sound {
 		return errors.New("malformed continuation of a field")
 	}
 	f := &a.fields[len(a.fields)-1]
@@ -100,55 +103,12 @@ func readLine(br *bufio.Reader, left *int) ([]byte, error) {
 }
 
 // statusOf reads "PROTOCOL NNN reason". The reason may be absent.
-func statusOf(line []byte, protocol string) (int, error) {
-	rest, ok := bytes.CutPrefix(line, []byte(protocol+" "))
-	if !ok || len(rest) < 3 || len(rest) > 3 && rest[3] != ' ' {
+func statusOf(line []byte, protocols ...string) (int, error) {
+	s, fault := http1.ParseStatusLine(line, http1.Strict)
+	if fault != http1.Sound || !slices.Contains(protocols, string(s.Version)) {
 		return 0, errors.New("malformed status line")
 	}
-	n := 0
-	for _, c := range rest[:3] {
-		if c < '0' || c > '9' {
-			return 0, errors.New("malformed status line")
-		}
-		n = 10*n + int(c-'0')
-	}
-	if n < 100 || !clean(rest[3:]) {
-		return 0, errors.New("malformed status line")
-	}
-	return n, nil
-}
-
-// cutField takes a line of a header apart. The name is a token (RFC 9110, Section
-// 5.6.2), the value holds no controls but tabs. Folded lines are refused.
-func cutField(line []byte) (name, value []byte, err error) {
-	name, value, ok := bytes.Cut(line, []byte(":"))
-	if !ok || len(name) == 0 {
-		return nil, nil, errors.New("malformed field in a header")
-	}
-	for _, c := range name {
-		if !isToken(c) {
-			return nil, nil, errors.New("malformed name of a field in a header")
-		}
-	}
-	value = bytes.Trim(value, " \t")
-	if !clean(value) {
-		return nil, nil, errors.New("control character in a field of a header")
-	}
-	return name, value, nil
-}
-
-func isToken(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
-
-// clean reports whether p holds no controls but tabs.
-func clean(p []byte) bool {
-	for _, c := range p {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
+	return s.Code, nil
 }
 
 // get returns the value of the first field of that name, "" without one.

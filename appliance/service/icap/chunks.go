@@ -7,28 +7,24 @@ import (
 	"io"
 	"strings"
 	"syscall"
+
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
-// Limits of a chunked body, in octets.
-const (
-	maxChunkLine = 1 << 10 // with extensions
-	maxTrailers  = 8 << 10
-	maxDigits    = 15 // of a chunk's size: below 1<<60
-)
-
-// chunks reads a chunked body (RFC 9112, Section 7.1) up to and with its
-// trailers, of which it keeps nothing.
+// chunks reads a chunked body up to and with its trailers, of which it keeps nothing.
 type chunks struct {
-	br   *bufio.Reader
-	left int64 // of the chunk at hand
-	mid  bool  // a chunk has begun: its CRLF is due
-	done bool
-	err  error // sticky
+	br     *bufio.Reader
+	coding http1.Chunks
+	mid    bool // a chunk has begun: its CRLF is due
+	done   bool
+	err    error // sticky
 
 	original int64 // offset of use-original-body; -1: the body is complete
 }
 
-func newChunks(br *bufio.Reader) *chunks { return &chunks{br: br, original: -1} }
+func newChunks(br *bufio.Reader) *chunks {
+	return &chunks{br: br, coding: http1.Chunks{Padded: true, AnyTrailer: true}, original: -1}
+}
 
 // Read implements io.Reader. io.EOF says that the body came whole. It fills p with
 // what is at hand, of as many chunks as that is, and waits for the first octet
@@ -41,13 +37,14 @@ func (c *chunks) Read(p []byte) (n int, err error) {
 			return n, c.err
 		case n > 0 && !c.ready():
 			return n, nil
-		case c.left == 0:
+		case c.coding.Content() == 0:
 			c.err = c.next()
 			continue
 		}
-		m, err := c.br.Read(p[n:min(int64(len(p)), int64(n)+c.left)])
+		m, err := c.br.Read(p[n:min(uint64(len(p)), uint64(n)+c.coding.Content())])
+		c.coding.Next(p[n : n+m])
+		c.mid = true
 		n += m
-		c.left -= int64(m)
 		if err != nil {
 			c.err = unexpected(err)
 		}
@@ -63,7 +60,7 @@ func (c *chunks) ready() bool {
 		return true
 	}
 	p, _ := c.br.Peek(c.br.Buffered())
-	if c.left > 0 {
+	if c.coding.Content() > 0 {
 		return len(p) > 0
 	}
 	if c.mid {
@@ -75,67 +72,26 @@ func (c *chunks) ready() bool {
 
 // next reads up to the octets of the next chunk. io.EOF: there is none.
 func (c *chunks) next() error {
-	if c.mid {
-		end, err := c.br.Peek(2)
-		if err != nil {
-			return unexpected(err)
-		}
-		if end[0] != '\r' || end[1] != '\n' {
-			return errors.New("malformed end of a chunk")
-		}
-		c.br.Discard(2)
-	}
-	left := maxChunkLine
-	line, err := readLine(c.br, &left)
-	if err != nil {
-		return unexpected(err)
-	}
-	size, extensions, err := chunkSize(line)
-	if err != nil {
-		return err
-	}
-	if size > 0 {
-		c.left, c.mid = size, true
-		return nil
-	}
-	if c.original, err = useOriginal(extensions); err != nil {
-		return err
-	}
-	for left, n := maxTrailers, 0; ; n++ {
-		line, err := readLine(c.br, &left)
-		switch {
-		case err != nil:
-			return unexpected(err)
-		case len(line) == 0:
+	for c.coding.Content() == 0 {
+		if c.coding.Done() {
+			var err error
+			if c.original, err = useOriginal(string(c.coding.Extensions())); err != nil {
+				return err
+			}
 			c.done = true
 			return io.EOF
-		case n == maxFields:
-			return errors.New("body has too many trailers")
 		}
-		if _, _, err := cutField(line); err != nil {
-			return err
+		p, err := c.br.Peek(max(1, c.br.Buffered()))
+		if len(p) == 0 {
+			return unexpected(err)
 		}
+		n, _, fault := c.coding.Next(p)
+		if fault != http1.Sound {
+			return fault
+		}
+		c.br.Discard(n)
 	}
-}
-
-// chunkSize reads "SIZE" or "SIZE; extensions".
-func chunkSize(line []byte) (size int64, extensions string, err error) {
-	n := 0
-	for n < len(line) {
-		d := strings.IndexByte("0123456789abcdef", line[n]|0x20)
-		if d < 0 || line[n] < '0' {
-			break
-		}
-		if n++; n > maxDigits {
-			return 0, "", errors.New("size of a chunk is out of bounds")
-		}
-		size = size<<4 | int64(d)
-	}
-	rest := strings.TrimRight(string(line[n:]), " \t")
-	if n == 0 || rest != "" && rest[0] != ';' || !clean(line[n:]) {
-		return 0, "", errors.New("malformed size of a chunk")
-	}
-	return size, strings.TrimPrefix(rest, ";"), nil
+	return nil
 }
 
 // useOriginal looks for use-original-body=OFFSET among the extensions of the last

@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"slices"
-	"strings"
+
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // hopByHop are the fields that concern one connection only (RFC 3507, Section
@@ -29,36 +30,39 @@ func split(header []byte) (shown, hop []byte, err error) {
 	}
 	shown = header
 	copied := false
-	at := 0
-	for line := range bytes.SplitAfterSeq(header, []byte("\r\n")) {
+	section := http1.Section(header)
+	at := len(header) - len(section)
+	for f := range http1.Fields(section) {
 		from := at
-		at += len(line)
-		name, _, _ := bytes.Cut(line, []byte(":"))
-		if from == 0 || !isHop(name) {
+		at += len(f.Line)
+		if !isHop(f.Name) {
 			if copied {
-				shown = append(shown, line...)
+				shown = append(shown, f.Line...)
 			}
 			continue
 		}
 		if !copied {
 			shown, copied = append(make([]byte, 0, len(header)), header[:from]...), true
 		}
-		if !slices.ContainsFunc(framing, func(f string) bool { return strings.EqualFold(f, string(name)) }) {
-			hop = append(hop, line...)
+		if !slices.ContainsFunc(framing, func(word string) bool { return http1.Is(f.Name, word) }) {
+			hop = append(hop, f.Line...)
 		}
+	}
+	if copied {
+		shown = append(shown, header[at:]...)
 	}
 	return shown, hop, nil
 }
 
 func isHop(name []byte) bool {
-	return slices.ContainsFunc(hopByHop, func(f string) bool { return len(f) == len(name) && strings.EqualFold(f, string(name)) })
+	return slices.ContainsFunc(hopByHop, func(word string) bool { return http1.Is(name, word) })
 }
 
 // adopt checks a header block that a server returned, takes hop-by-hop fields out
 // and puts those of the original in.
 func adopt(header []byte, response bool, hop []byte) (out []byte, status int, err error) {
-	start, rest, ok := bytes.Cut(header, []byte("\r\n"))
-	if !ok || !bytes.HasSuffix(header, []byte("\r\n\r\n")) {
+	start, _, ok := bytes.Cut(header, []byte("\r\n"))
+	if !ok {
 		return nil, 0, errHeader
 	}
 	if response {
@@ -68,26 +72,21 @@ func adopt(header []byte, response bool, hop []byte) (out []byte, status int, er
 	} else if !isRequestLine(start) {
 		return nil, 0, errors.New("malformed request line in a header block")
 	}
-	length := ""
-	fields := 0
-	for {
-		line, more, _ := bytes.Cut(rest, []byte("\r\n"))
-		rest = more
-		if len(line) == 0 {
-			break
-		}
-		name, value, err := cutField(line)
-		if fields++; err != nil || fields > 2*maxFields {
+	section := http1.Section(header)
+	at, lengths, count := 0, 0, 0
+	for f := range http1.Fields(section) {
+		at += len(f.Line)
+		if count++; f.Fault != http1.Sound || count > 2*maxFields {
 			return nil, 0, errHeader
 		}
-		if bytes.EqualFold(name, []byte("content-length")) {
-			if _, ok := parseDecimal(string(value), 1<<60); !ok || length != "" {
+		if http1.Is(f.Name, "content-length") {
+			if _, ok := http1.ParseLength(f.Value); !ok || lengths > 0 {
 				return nil, 0, errors.New("bad Content-Length in a header block")
 			}
-			length = string(value)
+			lengths++
 		}
 	}
-	if len(rest) > 0 {
+	if string(section[at:]) != "\r\n" {
 		return nil, 0, errHeader
 	}
 	shown, _, err := split(header)
@@ -100,10 +99,7 @@ func adopt(header []byte, response bool, hop []byte) (out []byte, status int, er
 
 // responseStatus accepts HTTP/1.0 and HTTP/1.1.
 func responseStatus(line []byte) (int, error) {
-	status, err := statusOf(line, "HTTP/1.1")
-	if err != nil {
-		status, err = statusOf(line, "HTTP/1.0")
-	}
+	status, err := statusOf(line, "HTTP/1.1", "HTTP/1.0")
 	if err == nil && status < 200 {
 		err = errors.New("interim response in a header block")
 	}
@@ -112,27 +108,18 @@ func responseStatus(line []byte) (int, error) {
 
 // isRequestLine accepts "METHOD TARGET HTTP/1.x" with single blanks.
 func isRequestLine(line []byte) bool {
-	words := bytes.Split(line, []byte(" "))
-	if len(words) != 3 || len(words[0]) == 0 || len(words[1]) == 0 {
-		return false
-	}
-	for _, c := range words[0] {
-		if !isToken(c) {
-			return false
-		}
-	}
-	version := string(words[2])
-	return clean(words[1]) && !bytes.ContainsRune(words[1], '\t') && (version == "HTTP/1.1" || version == "HTTP/1.0")
+	r, fault := http1.ParseRequestLine(line, http1.Strict)
+	return fault == http1.Sound && (string(r.Version) == "HTTP/1.1" || string(r.Version) == "HTTP/1.0")
 }
 
 // withoutLength returns a checked header block without its Content-Length.
 func withoutLength(header []byte) []byte {
-	out := make([]byte, 0, len(header))
-	for line := range bytes.SplitAfterSeq(header, []byte("\r\n")) {
-		name, _, _ := bytes.Cut(line, []byte(":"))
-		if !bytes.EqualFold(name, []byte("content-length")) {
-			out = append(out, line...)
+	section := http1.Section(header)
+	out := append(make([]byte, 0, len(header)), header[:len(header)-len(section)]...)
+	for f := range http1.Fields(section) {
+		if !http1.Is(f.Name, "content-length") {
+			out = append(out, f.Line...)
 		}
 	}
-	return out
+	return append(out, "\r\n"...)
 }

@@ -16,8 +16,9 @@ const (
 // nothing. A strict one keeps the trailers, at most 16 KiB, and the extensions of
 // the last chunk, at most 1 KiB.
 type Chunks struct {
-	Mode   Mode
-	Padded bool // take white space behind a size, as some servers write it
+	Mode       Mode
+	Padded     bool // take white space behind a size, as some servers write it
+	AnyTrailer bool // take trailers that set fields which trailers may not set
 
 	state  chunkState
 	left   uint64 // of the chunk's content
@@ -255,7 +256,7 @@ func (c *Chunks) trailer(b byte) Fault {
 	switch {
 	case f.Fault != Sound:
 		return f.Fault
-	case forbidden(f.Name):
+	case !c.AnyTrailer && forbidden(f.Name):
 		return BadTrailer
 	}
 	c.trailers = append(c.trailers, c.pending...)
