@@ -33,7 +33,7 @@ func (s *session) checkHost(p []byte) error {
 	case sniff.HTTP:
 		host, doubt, more = sniff.Host(h.head)
 	case sniff.HTTP2:
-		host, _, more = sniff.Authority(h.head)
+		host, doubt, more = sniff.Authority(h.head)
 	}
 	if more && len(h.head) < hostLimit {
 		return nil

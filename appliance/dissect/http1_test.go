@@ -93,6 +93,10 @@ func TestHTTP1(t *testing.T) {
 			answer 1 204
 			end 1 < complete 0
 			stop broken`, []step{up(get), down("HTTP/1.1 204 No\r\n\r\nHTTP/1.1 204 No\r\n\r\n")}},
+		{"behind many empty lines", `request 1 GET /a?b h
+			end 1 > complete 0
+			end 1 < cut 0
+			stop ended`, []step{up(strings.Repeat("\r\n", 1000) + get)}},
 		{"another protocol", `stop unknown`, []step{up("SSH-2.0-x\r\n"), down("SSH-2.0-y\r\n"), up(get)}},
 		{"nothing", `stop ended`, nil},
 		{"an endless head", `stop bound`, []step{up("GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 1<<17))}},

@@ -4,14 +4,13 @@ import (
 	"errors"
 
 	"github.com/clearspan/clearspan/decrypt/proto"
-	"github.com/clearspan/clearspan/decrypt/proto/http1"
 	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // Authority is [Host] for the beginning of an HTTP/2 connection: the host of its
 // first request, see [http2.Authority]. A connection that breaks the rules of HTTP/2
-// before it has none.
-func Authority(b []byte) (host string, ok, more bool) {
+// before it has none, and leaves no doubt.
+func Authority(b []byte) (host string, doubt, more bool) {
 	short := len(b) < hostLimit
 	b = b[:min(len(b), hostLimit)]
 	r := http2.NewReader(proto.ClientToOrigin, http2.Loose, http2.Limits{Frames: hostLimit})
@@ -26,17 +25,17 @@ func Authority(b []byte) (host string, ok, more bool) {
 		}
 		b = b[n:]
 	}
-	return "", false, short
+	return "", short, short
 }
 
 // authority returns the host in a header block.
-func authority(f *http2.Frame) (host string, ok, more bool) {
+func authority(f *http2.Frame) (host string, doubt, more bool) {
 	fields, size, err := http2.NewDecoder(maxFields).Decode(nil, f)
 	if err != nil || size > maxFields {
 		return "", false, false
 	}
 	h := http2.Authority(fields)
-	return string(h.Name), h.Doubt == http1.Certain, false
+	return string(h.Name), h.Doubt.Doubtful(), false
 }
 
 // maxFields bounds the fields of a first request, in octets: a header block of

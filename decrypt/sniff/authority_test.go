@@ -39,45 +39,45 @@ func opening(tb testing.TB, size int, padding uint8, fields ...string) []byte {
 func TestAuthority(t *testing.T) {
 	long := strings.Repeat("x", 3000)
 	for _, tt := range []struct {
-		name string
-		in   []byte
-		want string
-		ok   bool
+		name  string
+		in    []byte
+		want  string
+		doubt bool
 	}{
-		{"authority", opening(t, 1<<14, 0, ":method", "GET", ":authority", "www.example.test:8443", ":path", "/"), "www.example.test", true},
-		{"padding, priority and many frames", opening(t, 7, 9, ":method", "GET", ":path", "/"+long, "cookie", long, ":authority", "www.example.test"), "www.example.test", true},
-		{"host alone", opening(t, 1<<14, 0, ":method", "GET", "host", "a.test"), "a.test", true},
-		{"both agree", opening(t, 1<<14, 0, ":authority", "a.test", "host", "a.test"), "a.test", true},
-		{"both agree but for capitals", opening(t, 1<<14, 0, ":authority", "a.test", "host", "A.test"), "a.test", true},
-		{"both differ", opening(t, 1<<14, 0, ":authority", "a.test", "host", "b.test"), "", false},
-		{"two authorities", opening(t, 1<<14, 0, ":authority", "a.test", ":authority", "b.test"), "", false},
+		{"authority", opening(t, 1<<14, 0, ":method", "GET", ":authority", "www.example.test:8443", ":path", "/"), "www.example.test", false},
+		{"padding, priority and many frames", opening(t, 7, 9, ":method", "GET", ":path", "/"+long, "cookie", long, ":authority", "www.example.test"), "www.example.test", false},
+		{"host alone", opening(t, 1<<14, 0, ":method", "GET", "host", "a.test"), "a.test", false},
+		{"both agree", opening(t, 1<<14, 0, ":authority", "a.test", "host", "a.test"), "a.test", false},
+		{"both agree but for capitals", opening(t, 1<<14, 0, ":authority", "a.test", "host", "A.test"), "a.test", false},
+		{"both differ", opening(t, 1<<14, 0, ":authority", "a.test", "host", "b.test"), "", true},
+		{"two authorities", opening(t, 1<<14, 0, ":authority", "a.test", ":authority", "b.test"), "", true},
 		{"none", opening(t, 1<<14, 0, ":method", "GET"), "", false},
-		{"no host", opening(t, 1<<14, 0, ":authority", "a test"), "", false},
-		{"an address", opening(t, 1<<14, 0, ":authority", "[2001:db8::1]:443"), "2001:db8::1", true},
+		{"no host", opening(t, 1<<14, 0, ":authority", "a test"), "", true},
+		{"an address", opening(t, 1<<14, 0, ":authority", "[2001:db8::1]:443"), "2001:db8::1", false},
 		{"frames with faults before it", append([]byte(http2.ClientPreface+"\x00\x00\x00\x04\x00\x00\x00\x00\x01"+"\x00\x00\x01\x03\x00\x00\x00\x00\x01x"),
-			opening(t, 1<<14, 0, ":authority", "a.test")[len(http2.ClientPreface):]...), "a.test", true},
+			opening(t, 1<<14, 0, ":authority", "a.test")[len(http2.ClientPreface):]...), "a.test", false},
 		{"broken block", append([]byte(http2.ClientPreface), 0, 0, 1, 1, 4, 0, 0, 0, 1, 0xff), "", false},
 		{"padding beyond the frame", append([]byte(http2.ClientPreface), 0, 0, 1, 1, 4|8, 0, 0, 0, 1, 9), "", false},
 		{"continuation of nothing", append([]byte(http2.ClientPreface), 0, 0, 1, 9, 4, 0, 0, 0, 1, 0x82), "", false},
 		{"HTTP/1", []byte("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"), "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			host, ok, more := Authority(tt.in)
-			if host != tt.want || ok != tt.ok || more {
-				t.Errorf("%q, %v, %v", host, ok, more)
+			host, doubt, more := Authority(tt.in)
+			if host != tt.want || doubt != tt.doubt || more {
+				t.Errorf("%q, %v, %v", host, doubt, more)
 			}
-			if !tt.ok {
+			if tt.want == "" {
 				return
 			}
 			for n := range tt.in {
-				if host, ok, more := Authority(tt.in[:n]); !more && (host != tt.want || !ok) || more && ok {
-					t.Fatalf("of %d octets: %q, %v, %v", n, host, ok, more)
+				if host, doubt, more := Authority(tt.in[:n]); !more && (host != tt.want || doubt) || more && !doubt {
+					t.Fatalf("of %d octets: %q, %v, %v", n, host, doubt, more)
 				}
 			}
 		})
 	}
 	never := append([]byte(http2.ClientPreface), bytes.Repeat([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}, hostLimit/9+1)...)
-	if _, ok, more := Authority(never); ok || more {
+	if host, doubt, more := Authority(never); host != "" || doubt || more {
 		t.Errorf("waits for a request behind %d octets", len(never))
 	}
 }
@@ -89,12 +89,12 @@ func FuzzAuthority(f *testing.F) {
 		f.Add([]byte(s), 9)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, cut int) {
-		host, ok, more := Authority(b)
-		if ok == (host == "") || ok && more || more && len(b) >= hostLimit {
-			t.Fatalf("%q, %v, %v after %d octets", host, ok, more, len(b))
+		host, doubt, more := Authority(b)
+		if host != "" && (doubt || more) || more && !doubt || more && len(b) >= hostLimit {
+			t.Fatalf("%q, %v, %v after %d octets", host, doubt, more, len(b))
 		}
-		if h, ok2, more2 := Authority(b[:max(0, min(cut, len(b)))]); !more2 && (h != host || ok2 != ok) {
-			t.Fatalf("%q, %v after %d octets, %q, %v after %d", h, ok2, cut, host, ok, len(b))
+		if h, doubt2, more2 := Authority(b[:max(0, min(cut, len(b)))]); !more2 && (h != host || doubt2 != doubt) {
+			t.Fatalf("%q, %v after %d octets, %q, %v after %d", h, doubt2, cut, host, doubt, len(b))
 		}
 	})
 }
