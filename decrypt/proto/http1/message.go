@@ -41,34 +41,27 @@ func ParseRequest(head []byte, m Mode, each func(Field)) (r Request, fault Fault
 	if r.Minor, fault = minor(r.Version, m); fault != Sound {
 		return r, fault
 	}
-	framing := framingFields{mode: m, length: -1}
-	var host hostFields
-	var f Field
-	rest := r.Fields
-	for n := f.next(rest); n > 0; n = f.next(rest) {
-		rest = rest[n:]
-		if m == Strict && f.Fault != Sound {
-			return r, f.Fault
-		}
-		if fault := framing.add(&f); fault != Sound {
-			return r, fault
-		}
-		host.add(&f)
-		if each != nil {
-			each(f)
-		}
-	}
-	r.Host, r.Length = host.host(&r.RequestLine), framing.length
-	if r.Framing, fault = framing.framing(r.Minor); fault != Sound || m == Loose {
+	said := said{framing: framingFields{mode: m, length: -1}}
+	if fault = said.read(r.Fields, each); fault != Sound {
 		return r, fault
 	}
-	switch {
-	case host.count > 1, host.count == 0 && r.Minor == 1, r.Host.Doubt.Doubtful(): // RFC 9112, Section 3.2
-		return r, BadHost
-	case r.Form == AuthorityForm && r.Framing.Extent != NoContent:
-		return r, ConnectBody
+	r.Host, r.Length = said.host.host(&r.RequestLine), said.framing.length
+	if r.Framing, fault = said.framing.framing(r.Minor); fault != Sound || m == Loose {
+		return r, fault
 	}
-	return r, Sound
+	return r, r.refuse(said.host.count)
+}
+
+// refuse returns why a strict reader refuses a request whose lines are sound, and which
+// has that many Host fields.
+func (r *Request) refuse(hosts int) Fault {
+	switch {
+	case hosts > 1, hosts == 0 && r.Minor == 1, r.Host.Doubt.Doubtful(): // RFC 9112, Section 3.2
+		return BadHost
+	case r.Form == AuthorityForm && r.Framing.Extent != NoContent:
+		return ConnectBody
+	}
+	return Sound
 }
 
 // ParseResponse is [ParseRequest] for the head of a response.
@@ -87,24 +80,40 @@ func ParseResponse(head []byte, m Mode, each func(Field)) (r Response, fault Fau
 	if r.Minor, fault = minor(r.Version, m); fault != Sound {
 		return r, fault
 	}
-	framing := framingFields{mode: m, response: true, length: -1}
+	said := said{framing: framingFields{mode: m, response: true, length: -1}}
+	if fault = said.read(r.Fields, each); fault != Sound {
+		return r, fault
+	}
+	r.Length = said.framing.length
+	r.Framing, fault = said.framing.framing(r.Minor)
+	return r, fault
+}
+
+// said is what the fields of one message say.
+type said struct {
+	framing framingFields
+	host    hostFields // of a request
+}
+
+// read reads a field section, and calls each, unless that is nil, with every line.
+func (s *said) read(section []byte, each func(Field)) Fault {
 	var f Field
-	rest := r.Fields
-	for n := f.next(rest); n > 0; n = f.next(rest) {
-		rest = rest[n:]
-		if m == Strict && f.Fault != Sound {
-			return r, f.Fault
+	for n := f.next(section); n > 0; n = f.next(section) {
+		section = section[n:]
+		if s.framing.mode == Strict && f.Fault != Sound {
+			return f.Fault
 		}
-		if fault := framing.add(&f); fault != Sound {
-			return r, fault
+		if fault := s.framing.add(&f); fault != Sound {
+			return fault
+		}
+		if !s.framing.response {
+			s.host.add(&f)
 		}
 		if each != nil {
 			each(f)
 		}
 	}
-	r.Length = framing.length
-	r.Framing, fault = framing.framing(r.Minor)
-	return r, fault
+	return Sound
 }
 
 // ContentFor returns the framing of the content behind a response, which depends on
