@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -66,17 +67,25 @@ func (k *Key) fields(into []any) (fields []reflect.Value) {
 	return fields
 }
 
-// standard returns the default as a file has it, nil if there is none.
+// standards holds the defaults of all keys as a file has them, by their text.
+var standards = sync.OnceValue(func() map[string]*node {
+	nodes := make(map[string]*node)
+	for _, k := range Keys() {
+		for _, text := range append(slices.Collect(maps.Values(k.DefaultOf)), k.Default) {
+			if text != "" {
+				nodes[text], _, _ = parseTree([]byte(text)) // tests read every default
+			}
+		}
+	}
+	return nodes
+})
+
+// standard returns the default, nil if there is none.
 func (k *Key) standard(kind string) *node {
-	text := k.Default
 	if of, ok := k.DefaultOf[kind]; ok {
-		text = of
+		return standards()[of]
 	}
-	if text == "" {
-		return nil
-	}
-	n, _, _ := parseTree([]byte(text)) // tests read every default
-	return n
+	return standards()[k.Default]
 }
 
 // read parses the value of the key in t and sets f. A faulty value leaves f alone.

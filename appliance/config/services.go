@@ -197,40 +197,48 @@ func (r *reader) hops(t *table, legs [2]string) (hops [2][]inline.Hop) {
 	var families [2][2]bool // by leg; IPv4, IPv6
 	faulty := false
 	for _, item := range items {
-		h := r.table(item, "hops")
-		leg := required(h, "leg", parseInterface)
-		hop := inline.Hop{Address: required(h, "address", parseHostPrefix), Gateway: required(h, "gateway", parseAddress)}
-		h.close()
-		i := 0
-		if leg == legs[1] {
-			i = 1
+		leg, hop, ok := r.hop(item, legs)
+		if !ok {
+			faulty = true
+			continue
 		}
 		family := 0
 		if hop.Address.Addr().Is6() {
 			family = 1
 		}
-		switch {
-		case leg == "" || legs[0] == "" || !hop.Address.IsValid() || !hop.Gateway.IsValid(): // told already
-			faulty = true
-			continue
-		case leg != legs[i]:
-			r.fail(h.place("leg"), "leg: %q is not a leg of the service", leg)
-			faulty = true
-			continue
-		case !hop.Address.Masked().Contains(hop.Gateway) || hop.Gateway == hop.Address.Addr():
-			r.fail(h.place("gateway"), "gateway: %s is not another address in the network %s", hop.Gateway, hop.Address.Masked())
-			faulty = true
-			continue
-		case families[i][family]:
-			r.fail(h.place("address"), "address: leg %s has one of that version of IP already", leg)
+		if families[leg][family] {
+			r.fail(item.child("address").place(), "address: leg %s has one of that version of IP already", legs[leg])
 		}
-		families[i][family] = true
-		hops[i] = append(hops[i], hop)
+		families[leg][family] = true
+		hops[leg] = append(hops[leg], hop)
 	}
 	if !faulty && families[0] != families[1] {
 		r.fail(n.place(), "hops: want the same versions of IP on both legs")
 	}
 	return hops
+}
+
+// hop reads one item of hops, and which of the two legs it is for. ok tells that it is
+// without a fault.
+func (r *reader) hop(n *node, legs [2]string) (leg int, hop inline.Hop, ok bool) {
+	h := r.table(n, "hops")
+	name := required(h, "leg", parseInterface)
+	hop = inline.Hop{Address: required(h, "address", parseHostPrefix), Gateway: required(h, "gateway", parseAddress)}
+	h.close()
+	if name == legs[1] {
+		leg = 1
+	}
+	switch {
+	case name == "" || legs[0] == "" || !hop.Address.IsValid() || !hop.Gateway.IsValid(): // told already
+		return leg, hop, false
+	case name != legs[leg]:
+		r.fail(h.place("leg"), "leg: %q is not a leg of the service", name)
+		return leg, hop, false
+	case !hop.Address.Masked().Contains(hop.Gateway) || hop.Gateway == hop.Address.Addr():
+		r.fail(h.place("gateway"), "gateway: %s is not another address in the network %s", hop.Gateway, hop.Address.Masked())
+		return leg, hop, false
+	}
+	return leg, hop, true
 }
 
 // parseHostPrefix accepts an address with the length of its network.

@@ -35,6 +35,15 @@ var faults = map[string]string{
 	"found unknown escape character":                               `unknown escape: write "\\" for a backslash, or use single quotes`,
 }
 
+// unsupported are messages about what YAML has and a configuration has not, by what the
+// library was doing.
+var unsupported = map[string]string{
+	"while scanning an anchor": noAnchors,
+	"while scanning an alias":  noAnchors,
+	"while scanning a tag":     noTags,
+	"while parsing a node":     noTags,
+}
+
 // syntaxError returns place and message of an error of the YAML library. Quotes and
 // brackets that are not closed are reported where they open.
 func syntaxError(data []byte, err error) (place, error) {
@@ -43,19 +52,15 @@ func syntaxError(data []byte, err error) (place, error) {
 		return top, errors.New("not a YAML document")
 	}
 	at, start := markPlace(e.Mark), markPlace(e.ContextMark)
-	here := ""
-	if text := after(data, at); len(text) > 0 {
-		here = string(text[:1])
-	}
+	text := after(data, at)
+	here := string(text[:min(1, len(text))])
 	switch {
 	case e.Stage == yaml.ReaderStage:
 		return unreadable(data), errors.New("control characters are not allowed: write them as escapes in double quotes")
 	case strings.HasPrefix(e.Message, "unknown anchor"):
 		return at, errors.New(noAnchors)
-	case e.ContextMsg == "while scanning an anchor", e.ContextMsg == "while scanning an alias":
-		return start, errors.New(noAnchors)
-	case e.ContextMsg == "while scanning a tag", e.ContextMsg == "while parsing a node":
-		return start, errors.New(noTags)
+	case unsupported[e.ContextMsg] != "":
+		return start, errors.New(unsupported[e.ContextMsg])
 	case e.ContextMsg == "while scanning a quoted scalar" && strings.HasPrefix(e.Message, "found unexpected"):
 		return start, errors.New("text in quotes is not closed")
 	case e.ContextMsg == "while parsing a flow sequence":

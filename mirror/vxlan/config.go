@@ -49,21 +49,26 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	return cfg, cfg.check()
+}
+
+// check returns what is wrong with the configuration, or nil.
+func (cfg *Config) check() error {
 	switch remote := cfg.Remote.Addr(); {
 	case !remote.IsValid():
-		return cfg, errors.New("no remote address")
+		return errors.New("no remote address")
 	case remote.IsUnspecified() || remote.IsMulticast() || remote.Zone() != "":
-		return cfg, fmt.Errorf("remote %v is not the address of one host", remote)
+		return fmt.Errorf("remote %v is not the address of one host", remote)
 	case cfg.Source.IsValid() && cfg.Source.Is4() != remote.Is4():
-		return cfg, fmt.Errorf("source %v and remote %v are of different families", cfg.Source, remote)
+		return fmt.Errorf("source %v and remote %v are of different families", cfg.Source, remote)
 	case cfg.VNI > maxVNI:
-		return cfg, fmt.Errorf("network identifier %d is above %d", cfg.VNI, maxVNI)
+		return fmt.Errorf("network identifier %d is above %d", cfg.VNI, maxVNI)
 	case cfg.MTU != 0 && (cfg.MTU < 68 || cfg.MTU > 65535):
-		return cfg, fmt.Errorf("MTU %d is not in 68 to 65535", cfg.MTU)
+		return fmt.Errorf("MTU %d is not in 68 to 65535", cfg.MTU)
 	case !cfg.Full.Valid():
-		return cfg, fmt.Errorf("unknown full policy %d", cfg.Full)
+		return fmt.Errorf("unknown full policy %d", cfg.Full)
 	case cfg.SendBuffer < 0 || cfg.SendBuffer > maxSendBuffer:
-		return cfg, fmt.Errorf("send buffer of %d octets is not in 0 to %d", cfg.SendBuffer, maxSendBuffer)
+		return fmt.Errorf("send buffer of %d octets is not in 0 to %d", cfg.SendBuffer, maxSendBuffer)
 	}
-	return cfg, nil
+	return nil
 }
