@@ -78,8 +78,10 @@ const (
 	// Do: Nothing: most clients connect again without it. An intake of mode `dns` removes
 	// the keys.
 	reasonECH = "ech-required"
-	// The client sent octets around STARTTLS that belong to neither side of it.
-	// Cause: A smuggling attack (CVE-2011-0411), or a client that does not wait.
+	// The client sent octets around STARTTLS that belong to neither side of it, or
+	// commands behind a false end of mail.
+	// Cause: A smuggling attack (CVE-2011-0411, CVE-2023-51764), or a client that does not
+	// wait.
 	// Do: Examine the client.
 	reasonPipelined = "pipelined-upgrade"
 	// The client reset the connection.

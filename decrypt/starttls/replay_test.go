@@ -16,7 +16,7 @@ type turn struct {
 
 // script reads turns from lines "C: ..." and "O: ...". Every line ends in CRLF;
 // "C< ..." and "O< ..." add a line to the turn before. "\" at the end of a line
-// leaves the CRLF out, "␊" is a bare line feed.
+// leaves the CRLF out, "␊" is a bare line feed, "␋" a vertical tab, "␀" NUL.
 func script(text string) []turn {
 	var turns []turn
 	for line := range strings.Lines(strings.TrimPrefix(text, "\n")) {
@@ -25,7 +25,7 @@ func script(text string) []turn {
 			continue
 		}
 		octets, open := strings.CutSuffix(strings.TrimPrefix(line[2:], " "), `\`)
-		octets = strings.ReplaceAll(octets, "␊", "\n")
+		octets = strings.NewReplacer("␊", "\n", "␋", "\v", "␀", "\x00").Replace(octets)
 		if !open {
 			octets += "\r\n"
 		}

@@ -13,7 +13,6 @@ import (
 // answers which command, and what the client sends next.
 type mailGrammar struct {
 	dialogue smtp.Dialogue[struct{}]
-	content  smtp.Content
 	known    bool // it is no dialogue of FTP: a command has told
 	chunking bool // BDAT is announced
 }
@@ -27,9 +26,9 @@ func (x *mailGrammar) client(d *Dialogue, w *writer, p []byte) {
 		d.line(&d.client, w, p, x.holdClient, x.clientLine)
 		return
 	}
-	_, n, over := x.content.Next(p)
+	_, n, _, err := x.dialogue.Text(p, struct{}{})
 	w.add(n, false)
-	if over && x.dialogue.End(struct{}{}) != nil {
+	if err != nil {
 		d.state = Done
 	}
 }
@@ -163,6 +162,9 @@ func (x *mailGrammar) originLine(d *Dialogue, text []byte) {
 	if asked == smtp.STARTTLS {
 		d.mark(0, len(text))
 	}
+	if err == smtp.ErrSmuggled {
+		d.state = Violation // what it took for commands was not read
+	}
 	if err != nil {
 		return
 	}
@@ -212,7 +214,6 @@ func (x *mailGrammar) answer(d *Dialogue, to smtp.Verb, code int) {
 			d.refuse()
 		}
 	case smtp.DATA, smtp.AUTH:
-		x.content = smtp.Content{}
 		d.answered()
 	}
 }

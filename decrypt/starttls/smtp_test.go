@@ -184,6 +184,44 @@ func TestSMTP(t *testing.T) {
 			state: Following, offered: true, hidden: announced,
 		},
 		{
+			name: "mail text, ended by the origin at a dot between bare line feeds",
+			dialogue: postfixHello + `
+				C: DATA
+				O: 354 go
+				C: text␊.␊\
+				O: 250 ok
+				C: STARTTLS
+				O: 220 go`,
+			state: Upgraded, offered: true,
+			hidden: [2][]string{{"STARTTLS\r\n"}, {"250-STARTTLS\r\n", "220 go\r\n"}},
+		},
+		{
+			name: "commands smuggled behind such an end",
+			dialogue: postfixHello + `
+				C: DATA
+				O: 354 go
+				C: text␊.␊STARTTLS
+				O: 250 ok
+				O: 220 go`,
+			state: Violation, offered: true, hidden: announced, pending: [2]string{"", "220 go\r\n"},
+		},
+		{
+			name: "STARTTLS behind a vertical tab",
+			dialogue: postfixHello + `
+				C: ␋starttls
+				O: 220 go`,
+			state: Upgraded, offered: true,
+			hidden: [2][]string{{"\vstarttls\r\n"}, {"250-STARTTLS\r\n", "220 go\r\n"}},
+		},
+		{
+			name: "STARTTLS before NUL",
+			dialogue: postfixHello + `
+				C: STARTTLS␀x
+				O: 220 go`,
+			state: Upgraded, offered: true,
+			hidden: [2][]string{{"STARTTLS\x00x\r\n"}, {"250-STARTTLS\r\n", "220 go\r\n"}},
+		},
+		{
 			name: "empty mail",
 			dialogue: `
 				O: 220 a.test ESMTP

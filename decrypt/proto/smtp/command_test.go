@@ -100,6 +100,8 @@ func TestParsePath(t *testing.T) {
 		{"source route", "TO:<@a.test,@b.test:c@d.test>", "@a.test,@b.test:c@d.test", "", true},
 		{"UTF-8", "TO:<\xc3\xa9@b.test>", "\xc3\xa9@b.test", "", true},
 		{"no parameter sign", "FROM:<a@b.test>SIZE=1", "a@b.test", "SIZE=1", true},
+		{"behind a comment", "FROM:(c)<a@b.test>", "a@b.test", "", true},
+		{"brackets in a parameter", "FROM:a@b.test AUTH=<>", "a@b.test", "AUTH=<>", true},
 		{"not closed", "FROM:<a@b.test", "a@b.test", "", true},
 		{"quote not closed", `FROM:<"a>b`, `"a>b`, "", true},
 		{"no colon", "a@b.test", "", "", false},

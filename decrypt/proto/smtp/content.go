@@ -19,6 +19,7 @@ type Content struct {
 	Ambiguous bool
 
 	started bool
+	gap     bool    // octets were lost
 	last    [2]byte // the last octets
 	before  lineEnd // before the dot at hand
 	state   dotState
@@ -31,7 +32,9 @@ type dotState uint8
 const (
 	noDot dotState = iota
 	afterDot
-	afterCR // the dot and a CR
+	afterCR  // the dot and a CR
+	afterCRs // the dot and several CR
+	alone    // the dot, any number of CR, and LF
 )
 
 // Next reads the beginning of p, which it borrows, and returns the number of octets
@@ -42,14 +45,21 @@ func (c *Content) Next(p []byte) (text []byte, n int, over bool) {
 	if !c.started {
 		c.started, c.last = true, [2]byte{'\r', '\n'}
 	}
-	if c.state == noDot {
+	if c.state == noDot || c.state == alone {
 		return c.plain(p)
 	}
 	return c.dotted(p)
 }
 
+// Lone reports whether the octets so far end with a line that is a dot, for a server
+// that takes a bare LF for a line end and passes over CR before it.
+func (c *Content) Lone() bool { return c.state == alone }
+
 // plain reads up to the next dot behind a line end.
 func (c *Content) plain(p []byte) (text []byte, n int, over bool) {
+	if len(p) > 0 {
+		c.state = noDot
+	}
 	for n < len(p) {
 		i := bytes.IndexByte(p[n:], '.')
 		if i < 0 {
@@ -77,33 +87,40 @@ func (c *Content) dotted(p []byte) (text []byte, n int, over bool) {
 		return nil, 0, false
 	}
 	octet, state, hidden := p[0], c.state, c.before == crlf
-	c.state = noDot
+	c.state = c.behind(octet)
 	c.remember(p[:1])
 	switch {
-	case state == afterDot && octet == '\r':
-		c.state = afterCR
-		if hidden {
-			return nil, 1, false // the CR is perhaps of the end
-		}
-	case state == afterDot:
-		c.Ambiguous = c.Ambiguous || octet == '\n'
-	case octet == '\n' && hidden:
+	case state == afterDot && octet == '\r' && hidden:
+		return nil, 1, false // the CR is perhaps of the end
+	case state == afterCR && octet == '\n' && hidden:
 		return nil, 1, true
-	default: // a dot, CR, and anything
-		c.Ambiguous = true
-		if octet == '.' {
-			c.state, c.before = afterDot, bareCR
-		}
-		if hidden {
-			c.pair = [2]byte{'\r', octet}
-			return c.pair[:], 1, false
-		}
+	}
+	c.Ambiguous = c.Ambiguous || state == afterCR || state == afterDot && octet == '\n'
+	if octet == '.' && state != afterDot {
+		c.state, c.before = afterDot, bareCR
+	}
+	if state == afterCR && hidden {
+		c.pair = [2]byte{'\r', octet}
+		return c.pair[:], 1, false
 	}
 	return p[:1], 1, false
 }
 
+// behind returns the state behind an octet in a line that begins with a dot.
+func (c *Content) behind(octet byte) dotState {
+	switch {
+	case octet == '\r' && c.state == afterDot:
+		return afterCR
+	case octet == '\r':
+		return afterCRs
+	case octet == '\n' && c.before != bareCR:
+		return alone
+	}
+	return noDot
+}
+
 // lost says that the octets before those that come next are lost.
-func (c *Content) lost() { *c = Content{Ambiguous: c.Ambiguous, started: true} }
+func (c *Content) lost() { *c = Content{Ambiguous: c.Ambiguous, started: true, gap: true} }
 
 // endBefore returns the line end that stands before the octet behind p.
 func (c *Content) endBefore(p []byte) lineEnd {

@@ -48,6 +48,7 @@ func TestContent(t *testing.T) {
 		{"CR CR LF dot", "a\r\r\n..\r\n", "a\r\r\n.\r\n", false},
 		{"LF dot text", "a\n.b\r\n", "a\n.b\r\n", false},
 		{"at the start", ".\nb\r\n", "\nb\r\n", true},
+		{"LF dot CR CR LF", "a\n.\r\r\nb\r\n", "a\n.\r\r\nb\r\n", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, size := range []int{1, 2, 3, 5, 1000} {
@@ -58,6 +59,21 @@ func TestContent(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLone(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, ".": false, ".\n": true, "a\n.\n": true, "a\n.\r\n": true, "a\r\n.\n": true, "a\r\n.\r\r\n": true, "a\n.\r\r\r\n": true, "a\n.\n.\n": true,
+		"a\n.\nb": false, "a\n.\n\n": false, "a\n..\n": false, "a\r.\n": false, "a\r.\r\r\n": false, "a\n.\rb\n": false, "a.\n": false, "a\n.\r.\n": false,
+	} {
+		for _, size := range []int{1, 2, 1000} {
+			var c Content
+			read(t, &c, []byte(text), size)
+			if c.Lone() != want {
+				t.Errorf("%q in pieces of %d: %v", text, size, c.Lone())
+			}
+		}
 	}
 }
 

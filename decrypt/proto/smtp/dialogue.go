@@ -9,7 +9,7 @@ const (
 	Line     Next = iota // a command line
 	Wait                 // open: that depends on a reply that is outstanding
 	Response             // a line that answers a challenge (RFC 4954, Section 4)
-	Text                 // content up to a lone dot, see [Content]
+	Text                 // content after DATA, see [Dialogue.Text]
 	Chunk                // content of BDAT, see [Dialogue.Chunk]
 )
 
@@ -26,6 +26,9 @@ type Dialogue[N any] struct {
 	sent  pipeline.Queue[sent[N]]
 	next  Next
 	chunk int64
+
+	content Content // after DATA
+	note    N       // of that content
 
 	waits int  // DATA, AUTH and STARTTLS without a final reply
 	last  Verb // the last of them
@@ -106,9 +109,26 @@ func (d *Dialogue[N]) Command(c Command, note N) error {
 // Respond takes a line that answers a challenge.
 func (d *Dialogue[N]) Respond() { d.next = Wait }
 
-// End takes the end of content after DATA, which is answered like a command.
+// Text takes octets of content off p, see [Content.Next]. The end of the content is
+// answered like a command: note is for that reply.
+func (d *Dialogue[N]) Text(p []byte, note N) (text []byte, n int, over bool, err error) {
+	d.note = note
+	if text, n, over = d.content.Next(p); over {
+		err = d.End(note)
+	}
+	return text, n, over, err
+}
+
+// Lost says that octets of content after DATA are lost. They may hide its end: a reply
+// then ends it.
+func (d *Dialogue[N]) Lost(note N) {
+	d.note = note
+	d.content.lost()
+}
+
+// End takes the end of content, of a reader that finds it without Text.
 func (d *Dialogue[N]) End(note N) error {
-	d.next = Line
+	d.next, d.content = Line, Content{}
 	if !d.sent.Push(sent[N]{Message, note}) {
 		return ErrOutstanding
 	}
@@ -141,8 +161,12 @@ func (d *Dialogue[N]) Assume() Next {
 }
 
 // Reply takes a line of the server, with or without its end. A malformed line changes
-// nothing. Faults: [ErrReply], and [ErrCodeChange] and [ErrUnasked] of a [Strict]
-// reader.
+// nothing. Faults: [ErrReply]; [ErrSmuggled]; [ErrCodeChange] and [ErrUnasked] of a
+// [Strict] reader.
+//
+// A reply within content tells that the server took a lone dot for its end which is
+// none to us. If the client waited for that reply, the content ends there: an answer to
+// [Message] comes without an end of Text. Otherwise it is [ErrSmuggled].
 func (d *Dialogue[N]) Reply(text []byte) (a Answer[N], err error) {
 	r, ok := ParseReply(text)
 	if !ok {
@@ -150,6 +174,9 @@ func (d *Dialogue[N]) Reply(text []byte) (a Answer[N], err error) {
 	}
 	first := !d.within
 	if first {
+		if err := d.interrupt(r.Code); err != nil {
+			return a, err
+		}
 		d.answers = d.question(r.Code)
 	} else if r.Code != d.code && d.Strictness == Strict {
 		return a, ErrCodeChange
@@ -164,6 +191,18 @@ func (d *Dialogue[N]) Reply(text []byte) (a Answer[N], err error) {
 		d.answers = sent[N]{}
 	}
 	return a, nil
+}
+
+// interrupt acts on a reply within content. 421 ends the session anyway.
+func (d *Dialogue[N]) interrupt(code int) error {
+	switch {
+	case d.next != Text || d.sent.Len() > 0 || code == 421:
+	case d.content.Lone() || d.content.gap:
+		return d.End(d.note)
+	case d.content.Ambiguous:
+		return ErrSmuggled
+	}
+	return nil
 }
 
 // question returns the command that a reply with a code answers. A Loose reader may
@@ -192,7 +231,7 @@ func (d *Dialogue[N]) answered(to Verb, code int) (final bool) {
 	}
 	if to == DATA || to == AUTH || to == STARTTLS {
 		if d.waits == 1 && (d.next == Wait || next == Line && d.next != Chunk) {
-			d.next = next
+			d.next, d.content = next, Content{}
 		}
 		if next != Response {
 			d.waits--

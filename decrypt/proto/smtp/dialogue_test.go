@@ -9,7 +9,7 @@ import (
 	"github.com/clearspan/clearspan/decrypt/proto/pipeline"
 )
 
-// follow plays lines "C: command", "C> response", "C. " for the end of content, and
+// follow plays lines "C: command", "C> response", "C_content", "C. " for its end, and
 // "S: reply". It returns what each line of the server answers, and Next at the end.
 func follow(t *testing.T, d *Dialogue[int], script string) (answers string, err error) {
 	t.Helper()
@@ -22,6 +22,11 @@ func follow(t *testing.T, d *Dialogue[int], script string) (answers string, err 
 			err = d.Command(c, i)
 		case "C>":
 			d.Respond()
+		case "C_":
+			for p := []byte(strings.ReplaceAll(line[2:], "|", "\n")); len(p) > 0; {
+				_, n, _, _ := d.Text(p, i)
+				p = p[n:]
+			}
 		case "C.":
 			err = d.End(i)
 		case "S:":
@@ -69,6 +74,9 @@ func TestDialogue(t *testing.T) {
 		{"codes change, watched", "S: 220-a\nS: 250 b", Loose, "greeting@0 greeting@0!", Line, nil},
 		{"content is asked for", "S: 220 a\nC: NOOP\nS: 354 b", Strict, "greeting@0!", Line, ErrUnasked},
 		{"content is asked for, watched", "S: 220 a\nC: NOOP\nS: 354 b", Loose, "greeting@0! NOOP@1!", Line, nil},
+		{"the server ends content elsewhere", "S: 220 a\nC: DATA\nS: 354 b\nC_x|.|\nS: 250 c\nC: NOOP\nS: 250 d", Loose, "greeting@0! DATA@1! message@3! NOOP@5!", Line, nil},
+		{"and the client goes on before", "S: 220 a\nC: DATA\nS: 354 b\nC_x|.|NOOP|\nS: 250 c", Loose, "greeting@0! DATA@1!", Text, ErrSmuggled},
+		{"the server ends the session", "S: 220 a\nC: DATA\nS: 354 b\nC_x|.|NOOP|\nS: 421 c", Loose, "greeting@0! DATA@1! none@0!", Text, nil},
 		{"too many", "S: 220 a" + strings.Repeat("\nC: NOOP", pipeline.Max+1), Strict, "greeting@0!", Line, ErrOutstanding},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -22,7 +22,8 @@
 //
 // One rule holds for content after DATA: only CRLF, a dot and CRLF end it (RFC 5321,
 // Sections 2.3.8 and 4.1.1.4). A line of content begins behind CRLF only. Some servers
-// take other forms for the end (SMTP smuggling). [Content.Ambiguous] reports them.
+// take other forms for the end (SMTP smuggling). [Content.Ambiguous] reports them, and
+// [Dialogue.Reply] tells when a server has done so.
 package smtp
 
 // Strictness says what becomes of forms that RFC 5321 forbids.
@@ -48,5 +49,6 @@ const (
 	ErrReply       Fault = "reply is malformed"
 	ErrCodeChange  Fault = "code changes within a reply"
 	ErrUnasked     Fault = "content is asked for after a command that is not DATA"
+	ErrSmuggled    Fault = "server ends content at a dot between bare CR or LF"
 	ErrOutstanding Fault = "too many commands without a reply"
 )

@@ -23,8 +23,11 @@ func ParsePath(argument []byte) (p Path, ok bool) {
 	}
 	rest = bytes.TrimLeft(rest, Blanks)
 	end := bytes.IndexAny(rest, Blanks)
-	if bytes.HasPrefix(rest, []byte("<")) {
-		rest = rest[1:]
+	if end < 0 {
+		end = len(rest)
+	}
+	if open := bytes.IndexByte(rest[:end], '<'); open >= 0 { // perhaps behind a comment
+		rest = rest[open+1:]
 		end = closing(rest)
 	}
 	if end < 0 {

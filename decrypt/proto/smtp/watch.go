@@ -24,9 +24,7 @@ type Watch[N any] struct {
 	Note N
 
 	dialogue       Dialogue[N]
-	content        Content
 	final          bool // the chunk at hand is the last one of its message
-	gap            bool // the content after DATA has one
 	client, server line.Buffer
 }
 
@@ -46,7 +44,8 @@ func (w *Watch[N]) Client(p []byte) (e Event, n int, ok bool) {
 	}
 	switch w.dialogue.Assume() {
 	case Text:
-		return w.text(p)
+		text, n, over, err := w.dialogue.Text(p, w.Note)
+		return Event{Text: text, End: over}, n, err == nil
 	case Chunk:
 		n := int(min(w.dialogue.Chunk(), int64(len(p))))
 		w.dialogue.Took(int64(n))
@@ -72,16 +71,6 @@ func (w *Watch[N]) Client(p []byte) (e Event, n int, ok bool) {
 	return e, n, w.dialogue.Command(e.Command, w.Note) == nil
 }
 
-// text takes content after DATA.
-func (w *Watch[N]) text(p []byte) (e Event, n int, ok bool) {
-	text, n, over := w.content.Next(p)
-	if !over {
-		return Event{Text: text}, n, true
-	}
-	w.content, w.gap = Content{}, false
-	return Event{Text: text, End: true}, n, w.dialogue.End(w.Note) == nil
-}
-
 // Lost passes over n octets of the client that are lost. ok is false unless they are
 // content: elsewhere they may begin a message, whose text would then pass for commands.
 // A gap in content after DATA may hide the end. The next reply then ends the content,
@@ -89,8 +78,7 @@ func (w *Watch[N]) text(p []byte) (e Event, n int, ok bool) {
 func (w *Watch[N]) Lost(n uint64) (e Event, ok bool) {
 	switch w.dialogue.Assume() {
 	case Text:
-		w.content.lost()
-		w.gap = true
+		w.dialogue.Lost(w.Note)
 		return e, true
 	case Chunk:
 		if n > uint64(w.dialogue.Chunk()) {
@@ -104,18 +92,13 @@ func (w *Watch[N]) Lost(n uint64) (e Event, ok bool) {
 }
 
 // Server takes octets off p and returns their number. whole is set if they end a line
-// of a reply, which is a. Call it until p is empty.
+// of a reply, which is a. Call it until p is empty. An answer to [Message] may come
+// before the message has an [Event] with End: the server ended it, see [Dialogue.Reply].
 func (w *Watch[N]) Server(p []byte) (a Answer[N], n int, whole bool) {
 	text, n, whole := w.server.Next(p)
 	if !whole {
 		return a, n, false
 	}
 	a, err := w.dialogue.Reply(text)
-	if w.gap && a.Final && a.To == None && w.dialogue.next == Text {
-		a.To, a.Note, w.dialogue.next = Message, w.Note, Line
-	}
-	if a.Final && w.dialogue.Next() == Line {
-		w.content, w.gap = Content{}, false // refused, whatever came of it
-	}
 	return a, n, err == nil
 }

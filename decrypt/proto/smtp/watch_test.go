@@ -79,6 +79,8 @@ func TestWatch(t *testing.T) {
 		{"a client that does not wait", []string{hello, "MAIL FROM:<>\r\nDATA\r\nx\r\n.\r\nNOOP\r\n", "250 a\r\n354 b\r\n250 c\r\n250 d\r\n"},
 			watched{commands: []string{"MAIL", "DATA", "NOOP"}, messages: []string{"x\r\n"}, replies: []string{"1:250"}}},
 		{"and is refused", []string{hello, "DATA\r\nx\r\n", "503 a\r\n", "NOOP\r\n"}, watched{commands: []string{"DATA", "NOOP"}, open: "x\r\n"}},
+		{"a server that ends content at LF, dot, LF", []string{hello, "DATA\r\n", "354 a\r\n", "x\n.\n", "250 a\r\n", "NOOP\r\n", "250 b\r\n"},
+			watched{commands: []string{"DATA", "NOOP"}, replies: []string{"0:250"}, open: "x\n.\n"}},
 		{"odd spelling", []string{hello, "\vDATA\n", "354 a\r\n", "x\n.\nRSET\r\n.\r\n\r\nNOOP\r\r\n", "250 a\r\n"},
 			watched{commands: []string{"DATA", "other", "NOOP"}, messages: []string{"x\n.\nRSET\r\n"}, replies: []string{"0:250"}}},
 	} {
