@@ -29,10 +29,13 @@ func (x *session) commands() error {
 // perform relays a command, or does in its place what has to be done.
 func (x *session) perform(line []byte) error {
 	c, fault := smtp.ParseCommand(line, smtp.Strict)
-	switch {
-	case fault == smtp.ErrControl:
+	switch fault {
+	case nil:
+	case smtp.ErrControl:
 		return x.refuse(500, "5.5.2 Control characters in a command")
-	case fault != nil:
+	case smtp.ErrLong:
+		return x.refuse(500, "5.5.2 Line too long")
+	default:
 		return x.refuse(500, "5.5.2 Syntax error")
 	}
 	var n note

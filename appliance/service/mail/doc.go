@@ -38,8 +38,8 @@
 //   - Content with a lone dot between line ends that are not both CRLF: 550 5.5.2.
 //     Some servers end a message there and take the rest for commands (SMTP
 //     smuggling).
-//   - Commands with a bare CR or NUL, or without a first word of letters and digits:
-//     500.
+//   - Commands with a bare CR or NUL, without a first word of letters and digits, or,
+//     except AUTH, with over 2000 octets: 500.
 //   - BURL (RFC 4468) and XEXCH50, because content would come another way: 502. The
 //     package also removes them from the announcement.
 //   - STARTTLS: 454. The session is cleartext here already.

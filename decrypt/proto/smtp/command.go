@@ -75,8 +75,13 @@ type Command struct {
 // two. NUL ends a line of servers that are written in C.
 const Blanks = " \t\v\f\r\n"
 
+// maxCommand is the longest line of a command that a Strict reader takes, in octets. It
+// is more than all extensions need, but AUTH (RFC 5321, Section 4.5.3.1.4). Servers cut
+// longer lines, or take the rest for another command.
+const maxCommand = 2000
+
 // ParseCommand reads a command line, with or without its end. It returns the command
-// also with a fault: [ErrControl] or [ErrVerb], of a [Strict] reader only.
+// also with a fault: [ErrControl], [ErrVerb] or [ErrLong], of a [Strict] reader only.
 //
 // Both readers skip blanks before the verb. Postfix does so, against RFC 5321, Section
 // 4.1.1.
@@ -87,8 +92,12 @@ func ParseCommand(text []byte, s Strictness) (Command, error) {
 		}
 	}
 	c := parseCommand(text)
-	if s == Strict && !isWord(c.Word, text) {
+	switch {
+	case s == Loose:
+	case !isWord(c.Word, text):
 		return c, ErrVerb
+	case len(text) > maxCommand && c.Verb != AUTH:
+		return c, ErrLong
 	}
 	return c, nil
 }

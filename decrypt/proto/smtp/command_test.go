@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -32,6 +33,8 @@ func TestParseCommand(t *testing.T) {
 		{"control in the word", "\x10DATA\r\n", Other, "", ErrVerb},
 		{"letters that fold", "RſET\r\n", Other, "", ErrVerb},
 		{"too long a word", "ABCDEFGHIJKLMNOPQ\r\n", Other, "", ErrVerb},
+		{"long", "NOOP" + strings.Repeat(" ", maxCommand) + "\r\n", NOOP, "", ErrLong},
+		{"long, of SASL", "AUTH x " + strings.Repeat("y", maxCommand) + "\r\n", AUTH, "x " + strings.Repeat("y", maxCommand), nil},
 		{"quoted", "\"DATA\"\r\n", Other, "", ErrVerb},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

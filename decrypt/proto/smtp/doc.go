@@ -46,6 +46,7 @@ func (f Fault) Error() string { return string(f) }
 const (
 	ErrControl     Fault = "control character in a command"
 	ErrVerb        Fault = "command does not begin with a word of letters and digits"
+	ErrLong        Fault = "command is too long"
 	ErrReply       Fault = "reply is malformed"
 	ErrCodeChange  Fault = "code changes within a reply"
 	ErrUnasked     Fault = "content is asked for after a command that is not DATA"
