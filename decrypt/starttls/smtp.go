@@ -75,14 +75,11 @@ func (x *mailGrammar) clientLine(d *Dialogue, text []byte) {
 	}
 }
 
-// identify resolves [sniff.Greeting220] by a command of the client.
+// identify resolves [sniff.Greeting220] by a command of the client, also if that stands
+// between odd blanks.
 func identify(p sniff.Protocol, c smtp.Command, text []byte) sniff.Protocol {
-	if p != sniff.Greeting220 {
-		return p
-	}
-	switch c.Verb {
-	case smtp.EHLO, smtp.HELO, smtp.MAIL, smtp.RCPT, smtp.DATA, smtp.BDAT, smtp.RSET, smtp.VRFY, smtp.EXPN, smtp.STARTTLS, smtp.ETRN:
-		return sniff.SMTP
+	if p == sniff.Greeting220 && c.Verb != smtp.Other && c.Verb != smtp.AUTH {
+		return sniff.Command(p, []byte(c.Verb.String()+"\n"))
 	}
 	return sniff.Command(p, bytes.TrimLeft(text, smtp.Blanks))
 }

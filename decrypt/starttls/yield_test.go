@@ -37,6 +37,7 @@ func TestYield(t *testing.T) {
 		{"and behind its answer", "O: 220 a ESMTP\nC: EHLO c\nC< MAIL FROM:<a@a.test>\nO: 250-a\nO< 250 b", sniff.SMTP, Plain, "MAIL FROM:<a@a.test>\r\n"},
 		{"before the greeting", "C: MAIL FROM:<a@a.test>", sniff.SMTP, Requested, "MAIL FROM:<a@a.test>\r\n"},
 		{"a greeting that says little", "O: 220 hi\nC: HELO c\nO: 250 a\nC: MAIL FROM:<a@a.test>", sniff.Greeting220, Plain, "MAIL FROM:<a@a.test>\r\n"},
+		{"and a command between odd blanks", "O: 220 hi\nC: NOOP\nO: 250 a\nC: ␋MAIL␋FROM:<a@a.test>", sniff.Greeting220, Plain, "\vMAIL\vFROM:<a@a.test>\r\n"},
 		{"FTP", "O: 220 hi\nC: USER a\nO: 331 and\nC: PASS b\nO: 230 in\nC: MAIL", sniff.Greeting220, Following, ""},
 		{"more commands than are followed", greeted + "C: NOOP\n" + strings.Repeat("C< NOOP\n", pipeline.Max), sniff.SMTP, Requested, "NOOP\r\n"},
 		{"IMAP", "O: * OK hi\nC: a MAIL", sniff.IMAP, Following, ""},

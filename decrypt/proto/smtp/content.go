@@ -38,9 +38,10 @@ const (
 )
 
 // Next reads the beginning of p, which it borrows, and returns the number of octets
-// that it read: all of p, or fewer where content is not continuous. text is the content
-// among them, without dots of transparency; it is valid until the next call. over is set when the last of these octets
-// ended the content; the end is no content. If p is not empty, n is not 0.
+// that it read: all of p, or fewer where content is not continuous. If p is not empty,
+// n is not 0. text is the content among them, without dots of transparency; it is valid
+// until the next call. over is set when the last of these octets ended the content. The
+// end is no content.
 func (c *Content) Next(p []byte) (text []byte, n int, over bool) {
 	if !c.started {
 		c.started, c.last = true, [2]byte{'\r', '\n'}

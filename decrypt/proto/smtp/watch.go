@@ -2,9 +2,9 @@ package smtp
 
 import "github.com/clearspan/clearspan/decrypt/proto/line"
 
-// maxLine is how many octets of a line a [Watch] keeps. It is more than RFC 5321 allows
-// without AUTH (Section 4.5.3.1).
-const maxLine = 2000
+// maxLine is how many octets of a line a [Watch] keeps: more than servers look at, but
+// for AUTH. Postfix looks at 2048.
+const maxLine = 4096
 
 // Event is what a [Watch] found in octets of the client. The zero value is nothing:
 // more octets are needed, or they have no meaning.
