@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
@@ -11,7 +12,7 @@ import (
 // bump terminates TLS on both legs.
 func (s *session) bump(ctx context.Context) (next stage, err error) {
 	s.met = true
-	err = s.engine.handshakes.run(func() (err error) {
+	err = s.shake(func() (err error) {
 		next, err = s.establish(ctx)
 		return err
 	})
@@ -50,9 +51,9 @@ func (s *session) showsUntrusted(met error) bool {
 // unestablished takes a session whose origin is not to be met, for err.
 func (s *session) unestablished(err error) (stage, error) {
 	switch verdict := s.account.OriginTLS.Verdict; {
-	case errors.Is(err, errCertificateRequested):
+	case errors.Is(err, handshake.ErrCertificateRequested):
 		if s.engine.cfg.CertificateRequest == BlockRequest || s.upgraded() {
-			return stageEnd, refusal(reasonClientCert, err, alertHandshakeFailure)
+			return stageEnd, refusal(reasonClientCert, err, handshake.AlertHandshakeFailure)
 		}
 		s.report(learn.ClientCertificate, whyRequested)
 		return s.unbump(), nil
@@ -61,7 +62,7 @@ func (s *session) unestablished(err error) (stage, error) {
 	case verdict != "" && s.engine.cfg.OnInvalid(verdict) == PassOn && !s.upgraded():
 		return s.unbump(), nil
 	case verdict != "":
-		return stageEnd, refusal(verdict, err, alertBadCertificate)
+		return stageEnd, refusal(verdict, err, handshake.AlertBadCertificate)
 	case refusesCiphers(err):
 		return s.unsuited(err)
 	}
@@ -70,7 +71,7 @@ func (s *session) unestablished(err error) (stage, error) {
 
 // upgraded reports whether a dialogue has come before TLS, here or on a control
 // connection. It cannot be started over.
-func (s *session) upgraded() bool { return s.progress.Load() > 0 || s.data != nil }
+func (s *session) upgraded() bool { return s.legs.Moved() || s.data != nil }
 
 // unsuited takes a session whose origin takes nothing that we offer. The policy may
 // have something else for it.
@@ -80,7 +81,7 @@ func (s *session) unsuited(err error) (stage, error) {
 	if d.Action == policy.Bump || d.Action != policy.Terminate && s.upgraded() {
 		return s.failedOrigin(err)
 	}
-	s.account.Decision, s.denial = d, fail(reasonPolicy, err, alertAccessDenied)
+	s.account.Decision, s.denial = d, fail(reasonPolicy, err, handshake.AlertAccessDenied)
 	if d.Action != policy.Terminate {
 		s.giveUp()
 	}
@@ -89,8 +90,8 @@ func (s *session) unsuited(err error) (stage, error) {
 
 // failedOrigin takes a session with whose origin no handshake can be made.
 func (s *session) failedOrigin(err error) (stage, error) {
-	if incapable(err) && s.report(learn.FailedOrigin, whyHandshake) && !s.upgraded() {
+	if handshake.Incapable(err) && s.report(learn.FailedOrigin, whyHandshake) && !s.upgraded() {
 		return s.unbump(), nil
 	}
-	return stageEnd, fail(reasonOriginTLS, err, alertHandshakeFailure)
+	return stageEnd, fail(reasonOriginTLS, err, handshake.AlertHandshakeFailure)
 }

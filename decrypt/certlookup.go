@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -34,7 +35,7 @@ func (s *session) lookUpCertificate(ctx context.Context) (stage, error) {
 		return stageEnd, err
 	}
 	s.lookup = l
-	l.err = s.engine.handshakes.run(func() error { return s.meetOrigin(ctx) })
+	l.err = s.shake(func() error { return s.meetOrigin(ctx) })
 	if errors.As(l.err, new(*Panic)) || errors.As(l.err, new(*failure)) && !terminates { // not even a connection
 		return stageEnd, l.err
 	}
@@ -51,7 +52,7 @@ func (s *session) lookUpCertificate(ctx context.Context) (stage, error) {
 	case next == stageTerminate:
 		return next, nil
 	case upgraded:
-		return stageEnd, fail(reasonTooLate, l.err, alertHandshakeFailure)
+		return stageEnd, fail(reasonTooLate, l.err, handshake.AlertHandshakeFailure)
 	}
 	s.giveUp()
 	return next, nil
@@ -60,13 +61,13 @@ func (s *session) lookUpCertificate(ctx context.Context) (stage, error) {
 // certificate describes what the origin has shown to the policy, empty for nothing. The
 // origin is judged if its handshake failed only because it asks for our certificate.
 func (s *session) certificate(ctx context.Context) *policy.Certificate {
-	requested := errors.Is(s.lookup.err, errCertificateRequested)
+	requested := errors.Is(s.lookup.err, handshake.ErrCertificateRequested)
 	chain := s.originState.PeerCertificates
 	if s.originTLS == nil && !requested || len(chain) == 0 {
 		return new(policy.Certificate)
 	}
 	if requested {
-		s.judge(ctx) // the verdict stays
+		s.judge(ctx, s.originState) // the verdict stays
 	}
 	trusted := s.account.OriginTLS.Verdict == "ok"
 	if s.account.SNI != "" && trusted {
@@ -111,7 +112,7 @@ func (h *heldKeys) release(to func(*Session) io.Writer, s *Session) error {
 	}
 	for line := range bytes.Lines(h.lines) {
 		if _, err := w.Write(line); err != nil {
-			return fail(reasonOriginTLS, err, alertInternalError)
+			return fail(reasonOriginTLS, err, handshake.AlertInternalError)
 		}
 	}
 	h.lines = nil

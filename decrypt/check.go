@@ -2,12 +2,13 @@ package decrypt
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 )
 
 // checkLifetime is how long the engine remembers of a name whether it belongs to a
@@ -30,7 +31,7 @@ func (d *decision) remember(m *memory[checkKey], k checkKey) {
 // check lets only a session be tunneled whose server name belongs to where it goes.
 func (s *session) check(ctx context.Context) (stage, error) {
 	if belongs, err := s.belongs(ctx, s.account.SNI); !belongs {
-		s.denial = fail(reasonNameCheck, err, alertAccessDenied)
+		s.denial = fail(reasonNameCheck, err, handshake.AlertAccessDenied)
 		return stageTerminate, nil
 	}
 	return stageTunnel, nil
@@ -81,16 +82,15 @@ func (s *session) probe(ctx context.Context, name string) error {
 		return err
 	}
 	defer s.hangUp()
-	s.origin.SetDeadline(time.Now().Add(s.engine.cfg.HandshakeTimeout))
-	conn := tls.Client(s.origin, &tls.Config{
-		ServerName:         name,
-		InsecureSkipVerify: true, // judged below
-		MinVersion:         s.engine.cfg.OriginMinVersion,
-		CipherSuites:       greenSuites,
-	})
-	if err := conn.Handshake(); err != nil {
+	o := handshake.Origin{
+		Name:          name,
+		MinVersion:    s.engine.cfg.OriginMinVersion,
+		Timeout:       s.engine.cfg.HandshakeTimeout,
+		NoCertificate: true,
+	}
+	result, err := o.Shake(s.origin)
+	if err != nil {
 		return err
 	}
-	state := conn.ConnectionState()
-	return s.engine.cfg.Verifier.Verify(ctx, name, &state)
+	return s.engine.cfg.Verifier.Verify(ctx, name, &result.State)
 }

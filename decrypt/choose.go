@@ -32,7 +32,7 @@ var ways = [...][4]stage{
 }
 
 // choose returns the stage that carries out the decision at hand. Whatever led to it,
-// first octets, the origin's certificate or a lesson, it becomes a way to go here and
+// first octets, the origin's certificate or a learned entry, it becomes a way to go here and
 // nowhere else.
 func (s *session) choose() stage {
 	d := &s.account.Decision

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 )
 
 // clientHandshake completes the handshake with the client: no version above the
@@ -13,27 +15,25 @@ func (s *session) clientHandshake(ctx context.Context, trusted bool) error {
 	if s.in.Own != nil {
 		s.own = s.in.Own(s.serverName(), trusted)
 	}
-	cfg := &tls.Config{
-		MinVersion:                  s.engine.cfg.ClientMinVersion,
-		MaxVersion:                  max(s.account.OriginTLS.Version, s.engine.cfg.ClientMinVersion),
-		CipherSuites:                greenSuites,
-		DynamicRecordSizingDisabled: true,
-		KeyLogWriter:                s.keyLog(),
+	c := &handshake.Client{
+		MinVersion: s.engine.cfg.ClientMinVersion,
+		MaxVersion: max(s.account.OriginTLS.Version, s.engine.cfg.ClientMinVersion),
+		Protocol:   s.account.ALPN,
+		Keys:       s.keyLog(),
+		Timeout:    s.engine.cfg.HandshakeTimeout,
+		Own:        s.own,
 	}
-	if s.account.ALPN != "" {
-		cfg.NextProtos = []string{s.account.ALPN}
+	ecdsa := s.hello.SupportsECDSA(c.MaxVersion)
+	c.Forge = func() (*tls.Certificate, error) { return s.forge(ctx, s.originState.PeerCertificates, trusted, ecdsa) }
+	if !s.engine.cfg.FullClientHandshakes {
+		c.Tickets, c.Binding = &s.engine.tickets, s.binding(s.own, trusted)
 	}
-	proof := &clientProof{session: s, ctx: ctx, trusted: trusted, ecdsa: s.hello.SupportsECDSA(cfg.MaxVersion)}
-	proof.configure(cfg)
 	gone := s.clientGone()
-	start := time.Now()
-	conn := tls.Server(s.client, cfg)
-	s.client.SetDeadline(start.Add(s.engine.cfg.HandshakeTimeout))
-	err := conn.Handshake()
-	s.account.ClientTLS.Handshake = time.Since(start)
-	state := conn.ConnectionState()
+	result, err := c.Shake(s.client)
+	a := &s.account.ClientTLS
+	a.Handshake = result.Took
 	if len(s.own) == 0 {
-		s.account.Untrusted, s.account.ForgedSerial = !trusted, proof.serial(state.DidResume)
+		s.account.Untrusted, s.account.ForgedSerial = !trusted, c.Serial(result.State.DidResume)
 	}
 	switch {
 	case errors.As(err, new(*failure)):
@@ -43,8 +43,7 @@ func (s *session) clientHandshake(ctx context.Context, trusted bool) error {
 		return fail(reasonClientTLS, err, 0)
 	}
 	s.shaken, s.said = time.Now(), s.account.Octets(ClientToOrigin)
-	s.client.SetDeadline(time.Time{})
-	s.clientTLS = conn
-	s.account.ClientTLS.Version, s.account.ClientTLS.Cipher, s.account.ClientTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
+	s.clientTLS = result.Conn
+	a.Version, a.Cipher, a.Resumed = result.State.Version, result.State.CipherSuite, result.State.DidResume
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"testing"
+
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 )
 
 type tapFunc func(s *Session) Stream
@@ -64,5 +66,14 @@ func TestContain(t *testing.T) {
 				t.Errorf("the recording ends %v, want a reset", b.tap.ends)
 			}
 		})
+	}
+}
+
+// TestShakeContains: a panic in a handshake is an error.
+func TestShakeContains(t *testing.T) {
+	s := &session{decision: decision{engine: &Engine{handshakes: handshake.NewPool()}}}
+	var p *Panic
+	if err := s.shake(func() error { panic("fault") }); !errors.As(err, &p) || p.Value != "fault" {
+		t.Errorf("got %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
+	"github.com/clearspan/clearspan/decrypt/internal/relay"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 	"github.com/clearspan/clearspan/decrypt/starttls"
@@ -19,17 +20,19 @@ func (s *session) converse(ctx context.Context) (stage, error) {
 // follow passes a plain dialogue. The session goes on with TLS if it turns to that, and
 // by way of services if it stays plain.
 func (s *session) follow(context.Context) (stage, error) {
-	s.opening = opensDialogue
+	s.opening, s.content = opensDialogue, Plain
 	s.client.Stall(s.engine.cfg.IdleTimeout)
 	s.origin.Stall(s.engine.cfg.IdleTimeout)
 	d := &dialogue{session: s}
 	d.greeted(s.in.Greeting)
-	s.mute = len(s.in.Greeting) == 0 && s.data == nil
+	if len(s.in.Greeting) == 0 && s.data == nil {
+		s.legs.Silence = s.engine.cfg.SilenceTimeout
+	}
 	err := s.both(
 		func() error { return d.pump(ClientToOrigin, s.client, s.origin) },
 		func() error { return d.pump(OriginToClient, s.origin, s.client) },
 	)
-	s.mute = false
+	s.legs.Silence = 0
 	if d.follower != nil {
 		s.account.StartTLS = s.engine.upgraders.judge(s.account.Client.Addr(), s.account.Origin, d.follower.Offer(), time.Now())
 	}
@@ -45,7 +48,7 @@ func (s *session) follow(context.Context) (stage, error) {
 	case d.refused:
 		return stageTerminate, nil
 	case d.yielded:
-		s.content, s.services = Plain, d.services
+		s.services = d.services
 		return stageRelay, nil
 	}
 	s.host = nil
@@ -112,8 +115,8 @@ func (d *dialogue) begin() {
 func (d *dialogue) pump(dir Direction, from, to *leg.Leg) error {
 	have := 0
 	for {
-		err := d.session.await(from, have)
-		if err != nil && err != errPoked {
+		err := d.session.legs.Await(from, have)
+		if err != nil && err != relay.ErrPoked {
 			return err
 		}
 		p := from.Unread()
@@ -128,7 +131,7 @@ func (d *dialogue) pump(dir Direction, from, to *leg.Leg) error {
 		}
 		if n > 0 {
 			if err := to.Send(p[:n]); err != nil {
-				return d.session.undeliverable(dir, from, err)
+				return d.session.legs.Undeliverable(dir, from, err)
 			}
 			from.Consume(n)
 		}
@@ -137,9 +140,9 @@ func (d *dialogue) pump(dir Direction, from, to *leg.Leg) error {
 			return nil
 		case state == starttls.Done:
 			from.Large()
-			return d.session.pumpRaw(dir, Plain, from, to)
+			return d.session.legs.Raw(dir, from, to)
 		case ended:
-			return d.session.sourceEnded(dir, from, to)
+			return d.session.legs.SourceEnded(dir, from, to)
 		}
 		have = len(from.Unread())
 	}

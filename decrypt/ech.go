@@ -1,12 +1,11 @@
 package decrypt
 
 import (
-	"crypto/tls"
 	"errors"
-	"net"
 	"net/netip"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -74,8 +73,4 @@ func (s *session) insists(err error) error {
 
 // requiresECH tells whether a client has ended a session by the alert
 // ech_required, which only one does that has a key.
-func requiresECH(err error) bool {
-	remote := (*net.OpError)(nil)
-	return errors.As(err, &remote) && remote.Op == "remote error" && remote.Err != nil &&
-		remote.Err.Error() == tls.AlertError(alertECHRequired).Error()
-}
+func requiresECH(err error) bool { return handshake.Answers(err, handshake.AlertECHRequired) }

@@ -16,7 +16,7 @@ func (s *session) end(err error) {
 		s.account.Reason, s.account.Err = f.reason, f.err
 		if f.alert != 0 {
 			s.client.SetWriteDeadline(time.Now().Add(time.Second))
-			s.client.Conn().Write(f.alert.record()) // the leg is closed next, whatever comes of it
+			s.client.Conn().Write(f.alert.Record()) // the leg is closed next, whatever comes of it
 		}
 	case errors.As(err, &p):
 		s.account.Reason, s.account.Err = reasonPanic, err

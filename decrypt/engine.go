@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
@@ -91,10 +92,10 @@ type Engine struct {
 	upgraders    upgraders
 	announced    announcements
 	ech          memory[echKey] // where clients insisted on ECH
-	tickets      ticketKeys
-	origins      originCache
+	tickets      handshake.TicketKeys
+	origins      handshake.OriginCache
 	halfOpen     halfOpen
-	handshakes   *handshakePool
+	handshakes   *handshake.Pool
 }
 
 // New returns an engine.
@@ -121,7 +122,7 @@ func New(cfg Config) (*Engine, error) {
 	setDefault(&cfg.HandshakeTimeout, 10*time.Second)
 	setDefault(&cfg.ConnectTimeout, 10*time.Second)
 	setDefault(&cfg.IdleTimeout, time.Hour)
-	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups), handshakes: newHandshakePool()}, nil
+	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups), handshakes: handshake.NewPool()}, nil
 }
 
 func setDefault[T comparable](p *T, v T) {
@@ -135,6 +136,7 @@ func setDefault[T comparable](p *T, v T) {
 // in.Conn. When ctx ends, both legs are reset.
 func (e *Engine) Serve(ctx context.Context, in *Incoming) {
 	s := &session{decision: e.newDecision(in), client: leg.New(in.Conn)}
+	s.legs.Recorder, s.legs.Idle = legsRecorder{s}, e.cfg.IdleTimeout
 	stop := context.AfterFunc(ctx, s.cancel)
 	err := Contain(func() error { return s.refuse(ctx, s.live(ctx)) })
 	stop()

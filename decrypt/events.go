@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -41,11 +42,11 @@ func sharesCipher(hello *clienthello.Hello, least uint16) bool {
 	if slices.Contains(hello.Versions, tls.VersionTLS13) {
 		return true
 	}
-	return slices.ContainsFunc(greenSuites, func(s uint16) bool { return slices.Contains(hello.CipherSuites, s) })
+	return slices.ContainsFunc(handshake.GreenSuites, func(s uint16) bool { return slices.Contains(hello.CipherSuites, s) })
 }
 
 // refusesCiphers tells whether an origin has answered with an alert that says that
 // nothing in our hello suits it.
 func refusesCiphers(err error) bool {
-	return answers(err, alertHandshakeFailure, alertProtocolVersion, alertInsufficientSecurity)
+	return handshake.Answers(err, handshake.AlertHandshakeFailure, handshake.AlertProtocolVersion, handshake.AlertInsufficientSecurity)
 }

@@ -2,11 +2,11 @@ package decrypt
 
 import (
 	"context"
-	"crypto/tls"
 	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/decrypt/proto/ftp"
 )
@@ -21,9 +21,9 @@ type announcedConn struct {
 	session   string // identifier of the control session
 	name      string // what the origin's certificate must be valid for
 	decision  policy.Decision
-	latest    *latestSession // TLS session of the control session's origin leg, nil without TLS
-	active    bool           // the server connects to the client
-	protected bool           // it begins with TLS
+	latest    *handshake.LatestSession // TLS session of the control session's origin leg, nil without TLS
+	active    bool                     // the server connects to the client
+	protected bool                     // it begins with TLS
 	until     time.Time
 }
 
@@ -87,27 +87,6 @@ func (x *announcements) find(in *Incoming, now time.Time, take bool) *announcedC
 		delete(x.entries, e)
 	}
 	return d
-}
-
-// latestSession holds the latest TLS session of an origin leg, so that a data
-// connection can resume that of its control connection, as servers may demand. It
-// implements [tls.ClientSessionCache], whatever the key: the data connection's port
-// is another.
-type latestSession struct {
-	mu      sync.Mutex
-	session *tls.ClientSessionState
-}
-
-func (r *latestSession) Get(string) (*tls.ClientSessionState, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.session, r.session != nil
-}
-
-func (r *latestSession) Put(_ string, s *tls.ClientSessionState) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.session = s
 }
 
 // protocolData is the word for a data connection of FTP.

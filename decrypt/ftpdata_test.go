@@ -65,8 +65,8 @@ func TestAnnounced(t *testing.T) {
 				ID: "control", Client: netip.AddrPortFrom(client, 50000), Origin: netip.AddrPortFrom(origin, 21), Decision: policy.Decision{Action: tt.action},
 			}}}
 			s.watch(true)
-			s.count(ClientToOrigin, []byte(tt.command))
-			s.count(OriginToClient, []byte(tt.reply))
+			s.count(ClientToOrigin, []byte(tt.command), true)
+			s.count(OriginToClient, []byte(tt.reply), false)
 			if len(s.engine.announced.entries) != len(tt.want) {
 				t.Errorf("%d expected, want %d", len(s.engine.announced.entries), len(tt.want))
 			}

@@ -6,10 +6,9 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
-	"syscall"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -106,7 +105,7 @@ const refusalExpired = "certificate_expired" // a matter of the client's clock
 
 // refusals are the alerts by which a client refuses a certificate (RFC 8446,
 // Section 6.2).
-var refusals = map[alert]string{
+var refusals = map[handshake.Alert]string{
 	// The client found the certificate broken. Many clients say so of pinned hosts.
 	42: "bad_certificate",
 	// The client does not support the kind of certificate.
@@ -133,7 +132,7 @@ const (
 
 // refusalIn returns the word for the alert behind err, "" if it is another error.
 func refusalIn(err error) string {
-	said := remoteAlert(err)
+	said := handshake.RemoteAlert(err)
 	for a, word := range refusals {
 		if said == tls.AlertError(a).Error() { // crypto/tls has no type for it outside QUIC
 			return word
@@ -150,34 +149,11 @@ const recordAlert = 21
 // force before its Finished; crypto/tls takes it for a record that was tampered with.
 func refusalInClear(t leg.Tail, err error) string {
 	local := (*net.OpError)(nil)
-	if !errors.As(err, &local) || local.Op != "local error" || local.Err == nil || local.Err.Error() != tls.AlertError(alertBadRecordMAC).Error() {
+	if !errors.As(err, &local) || local.Op != "local error" || local.Err == nil || local.Err.Error() != tls.AlertError(handshake.AlertBadRecordMAC).Error() {
 		return ""
 	}
 	if t[0] != recordAlert || t[1] != 3 || t[3] != 0 || t[4] != 2 || t[5] != 2 {
 		return ""
 	}
-	return refusals[alert(t[6])]
-}
-
-// remoteAlert returns what crypto/tls says of an alert that the far end sent, ""
-// if err is another error.
-func remoteAlert(err error) string {
-	remote := (*net.OpError)(nil)
-	if !errors.As(err, &remote) || remote.Op != "remote error" || remote.Err == nil {
-		return ""
-	}
-	return remote.Err.Error()
-}
-
-// incapable reports whether a handshake with the origin failed for what the origin
-// said or sent, not for what became of the connection.
-func incapable(err error) bool {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	op := (*net.OpError)(nil)
-	if errors.As(err, &op) {
-		return op.Op == "remote error" || op.Op == "local error"
-	}
-	return !errors.As(err, new(syscall.Errno))
+	return refusals[handshake.Alert(t[6])]
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -283,7 +284,7 @@ func helloFor(t *testing.T, name string) []byte {
 }
 
 func TestRefusalInClear(t *testing.T) {
-	mac := &net.OpError{Op: "local error", Err: tls.AlertError(alertBadRecordMAC)}
+	mac := &net.OpError{Op: "local error", Err: tls.AlertError(handshake.AlertBadRecordMAC)}
 	tail := leg.Tail{recordAlert, 3, 3, 0, 2, 2, 42}
 	if got := refusalInClear(tail, mac); got != "bad_certificate" {
 		t.Errorf("refusal %q", got)
@@ -303,7 +304,7 @@ func TestIncapable(t *testing.T) {
 		{&net.OpError{Op: "remote error", Err: tls.AlertError(40)}, true},
 		{errors.New("tls: server selected unsupported protocol version 301"), true},
 	} {
-		if got := incapable(tt.err); got != tt.want {
+		if got := handshake.Incapable(tt.err); got != tt.want {
 			t.Errorf("%v: %t", tt.err, got)
 		}
 	}

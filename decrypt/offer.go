@@ -2,9 +2,9 @@ package decrypt
 
 import (
 	"context"
-	"crypto/tls"
 	"slices"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
@@ -63,11 +63,5 @@ func (s *session) offerOrigin(ctx context.Context) error {
 // alerts for an offer in which nothing suits it (RFC 7301, Section 3.2, and what
 // servers sent before that).
 func refusesOffer(err error) bool {
-	return answers(err, alertNoApplicationProtocol, alertHandshakeFailure)
-}
-
-// answers tells whether err is one of the alerts, as the peer sent it.
-func answers(err error, alerts ...alert) bool {
-	said := remoteAlert(err)
-	return slices.ContainsFunc(alerts, func(a alert) bool { return said == tls.AlertError(a).Error() })
+	return handshake.Answers(err, handshake.AlertNoApplicationProtocol, handshake.AlertHandshakeFailure)
 }

@@ -2,30 +2,19 @@ package decrypt
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"io"
-	"strings"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
-// greenSuites are the TLS 1.2 cipher suites offered and accepted: forward
-// secrecy with authenticated encryption. Those of TLS 1.3 all qualify.
-var greenSuites = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+// shake runs handshakes, by [Contain], where the stack for them is.
+func (s *session) shake(f func() error) error {
+	return s.engine.handshakes.Run(func() error { return Contain(f) })
 }
-
-var errCertificateRequested = errors.New("origin asks for a client certificate")
 
 // meetOrigin completes the handshake with the origin and has it judged. On error
 // Verdict is set if the reason is one of trust. A resumed session is judged like
@@ -36,17 +25,17 @@ func (s *session) meetOrigin(ctx context.Context) error {
 	for {
 		err := s.offerOrigin(ctx)
 		if err == nil {
-			err = s.judge(ctx)
+			err = s.judge(ctx, s.originState)
 		}
 		switch {
 		case err == nil:
-			s.cached.keep(time.Now(), &s.account.OriginTLS, &s.originState)
+			s.cached.Keep(time.Now(), s.account.OriginTLS.ChainSHA256, &s.originState)
 			return nil
-		case !s.cached.used(), leg.IsTimeout(err), errors.Is(err, errCertificateRequested), errors.As(err, new(*failure)),
+		case !s.cached.Used(), leg.IsTimeout(err), errors.Is(err, handshake.ErrCertificateRequested), errors.As(err, new(*failure)),
 			s.originTLS != nil && !s.account.OriginTLS.Resumed:
 			return err
 		}
-		s.cached.origins.forget(s.cached.key)
+		s.cached.Forget()
 		s.fullOrigin = true
 		s.hangUp()
 		s.originTLS, s.originState = nil, tls.ConnectionState{}
@@ -61,51 +50,50 @@ func (s *session) meetOrigin(ctx context.Context) error {
 // certificate says, and offers it the given application protocols. On failure
 // Verdict and Finding are set if the reason is one of trust.
 func (s *session) originHandshake(offer []string) error {
-	start := time.Now()
-	keys := s.keyLog()
-	cfg := &tls.Config{
-		ServerName:                  s.serverName(),
-		NextProtos:                  offer,
-		InsecureSkipVerify:          true, // judged below, by the Verifier
-		MinVersion:                  s.engine.cfg.OriginMinVersion,
-		CipherSuites:                greenSuites,
-		DynamicRecordSizingDisabled: true,
-		KeyLogWriter:                keys,
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			switch how := s.engine.cfg.CertificateRequest; {
-			case how == AnswerNone, how == TunnelRequest && s.upgraded():
-				return new(tls.Certificate), nil
-			}
-			return nil, errCertificateRequested
-		},
+	how, keys := s.engine.cfg.CertificateRequest, s.keyLog()
+	o := handshake.Origin{
+		Name:          s.serverName(),
+		Protocols:     offer,
+		MinVersion:    s.engine.cfg.OriginMinVersion,
+		Keys:          keys,
+		Timeout:       s.engine.cfg.HandshakeTimeout,
+		Sessions:      s.originSessions(keys != nil),
+		NoCertificate: how == AnswerNone || how == TunnelRequest && s.upgraded(),
 	}
-	switch s.cached = nil; {
-	case s.data != nil && s.data.latest != nil:
-		cfg.ClientSessionCache = s.data.latest
-	case s.control.Load() != nil:
-		s.latest = new(latestSession)
-		cfg.ClientSessionCache = s.latest
-	default:
-		cfg.ClientSessionCache = s.cacheOrigin(keys != nil)
-	}
-	conn := tls.Client(s.origin, cfg)
-	s.origin.SetDeadline(start.Add(s.engine.cfg.HandshakeTimeout))
-	err := conn.Handshake()
-	s.account.OriginTLS.Handshake = time.Since(start)
-	s.originState = conn.ConnectionState()
+	result, err := o.Shake(s.origin)
+	s.originTLS, s.originState = result.Conn, result.State
+	a := &s.account.OriginTLS
+	a.Handshake = result.Took
 	if err != nil {
-		if s.account.OriginTLS.Verdict = s.engine.cfg.HandshakeReason(err); s.account.OriginTLS.Verdict != "" {
-			s.account.OriginTLS.Finding = finding(err)
+		if a.Verdict = s.engine.cfg.HandshakeReason(err); a.Verdict != "" {
+			a.Finding = finding(err)
 		}
 		return err
 	}
-	s.origin.SetDeadline(time.Time{})
-	state := &s.originState
-	s.originTLS = conn
-	s.account.ALPN = state.NegotiatedProtocol
-	s.account.OriginTLS.Version, s.account.OriginTLS.Cipher, s.account.OriginTLS.Resumed = state.Version, state.CipherSuite, state.DidResume
-	s.account.OriginTLS.ChainSHA256 = chainHash(state.PeerCertificates)
+	s.account.ALPN = result.State.NegotiatedProtocol
+	a.Version, a.Cipher, a.Resumed = result.State.Version, result.State.CipherSuite, result.State.DidResume
+	a.ChainSHA256 = chainHash(result.State.PeerCertificates)
 	return nil
+}
+
+// originSessions returns what the origin leg that is about to begin may resume, nil for
+// nothing. A data connection resumes the session of its control connection. After
+// STARTTLS there is nothing: such a dialogue cannot be started over if a ticket leads
+// nowhere.
+func (s *session) originSessions(logged bool) tls.ClientSessionCache {
+	s.cached = nil
+	switch {
+	case s.data != nil && s.data.latest != nil:
+		return s.data.latest
+	case s.control.Load() != nil:
+		s.latest = new(handshake.LatestSession)
+		return s.latest
+	case s.engine.cfg.FullOriginHandshakes || s.upgraded() || !s.account.Client.IsValid():
+		return nil
+	}
+	k := handshake.CacheKey{Client: s.account.Client.Addr().Unmap(), Origin: s.account.Origin, Name: s.serverName(), Identity: s.identity()}
+	s.cached = s.engine.origins.Leg(k, s.fullOrigin, logged)
+	return s.cached
 }
 
 // keyLog is where the secrets of a handshake go, nil for nowhere.
@@ -117,42 +105,4 @@ func (s *session) keyLog() io.Writer {
 		return &s.lookup.keys // it is not decided yet
 	}
 	return s.engine.cfg.KeyLog(s.account)
-}
-
-// judge asks the verifier, notes its verdict, "ok" or a reason, and what it learned
-// of revocation, and returns its error.
-func (s *session) judge(ctx context.Context) error {
-	state := s.originState
-	var err error
-	if a, ok := s.engine.cfg.Verifier.(Assessor); ok {
-		s.account.OriginTLS.Revocation, err = a.Assess(ctx, s.identity(), &state)
-	} else {
-		err = s.engine.cfg.Verifier.Verify(ctx, s.identity(), &state)
-	}
-	verdict := "ok"
-	if err != nil {
-		verdict = "unknown"
-		var r interface{ Reason() string }
-		if errors.As(err, &r) {
-			verdict = r.Reason()
-		}
-		s.account.OriginTLS.Finding = finding(err)
-	}
-	s.account.OriginTLS.Verdict = verdict
-	return err
-}
-
-// finding returns the beginning of what err says.
-func finding(err error) string {
-	const most = 256
-	text := err.Error()
-	return strings.ToValidUTF8(text[:min(len(text), most)], "")
-}
-
-func chainHash(chain []*x509.Certificate) string {
-	h := sha256.New()
-	for _, c := range chain {
-		h.Write(c.Raw)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }

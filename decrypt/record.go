@@ -5,45 +5,50 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
+	"github.com/clearspan/clearspan/decrypt/internal/relay"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // open starts the session's stream if there is a tap.
 func (s *session) open() {
-	if !s.opened && s.engine.cfg.Tap != nil {
-		s.opened = true
-		s.stream = s.engine.cfg.Tap.Open(s.account)
-		if greeting := s.in.Greeting; len(greeting) > 0 {
-			_ = s.relayed(s.sessionDir(OriginToClient), Plain, greeting) // nothing has failed before the first octet
-		}
+	if s.opened || s.engine.cfg.Tap == nil {
+		return
 	}
-}
-
-// relayed counts p and hands it to the tap; it is about to be relayed. Once the
-// session has failed it does neither and returns errAborted: nobody gets p any more,
-// and in the recording nothing stands behind a reset.
-func (s *session) relayed(dir Direction, content Content, p []byte) error {
-	s.order[dir].Lock()
-	defer s.order[dir].Unlock()
-	if s.failed.Load() {
-		return errAborted
+	s.opened = true
+	s.stream = s.engine.cfg.Tap.Open(s.account)
+	if greeting := s.in.Greeting; len(greeting) > 0 {
+		dir := s.sessionDir(OriginToClient)
+		_ = s.legs.Record(dir, len(greeting), func(first bool) { // nothing has failed before the first octet
+			s.show(dir, Plain, greeting, first)
+		})
 	}
-	s.show(dir, content, p)
-	return nil
 }
 
 // show counts p and hands it to the tap.
-func (s *session) show(dir Direction, content Content, p []byte) {
-	s.count(dir, p)
+func (s *session) show(dir Direction, content Content, p []byte, first bool) {
+	s.count(dir, p, first)
 	if s.stream != nil {
 		s.stream.Data(s.sessionDir(dir), content, p)
 	}
 }
 
+// showParts is show for octets of several kinds.
+func (s *session) showParts(dir Direction, parts []Part, p []byte, first bool) {
+	if a, ok := s.stream.(Assembler); ok && len(parts) > 1 {
+		s.count(dir, p, first)
+		a.Assemble(s.sessionDir(dir), parts, p)
+		return
+	}
+	for _, part := range parts {
+		s.show(dir, part.Content, p[:part.N], first)
+		p = p[part.N:]
+	}
+}
+
 // count counts p, and looks for what it announces.
-func (s *session) count(dir Direction, p []byte) {
+func (s *session) count(dir Direction, p []byte, first bool) {
 	s.account.octets[s.sessionDir(dir)].Add(uint64(len(p)))
-	if s.progress.Add(int64(len(p))) == int64(len(p)) && dir == OriginToClient && s.originTLS != nil {
+	if first && dir == OriginToClient && s.originTLS != nil {
 		if proto, _ := sniff.Origin(p); proto == sniff.FTP { // behind TLS from the first octet
 			s.watch(true)
 		}
@@ -53,59 +58,65 @@ func (s *session) count(dir Direction, p []byte) {
 	}
 }
 
-// relayedParts is relayed for octets of several kinds.
-func (s *session) relayedParts(dir Direction, parts []Part, p []byte) error {
-	s.order[dir].Lock()
-	defer s.order[dir].Unlock()
-	if s.failed.Load() {
-		return errAborted
-	}
-	if a, ok := s.stream.(Assembler); ok && len(parts) > 1 {
-		s.count(dir, p)
-		a.Assemble(s.sessionDir(dir), parts, p)
+// legsRecorder records a session's octets. It implements [relay.Recorder].
+type legsRecorder struct{ *session }
+
+// Inspect implements [relay.Recorder].
+func (r legsRecorder) Inspect(p []byte) error {
+	if r.host == nil {
 		return nil
 	}
-	for _, part := range parts {
-		s.show(dir, part.Content, p[:part.N])
-		p = p[part.N:]
-	}
-	return nil
+	return r.checkHost(p)
 }
 
-// ended notes, and tells the tap, that a direction ended in order.
-func (s *session) ended(dir Direction) {
-	if dir == ClientToOrigin && s.clientTLS != nil && s.account.Octets(dir) == s.said && !s.finished[OriginToClient].Load() {
-		s.closedSilently = time.Since(s.shaken) < silentClose
+// Relayed implements [relay.Recorder].
+func (r legsRecorder) Relayed(dir Direction, p []byte, first bool) { r.show(dir, r.content, p, first) }
+
+// Spliced implements [relay.Recorder].
+func (r legsRecorder) Spliced(dir Direction, octets int64) {
+	r.account.octets[r.sessionDir(dir)].Add(uint64(octets))
+}
+
+// Ended implements [relay.Recorder].
+func (r legsRecorder) Ended(dir Direction) {
+	if dir == ClientToOrigin && r.clientTLS != nil && r.account.Octets(dir) == r.said && !r.legs.Finished(OriginToClient) {
+		r.closedSilently = time.Since(r.shaken) < silentClose
 	}
-	s.setFinished(dir)
-	if s.stream != nil {
-		s.stream.End(s.sessionDir(dir), Finished)
+	if r.stream != nil {
+		r.stream.End(r.sessionDir(dir), Finished)
 	}
 }
 
-// broken gives the failure for a leg that broke: the source leg of direction
-// dir. The tap learns it at once, so that the reset stands where it happened. What
-// breaks first is why the session ends; what breaks behind it gets errAborted.
-func (s *session) broken(dir Direction, err error) error {
-	var f *failure
-	if errors.As(err, &f) {
-		return err
+// Reset implements [relay.Recorder].
+func (r legsRecorder) Reset(dir Direction) {
+	if r.stream != nil {
+		r.stream.End(r.sessionDir(dir), Reset)
 	}
-	for i := range s.order {
-		s.order[i].Lock()
-		defer s.order[i].Unlock()
-	}
-	if s.setFailed() {
-		return errAborted
-	}
-	if s.stream != nil {
-		s.stream.End(s.sessionDir(dir), Reset)
-	}
+}
+
+// both runs one function a direction, by [Contain]. The first error ends the other, and
+// is returned with its reason.
+func (s *session) both(toOrigin, toClient func() error) error {
+	return s.relayFailure(s.legs.Both(s.client, s.origin,
+		func() error { return Contain(toOrigin) },
+		func() error { return Contain(toClient) },
+	))
+}
+
+// relayFailure gives the reason for an error of a relay. Others stay as they are.
+func (s *session) relayFailure(err error) error {
+	var b *relay.Broken
 	switch {
-	case leg.IsTimeout(err):
-		return fail(reasonIdle, err, 0)
-	case s.sessionDir(dir) == ClientToOrigin:
-		return fail(reasonClientReset, err, 0)
+	case errors.Is(err, relay.ErrSilent):
+		return fail(reasonNoFlight, nil, 0)
+	case errors.Is(err, relay.ErrIdle):
+		return fail(reasonIdle, nil, 0)
+	case !errors.As(err, &b):
+		return err
+	case leg.IsTimeout(b.Err):
+		return fail(reasonIdle, b.Err, 0)
+	case s.sessionDir(b.Dir) == ClientToOrigin:
+		return fail(reasonClientReset, b.Err, 0)
 	}
-	return fail(reasonOriginReset, err, 0)
+	return fail(reasonOriginReset, b.Err, 0)
 }

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
+	"github.com/clearspan/clearspan/decrypt/internal/relay"
 )
 
 // Refusal is what clients are told whose session is refused: terminated by the
@@ -61,7 +63,7 @@ func (n Notice) String() string {
 }
 
 // refusal is fail for an origin that is not let through.
-func refusal(reason string, err error, a alert) error {
+func refusal(reason string, err error, a handshake.Alert) error {
 	return &failure{reason: reason, err: err, alert: a, refused: true}
 }
 
@@ -101,7 +103,7 @@ func (s *session) notify(ctx context.Context, f *failure) Notice {
 	defer timer.Stop()
 	hello, _, err := clienthello.Parse(s.client.Unread())
 	switch page := s.engine.cfg.Refusal.Page; {
-	case err == nil && page != nil && s.engine.cfg.Refusal.HTTPS && s.progress.Load() == 0: // after STARTTLS nobody reads pages
+	case err == nil && page != nil && s.engine.cfg.Refusal.HTTPS && !s.legs.Moved(): // after STARTTLS nobody reads pages
 		return s.securePage(ctx, hello, f.reason == reasonPolicy && f.err == nil && s.blameless())
 	case err == nil:
 		return NoticeAlert
@@ -154,7 +156,7 @@ func (s *session) securePage(ctx context.Context, hello *clienthello.Hello, trus
 		Certificates:           shown,
 		MinVersion:             s.engine.cfg.ClientMinVersion,
 		MaxVersion:             highest,
-		CipherSuites:           greenSuites,
+		CipherSuites:           handshake.GreenSuites,
 		SessionTicketsDisabled: true,
 		NextProtos:             protocols,
 	}
@@ -231,7 +233,7 @@ const discarded = 256 << 10
 // reads would make the kernel reset the connection.
 func (s *session) depart() {
 	s.client.CloseWrite() // a client that is gone will not read either
-	s.client.SetReadDeadline(time.Now().Add(closeLinger))
+	s.client.SetReadDeadline(time.Now().Add(relay.CloseLinger))
 	for n := 0; n < discarded; {
 		n += len(s.client.Unread())
 		s.client.Consume(len(s.client.Unread()))

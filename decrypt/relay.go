@@ -6,10 +6,11 @@ import (
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
 )
 
-// relay carries octets between the legs until both directions have ended: by way of
+// carry relays octets between the legs until both directions have ended: by way of
 // services, decrypted, or as they are.
-func (s *session) relay(ctx context.Context) (stage, error) {
+func (s *session) carry(ctx context.Context) (stage, error) {
 	s.begun()
+	s.hello = nil // nobody asks any more
 	var err error
 	switch s.between(); {
 	case len(s.services) > 0:
@@ -45,8 +46,8 @@ func (s *session) relayTLS() error {
 	s.client.Relaying(s.engine.cfg.IdleTimeout)
 	s.origin.Relaying(s.engine.cfg.IdleTimeout)
 	return s.both(
-		func() error { return s.pumpTLS(ClientToOrigin, s.clientTLS, s.originTLS, s.client, s.origin) },
-		func() error { return s.pumpTLS(OriginToClient, s.originTLS, s.clientTLS, s.origin, s.client) },
+		func() error { return s.legs.TLS(ClientToOrigin, s.clientTLS, s.originTLS, s.client, s.origin) },
+		func() error { return s.legs.TLS(OriginToClient, s.originTLS, s.clientTLS, s.origin, s.client) },
 	)
 }
 
@@ -60,9 +61,9 @@ func (s *session) relayRaw() error {
 	}
 	pump := func(dir Direction, from, to *leg.Leg) func() error {
 		if s.stream == nil && from.Socket() && to.Socket() {
-			return func() error { return s.splice(dir, from, to) }
+			return func() error { return s.legs.Splice(dir, from, to) }
 		}
-		return func() error { return s.pumpRaw(dir, s.content, from, to) }
+		return func() error { return s.legs.Raw(dir, from, to) }
 	}
 	return s.both(pump(ClientToOrigin, s.client, s.origin), pump(OriginToClient, s.origin, s.client))
 }

@@ -455,17 +455,40 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// TestGarbageTicket: what a client calls a ticket never costs it the session.
+func TestGarbageTicket(t *testing.T) {
+	eachVersion(t, func(t *testing.T, version uint16) {
+		r := newResumable(t, version, nil)
+		kept := &sameTicket{}
+		r.cache = kept
+		r.exchange(nil)
+		label, state, err := kept.state.ResumptionState()
+		if err != nil {
+			t.Fatal(err)
+		}
+		flipped := append([]byte(nil), label...)
+		flipped[len(flipped)/2] ^= 1
+		for _, garbage := range [][]byte{{0}, label[:11], label[:len(label)-1], append(label[:len(label):len(label)], 0), flipped, make([]byte, 20_000)} {
+			if kept.state, err = tls.NewResumptionState(garbage, state); err != nil {
+				t.Fatal(err)
+			}
+			s, _ := r.exchange(nil)
+			r.want(s, false, true)
+		}
+	})
+}
+
 // TestNoTicketAfterUpgrade: an origin that turned to TLS by STARTTLS is never
 // offered a ticket, as its dialogue cannot be started over.
 func TestNoTicketAfterUpgrade(t *testing.T) {
 	b := newTestbed(t, nil, func(b *testbed) { b.cfg.Policy = always(policy.Bump) })
 	s := &session{decision: decision{engine: &Engine{cfg: b.cfg}, account: &Session{Client: netip.MustParseAddrPort("192.0.2.1:1")}, in: &Incoming{}}}
-	if s.cacheOrigin(false) == nil {
+	if s.originSessions(false) == nil {
 		t.Error("no sessions for a first handshake")
 	}
-	s.progress.Store(1)
-	if s.cacheOrigin(false) != nil || s.cached != nil {
+	s.legs.Record(ClientToOrigin, 1, func(bool) {})
+	if s.originSessions(false) != nil || s.cached != nil {
 		t.Error("sessions after cleartext")
 	}
-	s.cached.keep(time.Now(), nil, nil) // of none
+	s.cached.Keep(time.Now(), "", nil) // of none
 }

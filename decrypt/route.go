@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -24,7 +25,7 @@ func (s *session) reroute(ctx context.Context) error {
 	defer stop()
 	route, err := s.in.Route(ctx, a.SNI)
 	if err != nil || len(route.Addrs) == 0 {
-		return fail(reasonUnresolved, err, alertAccessDenied)
+		return fail(reasonUnresolved, err, handshake.AlertAccessDenied)
 	}
 	a.Resolved()
 	if slices.Contains(route.Addrs, a.Origin) {

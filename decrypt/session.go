@@ -9,7 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
+	"github.com/clearspan/clearspan/decrypt/internal/relay"
 	"github.com/clearspan/clearspan/decrypt/proto/ftp"
 )
 
@@ -31,31 +33,28 @@ type session struct {
 	stopLookup func()      // ends a look-up of the server name; may be nil
 	lookup     *certLookup // nil: the origin's certificate was not asked for
 
-	clientTLS, originTLS *tls.Conn           // set once their handshakes are done
-	originState          tls.ConnectionState // of the origin's last handshake, as far as it came
-	cached               *legCache           // sessions of the origin leg, nil where it does not resume
-	latest               *latestSession      // of an FTP session's origin leg; nil: nothing is resumed
-	fullOrigin           bool                // no session is to be resumed on the origin leg
-	own                  []tls.Certificate   // the origin's, shown in place of a forged one
-	shaken               time.Time           // when the client's handshake was done
-	said                 uint64              // octets that the client had sent before it
+	clientTLS, originTLS *tls.Conn                // set once their handshakes are done
+	originState          tls.ConnectionState      // of the origin's last handshake, as far as it came
+	cached               *handshake.LegCache      // sessions of the origin leg, nil where it does not resume
+	latest               *handshake.LatestSession // of an FTP session's origin leg; nil: nothing is resumed
+	fullOrigin           bool                     // no session is to be resumed on the origin leg
+	own                  []tls.Certificate        // the origin's, shown in place of a forged one
+	shaken               time.Time                // when the client's handshake was done
+	said                 uint64                   // octets that the client had sent before it
 
 	services       []Service                   // stand between the legs
 	host           *hostCheck                  // nil: nothing is looked for in the cleartext
 	control        atomic.Pointer[ftp.Control] // what an FTP session announces is read; nil: nothing
-	mute           bool                        // nobody has said anything, which is not to last
 	closedSilently bool                        // the client closed soon after its handshake without sending data; set before the relay ends, read after it
 
-	opened   bool          // the tap was asked for a stream
-	stream   Stream        // nil until cleartext is at hand, or for good
-	swapped  Direction     // 1 if the legs' directions are the reverse of the session's, see swapLegs
-	order    [2]sync.Mutex // by direction: what is relayed is counted and shown to the tap; both to fail
-	progress atomic.Int64  // octets relayed in both directions, to tell idle from one-way
-	endings
+	opened  bool        // the tap was asked for a stream
+	stream  Stream      // nil until cleartext is at hand, or for good
+	swapped Direction   // 1 if the legs' directions are the reverse of the session's, see swapLegs
+	legs    relay.Relay // what both directions share
 
+	mu       sync.Mutex // guards the rest against cancel
 	client   *leg.Leg
-	mu       sync.Mutex // guards the rest, for cancel
-	origin   *leg.Leg   // nil until dialed
+	origin   *leg.Leg // nil until dialed
 	canceled bool
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
+	"github.com/clearspan/clearspan/decrypt/internal/relay"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/decrypt/sniff"
 	"github.com/clearspan/clearspan/decrypt/starttls"
@@ -140,7 +141,7 @@ func (d *dialogue) awaited() bool {
 // dismiss ends both directions of a session that is refused.
 func (d *dialogue) dismiss() {
 	for _, l := range []*leg.Leg{d.session.client, d.session.origin} {
-		l.SetWriteDeadline(time.Now().Add(closeLinger)) // nobody waits for a peer that does not read
+		l.SetWriteDeadline(time.Now().Add(relay.CloseLinger)) // nobody waits for a peer that does not read
 		l.Poke()
 	}
 }
@@ -178,7 +179,7 @@ func (d *dialogue) show(dir Direction, p []byte) error {
 			d.parts = append(d.parts, Part{span.N, content})
 		}
 	}
-	return d.session.relayedParts(dir, d.parts, p)
+	return d.session.legs.Record(dir, len(p), func(first bool) { d.session.showParts(dir, d.parts, p, first) })
 }
 
 // wake ends the other direction's wait where it has to look again.

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"slices"
 	"testing"
+
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 )
 
 // TestSuites has old and new clients: the origin is offered the same, whoever
@@ -11,7 +13,7 @@ import (
 // encryption.
 func TestSuites(t *testing.T) {
 	cbc := []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
-	green := append([]uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384, tls.TLS_CHACHA20_POLY1305_SHA256}, greenSuites...)
+	green := append([]uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384, tls.TLS_CHACHA20_POLY1305_SHA256}, handshake.GreenSuites...)
 	for _, tt := range []struct {
 		name           string
 		client, origin func(*tls.Config)
@@ -19,7 +21,7 @@ func TestSuites(t *testing.T) {
 	}{
 		{"today", func(*tls.Config) {}, func(*tls.Config) {}, true},
 		{"client with TLS 1.2 and one suite", func(c *tls.Config) {
-			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, greenSuites[:1]
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, handshake.GreenSuites[:1]
 		}, func(*tls.Config) {}, true},
 		{"client without a good suite", func(c *tls.Config) { c.MaxVersion, c.CipherSuites = tls.VersionTLS12, cbc }, func(*tls.Config) {}, false},
 		{"origin without a good suite", func(*tls.Config) {}, func(c *tls.Config) { c.MaxVersion, c.CipherSuites = tls.VersionTLS12, cbc }, false},

@@ -1,6 +1,10 @@
 package decrypt
 
-import "context"
+import (
+	"context"
+
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
+)
 
 // terminate ends the session as the policy says. The client is told why when it has
 // ended, see refuse.
@@ -9,7 +13,7 @@ func (s *session) terminate(context.Context) (stage, error) {
 		return stageEnd, s.denial
 	}
 	if s.opening == opensTLS {
-		return stageEnd, fail(reasonPolicy, nil, alertAccessDenied)
+		return stageEnd, fail(reasonPolicy, nil, handshake.AlertAccessDenied)
 	}
 	return stageEnd, fail(reasonPolicy, nil, 0)
 }

@@ -174,6 +174,16 @@ var bans = []ban{
 		reason: "leaf package; it knows a connection and no session",
 	},
 	{
+		from:   "decrypt/internal/handshake",
+		to:     []string{module + "/decrypt/internal/relay", module + "/decrypt/policy", module + "/decrypt/learn", module + "/decrypt/sniff", module + "/decrypt/starttls", module + "/decrypt/clienthello"},
+		reason: "it takes a connection and what is offered; the session decides and judges",
+	},
+	{
+		from:   "decrypt/internal/relay",
+		to:     []string{module + "/decrypt/internal/handshake", module + "/decrypt/policy", module + "/decrypt/learn", module + "/decrypt/sniff", module + "/decrypt/starttls", module + "/decrypt/clienthello"},
+		reason: "it carries octets between two legs; the session decides",
+	},
+	{
 		from:   "decrypt/clienthello",
 		to:     []string{module},
 		reason: "leaf package",
@@ -337,6 +347,10 @@ func TestBansBite(t *testing.T) {
 		{"mirror", module + "/mirror/internal/checksum", false},
 		{"decrypt/policy", module + "/decrypt", true},
 		{"decrypt", module + "/decrypt/policy", false},
+		{"decrypt/internal/leg", module + "/decrypt/proto", true},
+		{"decrypt/internal/relay", module + "/decrypt/internal/leg", false},
+		{"decrypt/internal/relay", module + "/decrypt/policy", true},
+		{"decrypt/internal/handshake", module + "/decrypt/internal/relay", true},
 		{"certs", module + "/decrypt", true},
 		{"appliance/intake", module + "/decrypt", false},
 		{"appliance/service/web", module + "/appliance/service/icap", true},

@@ -1,4 +1,4 @@
-package decrypt
+package handshake
 
 import (
 	"container/list"
@@ -16,30 +16,30 @@ const (
 	cacheOverhead = 1024     // octets of a ticket beside what is counted
 )
 
-// cacheKey is who may resume a session with whom. Sessions are never shared
+// CacheKey is who may resume a session with whom. Sessions are never shared
 // between clients (FDP_STIP_EXT.1), though they are the box's: an origin must not
 // find out which of them stand behind it together, nor take two for one. The
 // address keeps a client from having others offer their tickets elsewhere.
-type cacheKey struct {
-	client         netip.Addr
-	origin         netip.AddrPort
-	name, identity string
+type CacheKey struct {
+	Client         netip.Addr
+	Origin         netip.AddrPort
+	Name, Identity string
 }
 
 // origins keeps the sessions that origins let be resumed. It is bounded by number
 // and by estimated memory; what was used longest ago goes first. The zero value is
 // ready. Safe for concurrent use.
-type originCache struct {
+type OriginCache struct {
 	mu      sync.Mutex
-	entries map[cacheKey]*list.Element // of *cacheEntry
+	entries map[CacheKey]*list.Element // of *cacheEntry
 	order   list.List                  // the one used last in front
 	octets  int
 }
 
-// recalled are the sessions of a key: of one chain and one TLS version, so that an
+// cacheEntry holds the sessions of a key: of one chain and one TLS version, so that an
 // origin cannot have many chains kept.
 type cacheEntry struct {
-	key      cacheKey
+	key      CacheKey
 	proof    proof
 	sessions []cachedSession // the newest last, never empty
 }
@@ -62,7 +62,7 @@ type proof struct {
 
 // take returns a session, the newest. One of TLS 1.3 is taken away, so that no
 // ticket is seen twice on the wire (RFC 8446, Appendix C.4).
-func (o *originCache) take(now time.Time, k cacheKey) (cachedSession, bool) {
+func (o *OriginCache) take(now time.Time, k CacheKey) (cachedSession, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	e, ok := o.entries[k]
@@ -88,14 +88,14 @@ func (o *originCache) take(now time.Time, k cacheKey) (cachedSession, bool) {
 }
 
 // add keeps a session, the newest of its key. Those of another version go.
-func (o *originCache) add(k cacheKey, s cachedSession) {
+func (o *OriginCache) add(k CacheKey, s cachedSession) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if s.octets+s.der > cacheOctets/100 {
 		return
 	}
 	if o.entries == nil {
-		o.entries = make(map[cacheKey]*list.Element)
+		o.entries = make(map[CacheKey]*list.Element)
 	}
 	e, ok := o.entries[k]
 	if !ok {
@@ -120,7 +120,7 @@ func (o *originCache) add(k cacheKey, s cachedSession) {
 }
 
 // forget drops all sessions of k.
-func (o *originCache) forget(k cacheKey) {
+func (o *OriginCache) forget(k CacheKey) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if e, ok := o.entries[k]; ok {
@@ -128,14 +128,14 @@ func (o *originCache) forget(k cacheKey) {
 	}
 }
 
-func (o *originCache) remove(e *list.Element) {
+func (o *OriginCache) remove(e *list.Element) {
 	r := o.order.Remove(e).(*cacheEntry)
 	delete(o.entries, r.key)
 	o.clear(r)
 }
 
 // clear drops the sessions of r, which stays to be filled or removed.
-func (o *originCache) clear(r *cacheEntry) {
+func (o *OriginCache) clear(r *cacheEntry) {
 	o.octets -= r.proof.der
 	for _, s := range r.sessions {
 		o.octets -= s.octets
@@ -143,12 +143,12 @@ func (o *originCache) clear(r *cacheEntry) {
 	r.proof, r.sessions = proof{}, nil
 }
 
-// recall is the [tls.ClientSessionCache] of one origin leg. It keeps nothing
-// before the origin was judged. It is for one goroutine at a time. A nil recall
+// LegCache is the [tls.ClientSessionCache] of one origin leg. It keeps nothing
+// before the origin was judged. It is for one goroutine at a time. A nil LegCache
 // neither offers nor keeps.
-type legCache struct {
-	origins *originCache
-	key     cacheKey
+type LegCache struct {
+	origins *OriginCache
+	key     CacheKey
 	full    bool // offers nothing
 	logged  bool // the secrets of the leg are logged
 
@@ -157,33 +157,22 @@ type legCache struct {
 	kept    *proof                  // of the leg, once its origin was judged to be good
 }
 
-// cacheOrigin returns the sessions of the origin leg that is about to begin, whose
-// secrets are logged or not. After STARTTLS there are none: such a dialogue cannot be started over if a
-// ticket leads nowhere.
-func (s *session) cacheOrigin(logged bool) tls.ClientSessionCache {
-	s.cached = nil
-	if s.engine.cfg.FullOriginHandshakes || s.upgraded() || !s.account.Client.IsValid() {
-		return nil
-	}
-	s.cached = &legCache{
-		origins: &s.engine.origins,
-		key:     cacheKey{s.account.Client.Addr().Unmap(), s.account.Origin, s.serverName(), s.identity()},
-		full:    s.fullOrigin,
-		logged:  logged,
-	}
-	return s.cached
+// Leg returns the sessions of an origin leg that is about to begin. Full has it offer
+// none; logged says that the secrets of the leg are logged.
+func (o *OriginCache) Leg(k CacheKey, full, logged bool) *LegCache {
+	return &LegCache{origins: o, key: k, full: full, logged: logged}
 }
 
-// used reports whether the origin was offered a session.
-func (r *legCache) used() bool { return r != nil && r.offered.state != nil }
+// Used reports whether the origin was offered a session.
+func (r *LegCache) Used() bool { return r != nil && r.offered.state != nil }
 
-// keep has r keep the sessions of a leg whose origin was judged to be good. One
-// that was resumed does for no longer than the one before it.
-func (r *legCache) keep(now time.Time, leg *LegTLS, state *tls.ConnectionState) {
+// Keep has r keep the sessions of a leg whose origin was judged to be good, by a chain
+// of that hash. One that was resumed does for no longer than the one before it.
+func (r *LegCache) Keep(now time.Time, chain string, state *tls.ConnectionState) {
 	if r == nil {
 		return
 	}
-	r.kept = &proof{version: leg.Version, chain: leg.ChainSHA256, until: now.Add(cacheLifetime)}
+	r.kept = &proof{version: state.Version, chain: chain, until: now.Add(cacheLifetime)}
 	for _, c := range state.PeerCertificates {
 		r.kept.der += len(c.Raw)
 	}
@@ -191,7 +180,7 @@ func (r *legCache) keep(now time.Time, leg *LegTLS, state *tls.ConnectionState) 
 	for _, t := range state.SignedCertificateTimestamps {
 		r.kept.staple += len(t)
 	}
-	if leg.Resumed {
+	if state.DidResume {
 		r.kept.until = r.offered.until
 	}
 	r.offered = cachedSession{}
@@ -201,8 +190,11 @@ func (r *legCache) keep(now time.Time, leg *LegTLS, state *tls.ConnectionState) 
 	}
 }
 
+// Forget drops all sessions of the leg's key.
+func (r *LegCache) Forget() { r.origins.forget(r.key) }
+
 // Get implements [tls.ClientSessionCache].
-func (r *legCache) Get(string) (*tls.ClientSessionState, bool) {
+func (r *LegCache) Get(string) (*tls.ClientSessionState, bool) {
 	if r.full {
 		return nil, false
 	}
@@ -215,7 +207,7 @@ func (r *legCache) Get(string) (*tls.ClientSessionState, bool) {
 }
 
 // Put implements [tls.ClientSessionCache].
-func (r *legCache) Put(_ string, state *tls.ClientSessionState) {
+func (r *LegCache) Put(_ string, state *tls.ClientSessionState) {
 	switch {
 	case state == nil:
 		r.origins.forget(r.key)
@@ -228,4 +220,27 @@ func (r *legCache) Put(_ string, state *tls.ClientSessionState) {
 		}
 		r.origins.add(r.key, cachedSession{*r.kept, state, octets})
 	}
+}
+
+// LatestSession holds the latest TLS session of an origin leg, so that a data
+// connection can resume that of its control connection, as servers may demand. It
+// implements [tls.ClientSessionCache], whatever the key: the data connection's port
+// is another.
+type LatestSession struct {
+	mu      sync.Mutex
+	session *tls.ClientSessionState
+}
+
+// Get implements [tls.ClientSessionCache].
+func (r *LatestSession) Get(string) (*tls.ClientSessionState, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.session, r.session != nil
+}
+
+// Put implements [tls.ClientSessionCache].
+func (r *LatestSession) Put(_ string, s *tls.ClientSessionState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.session = s
 }

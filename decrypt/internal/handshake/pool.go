@@ -1,4 +1,4 @@
-package decrypt
+package handshake
 
 import (
 	"runtime"
@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// idleWorker is for how long a goroutine of a handshakePool waits for more work.
+// idleWorker is for how long a goroutine of a Pool waits for more work.
 const idleWorker = 100 * time.Millisecond
 
-// handshakePool runs handshakes. They need a deep stack (ML-KEM alone has frames of 12 KiB),
+// Pool runs handshakes. They need a deep stack (ML-KEM alone has frames of 12 KiB),
 // which a goroutine that waits in a relay afterwards would keep until several
 // collections of garbage have halved it. So sessions have them run by goroutines that
 // go on to the next one, and wait on a small stack. It takes no less CPU time: handing
@@ -17,7 +17,7 @@ const idleWorker = 100 * time.Millisecond
 //
 // It is safe for concurrent use, and leaves nothing behind once it is not used for a
 // moment.
-type handshakePool struct {
+type Pool struct {
 	jobs chan job // to one that waits
 	free atomic.Int32
 }
@@ -27,10 +27,10 @@ type job struct {
 	done chan<- error // has room
 }
 
-func newHandshakePool() *handshakePool { return &handshakePool{jobs: make(chan job)} }
+func NewPool() *Pool { return &Pool{jobs: make(chan job)} }
 
-// run runs f, by [Contain], and returns what it returns.
-func (c *handshakePool) run(f func() error) error {
+// Run runs f and returns what it returns. A panic of f is a panic of the process.
+func (c *Pool) Run(f func() error) error {
 	done := make(chan error, 1)
 	j := job{f, done}
 	select {
@@ -42,11 +42,11 @@ func (c *handshakePool) run(f func() error) error {
 }
 
 // work runs j and what comes after, unless there are enough who wait for that.
-func (c *handshakePool) work(j job) {
+func (c *Pool) work(j job) {
 	patience := time.NewTimer(idleWorker)
 	defer patience.Stop()
 	for {
-		j.done <- Contain(j.f)
+		j.done <- j.f()
 		j = job{} // waiting, it holds nothing of a session
 		if c.free.Add(1) > int32(4*runtime.GOMAXPROCS(0)) {
 			c.free.Add(-1)

@@ -1,4 +1,4 @@
-package decrypt
+package handshake
 
 import (
 	"crypto/tls"
@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-func cacheKeyOf(client int, name string) cacheKey {
-	return cacheKey{netip.AddrFrom4([4]byte{10, byte(client >> 16), byte(client >> 8), byte(client)}), netip.MustParseAddrPort("192.0.2.1:443"), name, name}
+func cacheKeyOf(client int, name string) CacheKey {
+	return CacheKey{netip.AddrFrom4([4]byte{10, byte(client >> 16), byte(client >> 8), byte(client)}), netip.MustParseAddrPort("192.0.2.1:443"), name, name}
 }
 
 func TestOriginsTake(t *testing.T) {
 	now := time.Unix(1000, 0)
-	var o originCache
-	add := func(k cacheKey, version uint16, chain string) *tls.ClientSessionState {
+	var o OriginCache
+	add := func(k CacheKey, version uint16, chain string) *tls.ClientSessionState {
 		s := new(tls.ClientSessionState)
 		o.add(k, cachedSession{proof{version: version, chain: chain, der: 100, until: now.Add(time.Minute)}, s, 10})
 		return s
 	}
-	take := func(k cacheKey, at time.Duration) *tls.ClientSessionState {
+	take := func(k CacheKey, at time.Duration) *tls.ClientSessionState {
 		s, _ := o.take(now.Add(at), k)
 		return s.state
 	}
 	a := cacheKeyOf(1, "www.example.test")
-	for _, other := range []cacheKey{cacheKeyOf(2, "www.example.test"), cacheKeyOf(1, "bank.example.test")} {
+	for _, other := range []CacheKey{cacheKeyOf(2, "www.example.test"), cacheKeyOf(1, "bank.example.test")} {
 		add(a, tls.VersionTLS13, "x")
 		if take(other, 0) != nil {
 			t.Errorf("%v gets what belongs to %v", other, a)
@@ -68,7 +68,7 @@ func TestOriginsTake(t *testing.T) {
 }
 
 func TestOriginsBounded(t *testing.T) {
-	var o originCache
+	var o OriginCache
 	until := time.Unix(2000, 0)
 	fill := func(n, der int) {
 		for i := range n {

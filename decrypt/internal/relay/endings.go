@@ -1,4 +1,4 @@
-package decrypt
+package relay
 
 import (
 	"sync"
@@ -68,3 +68,6 @@ func (o *endings) change() <-chan struct{} {
 	}
 	return o.changed
 }
+
+// Finished reports whether the source of a direction has ended in order.
+func (o *endings) Finished(dir Direction) bool { return o.finished[dir].Load() }

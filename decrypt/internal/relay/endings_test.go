@@ -1,9 +1,11 @@
-package decrypt
+package relay
 
 import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
 func TestAwaitFinish(t *testing.T) {
@@ -14,18 +16,18 @@ func TestAwaitFinish(t *testing.T) {
 		want   bool
 		after  time.Duration
 	}{
-		{"finished", func(o *endings) { o.setFinished(ClientToOrigin) }, true, 0},
+		{"finished", func(o *endings) { o.setFinished(proto.ClientToOrigin) }, true, 0},
 		{"finished after the other", func(o *endings) {
-			o.setFinished(OriginToClient)
+			o.setFinished(proto.OriginToClient)
 			synctest.Wait()
-			o.setFinished(ClientToOrigin)
+			o.setFinished(proto.ClientToOrigin)
 		}, true, 0},
 		{"finished late", func(o *endings) {
 			time.Sleep(patience / 2)
-			o.setFinished(ClientToOrigin)
+			o.setFinished(proto.ClientToOrigin)
 		}, true, patience / 2},
 		{"failed", func(o *endings) { o.setFailed() }, false, 0},
-		{"the other finished", func(o *endings) { o.setFinished(OriginToClient) }, false, patience},
+		{"the other finished", func(o *endings) { o.setFinished(proto.OriginToClient) }, false, patience},
 		{"nothing", func(o *endings) {}, false, patience},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -34,7 +36,7 @@ func TestAwaitFinish(t *testing.T) {
 				begun := time.Now()
 				answers := make(chan bool, 2)
 				for range cap(answers) {
-					go func() { answers <- o.awaitFinish(ClientToOrigin, patience) }()
+					go func() { answers <- o.awaitFinish(proto.ClientToOrigin, patience) }()
 				}
 				synctest.Wait()
 				tt.change(&o)
@@ -54,12 +56,12 @@ func TestAwaitFinish(t *testing.T) {
 func TestAwaitFinishThatIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var o endings
-		o.setFinished(OriginToClient)
+		o.setFinished(proto.OriginToClient)
 		if o.setFailed() || !o.setFailed() {
 			t.Error("a failure is not known, or before it came")
 		}
 		begun := time.Now()
-		if !o.awaitFinish(OriginToClient, time.Second) || o.awaitFinish(ClientToOrigin, time.Second) || time.Since(begun) != 0 {
+		if !o.awaitFinish(proto.OriginToClient, time.Second) || o.awaitFinish(proto.ClientToOrigin, time.Second) || time.Since(begun) != 0 {
 			t.Error("what is known was waited for, or forgotten")
 		}
 	})

@@ -1,4 +1,4 @@
-package decrypt
+package handshake
 
 import (
 	"bytes"
@@ -12,13 +12,9 @@ import (
 // TestHandshakePool: a panic is an error; what comes at once runs at once; no more than some
 // wait for more work, and none for long.
 func TestHandshakePool(t *testing.T) {
-	c := newHandshakePool()
+	c := NewPool()
 	want := errors.New("fault")
-	if err := c.run(func() error { return want }); err != want {
-		t.Errorf("got %v", err)
-	}
-	var p *Panic
-	if err := c.run(func() error { panic("fault") }); !errors.As(err, &p) || p.Value != "fault" {
+	if err := c.Run(func() error { return want }); err != want {
 		t.Errorf("got %v", err)
 	}
 	const many = 200 // more than may wait afterwards
@@ -26,7 +22,7 @@ func TestHandshakePool(t *testing.T) {
 	begun.Add(many)
 	for range many {
 		all.Go(func() {
-			c.run(func() error { // none ends before all have begun
+			c.Run(func() error { // none ends before all have begun
 				begun.Done()
 				begun.Wait()
 				return nil
@@ -47,7 +43,7 @@ func TestHandshakePool(t *testing.T) {
 
 // TestHandshakePoolGoesOn: a goroutine that waits, with the stack that it has, is used again.
 func TestHandshakePoolGoesOn(t *testing.T) {
-	c := newHandshakePool()
+	c := NewPool()
 	var last []byte
 	again := 0
 	for range 20 {
@@ -55,7 +51,7 @@ func TestHandshakePoolGoesOn(t *testing.T) {
 			runtime.Gosched() // it does not wait yet
 		}
 		time.Sleep(time.Millisecond)
-		c.run(func() error {
+		c.Run(func() error {
 			id, _, _ := bytes.Cut(bytes.TrimPrefix(current(), []byte("goroutine ")), []byte(" "))
 			if bytes.Equal(id, last) {
 				again++

@@ -1,4 +1,4 @@
-package decrypt
+package handshake
 
 import (
 	"crypto/aes"
@@ -15,10 +15,10 @@ const (
 	ticketPeriods = 3         // for how many periods from its making it opens
 )
 
-// ticketKeys seal the session tickets of the client leg. A key is random, is
+// TicketKeys seal the session tickets of the client leg. A key is random, is
 // replaced at the first use after a period, and is in this memory alone: with the
 // engine all its tickets end. The zero value is ready. Safe for concurrent use.
-type ticketKeys struct {
+type TicketKeys struct {
 	mu   sync.Mutex
 	keys [ticketPeriods]ticketKey // the newest first
 }
@@ -35,7 +35,7 @@ type ticket struct {
 }
 
 // current returns the keys that open at now, after making one that seals.
-func (k *ticketKeys) current(now time.Time) [ticketPeriods]ticketKey {
+func (k *TicketKeys) current(now time.Time) [ticketPeriods]ticketKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for i := range k.keys {
@@ -65,7 +65,7 @@ func newTicketAEAD() cipher.AEAD {
 }
 
 // seal makes a ticket that opens with the same binding alone.
-func (k *ticketKeys) seal(now time.Time, binding []byte, t ticket, state *tls.SessionState) ([]byte, error) {
+func (k *TicketKeys) seal(now time.Time, binding []byte, t ticket, state *tls.SessionState) ([]byte, error) {
 	octets, err := state.Bytes()
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (k *ticketKeys) seal(now time.Time, binding []byte, t ticket, state *tls.Se
 
 // open returns what was sealed, and a nil state for anything else: other octets,
 // another binding, a key or a leaf that is over.
-func (k *ticketKeys) open(now time.Time, binding, sealed []byte) (t ticket, state *tls.SessionState) {
+func (k *TicketKeys) open(now time.Time, binding, sealed []byte) (t ticket, state *tls.SessionState) {
 	if len(sealed) == 0 {
 		return t, nil
 	}

@@ -1,0 +1,131 @@
+package relay
+
+import (
+	"errors"
+	"io"
+	"syscall"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
+)
+
+// Raw carries one direction of octets that are not encrypted, or not opened, straight
+// from the buffer they were read into.
+func (r *Relay) Raw(dir Direction, from, to *leg.Leg) error {
+	for {
+		if err := r.Await(from, 0); err == ErrPoked {
+			continue // by a dialogue that is over
+		} else if err != nil {
+			return err
+		}
+		p := from.Unread()
+		if len(p) == 0 {
+			return r.SourceEnded(dir, from, to)
+		}
+		if err := r.pass(dir, p, from, to); err != nil {
+			return err
+		}
+	}
+}
+
+// pass carries p, which is unread of from.
+func (r *Relay) pass(dir Direction, p []byte, from, to *leg.Leg) error {
+	if err := r.relayed(dir, p); err != nil {
+		return err
+	}
+	if err := to.Send(p); err != nil {
+		return r.Undeliverable(dir, from, err)
+	}
+	from.Consume(len(p))
+	return nil
+}
+
+// spliceChunk is how many octets the kernel carries between two looks at the counters.
+const spliceChunk = 16 << 20
+
+// Splice carries one direction inside the kernel, after what is buffered. Both legs must
+// be sockets.
+func (r *Relay) Splice(dir Direction, from, to *leg.Leg) error {
+	if p := from.Unread(); len(p) > 0 {
+		if err := r.pass(dir, p, from, to); err != nil {
+			return err
+		}
+	}
+	if from.Err() != nil {
+		return r.SourceEnded(dir, from, to)
+	}
+	for {
+		before := r.progress.Load()
+		n, err := from.SpliceTo(to, spliceChunk, time.Now().Add(r.Idle))
+		r.Recorder.Spliced(dir, n)
+		r.progress.Add(n)
+		switch {
+		case err == nil && n == spliceChunk:
+		case err == nil:
+			return r.SourceEnded(dir, from, to)
+		case leg.IsTimeout(err) && r.progress.Load() != before:
+		case leg.IsTimeout(err):
+			return ErrIdle
+		case errors.Is(err, syscall.EPIPE):
+			return r.Undeliverable(dir, from, err)
+		default:
+			return r.broken(dir, err)
+		}
+	}
+}
+
+// SourceEnded carries the end of a raw source on.
+func (r *Relay) SourceEnded(dir Direction, from, to *leg.Leg) error {
+	if from.Err() != io.EOF {
+		return r.broken(dir, from.Err())
+	}
+	r.ended(dir)
+	return r.closed(dir, to)
+}
+
+// closed carries the end of direction dir to the leg it leads to.
+func (r *Relay) closed(dir Direction, to *leg.Leg) error {
+	if err := to.CloseWrite(); err != nil && !leg.IsGone(err) {
+		return r.broken(dir.Opposite(), err)
+	}
+	return nil
+}
+
+// CloseLinger bounds how long octets are read from a leg whose other end takes no
+// more.
+const CloseLinger = time.Second
+
+// Undeliverable handles a destination that takes no more octets of direction
+// dir, for err. If it has sent everything it had, what it sent must still arrive:
+// closing the source now, with octets unread, would reset it. So they are discarded for
+// a moment.
+func (r *Relay) Undeliverable(dir Direction, from *leg.Leg, err error) error {
+	if !leg.IsReset(err) || !r.finishes(dir.Opposite(), err) {
+		return r.broken(dir.Opposite(), err)
+	}
+	r.ended(dir)
+	discard(from)
+	return nil
+}
+
+// discard reads for a moment what nobody wants any more.
+func discard(from *leg.Leg) {
+	from.SetReadDeadline(time.Now().Add(CloseLinger))
+	for {
+		from.Consume(len(from.Unread()))
+		if from.Fill(true) != nil {
+			return
+		}
+	}
+}
+
+// finishes reports whether direction dir ends in order, whose source takes no more
+// for err. Linux says EPIPE where a RST has come behind a FIN, or where another
+// call was told of it: then the end may be behind octets that are still being
+// carried, and is waited for for a moment.
+func (r *Relay) finishes(dir Direction, err error) bool {
+	if errors.Is(err, syscall.ECONNRESET) {
+		return r.finished[dir].Load()
+	}
+	return r.awaitFinish(dir, CloseLinger)
+}

@@ -1,0 +1,83 @@
+package relay
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/internal/leg"
+	"github.com/clearspan/clearspan/decrypt/proto"
+)
+
+// TLS carries one direction between two TLS connections. It decrypts what the source
+// socket holds, has it recorded, encrypts it, and writes it in one system call when the
+// source holds no complete record any more. While it waits it holds no buffer. Both legs
+// are in the mode of [leg.Leg.Relaying].
+func (r *Relay) TLS(dir Direction, src, dst *tls.Conn, from, to *leg.Leg) error {
+	for {
+		chunk := leg.TakeChunk()
+		n, err := readChunk(src, chunk)
+		var werr error
+		if n > 0 {
+			if err := r.inspected(dir, chunk[:n]); err != nil {
+				leg.Release(chunk)
+				return err
+			}
+			_, werr = dst.Write(chunk[:n])
+		}
+		leg.Release(chunk)
+		switch {
+		case werr != nil:
+			return r.Undeliverable(dir, from, werr)
+		case err == nil:
+			continue
+		case errors.Is(err, leg.ErrAgain):
+			if err := r.drain(dir, from, to); err != nil {
+				return err
+			}
+		case err == io.EOF:
+			r.ended(dir)
+			if from.Err() == nil { // close_notify came, not only a FIN
+				dst.CloseWrite() // a leg that is gone shows in closed
+			}
+			return r.closed(dir, to)
+		case leg.IsTimeout(err): // an old deadline; only Await decides on idleness
+			from.SetReadDeadline(time.Time{})
+		default:
+			return r.broken(dir, err)
+		}
+	}
+}
+
+// inspected has p recorded, after a look at what the client says.
+func (r *Relay) inspected(dir Direction, p []byte) error {
+	if dir == proto.ClientToOrigin {
+		if err := r.Recorder.Inspect(p); err != nil {
+			return err
+		}
+	}
+	return r.relayed(dir, p)
+}
+
+// readChunk fills p with what src has at hand. n may be positive beside an error.
+func readChunk(src *tls.Conn, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = src.Read(p[n:])
+		n += m
+	}
+	return n, err
+}
+
+// drain writes what was collected for the destination, and waits for the source.
+func (r *Relay) drain(dir Direction, from, to *leg.Leg) error {
+	if err := to.Flush(); err != nil {
+		return r.Undeliverable(dir, from, err)
+	}
+	// crypto/tls may have answered on the source itself (a key update).
+	if err := from.FlushIfFree(); err != nil {
+		return r.broken(dir, err)
+	}
+	return r.Await(from, 0)
+}
