@@ -77,88 +77,98 @@ type loss struct {
 	octets [2]uint64
 }
 
-// books counts what becomes of a session.
-type books struct {
+// unit is octets that share one fate: a frame but for its content, or a header block.
+type unit struct {
+	octets uint64 // of a DATA frame under way
+	lost   string // why the unit is lost; "" if it is not
+}
+
+// account counts what becomes of a session.
+type account struct {
 	frames, framesLost uint64
 	octets             [2]uint64 // as relayed, framed
 	losses             []loss    // as relayed
 	rendered           [2]uint64 // given to conversations
 	renderedLost       [2]uint64
+	replaced           uint64
+	raw                [2]uint64
+	rawReason          string
 
-	opened    uint64
-	mapped    []Stream
-	replaced  uint64
-	rawOctets [2]uint64
-	rawReason string
+	units  [2]unit          // under way, by direction
+	dir    mirror.Direction // whose octets are at hand
+	single bool             // they are shown octet by octet
 }
 
-// lost hears of every loss in any conversation ([mirror.Options.Lost]).
-func (s *Session) lost(dir mirror.Direction, n uint64, reason string) {
-	s.renderedLost[dir] += n
-	if s.single {
-		s.octets[s.dir] -= n // the caller adds them all
-		s.lose(s.dir, n, reason)
+// missed hears of every loss in any conversation ([mirror.Options.Lost]).
+func (a *account) missed(dir mirror.Direction, n uint64, reason string) {
+	a.renderedLost[dir] += n
+	if a.single {
+		a.octets[a.dir] -= n // the caller adds them all
+		a.lose(a.dir, n, reason)
 		return
 	}
-	if side := &s.sides[s.dir]; side.lost == "" {
-		side.lost = reason
+	if u := &a.units[a.dir]; u.lost == "" {
+		u.lost = reason
 	}
 }
 
-// settle counts n octets of one unit of a side, and those that waited for it.
-func (s *Session) settle(side *side, n int) {
-	octets := side.pending + uint64(n)
-	if side.lost == "" {
-		s.octets[side.dir] += octets
+// say shows what was rendered in direction dir of a conversation.
+func (a *account) say(c *mirror.Conversation, dir mirror.Direction, p []byte) {
+	a.rendered[dir] += uint64(len(p))
+	c.Data(dir, p)
+}
+
+// exactly shows octets that stand for themselves.
+func (a *account) exactly(c *mirror.Conversation, dir mirror.Direction, p []byte) {
+	a.single = true
+	a.say(c, dir, p)
+	a.single = false
+	a.octets[a.dir] += uint64(len(p))
+}
+
+// count counts the unit under way in a direction, and n octets more of it.
+func (a *account) count(dir mirror.Direction, n int) {
+	u := &a.units[dir]
+	octets := u.octets + uint64(n)
+	if u.lost == "" {
+		a.octets[dir] += octets
 	} else {
-		s.lose(side.dir, octets, side.lost)
+		a.lose(dir, octets, u.lost)
 	}
-	side.pending, side.lost = 0, ""
+	*u = unit{}
 }
 
 // lose counts n octets as lost. It allocates when a reason is new.
-func (b *books) lose(dir mirror.Direction, n uint64, reason string) {
+func (a *account) lose(dir mirror.Direction, n uint64, reason string) {
 	if n == 0 {
 		return
 	}
-	i := slices.IndexFunc(b.losses, func(l loss) bool { return l.reason == reason })
+	i := slices.IndexFunc(a.losses, func(l loss) bool { return l.reason == reason })
 	if i < 0 {
-		if len(b.losses) >= maxReasons-1 && reason != mirror.LossReason(nil) {
-			b.lose(dir, n, mirror.LossReason(nil))
+		if len(a.losses) >= maxReasons-1 && reason != mirror.LossReason(nil) {
+			a.lose(dir, n, mirror.LossReason(nil))
 			return
 		}
-		i = len(b.losses)
-		b.losses = append(b.losses, loss{reason: reason})
+		i = len(a.losses)
+		a.losses = append(a.losses, loss{reason: reason})
 	}
-	b.losses[i].octets[dir] += n
+	a.losses[i].octets[dir] += n
 }
 
 // add counts the frames of a conversation that is over.
-func (b *books) add(a mirror.Account) {
-	b.frames += a.Frames
-	b.framesLost += a.FramesLost
+func (a *account) add(c mirror.Account) {
+	a.frames += c.Frames
+	a.framesLost += c.FramesLost
 }
 
-func (b *books) account() mirror.Account {
-	a := mirror.Account{Frames: b.frames, FramesLost: b.framesLost, Octets: b.octets}
-	if len(b.losses) > 0 {
-		a.Lost = make(map[string][2]uint64, len(b.losses))
-		for _, l := range b.losses {
-			a.Lost[l.reason] = l.octets
+// total is the account in octets as they were relayed.
+func (a *account) total() mirror.Account {
+	c := mirror.Account{Frames: a.frames, FramesLost: a.framesLost, Octets: a.octets}
+	if len(a.losses) > 0 {
+		c.Lost = make(map[string][2]uint64, len(a.losses))
+		for _, l := range a.losses {
+			c.Lost[l.reason] = l.octets
 		}
 	}
-	return a
-}
-
-// Report returns what became of the session so far. Mapped is shared: it is not
-// to be changed.
-func (s *Session) Report() Report {
-	r := Report{
-		RenderedLost: s.renderedLost, Streams: s.opened, Mapped: s.mapped, Replaced: s.replaced,
-		Raw: s.rawOctets, RawReason: s.rawReason,
-	}
-	for dir := range r.Rendered {
-		r.Rendered[dir] = s.rendered[dir] - s.renderedLost[dir]
-	}
-	return r
+	return c
 }

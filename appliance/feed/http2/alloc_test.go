@@ -91,6 +91,6 @@ func BenchmarkExchange(b *testing.B) {
 		id += 2
 	}
 	if s.raw != nil {
-		b.Fatal("passed on as HTTP/2: ", s.rawReason)
+		b.Fatal("passed on as HTTP/2: ", s.account.rawReason)
 	}
 }

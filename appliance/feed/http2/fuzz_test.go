@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
+	syntax "github.com/clearspan/clearspan/decrypt/proto/http2"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -65,12 +66,12 @@ func FuzzBlocks(f *testing.F) {
 		if len(block) > 16<<10 {
 			return
 		}
-		fields, err := hpack.NewDecoder(defaultTable, nil).DecodeFull(block)
+		fields, err := hpack.NewDecoder(syntax.DefaultTable, nil).DecodeFull(block)
 		sound := err == nil
 		for _, shape := range []string{"request", "answer", "trailers"} {
 			w, dir := newWire(), down
 			frame := func() {
-				w.raw(dir, string([]byte{0, byte(len(block) >> 8), byte(len(block)), typeHeaders, flagEndHeaders | flagEndStream, 0, 0, 0, 1})+string(block))
+				w.raw(dir, string(syntax.AppendHeaders(nil, 1, true, block)))
 			}
 			switch shape {
 			case "request":

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2"
 
+	syntax "github.com/clearspan/clearspan/decrypt/proto/http2"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/mirrortest"
 )
@@ -46,10 +47,10 @@ func TestInjection(t *testing.T) {
 // TestPassedOn: from the first octet of what cannot be rendered on, the session
 // is shown as it was.
 func TestPassedOn(t *testing.T) {
-	raw := func(length int, kind, flags uint8, stream byte, payload string) string {
-		return string([]byte{byte(length >> 16), byte(length >> 8), byte(length), kind, flags, 0, 0, 0, stream}) + payload
+	raw := func(length int, kind syntax.Type, flags syntax.Flags, stream uint32, payload string) string {
+		return string(syntax.Header{Length: length, Type: kind, Flags: flags, Stream: stream}.Append(nil)) + payload
 	}
-	whole := func(kind, flags uint8, stream byte, payload string) string {
+	whole := func(kind syntax.Type, flags syntax.Flags, stream uint32, payload string) string {
 		return raw(len(payload), kind, flags, stream, payload)
 	}
 	for _, tt := range []struct {
@@ -58,37 +59,37 @@ func TestPassedOn(t *testing.T) {
 		octets string
 		reason string
 	}{
-		{"data on stream 0", up, whole(typeData, 0, 0, "x"), rawProtocol},
-		{"data on a stream that never was", down, whole(typeData, 0, 9, "x"), rawProtocol},
-		{"padding longer than the frame", up, whole(typeData, flagPadded, 1, "\x05abcd"), rawProtocol},
-		{"padded flag on an empty frame", up, whole(typeData, flagPadded, 1, "") + "\x00", rawProtocol},
-		{"header of stream 0", up, whole(typeHeaders, flagEndHeaders, 0, "\x82"), rawProtocol},
-		{"client opens an even stream", up, whole(typeHeaders, flagEndHeaders, 8, "\x82"), rawProtocol},
-		{"answer to no request", down, whole(typeHeaders, flagEndHeaders, 9, "\x88"), rawProtocol},
-		{"padding longer than the header", up, whole(typeHeaders, flagEndHeaders|flagPadded, 3, "\x05\x82"), rawProtocol},
-		{"short priority", up, whole(typeHeaders, flagEndHeaders|flagPriority, 3, "\x82"), rawProtocol},
-		{"continuation of nothing", up, whole(typeContinuation, flagEndHeaders, 1, "\x82"), rawProtocol},
-		{"another frame within a block", up, whole(typeHeaders, 0, 3, "\x82") + whole(0x6, 0, 0, "12345678"), rawProtocol},
-		{"continuation of another stream", up, whole(typeHeaders, 0, 3, "\x82") + whole(typeContinuation, flagEndHeaders, 5, ""), rawProtocol},
-		{"promise by the client", up, whole(typePushPromise, flagEndHeaders, 1, "\x00\x00\x00\x02\x82"), rawProtocol},
-		{"promise of an odd stream", down, whole(typePushPromise, flagEndHeaders, 1, "\x00\x00\x00\x03\x82"), rawProtocol},
-		{"promise of stream 0", down, whole(typePushPromise, flagEndHeaders, 1, "\x00\x00\x00\x00\x82"), rawProtocol},
-		{"promise on a stream that never was", down, whole(typePushPromise, flagEndHeaders, 9, "\x00\x00\x00\x02\x82"), rawProtocol},
-		{"long RST_STREAM", up, whole(typeRSTStream, 0, 1, "12345"), rawProtocol},
-		{"reset of a stream that never was", up, whole(typeRSTStream, 0, 9, "1234"), rawProtocol},
-		{"broken SETTINGS", down, whole(typeSettings, 0, 0, "12345"), rawProtocol},
-		{"SETTINGS of a stream", down, whole(typeSettings, 0, 1, ""), rawProtocol},
-		{"short GOAWAY", down, whole(typeGoAway, 0, 0, "1234"), rawProtocol},
-		{"index that is not in the table", up, whole(typeHeaders, flagEndHeaders, 3, "\xff\x20"), rawHPACK},
-		{"truncated block", up, whole(typeHeaders, flagEndHeaders, 3, "\x40\x05ab"), rawHPACK},
-		{"truncated block in two frames", up, whole(typeHeaders, 0, 3, "\x40\x05ab") + whole(typeContinuation, flagEndHeaders, 3, "c"), rawHPACK},
-		{"table larger than both ends said", up, whole(typeHeaders, flagEndHeaders, 3, "\x3f\xe2\x1f\x82"), rawHPACK},
-		{"block beyond the bound", up, raw(maxBlock, typeHeaders, 0, 3, ""), rawHeaderSize},
-		{"flood of continuations", up, whole(typeHeaders, 0, 3, "\x82") + strings.Repeat(whole(typeContinuation, 0, 3, ""), maxFrames), rawHeaderSize},
-		{"large field over and over", up, whole(typeHeaders, flagEndHeaders, 3, "\x40\x01a\x7f\xa1\x1e"+strings.Repeat("v", 4000)+strings.Repeat("\xbe", 1000)), rawHeaderSize},
-		{"no frame to its end", up, raw(9, typeHeaders, flagEndHeaders, 3, "\x82"), rawIncomplete},
+		{"data on stream 0", up, whole(syntax.Data, 0, 0, "x"), rawProtocol},
+		{"data on a stream that never was", down, whole(syntax.Data, 0, 9, "x"), rawProtocol},
+		{"padding longer than the frame", up, whole(syntax.Data, syntax.Padded, 1, "\x05abcd"), rawProtocol},
+		{"padded flag on an empty frame", up, whole(syntax.Data, syntax.Padded, 1, "") + "\x00", rawProtocol},
+		{"header of stream 0", up, whole(syntax.Headers, syntax.EndHeaders, 0, "\x82"), rawProtocol},
+		{"client opens an even stream", up, whole(syntax.Headers, syntax.EndHeaders, 8, "\x82"), rawProtocol},
+		{"answer to no request", down, whole(syntax.Headers, syntax.EndHeaders, 9, "\x88"), rawProtocol},
+		{"padding longer than the header", up, whole(syntax.Headers, syntax.EndHeaders|syntax.Padded, 3, "\x05\x82"), rawProtocol},
+		{"short priority", up, whole(syntax.Headers, syntax.EndHeaders|syntax.HasPriority, 3, "\x82"), rawProtocol},
+		{"continuation of nothing", up, whole(syntax.Continuation, syntax.EndHeaders, 1, "\x82"), rawProtocol},
+		{"another frame within a block", up, whole(syntax.Headers, 0, 3, "\x82") + whole(0x6, 0, 0, "12345678"), rawProtocol},
+		{"continuation of another stream", up, whole(syntax.Headers, 0, 3, "\x82") + whole(syntax.Continuation, syntax.EndHeaders, 5, ""), rawProtocol},
+		{"promise by the client", up, whole(syntax.PushPromise, syntax.EndHeaders, 1, "\x00\x00\x00\x02\x82"), rawProtocol},
+		{"promise of an odd stream", down, whole(syntax.PushPromise, syntax.EndHeaders, 1, "\x00\x00\x00\x03\x82"), rawProtocol},
+		{"promise of stream 0", down, whole(syntax.PushPromise, syntax.EndHeaders, 1, "\x00\x00\x00\x00\x82"), rawProtocol},
+		{"promise on a stream that never was", down, whole(syntax.PushPromise, syntax.EndHeaders, 9, "\x00\x00\x00\x02\x82"), rawProtocol},
+		{"long RST_STREAM", up, whole(syntax.RSTStream, 0, 1, "12345"), rawProtocol},
+		{"reset of a stream that never was", up, whole(syntax.RSTStream, 0, 9, "1234"), rawProtocol},
+		{"broken SETTINGS", down, whole(syntax.Settings, 0, 0, "12345"), rawProtocol},
+		{"SETTINGS of a stream", down, whole(syntax.Settings, 0, 1, ""), rawProtocol},
+		{"short GOAWAY", down, whole(syntax.GoAway, 0, 0, "1234"), rawProtocol},
+		{"index that is not in the table", up, whole(syntax.Headers, syntax.EndHeaders, 3, "\xff\x20"), rawHPACK},
+		{"truncated block", up, whole(syntax.Headers, syntax.EndHeaders, 3, "\x40\x05ab"), rawHPACK},
+		{"truncated block in two frames", up, whole(syntax.Headers, 0, 3, "\x40\x05ab") + whole(syntax.Continuation, syntax.EndHeaders, 3, "c"), rawHPACK},
+		{"table larger than both ends said", up, whole(syntax.Headers, syntax.EndHeaders, 3, "\x3f\xe2\x1f\x82"), rawHPACK},
+		{"block beyond the bound", up, raw(maxBlock, syntax.Headers, 0, 3, ""), rawHeaderSize},
+		{"flood of continuations", up, whole(syntax.Headers, 0, 3, "\x82") + strings.Repeat(whole(syntax.Continuation, 0, 3, ""), maxFrames), rawHeaderSize},
+		{"large field over and over", up, whole(syntax.Headers, syntax.EndHeaders, 3, "\x40\x01a\x7f\xa1\x1e"+strings.Repeat("v", 4000)+strings.Repeat("\xbe", 1000)), rawHeaderSize},
+		{"no frame to its end", up, raw(9, syntax.Headers, syntax.EndHeaders, 3, "\x82"), rawIncomplete},
 		{"no header to its end", down, "\x00\x00", rawIncomplete},
-		{"block without end", up, whole(typeHeaders, 0, 3, "\x82"), rawIncomplete},
+		{"block without end", up, whole(syntax.Headers, 0, 3, "\x82"), rawIncomplete},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWire().get(1, "/")
@@ -155,8 +156,8 @@ func TestTables(t *testing.T) {
 	}{
 		{"larger", 65536, 65536, ""},
 		{"smaller than used before the other end knows", 0, 4096, ""},
-		{"larger than the bound, used up to it", 1 << 20, maxTable, ""},
-		{"larger than the bound, used beyond", 1 << 20, maxTable + 1, rawHPACK},
+		{"larger than the bound, used up to it", 1 << 20, 64 << 10, ""},
+		{"larger than the bound, used beyond", 1 << 20, 64<<10 + 1, rawHPACK},
 		{"not announced", 4096, 8192, rawHPACK},
 	} {
 		for _, dir := range []mirror.Direction{up, down} {
@@ -214,8 +215,8 @@ func TestFloods(t *testing.T) {
 		}
 		for id := uint32(3); s.raw == nil && id < 100_000; id += 2 {
 			block := "\x82\x87\xbf\x84" + strings.Repeat("\xbe", 100)
-			s.Data(up, append([]byte{0, 0, byte(len(block)), typeHeaders, flagEndHeaders | flagEndStream, 0, byte(id >> 16), byte(id >> 8), byte(id)}, block...))
-			s.Data(down, []byte{0, 0, 1, typeHeaders, flagEndHeaders | flagEndStream, 0, byte(id >> 16), byte(id >> 8), byte(id), 0x88})
+			s.Data(up, syntax.AppendHeaders(nil, id, true, []byte(block)))
+			s.Data(down, syntax.AppendHeaders(nil, id, true, []byte{0x88}))
 		}
 		r := s.Report()
 		if r.RawReason != rawHeaderSize || r.RenderedLost[0] > 64<<20 {
@@ -240,7 +241,7 @@ func TestSessionHoldsNoLargeBuffer(t *testing.T) {
 			s.Data(st.dir, p)
 		}
 	}
-	if cap(s.sides[0].held) > spare || cap(s.text) > spare || len(s.streams) != 1 {
-		t.Errorf("%d and %d octets held", cap(s.sides[0].held), cap(s.text))
+	if cap(s.sides[0].reader.Unit()) > spare || cap(s.render.text) > spare || len(s.streams.open) != 1 {
+		t.Errorf("%d and %d octets held", cap(s.sides[0].reader.Unit()), cap(s.render.text))
 	}
 }

@@ -7,23 +7,31 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/net/http2/hpack"
+
 	"github.com/clearspan/clearspan/mirror"
 )
 
-// request shows the request in s.fields (RFC 9113, Section 8.3.1). end tells
-// that it has no content.
-func (s *Session) request(st *stream, end bool) {
-	method, _ := s.pseudo(":method")
-	path, _ := s.pseudo(":path")
-	authority, named := s.pseudo(":authority")
+// renderer writes messages of HTTP/1.1 into conversations.
+type renderer struct {
+	account *account
+	text    []byte   // of a header
+	scratch [24]byte // of a chunk's frame
+}
+
+// request shows a request (RFC 9113, Section 8.3.1). end tells that it has no content.
+func (r *renderer) request(st *stream, fields []hpack.HeaderField, end bool) {
+	method, _ := find(fields, ":method")
+	path, _ := find(fields, ":path")
+	authority, named := find(fields, ":authority")
 	st.head, st.connect = method == "HEAD", method == "CONNECT"
 	if st.connect {
-		st.protocol, _ = s.pseudo(":protocol")
+		st.protocol, _ = find(fields, ":protocol")
 	}
 	if !named {
-		authority = s.value("host")
+		authority = findFold(fields, "host")
 	}
-	w := &writer{text: s.text[:0], pseudos: ofRequest, host: &authority}
+	w := &writer{text: r.text[:0], pseudos: ofRequest, host: &authority}
 	switch {
 	case st.connect && st.protocol != "": // RFC 8441, Section 5
 		w.text = append(w.text, "GET "...)
@@ -44,21 +52,21 @@ func (s *Session) request(st *stream, end bool) {
 	switch {
 	case st.connect:
 		h.framing = tunnel
-		w.fields(s.fields, false)
+		w.fields(fields, false)
 		w.upgrade(st, webSocketKey(st.id), "sec-websocket-key")
 	case end:
-		w.fields(s.fields, true)
+		w.fields(fields, true)
 	default:
-		w.content(h, s.fields)
+		w.content(h, fields)
 	}
-	s.show(st, mirror.ClientToOrigin, w)
+	r.show(st, mirror.ClientToOrigin, w)
 }
 
-// response shows the header in s.fields (RFC 9113, Section 8.3.2): an interim
+// response shows the header of a response (RFC 9113, Section 8.3.2): an interim
 // one, or the final one, which end tells to have no content.
-func (s *Session) response(st *stream, end bool) {
-	w := &writer{text: s.text[:0], pseudos: ofResponse}
-	word, _ := s.pseudo(":status")
+func (r *renderer) response(st *stream, fields []hpack.HeaderField, end bool) {
+	w := &writer{text: r.text[:0], pseudos: ofResponse}
+	word, _ := find(fields, ":status")
 	status, err := strconv.Atoi(word)
 	if len(word) != 3 || err != nil || status < 100 || status == http.StatusSwitchingProtocols {
 		w.replaced++
@@ -79,70 +87,70 @@ func (s *Session) response(st *stream, end bool) {
 	switch {
 	case granted:
 		h.framing = tunnel
-		w.fields(s.fields, false)
+		w.fields(fields, false)
 		w.upgrade(st, webSocketAccept(webSocketKey(st.id)), "sec-websocket-accept")
 	case h.phase == expecting: // RFC 9110, Section 15.2
-		w.fields(s.fields, false)
+		w.fields(fields, false)
 	case st.head, status == http.StatusNoContent, status == http.StatusNotModified:
-		w.fields(s.fields, true)
+		w.fields(fields, true)
 	case end:
-		if w.fields(s.fields, true); !w.sized {
+		if w.fields(fields, true); !w.sized {
 			w.field("content-length", "0")
 		}
 	default:
-		w.content(h, s.fields)
+		w.content(h, fields)
 	}
 	if up := &st.halves[mirror.ClientToOrigin]; !granted && h.phase == content && up.framing == tunnel {
 		up.framing = none // refused
 	}
-	s.show(st, mirror.OriginToClient, w)
+	r.show(st, mirror.OriginToClient, w)
 }
 
-// trailers shows the trailers in s.fields. They end the message.
-func (s *Session) trailers(side *side, st *stream, end bool) {
-	h := &st.halves[side.dir]
+// trailers shows trailers. They end the message.
+func (r *renderer) trailers(st *stream, dir mirror.Direction, fields []hpack.HeaderField, end bool) {
+	h := &st.halves[dir]
 	switch {
 	case !end:
-		side.lost = ReasonMalformed // RFC 9113, Section 8.1
+		r.account.units[dir].lost = ReasonMalformed // RFC 9113, Section 8.1
 		return
-	case len(s.fields) == 0:
+	case len(fields) == 0:
 		return
 	case h.framing != chunked:
-		side.lost = ReasonTrailers
+		r.account.units[dir].lost = ReasonTrailers
 		return
 	}
-	w := &writer{text: s.text[:0]}
-	w.text = append(w.text, s.lastChunk(h)...)
-	w.fields(s.fields, false)
+	w := &writer{text: r.text[:0]}
+	w.text = append(w.text, r.lastChunk(h)...)
+	w.fields(fields, false)
 	h.phase = complete // with its last chunk
-	s.show(st, side.dir, w)
+	r.show(st, dir, w)
 }
 
 // show shows what w holds, and the empty line behind it.
-func (s *Session) show(st *stream, dir mirror.Direction, w *writer) {
+func (r *renderer) show(st *stream, dir mirror.Direction, w *writer) {
 	w.text = append(w.text, "\r\n"...)
-	s.say(st.conversation, dir, w.text)
-	s.replaced += w.replaced
-	if s.text = w.text; cap(s.text) > spare {
-		s.text = nil
+	r.account.say(st.conversation, dir, w.text)
+	r.account.replaced += w.replaced
+	if r.text = w.text; cap(r.text) > spare {
+		r.text = nil
 	}
 }
 
-// pseudo returns the first field of that name, and whether there is one.
-func (s *Session) pseudo(name string) (string, bool) {
-	for i := range s.fields {
-		if s.fields[i].Name == name {
-			return s.fields[i].Value, true
+// find returns the first field of that name, and whether there is one.
+func find(fields []hpack.HeaderField, name string) (string, bool) {
+	for i := range fields {
+		if fields[i].Name == name {
+			return fields[i].Value, true
 		}
 	}
 	return "", false
 }
 
-// value returns the first field of that name, in any spelling, or "".
-func (s *Session) value(name string) string {
-	for i := range s.fields {
-		if strings.EqualFold(s.fields[i].Name, name) {
-			return s.fields[i].Value
+// findFold returns the first field of that name, in any spelling, or "".
+func findFold(fields []hpack.HeaderField, name string) string {
+	for i := range fields {
+		if strings.EqualFold(fields[i].Name, name) {
+			return fields[i].Value
 		}
 	}
 	return ""

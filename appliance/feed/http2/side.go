@@ -1,222 +1,112 @@
 package http2
 
 import (
-	"golang.org/x/net/http2/hpack"
-
+	"github.com/clearspan/clearspan/decrypt/proto"
+	syntax "github.com/clearspan/clearspan/decrypt/proto/http2"
 	"github.com/clearspan/clearspan/mirror"
 )
 
-// side is one direction of a session, taken apart.
+// side is one direction of a session, taken apart. Its reader holds what it gets of a
+// frame until the frame can be rendered; none of that is counted.
 type side struct {
 	dir     mirror.Direction
-	preface int  // octets of the connection preface that are due
-	settled bool // the first frame, SETTINGS, has come
+	reader  *syntax.Reader
+	decoder *syntax.Decoder
+	begun   bool    // the first frame, SETTINGS, has come
+	stream  *stream // of the DATA frame under way; nil: over
+}
 
-	held  []byte // octets of an incomplete unit, none of them counted
-	start int    // of its last frame in held
-	block uint32 // stream whose header block goes on, 0 if none does
-	count int    // frames of that block
+func newSide(dir mirror.Direction) side {
+	return side{
+		dir:     dir,
+		reader:  syntax.NewReader(proto.Direction(dir), syntax.Loose, syntax.Limits{Block: maxBlock, Frames: maxFrames}),
+		decoder: syntax.NewDecoder(maxFields),
+	}
+}
 
-	skip int  // octets that are passed over: the rest of a frame that is not shown
-	data data // DATA frame under way, if active
-
-	decoder *hpack.Decoder // nil until a block came
-	allowed uint32         // bound on its dynamic table
-
-	pending uint64 // octets of the DATA frame under way that share its fate
-	lost    string // why the unit under way is lost; "" if it is not
+// objection returns why the session cannot be rendered from a frame on, or from a
+// fault, or "".
+func (side *side) objection(f *syntax.Frame, err error) string {
+	fault, faulty := err.(*syntax.Fault)
+	switch {
+	case !faulty && (f == nil || side.begun || f.Type == syntax.Settings && !f.Has(syntax.ACK)):
+		return ""
+	case !side.begun:
+		return rawPreface // RFC 9113, Section 3.4
+	case fault.Code == syntax.CompressionError:
+		return rawHPACK
+	case fault.Code == syntax.EnhanceYourCalm:
+		return rawHeaderSize
+	}
+	return rawProtocol
 }
 
 // take consumes octets of p, at least one unless the session is given up.
 func (s *Session) take(side *side, p []byte) int {
-	switch {
-	case side.data.active:
-		return s.takeData(side, p)
-	case side.skip > 0:
-		n := min(side.skip, len(p))
-		side.skip -= n
-		s.octets[side.dir] += uint64(n)
-		return n
-	case side.preface > 0:
-		return s.takePreface(side, p)
+	f, n, err := side.reader.Next(p)
+	reason := side.objection(f, err)
+	if reason == "" && f != nil {
+		side.begun = true
+		reason = s.frame(side, f)
 	}
-	head, n := side.gather(p, 0, frameHeader)
-	if head == nil {
-		return n
-	}
-	h := parseHeader(head)
-	if reason := side.objection(h); reason != "" {
+	switch unit := len(side.reader.Unit()); {
+	case reason != "":
 		s.giveUp(reason)
-		return n
-	}
-	size := frameHeader
-	switch {
-	case h.whole():
-		size += h.length
-	case h.kind == typeData && h.has(flagPadded):
-		size++ // the length of the padding
-	}
-	octets, n := side.gather(p, n, size)
-	if octets == nil {
-		return n
-	}
-	direct := len(side.held) == side.start
-	switch {
-	case h.kind == typeData:
-		s.beginData(side, h, octets)
-	case h.whole():
-		s.frame(side, h, octets, direct)
+	case f == nil && unit == 0: // the preface is complete
+		s.account.count(side.dir, len(syntax.Preface))
+	case f == nil: // counted when it is complete
+	case f.Type == syntax.Data:
+		s.data(side, f, n)
+	case f.First:
+		s.account.count(side.dir, unit)
 	default:
-		side.skip = h.length
-		s.settle(side, size)
-		side.release()
-	}
-	if direct && s.raw == nil {
-		return size
+		s.account.count(side.dir, n)
 	}
 	return n
 }
 
-// takePreface consumes the connection preface.
-func (s *Session) takePreface(side *side, p []byte) int {
-	n := min(side.preface, len(p))
-	if due := preface[len(preface)-side.preface:]; string(p[:n]) != due[:n] {
-		s.giveUp(rawPreface)
-		return 0
-	}
-	side.held = append(side.held, p[:n]...)
-	if side.preface -= n; side.preface == 0 {
-		s.settle(side, len(preface))
-		side.release()
-	}
-	return n
-}
-
-// gather returns the first want octets of the frame that begins in held, or in
-// p where held has none of it. It moves octets of p to held only if p does not
-// hold the frame alone; used is how many were moved, those before included. It
-// returns nil if there are less than wanted.
-func (side *side) gather(p []byte, used, want int) ([]byte, int) {
-	have := len(side.held) - side.start
-	if have == 0 && len(p) >= want {
-		return p[:want], 0
-	}
-	if n := min(want-have, len(p)-used); n > 0 {
-		side.held = append(side.held, p[used:used+n]...)
-		used += n
-	}
-	if len(side.held)-side.start < want {
-		return nil, used
-	}
-	return side.held[side.start : side.start+want], used
-}
-
-// release empties held: its octets are counted.
-func (side *side) release() {
-	side.held, side.start = side.held[:0], 0
-	if cap(side.held) > spare {
-		side.held = nil
-	}
-}
-
-// objection returns why a frame with this header cannot come next, or "".
-func (side *side) objection(h header) string {
-	switch {
-	case !side.settled && (h.kind != typeSettings || h.has(flagACK)):
-		return rawPreface // RFC 9113, Section 3.4
-	case !h.sound(),
-		h.kind == typePushPromise && side.dir == mirror.ClientToOrigin,
-		(side.block != 0) != (h.kind == typeContinuation),
-		side.block != 0 && h.stream != side.block:
-		return rawProtocol
-	case h.whole() && (side.start+frameHeader+h.length > maxBlock || side.count >= maxFrames):
-		return rawHeaderSize
+// frame renders a frame but for content. It returns why the session has to be given
+// up, or "".
+func (s *Session) frame(side *side, f *syntax.Frame) string {
+	switch f.Type {
+	case syntax.Data:
+		if f.First && !s.streams.known(f.Stream) {
+			return rawProtocol
+		}
+	case syntax.Headers, syntax.PushPromise:
+		return s.header(side, f)
+	case syntax.RSTStream:
+		if !s.streams.known(f.Stream) {
+			return rawProtocol
+		}
+		s.streams.reset(f.Stream, side.dir)
+	case syntax.GoAway:
+		s.streams.goAway(f.LastID, side.dir)
+	case syntax.Settings: // what one end says bounds the table that the other encodes with
+		for v := range f.Settings() {
+			if v.ID == syntax.HeaderTableSize {
+				s.sides[side.dir^1].decoder.AllowTable(v.Value)
+			}
+		}
 	}
 	return ""
 }
 
-// frame renders a frame that was read whole, or gives up the session.
-func (s *Session) frame(side *side, h header, octets []byte, direct bool) {
-	payload := octets[frameHeader:]
-	switch h.kind {
-	case typeSettings:
-		side.settled = true
-		s.settings(side.dir, payload)
-	case typeRSTStream:
-		if !s.known(h.stream) {
-			s.giveUp(rawProtocol)
-			return
-		}
-		if st := s.streams[h.stream]; st != nil {
-			if st.halves[mirror.OriginToClient].phase == expecting {
-				s.resets++
-			}
-			st.conversation.Reset(side.dir)
-			s.remove(st)
-		}
-	case typeGoAway:
-		s.goAway(side.dir, payload)
-	default:
-		if side.start > 0 || !h.has(flagEndHeaders) { // one of several
-			if direct {
-				side.held = append(side.held, octets...)
-			}
-			octets = side.held
-		}
-		if !h.has(flagEndHeaders) {
-			side.start, side.block = len(side.held), h.stream
-			side.count++
-			return
-		}
-		if reason := s.header(side, octets); reason != "" {
-			if direct && len(side.held) > side.start { // p is passed on from here
-				side.held = side.held[:side.start]
-			}
-			s.giveUp(reason)
-			return
-		}
-		side.block, side.count = 0, 0
-	}
-	s.settle(side, len(octets))
-	side.release()
-}
-
-// header renders a header block, whose frames are in unit. It returns why the
-// session has to be given up, or "".
-func (s *Session) header(side *side, unit []byte) string {
-	if side.decoder == nil {
-		side.decoder = hpack.NewDecoder(defaultTable, s.field)
-		side.decoder.SetAllowedMaxDynamicTableSize(side.allowed)
-	}
-	first := parseHeader(unit)
-	var promised uint32
-	s.fields, s.size = s.fields[:0], 0
-	side.decoder.SetEmitEnabled(true)
-	for len(unit) > 0 {
-		h := parseHeader(unit)
-		block, id, ok := h.fragment(unit[frameHeader : frameHeader+h.length])
-		if !ok {
-			return rawProtocol
-		}
-		if h.kind == typePushPromise {
-			promised = id
-		}
-		if _, err := side.decoder.Write(block); err != nil {
-			return rawHPACK
-		}
-		unit = unit[frameHeader+h.length:]
-	}
-	if side.decoder.Close() != nil {
+// header renders a header block. It returns why the session has to be given up, or "".
+func (s *Session) header(side *side, f *syntax.Frame) string {
+	var size int
+	var err error
+	if s.fields, size, err = side.decoder.Decode(s.fields[:0], f); err != nil {
 		return rawHPACK
 	}
-	s.sizes += uint64(s.size)
+	s.sizes += uint64(size)
 	switch {
-	case s.size > maxFields, s.sizes > freeFields+maxExpansion*s.relayed:
+	case size > maxFields, s.sizes > freeFields+maxExpansion*s.relayed:
 		return rawHeaderSize
-	case s.resets > maxResets:
+	case s.streams.resets > maxResets:
 		return rawResets
 	}
-	reason := s.message(side, first, promised)
+	reason := s.message(side, f)
 	clear(s.fields)
 	if cap(s.fields) > spare/64 {
 		s.fields = nil
@@ -224,11 +114,84 @@ func (s *Session) header(side *side, unit []byte) string {
 	return reason
 }
 
-// field takes a field of the block that is being decoded.
-func (s *Session) field(f hpack.HeaderField) {
-	if s.size += int(f.Size()); s.size > maxFields {
-		s.sides[s.dir].decoder.SetEmitEnabled(false)
+// message renders the header block in s.fields. It returns why the session has to be
+// given up, or "".
+func (s *Session) message(side *side, f *syntax.Frame) string {
+	if f.Type == syntax.PushPromise {
+		return s.promise(f)
+	}
+	id, end := f.Stream, f.EndsStream()
+	st := s.streams.open[id]
+	switch {
+	case st == nil && side.dir == mirror.ClientToOrigin && id&1 == 1 && !s.streams.known(id):
+		if st = s.streams.begin(id); st == nil {
+			return rawStreams
+		}
+		s.render.request(st, s.fields, end)
+	case !s.streams.known(id):
+		return rawProtocol
+	case st == nil || st.halves[side.dir].phase == complete:
+		s.account.units[side.dir].lost = mirror.ReasonEnded
+		return ""
+	case st.halves[side.dir].phase == content:
+		s.render.trailers(st, side.dir, s.fields, end)
+	default:
+		s.render.response(st, s.fields, end)
+	}
+	if end {
+		s.finish(st, side.dir)
+	}
+	return ""
+}
+
+// promise renders the request that an origin promises to answer (RFC 9113, Section
+// 8.4). It returns why the session has to be given up, or "".
+func (s *Session) promise(f *syntax.Frame) string {
+	id := f.Promised
+	if !s.streams.known(f.Stream) || id&1 == 1 || id == 0 || s.streams.known(id) {
+		return rawProtocol
+	}
+	st := s.streams.begin(id)
+	if st == nil {
+		return rawStreams
+	}
+	s.render.request(st, s.fields, true)
+	st.halves[mirror.ClientToOrigin].phase = complete
+	return ""
+}
+
+// data renders octets of a DATA frame, of which n were taken last.
+func (s *Session) data(side *side, f *syntax.Frame, n int) {
+	unit := &s.account.units[side.dir]
+	if f.First {
+		n = len(side.reader.Unit())
+		side.stream = s.streams.open[f.Stream]
+		if side.stream == nil {
+			unit.lost = mirror.ReasonEnded
+		} else {
+			s.render.chunk(side.stream, side.dir, f.ContentLength())
+		}
+	}
+	unit.octets += uint64(n - len(f.Body))
+	if len(f.Body) > 0 {
+		s.render.content(side.stream, side.dir, f.Body)
+	}
+	if !f.Last {
 		return
 	}
-	s.fields = append(s.fields, f)
+	if st := side.stream; st != nil && !st.gone && f.EndsStream() {
+		s.finish(st, side.dir)
+	}
+	side.stream = nil
+	s.account.count(side.dir, 0)
+}
+
+// finish shows END_STREAM. The conversation ends with both directions, as it
+// would in HTTP/1.1, but for those of a tunnel, which end one by one.
+func (s *Session) finish(st *stream, dir mirror.Direction) {
+	s.render.end(st, dir)
+	if st.halves[dir^1].phase == complete {
+		s.streams.resets = 0
+		s.streams.remove(st)
+	}
 }

@@ -6,7 +6,7 @@ import "github.com/clearspan/clearspan/decrypt/proto"
 //
 // It holds octets of its own only for frames that come in pieces and have to be read
 // whole, and for header blocks of several frames; see [Limits]. Between frames it
-// holds none.
+// holds none, see [Reader.Release].
 type Reader struct {
 	dir     proto.Direction
 	mode    Mode
@@ -40,7 +40,8 @@ func (r *Reader) SkipBlocks() { r.skips = true }
 // frame, of all frames of a header block, or of a first piece with all before it. If
 // Next returned no frame, it is what the reader holds. If Next returned an error, they
 // and the octets of p behind n begin with the faulty frame or block. Unit is valid
-// until the next call.
+// until the next call of Next
+// or Release.
 func (r *Reader) Unit() []byte {
 	if r.over {
 		return r.unit
@@ -55,9 +56,7 @@ func (r *Reader) Unit() []byte {
 //
 // An error is a [*Fault]. If it is not [Fault.Passed], the reader is of no more use.
 func (r *Reader) Next(p []byte) (f *Frame, n int, err error) {
-	if r.over {
-		r.release()
-	}
+	r.Release()
 	switch {
 	case len(p) == 0:
 		return nil, 0, nil
@@ -74,7 +73,15 @@ func (r *Reader) Next(p []byte) (f *Frame, n int, err error) {
 	return f, n, nil
 }
 
-// release forgets the last unit.
+// Release forgets the frame that Next returned last, with the memory that it took. Next
+// does so, too: call Release if no more octets are at hand.
+func (r *Reader) Release() {
+	if r.over {
+		r.release()
+	}
+}
+
+// release empties held.
 func (r *Reader) release() {
 	r.held, r.start, r.unit, r.over = r.held[:0], 0, nil, false
 	r.stream, r.frames = 0, 0
