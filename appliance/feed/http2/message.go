@@ -66,11 +66,9 @@ func (r *renderer) request(st *stream, fields []hpack.HeaderField, end bool) {
 // one, or the final one, which end tells to have no content.
 func (r *renderer) response(st *stream, fields []hpack.HeaderField, end bool) {
 	w := &writer{text: r.text[:0], pseudos: ofResponse}
-	word, _ := find(fields, ":status")
-	status, err := strconv.Atoi(word)
-	if len(word) != 3 || err != nil || status < 100 || status == http.StatusSwitchingProtocols {
+	status, ok := statusOf(fields)
+	if !ok {
 		w.replaced++
-		status = 599
 	}
 	h := &st.halves[mirror.OriginToClient]
 	granted := st.connect && status/100 == 2
@@ -104,6 +102,17 @@ func (r *renderer) response(st *stream, fields []hpack.HeaderField, end bool) {
 		up.framing = none // refused
 	}
 	r.show(st, mirror.OriginToClient, w)
+}
+
+// statusOf returns the status of a response; 599 and false if HTTP/1.1 could not tell
+// it.
+func statusOf(fields []hpack.HeaderField) (status int, ok bool) {
+	word, _ := find(fields, ":status")
+	status, err := strconv.Atoi(word)
+	if len(word) != 3 || err != nil || status < 100 || status == http.StatusSwitchingProtocols {
+		return 599, false
+	}
+	return status, true
 }
 
 // trailers shows trailers. They end the message.

@@ -1,6 +1,10 @@
 package http2
 
-import "github.com/clearspan/clearspan/decrypt/proto"
+import (
+	"cmp"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
+)
 
 // whole reports whether a frame is read whole before it is returned.
 func (r *Reader) whole(h Header) bool {
@@ -17,28 +21,32 @@ func (r *Reader) whole(h Header) bool {
 
 // admit returns why a frame with this header cannot come next, or nil.
 func (r *Reader) admit(h Header) *Fault {
-	switch {
-	case r.mode == Strict && !r.begun && h.Type != Settings:
-		return ErrPreface // RFC 9113, Section 3.4
-	case r.mode == Strict && h.Length > r.limits.Frame:
-		return errTooLong
+	fault := r.disorder(h)
+	switch whole := r.whole(h); {
 	case r.skips && h.bearsBlock():
 		return nil
-	case r.interrupts(h):
+	case fault != nil:
+		return fault
+	case r.mode == Strict && h.Length > r.limits.Frame:
+		return errTooLong
+	case r.mode == Loose && !whole && h.Type != Data:
+		return nil
+	case whole && (r.start+HeaderLength+h.Length > r.limits.Block || r.frames >= r.limits.Frames):
+		fault = errBound
+	}
+	return cmp.Or(h.check(), fault)
+}
+
+// disorder returns why a frame stands in a wrong place, or nil (RFC 9113, Sections
+// 3.4, 6.10 and 8.4).
+func (r *Reader) disorder(h Header) *Fault {
+	switch {
+	case r.mode == Strict && !r.begun && h.Type != Settings:
+		return ErrPreface
+	case (r.stream != 0) != (h.Type == Continuation), r.stream != 0 && h.Stream != r.stream:
 		return errContinuation
 	case h.Type == PushPromise && r.dir == proto.ClientToOrigin:
 		return errPush
-	case r.mode == Loose && !r.whole(h) && h.Type != Data:
-		return nil
 	}
-	return h.check()
-}
-
-// interrupts reports whether a frame stands in the midst of a header block of others,
-// or continues none (RFC 9113, Section 6.10).
-func (r *Reader) interrupts(h Header) bool {
-	if r.stream == 0 {
-		return h.Type == Continuation
-	}
-	return h.Type != Continuation || h.Stream != r.stream
+	return nil
 }

@@ -35,17 +35,18 @@ func (r *Reader) begin(octets []byte) *Fault {
 }
 
 // firstPiece takes the octets behind the beginning of such a frame, unless that
-// beginning is in held: then Unit could not return both. It reports how many.
-func (r *Reader) firstPiece(p []byte, direct bool, n int) int {
-	r.unit, r.over = r.held, true
+// beginning is in held: then Unit could not return both. It reports how many octets of p
+// were taken, n of them before.
+func (r *Reader) firstPiece(p, beginning []byte, direct bool, n int) int {
 	if direct {
-		_, more := r.piece(p[n:])
-		n += more
+		_, n = r.piece(p[len(beginning):])
+		n += len(beginning)
 		r.unit = p[:n]
 	} else {
 		r.piece(nil)
+		r.unit = r.held
 	}
-	r.frame.First = true
+	r.frame.First, r.over = true, true
 	return n
 }
 

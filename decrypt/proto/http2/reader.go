@@ -114,35 +114,35 @@ func (r *Reader) next(p []byte) (f *Frame, n int, fault *Fault) {
 	if fault := r.admit(h); fault != nil {
 		return nil, n, r.pass(h, fault)
 	}
-	whole, size := r.whole(h), HeaderLength
-	switch {
-	case whole && (r.start+size+h.Length > r.limits.Block || r.frames >= r.limits.Frames):
-		return nil, n, errBound
-	case whole:
-		size += h.Length
-	case h.Type == Data && h.Has(Padded) && h.Length > 0:
-		size++ // the length of the padding
-	}
-	octets, n := r.gather(p, n, size)
+	octets, n := r.gather(p, n, r.needs(h))
 	if octets == nil {
 		return nil, n, nil
 	}
 	r.begun = true
 	r.frame = Frame{Header: h}
 	direct := len(r.held) == r.start
-	if whole {
-		f, fault = r.takeWhole(octets, direct)
-	} else {
-		fault = r.begin(octets)
-		f = &r.frame
+	if !r.whole(h) {
+		if fault := r.begin(octets); fault != nil {
+			return nil, n, fault
+		}
+		return &r.frame, r.firstPiece(p, octets, direct, n), nil
 	}
+	f, fault = r.takeWhole(octets, direct)
 	if direct && (fault == nil || fault.Passed) {
-		n = size
-	}
-	if fault == nil && !whole {
-		n = r.firstPiece(p, direct, n)
+		n = len(octets)
 	}
 	return f, n, fault
+}
+
+// needs returns how many octets of a frame have to be there before it is returned.
+func (r *Reader) needs(h Header) int {
+	switch {
+	case r.whole(h):
+		return HeaderLength + h.Length
+	case h.Type == Data && h.Has(Padded) && h.Length > 0:
+		return HeaderLength + 1 // the length of the padding
+	}
+	return HeaderLength
 }
 
 // gather returns the first want octets of the frame that begins in held, or in p where
