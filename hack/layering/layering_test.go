@@ -205,6 +205,19 @@ var bans = []ban{
 		reason: "it reads what strangers send; what it means, and to whom, is for others to say",
 	},
 	{
+		from:   "decrypt",
+		to:     []string{"golang.org/x/net/http2"},
+		allow:  []string{"golang.org/x/net/http2/hpack"},
+		reason: "decrypt/proto/http2 knows the frames of HTTP/2",
+	},
+	{
+		from:   "appliance",
+		to:     []string{"golang.org/x/net/http2"},
+		except: []string{"appliance/service/web/h2"},
+		allow:  []string{"golang.org/x/net/http2/hpack"},
+		reason: "decrypt/proto/http2 knows the frames of HTTP/2",
+	},
+	{
 		from:   "decrypt/proto/http2",
 		to:     []string{"io", "net", "os", "sync", "time"},
 		reason: "syntax has no I/O, no clock and no goroutine",
@@ -337,6 +350,7 @@ func TestBansBite(t *testing.T) {
 		{"mirror/pcapip", "golang.org/x/net/http2/hpack", true},
 		{"mirror/conformance", "net/http", true},
 		{"appliance/feed/http2", "golang.org/x/net/http2/hpack", false},
+		{"appliance/feed/http2", "golang.org/x/net/http2", true},
 		{"appliance/feed/http2", module + "/mirror", false},
 		{"appliance/feed/http2", module + "/decrypt/policy", true},
 		{"appliance/feed/http2", module + "/decrypt/proto/http2", false},
