@@ -59,6 +59,7 @@ func (h *http2Reader) data(dir proto.Direction, p []byte) Cause {
 			return c
 		}
 	}
+	h.sides[dir].frames.Release()
 	return reading
 }
 

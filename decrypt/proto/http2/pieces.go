@@ -76,9 +76,7 @@ func (r *Reader) Skip(n uint64) (f *Frame, content uint64, ok bool) {
 	if !r.pieces || n > uint64(r.content+r.padding) {
 		return nil, 0, false
 	}
-	if r.over {
-		r.release()
-	}
+	r.Release()
 	content = min(uint64(r.content), n)
 	r.content -= int(content)
 	r.padding -= int(n - content)

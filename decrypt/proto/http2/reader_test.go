@@ -327,3 +327,12 @@ func TestSkip(t *testing.T) {
 		})
 	}
 }
+
+// TestRelease: a reader keeps no memory of a large block when it waits for more.
+func TestRelease(t *testing.T) {
+	r := NewReader(proto.OriginToClient, Strict, Limits{})
+	readAll(t, r, settings+string(AppendHeaders(nil, 1, true, []byte(block("x", strings.Repeat("y", 40_000))))), 1000)
+	if r.Release(); cap(r.held) > spare || len(r.Unit()) > 0 {
+		t.Errorf("holds %d octets", cap(r.held))
+	}
+}
