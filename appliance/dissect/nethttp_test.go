@@ -107,8 +107,8 @@ func TestAgainstNetHTTP(t *testing.T) {
 		c.Close()
 	}
 
+	web.Close() // waits for the handlers, and closes what is idle
 	got := r.dissected(0)
-	web.Close() // waits for the handlers
 	saw.mu.Lock()
 	defer saw.mu.Unlock()
 	byPath(saw.list)

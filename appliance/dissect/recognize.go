@@ -40,10 +40,10 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 	first, rest := s.first, p[taken:]
 	s.first = [2][]byte{}
 	for _, d := range order {
-		s.Data(d, first[d])
+		s.read(d, first[d])
 		if s.ended[d] && s.reader != nil {
 			s.reader.end(d)
 		}
 	}
-	s.Data(dir, rest)
+	s.read(dir, rest)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/clearspan/clearspan/appliance/dissect"
 	"github.com/clearspan/clearspan/decrypt/proto"
@@ -49,6 +50,9 @@ func (r *relay) carry(client net.Conn) {
 		return
 	}
 	defer origin.Close()
+	for _, c := range []net.Conn{client, origin} {
+		c.SetDeadline(time.Now().Add(time.Minute))
+	}
 	r.mu.Lock()
 	n := len(r.sessions)
 	r.sessions = append(r.sessions, nil)

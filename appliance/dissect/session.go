@@ -72,6 +72,13 @@ func (s *Session) Data(dir proto.Direction, p []byte) {
 	case s.reader == nil:
 		s.recognize(dir, p)
 	default:
+		s.read(dir, p)
+	}
+}
+
+// read hands octets to the reader.
+func (s *Session) read(dir proto.Direction, p []byte) {
+	if len(p) > 0 && s.reader != nil {
 		s.check(s.reader.data(dir, p))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/decrypt/proto"
+	"github.com/clearspan/clearspan/decrypt/proto/http1/http1test"
 
 	xhttp2 "golang.org/x/net/http2"
 )
@@ -79,6 +80,25 @@ func TestHTTP1(t *testing.T) {
 		{"another protocol", Options{}, Report{}, []step{up("SSH-2.0-x\r\n"), down("SSH-2.0-y\r\n"), up(get)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { equal(t, tt.o, tt.want, tt.steps...) })
+	}
+}
+
+// TestHosts: an entry has the host that the policy gets, none if there is doubt.
+func TestHosts(t *testing.T) {
+	for _, tt := range http1test.Hosts {
+		t.Run(tt.Name, func(t *testing.T) {
+			r := read(Options{}, 0, up("GET / HTTP/1.1\r\nHost: first.test\r\n\r\n"+tt.Head))
+			want := tt.Host
+			if strings.Contains(want, ":") {
+				want = "[" + want + "]"
+			}
+			if tt.Port != "" {
+				want += ":" + tt.Port
+			}
+			if len(r.HTTP) != 2 || r.HTTP[1].Host != want {
+				t.Errorf("%v, want host %q", r.HTTP, want)
+			}
+		})
 	}
 }
 
