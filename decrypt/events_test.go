@@ -33,10 +33,13 @@ func (d directory) LookupNetIP(ctx context.Context, _, host string) ([]netip.Add
 	}
 }
 
-// http2Request is the beginning of an HTTP/2 connection with a request for host, in
-// literals without indexing (RFC 7541, Section 6.2.2).
-func http2Request(host string) string {
-	block := "\x82\x87\x84\x01" + string(rune(len(host))) + host // GET, https, /, :authority
+// http2Request is the beginning of an HTTP/2 connection with a request for authority, in
+// literals without indexing (RFC 7541, Section 6.2.2), with fields host.
+func http2Request(authority string, hosts ...string) string {
+	block := "\x82\x87\x84\x01" + string(rune(len(authority))) + authority // GET, https, /, :authority
+	for _, h := range hosts {
+		block += "\x0f\x17" + string(rune(len(h))) + h // host
+	}
 	return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00" +
 		"\x00\x00" + string(rune(len(block))) + "\x01\x05\x00\x00\x00\x01" + block
 }
@@ -89,6 +92,7 @@ func TestEvents(t *testing.T) {
 		{name: "the same host inside, HTTP/2", send: http2Request("www.example.test:8443"), alpn: "h2", outcome: Bumped, rule: "default"},
 		{name: "another host inside, HTTP/2, terminate", actions: policy.EventActions{policy.SNIMismatch: policy.Terminate}, send: http2Request("bank.test"), alpn: "h2",
 			events: []string{"sni-mismatch"}, outcome: Terminated, rule: "event:sni-mismatch", reason: "sni-mismatch"},
+		{name: "two hosts inside, HTTP/2", send: http2Request("www.example.test", "bank.test"), alpn: "h2", events: []string{"sni-mismatch"}, outcome: Bumped, rule: "default"},
 		{name: "no HTTP inside", actions: policy.EventActions{policy.SNIMismatch: policy.Terminate}, send: "EHLO bank.test\r\n", outcome: Bumped, rule: "default"},
 		{name: "ECH", client: func(c *tls.Config) { c.EncryptedClientHelloConfigList = echConfig(t) }, events: []string{"ech"}, outcome: Failed, rule: "default", reason: "client-handshake"},
 		{name: "ECH, terminate", actions: policy.EventActions{policy.ECH: policy.Terminate}, client: func(c *tls.Config) { c.EncryptedClientHelloConfigList = echConfig(t) },

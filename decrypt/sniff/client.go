@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // clientLimit is how many of the client's octets are looked at: as many as a
@@ -34,7 +35,7 @@ func Client(b []byte) (p Protocol, more bool) {
 
 var clientProtocols = []candidate{
 	{TLS, isTLS},
-	{HTTP2, func(b []byte) match { return prefix(b, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") }}, // RFC 9113, Section 3.4
+	{HTTP2, func(b []byte) match { return prefix(b, http2.Preface) }},
 	{SSH, isSSH},
 	{SMTP, func(b []byte) match { return command(b, smtpCommands) }},
 	{POP3, func(b []byte) match { return command(b, pop3Commands) }},
