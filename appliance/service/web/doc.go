@@ -24,7 +24,7 @@
 //     HTTP/1.0,
 //   - chunk sizes that are not plain hexadecimal,
 //   - lengths and codings in trailers,
-//   - requests without a Host or with two,
+//   - requests without a Host or with two, or whose host is in doubt,
 //   - HTTP/0.9,
 //   - an answer without a request,
 //   - HTTP/2 after HTTP/1.1.

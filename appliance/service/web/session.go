@@ -124,7 +124,7 @@ func (x *session) recognize() (protocol, error) {
 		return undecided, err
 	}
 	for {
-		if p := sniff(x.Client.Unread()); p != undecided {
+		if p := recognize(x.Client.Unread()); p != undecided {
 			return p, nil
 		}
 		switch err := x.Client.Fill(); {

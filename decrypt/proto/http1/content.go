@@ -1,5 +1,7 @@
 package http1
 
+import "math"
+
 // Content tells content from framing behind a head, in whatever pieces it comes.
 // Make one by [NewContent].
 type Content struct {
@@ -40,6 +42,17 @@ func (c *Content) Done() bool {
 		return false
 	}
 	return c.left == 0
+}
+
+// Run returns how many octets of content come next for certain; 0 if framing does.
+func (c *Content) Run() int64 {
+	switch c.extent {
+	case ByChunks:
+		return int64(c.chunks.Content())
+	case ToClose:
+		return math.MaxInt64
+	}
+	return c.left
 }
 
 // Chunks returns the state of the chunked coding.

@@ -2,76 +2,62 @@ package adapt
 
 import (
 	"bytes"
+
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
-// Whole reports whether raw is one header block: lines that end with CRLF, the
+// Head is what the header block of a message that a service made says. How its body
+// is framed there is of no account, for it is framed anew.
+type Head struct {
+	Method []byte // of a request
+	Status int    // of a response
+	Length int64  // of Content-Length, -1 without one
+}
+
+// ParseHead reads the header block of a message that a service made, a part of
+// which Method is. It reports whether the message can be sent.
+func ParseHead(raw []byte, kind Kind) (h Head, ok bool) {
+	h.Length = -1
+	if n, ok := http1.ParseLength(http1.Find(http1.Section(raw), "content-length")); ok {
+		h.Length = n
+	}
+	plain := WithoutFraming(raw)
+	if kind == Request {
+		r, fault := http1.ParseRequest(plain, http1.Strict, nil)
+		h.Method = r.Method
+		return h, fault == http1.Sound
+	}
+	r, fault := http1.ParseResponse(plain, http1.Strict, nil)
+	h.Status = r.Code
+	return h, fault == http1.Sound
+}
+
+// Is reports whether the method is m.
+func (h *Head) Is(m string) bool { return string(h.Method) == m }
+
+// whole reports whether raw is one header block: lines that end with CRLF, the
 // last one empty.
-func Whole(raw []byte) bool {
+func whole(raw []byte) bool {
 	return len(raw) > 4 && bytes.Index(raw, []byte("\r\n\r\n")) == len(raw)-4 && bytes.Count(raw, []byte("\n")) == bytes.Count(raw, []byte("\r\n"))
 }
 
-// ParseLoosely reads a block that a service made: how the body is framed there
-// is of no account, for it is framed anew.
-func ParseLoosely(raw []byte, kind Kind) (h Head, word string) {
-	plain := WithoutFraming(raw)
-	if kind == Request {
-		h, word = ParseRequest(plain)
-	} else {
-		h, word = ParseResponse(plain)
-	}
-	h.Raw = raw
-	if n, ok := ParseLength(Find(raw, "content-length")); ok {
-		h.Length = n
-	}
-	return h, word
-}
-
-// Find returns the value of the first field with the lower-case name, nil
-// without.
-func Find(raw []byte, name string) []byte {
-	for line := range Fields(raw) {
-		if c := bytes.IndexByte(line, ':'); c == len(name) && Equal(line[:c], name) {
-			return Trim(line[c+1:])
-		}
-	}
-	return nil
-}
-
-// Fields yields the field lines of a header block without their CRLF.
-func Fields(raw []byte) func(yield func([]byte) bool) {
-	return func(yield func([]byte) bool) {
-		i := bytes.IndexByte(raw, '\n')
-		for p := raw[i+1:]; len(p) > 2; {
-			i := bytes.IndexByte(p, '\n')
-			if i < 1 || !yield(p[:i-1]) {
-				return
-			}
-			p = p[i+1:]
-		}
-	}
-}
-
-// Count returns how many fields have the lower-case name.
-func Count(raw []byte, name string) (n int) {
-	for line := range Fields(raw) {
-		if c := bytes.IndexByte(line, ':'); c == len(name) && Equal(line[:c], name) {
-			n++
-		}
-	}
-	return n
-}
-
-// WithoutFraming returns a copy of a block without transfer coding and length,
-// with room for another.
+// WithoutFraming returns a copy of a header block without transfer coding and
+// length, with room for another.
 func WithoutFraming(raw []byte) []byte {
-	i := bytes.IndexByte(raw, '\n')
+	section := http1.Section(raw)
 	dst := make([]byte, 0, len(raw)+48)
-	dst = append(dst, raw[:i+1]...)
-	for line := range Fields(raw) {
-		if c := bytes.IndexByte(line, ':'); c > 0 && (Equal(line[:c], "transfer-encoding") || Equal(line[:c], "content-length")) {
-			continue
+	dst = append(dst, raw[:len(raw)-len(section)]...)
+	for f := range http1.Fields(section) {
+		if !http1.Is(f.Name, "transfer-encoding") && !http1.Is(f.Name, "content-length") {
+			dst = append(dst, f.Line...)
 		}
-		dst = append(append(dst, line...), "\r\n"...)
 	}
 	return append(dst, "\r\n"...)
+}
+
+// MediaType returns the Content-Type of a field section without its parameters, nil
+// without one.
+func MediaType(section []byte) []byte {
+	value, _, _ := bytes.Cut(http1.Find(section, "content-type"), []byte(";"))
+	return http1.Trim(value)
 }

@@ -56,7 +56,7 @@ const (
 	BadCoding = "bad-coding"
 	// A Transfer-Encoding in HTTP/1.0.
 	OldCoding = "coding-in-http10"
-	// The Host is missing, malformed or there twice.
+	// The host is missing, in doubt, or there twice.
 	BadHost = "bad-host"
 	// A chunk is malformed.
 	BadChunk = "bad-chunk"

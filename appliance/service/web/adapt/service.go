@@ -3,6 +3,8 @@ package adapt
 import (
 	"bytes"
 	"strings"
+
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // Service is an adapter with the conditions under which it is asked.
@@ -41,13 +43,13 @@ func (s *Service) bypasses(m *Message, media []byte) bool {
 		return true
 	}
 	for _, stream := range s.Streams {
-		if m.Kind == Response && m.Length < 0 && Equal(media, stream) && accepts(m.Request, stream) {
+		if m.Kind == Response && m.Length < 0 && http1.Is(media, stream) && accepts(m.Request, stream) {
 			return true
 		}
 	}
 	for _, b := range s.Bypass {
 		prefix, any := strings.CutSuffix(b, "*")
-		if len(media) == len(b) && Equal(media, b) || any && len(media) >= len(prefix) && Equal(media[:len(prefix)], prefix) {
+		if len(media) == len(b) && http1.Is(media, b) || any && http1.HasPrefix(media, prefix) {
 			return true
 		}
 	}
@@ -57,14 +59,13 @@ func (s *Service) bypasses(m *Message, media []byte) bool {
 // accepts reports whether a request asks for exactly that media type (RFC 9110,
 // Section 12.5.1).
 func accepts(request []byte, media string) bool {
-	for line := range Fields(request) {
-		c := bytes.IndexByte(line, ':')
-		if c < 0 || !Equal(line[:c], "accept") {
+	for f := range http1.Fields(http1.Section(request)) {
+		if !http1.Is(f.Name, "accept") {
 			continue
 		}
-		for part := range bytes.SplitSeq(line[c+1:], []byte(",")) {
+		for part := range bytes.SplitSeq(f.Value, []byte(",")) {
 			kind, _, _ := bytes.Cut(part, []byte(";"))
-			if Equal(Trim(kind), media) {
+			if http1.Is(http1.Trim(kind), media) {
 				return true
 			}
 		}

@@ -19,7 +19,7 @@ func sound(r *Result, m *Message) error {
 		}
 		return nil
 	}
-	if !Whole(r.Header) {
+	if !whole(r.Header) {
 		return ErrUnsound
 	}
 	kind := m.Kind
@@ -27,14 +27,14 @@ func sound(r *Result, m *Message) error {
 		kind = Response
 	}
 	if kind == Response {
-		if h, word := ParseLoosely(r.Header, Response); word != "" || h.Status < 200 {
+		if h, ok := ParseHead(r.Header, Response); !ok || h.Status < 200 {
 			return ErrUnsound
 		}
 		return nil
 	}
-	before, _ := ParseLoosely(m.Request, Request)
-	h, word := ParseLoosely(r.Header, Request)
-	if word != "" || h.Is("HEAD") != before.Is("HEAD") || h.Is("CONNECT") != before.Is("CONNECT") {
+	before, _ := ParseHead(m.Request, Request)
+	h, ok := ParseHead(r.Header, Request)
+	if !ok || h.Is("HEAD") != before.Is("HEAD") || h.Is("CONNECT") != before.Is("CONNECT") {
 		return ErrUnsound
 	}
 	return nil

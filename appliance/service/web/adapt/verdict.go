@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // Verdict is what all services made of a message.
@@ -57,7 +59,7 @@ func (s *Session) Adapt(ctx context.Context, m Message, media []byte) (v Verdict
 			return v, nil
 		}
 		if v.Changed() {
-			media = MediaType(Find(v.Header, "content-type"))
+			media = MediaType(http1.Section(v.Header))
 			m.replace(v.Header)
 		}
 	}
@@ -67,7 +69,7 @@ func (s *Session) Adapt(ctx context.Context, m Message, media []byte) (v Verdict
 // replace puts a header in place of the message's.
 func (m *Message) replace(header []byte) {
 	m.Length = -1
-	if n, ok := ParseLength(Find(header, "content-length")); ok {
+	if n, ok := http1.ParseLength(http1.Find(http1.Section(header), "content-length")); ok {
 		m.Length = n
 	}
 	if m.Kind == Request {

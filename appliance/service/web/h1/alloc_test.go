@@ -5,33 +5,34 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // TestParsingAllocatesNothing holds the promise of the parser.
 func TestParsingAllocatesNothing(t *testing.T) {
-	request := []byte("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: a/b; c=d\r\n\r\n")
+	request := []byte("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\nUpgrade: h2c, x\r\n\r\n")
 	response := []byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: a/b\r\n\r\n")
-	chunks := []byte("5\r\nhello\r\n3;a=b\r\nyou\r\n0\r\n\r\n")
 	if n := testing.AllocsPerRun(100, func() {
-		adapt.ParseRequest(request)
-		adapt.ParseResponse(response)
+		parseRequest(request)
+		parseResponse(response)
 	}); n != 0 {
 		t.Errorf("parsing heads allocates %v times", n)
 	}
-	var c chunker
-	c.pending = make([]byte, 0, 16)
+}
+
+// TestChunksAllocateOnce: of a chunked body, the line behind the last chunk is kept.
+func TestChunksAllocateOnce(t *testing.T) {
+	octets := []byte("5\r\nhello\r\n3;a=b\r\nyou\r\n0\r\n\r\n")
 	if n := testing.AllocsPerRun(100, func() {
-		p := c.pending
-		c = chunker{pending: p}
-		for rest := chunks; len(rest) > 0; {
-			n, _, word := c.next(rest)
-			if word != "" {
-				t.Fatal(word)
+		c := http1.NewContent(http1.Framing{Extent: http1.ByChunks}, http1.Strict, false)
+		for rest := octets; len(rest) > 0; {
+			n, _, fault := c.Next(rest)
+			if fault != http1.Sound {
+				t.Fatal(fault)
 			}
 			rest = rest[n:]
 		}
-		c.pending = p
-	}); n != 0 {
+	}); n > 1 {
 		t.Errorf("parsing chunks allocates %v times", n)
 	}
 }
@@ -45,7 +46,7 @@ func (plenty) Read(p []byte) (int, error) { return len(p), nil }
 // sent in chunks.
 func TestBodiesAllocateNothing(t *testing.T) {
 	in := buffered.New(plenty{})
-	b := newBody(in, adapt.Response, byLength, 1<<40)
+	b := newBody(in, adapt.Response, http1.Framing{Extent: http1.ByLength, Length: 1 << 40})
 	p := make([]byte, buffered.Large)
 	for range 4 { // the first ones fill buffers
 		b.Read(p)
@@ -59,5 +60,18 @@ func TestBodiesAllocateNothing(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("a body allocates %v times a read", n)
+	}
+}
+
+// BenchmarkParse has a request parsed, and nothing else.
+func BenchmarkParse(b *testing.B) {
+	raw := []byte("GET /some/path?and=query HTTP/1.1\r\nHost: www.example.test\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n" +
+		"Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br\r\nCookie: session=0123456789abcdef0123456789abcdef\r\n\r\n")
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, fault := parseRequest(raw); fault != http1.Sound {
+			b.Fatal(fault)
+		}
 	}
 }

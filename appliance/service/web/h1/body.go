@@ -6,53 +6,43 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
-)
-
-// framing is how the end of a body is found.
-type framing uint8
-
-const (
-	noBody framing = iota
-	byLength
-	byChunks
-	byEnd // of the connection
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // straightRead is how much content is worth a read past the buffer, in octets.
 const straightRead = 8 << 10
 
-// body is that of one HTTP/1.1 message under way.
+// body is that of one message under way.
 type body struct {
-	in   *buffered.End
-	how  framing
-	kind adapt.Kind
+	in      *buffered.End
+	framing http1.Framing
+	kind    adapt.Kind
 
 	reading sync.Mutex // held by who reads
 
-	mu    sync.Mutex // guards the rest, but for the wait for octets: a service reads while the engine writes
-	ahead int        // octets buffered
-	left  int64      // byLength
-	chunk chunker
-	done  bool
-	err   error        // sticky: *Refusal, errTruncated, an error of the leg
-	waits func() error // called once, before the first wait for octets
+	mu      sync.Mutex // guards the rest, but for the wait for octets: a service reads while the engine writes
+	ahead   int        // octets buffered
+	content http1.Content
+	done    bool
+	err     error        // sticky: *adapt.Refusal, adapt.ErrTruncated, an error of the end
+	waits   func() error // called once, before the first wait for octets
 
 	pos   int64 // octets read
 	marks marks
 }
 
-func newBody(in *buffered.End, kind adapt.Kind, how framing, length int64) *body {
-	b := &body{in: in, how: how, kind: kind, left: length, ahead: len(in.Unread())}
-	b.chunk.lenient = kind == adapt.Response
-	b.done = how == noBody || how == byLength && length == 0
+func newBody(in *buffered.End, kind adapt.Kind, f http1.Framing) *body {
+	b := &body{in: in, framing: f, kind: kind, ahead: len(in.Unread())}
+	b.content = http1.NewContent(f, http1.Strict, kind == adapt.Response)
+	b.done = b.content.Done()
 	return b
 }
 
 // length is what is known of the body before it is read, else -1.
 func (b *body) length() int64 {
-	switch b.how {
-	case noBody, byLength:
-		return b.left
+	switch b.framing.Extent {
+	case http1.NoContent, http1.ByLength:
+		return b.framing.Length
 	}
 	return -1
 }
@@ -61,7 +51,7 @@ func (b *body) length() int64 {
 func (b *body) ready() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.done || b.how == byLength && b.left <= int64(b.ahead)
+	return b.done || b.framing.Extent == http1.ByLength && b.content.Run() <= int64(b.ahead)
 }
 
 // finished tells that the body was read to its end.
@@ -85,8 +75,8 @@ func (b *body) begun() bool {
 	return b.waits == nil || b.ahead > 0
 }
 
-// Read gives content, free of chunking, whose framing it notes. It returns a
-// *brokenBody if the body cannot be read to its end.
+// Read gives content, free of chunking, whose framing it notes. It returns an
+// [*adapt.BodyError] if the body cannot be read to its end.
 func (b *body) Read(p []byte) (int, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
@@ -109,7 +99,8 @@ func (b *body) Read(p []byte) (int, error) {
 				b.err = err
 			}
 			if n > 0 {
-				b.account(room[:n])
+				b.pass(room[:n])
+				b.pos += int64(n)
 				return n, nil
 			}
 			continue
@@ -122,71 +113,40 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 }
 
-// take copies buffered content to p, or consumes framing.
+// take copies buffered content to p, or notes and consumes framing.
 func (b *body) take(p []byte) (n int) {
 	unread := b.in.Unread()
-	switch b.how {
-	case byLength:
-		n = copy(p, unread[:min(int64(len(unread)), b.left)])
-		b.left -= int64(n)
-		b.done = b.left == 0
-	case byEnd:
-		n = copy(p, unread)
-	case byChunks:
-		if b.chunk.state == inData {
-			unread = unread[:min(len(unread), len(p))]
-		}
-		m, data, word := b.chunk.next(unread)
-		if data {
-			n = copy(p, unread[:m])
-		} else {
-			b.marks.add(b.pos, unread[:m])
-			b.in.Consume(m)
-		}
-		b.check(word)
+	if run := b.content.Run(); run > 0 {
+		n = copy(p, unread[:min(int64(len(unread)), run)])
+		b.in.Consume(b.pass(unread[:n]))
+		b.pos += int64(n)
+		return n
 	}
-	b.in.Consume(n)
-	b.pos += int64(n)
-	return n
+	m := b.pass(unread)
+	b.marks.add(b.pos, unread[:m])
+	b.in.Consume(m)
+	return 0
 }
 
-// check notes the end, or the refusal, of the chunked coding.
-func (b *body) check(word string) {
-	if word != "" {
-		b.err = adapt.Refuse(b.kind, word)
+// pass passes over octets of the body, until content and framing change. It notes
+// the end, or a refusal.
+func (b *body) pass(p []byte) (n int) {
+	n, _, fault := b.content.Next(p)
+	if fault != http1.Sound {
+		b.err = adapt.Refuse(b.kind, fault.String())
 	}
-	b.done = b.chunk.done()
+	b.done = b.content.Done()
+	return n
 }
 
 // straight returns the part of p that content can be read to without a copy: what
 // is sure to be content, where it is long and comes fast. Else nil.
 func (b *body) straight(p []byte) []byte {
-	run := int64(len(p))
-	switch b.how {
-	case byLength:
-		run = min(run, b.left)
-	case byChunks:
-		if b.chunk.state != inData {
-			return nil
-		}
-		run = int64(min(uint64(run), b.chunk.left))
-	}
+	run := min(int64(len(p)), b.content.Run())
 	if !b.in.Full() || run < straightRead {
 		return nil
 	}
 	return p[:run]
-}
-
-// account takes note of content that was read past the buffer.
-func (b *body) account(p []byte) {
-	switch b.how {
-	case byLength:
-		b.left -= int64(len(p))
-		b.done = b.left == 0
-	case byChunks:
-		b.chunk.next(p)
-	}
-	b.pos += int64(len(p))
 }
 
 // more waits for octets, and reads them to p, or, if that is nil, to the buffer.
@@ -208,7 +168,7 @@ func (b *body) more(p []byte) (n int, _ error) {
 	b.mu.Lock()
 	b.ahead = len(b.in.Unread())
 	switch {
-	case err == io.EOF && b.how == byEnd:
+	case err == io.EOF && b.framing.Extent == http1.ToClose:
 		b.done = true
 		return n, nil
 	case err == io.EOF:
@@ -249,33 +209,7 @@ func (b *body) relay(w io.Writer, lead int) error {
 // skim consumes what is buffered of the body.
 func (b *body) skim() {
 	for p := b.in.Unread(); len(p) > 0 && !b.done && b.err == nil; p = b.in.Unread() {
-		n := len(p)
-		switch b.how {
-		case byLength:
-			n = int(min(int64(n), b.left))
-			b.left -= int64(n)
-			b.done = b.left == 0
-		case byChunks:
-			var word string
-			n, _, word = b.chunk.next(p)
-			b.check(word)
-		}
-		b.in.Consume(n)
-	}
-}
-
-// rest returns the body that r reads from now on as it is; nil while other octets
-// come first, or if r is changed or unknown.
-func rest(r io.Reader) *body {
-	for {
-		switch v := r.(type) {
-		case *body:
-			return v
-		case interface{ Rest() io.Reader }:
-			r = v.Rest()
-		default:
-			return nil
-		}
+		b.in.Consume(b.pass(p))
 	}
 }
 
@@ -293,6 +227,21 @@ func (b *body) discard() error {
 		if _, err := b.more(nil); err != nil {
 			b.err = err
 			return err
+		}
+	}
+}
+
+// rest returns the body that r reads from now on as it is; nil while other octets
+// come first, or if r is changed or unknown.
+func rest(r io.Reader) *body {
+	for {
+		switch v := r.(type) {
+		case *body:
+			return v
+		case interface{ Rest() io.Reader }:
+			r = v.Rest()
+		default:
+			return nil
 		}
 	}
 }

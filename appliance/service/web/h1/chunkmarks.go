@@ -1,6 +1,10 @@
 package h1
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
+)
 
 // maxMarks bounds the framing that is kept between a service's reading and the
 // engine's writing.
@@ -78,7 +82,7 @@ type reframer struct {
 
 // append appends content p to dst with its framing.
 func (r *reframer) append(dst, p []byte) []byte {
-	if r.b.how != byChunks {
+	if r.b.framing.Extent != http1.ByChunks {
 		r.pos += int64(len(p))
 		return append(dst, p...)
 	}
@@ -129,7 +133,7 @@ func (r *reframer) border(dst []byte) ([]byte, bool) {
 
 // finish appends what stands behind all content.
 func (r *reframer) finish(dst []byte) []byte {
-	if r.b.how != byChunks {
+	if r.b.framing.Extent != http1.ByChunks {
 		return dst
 	}
 	r.b.mu.Lock()
@@ -138,6 +142,6 @@ func (r *reframer) finish(dst []byte) []byte {
 	if !r.own() {
 		return dst
 	}
-	dst = append(append(dst, "\r\n0\r\n"...), r.b.chunk.trailer...)
+	dst = append(append(dst, "\r\n0\r\n"...), r.b.content.Chunks().Trailers()...)
 	return append(dst, "\r\n"...)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // script is an end that says its part in pieces, and hears anything.
@@ -50,32 +51,32 @@ func messages(octets []byte, kind adapt.Kind, size int) (list []parsed, word str
 		heads := headReader{in: in}
 		var again []parsed
 		for {
-			raw, w, err := heads.read(kind)
-			if err != nil || w != "" {
-				word = w
+			raw, fault, err := heads.read(kind)
+			if err != nil {
 				break
 			}
-			parse := adapt.ParseRequest
-			if kind == adapt.Response {
-				parse = adapt.ParseResponse
+			var framing http1.Framing
+			if fault == http1.Sound && kind == adapt.Request {
+				var r request
+				r, fault = parseRequest(raw)
+				framing = r.Framing
+			} else if fault == http1.Sound {
+				var r response
+				r, fault = parseResponse(raw)
+				framing = r.ContentFor(nil)
 			}
-			h, w := parse(raw)
-			if w != "" {
-				word = w
+			if fault != http1.Sound {
+				word = fault.String()
 				break
-			}
-			how, length := (&exchange{}).framing(&h)
-			if kind == adapt.Request && how == byEnd {
-				how = noBody
 			}
 			m := parsed{head: string(raw)}
 			in.Consume(len(raw))
-			b := newBody(in, kind, how, length)
+			b := newBody(in, kind, framing)
 			if relay == 0 {
 				var content []byte
 				content, err = io.ReadAll(b)
-				m.content, m.trailer = string(content), string(b.chunk.trailer)
-				if how == byChunks && err == nil {
+				m.content, m.trailer = string(content), string(b.content.Chunks().Trailers())
+				if framing.Extent == http1.ByChunks && err == nil {
 					f := reframer{b: b}
 					m.raw = string(f.finish(f.append(nil, content)))
 				} else {

@@ -6,54 +6,89 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
-// headReader finds header blocks in what one end sends. It is for one goroutine.
+// headReader finds heads in what one end sends. It is for one goroutine.
 type headReader struct {
-	in      *buffered.End
-	scanned int // octets of Unread in which no end was found
-	line    int // where the line at scanned begins
+	in  *buffered.End
+	end http1.Head
 }
 
-// read waits for a whole header block and returns it, unconsumed: start line to
-// the empty line, each line ended by CRLF. word says why it is refused. One empty
-// line before a request is dropped (RFC 9112, Section 2.2).
-func (r *headReader) read(kind adapt.Kind) (raw []byte, word string, err error) {
+// read waits for a whole head and returns it, unconsumed. One empty line before a
+// request is dropped (RFC 9112, Section 2.2).
+func (r *headReader) read(kind adapt.Kind) (head []byte, fault http1.Fault, err error) {
 	spare := kind == adapt.Request
 	for {
-		p := r.in.Unread()
-		for {
-			i := bytes.IndexByte(p[r.scanned:], '\n')
-			if i < 0 {
-				r.scanned = len(p)
-				break
-			}
-			i += r.scanned
-			if i == 0 || p[i-1] != '\r' {
-				return nil, adapt.BareLF, nil
-			}
-			empty := i-1 == r.line
-			r.scanned, r.line = i+1, i+1
-			if !empty {
-				continue
-			}
-			r.scanned, r.line = 0, 0
-			if i > 1 {
-				return p[:i+1], "", nil
-			}
-			if !spare {
-				return nil, adapt.BadStart, nil
-			}
+		n, fault := r.end.End(r.in.Unread(), http1.Strict)
+		switch {
+		case fault != http1.Sound:
+			return nil, fault, nil
+		case n > len("\r\n"):
+			return r.in.Unread()[:n], http1.Sound, nil
+		case n > 0 && !spare:
+			return nil, http1.BadStart, nil
+		case n > 0:
 			spare = false
-			r.in.Consume(2)
-			p = r.in.Unread()
+			r.in.Consume(n)
+			continue
 		}
 		switch err := r.in.Fill(); err {
 		case nil:
 		case io.ErrShortBuffer:
-			return nil, adapt.HeadSize, nil
+			return nil, http1.HeadSize, nil
 		default:
-			return nil, "", err
+			return nil, http1.Sound, err
 		}
 	}
+}
+
+// hints are what the fields of a head say beside the framing.
+type hints struct {
+	expect  bool // 100-continue
+	upgrade bool // there is an Upgrade field
+	http2   bool // it names h2c or h2
+}
+
+// take takes a field.
+func (h *hints) take(f http1.Field) {
+	switch {
+	case http1.Is(f.Name, "expect"):
+		h.expect = h.expect || http1.Is(f.Value, "100-continue")
+	case http1.Is(f.Name, "upgrade"):
+		h.upgrade = true
+		for v := range bytes.SplitSeq(f.Value, []byte(",")) {
+			v = http1.Trim(v)
+			h.http2 = h.http2 || http1.HasPrefix(v, "h2") || http1.HasPrefix(v, "http/2")
+		}
+	}
+}
+
+// request is the head of a request.
+type request struct {
+	http1.Request
+	hints
+	raw []byte
+}
+
+func parseRequest(raw []byte) (r request, fault http1.Fault) {
+	r.raw = raw
+	r.Request, fault = http1.ParseRequest(raw, http1.Strict, r.take)
+	return r, fault
+}
+
+// is reports whether the method is m.
+func (r *request) is(m string) bool { return string(r.Method) == m }
+
+// response is the head of a response.
+type response struct {
+	http1.Response
+	hints
+	raw []byte
+}
+
+func parseResponse(raw []byte) (r response, fault http1.Fault) {
+	r.raw = raw
+	r.Response, fault = http1.ParseResponse(raw, http1.Strict, r.take)
+	return r, fault
 }

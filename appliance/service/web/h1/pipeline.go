@@ -6,15 +6,32 @@ const maxPipeline = 32
 // exchange is a request on its way to be answered by the origin.
 type exchange struct {
 	request []byte // header block as sent, nil if no service wants responses
-	minor   int
-	head    bool // method HEAD
-	connect bool // method CONNECT
-	upgrade bool // asked for one
-	http2   bool // to HTTP/2
+	method  []byte // one of those below, nil for any other
+	minor   int    // of HTTP/1
+	upgrade bool   // asked for one
+	http2   bool   // to HTTP/2
 
 	pushed    bool // onto the queue
 	continued bool // the client was told to go on
 	answered  bool // the final response has begun
+}
+
+// Methods on which the framing of a response depends.
+var (
+	methodHead    = []byte("HEAD")
+	methodConnect = []byte("CONNECT")
+)
+
+// newExchange returns the exchange that a request begins.
+func newExchange(r *request) *exchange {
+	e := &exchange{minor: r.Minor, upgrade: r.upgrade, http2: r.http2}
+	switch {
+	case r.is("HEAD"):
+		e.method = methodHead
+	case r.is("CONNECT"):
+		e.method = methodConnect
+	}
+	return e
 }
 
 // push puts an exchange behind the others, when there is room.

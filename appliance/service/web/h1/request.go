@@ -2,9 +2,11 @@ package h1
 
 import (
 	"io"
+	"slices"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // readRequests reads requests until the client ends.
@@ -16,23 +18,23 @@ func (x *Session) readRequests() error {
 		if len(x.Client.Unread()) > 0 {
 			x.taking(true)
 		}
-		raw, word, err := x.requests.read(adapt.Request)
+		raw, fault, err := x.requests.read(adapt.Request)
 		switch {
 		case err == io.EOF:
 			return x.Origin.CloseWrite()
 		case err != nil:
 			return err
-		case word != "":
-			return adapt.Refuse(adapt.Request, word)
+		case fault != http1.Sound:
+			return adapt.Refuse(adapt.Request, fault.String())
 		}
-		h, word := adapt.ParseRequest(raw)
-		if word == adapt.BadVersion && h.Is("PRI") {
-			word = adapt.Upgraded
+		r, fault := parseRequest(raw)
+		switch {
+		case fault == http1.BadVersion && r.is("PRI"): // HTTP/2
+			return adapt.Refuse(adapt.Request, adapt.Upgraded)
+		case fault != http1.Sound:
+			return adapt.Refuse(adapt.Request, fault.String())
 		}
-		if word != "" {
-			return adapt.Refuse(adapt.Request, word)
-		}
-		goes, err := x.request(&h)
+		goes, err := x.request(&r)
 		if err != nil || !goes {
 			return err
 		}
@@ -45,71 +47,69 @@ func (x *Session) readRequests() error {
 
 // request takes one request. It returns false when no further one is to be read
 // and the session has not failed.
-func (x *Session) request(h *adapt.Head) (more bool, err error) {
-	how, length := noBody, max(h.Length, 0)
-	switch {
-	case h.Chunked:
-		how = byChunks
-	case length > 0:
-		how = byLength
-	}
-	n := len(h.Raw)
-	x.Client.Consume(n) // the memory stays until more is read
-	b := newBody(x.Client, adapt.Request, how, length)
-	e := exchangeOf(h)
+func (x *Session) request(r *request) (more bool, err error) {
+	x.Client.Consume(len(r.raw)) // the memory stays until more is read
+	b := newBody(x.Client, adapt.Request, r.Framing)
+	e := newExchange(r)
 	if x.Wants(adapt.Request) {
-		m := adapt.Message{Kind: adapt.Request, Request: append([]byte(nil), h.Raw...), Length: b.length()}
-		media := adapt.MediaType(adapt.Find(m.Request, "content-type"))
-		h.Raw = m.Request
-		if x.Wants(adapt.Response) {
-			e.request = m.Request
-		}
-		if how != noBody {
-			m.Body = b
-			if h.Expect && h.Minor == 1 {
-				b.waits = func() error { return x.goOn(e) }
-			}
-		}
-		v, err := x.Adapt(x.Context, m, media)
-		if err != nil {
-			return x.ended(nil, err)
-		}
-		defer v.Close()
-		if v.Shown {
-			return x.adapted(h, b, e, &v)
-		}
-		b.waits = nil // the client is told by the origin
-		if err := x.push(e); err != nil {
-			return false, err
-		}
-		if _, err := x.Origin.Write(m.Request); err != nil {
-			return false, err
-		}
-		if err := b.relay(x.Origin, 0); err != nil {
-			return x.ended(e, err)
-		}
-		return x.after(e)
+		return x.showRequest(r, b, e)
 	}
 	if x.Wants(adapt.Response) {
-		e.request = append([]byte(nil), h.Raw...)
+		e.request = slices.Clone(r.raw)
 	}
 	if err := x.push(e); err != nil {
 		return false, err
 	}
-	if err := b.relay(x.Origin, n); err != nil {
-		return x.ended(e, err)
+	return x.sent(e, b.relay(x.Origin, len(r.raw)))
+}
+
+// showRequest shows a request to the services.
+func (x *Session) showRequest(r *request, b *body, e *exchange) (more bool, err error) {
+	raw := slices.Clone(r.raw)
+	m := adapt.Message{Kind: adapt.Request, Request: raw, Length: b.length()}
+	if x.Wants(adapt.Response) {
+		e.request = raw
 	}
-	return x.after(e)
+	if r.Framing.Extent != http1.NoContent {
+		m.Body = b
+		if r.expect && r.Minor == 1 {
+			b.waits = func() error { return x.goOn(e) }
+		}
+	}
+	v, err := x.Adapt(x.Context, m, adapt.MediaType(http1.Section(raw)))
+	if err != nil {
+		return x.sent(nil, err)
+	}
+	defer v.Close()
+	switch {
+	case v.Blocked:
+		return x.answer(r, b, e, &v)
+	case v.Shown:
+		return x.adapted(r, raw, b, e, &v)
+	}
+	b.waits = nil // the client is told by the origin
+	if err := x.push(e); err != nil {
+		return false, err
+	}
+	if _, err := x.Origin.Write(raw); err != nil {
+		return false, err
+	}
+	return x.sent(e, b.relay(x.Origin, 0))
 }
 
-// exchangeOf returns the exchange that a request begins.
-func exchangeOf(h *adapt.Head) *exchange {
-	return &exchange{minor: h.Minor, head: h.Is("HEAD"), connect: h.Is("CONNECT"), upgrade: h.Upgrade, http2: h.HTTP2}
-}
-
-// after waits, behind a request that may end HTTP, for its answer.
-func (x *Session) after(e *exchange) (more bool, err error) {
-	if !e.upgrade && !e.connect {
+// sent ends a request that was sent to the origin but for err. If its sender stopped
+// early, what was passed on ends as early. e is nil if nothing was. Behind a request
+// that may end HTTP, sent waits for the answer.
+func (x *Session) sent(e *exchange, err error) (more bool, _ error) {
+	switch {
+	case err == adapt.ErrTruncated:
+		return false, x.Origin.CloseWrite()
+	case err != nil:
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.cut = e
+		return false, err
+	case !e.upgrade && string(e.method) != "CONNECT":
 		return true, nil
 	}
 	raw, err := x.quiet()
@@ -122,55 +122,39 @@ func (x *Session) after(e *exchange) (more bool, err error) {
 	return true, nil
 }
 
-// ended handles a request that is not whole: if its sender stopped early, what was
-// passed on ends as early. e is nil if nothing was.
-func (x *Session) ended(e *exchange, err error) (more bool, _ error) {
-	if err == adapt.ErrTruncated {
-		return false, x.Origin.CloseWrite()
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.cut = e
-	return false, err
-}
-
-// adapted does what the services decided.
-func (x *Session) adapted(h *adapt.Head, b *body, e *exchange, v *adapt.Verdict) (more bool, err error) {
-	if v.Blocked {
-		return x.answer(h, b, e, v)
-	}
-	var o *outgoing
-	sent := h.Raw
+// adapted sends what the services let pass in place of a request, raw.
+func (x *Session) adapted(r *request, raw []byte, b *body, e *exchange, v *adapt.Verdict) (more bool, err error) {
+	var w *writer
 	if v.Changed() {
-		if o, err = frame(v.Header, adapt.Request, v.Body, false, h.Minor); err != nil {
+		if w, err = newWriter(v.Header, adapt.Request, v.Body, false, r.Minor); err != nil {
 			return false, err
 		}
-		sent = o.head
-		changed, word := adapt.ParseRequest(sent)
-		if word != "" {
+		raw = w.head
+		changed, fault := parseRequest(raw)
+		if fault != http1.Sound {
 			return false, adapt.ErrUnsound
 		}
-		e.upgrade, e.http2 = changed.Upgrade, changed.HTTP2
+		e.upgrade, e.http2 = changed.upgrade, changed.http2
 	}
 	if x.Wants(adapt.Response) {
-		e.request = sent
+		e.request = raw
 	}
 	if x.push(e) != nil {
 		return false, nil
 	}
-	if o != nil {
-		err = o.send(x.Origin)
+	if w != nil {
+		err = w.send(x.Origin)
 	} else {
-		err = again(x.Origin, h.Raw, v.Body, b)
+		err = resend(x.Origin, raw, v.Body, b)
 	}
 	v.Close()
 	if err == nil {
 		err = b.discard()
 	}
 	if err != nil {
-		return x.ended(e, cause(b, err))
+		err = cause(b, err)
 	}
-	return x.after(e)
+	return x.sent(e, err)
 }
 
 // cause returns the error of a body's sender, if that is what stopped it, else
@@ -185,28 +169,28 @@ func cause(b *body, err error) error {
 }
 
 // answer gives the client what a service answers in the origin's place.
-func (x *Session) answer(h *adapt.Head, b *body, e *exchange, v *adapt.Verdict) (more bool, err error) {
+func (x *Session) answer(r *request, b *body, e *exchange, v *adapt.Verdict) (more bool, err error) {
 	if _, err := x.quiet(); err != nil {
 		return false, nil
 	}
 	if x.begin(e) != nil {
 		return false, nil
 	}
-	o, err := frame(v.Header, adapt.Response, v.Body, h.Is("HEAD"), h.Minor)
+	w, err := newWriter(v.Header, adapt.Response, v.Body, r.is("HEAD"), r.Minor)
 	if err != nil {
 		return false, err
 	}
 	// A client that waits for 100 need not send the body any more: where the next
 	// request begins is not known (RFC 9110, Section 10.1.1).
-	waiting := h.Expect && !e.continued && !b.finished() && !b.begun()
-	if err := o.send(x.Client); err != nil {
+	waiting := r.expect && !e.continued && !b.finished() && !b.begun()
+	if err := w.send(x.Client); err != nil {
 		return false, cause(b, err)
 	}
 	v.Close()
 	x.mu.Lock()
 	x.partial = false
 	x.mu.Unlock()
-	if waiting || o.last {
+	if waiting || w.last {
 		if err := x.Client.CloseWrite(); err != nil {
 			return false, err
 		}

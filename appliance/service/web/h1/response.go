@@ -2,9 +2,11 @@ package h1
 
 import (
 	"io"
+	"slices"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // readResponses reads responses until the origin ends.
@@ -26,27 +28,27 @@ func (x *Session) readResponses() error {
 		if e == nil {
 			return adapt.Refuse(adapt.Response, adapt.Unasked)
 		}
-		raw, word, err := x.responses.read(adapt.Response)
+		raw, fault, err := x.responses.read(adapt.Response)
 		switch {
 		case err == io.EOF:
 			return x.leave()
 		case err != nil:
 			return err
-		case word != "":
-			return adapt.Refuse(adapt.Response, word)
+		case fault != http1.Sound:
+			return adapt.Refuse(adapt.Response, fault.String())
 		}
-		h, word := adapt.ParseResponse(raw)
-		if word != "" {
-			return adapt.Refuse(adapt.Response, word)
+		r, fault := parseResponse(raw)
+		if fault != http1.Sound {
+			return adapt.Refuse(adapt.Response, fault.String())
 		}
-		if h.Status < 200 && h.Status != 101 {
-			if err := x.interim(e, h.Status, raw); err != nil {
+		if r.Code < 200 && r.Code != 101 {
+			if err := x.interim(e, r.Code, raw); err != nil {
 				return err
 			}
 			x.Origin.Consume(len(raw))
 			continue
 		}
-		if more, err := x.response(e, &h); err != nil || !more {
+		if more, err := x.response(e, &r); err != nil || !more {
 			return err
 		}
 	}
@@ -54,31 +56,33 @@ func (x *Session) readResponses() error {
 
 // response takes one final response. It returns false when no further one is to
 // be read.
-func (x *Session) response(e *exchange, h *adapt.Head) (more bool, err error) {
-	if h.Status == 101 || e.connect && h.Status/100 == 2 {
-		return false, x.switches(e, h)
+func (x *Session) response(e *exchange, r *response) (more bool, err error) {
+	if r.Switches(e.method) {
+		return false, x.switches(e, r)
 	}
-	how, length := e.framing(h)
-	n := len(h.Raw)
-	x.Origin.Consume(n) // the memory stays until more is read
-	b := newBody(x.Origin, adapt.Response, how, length)
-	if !x.Wants(adapt.Response) {
-		if err := x.begin(e); err != nil {
-			return false, err
-		}
-		return x.delivered(b, b.relay(x.Client, n))
+	x.Origin.Consume(len(r.raw)) // the memory stays until more is read
+	b := newBody(x.Origin, adapt.Response, r.ContentFor(e.method))
+	if x.Wants(adapt.Response) {
+		return x.showResponse(e, r, b)
 	}
-	raw := append([]byte(nil), h.Raw...)
+	if err := x.begin(e); err != nil {
+		return false, err
+	}
+	return x.delivered(b, b.relay(x.Client, len(r.raw)))
+}
+
+// showResponse shows a response to the services.
+func (x *Session) showResponse(e *exchange, r *response, b *body) (more bool, err error) {
+	raw := slices.Clone(r.raw)
 	m := adapt.Message{Kind: adapt.Response, Request: e.request, Response: raw, Length: b.length()}
-	media := adapt.MediaType(adapt.Find(raw, "content-type"))
-	if how != noBody {
+	if b.framing.Extent != http1.NoContent {
 		m.Body = b
 	}
-	v, err := x.Adapt(x.Context, m, media)
-	if err != nil {
-		if err == adapt.ErrTruncated { // nothing of it was passed on
-			return false, x.Client.CloseWrite()
-		}
+	v, err := x.Adapt(x.Context, m, adapt.MediaType(http1.Section(raw)))
+	switch {
+	case err == adapt.ErrTruncated: // nothing of it was passed on
+		return false, x.Client.CloseWrite()
+	case err != nil:
 		return false, err
 	}
 	defer v.Close()
@@ -92,25 +96,28 @@ func (x *Session) response(e *exchange, h *adapt.Head) (more bool, err error) {
 		}
 		return x.delivered(b, b.relay(x.Client, 0))
 	case !v.Changed():
-		if err := again(x.Client, raw, v.Body, b); err != nil {
+		if err := resend(x.Client, raw, v.Body, b); err != nil {
 			return false, cause(b, err)
 		}
 		return x.delivered(b, nil)
 	}
-	bodiless := e.head
-	if changed, word := adapt.ParseLoosely(v.Header, adapt.Response); word == "" {
-		bodiless = bodiless || changed.Status == 204 || changed.Status == 304
-	}
-	o, err := frame(v.Header, adapt.Response, v.Body, bodiless, e.minor)
+	return x.replace(e, b, &v)
+}
+
+// replace sends what the services made of a response.
+func (x *Session) replace(e *exchange, b *body, v *adapt.Verdict) (more bool, err error) {
+	h, ok := adapt.ParseHead(v.Header, adapt.Response)
+	bodiless := string(e.method) == "HEAD" || ok && (h.Status == 204 || h.Status == 304)
+	w, err := newWriter(v.Header, adapt.Response, v.Body, bodiless, e.minor)
 	if err != nil {
 		return false, err
 	}
-	if err := o.send(x.Client); err != nil {
+	if err := w.send(x.Client); err != nil {
 		return false, cause(b, err)
 	}
 	v.Close()
 	x.pop(false)
-	if o.last || how == byEnd || !b.ready() {
+	if w.last || b.framing.Extent == http1.ToClose || !b.ready() {
 		// What is left of the origin's response may be long in coming; the client has
 		// its answer.
 		x.NoResponses()
@@ -127,7 +134,7 @@ func (x *Session) delivered(b *body, err error) (more bool, _ error) {
 		return false, x.Client.CloseWrite()
 	case err != nil:
 		return false, err
-	case b.how == byEnd:
+	case b.framing.Extent == http1.ToClose:
 		x.pop(false)
 		x.NoResponses()
 		return false, x.Client.CloseWrite()
@@ -137,35 +144,20 @@ func (x *Session) delivered(b *body, err error) (more bool, _ error) {
 }
 
 // switches takes the response behind which octets are no HTTP any more.
-func (x *Session) switches(e *exchange, h *adapt.Head) error {
+func (x *Session) switches(e *exchange, r *response) error {
 	switch {
-	case h.Status == 101 && !e.upgrade:
+	case r.Code == 101 && !e.upgrade:
 		return adapt.Refuse(adapt.Response, adapt.Unasked)
-	case x.Config.Upgrade == adapt.Block, h.Status == 101 && (e.http2 || h.HTTP2):
+	case x.Config.Upgrade == adapt.Block, r.Code == 101 && (e.http2 || r.http2):
 		return adapt.Refuse(adapt.Response, adapt.Upgraded)
 	}
 	if err := x.begin(e); err != nil {
 		return err
 	}
-	if _, err := x.Client.Write(h.Raw); err != nil {
+	if _, err := x.Client.Write(r.raw); err != nil {
 		return err
 	}
-	x.Origin.Consume(len(h.Raw))
+	x.Origin.Consume(len(r.raw))
 	x.pop(true)
 	return buffered.Relay(x.Client, x.Origin)
-}
-
-// framing says where a response's body ends (RFC 9112, Section 6.3).
-func (e *exchange) framing(h *adapt.Head) (how framing, length int64) {
-	switch {
-	case e.head, h.Status == 204, h.Status == 304:
-		return noBody, 0
-	case h.Chunked:
-		return byChunks, 0
-	case h.Length > 0:
-		return byLength, h.Length
-	case h.Length == 0:
-		return noBody, 0
-	}
-	return byEnd, 0
 }

@@ -7,10 +7,11 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
-// outgoing is a message that a service made, ready to be sent by HTTP/1.1.
-type outgoing struct {
+// writer sends a message that a service made.
+type writer struct {
 	head   []byte
 	body   io.Reader // nil: none
 	length int64     // -1: chunked or until the end
@@ -18,90 +19,91 @@ type outgoing struct {
 	last   bool // the body ends with the connection
 }
 
-// frame prepares a message for a receiver of HTTP/1.minor. bodiless tells that it
-// has no body whatever its header says (RFC 9112, Section 6.3).
-func frame(raw []byte, kind adapt.Kind, body io.Reader, bodiless bool, minor int) (*outgoing, error) {
-	h, word := adapt.ParseLoosely(raw, kind)
-	if word != "" {
+// newWriter prepares a message for a receiver of HTTP/1.minor. bodiless tells that
+// it has no body whatever its header says (RFC 9112, Section 6.3). The error is
+// [adapt.ErrUnsound].
+func newWriter(raw []byte, kind adapt.Kind, body io.Reader, bodiless bool, minor int) (*writer, error) {
+	h, ok := adapt.ParseHead(raw, kind)
+	if !ok {
 		return nil, adapt.ErrUnsound
 	}
-	o := &outgoing{head: raw, body: body, length: h.Length}
+	w := &writer{head: raw, body: body, length: h.Length}
 	switch {
 	case bodiless:
-		o.body, o.length = nil, 0
+		w.body, w.length = nil, 0
 	case body == nil:
-		o.length = 0
-		o.head = adapt.WithoutFraming(raw)
+		w.length = 0
+		w.head = adapt.WithoutFraming(raw)
 		if kind == adapt.Response || h.Length >= 0 || h.Is("POST") || h.Is("PUT") || h.Is("PATCH") {
-			o.add("Content-Length: 0\r\n")
+			w.add("Content-Length: 0\r\n")
 		}
 	case h.Length >= 0:
-		if adapt.Find(raw, "transfer-encoding") != nil || adapt.Count(raw, "content-length") > 1 {
-			o.head = adapt.WithoutFraming(raw)
-			o.add("Content-Length: " + strconv.FormatInt(h.Length, 10) + "\r\n")
+		if !soleLength(raw) {
+			w.head = adapt.WithoutFraming(raw)
+			w.add("Content-Length: " + strconv.FormatInt(h.Length, 10) + "\r\n")
 		}
 	case minor == 1:
-		o.chunks = true
-		o.head = adapt.WithoutFraming(raw)
-		if kind == adapt.Response && bytes.HasPrefix(o.head, []byte("HTTP/1.0 ")) {
-			o.head[len("HTTP/1.")] = '1' // which chunks take (RFC 9112, Section 6.1)
+		w.chunks = true
+		w.head = adapt.WithoutFraming(raw)
+		if kind == adapt.Response && bytes.HasPrefix(w.head, []byte("HTTP/1.0 ")) {
+			w.head[len("HTTP/1.")] = '1' // which chunks take (RFC 9112, Section 6.1)
 		}
-		o.add("Transfer-Encoding: chunked\r\n")
+		w.add("Transfer-Encoding: chunked\r\n")
 	case kind == adapt.Response:
-		o.last = true
-		o.head = adapt.WithoutFraming(raw)
+		w.last = true
+		w.head = adapt.WithoutFraming(raw)
 	default:
 		return nil, adapt.ErrUnsound // HTTP/1.0 has no way to say how long a request is
 	}
-	return o, nil
+	return w, nil
+}
+
+// soleLength reports whether a header block has one length and no transfer coding.
+func soleLength(raw []byte) bool {
+	lengths := 0
+	for f := range http1.Fields(http1.Section(raw)) {
+		switch {
+		case http1.Is(f.Name, "transfer-encoding"):
+			return false
+		case http1.Is(f.Name, "content-length"):
+			lengths++
+		}
+	}
+	return lengths == 1
 }
 
 // add puts a line at the end of the header block.
-func (o *outgoing) add(line string) {
-	o.head = append(append(o.head[:len(o.head)-2], line...), "\r\n"...)
+func (w *writer) add(line string) {
+	w.head = append(append(w.head[:len(w.head)-2], line...), "\r\n"...)
 }
 
-// send writes the message to w. What is at hand of it goes in one write, up to the
-// size of a buffer.
-func (o *outgoing) send(w io.Writer) error {
-	if o.body == nil || !adapt.Ready(o.body) {
-		if _, err := w.Write(o.head); err != nil || o.body == nil {
+// send writes the message. What is at hand of it goes in one write, up to the size
+// of a buffer.
+func (w *writer) send(to io.Writer) error {
+	if w.body == nil || !adapt.Ready(w.body) {
+		if _, err := to.Write(w.head); err != nil || w.body == nil {
 			return err
 		}
-		o.head = nil
+		w.head = nil
 	}
 	buf := buffered.GetLarge()
 	defer buffered.Release(buf)
-	out := buf[:0]
-	if len(o.head) <= buffered.Large/2 {
-		out = append(out, o.head...)
-	} else if _, err := w.Write(o.head); err != nil {
-		return err
+	lead := copy(buf[:buffered.Large/2], w.head)
+	if lead < len(w.head) {
+		lead = 0
+		if _, err := to.Write(w.head); err != nil {
+			return err
+		}
 	}
-	left := o.length
-	for {
-		at := len(out)
-		if o.chunks {
-			at += beforeChunk
-		}
-		n, err := o.body.Read(buf[at : buffered.Large-behindChunk])
-		switch {
-		case n > 0 && o.chunks:
-			out = chunk(buf[:], len(out), n)
-		case n > 0:
-			out = buf[:at+n]
-		}
-		if left -= int64(n); o.length >= 0 && (left < 0 || err == io.EOF && left > 0) {
+	for left := w.length; ; lead = 0 {
+		out, n, err := w.next(buf, lead)
+		if left -= int64(n); w.length >= 0 && (left < 0 || err == io.EOF && left > 0) {
 			return adapt.ErrLength
 		}
-		if err == io.EOF && o.chunks {
-			out = append(out, "0\r\n\r\n"...)
-		}
 		if len(out) > 0 {
-			if _, err := w.Write(out); err != nil {
+			if _, err := to.Write(out); err != nil {
 				return err
 			}
-			out = buf[:0]
 		}
 		switch {
 		case err == io.EOF:
@@ -110,6 +112,26 @@ func (o *outgoing) send(w io.Writer) error {
 			return err
 		}
 	}
+}
+
+// next reads n octets of the body to buf, behind lead octets that stand there, and
+// returns these and the body with its framing.
+func (w *writer) next(buf []byte, lead int) (out []byte, n int, err error) {
+	at := lead
+	if w.chunks {
+		at += beforeChunk
+	}
+	n, err = w.body.Read(buf[at : buffered.Large-behindChunk])
+	switch {
+	case n > 0 && w.chunks:
+		out = chunk(buf, lead, n)
+	default:
+		out = buf[:lead+n]
+	}
+	if err == io.EOF && w.chunks {
+		out = append(out, "0\r\n\r\n"...)
+	}
+	return out, n, err
 }
 
 // Room for what stands before the content of a chunk in a buffer, and for what may
@@ -129,62 +151,4 @@ func chunk(buf []byte, lead, n int) []byte {
 	copy(buf[from:], buf[:lead])
 	copy(buf[from+lead:], size)
 	return append(buf[from:lead+beforeChunk+n], "\r\n"...)
-}
-
-// again sends a message as it came: header, and the content that r gives with
-// the framing of b. Where r gives what comes of b as it is, the rest is relayed.
-func again(w io.Writer, header []byte, r io.Reader, b *body) error {
-	more, err := replay(w, header, r, b)
-	if err != nil || !more {
-		return err
-	}
-	return b.relay(w, 0)
-}
-
-// replay is again up to the point from which b can be relayed; more tells that
-// there is one.
-func replay(w io.Writer, header []byte, r io.Reader, b *body) (more bool, _ error) {
-	buf := buffered.GetLarge()
-	defer buffered.Release(buf)
-	out := append(buf[:0], header...)
-	if r == nil || !b.ready() && !adapt.Ready(r) {
-		if _, err := w.Write(out); err != nil || r == nil {
-			return false, err
-		}
-		out = out[:0]
-	}
-	part := buffered.GetLarge()
-	defer buffered.Release(part)
-	f := reframer{b: b}
-	for {
-		if rest(r) == b {
-			if out, more = f.border(out); more {
-				if len(out) == 0 {
-					return true, nil
-				}
-				_, err := w.Write(out)
-				return true, err
-			}
-		}
-		n, err := r.Read(part[:buffered.Large/2])
-		if read := b.read(); f.pos+int64(n) > read || err == io.EOF && (f.pos+int64(n) != read || !b.finished()) {
-			return false, adapt.ErrLength // not what came
-		}
-		out = f.append(out, part[:n])
-		if err == io.EOF {
-			out = f.finish(out)
-		}
-		if len(out) > 0 && (err != nil || len(out) > buffered.Large/2 || !b.ready()) {
-			if _, werr := w.Write(out); werr != nil {
-				return false, werr
-			}
-			out = buf[:0]
-		}
-		switch {
-		case err == io.EOF:
-			return false, nil
-		case err != nil:
-			return false, err
-		}
-	}
 }

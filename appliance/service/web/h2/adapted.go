@@ -109,43 +109,57 @@ func (x *Session) release(st *stream, kind adapt.Kind, list []hpack.HeaderField)
 
 // forward sends a message that the services let pass.
 func (x *Session) forward(st *stream, kind adapt.Kind, m *fields, bare bool, v *adapt.Verdict) error {
-	list, length, word := m.list, int64(-1), ""
 	if v.Changed() {
-		var h adapt.Head
-		if list, h, word = fieldsOf(v.Header, kind, m.scheme); word != "" {
-			return adapt.ErrUnsound
-		}
-		length = h.Length
+		return x.replace(st, kind, m, v)
 	}
-	if kind == adapt.Response && (st.head || m.status == 204 || m.status == 304) && v.Changed() {
-		v.Body = nil
-	}
-	x.mu.Lock()
-	if kind == adapt.Request && v.Changed() {
-		st.request = v.Header
-	}
-	h := &st.halves[kind]
-	h.bare = v.Body == nil && (bare || v.Changed())
-	ok := x.start(st, kind, list, h.bare)
-	x.mu.Unlock()
-	if !ok {
-		return nil
-	}
-	total, err := x.content(st, kind, v.Body)
-	if err != nil {
+	started, total, err := x.transfer(st, kind, m.list, bare && v.Body == nil, v.Body)
+	if err != nil || !started {
 		return err
 	}
-	if v.Changed() && length >= 0 && v.Body != nil && total != length {
+	v.Close()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	h := &st.halves[kind]
+	switch {
+	case st.gone, h.refused:
+	case !h.ended || total != h.got:
+		return adapt.ErrLength
+	default:
+		x.leaveSource(st, kind)
+		x.end(st, kind)
+	}
+	return nil
+}
+
+// replace sends what the services made of a message.
+func (x *Session) replace(st *stream, kind adapt.Kind, m *fields, v *adapt.Verdict) error {
+	list, length, ok := fieldsOf(v.Header, kind, m.scheme)
+	if !ok {
+		return adapt.ErrUnsound
+	}
+	body := v.Body
+	if kind == adapt.Response && (st.head || m.status == 204 || m.status == 304) {
+		body = nil
+	}
+	if kind == adapt.Request {
+		x.mu.Lock()
+		st.request = v.Header
+		x.mu.Unlock()
+	}
+	started, total, err := x.transfer(st, kind, list, body == nil, body)
+	switch {
+	case err != nil || !started:
+		return err
+	case length >= 0 && body != nil && total != length:
 		return adapt.ErrLength
 	}
 	v.Close()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	h := &st.halves[kind]
 	switch {
 	case st.gone, h.refused:
-	case !v.Changed() && (!h.ended || total != h.got):
-		return adapt.ErrLength
-	case v.Changed() && !h.ended && kind == adapt.Response:
+	case !h.ended && kind == adapt.Response:
 		x.end(st, kind)
 		x.leaveOrigin(st)
 	default:
@@ -153,6 +167,19 @@ func (x *Session) forward(st *stream, kind adapt.Kind, m *fields, bare bool, v *
 		x.end(st, kind)
 	}
 	return nil
+}
+
+// transfer sends a header and a body, whose octets it counts. bare has the header
+// end the message. It reports whether the message was begun.
+func (x *Session) transfer(st *stream, kind adapt.Kind, list []hpack.HeaderField, bare bool, body io.Reader) (started bool, total int64, err error) {
+	x.mu.Lock()
+	st.halves[kind].bare = bare
+	started = x.start(st, kind, list, bare)
+	x.mu.Unlock()
+	if started {
+		total, err = x.content(st, kind, body)
+	}
+	return started, total, err
 }
 
 // content sends a body, and returns how long it was.
@@ -249,8 +276,8 @@ func (x *Session) leaveOrigin(st *stream) {
 
 // answer gives the client what a service answers.
 func (x *Session) answer(st *stream, kind adapt.Kind, v *adapt.Verdict) error {
-	list, _, word := fieldsOf(v.Header, adapt.Response, "")
-	if word != "" {
+	list, _, ok := fieldsOf(v.Header, adapt.Response, "")
+	if !ok {
 		return adapt.ErrUnsound
 	}
 	body := v.Body
@@ -259,13 +286,9 @@ func (x *Session) answer(st *stream, kind adapt.Kind, v *adapt.Verdict) error {
 	}
 	x.mu.Lock()
 	h := &st.halves[adapt.Response]
-	h.begun, h.held, h.own, h.bare = true, true, true, body == nil
-	ok := x.start(st, adapt.Response, list, h.bare)
+	h.begun, h.held, h.own = true, true, true
 	x.mu.Unlock()
-	if !ok {
-		return nil
-	}
-	if _, err := x.content(st, adapt.Response, body); err != nil {
+	if started, _, err := x.transfer(st, adapt.Response, list, body == nil, body); err != nil || !started {
 		return err
 	}
 	x.mu.Lock()

@@ -7,15 +7,15 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
-// fields are those of one HTTP/2 message, checked.
+// fields are those of one message, checked.
 type fields struct {
 	list   []hpack.HeaderField
 	method string
 	path   string
 	host   string // :authority, or Host
-	named  bool   // :authority is there
 	scheme string
 	tunnel bool // CONNECT, extended or not
 	status int
@@ -23,41 +23,41 @@ type fields struct {
 	media  string
 }
 
-// checkFields reads the fields of a message. word says why they are refused (RFC
-// 9113, Sections 8.1.1 to 8.3). Octets of names and values were checked by the
-// framer.
-func checkFields(list []hpack.HeaderField, kind adapt.Kind) (f fields, word string) {
+// checkFields reads the fields of a message, and reports whether they are
+// well-formed (RFC 9113, Sections 8.1.1 to 8.3). The framer has checked the octets
+// of names and values.
+func checkFields(list []hpack.HeaderField, kind adapt.Kind) (f fields, ok bool) {
 	f = fields{list: list, length: -1}
 	seen := 0
 	for i := range list {
 		name, value := list[i].Name, list[i].Value
-		if strings.HasPrefix(name, ":") {
-			if seen != i || duplicated(list[:i], name) || !f.pseudo(name, value, kind) {
-				return f, adapt.Protocol
+		switch {
+		case !strings.HasPrefix(name, ":"):
+			if !f.field(name, value) {
+				return f, false
 			}
+		case seen != i, duplicated(list[:i], name), !f.pseudo(name, value, kind):
+			return f, false
+		default:
 			seen++
-			continue
-		}
-		if word := f.field(name, value); word != "" {
-			return f, word
 		}
 	}
 	if kind == adapt.Response {
-		if f.status < 100 || f.status == http.StatusSwitchingProtocols {
-			return f, adapt.BadStart
-		}
-		return f, ""
+		return f, f.status >= 100 && f.status != http.StatusSwitchingProtocols
 	}
-	extended := f.tunnel && f.path != ""
-	switch {
-	case !adapt.IsToken([]byte(f.method)), f.method == "CONNECT" && !f.tunnel,
-		f.tunnel && !extended && (f.host == "" || f.scheme != ""),
-		(!f.tunnel || extended) && (f.path == "" || f.scheme == ""):
-		return f, adapt.BadStart
-	case f.tunnel && f.length >= 0 && !extended:
-		return f, adapt.ConnectBody
+	return f, f.request()
+}
+
+// request reports whether a request has the pseudo-header fields that it needs, and
+// asks for one host.
+func (f *fields) request() bool {
+	if !http1.Token([]byte(f.method)) || http1.ParseHost([]byte(f.host)).Doubt.Doubtful() {
+		return false
 	}
-	return f, ""
+	if f.tunnel && f.path == "" { // RFC 9113, Section 8.5
+		return f.host != "" && f.scheme == "" && f.length < 0
+	}
+	return f.path != "" && f.scheme != ""
 }
 
 func duplicated(list []hpack.HeaderField, name string) bool {
@@ -72,7 +72,7 @@ func duplicated(list []hpack.HeaderField, name string) bool {
 // pseudo takes a pseudo-header field.
 func (f *fields) pseudo(name, value string, kind adapt.Kind) bool {
 	if kind == adapt.Response {
-		n, ok := adapt.ParseLength([]byte(value))
+		n, ok := http1.ParseLength([]byte(value))
 		f.status = int(n)
 		return name == ":status" && len(value) == 3 && ok
 	}
@@ -90,8 +90,7 @@ func (f *fields) pseudo(name, value string, kind adapt.Kind) bool {
 		f.path = value
 		return strings.HasPrefix(value, "/") || value == "*"
 	case ":authority":
-		f.host, f.named = value, true
-		return !strings.ContainsAny(value, "/?#")
+		f.host = value
 	case ":protocol":
 	default:
 		return false
@@ -100,43 +99,37 @@ func (f *fields) pseudo(name, value string, kind adapt.Kind) bool {
 }
 
 // field takes another field.
-func (f *fields) field(name, value string) string {
+func (f *fields) field(name, value string) bool {
 	switch name {
 	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
-		return adapt.BadName
+		return false
 	case "te":
-		if value != "trailers" {
-			return adapt.BadCoding
-		}
+		return value == "trailers"
 	case "host":
 		if f.host != "" && !strings.EqualFold(f.host, value) {
-			return adapt.BadHost
+			return false
 		}
 		f.host = value
 	case "content-length":
-		n, ok := adapt.ParseLength([]byte(value))
-		switch {
-		case !ok:
-			return adapt.BadLength
-		case f.length >= 0:
-			return adapt.DuplicateLength
+		n, ok := http1.ParseLength([]byte(value))
+		if !ok || f.length >= 0 {
+			return false
 		}
 		f.length = n
 	case "content-type":
-		f.media = string(adapt.MediaType([]byte(value)))
+		media, _, _ := strings.Cut(value, ";")
+		f.media = strings.Trim(media, " \t")
 	default:
-		if !adapt.IsToken([]byte(name)) {
-			return adapt.BadName
-		}
+		return http1.Token([]byte(name))
 	}
-	return ""
+	return true
 }
 
 // checkTrailers is checkFields for trailers.
 func checkTrailers(list []hpack.HeaderField) bool {
 	for i := range list {
 		switch name := list[i].Name; {
-		case strings.HasPrefix(name, ":"), name == "content-length", name == "transfer-encoding", name == "host", !adapt.IsToken([]byte(name)):
+		case strings.HasPrefix(name, ":"), name == "content-length", name == "transfer-encoding", name == "host", !http1.Token([]byte(name)):
 			return false
 		}
 	}

@@ -25,12 +25,12 @@ func (x *Session) header(from, to *conn, frame *http2.MetaHeadersFrame) error {
 		return adapt.Refuse(from.kind, adapt.Protocol)
 	}
 	x.newest = id
-	m, word := checkFields(frame.Fields, adapt.Request)
+	m, ok := checkFields(frame.Fields, adapt.Request)
 	switch {
 	case frame.Truncated:
 		x.abandon(nil, from, id, http2.ErrCodeEnhanceYourCalm)
 		return nil
-	case word != "":
+	case !ok:
 		x.abandon(nil, from, id, http2.ErrCodeProtocol)
 		return nil
 	case x.away, len(x.byClient) >= maxStreams, x.held[adapt.Request] >= 2*maxStreams, x.kept > refusedFrom:
@@ -67,11 +67,11 @@ func (x *Session) header(from, to *conn, frame *http2.MetaHeadersFrame) error {
 // responseHeader takes the header of a response, interim or final.
 func (x *Session) responseHeader(st *stream, frame *http2.MetaHeadersFrame) {
 	from, to := x.conns[adapt.Response], x.conns[adapt.Request]
-	m, word := checkFields(frame.Fields, adapt.Response)
+	m, ok := checkFields(frame.Fields, adapt.Response)
 	end := frame.StreamEnded()
 	bodiless := st.head || m.status == 204 || m.status == 304
 	switch {
-	case word != "", frame.Truncated, end && m.status < 200, end && m.length > 0 && !bodiless:
+	case !ok, frame.Truncated, end && m.status < 200, end && m.length > 0 && !bodiless:
 		x.abandon(st, from, st.origin, http2.ErrCodeProtocol)
 		return
 	case m.status < 200:

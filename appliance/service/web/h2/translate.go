@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
 // header shows the message as a header block of HTTP/1.1.
@@ -51,54 +52,68 @@ func appendCookies(p []byte, list []hpack.HeaderField) []byte {
 	return append(p, "\r\n"...)
 }
 
-// fieldsOf reads a header block that a service made. scheme is that of the
-// request in whose place it stands.
-func fieldsOf(raw []byte, kind adapt.Kind, scheme string) (list []hpack.HeaderField, h adapt.Head, word string) {
-	h, word = adapt.ParseLoosely(raw, kind)
-	if word != "" {
-		return nil, h, word
+// fieldsOf reads a header block that a service made, and reports whether it can be
+// sent. scheme is that of the request in whose place it stands. length is that of the
+// content, -1 if the block does not tell.
+func fieldsOf(raw []byte, kind adapt.Kind, scheme string) (list []hpack.HeaderField, length int64, ok bool) {
+	h, ok := adapt.ParseHead(raw, kind)
+	if !ok {
+		return nil, -1, false
 	}
-	add := func(name, value string) { list = append(list, hpack.HeaderField{Name: name, Value: value}) }
+	section := http1.Section(raw)
 	if kind == adapt.Request {
-		line, _, _ := bytes.Cut(raw, []byte("\r\n"))
-		target := string(bytes.Split(line, []byte(" "))[1])
-		host := string(adapt.Find(raw, "host"))
-		if i := strings.Index(target, "://"); i > 0 {
-			var path string
-			host, path, _ = strings.Cut(target[i+3:], "/")
-			target = "/" + path
+		line := bytes.TrimSuffix(raw[:len(raw)-len(section)], []byte("\r\n"))
+		if list, ok = requestFields(line, section, scheme); !ok {
+			return nil, -1, false
 		}
-		if target == "" || target[0] != '/' && target != "*" {
-			return nil, h, adapt.BadStart
-		}
-		add(":method", string(h.Method))
-		add(":scheme", scheme)
-		add(":authority", host)
-		add(":path", target)
 	} else {
-		add(":status", strconv.Itoa(h.Status))
+		list = []hpack.HeaderField{{Name: ":status", Value: strconv.Itoa(h.Status)}}
 	}
-	length := false
-	for line := range adapt.Fields(raw) {
-		name, value, _ := adapt.SplitField(line)
-		switch lower := strings.ToLower(string(name)); lower {
+	measured := false
+	for f := range http1.Fields(section) {
+		name, value := strings.ToLower(string(f.Name)), string(f.Value)
+		switch name {
 		case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
+			continue
 		case "te":
-			if adapt.Equal(value, "trailers") {
-				add(lower, "trailers")
+			if !strings.EqualFold(value, "trailers") {
+				continue
 			}
+			value = "trailers"
 		case "host":
-			if kind == adapt.Response {
-				add(lower, string(value))
+			if kind == adapt.Request {
+				continue
 			}
 		case "content-length":
-			if _, ok := adapt.ParseLength(value); ok && !length {
-				length = true
-				add(lower, string(value))
+			if _, ok := http1.ParseLength(f.Value); !ok || measured {
+				continue
 			}
-		default:
-			add(lower, string(value))
+			measured = true
 		}
+		list = append(list, hpack.HeaderField{Name: name, Value: value})
 	}
-	return list, h, ""
+	return list, h.Length, true
+}
+
+// requestFields returns the pseudo-header fields of a request of HTTP/1 (RFC 9113,
+// Section 8.3.1). It reports whether there are such.
+func requestFields(line, section []byte, scheme string) (list []hpack.HeaderField, ok bool) {
+	r, _ := http1.ParseRequestLine(line, http1.Strict)
+	host, path := string(http1.Find(section, "host")), string(r.Target)
+	switch r.Form {
+	case http1.OriginForm, http1.AsteriskForm:
+	case http1.AbsoluteForm:
+		host, path = string(r.Authority), string(r.Path)
+		if !strings.HasPrefix(path, "/") {
+			path = "/" + path
+		}
+	default:
+		return nil, false
+	}
+	return []hpack.HeaderField{
+		{Name: ":method", Value: string(r.Method)},
+		{Name: ":scheme", Value: scheme},
+		{Name: ":authority", Value: host},
+		{Name: ":path", Value: path},
+	}, true
 }
