@@ -1,8 +1,8 @@
 package web
 
 import (
-	"github.com/clearspan/clearspan/appliance/service/web/h2"
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // protocol is what a client was found to speak.
@@ -19,10 +19,10 @@ const (
 // too few. A request that is malformed is HTTP all the same.
 func recognize(p []byte) protocol {
 	head := p[http1.EmptyLines(p):]
-	n := min(len(head), len(h2.Preface))
+	n := min(len(head), len(http2.Preface))
 	switch is, more := http1.Recognize(p); {
-	case n > 0 && string(head[:n]) == h2.Preface[:n]:
-		if n < len(h2.Preface) {
+	case n > 0 && string(head[:n]) == http2.Preface[:n]:
+		if n < len(http2.Preface) {
 			return undecided
 		}
 		return speaksHTTP2

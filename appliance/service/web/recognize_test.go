@@ -3,7 +3,7 @@ package web
 import (
 	"testing"
 
-	"github.com/clearspan/clearspan/appliance/service/web/h2"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 func TestRecognize(t *testing.T) {
@@ -21,8 +21,8 @@ func TestRecognize(t *testing.T) {
 		{"GET / HTTP/7\r\n", speaksHTTP1},
 		{"PRI", undecided},
 		{"PRI * HTTP/2.0\r\n\r\nSM", undecided},
-		{h2.Preface, speaksHTTP2},
-		{"\r\n" + h2.Preface, speaksHTTP2},
+		{http2.Preface, speaksHTTP2},
+		{"\r\n" + http2.Preface, speaksHTTP2},
 		{"PRI / HTTP/1.1\r\n", speaksHTTP1},
 		{"EHLO a.test\r\n", foreign},
 		{"SSH-2.0-x\r\n", foreign},

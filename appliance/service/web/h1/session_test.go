@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
-	"github.com/clearspan/clearspan/appliance/service/web/h2"
 	"github.com/clearspan/clearspan/appliance/service/web/webtest"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // dialogue is one request and its answer.
@@ -224,7 +224,7 @@ func TestExchanges(t *testing.T) {
 		{"not HTTP", webtest.One(webtest.Preview(9)), "SSH-2.0-x\r\n", "SSH-2.0-y\r\n", "SSH-2.0-x\r\n", "SSH-2.0-y\r\n", "", ""},
 		{"not HTTP, binary", webtest.One(webtest.Preview(9)), "\x10\x00\x00", "\x20", "\x10\x00\x00", "\x20", "", ""},
 		{"not HTTP, blocked", adapt.Config{Foreign: adapt.Block}, "\x10\x00\x00", "", "", "", "http-request-not-http", ""},
-		{"HTTP/2 behind HTTP/1.1", adapt.Config{}, get + h2.Preface, ok, get, ok + page(400, adapt.WhyRequest, true), "http-request-upgrade", ""},
+		{"HTTP/2 behind HTTP/1.1", adapt.Config{}, get + http2.Preface, ok, get, ok + page(400, adapt.WhyRequest, true), "http-request-upgrade", ""},
 		{"empty line before a request", adapt.Config{}, "\r\n" + get, ok, get, ok, "", ""},
 		{"request cut short", adapt.Config{}, post + "abc", "", post + "abc", "", "", ""},
 		{"response cut short", adapt.Config{}, get, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", get, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "", ""},

@@ -2,13 +2,11 @@ package h2
 
 import (
 	"errors"
-	"io"
 
-	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
-	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 var errStalled = errors.New("the message's sender is silent, and may be waiting itself")
@@ -169,88 +167,6 @@ func (x *Session) replace(st *stream, kind adapt.Kind, m *fields, v *adapt.Verdi
 	return nil
 }
 
-// transfer sends a header and a body, whose octets it counts. bare has the header
-// end the message. It reports whether the message was begun.
-func (x *Session) transfer(st *stream, kind adapt.Kind, list []hpack.HeaderField, bare bool, body io.Reader) (started bool, total int64, err error) {
-	x.mu.Lock()
-	st.halves[kind].bare = bare
-	started = x.start(st, kind, list, bare)
-	x.mu.Unlock()
-	if started {
-		total, err = x.content(st, kind, body)
-	}
-	return started, total, err
-}
-
-// content sends a body, and returns how long it was.
-func (x *Session) content(st *stream, kind adapt.Kind, body io.Reader) (total int64, err error) {
-	if body == nil {
-		return 0, nil
-	}
-	buf := x.chunk(st, kind)
-	defer func() {
-		buffered.Release(buf)
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		st.halves[kind].chunk = 0
-		x.count(st, kind)
-	}()
-	for {
-		n, err := body.Read(buf)
-		total += int64(n)
-		if n > 0 && !x.send(st, kind, buf[:n]) {
-			return total, nil
-		}
-		switch {
-		case err == io.EOF:
-			return total, nil
-		case err != nil:
-			return total, err
-		}
-	}
-}
-
-// chunk returns memory by which content is sent, less if many messages are. It is
-// to be released.
-func (x *Session) chunk(st *stream, kind adapt.Kind) []byte {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var buf []byte
-	if x.kept > maxKept/4 {
-		buf = buffered.GetSmall()
-	} else {
-		buf = buffered.GetLarge()
-	}
-	st.halves[kind].chunk = len(buf)
-	x.count(st, kind)
-	return buf
-}
-
-// send writes content that a service let pass, as the windows of its receiver
-// allow. It returns false if the stream is gone.
-func (x *Session) send(st *stream, kind adapt.Kind, p []byte) bool {
-	to := x.conns[1-kind]
-	h := &st.halves[kind]
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for len(p) > 0 {
-		for !st.gone && !h.refused && x.err == nil && (h.window <= 0 || to.send <= 0 || to.behind()) {
-			h.more.Wait()
-		}
-		if st.gone || h.refused || x.err != nil {
-			return false
-		}
-		n := min(int64(len(p)), h.window, to.send, maxFrame)
-		h.window -= n
-		to.send -= n
-		to.debt += n // the sender of the message has that window back already
-		to.writer.WriteData(st.id(to), false, p[:n])
-		to.kick()
-		p = p[n:]
-	}
-	return true
-}
-
 // leaveSource has what still comes of a message that is replaced discarded.
 func (x *Session) leaveSource(st *stream, kind adapt.Kind) {
 	h := &st.halves[kind]
@@ -264,12 +180,10 @@ func (x *Session) leaveSource(st *stream, kind adapt.Kind) {
 // the origin.
 func (x *Session) leaveOrigin(st *stream) {
 	if st.origin != 0 && (!st.halves[adapt.Response].ended || !st.halves[adapt.Request].sent) {
-		x.conns[adapt.Response].writer.WriteRSTStream(st.origin, http2.ErrCodeCancel)
-		x.conns[adapt.Response].kick()
+		x.conns[adapt.Response].reset(st.origin, http2.Cancel)
 	}
 	if !st.halves[adapt.Request].ended { // RFC 9113, Section 8.1
-		x.conns[adapt.Request].writer.WriteRSTStream(st.client, http2.ErrCodeNo)
-		x.conns[adapt.Request].kick()
+		x.conns[adapt.Request].reset(st.client, http2.NoError)
 	}
 	x.drop(st, &adapt.BodyError{Err: errReset})
 }

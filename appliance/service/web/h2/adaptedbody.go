@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // heldBody is the content of a message as services read it.
@@ -46,7 +47,7 @@ func (b *heldBody) Read(p []byte) (int, error) {
 		h.replay = min(h.replay+n, x.Config.Replay)
 	}
 	x.count(b.st, b.kind)
-	if h.owed += int64(n); h.owed >= maxFrame {
+	if h.owed += int64(n); h.owed >= http2.DefaultFrame {
 		b.st.grant(from, h.owed)
 		h.owed = 0
 	}

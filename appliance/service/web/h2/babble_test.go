@@ -7,7 +7,6 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
-	"github.com/clearspan/clearspan/appliance/service/web/h2"
 	"github.com/clearspan/clearspan/appliance/service/web/webtest"
 )
 
@@ -18,7 +17,7 @@ func FuzzSession(f *testing.F) {
 	for _, h := range [][2]string{{":method", "POST"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/"}} {
 		c.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]})
 	}
-	up.WriteString(h2.Preface)
+	up.WriteString(http2.ClientPreface)
 	w := http2.NewFramer(&up, nil)
 	w.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 100})
 	w.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true})

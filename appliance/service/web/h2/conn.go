@@ -2,21 +2,21 @@ package h2
 
 import (
 	"bytes"
+	"io"
 	"sync"
 
-	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/decrypt/proto"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 const (
-	defaultWindow = 65535     // RFC 9113, Section 6.9.2
-	maxWindow     = 1<<31 - 1 // RFC 9113, Section 6.9.1
-	maxFrame      = 16384     // RFC 9113, Section 6.5.2
+	maxWindow = http2.MaxStream // RFC 9113, Section 6.9.1
 
-	// maxQueue is what waits to be written to a leg before who passes on more
+	// maxQueue is what waits to be written to a connection before who passes on more
 	// waits too. One header block and answers of our own, maxAnswers, go beyond it.
 	maxQueue   = 64 << 10
 	maxAnswers = 64 << 10
@@ -27,86 +27,154 @@ const (
 // conn is one HTTP/2 connection of a session. All but reading is guarded by
 // the session's lock.
 type conn struct {
-	kind   adapt.Kind // of what comes from it
-	reader *http2.Framer
-	writer *http2.Framer // into out
-	coder  *hpack.Encoder
-	block  bytes.Buffer
-
+	kind    adapt.Kind // of what comes from it
 	session *Session
 	end     *buffered.End
-	out     queue     // to be written
-	open    bool      // its first SETTINGS may be, or are, written
-	ended   bool      // nothing more is to be written; close then
-	wake    sync.Cond // for who writes out
-	cond    sync.Cond // for who waits for room, or for the end of messages
+
+	// Of the goroutine that reads.
+	reader  *http2.Reader
+	decoder *http2.Decoder
+
+	coder *hpack.Encoder // into block
+	block bytes.Buffer
+	out   queue     // to be written
+	open  bool      // its first SETTINGS may be, or are, written
+	ended bool      // nothing more is to be written; close then
+	wake  sync.Cond // for who writes out
+	cond  sync.Cond // for who waits for room, or for the end of messages
 
 	send    int64 // window of the connection for what we write
 	initial int64 // window of a new stream for what we write
 	recv    int64 // window of the connection for what we read
-	debt    int64 // of window that this leg opens: so much is not passed to the other
+	debt    int64 // of window that this connection opens: so much is not passed to the other
 	credit  int64 // of window for what we read, not yet announced
 
-	// Windows that were opened while the leg was behind.
+	// Windows that were opened while the connection was behind.
 	lateAll int64                // of the connection
 	late    map[*stream]struct{} // streams that have any
 }
 
 func newConn(x *Session, kind adapt.Kind, end *buffered.End) *conn {
-	c := &conn{session: x, kind: kind, end: end, send: defaultWindow, initial: defaultWindow, recv: defaultWindow, late: make(map[*stream]struct{})}
+	dir := proto.ClientToOrigin
+	if kind == adapt.Response {
+		dir = proto.OriginToClient
+	}
+	c := &conn{
+		session: x, kind: kind, end: end,
+		reader: http2.NewReader(dir, http2.Strict, http2.Limits{}), decoder: http2.NewDecoder(maxFields),
+		send: http2.DefaultWindow, initial: http2.DefaultWindow, recv: http2.DefaultWindow, late: make(map[*stream]struct{}),
+	}
 	c.wake.L, c.cond.L = &x.mu, &x.mu
-	c.reader = http2.NewFramer(nil, end)
-	c.reader.SetMaxReadFrameSize(maxFrame)
-	c.reader.SetReuseFrames()
-	c.reader.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	c.reader.MaxHeaderListSize = maxFields
-	c.writer = http2.NewFramer(&c.out, nil)
 	c.coder = hpack.NewEncoder(&c.block)
 	return c
 }
 
-// headers writes a header block. The caller holds the lock.
-func (c *conn) headers(id uint32, list []hpack.HeaderField, end bool) {
-	c.block.Reset()
-	for _, f := range list {
-		c.coder.WriteField(f)
+// readPreface reads the preface of a client that speaks HTTP/2, and nothing of one
+// that ends without a word.
+func (c *conn) readPreface() error {
+	for left := len(http2.Preface); left > 0; {
+		p, err := c.await(1)
+		switch {
+		case err == io.EOF && left == len(http2.Preface):
+			return nil
+		case err == io.EOF:
+			return http2.ErrPreface
+		case err != nil:
+			return err
+		}
+		_, n, err := c.reader.Next(p[:min(len(p), left)])
+		if err != nil {
+			return err
+		}
+		c.end.Consume(n)
+		left -= n
 	}
-	p := c.block.Bytes()
-	n := min(len(p), maxFrame)
-	c.writer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p[:n], EndStream: end, EndHeaders: n == len(p)})
-	for p = p[n:]; len(p) > 0; p = p[n:] {
-		n = min(len(p), maxFrame)
-		c.writer.WriteContinuation(id, n == len(p), p[:n])
-	}
-	c.kick()
+	return nil
 }
 
-// kick has what is queued written, unless its reader is about to add more.
-func (c *conn) kick() {
-	if !c.session.lazy || c.out.Len() > maxQueue/2 {
-		c.wake.Signal()
+// read returns the next frame, or header block, whole. It is valid until the next
+// call. The error is io.EOF at the end of the connection, or an [*http2.Fault].
+func (c *conn) read() (*http2.Frame, error) {
+	for {
+		p, err := c.await(http2.HeaderLength)
+		if err != nil {
+			return nil, err
+		}
+		size := http2.HeaderLength
+		if n := http2.ParseHeader(p).Length; n <= http2.DefaultFrame { // above, the header is enough to refuse it
+			size += n
+		}
+		if p, err = c.await(size); err != nil {
+			return nil, err
+		}
+		f, n, err := c.reader.Next(p[:size])
+		c.end.Consume(n)
+		if f != nil || err != nil {
+			return f, err
+		}
 	}
+}
+
+// await waits until n octets are at hand, and returns what is.
+func (c *conn) await(n int) ([]byte, error) {
+	for {
+		p := c.end.Unread()
+		if len(p) >= n {
+			return p, nil
+		}
+		if err := c.end.Await(); err != nil {
+			return nil, err
+		}
+		switch err := c.end.Fill(); {
+		case err == io.EOF && len(p) > 0:
+			return nil, io.ErrUnexpectedEOF
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+// headerBlock is a header block, decoded.
+type headerBlock struct {
+	stream    uint32
+	ends      bool // the stream
+	fields    []hpack.HeaderField
+	sound     bool // the fields have no octets and pseudo-header fields out of place
+	truncated bool // it is longer than maxFields
+}
+
+// decode decodes the header block of a frame.
+func (c *conn) decode(f *http2.Frame) (b headerBlock, err error) {
+	b.stream, b.ends = f.Stream, f.EndsStream()
+	var size int
+	if b.fields, size, err = c.decoder.Decode(nil, f); err != nil {
+		return b, err
+	}
+	b.truncated = size > maxFields
+	b.sound = f.CheckFields(b.fields) == nil
+	return b, nil
 }
 
 // ahead tells that reading the next frame, with those of the same header block,
 // waits for nobody.
 func (c *conn) ahead() bool {
 	p := c.end.Unread()
-	if len(p) < 9 || len(p)-9 < int(p[0])<<16|int(p[1])<<8|int(p[2]) {
+	if len(p) < http2.HeaderLength {
 		return false
 	}
-	return http2.FrameType(p[3]) != http2.FrameHeaders || http2.Flags(p[4]).Has(http2.FlagHeadersEndHeaders)
+	h := http2.ParseHeader(p)
+	return len(p)-http2.HeaderLength >= h.Length && (h.Type != http2.Headers || h.Has(http2.EndHeaders))
 }
 
 // refund gives back n octets of the connection's window for what was read and
-// did not reach the other leg. The caller holds the lock.
+// did not reach the other connection. The caller holds the lock.
 func (c *conn) refund(n int) {
 	c.credit += int64(n)
-	if c.credit >= maxFrame/2 || c.recv < maxFrame {
+	if c.credit >= http2.DefaultFrame/2 || c.recv < http2.DefaultFrame {
 		c.grant(c.credit)
 		c.credit = 0
 	}
 }
 
 // behind tells that so much waits to be written that no more is to be added.
-func (c *conn) behind() bool { return c.out.Len() > maxQueue }
+func (c *conn) behind() bool { return c.out.len() > maxQueue }

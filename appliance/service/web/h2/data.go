@@ -1,9 +1,8 @@
 package h2
 
 import (
-	"golang.org/x/net/http2"
-
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // relay has the rest of a message, whose header was written, pass as it comes.
@@ -23,12 +22,12 @@ func (x *Session) relay(st *stream, kind adapt.Kind) {
 }
 
 // data takes content.
-func (x *Session) data(from, to *conn, frame *http2.DataFrame) error {
-	size, p := int(frame.Length), frame.Data()
-	if from.recv -= int64(size); from.recv < 0 || !x.known(from, frame.StreamID) {
+func (x *Session) data(from, to *conn, f *http2.Frame) error {
+	size, p := f.Length, f.Body
+	if from.recv -= int64(size); from.recv < 0 || !x.known(from, f.Stream) {
 		return adapt.Refuse(from.kind, adapt.Protocol)
 	}
-	st := x.find(from, frame.StreamID)
+	st := x.find(from, f.Stream)
 	if st == nil {
 		from.refund(size)
 		return nil
@@ -36,26 +35,14 @@ func (x *Session) data(from, to *conn, frame *http2.DataFrame) error {
 	h := &st.halves[from.kind]
 	h.recv -= int64(size)
 	h.got += int64(len(p))
-	end := frame.StreamEnded()
-	code := http2.ErrCodeNo
-	switch {
-	case !h.begun:
-		code = http2.ErrCodeProtocol
-	case h.ended:
-		code = http2.ErrCodeStreamClosed
-	case h.recv < 0:
-		code = http2.ErrCodeFlowControl
-	case h.expect >= 0 && (h.got > h.expect || end && h.got != h.expect):
-		code = http2.ErrCodeProtocol
-	}
-	if code != http2.ErrCodeNo {
+	if code := h.check(f.EndsStream()); code != http2.NoError {
 		from.refund(size)
-		x.abandon(st, from, frame.StreamID, code)
+		x.abandon(st, from, f.Stream, code)
 		return nil
 	}
-	h.ended = end
-	from.refund(size - len(p)) // padding goes no further
-	st.grant(from, int64(size-len(p)))
+	h.ended = f.EndsStream()
+	from.refund(f.Padding) // it goes no further
+	st.grant(from, int64(f.Padding))
 	if !h.held {
 		x.pass(st, from.kind, p)
 		return nil
@@ -64,14 +51,27 @@ func (x *Session) data(from, to *conn, frame *http2.DataFrame) error {
 	if h.discard {
 		st.grant(from, int64(len(p)))
 	} else {
-		if h.off > 0 && len(h.buf)+len(p) > cap(h.buf) {
-			h.buf, h.off = h.buf[:copy(h.buf, h.buf[h.off:])], 0
-		}
-		h.buf = append(h.buf, p...)
+		h.keep(p)
 		x.keep(st, from)
 	}
 	h.cond.Broadcast()
 	return nil
+}
+
+// check returns the fault of content that has come, with or without the end behind
+// it.
+func (h *halfStream) check(ends bool) http2.Code {
+	switch {
+	case !h.begun:
+		return http2.ProtocolError
+	case h.ended:
+		return http2.StreamClosed
+	case h.recv < 0:
+		return http2.FlowControlError
+	case h.expect >= 0 && (h.got > h.expect || ends && h.got != h.expect):
+		return http2.ProtocolError
+	}
+	return http2.NoError
 }
 
 // pass writes p, and before it what is pending of a relayed message, as far as
@@ -86,44 +86,51 @@ func (x *Session) pass(st *stream, kind adapt.Kind, p []byte) {
 	case h.sent:
 		return
 	}
-	pending := len(h.pending) > 0
-	if pending {
+	waited := len(h.pending) > 0
+	if waited {
 		h.pending = append(h.pending, p...)
 		p = h.pending
 	}
-	for len(p) > 0 && h.window > 0 && to.send > 0 && !to.behind() {
-		n := min(int64(len(p)), h.window, to.send, maxFrame)
-		h.window -= n
-		to.send -= n
-		last := h.ended && n == int64(len(p)) && h.trailers == nil
-		to.writer.WriteData(st.id(to), last, p[:n])
-		to.kick()
-		if p = p[n:]; last {
-			h.pending = nil
-			to.cond.Broadcast()
-			x.finish(st, kind)
-			return
-		}
+	if p = x.pour(st, kind, p); h.sent {
+		return
 	}
 	switch {
 	case len(p) == 0:
 		h.pending = nil
-		if pending {
+		if waited {
 			to.cond.Broadcast()
 		}
-	case pending:
+	case waited:
 		h.pending = h.pending[:copy(h.pending, p)]
 	default:
 		h.pending = append(h.pending, p...)
 	}
-	if pending || len(p) > 0 {
-		if !x.keep(st, x.conns[kind]) {
-			return
-		}
+	if (waited || len(p) > 0) && !x.keep(st, x.conns[kind]) {
+		return
 	}
-	if len(h.pending) == 0 && h.ended {
+	if len(p) == 0 && h.ended {
 		x.end(st, kind)
 	}
+}
+
+// pour writes as much of p as the windows of its receiver allow, with the end if
+// nothing stands behind p, and returns the rest.
+func (x *Session) pour(st *stream, kind adapt.Kind, p []byte) (rest []byte) {
+	to := x.conns[1-kind]
+	h := &st.halves[kind]
+	for len(p) > 0 && h.window > 0 && to.send > 0 && !to.behind() {
+		n := min(int64(len(p)), h.window, to.send, http2.DefaultFrame)
+		h.window -= n
+		to.send -= n
+		last := h.ended && n == int64(len(p)) && h.trailers == nil
+		to.data(st.id(to), last, p[:n])
+		if p = p[n:]; last {
+			h.pending = nil
+			to.cond.Broadcast()
+			x.finish(st, kind)
+		}
+	}
+	return p
 }
 
 // end writes the end of a message behind its content. One that ended with its
@@ -136,8 +143,7 @@ func (x *Session) end(st *stream, kind adapt.Kind) {
 	case h.trailers != nil && !h.own:
 		to.headers(st.id(to), h.trailers, true)
 	default:
-		to.writer.WriteData(st.id(to), true, nil)
-		to.kick()
+		to.data(st.id(to), true, nil)
 	}
 	x.finish(st, kind)
 }

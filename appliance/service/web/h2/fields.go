@@ -8,6 +8,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // fields are those of one message, checked.
@@ -24,22 +25,21 @@ type fields struct {
 }
 
 // checkFields reads the fields of a message, and reports whether they are
-// well-formed (RFC 9113, Sections 8.1.1 to 8.3). The framer has checked the octets
-// of names and values.
-func checkFields(list []hpack.HeaderField, kind adapt.Kind) (f fields, ok bool) {
-	f = fields{list: list, length: -1}
-	seen := 0
-	for i := range list {
-		name, value := list[i].Name, list[i].Value
-		switch {
-		case !strings.HasPrefix(name, ":"):
-			if !f.field(name, value) {
-				return f, false
-			}
-		case seen != i, duplicated(list[:i], name), !f.pseudo(name, value, kind):
+// well-formed (RFC 9113, Sections 8.1.1 to 8.3).
+func checkFields(b *headerBlock, kind adapt.Kind) (f fields, ok bool) {
+	f = fields{list: b.fields, length: -1}
+	if !b.sound {
+		return f, false
+	}
+	for i := range b.fields {
+		name, value := b.fields[i].Name, b.fields[i].Value
+		if strings.HasPrefix(name, ":") {
+			ok = f.pseudo(name, value, kind)
+		} else {
+			ok = f.field(name, value)
+		}
+		if !ok {
 			return f, false
-		default:
-			seen++
 		}
 	}
 	if kind == adapt.Response {
@@ -51,22 +51,13 @@ func checkFields(list []hpack.HeaderField, kind adapt.Kind) (f fields, ok bool) 
 // request reports whether a request has the pseudo-header fields that it needs, and
 // asks for one host.
 func (f *fields) request() bool {
-	if !http1.Token([]byte(f.method)) || http1.ParseHost([]byte(f.host)).Doubt.Doubtful() {
+	if !http1.Token([]byte(f.method)) || http2.Authority(f.list).Doubt.Doubtful() {
 		return false
 	}
 	if f.tunnel && f.path == "" { // RFC 9113, Section 8.5
 		return f.host != "" && f.scheme == "" && f.length < 0
 	}
 	return f.path != "" && f.scheme != ""
-}
-
-func duplicated(list []hpack.HeaderField, name string) bool {
-	for i := range list {
-		if list[i].Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 // pseudo takes a pseudo-header field.
@@ -106,10 +97,9 @@ func (f *fields) field(name, value string) bool {
 	case "te":
 		return value == "trailers"
 	case "host":
-		if f.host != "" && !strings.EqualFold(f.host, value) {
-			return false
+		if f.host == "" {
+			f.host = value
 		}
-		f.host = value
 	case "content-length":
 		n, ok := http1.ParseLength([]byte(value))
 		if !ok || f.length >= 0 {
@@ -119,19 +109,17 @@ func (f *fields) field(name, value string) bool {
 	case "content-type":
 		media, _, _ := strings.Cut(value, ";")
 		f.media = strings.Trim(media, " \t")
-	default:
-		return http1.Token([]byte(name))
 	}
 	return true
 }
 
 // checkTrailers is checkFields for trailers.
-func checkTrailers(list []hpack.HeaderField) bool {
-	for i := range list {
-		switch name := list[i].Name; {
-		case strings.HasPrefix(name, ":"), name == "content-length", name == "transfer-encoding", name == "host", !http1.Token([]byte(name)):
+func checkTrailers(b *headerBlock) bool {
+	for i := range b.fields {
+		switch name := b.fields[i].Name; {
+		case strings.HasPrefix(name, ":"), name == "content-length", name == "transfer-encoding", name == "host":
 			return false
 		}
 	}
-	return true
+	return b.sound
 }

@@ -1,14 +1,11 @@
 package h2
 
 import (
-	"encoding/binary"
-
-	"golang.org/x/net/http2"
-
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
-// grant opens the stream's window for what is read from a leg.
+// grant opens the stream's window for what is read from a connection.
 func (st *stream) grant(from *conn, n int64) {
 	h := &st.halves[from.kind]
 	if n <= 0 || h.ended {
@@ -20,8 +17,7 @@ func (st *stream) grant(from *conn, n int64) {
 		from.late[st] = struct{}{}
 		return
 	}
-	from.writer.WriteWindowUpdate(st.id(from), uint32(n))
-	from.kick()
+	from.update(st.id(from), n)
 }
 
 // grant opens the connection's window for what is read.
@@ -34,60 +30,27 @@ func (c *conn) grant(n int64) {
 		c.lateAll += n
 		return
 	}
-	c.writer.WriteWindowUpdate(0, uint32(n))
-	c.kick()
+	c.update(0, n)
 }
 
-// announce writes the windows that were opened while the leg was behind: one
+// announce writes the windows that were opened while the connection was behind: one
 // frame for each stream, one for the connection.
 func (c *conn) announce() {
 	if c.lateAll > 0 {
-		c.writer.WriteWindowUpdate(0, uint32(min(c.lateAll, maxWindow)))
+		c.update(0, min(c.lateAll, maxWindow))
 		c.lateAll = 0
 	}
 	for st := range c.late {
 		h := &st.halves[c.kind]
 		if !h.ended {
-			c.writer.WriteWindowUpdate(st.id(c), uint32(min(h.late, maxWindow)))
+			c.update(st.id(c), min(h.late, maxWindow))
 		}
 		h.late = 0
 	}
 	clear(c.late)
 }
 
-// updates takes the WINDOW_UPDATE frames that are at hand, for which the framer
-// would allocate. It leaves it those that are not as they should be.
-func (x *Session) updates(from, to *conn) error {
-	p := from.end.Unread()
-	if !isUpdate(p) {
-		return nil
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	err := x.err
-	for x.lazy = true; err == nil && isUpdate(p); p = from.end.Unread() {
-		id, n := binary.BigEndian.Uint32(p[5:])&maxWindow, binary.BigEndian.Uint32(p[9:])&maxWindow
-		from.end.Consume(updateLength)
-		if err = x.windowUpdate(from, to, id, int64(n)); err == nil {
-			err = x.healthy(from)
-		}
-	}
-	x.lazy = false
-	from.kick()
-	to.kick()
-	return err
-}
-
-// updateLength is the length of a WINDOW_UPDATE frame (RFC 9113, Section 6.9).
-const updateLength = 13
-
-// isUpdate tells that p begins with a whole WINDOW_UPDATE frame that opens a window.
-func isUpdate(p []byte) bool {
-	return len(p) >= updateLength && p[0] == 0 && p[1] == 0 && p[2] == 4 && p[3] == byte(http2.FrameWindowUpdate) &&
-		binary.BigEndian.Uint32(p[9:])&maxWindow != 0
-}
-
-// windowUpdate takes more window, for what is written to the leg that it comes
+// windowUpdate takes more window, for what is written to the connection that it comes
 // from, and passes it on.
 func (x *Session) windowUpdate(from, to *conn, id uint32, n int64) error {
 	if id == 0 {
@@ -106,13 +69,13 @@ func (x *Session) windowUpdate(from, to *conn, id uint32, n int64) error {
 	}
 	if st := x.find(from, id); st != nil {
 		if !x.widen(st, to, n) {
-			x.abandon(st, from, id, http2.ErrCodeFlowControl)
+			x.abandon(st, from, id, http2.FlowControlError)
 		}
 	}
 	return nil
 }
 
-// widen changes by n the window of what goes from a leg on a stream.
+// widen changes by n the window of what goes from a connection on a stream.
 func (x *Session) widen(st *stream, from *conn, n int64) bool {
 	h := &st.halves[from.kind]
 	if h.window += n; h.window > maxWindow {
@@ -128,7 +91,7 @@ func (x *Session) widen(st *stream, from *conn, n int64) bool {
 	return true
 }
 
-// initialWindow obeys what a leg says of windows of new streams; it changes those
+// initialWindow obeys what a connection says of windows of new streams; it changes those
 // of old ones as well (RFC 9113, Section 6.9.2).
 func (x *Session) initialWindow(from, to *conn, n int64) bool {
 	change := n - from.initial

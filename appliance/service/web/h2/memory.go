@@ -1,10 +1,10 @@
 package h2
 
 import (
-	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // maxKept bounds what an HTTP/2 session keeps of its messages in both directions,
@@ -38,7 +38,7 @@ func (x *Session) count(st *stream, kind adapt.Kind) {
 	h.kept = n
 }
 
-// keep counts what a message that comes from a leg keeps. It returns false if that
+// keep counts what a message that comes from a connection keeps. It returns false if that
 // was too much, or the stream is gone.
 func (x *Session) keep(st *stream, from *conn) bool {
 	if st.gone {
@@ -46,7 +46,7 @@ func (x *Session) keep(st *stream, from *conn) bool {
 	}
 	x.count(st, from.kind)
 	if x.kept > maxKept {
-		x.abandon(st, from, st.id(from), http2.ErrCodeEnhanceYourCalm)
+		x.abandon(st, from, st.id(from), http2.EnhanceYourCalm)
 		return false
 	}
 	return true

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
-	"github.com/clearspan/clearspan/appliance/service/web/h2"
 	"github.com/clearspan/clearspan/appliance/service/web/webtest"
 )
 
@@ -71,12 +70,12 @@ func meet(t *testing.T, cfg adapt.Config, settings ...http2.Setting) (sc *webtes
 	sc = webtest.Play(t, cfg, "h2")
 	client, origin = newPeer(t, sc.Client), newPeer(t, sc.Origin)
 	client.later(func() {
-		io.WriteString(client.end, h2.Preface)
+		io.WriteString(client.end, http2.ClientPreface)
 		client.WriteSettings()
 	})
-	p := make([]byte, len(h2.Preface))
+	p := make([]byte, len(http2.ClientPreface))
 	io.ReadFull(origin.end, p)
-	if string(p) != h2.Preface {
+	if string(p) != http2.ClientPreface {
 		t.Fatalf("origin got %q", p)
 	}
 	next[*http2.SettingsFrame](origin)

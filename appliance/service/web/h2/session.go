@@ -5,17 +5,12 @@ package h2
 
 import (
 	"errors"
-	"io"
 	"sync"
-
-	"golang.org/x/net/http2"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
-
-// Preface is how a client begins HTTP/2 (RFC 9113, Section 3.4).
-const Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // maxStreams bounds those that are open at a time.
 const maxStreams = 1024
@@ -65,17 +60,15 @@ func (x *Session) contain(f func() error) {
 
 // FromClient reads the client's frames until it ends.
 func (x *Session) FromClient() {
-	p := make([]byte, len(Preface))
-	switch _, err := io.ReadFull(x.Client, p); {
-	case err == io.EOF:
-	case err == io.ErrUnexpectedEOF, err == nil && string(p) != Preface:
+	client := x.conns[adapt.Request]
+	switch err := client.readPreface(); {
+	case err == http2.ErrPreface:
 		x.Fail(adapt.Refuse(adapt.Request, adapt.Protocol))
-		return
 	case err != nil:
 		x.Fail(err)
-		return
+	default:
+		x.read(client, x.conns[adapt.Response])
 	}
-	x.read(x.conns[adapt.Request], x.conns[adapt.Response])
 }
 
 // FromOrigin reads the origin's frames until it ends.
@@ -134,56 +127,4 @@ func (x *Session) read(from, to *conn) {
 	to.open, to.ended = true, true
 	to.kick()
 	from.kick()
-}
-
-// take takes frames of one leg until its end.
-func (x *Session) take(from, to *conn) error {
-	for first := true; ; {
-		if !first {
-			if err := x.updates(from, to); err != nil {
-				return err
-			}
-		}
-		frame, err := from.reader.ReadFrame()
-		var broken http2.StreamError
-		var violation http2.ConnectionError
-		switch {
-		case err == nil:
-		case err == io.EOF:
-			return nil
-		case errors.As(err, &broken):
-			x.mu.Lock()
-			x.abandon(x.find(from, broken.StreamID), from, broken.StreamID, broken.Code)
-			to.kick()
-			err := x.healthy(from)
-			x.mu.Unlock()
-			if err != nil {
-				return err
-			}
-			continue
-		case errors.As(err, &violation), errors.Is(err, http2.ErrFrameTooLarge):
-			return adapt.Refuse(from.kind, adapt.Protocol)
-		default:
-			return err
-		}
-		if _, ok := frame.(*http2.SettingsFrame); first && !ok {
-			return adapt.Refuse(from.kind, adapt.Protocol)
-		}
-		first = false
-		x.mu.Lock()
-		x.lazy = from.ahead()
-		err = x.frame(from, to, frame)
-		if x.lazy = x.lazy && from.ahead(); !x.lazy {
-			from.kick()
-			to.kick()
-		}
-		x.lazy = false
-		if err == nil {
-			err = x.healthy(from)
-		}
-		x.mu.Unlock()
-		if err != nil {
-			return err
-		}
-	}
 }

@@ -1,92 +1,96 @@
 package h2
 
 import (
-	"golang.org/x/net/http2"
-
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
-// settings obeys SETTINGS of a leg, and tells the other what concerns it.
-func (x *Session) settings(from, to *conn, frame *http2.SettingsFrame) error {
-	if frame.IsAck() {
+// settings obeys SETTINGS of a connection, and tells the other what concerns it.
+func (x *Session) settings(from, to *conn, f *http2.Frame) error {
+	if f.Has(http2.ACK) {
 		return nil
 	}
 	var told []http2.Setting
-	refused := false
 	limited := to.kind == adapt.Response || to.open
-	frame.ForeachSetting(func(s http2.Setting) error {
-		refused = refused || s.Valid() != nil
+	for s := range f.Settings() {
 		switch s.ID {
-		case http2.SettingHeaderTableSize:
-			from.coder.SetMaxDynamicTableSize(min(s.Val, 4096))
-		case http2.SettingInitialWindowSize:
-			refused = !x.initialWindow(from, to, int64(s.Val)) || refused
-		case http2.SettingMaxHeaderListSize:
-			told = append(told, http2.Setting{ID: s.ID, Val: min(s.Val, maxFields)})
-		case http2.SettingMaxConcurrentStreams:
-			if from.kind == adapt.Response {
-				told, limited = append(told, http2.Setting{ID: s.ID, Val: min(s.Val, maxStreams)}), true
+		case http2.HeaderTableSize:
+			from.coder.SetMaxDynamicTableSize(min(s.Value, http2.DefaultTable))
+		case http2.InitialWindowSize:
+			if !x.initialWindow(from, to, int64(s.Value)) {
+				return adapt.Refuse(from.kind, adapt.Protocol)
 			}
-		case http2.SettingEnableConnectProtocol, http2.SettingNoRFC7540Priorities:
+		case http2.MaxHeaderListSize:
+			told = append(told, http2.Setting{ID: s.ID, Value: min(s.Value, maxFields)})
+		case http2.MaxConcurrentStreams:
+			if from.kind == adapt.Response {
+				told, limited = append(told, http2.Setting{ID: s.ID, Value: min(s.Value, maxStreams)}), true
+			}
+		case http2.EnableConnectProtocol, http2.NoRFC7540Priorities:
 			told = append(told, s)
 		}
-		return nil
-	})
-	if refused {
-		return adapt.Refuse(from.kind, adapt.Protocol)
 	}
 	if !limited {
-		told = append(told, http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: maxStreams})
+		told = append(told, http2.Setting{ID: http2.MaxConcurrentStreams, Value: maxStreams})
 	}
 	switch {
 	case !to.open:
-		// The first frame to a leg; answers that are queued come behind.
-		queued := to.out.p
-		to.out.p = nil
-		if to.kind == adapt.Response {
-			to.out.Write([]byte(Preface))
-			told = append(told, http2.Setting{ID: http2.SettingEnablePush, Val: 0})
-		}
-		to.writer.WriteSettings(told...)
-		to.out.Write(queued)
-		to.open = true
+		to.begin(told)
 	case len(told) > 0:
 		x.room(to)
-		to.writer.WriteSettings(told...)
+		to.out.p = http2.AppendSettings(to.out.buffer(), told...)
 	}
-	from.writer.WriteSettingsAck()
+	from.out.p = http2.AppendSettingsACK(from.out.buffer())
 	to.kick()
 	from.kick()
 	return nil
 }
 
-// goAway tells a leg that the other takes no more streams (RFC 9113, Section
-// 6.8). Streams of the client that the origin disowns and that the client cannot
-// tell by their number are refused one by one.
-func (x *Session) goAway(from, to *conn, frame *http2.GoAwayFrame) {
-	last := frame.LastStreamID
-	if from.kind == adapt.Response {
-		var highest uint32
-		for _, st := range x.byClient {
-			if st.origin != 0 && st.origin <= last {
-				highest = max(highest, st.client)
-			}
-		}
-		if last == maxWindow { // it says more later
-			highest = last
-		} else {
-			x.away = true
-			for _, st := range x.byClient {
-				if st.origin == 0 || st.origin > last {
-					if st.client < highest { // above, the client knows
-						to.writer.WriteRSTStream(st.client, http2.ErrCodeRefusedStream)
-					}
-					x.drop(st, &adapt.BodyError{Err: errReset})
-				}
-			}
-		}
-		last = highest
+// begin queues the first frame to a connection. Answers that are queued come behind.
+func (c *conn) begin(settings []http2.Setting) {
+	queued := c.out.take()
+	if c.kind == adapt.Response {
+		c.out.p = append(c.out.buffer(), http2.Preface...)
+		settings = append(settings, http2.Setting{ID: http2.EnablePush, Value: 0})
 	}
-	to.writer.WriteGoAway(last, frame.ErrCode, frame.DebugData())
+	c.out.p = append(http2.AppendSettings(c.out.buffer(), settings...), queued...)
+	c.open = true
+	releaseQueue(queued)
+}
+
+// goAway tells a connection that the other takes no more streams (RFC 9113, Section
+// 6.8).
+func (x *Session) goAway(from, to *conn, f *http2.Frame) {
+	last := f.LastID
+	if from.kind == adapt.Response {
+		last = x.disown(last)
+	}
+	to.out.p = http2.AppendGoAway(to.out.buffer(), last, f.Code, f.Body)
 	to.kick()
+}
+
+// disown ends the client's streams that the origin does not take, above its stream
+// last, and returns the last one that it takes, by the client's number. Streams that
+// the client cannot tell by that number are refused one by one.
+func (x *Session) disown(last uint32) uint32 {
+	if last == http2.MaxStream { // it says more later
+		return last
+	}
+	var highest uint32
+	for _, st := range x.byClient {
+		if st.origin != 0 && st.origin <= last {
+			highest = max(highest, st.client)
+		}
+	}
+	x.away = true
+	for _, st := range x.byClient {
+		if st.origin != 0 && st.origin <= last {
+			continue
+		}
+		if st.client < highest { // above, the client knows
+			x.conns[adapt.Request].reset(st.client, http2.RefusedStream)
+		}
+		x.drop(st, &adapt.BodyError{Err: errReset})
+	}
+	return highest
 }

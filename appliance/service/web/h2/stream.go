@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // heldWindow is what the sender of a message that a service has may send ahead.
@@ -28,7 +28,7 @@ type stream struct {
 	request []byte // header block as sent, if a service wants responses
 }
 
-// id returns the stream's number on a leg.
+// id returns the stream's number on a connection.
 func (st *stream) id(c *conn) uint32 {
 	if c.kind == adapt.Request {
 		return st.client
@@ -42,14 +42,14 @@ func (x *Session) newStream(id uint32, m *fields) *stream {
 	st.ctx, st.cancel = context.WithCancel(x.Context)
 	for kind := range st.halves {
 		h := &st.halves[kind]
-		h.window, h.recv, h.expect = x.conns[1-kind].initial, defaultWindow, -1
+		h.window, h.recv, h.expect = x.conns[1-kind].initial, http2.DefaultWindow, -1
 		h.cond.L, h.more.L = &x.mu, &x.mu
 	}
 	x.byClient[id] = st
 	return st
 }
 
-// find returns the stream with a number on a leg, nil if it is over or never was.
+// find returns the stream with a number on a connection, nil if it is over or never was.
 func (x *Session) find(c *conn, id uint32) *stream {
 	if c.kind == adapt.Request {
 		return x.byClient[id]
@@ -57,7 +57,7 @@ func (x *Session) find(c *conn, id uint32) *stream {
 	return x.byOrigin[id]
 }
 
-// known reports whether a stream is or was open on a leg.
+// known reports whether a stream is or was open on a connection.
 func (x *Session) known(c *conn, id uint32) bool {
 	if c.kind == adapt.Request {
 		return id&1 == 1 && id <= x.newest
@@ -96,17 +96,15 @@ func (x *Session) drop(st *stream, err error) {
 
 var errReset = errors.New("stream was reset")
 
-// abandon resets a stream for a fault of what comes from a leg; st is nil if only
+// abandon resets a stream for a fault of what comes from a connection; st is nil if only
 // the number is known.
-func (x *Session) abandon(st *stream, from *conn, id uint32, code http2.ErrCode) {
-	from.writer.WriteRSTStream(id, code)
-	from.kick()
+func (x *Session) abandon(st *stream, from *conn, id uint32, code http2.Code) {
+	from.reset(id, code)
 	if st == nil {
 		return
 	}
 	if to := x.conns[1-from.kind]; st.id(to) != 0 {
-		to.writer.WriteRSTStream(st.id(to), http2.ErrCodeCancel)
-		to.kick()
+		to.reset(st.id(to), http2.Cancel)
 	}
 	x.drop(st, &adapt.BodyError{Err: errReset})
 }
@@ -114,7 +112,7 @@ func (x *Session) abandon(st *stream, from *conn, id uint32, code http2.ErrCode)
 // fault is abandon for a fault of our own, or of a service.
 func (x *Session) fault(st *stream) {
 	if !st.gone {
-		x.abandon(st, x.conns[adapt.Request], st.client, http2.ErrCodeInternal)
+		x.abandon(st, x.conns[adapt.Request], st.client, http2.InternalError)
 	}
 }
 
@@ -126,8 +124,7 @@ func (x *Session) finish(st *stream, kind adapt.Kind) {
 	h.ahead = 0
 	x.count(st, kind)
 	if kind == adapt.Response && st.halves[adapt.Request].refused {
-		x.conns[adapt.Request].writer.WriteRSTStream(st.client, http2.ErrCodeNo)
-		x.conns[adapt.Request].kick()
+		x.conns[adapt.Request].reset(st.client, http2.NoError)
 		x.drop(st, &adapt.BodyError{Err: errReset})
 		return
 	}
@@ -157,8 +154,7 @@ func (x *Session) satisfied(st *stream, from adapt.Kind) bool {
 // open begins the stream at the origin. The caller has waited for room.
 func (x *Session) open(st *stream, list []hpack.HeaderField, end bool) bool {
 	if x.away {
-		x.conns[adapt.Request].writer.WriteRSTStream(st.client, http2.ErrCodeRefusedStream)
-		x.conns[adapt.Request].kick()
+		x.conns[adapt.Request].reset(st.client, http2.RefusedStream)
 		x.drop(st, &adapt.BodyError{Err: errReset})
 		return false
 	}
