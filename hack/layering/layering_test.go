@@ -159,6 +159,21 @@ var bans = []ban{
 		reason: "the engine knows HTTP, not by what protocol services are reached",
 	},
 	{
+		from:   "appliance/service/web/h1",
+		to:     []string{module + "/appliance/service/web/h2"},
+		reason: "the versions of HTTP share what is in adapt and buffered, and nothing else",
+	},
+	{
+		from:   "appliance/service/web/h2",
+		to:     []string{module + "/appliance/service/web/h1"},
+		reason: "the versions of HTTP share what is in adapt and buffered, and nothing else",
+	},
+	{
+		from:   "appliance/service/web/buffered",
+		to:     []string{module + "/appliance"},
+		reason: "it knows ends, not what they carry",
+	},
+	{
 		from:   "appliance/config",
 		to:     []string{module + "/appliance/authority", module + "/appliance/feed", module + "/appliance/admin", module + "/appliance/publish"},
 		reason: "configuration is data: it knows types of options, see acting, and nothing of the box",
@@ -368,6 +383,8 @@ func TestBansBite(t *testing.T) {
 		{"certs", module + "/decrypt", true},
 		{"appliance/intake", module + "/decrypt", false},
 		{"appliance/service/web", module + "/appliance/service/icap", true},
+		{"appliance/service/web/h2", module + "/appliance/service/web/h1", true},
+		{"appliance/service/web/h2", module + "/appliance/service/web/adapt", false},
 		{"appliance/service", module + "/appliance/service/icap", false},
 		{"appliance/service/inline", module + "/mirror", true},
 		{"appliance/service/inline", module + "/decrypt", false},

@@ -133,6 +133,25 @@ func TestMalformedStreams(t *testing.T) {
 	}
 }
 
+// TestMalformedWithContent has content behind a header block that is malformed. The
+// connection stays good.
+func TestMalformedWithContent(t *testing.T) {
+	sc, client, origin := meet(t, webtest.One(webtest.Preview(9)))
+	client.later(func() {
+		client.header(1, false, append(get[:8:8], "X-A", "b")...)
+		client.WriteData(1, true, []byte("content"))
+		client.header(3, true, get...)
+	})
+	if f := next[*http2.RSTStreamFrame](client); f.StreamID != 1 || f.ErrCode != http2.ErrCodeProtocol {
+		t.Errorf("got %v", f)
+	}
+	if f := next[*http2.MetaHeadersFrame](origin); f.StreamID != 1 || len(f.Fields) != 4 {
+		t.Errorf("origin got %v", f)
+	}
+	sc.Client.Abort()
+	sc.End()
+}
+
 // TestViolations has ends that break the rules of the connection.
 func TestViolations(t *testing.T) {
 	for name, breach := range map[string]func(client, origin *peer){
