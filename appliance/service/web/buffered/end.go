@@ -115,12 +115,12 @@ func (e *End) room() error {
 			e.buf = GetSmall()
 		}
 		e.r, e.w = 0, 0
+	case e.r > len(e.buf)-e.w: // more than behind
+		copy(e.buf, e.Unread())
+		e.r, e.w = 0, n
 	case e.w < len(e.buf):
 	case n >= Large:
 		return io.ErrShortBuffer
-	case e.r > 0:
-		copy(e.buf, e.Unread())
-		e.r, e.w = 0, n
 	default:
 		b := GetLarge()
 		copy(b, e.Unread())

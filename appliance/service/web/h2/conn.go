@@ -144,15 +144,15 @@ type headerBlock struct {
 }
 
 // decode decodes the header block of a frame.
-func (c *conn) decode(f *http2.Frame) (b headerBlock, err error) {
-	b.stream, b.ends = f.Stream, f.EndsStream()
-	var size int
-	if b.fields, size, err = c.decoder.Decode(nil, f); err != nil {
-		return b, err
+func (c *conn) decode(f *http2.Frame) (*headerBlock, error) {
+	fields, size, err := c.decoder.Decode(nil, f)
+	if err != nil {
+		return nil, err
 	}
-	b.truncated = size > maxFields
-	b.sound = f.CheckFields(b.fields) == nil
-	return b, nil
+	return &headerBlock{
+		stream: f.Stream, ends: f.EndsStream(), fields: fields,
+		sound: f.CheckFields(fields) == nil, truncated: size > maxFields,
+	}, nil
 }
 
 // ahead tells that reading the next frame, with those of the same header block,

@@ -1,7 +1,6 @@
 package h2
 
 import (
-	"errors"
 	"io"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
@@ -23,12 +22,12 @@ func (x *Session) take(from, to *conn) error {
 
 // takeOne takes one frame, or the error of reading it.
 func (x *Session) takeOne(from, to *conn, frame *http2.Frame, err error) error {
-	var block headerBlock
+	var block *headerBlock
 	if err == nil && frame.Type == http2.Headers {
 		block, err = from.decode(frame)
 	}
-	fault := (*http2.Fault)(nil)
-	switch errors.As(err, &fault); {
+	fault, _ := err.(*http2.Fault)
+	switch {
 	case fault != nil && !fault.Passed:
 		return adapt.Refuse(from.kind, adapt.Protocol)
 	case fault == nil && err != nil:
@@ -40,9 +39,9 @@ func (x *Session) takeOne(from, to *conn, frame *http2.Frame, err error) error {
 	switch {
 	case fault != nil:
 		x.abandon(x.find(from, fault.Stream), from, fault.Stream, fault.Code)
-	case frame.Type == http2.Headers:
+	case block != nil:
 		x.room(to)
-		err = x.header(from, to, &block)
+		err = x.header(from, to, block)
 	default:
 		err = x.frame(from, to, frame)
 	}
