@@ -12,46 +12,51 @@ import (
 // readResponses reads responses until the origin ends.
 func (x *Session) readResponses() error {
 	for {
-		if err := x.Origin.Await(); err != nil {
-			return err
-		}
-		if len(x.Origin.Unread()) == 0 {
-			switch err := x.Origin.Fill(); err {
-			case nil:
-			case io.EOF:
-				return x.leave()
-			default:
-				return err
-			}
-		}
-		e := x.front()
-		if e == nil {
-			return adapt.Refuse(adapt.Response, adapt.Unasked)
-		}
-		raw, fault, err := x.responses.read(adapt.Response)
-		switch {
-		case err == io.EOF:
-			return x.leave()
-		case err != nil:
-			return err
-		case fault != http1.Sound:
-			return adapt.Refuse(adapt.Response, fault.String())
-		}
-		r, fault := parseResponse(raw)
-		if fault != http1.Sound {
-			return adapt.Refuse(adapt.Response, fault.String())
-		}
-		if r.Code < 200 && r.Code != 101 {
-			if err := x.interim(e, r.Code, raw); err != nil {
-				return err
-			}
-			x.Origin.Consume(len(raw))
-			continue
-		}
-		if more, err := x.response(e, &r); err != nil || !more {
+		if more, err := x.readResponse(); err != nil || !more {
 			return err
 		}
 	}
+}
+
+// readResponse reads one response, interim or final. It returns false when no further
+// one is to be read.
+func (x *Session) readResponse() (more bool, err error) {
+	if err := x.Origin.Await(); err != nil {
+		return false, err
+	}
+	if len(x.Origin.Unread()) == 0 {
+		switch err := x.Origin.Fill(); err {
+		case nil:
+		case io.EOF:
+			return false, x.leave()
+		default:
+			return false, err
+		}
+	}
+	e := x.front()
+	if e == nil {
+		return false, adapt.Refuse(adapt.Response, adapt.Unasked)
+	}
+	raw, fault, err := x.responses.read(adapt.Response)
+	switch {
+	case err == io.EOF:
+		return false, x.leave()
+	case err != nil:
+		return false, err
+	}
+	var r response
+	if fault == http1.Sound {
+		r, fault = parseResponse(raw)
+	}
+	switch {
+	case fault != http1.Sound:
+		return false, adapt.Refuse(adapt.Response, fault.String())
+	case r.Code < 200 && r.Code != 101:
+		err := x.interim(e, r.Code, raw)
+		x.Origin.Consume(len(raw))
+		return true, err
+	}
+	return x.response(e, &r)
 }
 
 // response takes one final response. It returns false when no further one is to

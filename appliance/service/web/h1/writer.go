@@ -88,13 +88,17 @@ func (w *writer) send(to io.Writer) error {
 	}
 	buf := buffered.GetLarge()
 	defer buffered.Release(buf)
-	lead := copy(buf[:buffered.Large/2], w.head)
-	if lead < len(w.head) {
-		lead = 0
-		if _, err := to.Write(w.head); err != nil {
-			return err
-		}
+	lead := 0
+	if len(w.head) <= buffered.Large/2 {
+		lead = copy(buf, w.head)
+	} else if _, err := to.Write(w.head); err != nil {
+		return err
 	}
+	return w.sendBody(to, buf, lead)
+}
+
+// sendBody writes the body by way of buf, and before it lead octets that stand there.
+func (w *writer) sendBody(to io.Writer, buf []byte, lead int) error {
 	for left := w.length; ; lead = 0 {
 		out, n, err := w.next(buf, lead)
 		if left -= int64(n); w.length >= 0 && (left < 0 || err == io.EOF && left > 0) {
