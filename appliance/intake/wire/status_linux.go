@@ -21,7 +21,7 @@ type Status struct {
 	Takeover string
 	Down     string
 	Link     string
-	DownLeg  string // the leg that is down since the other one has no carrier; "": none
+	DownLeg  string `json:"Held"` // the leg that is down since the other one has no carrier; "": none
 	Attached bool   // programs are at work on both legs
 	Running  bool   // a process runs it
 	Taking   bool   // and takes connections now
