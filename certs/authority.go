@@ -69,7 +69,7 @@ func LoadEncrypted(certFile, keyFile string, ask Passphrase) (*Authority, error)
 
 // loadBinary is LoadEncrypted for a certificate file that is not in PEM form.
 func loadBinary(certFile string, data []byte, keyFile string, ask Passphrase) (*Authority, error) {
-	var all contents
+	var all bundleContents
 	if IsTokenURI(keyFile) {
 		key, err := openKey(keyFile, nil)
 		if err != nil {
@@ -156,7 +156,7 @@ func checkAuthorityKey(public crypto.PublicKey) error {
 		if err := checkKey(public); err != nil {
 			return err
 		}
-		return checkNotPublic(public)
+		return checkNotLeaked(public)
 	}
 	return fmt.Errorf("key type %T cannot sign leaves, want ECDSA or RSA", public)
 }

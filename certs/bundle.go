@@ -35,7 +35,7 @@ func ReadBundle(files []string, ask Passphrase) (*Bundle, error) {
 	if len(files) == 0 || len(files) > maxBundleFiles {
 		return nil, fmt.Errorf("read authority: want 1 to %d files", maxBundleFiles)
 	}
-	var all contents
+	var all bundleContents
 	for _, file := range files {
 		data, err := readFile(file, maxAuthorityFile, false)
 		if err != nil {
@@ -52,16 +52,16 @@ func ReadBundle(files []string, ask Passphrase) (*Bundle, error) {
 	return b, nil
 }
 
-// contents are what files hold.
-type contents struct {
+// bundleContents are what files hold.
+type bundleContents struct {
 	certs []*x509.Certificate
 	keys  []crypto.Signer
 }
 
 // add takes one file apart. Its errors never quote the input.
-func (c *contents) add(data []byte, ask Passphrase) error {
-	if sealed(data) {
-		clear, err := unseal(data, ask)
+func (c *bundleContents) add(data []byte, ask Passphrase) error {
+	if isAgeFile(data) {
+		clear, err := decryptFile(data, ask)
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (c *contents) add(data []byte, ask Passphrase) error {
 	return c.addPKCS12(data, ask)
 }
 
-func (c *contents) addPEM(data []byte) error {
+func (c *bundleContents) addPEM(data []byte) error {
 	found := false
 	for {
 		var block *pem.Block
@@ -116,7 +116,7 @@ func (c *contents) addPEM(data []byte) error {
 	return nil
 }
 
-func (c *contents) addPKCS12(data []byte, ask Passphrase) error {
+func (c *bundleContents) addPKCS12(data []byte, ask Passphrase) error {
 	// Many files have the empty password: nobody is asked then.
 	key, cert, issuers, err := pkcs12.DecodeChain(data, "")
 	if errors.Is(err, pkcs12.ErrIncorrectPassword) && ask != nil {
@@ -151,7 +151,7 @@ func (c *contents) addPKCS12(data []byte, ask Passphrase) error {
 	return nil
 }
 
-func (c *contents) addCert(cert *x509.Certificate) error {
+func (c *bundleContents) addCert(cert *x509.Certificate) error {
 	for _, known := range c.certs {
 		if known.Equal(cert) {
 			return nil
@@ -164,7 +164,7 @@ func (c *contents) addCert(cert *x509.Certificate) error {
 	return nil
 }
 
-func (c *contents) addKey(key crypto.Signer) error {
+func (c *bundleContents) addKey(key crypto.Signer) error {
 	for _, known := range c.keys {
 		if samePublicKey(known.Public(), key.Public()) {
 			return nil
@@ -175,7 +175,7 @@ func (c *contents) addKey(key crypto.Signer) error {
 }
 
 // bundle is authority for a key that is at hand.
-func (c *contents) bundle(now time.Time) (*Bundle, error) {
+func (c *bundleContents) bundle(now time.Time) (*Bundle, error) {
 	a, err := c.authority(now)
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (c *contents) bundle(now time.Time) (*Bundle, error) {
 }
 
 // authority joins key and certificates.
-func (c *contents) authority(now time.Time) (*Authority, error) {
+func (c *bundleContents) authority(now time.Time) (*Authority, error) {
 	switch {
 	case len(c.keys) == 0:
 		return nil, errors.New("there is no private key")
@@ -218,7 +218,7 @@ func (c *contents) authority(now time.Time) (*Authority, error) {
 
 // split returns the certificate that belongs to a key, the one that lives
 // longest of several, and the certificates of other keys.
-func (c *contents) split(public crypto.PublicKey) (own, rest []*x509.Certificate) {
+func (c *bundleContents) split(public crypto.PublicKey) (own, rest []*x509.Certificate) {
 	for _, cert := range c.certs {
 		switch {
 		case !samePublicKey(cert.PublicKey, public):

@@ -35,7 +35,7 @@ func TestReadBundle(t *testing.T) {
 	rsaCA := issue(t, nil, rsaKey(t, 2048), asCA("RSA CA"))
 	other := issue(t, nil, ecKey(t), asCA("Other"))
 	clear := keyPEM(t, "PRIVATE KEY", p.inter.key)
-	encrypted, err := seal(clear, words("secret"))
+	encrypted, err := encryptFile(clear, words("secret"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,10 +158,10 @@ func TestReadPKCS12(t *testing.T) {
 func TestKnownKeysAreRefused(t *testing.T) {
 	var err error
 	s := newHTTPTestCertificate()
-	if err = checkNotPublic(s.PublicKey); err == nil || !strings.Contains(err.Error(), "httptest") {
+	if err = checkNotLeaked(s.PublicKey); err == nil || !strings.Contains(err.Error(), "httptest") {
 		t.Errorf("httptest's key: %v", err)
 	}
-	if err := checkNotPublic(testAuthority(t, "").key.Public()); err != nil {
+	if err := checkNotLeaked(testAuthority(t, "").key.Public()); err != nil {
 		t.Error(err)
 	}
 	if err := checkAuthorityKey(s.PublicKey); err == nil {
@@ -176,10 +176,10 @@ func FuzzReadBundle(f *testing.F) {
 	f.Add([]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))
 	f.Add([]byte{0x30, 0x80, 2, 1, 3})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if sealed(data) {
+		if isAgeFile(data) {
 			t.Skip("FuzzUnseal's")
 		}
-		var c contents
+		var c bundleContents
 		if err := c.add(data, nil); err != nil {
 			return
 		}

@@ -92,7 +92,7 @@ func LoadOrCreate(certFile, keyFile string, opts CreateOptions) (a *Authority, c
 		return nil, false, err
 	}
 	defer clear(keyPEM) // the text of the key is not left in memory
-	stored, err := seal(keyPEM, opts.Passphrase)
+	stored, err := encryptFile(keyPEM, opts.Passphrase)
 	if err != nil {
 		return nil, false, fmt.Errorf("encrypt authority key: %w", err)
 	}

@@ -78,7 +78,7 @@ var errCRL = errors.New("list cannot be understood")
 // errors, and so are SHA-1 and other signatures than RSA PKCS #1 and ECDSA.
 func ParseCRL(der []byte) (*CRL, error) {
 	input := cryptobyte.String(der)
-	var outer, signed, tbs, algorithm cryptobyte.String
+	var outer, signed, algorithm cryptobyte.String
 	var signature asn1.BitString
 	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() ||
 		!outer.ReadASN1Element(&signed, cbasn1.SEQUENCE) ||
@@ -90,37 +90,39 @@ func ParseCRL(der []byte) (*CRL, error) {
 	if err := c.readAlgorithm(algorithm); err != nil {
 		return nil, err
 	}
-	body := signed
-	var version int
-	var inner cryptobyte.String
-	if !body.ReadASN1(&tbs, cbasn1.SEQUENCE) || !tbs.ReadASN1Integer(&version) || version != 1 ||
-		!tbs.ReadASN1Element(&inner, cbasn1.SEQUENCE) || !bytes.Equal(inner, algorithm) {
-		return nil, errCRL
-	}
-	var issuer cryptobyte.String
-	if !tbs.ReadASN1Element(&issuer, cbasn1.SEQUENCE) || !readTime(&tbs, &c.thisUpdate) {
-		return nil, errCRL
-	}
-	c.rawIssuer = bytes.Clone(issuer)
-	if hasTime(tbs) && !readTime(&tbs, &c.nextUpdate) {
-		return nil, errCRL
-	}
-	if tbs.PeekASN1Tag(cbasn1.SEQUENCE) {
-		var list cryptobyte.String
-		if !tbs.ReadASN1(&list, cbasn1.SEQUENCE) {
-			return nil, errCRL
-		}
-		if err := c.readEntries(list); err != nil {
-			return nil, err
-		}
-	}
-	if err := c.readExtensions(&tbs); err != nil {
+	if err := c.readTBS(signed, algorithm); err != nil {
 		return nil, err
 	}
 	h := c.hash.New()
 	h.Write(signed)
 	c.digest = h.Sum(nil)
 	return c, nil
+}
+
+// readTBS reads tbsCertList, the signed part. It must name the same algorithm as
+// the signature.
+func (c *CRL) readTBS(signed, algorithm cryptobyte.String) error {
+	var tbs, inner, issuer cryptobyte.String
+	var version int
+	if !signed.ReadASN1(&tbs, cbasn1.SEQUENCE) || !tbs.ReadASN1Integer(&version) || version != 1 ||
+		!tbs.ReadASN1Element(&inner, cbasn1.SEQUENCE) || !bytes.Equal(inner, algorithm) ||
+		!tbs.ReadASN1Element(&issuer, cbasn1.SEQUENCE) || !readTime(&tbs, &c.thisUpdate) {
+		return errCRL
+	}
+	c.rawIssuer = bytes.Clone(issuer)
+	if hasTime(tbs) && !readTime(&tbs, &c.nextUpdate) {
+		return errCRL
+	}
+	if tbs.PeekASN1Tag(cbasn1.SEQUENCE) {
+		var list cryptobyte.String
+		if !tbs.ReadASN1(&list, cbasn1.SEQUENCE) {
+			return errCRL
+		}
+		if err := c.readEntries(list); err != nil {
+			return err
+		}
+	}
+	return c.readExtensions(&tbs)
 }
 
 func (c *CRL) readAlgorithm(element cryptobyte.String) error {

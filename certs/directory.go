@@ -30,8 +30,8 @@ type Directory struct {
 	Encrypt bool
 }
 
-// Held is what a [Directory] holds.
-type Held struct {
+// Authorities is what a [Directory] holds.
+type Authorities struct {
 	Signing *Authority
 	Next    *Authority // the successor during a rotation, else nil
 	From    time.Time  // when Next signs
@@ -76,8 +76,8 @@ func (d Directory) NextKeyFile() string { return d.file(nextKeyName) }
 
 // Open loads what the directory holds at now, and creates an authority if there
 // is none and create is set. A rotation whose time has come is carried out.
-func (d Directory) Open(now time.Time, create *CreateOptions) (h *Held, created bool, err error) {
-	if err := d.settle(now); err != nil {
+func (d Directory) Open(now time.Time, create *CreateOptions) (h *Authorities, created bool, err error) {
+	if err := d.completeRotation(now); err != nil {
 		return nil, false, err
 	}
 	var a *Authority
@@ -93,7 +93,7 @@ func (d Directory) Open(now time.Time, create *CreateOptions) (h *Held, created 
 	if err != nil {
 		return nil, false, err
 	}
-	h = &Held{Signing: a, Exported: []*x509.Certificate{a.Certificate()}, Own: []*x509.Certificate{a.Certificate()}}
+	h = &Authorities{Signing: a, Exported: []*x509.Certificate{a.Certificate()}, Own: []*x509.Certificate{a.Certificate()}}
 	if err := d.openOthers(h, now); err != nil {
 		return nil, false, err
 	}
@@ -101,7 +101,7 @@ func (d Directory) Open(now time.Time, create *CreateOptions) (h *Held, created 
 }
 
 // openOthers adds successor and predecessors.
-func (d Directory) openOthers(h *Held, now time.Time) error {
+func (d Directory) openOthers(h *Authorities, now time.Time) error {
 	old, err := d.readOld()
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (d Directory) openOthers(h *Held, now time.Time) error {
 	if err != nil || r == nil {
 		return err
 	}
-	pending, err := d.pending()
+	pending, err := d.successorExists()
 	if err != nil {
 		return err
 	}
@@ -132,9 +132,9 @@ func (d Directory) openOthers(h *Held, now time.Time) error {
 	return nil
 }
 
-// pending reports whether a successor waits. A key without a certificate is an
+// successorExists reports whether a successor waits. A key without a certificate is an
 // attempt that was cut off, and is none.
-func (d Directory) pending() (bool, error) {
+func (d Directory) successorExists() (bool, error) {
 	_, err := os.Lstat(d.file(nextCertName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("find successor of the authority: %w", err)

@@ -12,7 +12,7 @@ import (
 )
 
 // openDirectory opens d at a time; it must work.
-func openDirectory(t *testing.T, d Directory, now time.Time) *Held {
+func openDirectory(t *testing.T, d Directory, now time.Time) *Authorities {
 	t.Helper()
 	h, _, err := d.Open(now, nil)
 	if err != nil {
@@ -21,7 +21,7 @@ func openDirectory(t *testing.T, d Directory, now time.Time) *Held {
 	return h
 }
 
-func newDirectory(t *testing.T, ask Passphrase) (Directory, *Held) {
+func newDirectory(t *testing.T, ask Passphrase) (Directory, *Authorities) {
 	t.Helper()
 	d := Directory{Path: filepath.Join(t.TempDir(), "authority"), Passphrase: ask, Encrypt: ask != nil}
 	h, created, err := d.Open(testNow, &CreateOptions{CommonName: "Test Inspection"})
@@ -127,7 +127,7 @@ func TestRotationCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.keepCurrent(); err != nil {
+	if err := d.archiveCurrent(); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(d.file(nextKeyName), d.KeyFile()); err != nil {

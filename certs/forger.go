@@ -193,13 +193,13 @@ func (f *Forger) Forge(ctx context.Context, chain []*x509.Certificate, name stri
 	f.flights[key] = fl
 	f.mu.Unlock()
 
-	defer f.land(key, fl, now) // even if a signer should panic
+	defer f.finish(key, fl, now) // even if a signer should panic
 	fl.cert, fl.err = f.sign(chain, name, trusted, ecdsa, now)
 	return fl.cert, fl.err
 }
 
-// land ends a flight and keeps what it brought.
-func (f *Forger) land(key digest, fl *flight, now time.Time) {
+// finish ends a flight and keeps what it brought.
+func (f *Forger) finish(key digest, fl *flight, now time.Time) {
 	f.mu.Lock()
 	delete(f.flights, key)
 	if fl.err == nil {
@@ -230,7 +230,7 @@ func (f *Forger) sign(chain []*x509.Certificate, name string, trusted, ecdsa boo
 		origin = chain[0]
 		template, err = mimic(origin, name)
 	} else {
-		template, err = describe(name)
+		template, err = templateForName(name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("forge leaf: %v", err)

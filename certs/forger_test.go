@@ -335,7 +335,7 @@ func TestForgeCacheIsBounded(t *testing.T) {
 			forge(t, f, nil, name, true, true)
 			continue
 		}
-		f.land(chainKey(0, name, nil), &flight{done: make(chan struct{}), cert: cert}, testNow)
+		f.finish(chainKey(0, name, nil), &flight{done: make(chan struct{}), cert: cert}, testNow)
 	}
 	s := f.Stats()
 	if s.Entries != bound || len(f.flights) != 0 {

@@ -41,7 +41,7 @@ func openKey(name string, ask Passphrase) (crypto.Signer, error) {
 		return nil, err
 	}
 	defer func() { clear(data) }() // the text of the key is not left in memory
-	if data, err = unseal(data, ask); err != nil {
+	if data, err = decryptFile(data, ask); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	key, err := parseKey(data)
@@ -51,14 +51,14 @@ func openKey(name string, ask Passphrase) (crypto.Signer, error) {
 	return key, nil
 }
 
-// sealed reports whether data is an age file.
-func sealed(data []byte) bool {
+// isAgeFile reports whether data is an age file.
+func isAgeFile(data []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte(armor.Header))
 }
 
-// seal encrypts data with a passphrase, in age's text form. A nil ask leaves it
+// encryptFile encrypts data with a passphrase, in age's text form. A nil ask leaves it
 // in clear.
-func seal(data []byte, ask Passphrase) ([]byte, error) {
+func encryptFile(data []byte, ask Passphrase) ([]byte, error) {
 	if ask == nil {
 		return data, nil
 	}
@@ -86,9 +86,9 @@ func seal(data []byte, ask Passphrase) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// unseal is the reverse of seal; what is in clear stays as it is.
-func unseal(data []byte, ask Passphrase) ([]byte, error) {
-	if !sealed(data) {
+// decryptFile is the reverse of encryptFile; what is in clear stays as it is.
+func decryptFile(data []byte, ask Passphrase) ([]byte, error) {
+	if !isAgeFile(data) {
 		return data, nil
 	}
 	if ask == nil {
@@ -144,8 +144,8 @@ func Encrypted(keyFile string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("look at authority key: %w", err)
 	}
-	if sealed(data) || isPEM(data) {
-		return sealed(data), nil
+	if isAgeFile(data) || isPEM(data) {
+		return isAgeFile(data), nil
 	}
 	_, _, _, err = pkcs12.DecodeChain(data, "")
 	return errors.Is(err, pkcs12.ErrIncorrectPassword), nil
@@ -160,13 +160,13 @@ func EncryptKey(keyFile string, ask Passphrase) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("encrypt authority key: %w", err)
 	}
-	if sealed(data) {
+	if isAgeFile(data) {
 		return false, nil
 	}
 	if _, err := parseKey(data); err != nil {
 		return false, fmt.Errorf("encrypt authority key: %s: %v", keyFile, err)
 	}
-	encrypted, err := seal(data, ask)
+	encrypted, err := encryptFile(data, ask)
 	if err != nil {
 		return false, fmt.Errorf("encrypt authority key: %s: %w", keyFile, err)
 	}

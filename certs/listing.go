@@ -35,7 +35,7 @@ func (d Directory) List(now time.Time) (*Listing, error) {
 	if err != nil || r == nil {
 		return l, err
 	}
-	pending, err := d.pending()
+	pending, err := d.successorExists()
 	if err != nil {
 		return nil, err
 	}

@@ -33,8 +33,8 @@ func mimic(origin *x509.Certificate, name string) (*x509.Certificate, error) {
 	return &x509.Certificate{RawSubject: subject, DNSNames: dnsNames, IPAddresses: addresses}, nil
 }
 
-// describe describes a leaf for a name alone.
-func describe(name string) (*x509.Certificate, error) {
+// templateForName describes a leaf for a name alone.
+func templateForName(name string) (*x509.Certificate, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
@@ -95,10 +95,10 @@ func mimicNames(origin *x509.Certificate, name string) ([]string, []net.IP) {
 		return dnsNames, addresses
 	}
 	covers := func(c x509.Certificate) bool { return name != "" && c.VerifyHostname(name) == nil }
-	dnsNames = firstThose(dnsNames, func(n string) bool {
+	dnsNames = matchingFirst(dnsNames, func(n string) bool {
 		return covers(x509.Certificate{DNSNames: []string{n}})
 	})
-	addresses = firstThose(addresses, func(ip net.IP) bool {
+	addresses = matchingFirst(addresses, func(ip net.IP) bool {
 		return covers(x509.Certificate{IPAddresses: []net.IP{ip}})
 	})
 	if len(addresses) > maxLeafNames/4 {
@@ -107,8 +107,8 @@ func mimicNames(origin *x509.Certificate, name string) ([]string, []net.IP) {
 	return dnsNames[:min(len(dnsNames), maxLeafNames-len(addresses))], addresses
 }
 
-// firstThose returns a copy of s in which the elements that match come first.
-func firstThose[E any](s []E, match func(E) bool) []E {
+// matchingFirst returns a copy of s in which the elements that match come first.
+func matchingFirst[E any](s []E, match func(E) bool) []E {
 	var first, others []E
 	for _, e := range s {
 		if match(e) {

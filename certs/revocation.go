@@ -49,7 +49,7 @@ const (
 )
 
 const (
-	maxLinks        = 16                 // certificates asked about for one judgement
+	maxIssued       = 16                 // certificates asked about for one judgement
 	noNextUpdate    = time.Hour          // how long a source counts that does not say itself
 	failureLifetime = time.Minute        // how long a failed source is left alone
 	shortLived      = 7 * 24 * time.Hour // leaves up to this need no revocation (CA/Browser Forum BR 4.9.9)
@@ -100,14 +100,15 @@ func newRevocation(cfg RevocationConfig) *revocation {
 	return r
 }
 
-// link is a certificate with its issuer. staple is what the origin brought for
+// issuedCert is a certificate with its issuer. staple is what the origin brought for
 // it, nil for all but leaves.
-type link struct {
+type issuedCert struct {
 	cert, issuer *x509.Certificate
 	staple       []byte
 }
 
-type finding struct {
+// statusResult is the status of a certificate, or of a path.
+type statusResult struct {
 	answer
 	err error // why the status is unknown, or which certificate is revoked
 }
@@ -116,20 +117,20 @@ type finding struct {
 // certificate, good if one path has good ones only. A leaf that is revoked is so
 // on every path. chains are verified, and each ends with its root, which is not
 // asked about. Time spent is bounded by the timeout.
-func (r *revocation) check(ctx context.Context, chains [][]*x509.Certificate, staple []byte, now time.Time) finding {
+func (r *revocation) check(ctx context.Context, chains [][]*x509.Certificate, staple []byte, now time.Time) statusResult {
 	if r.sources != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.timeout)
 		defer cancel()
 	}
-	known := r.askAll(ctx, linksOf(chains, staple), now)
-	var best finding
+	known := r.askAll(ctx, issuedCerts(chains, staple), now)
+	var best statusResult
 	for i, chain := range chains {
-		worst := finding{answer: answer{status: statusGood, until: now.Add(judgementLifetime)}}
+		worst := statusResult{answer: answer{status: statusGood, until: now.Add(judgementLifetime)}}
 		for n := range len(chain) - 1 {
-			f, ok := known[linkKey(chain[n], chain[n+1])]
+			f, ok := known[issuedKey(chain[n], chain[n+1])]
 			if !ok {
-				f = finding{err: fmt.Errorf("more than %d certificates to ask about", maxLinks)}
+				f = statusResult{err: fmt.Errorf("more than %d certificates to ask about", maxIssued)}
 			}
 			if n == 0 && f.status == statusRevoked {
 				return f
@@ -153,35 +154,35 @@ func (r *revocation) check(ctx context.Context, chains [][]*x509.Certificate, st
 // rank orders what a path is worth.
 var rank = [...]int{statusRevoked: 0, statusUnknown: 1, statusGood: 2}
 
-func linkKey(cert, issuer *x509.Certificate) digest {
+func issuedKey(cert, issuer *x509.Certificate) digest {
 	return chainKey(0, "", []*x509.Certificate{cert, issuer})
 }
 
-func linksOf(chains [][]*x509.Certificate, staple []byte) map[digest]link {
-	links := make(map[digest]link)
+func issuedCerts(chains [][]*x509.Certificate, staple []byte) map[digest]issuedCert {
+	issued := make(map[digest]issuedCert)
 	for _, chain := range chains {
 		for n := range len(chain) - 1 {
-			if len(links) == maxLinks {
-				return links
+			if len(issued) == maxIssued {
+				return issued
 			}
-			l := link{cert: chain[n], issuer: chain[n+1]}
+			c := issuedCert{cert: chain[n], issuer: chain[n+1]}
 			if n == 0 {
-				l.staple = staple
+				c.staple = staple
 			}
-			links[linkKey(l.cert, l.issuer)] = l
+			issued[issuedKey(c.cert, c.issuer)] = c
 		}
 	}
-	return links
+	return issued
 }
 
-// askAll asks for all links at once and waits for all.
-func (r *revocation) askAll(ctx context.Context, links map[digest]link, now time.Time) map[digest]finding {
+// askAll asks about all certificates at once and waits for all answers.
+func (r *revocation) askAll(ctx context.Context, issued map[digest]issuedCert, now time.Time) map[digest]statusResult {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	known := make(map[digest]finding, len(links))
-	for key, l := range links {
+	known := make(map[digest]statusResult, len(issued))
+	for key, c := range issued {
 		wg.Go(func() {
-			f := r.ask(ctx, l, now)
+			f := r.ask(ctx, c, now)
 			mu.Lock()
 			known[key] = f
 			mu.Unlock()
@@ -193,7 +194,7 @@ func (r *revocation) askAll(ctx context.Context, links map[digest]link, now time
 
 // ask tries the sources of one certificate's status, the near ones first. The
 // first that knows it ends the search.
-func (r *revocation) ask(ctx context.Context, l link, now time.Time) finding {
+func (r *revocation) ask(ctx context.Context, l issuedCert, now time.Time) statusResult {
 	var faults []error
 	decide := func(a answer, err error) bool {
 		if err != nil {
@@ -201,11 +202,11 @@ func (r *revocation) ask(ctx context.Context, l link, now time.Time) finding {
 		}
 		return err == nil
 	}
-	done := func(a answer) finding {
+	done := func(a answer) statusResult {
 		if a.status == statusRevoked {
-			return finding{a, fmt.Errorf("%s has been revoked", nameOf(l.cert))}
+			return statusResult{a, fmt.Errorf("%s has been revoked", nameOf(l.cert))}
 		}
-		return finding{answer: a}
+		return statusResult{answer: a}
 	}
 	if len(l.staple) > 0 {
 		if a, err := readOCSP(l.staple, l.cert, l.issuer, now); decide(a, err) {
@@ -230,7 +231,7 @@ func (r *revocation) ask(ctx context.Context, l link, now time.Time) finding {
 	if !l.cert.IsCA && l.cert.NotAfter.Sub(l.cert.NotBefore) <= shortLived && len(l.cert.OCSPServer)+len(l.cert.CRLDistributionPoints) == 0 {
 		return done(answer{status: statusGood, until: l.cert.NotAfter})
 	}
-	return finding{err: fmt.Errorf("status of %s: %w", nameOf(l.cert), errors.Join(faults...))}
+	return statusResult{err: fmt.Errorf("status of %s: %w", nameOf(l.cert), errors.Join(faults...))}
 }
 
 // word is what audit entries say of a status.

@@ -295,7 +295,7 @@ func TestFetcherCalledAway(t *testing.T) {
 	r := newResponder(t, p)
 	r.mute = make(chan struct{})
 	s := p.judgeOf(RevocationSoft).revocation.sources
-	l := link{cert: p.leaf(t, pointsTo(r.URL+"/crl")).cert, issuer: p.inter.cert}
+	l := issuedCert{cert: p.leaf(t, pointsTo(r.URL+"/crl")).cert, issuer: p.inter.cert}
 	first, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -313,8 +313,8 @@ func TestFetcherCalledAway(t *testing.T) {
 	waitFor(t, "a second question", func() bool { return r.asked.Load() > 1 })
 	close(r.mute)
 	wg.Wait()
-	if len(s.open) != 0 {
-		t.Errorf("%d inquiries left", len(s.open))
+	if len(s.pending) != 0 {
+		t.Errorf("%d inquiries left", len(s.pending))
 	}
 }
 
@@ -365,10 +365,10 @@ func TestSourcesAreBounded(t *testing.T) {
 	s := newSources(fetcherFunc(func() ([]byte, error) { return nil, io.ErrUnexpectedEOF }), 1<<20, nil)
 	s.cache = newLRU[source](10, 1<<20)
 	for n := range 100 {
-		s.ask(t.Context(), link{cert: p.leaf(t, pointsTo(fmt.Sprintf("http://h%d.test/", n))).cert, issuer: p.inter.cert}, testNow)
+		s.ask(t.Context(), issuedCert{cert: p.leaf(t, pointsTo(fmt.Sprintf("http://h%d.test/", n))).cert, issuer: p.inter.cert}, testNow)
 	}
-	if s.cache.len() != 10 || len(s.open) != 0 {
-		t.Errorf("%d kept, %d open", s.cache.len(), len(s.open))
+	if s.cache.len() != 10 || len(s.pending) != 0 {
+		t.Errorf("%d kept, %d open", s.cache.len(), len(s.pending))
 	}
 }
 

@@ -33,7 +33,7 @@ func (d Directory) Import(b *Bundle, force bool, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if pending, err := d.pending(); err != nil {
+	if pending, err := d.successorExists(); err != nil {
 		return err
 	} else if pending {
 		return fmt.Errorf("import authority: %w: cancel it first", ErrRotating)
@@ -56,7 +56,7 @@ func (d Directory) Rotate(opts CreateOptions, from time.Time, overlap time.Durat
 		return nil, err
 	}
 	defer unlock()
-	if pending, err := d.pending(); err != nil {
+	if pending, err := d.successorExists(); err != nil {
 		return nil, err
 	} else if pending {
 		return nil, fmt.Errorf("rotate authority: %w", ErrRotating)
@@ -87,13 +87,13 @@ func (d Directory) Cancel() error {
 		return err
 	}
 	defer unlock()
-	if pending, err := d.pending(); err != nil {
+	if pending, err := d.successorExists(); err != nil {
 		return err
 	} else if !pending {
 		return errors.New("cancel rotation: none is under way")
 	}
 	if data, err := readFile(d.file(nextCertName), maxAuthorityFile, false); err == nil {
-		if err := d.keep(data, nil); err != nil {
+		if err := d.archive(data, nil); err != nil {
 			return fmt.Errorf("cancel rotation: %w", err)
 		}
 	}
@@ -131,7 +131,7 @@ func (d Directory) writeNext(a *Authority, key []byte, r rotation, first bool) e
 			ask = nil
 		}
 	}
-	sealedKey, err := seal(key, ask)
+	sealedKey, err := encryptFile(key, ask)
 	if err != nil {
 		return fmt.Errorf("encrypt key: %w", err)
 	}
@@ -148,9 +148,9 @@ func (d Directory) writeNext(a *Authority, key []byte, r rotation, first bool) e
 	return writeFile(d.file(nextCertName), a.PEM(), 0o644)
 }
 
-// settle carries out a rotation whose time has come. It refuses a directory that
+// completeRotation carries out a rotation whose time has come. It refuses a directory that
 // other users may write to.
-func (d Directory) settle(now time.Time) error {
+func (d Directory) completeRotation(now time.Time) error {
 	if err := CheckDirectory(d.Path); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (d Directory) settle(now time.Time) error {
 	if err != nil || r == nil || now.Before(r.SignsFrom) {
 		return err
 	}
-	if pending, err := d.pending(); err != nil || !pending {
+	if pending, err := d.successorExists(); err != nil || !pending {
 		return err
 	}
 	unlock, err := d.lock()
@@ -173,11 +173,11 @@ func (d Directory) settle(now time.Time) error {
 // step may be the last one before a crash, and is then passed over or repeated
 // by the next call. The directory is locked.
 func (d Directory) promote() error {
-	if pending, err := d.pending(); err != nil || !pending { // another process was faster
+	if pending, err := d.successorExists(); err != nil || !pending { // another process was faster
 		return err
 	}
 	if _, err := os.Lstat(d.file(nextKeyName)); err == nil {
-		if err := d.keepCurrent(); err != nil {
+		if err := d.archiveCurrent(); err != nil {
 			return fmt.Errorf("keep earlier authority: %w", err)
 		}
 		if err := os.Rename(d.file(nextKeyName), d.KeyFile()); err != nil {
@@ -192,8 +192,8 @@ func (d Directory) promote() error {
 	return syncDirectory(d.Path)
 }
 
-// keepCurrent copies the authority that signs to old/.
-func (d Directory) keepCurrent() error {
+// archiveCurrent copies the authority that signs to old/.
+func (d Directory) archiveCurrent() error {
 	cert, err := readFile(d.CertFile(), maxAuthorityFile, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -205,11 +205,11 @@ func (d Directory) keepCurrent() error {
 	if err != nil {
 		return err
 	}
-	return d.keep(cert, key)
+	return d.archive(cert, key)
 }
 
-// keep writes an authority to old/; key may be nil.
-func (d Directory) keep(cert, key []byte) error {
+// archive writes an authority to old/; key may be nil.
+func (d Directory) archive(cert, key []byte) error {
 	name, err := fingerprintOf(cert)
 	if err != nil {
 		return err

@@ -104,7 +104,7 @@ func checkServerUsage(leaf *x509.Certificate) error {
 // Section 4.2.3) and comes without one that is good, whatever the mode of
 // revocation.
 func checkStaple(leaf *x509.Certificate, chains [][]*x509.Certificate, staple []byte, now time.Time) *OriginError {
-	demanded, err := demandsStaple(leaf)
+	demanded, err := isMustStaple(leaf)
 	if err != nil {
 		return refuse(MustStaple, err)
 	}
@@ -133,7 +133,7 @@ func checkStaple(leaf *x509.Certificate, chains [][]*x509.Certificate, staple []
 	return refuse(MustStaple, fmt.Errorf("its stapled OCSP response is not valid: %w", err))
 }
 
-func demandsStaple(leaf *x509.Certificate) (bool, error) {
+func isMustStaple(leaf *x509.Certificate) (bool, error) {
 	for _, ext := range leaf.Extensions {
 		if !ext.Id.Equal(oidTLSFeature) {
 			continue

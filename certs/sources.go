@@ -52,16 +52,16 @@ type sources struct {
 	log     *slog.Logger
 	lists   chan struct{} // holds one for each list that is being fetched or read
 
-	mu    sync.Mutex
-	cache *lru[source]
-	open  map[digest]*inquiry
+	mu      sync.Mutex
+	cache   *lru[source]
+	pending map[digest]*pendingFetch
 }
 
-// inquiry is a fetch that others wait for.
-type inquiry struct {
-	done   chan struct{} // closed by who fetches, after source is set
-	source source
-	gone   bool // who fetched was called away: it says nothing about the source
+// pendingFetch is a fetch that others wait for.
+type pendingFetch struct {
+	done     chan struct{} // closed by who fetches, after source is set
+	source   source
+	canceled bool // who fetched was called away: it says nothing about the source
 }
 
 func newSources(f Fetcher, maxCRL int64, log *slog.Logger) *sources {
@@ -70,19 +70,19 @@ func newSources(f Fetcher, maxCRL int64, log *slog.Logger) *sources {
 	}
 	return &sources{
 		fetcher: f, maxCRL: maxCRL, log: log, lists: make(chan struct{}, listsAtOnce),
-		cache: newLRU[source](sourceEntries, sourceOctets), open: make(map[digest]*inquiry),
+		cache: newLRU[source](sourceEntries, sourceOctets), pending: make(map[digest]*pendingFetch),
 	}
 }
 
 // ask returns what OCSP responders, or else lists, that a certificate names say
 // of it. Half of the time is left for the lists if there are both.
-func (s *sources) ask(ctx context.Context, l link, now time.Time) (answer, error) {
+func (s *sources) ask(ctx context.Context, l issuedCert, now time.Time) (answer, error) {
 	responders, points := plainHTTP(l.cert.OCSPServer), plainHTTP(l.cert.CRLDistributionPoints)
 	if len(responders)+len(points) == 0 {
 		return answer{}, errors.New("certificate names no source that is asked by HTTP")
 	}
 	var faults []error
-	half, cancel := halfOf(ctx, len(points) > 0)
+	half, cancel := halveDeadline(ctx, len(points) > 0)
 	defer cancel()
 	for _, address := range responders {
 		got := s.get(half, kindOCSP, address, []*x509.Certificate{l.cert, l.issuer}, now, func(ctx context.Context) (source, time.Time, error) {
@@ -119,7 +119,7 @@ func plainHTTP(addresses []string) []string {
 	return list
 }
 
-func halfOf(ctx context.Context, halve bool) (context.Context, context.CancelFunc) {
+func halveDeadline(ctx context.Context, halve bool) (context.Context, context.CancelFunc) {
 	end, ok := ctx.Deadline()
 	if !ok || !halve {
 		return context.WithCancel(ctx)
@@ -139,8 +139,8 @@ func (s *sources) get(ctx context.Context, kind uint32, address string, about []
 		if !ok {
 			got, ok = s.cache.get(host, now)
 		}
-		f := s.open[key]
-		if ok || f == nil && !enough(ctx) {
+		f := s.pending[key]
+		if ok || f == nil && !enoughTime(ctx) {
 			s.mu.Unlock()
 			if !ok {
 				got.err = fmt.Errorf("ask %s: no time left", address)
@@ -148,16 +148,16 @@ func (s *sources) get(ctx context.Context, kind uint32, address string, about []
 			return got
 		}
 		if f == nil {
-			f = &inquiry{done: make(chan struct{})}
-			s.open[key] = f
+			f = &pendingFetch{done: make(chan struct{})}
+			s.pending[key] = f
 			s.mu.Unlock()
-			s.inquire(ctx, f, key, host, address, now, load)
+			s.fetch(ctx, f, key, host, address, now, load)
 			return f.source
 		}
 		s.mu.Unlock()
 		select {
 		case <-f.done:
-			if !f.gone {
+			if !f.canceled {
 				return f.source
 			}
 		case <-ctx.Done():
@@ -166,7 +166,7 @@ func (s *sources) get(ctx context.Context, kind uint32, address string, about []
 	}
 }
 
-func enough(ctx context.Context) bool {
+func enoughTime(ctx context.Context) bool {
 	end, ok := ctx.Deadline()
 	return ctx.Err() == nil && (!ok || time.Until(end) >= leastTime)
 }
@@ -178,21 +178,21 @@ func hostOf(address string) string {
 	return address
 }
 
-// inquire fetches and tells the others.
-func (s *sources) inquire(ctx context.Context, f *inquiry, key, host digest, address string, now time.Time,
+// fetch fetches and tells the others.
+func (s *sources) fetch(ctx context.Context, f *pendingFetch, key, host digest, address string, now time.Time,
 	load func(context.Context) (source, time.Time, error),
 ) {
 	defer close(f.done)
 	id := key
 	got, until, err := load(ctx)
-	f.gone = errors.Is(ctx.Err(), context.Canceled)
+	f.canceled = errors.Is(ctx.Err(), context.Canceled)
 	if err != nil {
 		err = fmt.Errorf("ask %s: %w", address, err)
 		got, until = source{err: err}, now.Add(failureLifetime)
 		if errors.Is(err, fetch.ErrUnreachable) {
 			key = host
 		}
-		if !f.gone {
+		if !f.canceled {
 			s.log.Warn("revocation source failed", "url", address, "err", err)
 		}
 	}
@@ -203,15 +203,15 @@ func (s *sources) inquire(ctx context.Context, f *inquiry, key, host digest, add
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.open, id)
-	if !f.gone {
+	delete(s.pending, id)
+	if !f.canceled {
 		s.cache.put(key, got, cost, earliest(until, now.Add(sourceLifetime)))
 	}
 }
 
 // fetchOCSP asks a responder: by GET if the question is short, so that caches on
 // the way may answer (RFC 5019, Section 5).
-func (s *sources) fetchOCSP(ctx context.Context, address string, l link, now time.Time) (source, time.Time, error) {
+func (s *sources) fetchOCSP(ctx context.Context, address string, l issuedCert, now time.Time) (source, time.Time, error) {
 	question, err := ocsp.CreateRequest(l.cert, l.issuer, nil)
 	if err != nil {
 		return source{}, time.Time{}, fmt.Errorf("form OCSP request: %w", err)

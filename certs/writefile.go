@@ -22,7 +22,7 @@ func writeFile(path string, data []byte, mode os.FileMode) error {
 		err = f.Chmod(mode)
 	}
 	if err == nil {
-		err = giveToOwner(f.Name(), dir)
+		err = chownToDirectory(f.Name(), dir)
 	}
 	if err == nil {
 		err = f.Sync()
@@ -50,12 +50,12 @@ func makeDirectory(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return giveToOwner(dir, filepath.Dir(dir))
+	return chownToDirectory(dir, filepath.Dir(dir))
 }
 
-// giveToOwner gives a file, or directory, to the owner of a directory, if that is
+// chownToDirectory gives a file, or directory, to the owner of a directory, if that is
 // another user and this process is root.
-func giveToOwner(path, dir string) error {
+func chownToDirectory(path, dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return err
