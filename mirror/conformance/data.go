@@ -71,9 +71,9 @@ func (c *Checker) openGap(v *conversation, dir int, seq uint32) {
 	}
 }
 
-// judgeNew judges octets that continue the direction, and the window around them.
+// judgeNew judges octets that continue the direction.
 func (c *Checker) judgeNew(v *conversation, dir int, p *packet, payload []byte, seq, end uint32) {
-	h, peer := &v.halves[dir], &v.halves[1-dir]
+	h := &v.halves[dir]
 	if h.ackSeen && seqBefore(seq, h.acked) {
 		if o := c.hit(AckBeforeData, v, dir); o != nil {
 			o.Text = fmt.Sprintf("%d octets were acknowledged in an earlier frame", minSeq(end, h.acked)-seq)
@@ -98,6 +98,13 @@ func (c *Checker) judgeNew(v *conversation, dir int, p *packet, payload []byte, 
 			h.ring.from = end
 		}
 	}
+	c.judgeUnacked(v, dir, end)
+}
+
+// judgeUnacked judges how far a direction, which ends at end now, is ahead of its
+// acknowledgements, and of the peer's window.
+func (c *Checker) judgeUnacked(v *conversation, dir int, end uint32) {
+	h, peer := &v.halves[dir], &v.halves[1-dir]
 	if peer.frames > 0 && h.ackSeen {
 		c.judged[Unacked]++
 		if out := end - h.acked; int32(out) > maxUnacked {

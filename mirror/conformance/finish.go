@@ -10,33 +10,39 @@ const oneSidedFrames = 8
 // no frame of it can follow, ended that it is over or was to be.
 func (c *Checker) finish(v *conversation, ended, closing bool) {
 	for dir := range v.halves {
-		h := &v.halves[dir]
-		c.table.recycle(h.ring)
-		h.ring = nil
-		for i := range h.gaps.n {
-			c.reportGap(v, dir, h.gaps.list[i])
-		}
-		h.gaps.n = 0
-		if h.ackSeen && h.synced && seqBefore(h.next, h.acked) && (h.fin || h.acked-h.next > 1) { // 1: a FIN that is missing
-			c.reportGap(v, dir, gap{h.next, h.acked, v.last})
-		}
-		if !v.reset && closing && h.answered {
-			c.judged[NoAck]++
-			if !h.ackSeen || !seqBefore(h.first, h.acked) {
-				if o := c.hitAt(NoAck, v, dir, v.last); o != nil {
-					o.Text = "no octet of this direction was acknowledged"
-				}
-			}
-		}
-		if h.octets > 0 {
-			c.judged[Gap]++
-		}
+		c.finishDirection(v, dir, closing)
 	}
 	c.judgeContent(v)
 	if !closing || v.midstream && c.options.Cut {
 		return
 	}
 	c.judgeEnd(v, ended)
+}
+
+// finishDirection reports the gaps of a direction, and whether its octets were
+// acknowledged. It gives the direction's ring back.
+func (c *Checker) finishDirection(v *conversation, dir int, closing bool) {
+	h := &v.halves[dir]
+	c.table.recycle(h.ring)
+	h.ring = nil
+	for i := range h.gaps.n {
+		c.reportGap(v, dir, h.gaps.list[i])
+	}
+	h.gaps.n = 0
+	if h.ackSeen && h.synced && seqBefore(h.next, h.acked) && (h.fin || h.acked-h.next > 1) { // 1: a FIN that is missing
+		c.reportGap(v, dir, gap{h.next, h.acked, v.last})
+	}
+	if !v.reset && closing && h.answered {
+		c.judged[NoAck]++
+		if !h.ackSeen || !seqBefore(h.first, h.acked) {
+			if o := c.hitAt(NoAck, v, dir, v.last); o != nil {
+				o.Text = "no octet of this direction was acknowledged"
+			}
+		}
+	}
+	if h.octets > 0 {
+		c.judged[Gap]++
+	}
 }
 
 // judgeEnd judges whether a conversation has both directions, a handshake and an end.
