@@ -142,7 +142,7 @@ func TestStaticProxy(t *testing.T) {
 	}
 }
 
-func TestOwnByName(t *testing.T) {
+func TestCertificatesByName(t *testing.T) {
 	if certificatesByName(nil) != nil || fixedCertificates(nil) != nil {
 		t.Error("something of nothing")
 	}

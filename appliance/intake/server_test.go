@@ -92,7 +92,7 @@ func TestLimiter(t *testing.T) {
 	expect(t, read, "hello\n")
 }
 
-func TestRoom(t *testing.T) {
+func TestAdmission(t *testing.T) {
 	var r recorder
 	o := r.options("s")
 	var full atomic.Bool
@@ -208,7 +208,7 @@ func TestThrottle(t *testing.T) {
 	}
 }
 
-func TestPrefixed(t *testing.T) {
+func TestPeekedConn(t *testing.T) {
 	pair := func(t *testing.T) (*PeekedConn, net.Conn) {
 		near, far, err := socketPair()
 		if err != nil {

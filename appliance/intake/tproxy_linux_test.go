@@ -307,7 +307,7 @@ func every(first, last, step int) (ports []uint16) {
 }
 
 // The ports of a diversion are those that nft lists, as ranges.
-func TestDiversionPorts(t *testing.T) {
+func TestTProxyPorts(t *testing.T) {
 	l := newLab(t)
 	for _, c := range []struct {
 		name  string
@@ -337,7 +337,7 @@ func TestDiversionPorts(t *testing.T) {
 	}
 }
 
-func TestDiversionTooManyPorts(t *testing.T) {
+func TestTProxyTooManyPorts(t *testing.T) {
 	_, err := newTProxyNFT("ports", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: every(1, 65535, 2)})
 	if err == nil || !strings.Contains(err.Error(), "ranges of ports") {
 		t.Errorf("error %v", err)
@@ -379,7 +379,7 @@ func TestTProxyRefused(t *testing.T) {
 }
 
 // A diversion that fails after its routes are in place takes them back.
-func TestDiversionHalfWay(t *testing.T) {
+func TestTProxyHalfWay(t *testing.T) {
 	l := newLab(t)
 	before := l.state(t)
 	n := &tproxyNFT{

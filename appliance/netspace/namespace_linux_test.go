@@ -17,7 +17,7 @@ import (
 // unique names a namespace of this process.
 func unique(word string) string { return fmt.Sprintf("cstestnetns-%d-%s", os.Getpid(), word) }
 
-func TestRoom(t *testing.T) {
+func TestNamespace(t *testing.T) {
 	netlab.ForTest(t) // for what it asks of the environment
 	name := unique("a")
 	n, err := Make(name)

@@ -92,7 +92,7 @@ func (d *fakeDevice) Read() (link.Counters, error) {
 	return c, nil
 }
 
-func TestTally(t *testing.T) {
+func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		claimed  uint64

@@ -83,7 +83,7 @@ func readAll(data []byte) (list []conformance.CapturedFrame, err error) {
 	}
 }
 
-func TestSourceReadsWhatWasWritten(t *testing.T) {
+func TestReaderReadsWhatWasWritten(t *testing.T) {
 	frames := append(session(flow4).frames, bytes.Repeat([]byte("jumbo"), 400_000)) // longer than the buffer
 	const snap = 4 << 20
 	for _, tt := range []struct {
@@ -177,7 +177,7 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-func TestBrokenSources(t *testing.T) {
+func TestBrokenCaptures(t *testing.T) {
 	whole := pcapOf(session(flow4).frames, 1<<16, false)
 	linked := slices.Clone(whole)
 	linked[20] = 113
@@ -227,9 +227,9 @@ func TestReadFromShowsProgress(t *testing.T) {
 	breaks(t, c.Report())
 }
 
-// FuzzSource: no capture makes the checker panic, count wrongly, or take more
+// FuzzReader: no capture makes the checker panic, count wrongly, or take more
 // than it may.
-func FuzzSource(f *testing.F) {
+func FuzzReader(f *testing.F) {
 	for _, tt := range bad {
 		for _, c := range tt.make() {
 			if len(c.frames) < 15 { // longer ones slow the fuzzer down

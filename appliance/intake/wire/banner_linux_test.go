@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestGreetings(t *testing.T) {
+func TestBanners(t *testing.T) {
 	var flow kernelFlow
 	flow.Sides[toOrigin].Isn = 1
 	flow.Sides[toClient].Isn = 1<<32 - 3

@@ -43,7 +43,7 @@ func TestBeatAfterPause(t *testing.T) {
 }
 
 // The pulse of a process beats by itself until it is stopped.
-func TestProcessPulse(t *testing.T) {
+func TestProcessHeartbeat(t *testing.T) {
 	t.Parallel()
 	var slot uint64
 	p := startProcessHeartbeat(&slot, 10*time.Millisecond)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestTie(t *testing.T) {
+func TestLinkLoss(t *testing.T) {
 	const both, first, second, no = "both", "first", "second", "no"
 	carriers := map[string][2]bool{both: {true, true}, first: {true, false}, second: {false, true}, no: {}}
 	type step struct {
