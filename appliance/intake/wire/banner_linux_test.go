@@ -33,7 +33,7 @@ func TestBanners(t *testing.T) {
 			}
 		})
 	}
-	g := banners{limit: boundsOf(4).banners, byTuple: map[kernelTuple]*banner{tuple: {isn: 2, segments: []bannerSegment{{1<<32 - 2, []byte("220 hi")}}}}}
+	g := banners{limit: limitsOf(4).banners, byTuple: map[kernelTuple]*banner{tuple: {isn: 2, segments: []bannerSegment{{1<<32 - 2, []byte("220 hi")}}}}}
 	if got := g.take(tuple, &flow); got != nil {
 		t.Errorf("greeting of an earlier connection: %q", got)
 	}

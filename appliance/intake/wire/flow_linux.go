@@ -14,15 +14,15 @@ import (
 // tupleOf is the programs' key of a flow.
 func tupleOf(client, origin netip.AddrPort) kernelTuple {
 	return kernelTuple{
-		Client:     words(client.Addr()),
-		Origin:     words(origin.Addr()),
-		ClientPort: swap(client.Port()),
-		OriginPort: swap(origin.Port()),
+		Client:     addrWords(client.Addr()),
+		Origin:     addrWords(origin.Addr()),
+		ClientPort: swapPort(client.Port()),
+		OriginPort: swapPort(origin.Port()),
 	}
 }
 
-// words holds an address in network order, IPv4 mapped.
-func words(a netip.Addr) (w [4]uint32) {
+// addrWords holds an address in network order, IPv4 mapped.
+func addrWords(a netip.Addr) (w [4]uint32) {
 	b := a.As16()
 	for i := range w {
 		w[i] = binary.NativeEndian.Uint32(b[4*i:])
@@ -38,19 +38,19 @@ func addrOf(w [4]uint32) netip.Addr {
 	return netip.AddrFrom16(b).Unmap()
 }
 
-// swap turns a port between the order of the host and that of the network.
-func swap(port uint16) uint16 {
+// swapPort turns a port between the order of the host and that of the network.
+func swapPort(port uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], port)
 	return binary.NativeEndian.Uint16(b[:])
 }
 
 func (t kernelTuple) client() netip.AddrPort {
-	return netip.AddrPortFrom(addrOf(t.Client), swap(t.ClientPort))
+	return netip.AddrPortFrom(addrOf(t.Client), swapPort(t.ClientPort))
 }
 
 func (t kernelTuple) origin() netip.AddrPort {
-	return netip.AddrPortFrom(addrOf(t.Origin), swap(t.OriginPort))
+	return netip.AddrPortFrom(addrOf(t.Origin), swapPort(t.OriginPort))
 }
 
 // Directions of a flow's sides.

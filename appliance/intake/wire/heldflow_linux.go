@@ -40,7 +40,7 @@ func (l *lateListener) handleFrame(b []byte) {
 			l.reinject([]*heldFrame{h}) // decided meanwhile; the frame goes where its flow does
 			return
 		}
-		p = &heldFlow{flow: flow, isn: isn, since: time.Now(), take: len(l.held) >= l.bounds.flows || l.heldOctets >= l.bounds.octets}
+		p = &heldFlow{flow: flow, isn: isn, since: time.Now(), take: len(l.held) >= l.limits.flows || l.heldOctets >= l.limits.octets}
 		l.held[t] = p
 	}
 	p.frames = append(p.frames, h)

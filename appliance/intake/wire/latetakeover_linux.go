@@ -22,7 +22,7 @@ import (
 // nothing but what says so.
 type lateListener struct {
 	loopHeartbeat
-	bounds      bounds
+	limits      shardLimits
 	name        string
 	namespace   *namespace
 	socket      socketFunc // of the loop's thread
@@ -66,7 +66,7 @@ func raisePriority() error {
 // startLoop makes the thread of the loop, which runs from the first Accept on. It takes
 // its priority while the process may still do that.
 func (l *lateListener) startLoop() {
-	l.accepting, l.done, l.out = make(chan struct{}), make(chan struct{}), make(chan *net.TCPConn, l.bounds.queued)
+	l.accepting, l.done, l.out = make(chan struct{}), make(chan struct{}), make(chan *net.TCPConn, l.limits.queued)
 	set := make(chan struct{})
 	go func() {
 		defer close(l.out)

@@ -63,7 +63,7 @@ func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program
 		beats = shards
 	}
 	rings := spec.Maps[kernelMapRings]
-	rings.MaxEntries, rings.InnerMap.MaxEntries = uint32(shards), uint32(boundsOf(shards).ring)
+	rings.MaxEntries, rings.InnerMap.MaxEntries = uint32(shards), uint32(limitsOf(shards).ring)
 	spec.Maps[kernelMapHeartbeat].MaxEntries = uint32(beats + 1)
 	grace := monotonic() + uint64(c.Grace)
 	var o ebpf.CollectionOptions
@@ -295,7 +295,7 @@ func (p *program) setExempt(exempt Exempt) error {
 			if !x.IsValid() {
 				return fmt.Errorf("set exempt addresses: %s is not a prefix", x)
 			}
-			k := kernelPrefix{Length: uint32(32 + x.Bits()), End: uint32(end), Address: words(x.Masked().Addr())}
+			k := kernelPrefix{Length: uint32(32 + x.Bits()), End: uint32(end), Address: addrWords(x.Masked().Addr())}
 			if x.Addr().Is4() {
 				k.Length += 96
 			}

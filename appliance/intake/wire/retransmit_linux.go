@@ -22,14 +22,14 @@ type passingFlow struct {
 // judged. Their number and octets are bounded: an origin that acknowledges nothing
 // keeps what it was sent for as long as it is repeated.
 type passingFlows struct {
-	bounds  bounds
+	limits  shardLimits
 	byTuple map[kernelTuple]*passingFlow
 	octets  int // that all keep
 }
 
 // fits reports whether a flow with so many octets may be added.
 func (p *passingFlows) fits(octets int) bool {
-	return len(p.byTuple) < p.bounds.flows && p.octets+octets <= p.bounds.octets
+	return len(p.byTuple) < p.limits.flows && p.octets+octets <= p.limits.octets
 }
 
 // add takes a flow in, in place of an older one of the same ends.

@@ -78,7 +78,7 @@ func TestSegments(t *testing.T) {
 // What waits for acknowledgements is bounded by number and by octets, and room comes
 // back.
 func TestPassingsAreBounded(t *testing.T) {
-	p := passingFlows{bounds: boundsOf(4)}
+	p := passingFlows{limits: limitsOf(4)}
 	key := func(i int) kernelTuple { return kernelTuple{ClientPort: uint16(i), OriginPort: uint16(i >> 16)} }
 	const each = 64 << 10
 	n := 0

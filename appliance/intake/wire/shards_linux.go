@@ -43,8 +43,8 @@ func shardCount(c Config) int {
 	return min((runtime.GOMAXPROCS(0)+1)/2, maxShards)
 }
 
-// bounds are what one shard may keep: an equal part of what all may.
-type bounds struct {
+// shardLimits are what one shard may keep: an equal part of what all may.
+type shardLimits struct {
 	flows   int // held, and as many that wait for acknowledgements
 	octets  int // of the frames of either
 	banners int // flows
@@ -52,9 +52,9 @@ type bounds struct {
 	ring    int // octets, a power of two
 }
 
-// boundsOf returns those of each of n shards.
-func boundsOf(n int) bounds {
-	return bounds{
+// limitsOf returns those of each of n shards.
+func limitsOf(n int) shardLimits {
+	return shardLimits{
 		flows: pendingFlows / n, octets: pendingOctets / n, banners: bannerFlows / n, queued: queued / n,
 		ring: 1 << (bits.Len(uint(ringOctets/n)) - 1),
 	}
@@ -122,12 +122,12 @@ func (w *wire) openShards(o intake.Options) error {
 		if err != nil {
 			return errors.Join(err, ring.Close())
 		}
-		b := boundsOf(len(w.program.rings))
+		b := limitsOf(len(w.program.rings))
 		l := &lateListener{
 			name: w.name, namespace: w.namespace, program: w.program, ring: ring, injector: injector, legs: w.originLegs,
 			decide: w.config.Decide, holdOnClose: w.config.Down == Block, holdFailed: w.config.Down == Block || !w.config.Open,
-			log: log, counters: &w.counters, addr: w.lookupListeners[0].Addr(), bounds: b,
-			held: make(map[kernelTuple]*heldFlow), passing: passingFlows{bounds: b}, banners: banners{limit: b.banners},
+			log: log, counters: &w.counters, addr: w.lookupListeners[0].Addr(), limits: b,
+			held: make(map[kernelTuple]*heldFlow), passing: passingFlows{limits: b}, banners: banners{limit: b.banners},
 		}
 		w.startHeartbeat(&l.loopHeartbeat, i)
 		l.startLoop()
