@@ -39,8 +39,8 @@ func newForwardedTable(m *nftMatch, config Forwarded, o Options) (*forwardedTabl
 	return &forwardedTable{match: m, config: config, log: o.Logger, count: o.Count, ask: o.QUIC}, nil
 }
 
-// forwardedTableName is the name of an intake's table. The slash keeps it apart from those of
-// other intakes.
+// forwardedTableName is the name of an intake's table. The slash keeps it apart from
+// those of other intakes.
 func forwardedTableName(name string) string { return tablePrefix + name + "/forwarded" }
 
 func (f *forwardedTable) name() *nftables.Table {
@@ -188,8 +188,8 @@ func (f *forwardedTable) SetExempt(e Exempt) error {
 	return err
 }
 
-// inspectDatagram asks about a datagram of QUIC. If it was held, it is answered; if QUIC passes,
-// its flow may be refused.
+// inspectDatagram asks about a datagram of QUIC. If it was held, it is answered; if QUIC
+// passes, its flow may be refused.
 func (f *forwardedTable) inspectDatagram(packet []byte, held bool) {
 	defer func() {
 		if v := recover(); v != nil {

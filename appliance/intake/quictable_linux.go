@@ -22,9 +22,9 @@ const (
 
 // quicTable is a table that hands copies of QUIC to this process, before the
 // forwardedTable takes effect; it goes with the process. Where QUIC is refused, it holds
-// the first datagram of each flow, for which the process answers: a hello is often two datagrams, of which
-// a client would not send the second after a refusal. Where QUIC passes, it refuses
-// single flows.
+// the first datagram of each flow, for which the process answers: a hello is often two
+// datagrams, of which a client would not send the second after a refusal. Where QUIC
+// passes, it refuses single flows.
 type quicTable struct {
 	table   *ownedTable
 	nflog   *nflog

@@ -1,6 +1,7 @@
 package conformance
 
-// ring holds the last octets of a direction, to compare retransmissions with them. Not every direction has one: their number is bounded.
+// ring holds the last octets of a direction, to compare retransmissions with them. Not
+// every direction has one: their number is bounded.
 type ring struct {
 	octets [ringSize]byte
 	from   uint32 // sequence number of the first octet held

@@ -16,8 +16,8 @@ const (
 	portTries = 100 // before the kernel chooses one of its own range
 )
 
-// socket is that of one source port. It is not safe for concurrent use, but its descriptor may
-// be sent on at any time.
+// socket is that of one source port. It is not safe for concurrent use, but its
+// descriptor may be sent on at any time.
 type socket struct {
 	fd        int
 	remote    unix.Sockaddr

@@ -14,9 +14,9 @@ const (
 	protocolTCP = 6
 )
 
-// sourcePortIndex returns the index, 0 to sourcePorts-1, of the source port for a frame with the given headers: the
-// same for both directions of a connection. What is no TCP over IP goes by its
-// MAC addresses alone. It reads no octet that is not there.
+// sourcePortIndex returns the index, 0 to sourcePorts-1, of the source port for a frame
+// with the given headers: the same for both directions of a connection. What is no TCP
+// over IP goes by its MAC addresses alone. It reads no octet that is not there.
 func sourcePortIndex(header []byte) int {
 	if len(header) < 14 {
 		return 0

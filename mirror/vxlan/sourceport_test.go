@@ -20,8 +20,8 @@ func headers(client, origin string, vlan uint16) [][]byte {
 	return r.Frames()
 }
 
-// TestSourcePortIndex: all frames of a conversation have one source port, and many conversations
-// use all source ports.
+// TestSourcePortIndex: all frames of a conversation have one source port, and many
+// conversations use all source ports.
 func TestSourcePortIndex(t *testing.T) {
 	for _, tt := range []struct {
 		name, origin string

@@ -44,12 +44,12 @@ func (n *namespace) linkCopies(name string, c Config) (copies, error) {
 	if c.Copy.To == "" || !c.Copy.Plain && !c.Copy.Tunneled && !c.Copy.Other {
 		return none, nil
 	}
-	home, err := hostLinks()
+	host, err := hostLinks()
 	if err != nil {
 		return none, err
 	}
-	defer home.Close()
-	port, err := home.LinkByName(c.Copy.To)
+	defer host.Close()
+	port, err := host.LinkByName(c.Copy.To)
 	if err != nil {
 		return none, fmt.Errorf("find port for copies %s: %w", c.Copy.To, err)
 	}
@@ -89,12 +89,12 @@ func (n *namespace) linkCopies(name string, c Config) (copies, error) {
 	if err != nil {
 		return none, fmt.Errorf("make link for copies: %w", err)
 	}
-	far, err := home.LinkByName(outerCopies(name))
+	far, err := host.LinkByName(outerCopies(name))
 	if err != nil {
 		return none, fmt.Errorf("find link for copies: %w", err)
 	}
 	made.outer = far.Attrs().Index
-	if err := setUpSilent(home, far); err != nil {
+	if err := setUpSilent(host, far); err != nil {
 		return none, fmt.Errorf("set up link for copies: %w", err)
 	}
 	return made, nil

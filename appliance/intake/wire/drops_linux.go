@@ -15,9 +15,9 @@ type Drops struct {
 	Since, Until time.Time
 }
 
-// dropReporter tells of dropped frames: of each cause once in reportEvery, and of what is left
-// at the end. The sum of what it tells is what the programs counted. It is not safe for
-// concurrent use.
+// dropReporter tells of dropped frames: of each cause once in reportEvery, and of what is
+// left at the end. The sum of what it tells is what the programs counted. It is not safe
+// for concurrent use.
 type dropReporter struct {
 	report func(Drops) // may be nil
 	causes map[string]*dropCause

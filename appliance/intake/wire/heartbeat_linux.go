@@ -29,9 +29,9 @@ func (p *heartbeatMap) slot(i int) *uint64 { return (*uint64)(unsafe.Pointer(&p.
 
 func (p *heartbeatMap) close() error { return unix.Munmap(p.memory) }
 
-// processHeartbeat is the heartbeat of the process itself: it proves that goroutines run, not that
-// a loop does. A timer writes it, which the scheduler of Go serves before all goroutines
-// that wait for a processor. A loop may be behind thousands of them.
+// processHeartbeat is the heartbeat of the process itself: it proves that goroutines run,
+// not that a loop does. A timer writes it, which the scheduler of Go serves before all
+// goroutines that wait for a processor. A loop may be behind thousands of them.
 type processHeartbeat struct {
 	slot  *uint64
 	limit time.Duration // a pause longer than that is death

@@ -16,10 +16,10 @@ func namespaceOf(path string) (string, error) {
 	return fmt.Sprintf("%d:%d", s.Dev, s.Ino), nil
 }
 
-// HostNamespace returns a path to the network namespace that the legs of a wire came from, in
-// which [Remove] is to be called. It is "" if that is the namespace of this process,
-// or is not to be found any more. It returns fs.ErrNotExist if there is no wire of
-// that name.
+// HostNamespace returns a path to the network namespace that the legs of a wire came
+// from, in which [Remove] is to be called. It is "" if that is the namespace of this
+// process, or is not to be found any more. It returns fs.ErrNotExist if there is no wire
+// of that name.
 func HostNamespace(name string) (path string, err error) {
 	if err := checkName(name); err != nil {
 		return "", err

@@ -16,9 +16,9 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// lateListener is a listener whose connections have begun without us, those of one shard. One
-// goroutine, on a thread of its own, runs everything here: frames that are held come in
-// through the ring, decisions are made, sockets built, frames put back. Shards share
+// lateListener is a listener whose connections have begun without us, those of one shard.
+// One goroutine, on a thread of its own, runs everything here: frames that are held come
+// in through the ring, decisions are made, sockets built, frames put back. Shards share
 // nothing but what says so.
 type lateListener struct {
 	loopHeartbeat
@@ -87,8 +87,8 @@ func (l *lateListener) startLoop() {
 	<-set
 }
 
-// joinNamespace has the calling thread, which is locked, be in the namespace, so that no other
-// one is needed to make sockets. It returns false if it cannot.
+// joinNamespace has the calling thread, which is locked, be in the namespace, so that no
+// other one is needed to make sockets. It returns false if it cannot.
 func joinNamespace(n *namespace) bool {
 	if unix.Gettid() == unix.Getpid() {
 		return false // the main thread outlives the loop

@@ -63,12 +63,12 @@ func (n *namespace) moveLeg(name string) error {
 		}
 		defer f.Close()
 		// This thread is in the namespace, the package's own handle in the process's.
-		home, err := hostLinks()
+		host, err := hostLinks()
 		if err != nil {
 			return err
 		}
-		defer home.Close()
-		if err := home.LinkSetNsFd(link, int(f.Fd())); err != nil {
+		defer host.Close()
+		if err := host.LinkSetNsFd(link, int(f.Fd())); err != nil {
 			return fmt.Errorf("move leg %s: %w", name, err)
 		}
 		return nil
@@ -154,11 +154,11 @@ func (n *namespace) setUpLegs(legs [2]string, held int) (indexes [2]int, fresh [
 // releaseLeg moves an interface from the namespace to the process's namespace, down,
 // with the flags it had.
 func (n *namespace) releaseLeg(l leg) error {
-	home, err := hostNamespace()
+	host, err := hostNamespace()
 	if err != nil {
 		return err
 	}
-	defer home.Close()
+	defer host.Close()
 	err = n.Do(func() error {
 		link, err := n.Links.LinkByName(l.Name)
 		if err != nil {
@@ -174,7 +174,7 @@ func (n *namespace) releaseLeg(l leg) error {
 		if !l.Promisc {
 			errs = append(errs, n.Links.SetPromiscOff(link))
 		}
-		return errors.Join(append(errs, n.Links.LinkSetNsFd(link, int(home)))...)
+		return errors.Join(append(errs, n.Links.LinkSetNsFd(link, int(host)))...)
 	})
 	if err != nil {
 		return fmt.Errorf("release leg %s: %w", l.Name, err)

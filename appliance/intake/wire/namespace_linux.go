@@ -23,33 +23,33 @@ func namespaceName(name string) string { return "clearspan-" + name }
 // enterNamespace opens the namespace of the wire of that name and makes it if need
 // be.
 func enterNamespace(name string, create bool) (*namespace, error) {
-	r, err := netspace.Find(namespaceName(name))
+	n, err := netspace.Find(namespaceName(name))
 	if errors.Is(err, fs.ErrNotExist) && create {
-		r, err = netspace.Make(namespaceName(name))
+		n, err = netspace.Make(namespaceName(name))
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &namespace{r}, nil
+	return &namespace{n}, nil
 }
 
 // hostNamespace opens the namespace of the process's main thread; the caller
 // closes it.
 func hostNamespace() (netns.NsHandle, error) {
-	home, err := netns.GetFromPid(os.Getpid())
+	host, err := netns.GetFromPid(os.Getpid())
 	if err != nil {
-		return home, fmt.Errorf("open own namespace: %w", err)
+		return host, fmt.Errorf("open own namespace: %w", err)
 	}
-	return home, nil
+	return host, nil
 }
 
 // hostLinks opens netlink in the namespace of the process, that is, of its main
 // thread.
 func hostLinks() (*netlink.Handle, error) {
-	home, err := hostNamespace()
+	host, err := hostNamespace()
 	if err != nil {
 		return nil, err
 	}
-	defer home.Close()
-	return netlink.NewHandleAt(home, unix.NETLINK_ROUTE)
+	defer host.Close()
+	return netlink.NewHandleAt(host, unix.NETLINK_ROUTE)
 }

@@ -2,7 +2,8 @@ package wire
 
 import "encoding/binary"
 
-// initialFrame is a frame that waits for a verdict: one datagram of a QUIC flow, or several.
+// initialFrame is a frame that waits for a verdict: one datagram of a QUIC flow, or
+// several.
 type initialFrame struct {
 	key     kernelQuicKey
 	segment int // payload of each datagram, if it is several

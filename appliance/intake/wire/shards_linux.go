@@ -17,10 +17,11 @@ import (
 )
 
 // Flows that are taken late are spread over shards by a hash of their ends, so that
-// take-overs scale with processors. A shard is a [lateListener]: a ring from the programs, a
-// thread, a packet socket and tables of its own. Nothing but the decision on one flow
-// has an order, and a flow stays with its shard. The programs spread, not a reader of
-// one ring: a frame then crosses no second thread on its way, and is copied once.
+// take-overs scale with processors. A shard is a [lateListener]: a ring from the
+// programs, a thread, a packet socket and tables of its own. Nothing but the decision on
+// one flow has an order, and a flow stays with its shard. The programs spread, not a
+// reader of one ring: a frame then crosses no second thread on its way, and is copied
+// once.
 //
 // There is a shard for every second processor. In BenchmarkTakeOver a loop uses 70 of
 // the 120 us of a flow whose session does nothing, and it runs before all else: the

@@ -112,8 +112,8 @@ func (p *port) prepare(c Config) error {
 	return nil
 }
 
-// removeAddresses takes lo's own addresses away: they are as foreign as all others, those of
-// clients or origins on this machine.
+// removeAddresses takes lo's own addresses away: they are as foreign as all others, those
+// of clients or origins on this machine.
 func (p *port) removeAddresses(lo netlink.Link) error {
 	addrs, err := p.Links.AddrList(lo, netlink.FAMILY_ALL)
 	if err != nil {
