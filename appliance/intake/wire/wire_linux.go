@@ -111,26 +111,9 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 		return nil, err
 	}
 	fresh = err != nil
-	r := &record{
-		Takeover: w.config.Takeover.String(), Down: w.config.Down.String(), Stall: int64(w.config.Stall),
-		Link: w.config.Link.String(),
-	}
-	if fresh {
-		if r.Home, err = namespaceOf("/proc/self/ns/net"); err != nil {
-			return nil, err
-		}
-		for i, name := range w.config.Legs {
-			if r.Legs[i], err = inspectLeg(name); err != nil {
-				return nil, err
-			}
-		}
-	} else {
-		r.Legs, r.Home, r.DownLeg = known.Legs, known.Home, known.DownLeg
-		for i, name := range w.config.Legs {
-			if r.Legs[i].Name != name {
-				return nil, fmt.Errorf("take over wire %s: its legs are %s and %s, remove it first", w.name, r.Legs[0].Name, r.Legs[1].Name)
-			}
-		}
+	r, err := w.newRecord(known)
+	if err != nil {
+		return nil, err
 	}
 	if err := r.write(w.name); err != nil {
 		return nil, err
@@ -140,6 +123,33 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 		err = errors.Join(err, w.close(), removeWire(w.name, r))
 	}
 	return listeners, err
+}
+
+// newRecord describes the wire as it is configured. known is the record that an earlier
+// process has left, nil if there is none.
+func (w *wire) newRecord(known *record) (_ *record, err error) {
+	r := &record{
+		Takeover: w.config.Takeover.String(), Down: w.config.Down.String(), Stall: int64(w.config.Stall),
+		Link: w.config.Link.String(),
+	}
+	if known != nil {
+		r.Legs, r.Home, r.DownLeg = known.Legs, known.Home, known.DownLeg
+		for i, name := range w.config.Legs {
+			if r.Legs[i].Name != name {
+				return nil, fmt.Errorf("take over wire %s: its legs are %s and %s, remove it first", w.name, r.Legs[0].Name, r.Legs[1].Name)
+			}
+		}
+		return r, nil
+	}
+	if r.Home, err = namespaceOf("/proc/self/ns/net"); err != nil {
+		return nil, err
+	}
+	for i, name := range w.config.Legs {
+		if r.Legs[i], err = inspectLeg(name); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
 // build makes the namespace, moves the legs there and attaches the programs.

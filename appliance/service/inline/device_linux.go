@@ -101,13 +101,8 @@ func (d *Device) open() (err error) {
 		return err
 	}
 	d.pairing = &pairing{expected: d.program.Expected, waiting: make(map[kernelTuple]chan *socket)}
-	for i := range d.listeners {
-		if d.listeners[i], err = d.ports[1].listen(i == 1); err != nil {
-			return err
-		}
-		if err := d.program.setListener(i, d.listeners[i]); err != nil {
-			return err
-		}
+	if err := d.openListeners(); err != nil {
+		return err
 	}
 	if err := d.program.attach(d.ports); err != nil {
 		return err
@@ -121,6 +116,19 @@ func (d *Device) open() (err error) {
 		return err
 	}
 	return d.subscribe()
+}
+
+// openListeners opens the listeners of the origin's port.
+func (d *Device) openListeners() (err error) {
+	for i := range d.listeners {
+		if d.listeners[i], err = d.ports[1].listen(i == 1); err != nil {
+			return err
+		}
+		if err := d.program.setListener(i, d.listeners[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // route makes each port send to the device.
