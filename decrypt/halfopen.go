@@ -3,6 +3,8 @@ package decrypt
 import (
 	"net/netip"
 	"sync"
+
+	"github.com/clearspan/clearspan/decrypt/memo"
 )
 
 // halfOpen counts the sessions that have not come to say anything yet, by client.
@@ -14,7 +16,7 @@ type halfOpen struct {
 
 // take counts one more, unless the client has as many as it may.
 func (p *halfOpen) take(client netip.Addr, limit int) bool {
-	key := clientKey(client)
+	key := memo.Client(client)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.by[key] >= limit {
@@ -29,22 +31,10 @@ func (p *halfOpen) take(client netip.Addr, limit int) bool {
 
 // release takes back what take has counted.
 func (p *halfOpen) release(client netip.Addr) {
-	key := clientKey(client)
+	key := memo.Client(client)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.by[key]--; p.by[key] <= 0 {
 		delete(p.by, key)
 	}
-}
-
-// clientKey is what stands for a client: its address, of IPv6 the network of 64
-// bits, in which a client chooses its addresses as it likes (RFC 8981).
-func clientKey(a netip.Addr) netip.Addr {
-	a = a.Unmap().WithZone("")
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a
 }

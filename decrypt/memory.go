@@ -53,5 +53,5 @@ func (m *memory[K]) add(k K, client netip.Addr, now time.Time, life time.Duratio
 		return
 	}
 	m.keys.Limits = memo.Limits{Entries: memoryEntries, Each: memoryOfEach}
-	m.keys.Put(k, clientKey(client), 0, now.Add(life))
+	m.keys.Put(k, memo.Client(client), 0, now.Add(life))
 }

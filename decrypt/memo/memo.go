@@ -12,6 +12,8 @@ type Limits struct {
 	Entries int   // of all owners, at least 1
 	Each    int   // of one owner, at least 1
 	Cost    int64 // of all, in a unit of the user's; 0: no bound
+
+	EachCost int64 // of one owner; 0: no bound
 }
 
 // Memo holds values by key, in the order of their last use. A value that has no place
@@ -22,9 +24,15 @@ type Memo[K, O comparable, V any] struct {
 	Spared func(*V) bool // such values are never pushed out; nil: none
 
 	entries map[K]*entry[K, O, V]
-	order   list.List        // of *entry, used last first
-	owners  map[O]*list.List // the same by owner; none is empty
+	order   list.List             // of *entry, used last first
+	owners  map[O]*share[K, O, V] // none is empty
 	cost    int64
+}
+
+// share is what one owner has.
+type share[K, O comparable, V any] struct {
+	order list.List // of *entry, used last first
+	cost  int64
 }
 
 type entry[K, O comparable, V any] struct {
@@ -54,7 +62,7 @@ func (m *Memo[K, O, V]) Find(k K) *V {
 func (m *Memo[K, O, V]) Touch(k K) {
 	if e := m.entries[k]; e != nil {
 		m.order.MoveToFront(e.all)
-		m.owners[e.owner].MoveToFront(e.among)
+		m.owners[e.owner].order.MoveToFront(e.among)
 	}
 }
 
@@ -62,47 +70,56 @@ func (m *Memo[K, O, V]) Touch(k K) {
 // value itself if there was nothing to push out.
 func (m *Memo[K, O, V]) Put(k K, owner O, cost int64, v V) (out []V) {
 	m.Remove(k)
-	if m.Limits.Cost > 0 && cost > m.Limits.Cost {
+	if exceeds(cost, m.Limits.Cost) || exceeds(cost, m.Limits.EachCost) {
 		return append(out, v)
 	}
-	if m.entries == nil {
-		m.entries, m.owners = make(map[K]*entry[K, O, V]), make(map[O]*list.List)
-	}
-	own := func() *list.List { return m.owners[owner] }
-	for own() != nil && own().Len() >= m.Limits.Each {
-		if !m.push(own(), nil, &out) {
+	for m.owners[owner].full(&m.Limits, cost) {
+		if !m.push(&m.owners[owner].order, nil, &out) {
 			return append(out, v)
 		}
 	}
-	for len(m.entries) >= m.Limits.Entries || m.over(cost) {
+	for len(m.entries) >= m.Limits.Entries || exceeds(m.cost+cost, m.Limits.Cost) {
 		if !m.push(&m.order, nil, &out) {
 			return append(out, v)
 		}
 	}
-	e := &entry[K, O, V]{key: k, owner: owner, value: v, cost: cost}
-	if own() == nil {
-		m.owners[owner] = list.New()
+	if m.entries == nil {
+		m.entries, m.owners = make(map[K]*entry[K, O, V]), make(map[O]*share[K, O, V])
 	}
-	e.all, e.among = m.order.PushFront(e), own().PushFront(e)
+	own := m.owners[owner]
+	if own == nil {
+		own = new(share[K, O, V])
+		m.owners[owner] = own
+	}
+	e := &entry[K, O, V]{key: k, owner: owner, value: v, cost: cost}
+	e.all, e.among = m.order.PushFront(e), own.order.PushFront(e)
 	m.entries[k] = e
 	m.cost += cost
+	own.cost += cost
 	return out
 }
+
+// full reports whether an owner has no place for an entry of that cost.
+func (s *share[K, O, V]) full(l *Limits, cost int64) bool {
+	return s != nil && (s.order.Len() >= l.Each || exceeds(s.cost+cost, l.EachCost))
+}
+
+// exceeds compares a cost with a limit, 0 for none.
+func exceeds(cost, limit int64) bool { return limit > 0 && cost > limit }
 
 // Charge sets the cost of the entry at k, which exists, and returns what had to go for
-// it: others, used longest ago first.
+// it: others, of its owner or of anybody, used longest ago first.
 func (m *Memo[K, O, V]) Charge(k K, cost int64) (out []V) {
 	e := m.entries[k]
+	own := m.owners[e.owner]
 	m.cost += cost - e.cost
+	own.cost += cost - e.cost
 	e.cost = cost
-	for m.over(0) && m.push(&m.order, e, &out) {
+	for exceeds(own.cost, m.Limits.EachCost) && m.push(&own.order, e, &out) {
+	}
+	for exceeds(m.cost, m.Limits.Cost) && m.push(&m.order, e, &out) {
 	}
 	return out
-}
-
-// over tells whether so much more would exceed the cost.
-func (m *Memo[K, O, V]) over(more int64) bool {
-	return m.Limits.Cost > 0 && m.cost+more > m.Limits.Cost
 }
 
 // push removes the entry of a list that was used longest ago, adds it to out, and
@@ -128,11 +145,12 @@ func (m *Memo[K, O, V]) Remove(k K) {
 	}
 	delete(m.entries, k)
 	m.order.Remove(e.all)
-	if own := m.owners[e.owner]; own.Len() > 1 {
-		own.Remove(e.among)
-	} else {
+	own := m.owners[e.owner]
+	own.order.Remove(e.among)
+	if own.order.Len() == 0 {
 		delete(m.owners, e.owner)
 	}
+	own.cost -= e.cost
 	m.cost -= e.cost
 }
 

@@ -82,7 +82,7 @@ func TestCost(t *testing.T) {
 // TestBounds has many owners use a memo in every way.
 func TestBounds(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	m := Memo[int, int, int64]{Limits: Limits{Entries: 50, Each: 7, Cost: 300}}
+	m := Memo[int, int, int64]{Limits: Limits{Entries: 50, Each: 7, Cost: 300, EachCost: 60}}
 	cost := make(map[int]int64)
 	for range 20_000 {
 		k := rnd.IntN(200)
@@ -101,14 +101,16 @@ func TestBounds(t *testing.T) {
 			m.Put(k, rnd.IntN(20), cost[k], 0)
 		}
 		var sum int64
-		of := make(map[int]int)
+		of, costs := make(map[int]int), make(map[int]int64)
 		for k := range m.All() {
 			sum += cost[k]
 			of[m.entries[k].owner]++
+			costs[m.entries[k].owner] += cost[k]
 		}
 		for owner, n := range of {
-			if n > 7 || m.owners[owner].Len() != n {
-				t.Fatalf("owner %d has %d entries", owner, n)
+			own := m.owners[owner]
+			if n > 7 || own.order.Len() != n || costs[owner] > 60 || own.cost != costs[owner] {
+				t.Fatalf("owner %d has %d entries that cost %d", owner, n, costs[owner])
 			}
 		}
 		if sum != m.Cost() || sum > 300 || m.Len() > 50 || m.order.Len() != m.Len() || len(m.owners) != len(of) {

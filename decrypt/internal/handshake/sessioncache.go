@@ -1,11 +1,12 @@
 package handshake
 
 import (
-	"container/list"
 	"crypto/tls"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/memo"
 )
 
 const (
@@ -14,6 +15,7 @@ const (
 	cacheEntries  = 10_000
 	cacheOctets   = 32 << 20 // of all, with the certificates as DER
 	cacheOverhead = 1024     // octets of a ticket beside what is counted
+	cacheShares   = 4        // clients that share it at least
 )
 
 // CacheKey is who may resume a session with whom. Sessions are never shared
@@ -26,22 +28,28 @@ type CacheKey struct {
 	Name, Identity string
 }
 
-// origins keeps the sessions that origins let be resumed. It is bounded by number
-// and by estimated memory; what was used longest ago goes first. The zero value is
-// ready. Safe for concurrent use.
+// OriginCache keeps the sessions that origins let be resumed. It is bounded by number
+// and by estimated memory, and so is each client's part. The zero value is ready. Safe
+// for concurrent use.
 type OriginCache struct {
 	mu      sync.Mutex
-	entries map[CacheKey]*list.Element // of *cacheEntry
-	order   list.List                  // the one used last in front
-	octets  int
+	entries memo.Memo[CacheKey, netip.Addr, cacheEntry] // cost: octets
 }
 
 // cacheEntry holds the sessions of a key: of one chain and one TLS version, so that an
 // origin cannot have many chains kept.
 type cacheEntry struct {
-	key      CacheKey
 	proof    proof
-	sessions []cachedSession // the newest last, never empty
+	sessions []cachedSession // the newest last
+}
+
+// octets is an estimate of the memory that an entry takes.
+func (c *cacheEntry) octets() int64 {
+	n := c.proof.der
+	for _, s := range c.sessions {
+		n += s.octets
+	}
+	return int64(n)
 }
 
 // cachedSession is one session. It holds secrets.
@@ -65,23 +73,23 @@ type proof struct {
 func (o *OriginCache) take(now time.Time, k CacheKey) (cachedSession, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	e, ok := o.entries[k]
-	if !ok {
+	e := o.entries.Find(k)
+	if e == nil {
 		return cachedSession{}, false
 	}
-	r := e.Value.(*cacheEntry)
-	last := r.sessions[len(r.sessions)-1]
+	last := e.sessions[len(e.sessions)-1]
 	if !now.Before(last.until) { // those before it are older
-		o.remove(e)
+		o.entries.Remove(k)
 		return cachedSession{}, false
 	}
-	o.order.MoveToFront(e)
+	o.entries.Touch(k)
 	if last.version >= tls.VersionTLS13 {
-		o.octets -= last.octets
-		r.sessions[len(r.sessions)-1] = cachedSession{}
-		r.sessions = r.sessions[:len(r.sessions)-1]
-		if len(r.sessions) == 0 {
-			o.remove(e)
+		e.sessions[len(e.sessions)-1] = cachedSession{}
+		e.sessions = e.sessions[:len(e.sessions)-1]
+		if len(e.sessions) == 0 {
+			o.entries.Remove(k)
+		} else {
+			o.entries.Charge(k, e.octets())
 		}
 	}
 	return last, true
@@ -94,53 +102,29 @@ func (o *OriginCache) add(k CacheKey, s cachedSession) {
 	if s.octets+s.der > cacheOctets/100 {
 		return
 	}
-	if o.entries == nil {
-		o.entries = make(map[CacheKey]*list.Element)
+	e := o.entries.Find(k)
+	if e == nil {
+		o.entries.Limits = memo.Limits{
+			Entries: cacheEntries, Each: cacheEntries / cacheShares, Cost: cacheOctets, EachCost: cacheOctets / cacheShares,
+		}
+		o.entries.Put(k, memo.Client(k.Client), int64(s.octets+s.der), cacheEntry{s.proof, []cachedSession{s}})
+		return
 	}
-	e, ok := o.entries[k]
-	if !ok {
-		e = o.order.PushFront(&cacheEntry{key: k})
-		o.entries[k] = e
+	o.entries.Touch(k)
+	if e.proof.version != s.version || e.proof.chain != s.chain {
+		*e = cacheEntry{proof: s.proof}
+	} else if len(e.sessions) == cacheTickets || s.version < tls.VersionTLS13 {
+		e.sessions = append(e.sessions[:0], e.sessions[1:]...)
 	}
-	o.order.MoveToFront(e)
-	r := e.Value.(*cacheEntry)
-	if len(r.sessions) == 0 || r.proof.version != s.version || r.proof.chain != s.chain {
-		o.clear(r)
-		r.proof = s.proof
-		o.octets += s.der
-	} else if len(r.sessions) == cacheTickets || s.version < tls.VersionTLS13 {
-		o.octets -= r.sessions[0].octets
-		r.sessions = append(r.sessions[:0], r.sessions[1:]...)
-	}
-	r.sessions = append(r.sessions, s)
-	o.octets += s.octets
-	for len(o.entries) > cacheEntries || o.octets > cacheOctets {
-		o.remove(o.order.Back())
-	}
+	e.sessions = append(e.sessions, s)
+	o.entries.Charge(k, e.octets())
 }
 
 // forget drops all sessions of k.
 func (o *OriginCache) forget(k CacheKey) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if e, ok := o.entries[k]; ok {
-		o.remove(e)
-	}
-}
-
-func (o *OriginCache) remove(e *list.Element) {
-	r := o.order.Remove(e).(*cacheEntry)
-	delete(o.entries, r.key)
-	o.clear(r)
-}
-
-// clear drops the sessions of r, which stays to be filled or removed.
-func (o *OriginCache) clear(r *cacheEntry) {
-	o.octets -= r.proof.der
-	for _, s := range r.sessions {
-		o.octets -= s.octets
-	}
-	r.proof, r.sessions = proof{}, nil
+	o.entries.Remove(k)
 }
 
 // LegCache is the [tls.ClientSessionCache] of one origin leg. It keeps nothing
