@@ -43,7 +43,7 @@ func (x *Session) carry(st *stream, kind adapt.Kind, m *fields, bare bool, decid
 	if bare {
 		msg.Length = 0
 	} else {
-		msg.Body = &heldBody{x, st, kind}
+		msg.Body = &adaptedBody{x, st, kind}
 	}
 	var v adapt.Verdict
 	var err error

@@ -8,15 +8,15 @@ import (
 	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
-// heldBody is the content of a message as services read it.
-type heldBody struct {
+// adaptedBody is the content of a message as services read it.
+type adaptedBody struct {
 	session *Session
 	st      *stream
 	kind    adapt.Kind
 }
 
 // Read implements io.Reader.
-func (b *heldBody) Read(p []byte) (int, error) {
+func (b *adaptedBody) Read(p []byte) (int, error) {
 	x, from := b.session, b.session.conns[b.kind]
 	h := &b.st.halves[b.kind]
 	x.mu.Lock()
@@ -55,7 +55,7 @@ func (b *heldBody) Read(p []byte) (int, error) {
 }
 
 // wait waits for octets; while no service has answered only for so long.
-func (b *heldBody) wait(h *halfStream) {
+func (b *adaptedBody) wait(h *halfStream) {
 	if !h.deciding {
 		h.cond.Wait()
 		return
