@@ -228,7 +228,6 @@ var bans = []ban{
 	{
 		from:   "appliance",
 		to:     []string{"golang.org/x/net/http2"},
-		except: []string{"appliance/service/web/h2"},
 		allow:  []string{"golang.org/x/net/http2/hpack"},
 		reason: "decrypt/proto/http2 knows the frames of HTTP/2",
 	},

@@ -95,6 +95,7 @@ func (c *conn) readPreface() error {
 // read returns the next frame, or header block, whole. It is valid until the next
 // call. The error is io.EOF at the end of the connection, or an [*http2.Fault].
 func (c *conn) read() (*http2.Frame, error) {
+	c.reader.Release() // it holds no header block while the connection is idle
 	for {
 		p, err := c.await(http2.HeaderLength)
 		if err != nil {
