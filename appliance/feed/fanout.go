@@ -58,6 +58,9 @@ func (f *fanout) Assemble(dir decrypt.Direction, parts []decrypt.Part, p []byte)
 			d.data(f.session, dir, decrypt.Plain, visible)
 		}
 	}
+	if f.facts != nil {
+		f.facts.Data(dir, p)
+	}
 }
 
 // End implements [decrypt.Stream].

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/feed/http2"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -69,6 +70,28 @@ func play(f *Feed, s *decrypt.Session) *fanout {
 	t.End(decrypt.OriginToClient, decrypt.Finished)
 	t.Close()
 	return t.(*fanout)
+}
+
+// TestFacts: the audit entry misses no reply of a dialogue that leads to TLS, so that the
+// reply to a message is its own.
+func TestFacts(t *testing.T) {
+	keeps, _ := recording("keeps", decrypt.Decrypted, decrypt.Plain)
+	st := (&Feed{sinks: []*sink{keeps}, facts: new(facts.Options)}).Open(session(decrypt.Passed)).(*fanout)
+	up := func(content decrypt.Content, text string) { st.Data(decrypt.ClientToOrigin, content, []byte(text)) }
+	down := func(content decrypt.Content, text string) { st.Data(decrypt.OriginToClient, content, []byte(text)) }
+	down(decrypt.Plain, "220 a ESMTP\r\n")
+	up(decrypt.Plain, "EHLO c\r\n")
+	st.Assemble(decrypt.OriginToClient, []decrypt.Part{{N: 7, Content: decrypt.Plain}, {N: 14, Content: decrypt.Upgrade}, {N: 10, Content: decrypt.Plain}}, []byte("250-a\r\n250-STARTTLS\r\n250 SIZE\r\n"))
+	up(decrypt.Upgrade, "STARTTLS\r\n")
+	down(decrypt.Upgrade, "220 go\r\n")
+	for _, turn := range [][2]string{{"EHLO c\r\n", "250 a\r\n"}, {"MAIL FROM:<a@b>\r\n", "250 ok\r\n"}, {"DATA\r\n", "354 go\r\n"}, {"x\r\n.\r\n", "251 taken\r\n"}, {"QUIT\r\n", "221 bye\r\n"}} {
+		up(decrypt.Decrypted, turn[0])
+		down(decrypt.Decrypted, turn[1])
+	}
+	if r := st.facts.Close(); len(r.Mail) != 1 || r.Mail[0].Reply != 251 {
+		t.Errorf("%+v", r)
+	}
+	st.Close()
 }
 
 // What is left of octets that were relayed together is in one segment.
