@@ -38,10 +38,9 @@ func (r *Reader) SkipBlocks() { r.skips = true }
 
 // Unit returns the octets of the frame that [Reader.Next] returned last: of the whole
 // frame, of all frames of a header block, or of a first piece with all before it. If
-// Next returned no frame, it is what the reader holds. If Next returned an error, they
+// Next returned no frame, it is what the reader holds. If Next returned an error, Unit
 // and the octets of p behind n begin with the faulty frame or block. Unit is valid
-// until the next call of Next
-// or Release.
+// until the next call of Next or Release.
 func (r *Reader) Unit() []byte {
 	if r.over {
 		return r.unit
