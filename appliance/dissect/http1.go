@@ -109,6 +109,7 @@ func (h *http1Reader) request(head []byte) Cause {
 	e := &h.s.event.request // written in place: a copy costs more than the rest
 	e.Exchange, e.Method, e.Target, e.Path, e.Host, e.Fields.section = &x.Exchange, r.Method, r.Target, r.Path, r.Host, r.Fields
 	h.s.sink.Event(e)
+	*e = Request{} // the octets are only borrowed
 	h.expect(proto.ClientToOrigin, x, r.Framing)
 	return reading
 }
@@ -126,6 +127,7 @@ func (h *http1Reader) answer(head []byte) Cause {
 	e := &h.s.event.answer
 	e.Exchange, e.Status, e.Fields.section = &x.Exchange, r.Code, r.Fields
 	h.s.sink.Event(e)
+	*e = Answer{}
 	if r.Switches(x.method) {
 		h.s.end(&x.Exchange, proto.ClientToOrigin, Complete)
 		h.s.end(&x.Exchange, proto.OriginToClient, Complete)

@@ -47,10 +47,12 @@ func (x *smtpReader) command(c *smtp.Command) {
 		path, _ := smtp.ParsePath(c.Argument)
 		x.s.event.sender = Sender{path.Address}
 		x.s.sink.Event(&x.s.event.sender)
+		x.s.event.sender = Sender{} // the octets are only borrowed
 	case smtp.RCPT:
 		if path, ok := smtp.ParsePath(c.Argument); ok && x.envelope {
 			x.s.event.recipient = Recipient{path.Address}
 			x.s.sink.Event(&x.s.event.recipient)
+			x.s.event.recipient = Recipient{}
 		}
 	case smtp.RSET, smtp.EHLO, smtp.HELO:
 		x.drop(Cut)
@@ -107,6 +109,7 @@ func (x *smtpReader) begin() {
 func (x *smtpReader) tell() {
 	x.s.event.header = Header{Exchange: &x.message, Section: x.header.octets}
 	x.s.sink.Event(&x.s.event.header)
+	x.s.event.header = Header{}
 	x.header.octets = nil
 }
 
