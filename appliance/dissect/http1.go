@@ -91,9 +91,9 @@ func (side *http1Side) section(p []byte) (head, rest []byte, cause Cause) {
 
 // request notes a request.
 func (h *http1Reader) request(head []byte) Cause {
-	r, fault := http1.ParseRequest(head, http1.Loose, nil)
+	var r http1.Request
 	switch {
-	case fault != http1.Sound:
+	case r.Parse(head, http1.Loose, nil) != http1.Sound:
 		return StopBroken
 	case len(h.open) >= maxPending:
 		return StopBound

@@ -28,10 +28,16 @@ type RequestLine struct {
 // target may hold blanks, and white space may stand around the line. A line without
 // a version is [BadStart] in both modes.
 func ParseRequestLine(line []byte, m Mode) (r RequestLine, fault Fault) {
+	fault = r.parse(line, m)
+	return r, fault
+}
+
+// parse is ParseRequestLine in place.
+func (r *RequestLine) parse(line []byte, m Mode) (fault Fault) {
 	if m == Strict {
-		r, fault = strictRequestLine(line)
+		fault = r.strict(line)
 	} else {
-		r, fault = looseRequestLine(line)
+		fault = r.loose(line)
 	}
 	if fault == Sound {
 		r.target()
@@ -39,32 +45,32 @@ func ParseRequestLine(line []byte, m Mode) (r RequestLine, fault Fault) {
 	if m == Strict && fault == Sound && r.Form == NoForm {
 		fault = BadStart
 	}
-	return r, fault
+	return fault
 }
 
-func strictRequestLine(line []byte) (r RequestLine, fault Fault) {
+func (r *RequestLine) strict(line []byte) Fault {
 	if fault := Plain(line); fault != Sound {
-		return r, fault
+		return fault
 	}
 	n := tokenLen(line)
 	if n == 0 || n == len(line) || line[n] != ' ' {
-		return r, BadStart
+		return BadStart
 	}
 	r.Method = line[:n]
 	rest := line[n+1:]
 	i := bytes.IndexByte(rest, ' ')
 	if i <= 0 || bytes.IndexByte(rest, '\t') >= 0 {
-		return r, BadStart // HTTP/0.9 among others
+		return BadStart // HTTP/0.9 among others
 	}
 	r.Target, r.Version = rest[:i], rest[i+1:]
-	return r, Sound
+	return Sound
 }
 
-func looseRequestLine(line []byte) (r RequestLine, fault Fault) {
+func (r *RequestLine) loose(line []byte) Fault {
 	line = trimSpace(line)
 	n := tokenLen(line)
 	if n == 0 || n == len(line) || classes[line[n]]&space == 0 {
-		return r, BadStart
+		return BadStart
 	}
 	r.Method = line[:n]
 	rest := trimSpace(line[n:])
@@ -74,9 +80,9 @@ func looseRequestLine(line []byte) (r RequestLine, fault Fault) {
 	}
 	r.Target, r.Version = trimSpace(rest[:i]), rest[i:]
 	if len(r.Target) == 0 || !HasPrefix(r.Version, "http/") {
-		return r, BadStart
+		return BadStart
 	}
-	return r, Sound
+	return Sound
 }
 
 // trimSpace cuts white space of any kind from both ends.
