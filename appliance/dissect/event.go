@@ -105,16 +105,3 @@ func (*Header) event()    {}
 func (*Reply) event()     {}
 func (*End) event()       {}
 func (*Stop) event()      {}
-
-// events are where a session makes its events, so that it does not allocate them.
-type events struct {
-	request   Request
-	answer    Answer
-	sender    Sender
-	recipient Recipient
-	message   Message
-	header    Header
-	reply     Reply
-	end       End
-	stop      Stop
-}

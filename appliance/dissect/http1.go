@@ -12,7 +12,6 @@ type http1Reader struct {
 	s     *Session
 	sides [2]http1Side
 	open  []*http1Exchange // the oldest first
-	spare []*http1Exchange
 }
 
 // http1Exchange is an exchange of which a message is not complete.
@@ -27,8 +26,8 @@ var headMethod, connectMethod = []byte("HEAD"), []byte("CONNECT")
 type http1Side struct {
 	begun   []byte // the beginning of a head that came in pieces
 	head    http1.Head
-	content http1.Content
 	message *http1Exchange // whose content is under way; nil between messages
+	content *http1.Content // of message
 }
 
 func newHTTP1(s *Session) *http1Reader { return &http1Reader{s: s} }
@@ -98,7 +97,8 @@ func (h *http1Reader) request(head []byte) Cause {
 	case len(h.open) >= maxPending:
 		return StopBound
 	}
-	x := h.take()
+	x := exchangePool.Get().(*http1Exchange)
+	h.s.open(&x.Exchange)
 	switch string(r.Method) {
 	case "HEAD":
 		x.method = headMethod
@@ -106,10 +106,9 @@ func (h *http1Reader) request(head []byte) Cause {
 		x.method = connectMethod
 	}
 	h.open = append(h.open, x)
-	e := &h.s.event.request // written in place: a copy costs more than the rest
+	e := &h.s.event().request // written in place: a copy costs more than the rest
 	e.Exchange, e.Method, e.Target, e.Path, e.Host, e.Fields.section = &x.Exchange, r.Method, r.Target, r.Path, r.Host, r.Fields
 	h.s.sink.Event(e)
-	*e = Request{} // the octets are only borrowed
 	h.expect(proto.ClientToOrigin, x, r.Framing)
 	return reading
 }
@@ -124,10 +123,9 @@ func (h *http1Reader) answer(head []byte) Cause {
 		return reading // another one follows
 	}
 	x := h.open[0]
-	e := &h.s.event.answer
+	e := &h.s.event().answer
 	e.Exchange, e.Status, e.Fields.section = &x.Exchange, r.Code, r.Fields
 	h.s.sink.Event(e)
-	*e = Answer{}
 	if r.Switches(x.method) {
 		h.s.end(&x.Exchange, proto.ClientToOrigin, Complete)
 		h.s.end(&x.Exchange, proto.OriginToClient, Complete)
@@ -147,15 +145,18 @@ func (h *http1Reader) expect(dir proto.Direction, x *http1Exchange, f http1.Fram
 		return
 	}
 	side := &h.sides[dir]
-	side.content, side.message = http1.NewContent(f, http1.Loose, dir == proto.OriginToClient), x
+	side.content, side.message = contentPool.Get().(*http1.Content), x
+	*side.content = http1.NewContent(f, http1.Loose, dir == proto.OriginToClient)
 }
 
 // settle ends the message of a direction if its content is over.
 func (h *http1Reader) settle(dir proto.Direction) {
 	side := &h.sides[dir]
 	if side.content.Done() {
-		h.over(dir, side.message)
-		side.message = nil
+		contentPool.Put(side.content)
+		x := side.message
+		side.message, side.content = nil, nil
+		h.over(dir, x)
 	}
 }
 
@@ -165,21 +166,9 @@ func (h *http1Reader) over(dir proto.Direction, x *http1Exchange) {
 	if x.over[dir.Opposite()] {
 		n := copy(h.open, h.open[1:])
 		h.open = h.open[:n]
-		h.spare = append(h.spare, x)
+		*x = http1Exchange{}
+		exchangePool.Put(x)
 	}
-}
-
-// take returns an exchange to use.
-func (h *http1Reader) take() *http1Exchange {
-	var x *http1Exchange
-	if n := len(h.spare); n > 0 {
-		x, h.spare = h.spare[n-1], h.spare[:n-1]
-	} else {
-		x = new(http1Exchange)
-	}
-	h.s.open(&x.Exchange)
-	x.method = nil
-	return x
 }
 
 func (h *http1Reader) gap(dir proto.Direction, n uint64) Cause {

@@ -118,8 +118,8 @@ func (h *http2Reader) settings(dir proto.Direction, f *http2.Frame) {
 // count reports a request that is fresh to a brief sink.
 func (h *http2Reader) count(fresh bool) {
 	if fresh {
-		h.s.event.request = Request{}
-		h.s.sink.Event(&h.s.event.request)
+		h.s.event().request = Request{}
+		h.s.sink.Event(&h.s.event().request)
 	}
 }
 
@@ -170,7 +170,7 @@ func (h *http2Reader) request(id uint32) Cause {
 	x := new(Exchange)
 	h.s.open(x)
 	h.streams[id] = x
-	r := &h.s.event.request
+	r := &h.s.event().request
 	*r = Request{Exchange: x, Host: http2.Authority(h.fields), Fields: Fields{list: h.fields}}
 	h.texts = h.texts[:0]
 	for i := range h.fields {
@@ -201,8 +201,8 @@ func (h *http2Reader) answer(x *Exchange) {
 			continue
 		}
 		if n, err := strconv.ParseUint(h.fields[i].Value, 10, 10); err == nil && n >= 200 {
-			h.s.event.answer = Answer{Exchange: x, Status: int(n), Fields: Fields{list: h.fields}}
-			h.s.sink.Event(&h.s.event.answer)
+			h.s.event().answer = Answer{Exchange: x, Status: int(n), Fields: Fields{list: h.fields}}
+			h.s.sink.Event(&h.s.event().answer)
 		}
 		return
 	}

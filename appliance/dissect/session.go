@@ -42,7 +42,7 @@ type Session struct {
 	number   uint64    // of the last exchange
 	first    [2][]byte // octets from before the protocol was known
 	ended    [2]bool
-	event    events
+	events   *events // in use within a call
 }
 
 // reader follows one protocol. What data and gap return is why the session cannot be
@@ -74,6 +74,7 @@ func (s *Session) Data(dir proto.Direction, p []byte) {
 	default:
 		s.read(dir, p)
 	}
+	s.rest()
 }
 
 // read hands octets to the reader.
@@ -92,6 +93,7 @@ func (s *Session) Gap(dir proto.Direction, n uint64) {
 	default:
 		s.check(s.reader.gap(dir, n))
 	}
+	s.rest()
 }
 
 // End says that one direction ended in order, by a FIN or a close_notify.
@@ -103,11 +105,15 @@ func (s *Session) End(dir proto.Direction) {
 	if s.reader != nil {
 		s.reader.end(dir)
 	}
+	s.rest()
 }
 
 // Close says that the session is over in both directions: after their ends, or by a
 // reset, or because nothing more is known of it. Later calls do nothing.
-func (s *Session) Close() { s.stop(StopEnded) }
+func (s *Session) Close() {
+	s.stop(StopEnded)
+	s.rest()
+}
 
 // check stops if there is a cause.
 func (s *Session) check(c Cause) {
@@ -126,8 +132,9 @@ func (s *Session) stop(c Cause) {
 		s.reader.close(c.ending())
 	}
 	s.reader, s.first = nil, [2][]byte{}
-	s.event.stop = Stop{Cause: c}
-	s.sink.Event(&s.event.stop)
+	e := &s.event().stop
+	e.Cause = c
+	s.sink.Event(e)
 }
 
 // open gives an exchange its number. It clears what was left of an earlier one.
@@ -160,7 +167,7 @@ func (s *Session) end(x *Exchange, dir proto.Direction, how Ending) {
 		return
 	}
 	x.over[dir] = true
-	e := &s.event.end
+	e := &s.event().end
 	e.Exchange, e.Direction, e.Octets, e.Lost, e.How = x, dir, x.octets[dir], x.holes[dir], how
 	s.sink.Event(e)
 }

@@ -45,14 +45,12 @@ func (x *smtpReader) command(c *smtp.Command) {
 		x.drop(Cut)
 		x.envelope, x.watch.Note = true, x.s.number+1
 		path, _ := smtp.ParsePath(c.Argument)
-		x.s.event.sender = Sender{path.Address}
-		x.s.sink.Event(&x.s.event.sender)
-		x.s.event.sender = Sender{} // the octets are only borrowed
+		x.s.event().sender = Sender{path.Address}
+		x.s.sink.Event(&x.s.event().sender)
 	case smtp.RCPT:
 		if path, ok := smtp.ParsePath(c.Argument); ok && x.envelope {
-			x.s.event.recipient = Recipient{path.Address}
-			x.s.sink.Event(&x.s.event.recipient)
-			x.s.event.recipient = Recipient{}
+			x.s.event().recipient = Recipient{path.Address}
+			x.s.sink.Event(&x.s.event().recipient)
 		}
 	case smtp.RSET, smtp.EHLO, smtp.HELO:
 		x.drop(Cut)
@@ -72,8 +70,8 @@ func (x *smtpReader) origin(p []byte) {
 			if a.Note == x.message.Number {
 				x.drop(Lost) // a gap hid its end
 			}
-			x.s.event.reply = Reply{Number: a.Note, Code: a.Code}
-			x.s.sink.Event(&x.s.event.reply)
+			x.s.event().reply = Reply{Number: a.Note, Code: a.Code}
+			x.s.sink.Event(&x.s.event().reply)
 		}
 	}
 }
@@ -101,15 +99,14 @@ func (x *smtpReader) begin() {
 	}
 	x.begun = true
 	x.s.open(&x.message)
-	x.s.event.message = Message{&x.message}
-	x.s.sink.Event(&x.s.event.message)
+	x.s.event().message = Message{&x.message}
+	x.s.sink.Event(&x.s.event().message)
 }
 
 // tell tells of the header.
 func (x *smtpReader) tell() {
-	x.s.event.header = Header{Exchange: &x.message, Section: x.header.octets}
-	x.s.sink.Event(&x.s.event.header)
-	x.s.event.header = Header{}
+	x.s.event().header = Header{Exchange: &x.message, Section: x.header.octets}
+	x.s.sink.Event(&x.s.event().header)
 	x.header.octets = nil
 }
 

@@ -139,7 +139,7 @@ var bans = []ban{
 	},
 	{
 		from:   "appliance/dissect",
-		to:     []string{module, "net", "os", "time", "sync"},
+		to:     []string{module, "net", "os", "time"},
 		allow:  []string{module + "/decrypt/proto", module + "/decrypt/sniff"},
 		reason: "it tells what octets say: no session of the engine, no frames, no storage, no I/O, no goroutines",
 	},
