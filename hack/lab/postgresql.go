@@ -62,5 +62,10 @@ func StartPostgreSQL(ns *netlab.Namespace, dir string, certificate KeyPair) (*Se
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}
-	return startServer(ns, dir, listening(ns, []int{PostgreSQLPort}), "setpriv", args...)
+	// It listens before it takes sessions.
+	ready := func(*Server) bool {
+		_, err := Run(context.Background(), ns, "", filepath.Join(programs, "pg_isready"), "--quiet", "--host", "127.0.0.1", "--port", strconv.Itoa(PostgreSQLPort))
+		return err == nil
+	}
+	return startServer(ns, dir, ready, "setpriv", args...)
 }
