@@ -284,6 +284,31 @@ func TestUnreachableOrigin(t *testing.T) {
 	}
 }
 
+// TestHTTP2InTheClear: a host rule is not evaded by HTTP/2 without TLS, nor by a client
+// that says no more than the preface.
+func TestHTTP2InTheClear(t *testing.T) {
+	whole := http2Request("evil.example.test")
+	for name, request := range map[string]string{"at once": whole, "without a request": whole[:len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")+9]} {
+		t.Run(name, func(t *testing.T) {
+			b := newTestbed(t, func(*testbed, net.Conn) { t.Error("a connection reached the origin") }, func(b *testbed) {
+				b.cfg.Policy = decide(func(f *policy.Facts) policy.Action {
+					if f.Host == "evil.example.test" || f.HostDoubt {
+						return policy.Terminate
+					}
+					return policy.Bump
+				})
+			})
+			c := b.dial()
+			io.WriteString(c, request)
+			io.ReadAll(c)
+			c.Close()
+			if s := b.session(); s.Outcome != Terminated || s.Protocol != "http2" {
+				t.Errorf("outcome %s, protocol %q, host %q", s.Outcome, s.Protocol, s.Host)
+			}
+		})
+	}
+}
+
 // TestRequestInCrumbs: a host rule is not evaded by sending slowly.
 func TestRequestInCrumbs(t *testing.T) {
 	b := newTestbed(t, func(*testbed, net.Conn) { t.Error("a connection reached the origin") }, func(b *testbed) {

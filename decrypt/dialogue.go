@@ -165,10 +165,7 @@ func (d *dialogue) first(dir Direction, from *leg.Leg) {
 		}
 	default:
 		proto := s.sniff(from, sniff.Client, s.engine.sniffTimeout())
-		host, doubt := "", false
-		if proto == sniff.HTTP {
-			host, doubt = s.httpHost()
-		}
+		host, doubt := s.requestedHost(proto)
 		_, undecided := sniff.Client(from.Unread())
 		d.mu.Lock()
 		defer d.mu.Unlock()

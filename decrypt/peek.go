@@ -70,10 +70,8 @@ func (s *session) recognize() stage {
 	switch proto {
 	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3, sniff.FTP, sniff.LDAP, sniff.XMPP, sniff.PostgreSQL:
 		s.opening = opensDialogue // whoever began it
-	case sniff.HTTP:
-		s.account.Host, s.doubt = s.httpHost()
-		s.opening = opensPlain
 	default:
+		s.account.Host, s.doubt = s.requestedHost(proto)
 		s.opening = opensPlain
 	}
 	return stageDecide
@@ -150,13 +148,22 @@ func (s *session) sniff(l *leg.Leg, tell func([]byte) (sniff.Protocol, bool), wa
 	}
 }
 
-// httpHost reads the head of the client's first request. The host is in doubt if the
-// head does not come in time.
-func (s *session) httpHost() (host string, doubt bool) {
-	s.client.SetReadDeadline(time.Now().Add(s.engine.cfg.HandshakeTimeout))
+// requestedHost reads the client's first request for its host, if the protocol is HTTP.
+// The host is in doubt if the request does not come in time. A client of HTTP/2 may wait
+// for the origin's settings: it has less.
+func (s *session) requestedHost(proto sniff.Protocol) (host string, doubt bool) {
+	find, wait := sniff.Host, s.engine.cfg.HandshakeTimeout
+	switch proto {
+	case sniff.HTTP:
+	case sniff.HTTP2:
+		find, wait = sniff.Authority, s.engine.sniffTimeout()
+	default:
+		return "", false
+	}
+	s.client.SetReadDeadline(time.Now().Add(wait))
 	defer s.client.SetReadDeadline(time.Time{})
 	for {
-		host, doubt, more := sniff.Host(s.client.Unread())
+		host, doubt, more := find(s.client.Unread())
 		if !more || s.client.Fill(true) != nil {
 			return host, doubt
 		}

@@ -9,7 +9,8 @@ import (
 
 // Authority is [Host] for the beginning of an HTTP/2 connection: the host of its
 // first request, see [http2.Authority]. A connection that breaks the rules of HTTP/2
-// before it has none, and leaves no doubt.
+// before it has none, and leaves no doubt. A request that does not end within 16 KiB
+// does.
 func Authority(b []byte) (host string, doubt, more bool) {
 	short := len(b) < hostLimit
 	b = b[:min(len(b), hostLimit)]
@@ -25,7 +26,7 @@ func Authority(b []byte) (host string, doubt, more bool) {
 		}
 		b = b[n:]
 	}
-	return "", short, short
+	return "", true, short
 }
 
 // authority returns the host in a header block.

@@ -1,10 +1,6 @@
 package smtp
 
-import (
-	"bytes"
-
-	"github.com/clearspan/clearspan/decrypt/proto/line"
-)
+import "bytes"
 
 // Path is the argument of MAIL or RCPT (RFC 5321, Section 4.1.2). Its parts refer to
 // the line.
@@ -53,16 +49,4 @@ func closing(text []byte) int {
 		}
 	}
 	return -1
-}
-
-// Parameter returns the value of a parameter, such as SIZE or BODY. ok is false if it
-// is not there.
-func (p Path) Parameter(name string) (value []byte, ok bool) {
-	for word := range bytes.FieldsSeq(p.Parameters) {
-		key, value, _ := bytes.Cut(word, []byte("="))
-		if line.Is(key, name) {
-			return value, true
-		}
-	}
-	return nil, false
 }

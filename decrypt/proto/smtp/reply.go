@@ -1,10 +1,6 @@
 package smtp
 
-import (
-	"bytes"
-
-	"github.com/clearspan/clearspan/decrypt/proto/line"
-)
+import "github.com/clearspan/clearspan/decrypt/proto/line"
 
 // Reply is one line of a reply (RFC 5321, Section 4.2). Text refers to the line.
 type Reply struct {
@@ -18,27 +14,6 @@ type Reply struct {
 func ParseReply(text []byte) (r Reply, ok bool) {
 	r.Code, r.Last, r.Text, ok = line.Code(text)
 	return r, ok
-}
-
-// Status returns the enhanced status code at the beginning of the text, such as 5.7.1,
-// and the rest (RFC 2034, Section 4). ok is false without one.
-func (r Reply) Status() (status, rest []byte, ok bool) {
-	status, rest, _ = bytes.Cut(r.Text, []byte(" "))
-	dots, digits := 0, 0
-	for i, c := range status {
-		switch {
-		case c >= '0' && c <= '9' && digits < 3:
-			digits++
-		case c == '.' && digits > 0 && dots < 2 && (dots > 0 || i == 1):
-			dots, digits = dots+1, 0
-		default:
-			return nil, r.Text, false
-		}
-	}
-	if dots != 2 || digits == 0 || int(status[0]-'0') != r.Code/100 {
-		return nil, r.Text, false
-	}
-	return status, rest, true
 }
 
 // Keyword returns the keyword of a line of the reply to EHLO, in the case in which it
