@@ -17,6 +17,10 @@ import (
 
 const evilName = "www.evil.test"
 
+// browserPort is the one that a browser asks for. It opens connections ahead of its
+// hello: if one is silent for long, its origin is dialed, and gets no octet.
+const browserPort = 8668
+
 // TestRefusals has a browser, curl and mail programs meet what the policy
 // terminates and origins that are blocked: each is told in its own protocol. The
 // origin gets no packet of a session that its hello, its Host, or its address
@@ -53,7 +57,9 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dovecot.Stop()
-	c.Listen(8666, c.Echo(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}))
+	for _, port := range []int{8666, browserPort} {
+		c.Listen(port, c.Echo(&tls.Config{Certificates: []tls.Certificate{c.Pair(c.Cert)}}))
+	}
 	c.Listen(8667, func(conn net.Conn) { io.Copy(io.Discard, conn) })
 	origin, err := lab.StartCapture(c.Origin, lab.OriginInterface, filepath.Join(c.Directory("origin"), "origin.pcap"))
 	if err != nil {
@@ -95,7 +101,7 @@ func TestRefusals(t *testing.T) {
 		}
 	})
 	t.Run("Chromium", func(t *testing.T) {
-		document, err := lab.Chromium(c.Ctx, c.Client, t.TempDir(), c.CA, evilName, lab.OriginV4, "https://"+evilName+":8666/")
+		document, err := lab.Chromium(c.Ctx, c.Client, t.TempDir(), c.CA, evilName, lab.OriginV4, fmt.Sprintf("https://%s:%d/", evilName, browserPort))
 		if err != nil || !strings.Contains(document, `<dd id="rule">evil</dd>`) || !strings.Contains(document, "does not allow the connection to "+evilName) {
 			t.Errorf("Chromium: %v, %.2000s", err, document)
 		}
@@ -151,6 +157,7 @@ func TestRefusals(t *testing.T) {
 		"tcp.port == 443": true, // so that we know what to look for
 
 		"tcp.port == 8666 || tcp.port == 8667":                                           false,
+		fmt.Sprintf("tcp.len > 0 && tcp.port == %d", browserPort):                        false,
 		"tcp.len > 0 && (tcp.dstport == 25 || tcp.dstport == 143 || tcp.dstport == 110)": false,
 	} {
 		packets, err := lab.Fields(c.Ctx, origin.File, filter, "frame.number")
