@@ -272,7 +272,7 @@ func TestOnInvalidAction(t *testing.T) {
 
 // What passes unjudged is named, by the key that opens the door.
 func TestOpenDoors(t *testing.T) {
-	const wire = "intake: [{name: wire, mode: wire, legs: [a, b]%s}]\n"
+	const wire = "intake: [{name: wire, mode: wire, legs: [a, b], takeover: accept%s}]\n"
 	const routed = "intake: [{name: gw, mode: tproxy, listen: :8099, from: [lan0], ports: 443%s}]\n"
 	const proxy = "intake: [{name: proxy, mode: explicit, listen: :8080%s}]\n"
 	const none = "origin: {client_certificate: none}\n"
@@ -280,22 +280,29 @@ func TestOpenDoors(t *testing.T) {
 		name, text string
 		want       []string // beginnings
 	}{
-		{"a wire's defaults", fmt.Sprintf(wire, ""), []string{"intake wire: down: wire:", "origin.client_certificate: tunnel:"}},
-		{"a wire that blocks", fmt.Sprintf(wire, ", down: block") + none, nil},
-		{"a wire that is not strict", fmt.Sprintf(wire, ", down: block, strict: false, quic: pass") + none,
-			[]string{"intake wire: quic: pass:", "intake wire: strict: false:"}},
-		{"overload", fmt.Sprintf(wire, ", down: block") + none + "limits: {overload: tunnel}\n", []string{"limits.overload: tunnel:"}},
-		{"routed traffic's defaults", fmt.Sprintf(routed, "") + none, []string{"intake gw: down: pass:", "intake gw: strays: pass:"}},
-		{"routed traffic that is blocked", fmt.Sprintf(routed, ", down: block, strays: reset") + none, nil},
-		{"routed QUIC", fmt.Sprintf(routed, ", down: block, strays: reset, quic: pass") + none, []string{"intake gw: quic: pass:"}},
+		{"a wire's defaults", "intake: [{name: wire, mode: wire, legs: [a, b]}]\n", []string{
+			"intake wire: down: wire:", "intake wire: grace:", "intake wire: takeover: late:", "intake wire: quic: block:", "origin.client_certificate: tunnel:"}},
+		{"a wire that blocks", fmt.Sprintf(wire, ", down: block") + none, []string{"intake wire: grace:", "intake wire: quic: block:"}},
+		{"a wire that is not strict", fmt.Sprintf(wire, ", down: block, strict: false, quic: pass, ports: 443") + none,
+			[]string{"intake wire: strict: false:", "intake wire: grace:", "intake wire: ports:", "intake wire: quic: pass:"}},
+		{"overload", fmt.Sprintf(proxy, "") + none + "limits: {overload: tunnel}\n", []string{"limits.overload: tunnel:"}},
+		{"routed traffic's defaults", fmt.Sprintf(routed, "") + none,
+			[]string{"intake gw: ports:", "intake gw: quic: block:", "intake gw: down: pass:", "intake gw: strays: pass:"}},
+		{"routed traffic that is blocked", fmt.Sprintf(routed, ", down: block, strays: reset") + none, []string{"intake gw: ports:", "intake gw: quic: block:"}},
+		{"routed QUIC", fmt.Sprintf(routed, ", down: block, strays: reset, quic: pass") + none, []string{"intake gw: ports:", "intake gw: quic: pass:"}},
 		{"a proxy's defaults", fmt.Sprintf(proxy, "") + none, nil},
 		{"a proxy for everybody", fmt.Sprintf(proxy, `, from: ["0.0.0.0/0"], reach: [127.0.0.1]`) + none,
 			[]string{"intake proxy: reach:", "intake proxy: from:"}},
+		{"rules", fmt.Sprintf(proxy, "") + none + "policy: {default: tunnel, rules: [{name: a, port: 1, action: tunnel}, {name: b, port: 2, learn: tunnel, action: bump}, {name: c, port: 3, action: tunnel}]}\n",
+			[]string{"policy.default: tunnel:", "rule a and 1 more: action: tunnel:", "rule b: learn: tunnel:"}},
+		{"events and lessons", fmt.Sprintf(proxy, "") + none + "policy: {events: {no-sni: tunnel, ech: terminate}, learn: {pinned: {action: tunnel}, failed_origin: {action: tunnel}}}\n",
+			[]string{"policy.events.no-sni: tunnel:", "policy.learn.pinned.action: tunnel:", "policy.learn.failed_origin.action: tunnel:"}},
 		{"monitor", fmt.Sprintf(proxy, "") + none + "policy: {mode: monitor}\n", []string{"policy.mode: monitor:"}},
-		{"invalid origins", fmt.Sprintf(proxy, "") + "origin: {client_certificate: none, on_invalid: {default: tunnel}}\n",
-			[]string{"origin.on_invalid: default: tunnel:"}},
-		{"a service", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", on_failure: open}]` + "\n",
-			[]string{"service av: on_failure: open:"}},
+		{"invalid origins", fmt.Sprintf(proxy, "") + "origin: {client_certificate: none, on_invalid: {default: tunnel, expired: tunnel}}\n",
+			[]string{"origin.on_invalid: default: tunnel:", "origin.on_invalid: expired: tunnel:"}},
+		{"a service", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", on_failure: open, max_body: 1MiB, mode: respmod}]
+policy: {services: av, rules: [{name: a, port: 1, action: bump, services: none}]}` + "\n",
+			[]string{"service av: on_failure: open:", "service av: max_body:", "service av: streams:", "service av: mode:", "rule a: services: none:"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := Parse("c.yaml", []byte("state: s\n"+tt.text), t.TempDir())
