@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
@@ -50,8 +51,8 @@ func (a *Appliance) newGeneration(cfg *config.Config) (_ *generation, err error)
 	if err := a.hasServices(cfg); err != nil {
 		return nil, err
 	}
-	g := &generation{sheds: cfg.Limits.Overload == config.TunnelOverload}
-	g.early = cfg.Block.Answer != config.ResetRefused && !cfg.Block.HTTPS
+	g := &generation{sheds: cfg.Limits.Overload == admission.Tunnel}
+	g.early = cfg.Block.Answer != decrypt.ResetRefused && !cfg.Block.HTTPS
 	if g.policy, err = NewPolicy(cfg); err != nil {
 		return nil, err
 	}
@@ -67,8 +68,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (_ *generation, err error)
 		return nil, err
 	}
 	g.forger, err = certs.NewForger(certs.ForgerConfig{
-		Trusted: g.authorities.Trusted, Untrusted: g.authorities.Untrusted, CRL: g.authorities.CRL(cfg.Leaf.CRL),
-		Lifetime: cfg.Leaf.Lifetime, Cache: cfg.Leaf.Cache,
+		Trusted: g.authorities.Trusted, Untrusted: g.authorities.Untrusted, CRL: g.authorities.CRL(cfg.Leaf.CRL), LeafOptions: cfg.Leaf.LeafOptions,
 	})
 	if err != nil {
 		return nil, err
@@ -107,33 +107,23 @@ func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Ju
 		decides = shedPolicy{g.policy, a.admission.Level}
 	}
 	return decrypt.New(decrypt.Config{
-		ByName:             cfg.Origin.Resolve == config.ResolveSNI,
-		Names:              names(cfg.Policy),
-		KeyLog:             a.feed.KeyLog(),
-		Policy:             decides,
-		Services:           a.services,
-		Learner:            a.learned,
-		Forger:             g.forger,
-		Verifier:           judge,
-		Tap:                a.feed,
-		Resolver:           resolver,
-		Ended:              a.ended,
-		Logger:             a.log,
-		OnInvalid:          cfg.Origin.OnInvalid.Action,
-		HandshakeReason:    func(err error) string { return string(certs.ReasonOf(err)) },
-		CertificateRequest: cfg.Origin.ClientCertificate,
-		Refusal: decrypt.Refusal{
-			Reset: cfg.Block.Answer == config.ResetRefused, Page: g.page.Serve, HTTPS: cfg.Block.HTTPS,
-		},
-		ClientMinVersion:     cfg.Client.MinTLS,
-		FullClientHandshakes: !cfg.Client.Resumption,
-		FullOriginHandshakes: !cfg.Origin.Resumption,
-		OriginMinVersion:     cfg.Origin.MinTLS,
-		HandshakeTimeout:     cfg.Client.HandshakeTimeout,
-		SilenceTimeout:       cfg.Client.SilenceTimeout,
-		Pending:              cfg.Limits.Pending,
-		ConnectTimeout:       cfg.Origin.ConnectTimeout,
-		IdleTimeout:          cfg.Client.IdleTimeout,
+		Client:  cfg.Client,
+		Origin:  cfg.Origin.OriginOptions,
+		Limits:  cfg.Limits.Engine,
+		Refusal: decrypt.Refusal{RefusalOptions: cfg.Block.RefusalOptions, Page: g.page.Serve},
+
+		Policy:          decides,
+		Names:           names(cfg.Policy),
+		Resolver:        resolver,
+		Forger:          g.forger,
+		Verifier:        judge,
+		HandshakeReason: func(err error) string { return string(certs.ReasonOf(err)) },
+		Tap:             a.feed,
+		KeyLog:          a.feed.KeyLog(),
+		Services:        a.services,
+		Learner:         a.learned,
+		Ended:           a.ended,
+		Logger:          a.log,
 	})
 }
 
@@ -193,7 +183,7 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 			a.log.Error("exempt addresses of an intake not replaced", "err", err)
 		}
 	}
-	a.limiter.SetMax(cfg.Limits.Sessions)
+	a.limiter.SetLimits(cfg.Limits.Limits)
 	if err := a.audit.Reopen(); err != nil {
 		a.log.Error("audit trail not reopened", "err", err)
 	}

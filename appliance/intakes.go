@@ -20,7 +20,7 @@ var resolver = net.DefaultResolver
 
 // openIntakes opens every configured intake, in order.
 func (a *Appliance) openIntakes() error {
-	a.limiter = intake.NewLimiter(a.cfg.Limits.Sessions, a.admit)
+	a.limiter = intake.NewLimiter(a.cfg.Limits.Limits, a.admit)
 	a.own.add(a.cfg)
 	for _, c := range a.cfg.Intakes {
 		in, err := a.openIntake(c)

@@ -14,8 +14,7 @@ import (
 // openAdmission finds out what the process may take, and has the Go runtime and the
 // engines keep to it.
 func (a *Appliance) openAdmission() (err error) {
-	limits := a.cfg.Limits
-	if a.admission, err = admission.New(admission.Config{Memory: limits.Memory, Open: func() int { return a.limiter.Open() }}); err != nil {
+	if a.admission, err = admission.New(admission.Config{Options: a.cfg.Limits.Options, Open: func() int { return a.limiter.Open() }}); err != nil {
 		return err
 	}
 	goal := int64(min(a.admission.Goal(), math.MaxInt64))
@@ -26,7 +25,7 @@ func (a *Appliance) openAdmission() (err error) {
 	pacer := gcpace.Start(a.admission.Floor())
 	a.closers.push("memory", func() error { pacer.Stop(); return nil })
 	limit, whose := a.admission.Limit()
-	a.log.Info("memory limit", "octets", limit, "scope", whose, "overload", string(limits.Overload))
+	a.log.Info("memory limit", "octets", limit, "scope", whose, "overload", string(a.cfg.Limits.Overload))
 	return a.metrics.Memory(a.admission.Used, func() uint64 {
 		limit, _ := a.admission.Limit()
 		return limit

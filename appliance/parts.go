@@ -6,7 +6,6 @@ import (
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/authority"
-	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/publish"
 )
@@ -37,7 +36,7 @@ func (a *Appliance) open() error {
 func (a *Appliance) openState() error { return authority.MakeState(a.cfg.State) }
 
 func (a *Appliance) openAudit() (err error) {
-	if a.audit, err = audit.Open(a.cfg.Audit.File, a.log); err != nil {
+	if a.audit, err = audit.Open(a.cfg.Audit.Options, a.log); err != nil {
 		return err
 	}
 	a.closers.push("audit log", a.audit.Close)
@@ -47,7 +46,7 @@ func (a *Appliance) openAudit() (err error) {
 func (a *Appliance) openFeed() (err error) {
 	cfg := feed.Config{Mirrors: a.cfg.Mirrors, KeyLogFile: os.Getenv("SSLKEYLOGFILE"), Metrics: a.metrics, Logger: a.log}
 	if a.cfg.Audit.Facts {
-		cfg.Facts = &facts.Options{Queries: a.cfg.Audit.Queries}
+		cfg.Facts = &a.cfg.Audit.Content
 	}
 	if a.feed, err = feed.New(cfg); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/mirror/pcapng"
@@ -48,7 +49,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 		Mirrors:  []config.Mirror{{Kind: config.PCAPNG, Files: pcapng.Config{Directory: at("captures")}}},
 		Policy:   config.Policy{Lists: []config.List{{File: at("list")}}},
 		Block:    config.Refusal{Page: at("page")},
-		Audit:    config.Audit{File: at("trail")},
+		Audit:    config.Audit{Options: audit.Options{File: at("trail")}},
 	}
 	reads, writes := files(cfg, at("file"))
 	for _, name := range []string{"certificate", "key", "untrusted-certificate", "untrusted-key", "passphrase", "roots", "crl", "site-certificate", "site-key", "service-roots", "list", "page", "file"} {

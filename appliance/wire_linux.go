@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
@@ -41,7 +42,7 @@ func (a *Appliance) openWire(c config.Intake, o intake.Options) (intake.Intake, 
 	if c.Link == config.BothLink {
 		w.Link = wire.Both
 	}
-	if a.cfg.Limits.Overload == config.TunnelOverload {
+	if a.cfg.Limits.Overload == admission.Tunnel {
 		w.Overload = wire.Tunneled
 	}
 	if c.QUIC == config.BlockQUIC {

@@ -21,12 +21,12 @@ func (s *session) converse(ctx context.Context) (stage, error) {
 // by way of services if it stays plain.
 func (s *session) follow(context.Context) (stage, error) {
 	s.opening, s.content = opensDialogue, Plain
-	s.client.Stall(s.engine.cfg.IdleTimeout)
-	s.origin.Stall(s.engine.cfg.IdleTimeout)
+	s.client.Stall(s.engine.cfg.Client.IdleTimeout)
+	s.origin.Stall(s.engine.cfg.Client.IdleTimeout)
 	d := &dialogue{session: s}
 	d.greeted(s.in.Greeting)
 	if len(s.in.Greeting) == 0 && s.data == nil {
-		s.legs.Silence = s.engine.cfg.SilenceTimeout
+		s.legs.Silence = s.engine.cfg.Client.SilenceTimeout
 	}
 	err := s.both(
 		func() error { return d.pump(ClientToOrigin, s.client, s.origin) },

@@ -28,7 +28,7 @@ func (d *decision) helloEvents() {
 	if policy.Differ(d.account.Name, d.hello.ServerName) {
 		d.account.note(policy.SNIMismatch)
 	}
-	if !sharesCipher(d.hello, d.engine.cfg.ClientMinVersion) {
+	if !sharesCipher(d.hello, d.engine.cfg.Client.MinTLS) {
 		d.account.note(policy.NoSharedCipher)
 	}
 }

@@ -43,8 +43,8 @@ func (s *session) between() {
 // relayTLS joins the two TLS connections.
 func (s *session) relayTLS() error {
 	s.open()
-	s.client.Relaying(s.engine.cfg.IdleTimeout)
-	s.origin.Relaying(s.engine.cfg.IdleTimeout)
+	s.client.Relaying(s.engine.cfg.Client.IdleTimeout)
+	s.origin.Relaying(s.engine.cfg.Client.IdleTimeout)
 	return s.both(
 		func() error { return s.legs.TLS(ClientToOrigin, s.clientTLS, s.originTLS, s.client, s.origin) },
 		func() error { return s.legs.TLS(OriginToClient, s.originTLS, s.clientTLS, s.origin, s.client) },
@@ -57,7 +57,7 @@ func (s *session) relayRaw() error {
 	s.open()
 	for _, l := range []*leg.Leg{s.client, s.origin} {
 		l.Large()
-		l.Stall(s.engine.cfg.IdleTimeout)
+		l.Stall(s.engine.cfg.Client.IdleTimeout)
 	}
 	pump := func(dir Direction, from, to *leg.Leg) func() error {
 		if s.stream == nil && from.Socket() && to.Socket() {

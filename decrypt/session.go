@@ -63,7 +63,7 @@ func (s *session) dial(ctx context.Context) error {
 	if s.origin != nil {
 		return nil
 	}
-	ctx, stop := context.WithTimeout(ctx, s.engine.cfg.ConnectTimeout)
+	ctx, stop := context.WithTimeout(ctx, s.engine.cfg.Origin.ConnectTimeout)
 	defer stop()
 	conn, err := s.in.Dial(ctx)
 	if err != nil {

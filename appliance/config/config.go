@@ -21,6 +21,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/clearspan/clearspan/decrypt"
 )
 
 // Config is a whole configuration, complete with defaults. It is plain data:
@@ -37,7 +39,7 @@ type Config struct {
 	// Authority signs what clients are shown.
 	Authority Authority
 	Leaf      Leaf
-	Client    Client
+	Client    decrypt.ClientOptions
 	Origin    Origin
 	Policy    Policy
 	Block     Refusal

@@ -15,6 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/clearspan/clearspan/appliance/admission"
+	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/facts"
+	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/service/inline"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
@@ -108,22 +112,20 @@ func TestFullFile(t *testing.T) {
 			UntrustedCertificate: "testdata/untrusted.crt", UntrustedKey: "testdata/untrusted.key",
 			PassphraseFile: "testdata/passphrase", Publish: "127.0.0.1:10080",
 		},
-		Leaf:   Leaf{Lifetime: 12 * time.Hour, Cache: 500, CRL: "http://127.0.0.1:10080"},
-		Client: Client{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, SilenceTimeout: 20 * time.Second, IdleTimeout: 10 * time.Minute},
+		Leaf:   Leaf{LeafOptions: certs.LeafOptions{Lifetime: 12 * time.Hour, Cache: 500}, CRL: "http://127.0.0.1:10080"},
+		Client: decrypt.ClientOptions{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, SilenceTimeout: 20 * time.Second, IdleTimeout: 10 * time.Minute, FullHandshakes: true},
 		Origin: Origin{
-			Roots: []string{"system", "testdata/extra.pem"}, MinTLS: 0x0304, ConnectTimeout: 3 * time.Second,
+			Roots: []string{"system", "testdata/extra.pem"},
 			Revocation: Revocation{
 				RevocationConfig: certs.RevocationConfig{Mode: certs.RevocationHard, Timeout: 5 * time.Second, MaxCRL: 64 << 20},
 				CRL:              []string{"testdata/extra.pem"},
 				Allow:            []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("192.0.2.9/32")},
 			},
-			OnInvalid: OnInvalid{Default: decrypt.Block, ByReason: map[string]decrypt.Response{
+			OriginOptions: decrypt.OriginOptions{MinTLS: 0x0304, ConnectTimeout: 3 * time.Second, FullHandshakes: true, ClientCertificate: decrypt.AnswerNone, Resolve: decrypt.ResolveSNI, OnInvalid: decrypt.OnInvalid{Default: decrypt.Block, ByReason: map[string]decrypt.Response{
 				"expired": decrypt.PassOn, "revoked": decrypt.Untrusted, "weak-signature": decrypt.Block,
 				"malformed": decrypt.Block, "own-authority": decrypt.Block, "tls-version": decrypt.Block,
-			}},
-			ClientCertificate: decrypt.AnswerNone,
-			Resolve:           ResolveSNI,
-			ALPNOffer:         []string{"http/1.1"},
+			}}},
+			ALPNOffer: []string{"http/1.1"},
 		},
 		Policy: Policy{Default: policy.Terminate, Mode: Monitor, Services: []string{"av"},
 			Learn: learn.Options{
@@ -164,8 +166,8 @@ func TestFullFile(t *testing.T) {
 			{Name: "near", Kind: VXLAN, Remote: vxlan.Config{Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: mirror.Drop},
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
-		Block: Refusal{Answer: Tell, Page: "testdata/block.html", HTTPS: true},
-		Audit: Audit{File: "stdout", Facts: true, Queries: true},
+		Block: Refusal{RefusalOptions: decrypt.RefusalOptions{Answer: decrypt.TellRefused, HTTPS: true}, Page: "testdata/block.html"},
+		Audit: Audit{Options: audit.Options{File: "stdout"}, Facts: true, Content: facts.Options{Queries: true}},
 		Services: []Service{
 			{Name: "av", Kind: ICAP, Timeout: 5 * time.Second, OnFailure: FailClosed, URLs: []string{"icap://127.0.0.1:1344/avscan"},
 				Modes: []ICAPMode{REQMOD, RESPMOD}, Roots: []string{"system"}, Oversize: FailOpen, Replay: 64 << 10, Preview: AutoPreview,
@@ -179,7 +181,7 @@ func TestFullFile(t *testing.T) {
 				{{Address: netip.MustParsePrefix("10.0.1.2/30"), Gateway: netip.MustParseAddr("10.0.1.1")}, {Address: netip.MustParsePrefix("2001:db8:1::2/64"), Gateway: netip.MustParseAddr("2001:db8:1::1")}},
 			}},
 		},
-		Limits: Limits{Sessions: 10, Memory: 512 << 20, Pending: 200, Overload: TunnelOverload},
+		Limits: Limits{Options: admission.Options{Memory: 512 << 20, Overload: admission.Tunnel}, Limits: intake.Limits{Sessions: 10}, Engine: decrypt.Limits{Pending: 200}},
 	}
 	if diff := cmp.Diff(want, got, comparePlain); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)

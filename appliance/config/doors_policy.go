@@ -71,7 +71,7 @@ var learnDoors = []Door{
 
 var originDoors = []Door{
 	{
-		Key: "origin.client_certificate", Open: decrypt.TunnelRequest.String(),
+		Key: "origin.client_certificate", Open: string(decrypt.TunnelRequest),
 		Passes: "an origin that asks for a client certificate has its sessions pass undecrypted",
 		Shut:   "Use `none` or `block`.",
 		open: when("origin.client_certificate: tunnel", func(c *Config) bool {
@@ -79,7 +79,7 @@ var originDoors = []Door{
 		}),
 	},
 	{
-		Key: "origin.on_invalid.default", Open: decrypt.PassOn.String(),
+		Key: "origin.on_invalid.default", Open: string(decrypt.PassOn),
 		Passes: "sessions of origins with invalid certificates pass undecrypted",
 		Shut:   "Use `untrusted` or `block`.",
 		open: when("origin.on_invalid: default: tunnel", func(c *Config) bool {
@@ -87,13 +87,13 @@ var originDoors = []Door{
 		}),
 	},
 	{
-		Key: "origin.on_invalid.REASON", Open: decrypt.PassOn.String(),
+		Key: "origin.on_invalid.REASON", Open: string(decrypt.PassOn),
 		Passes: "sessions of origins whose certificate is invalid for this reason pass undecrypted",
 		Shut:   "Use `untrusted` or `block`.",
 		open: func(c *Config) (places []string) {
 			for _, reason := range reasons {
-				if c.Origin.OnInvalid.ByReason[reason] == decrypt.PassOn {
-					places = append(places, "origin.on_invalid: "+reason+": tunnel")
+				if c.Origin.OnInvalid.ByReason[string(reason)] == decrypt.PassOn {
+					places = append(places, "origin.on_invalid: "+string(reason)+": tunnel")
 				}
 			}
 			return places

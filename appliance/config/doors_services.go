@@ -1,5 +1,7 @@
 package config
 
+import "github.com/clearspan/clearspan/appliance/admission"
+
 var serviceDoors = []Door{
 	{
 		Key: "services[].on_failure", Open: string(FailOpen),
@@ -40,9 +42,9 @@ var serviceDoors = []Door{
 
 var limitDoors = []Door{
 	{
-		Key: "limits.overload", Open: string(TunnelOverload),
+		Key: "limits.overload", Open: string(admission.Tunnel),
 		Passes: "sessions pass undecrypted while there is no room",
 		Shut:   "`overload: refuse` refuses them.",
-		open:   when("limits.overload: tunnel", func(c *Config) bool { return c.Limits.Overload == TunnelOverload }),
+		open:   when("limits.overload: tunnel", func(c *Config) bool { return c.Limits.Overload == admission.Tunnel }),
 	},
 }

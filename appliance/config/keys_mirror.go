@@ -86,9 +86,9 @@ var mirrorKeys = []Key{
 		Doc: "The address to which recorders connect.",
 	},
 	{
-		Path: "mirror[].slow", Type: TypeWord, Of: onlyPCAPOverIP, Default: pcapip.Skip.String(), Example: pcapip.Disconnect.String(), Words: []Choice{
-			{pcapip.Skip.String(), "It misses frames."},
-			{pcapip.Disconnect.String(), "clearspan disconnects it."},
+		Path: "mirror[].slow", Type: TypeWord, Of: onlyPCAPOverIP, Default: string(pcapip.Skip), Example: string(pcapip.Disconnect), Words: []Choice{
+			{string(pcapip.Skip), "It misses frames."},
+			{string(pcapip.Disconnect), "clearspan disconnects it."},
 		},
 		Doc: "The treatment of readers that are too slow.",
 	},
@@ -117,9 +117,9 @@ var mirrorKeys = []Key{
 		Doc: "The largest IP packet in a frame, in octets. Kind `vxlan` sends no larger packets than the path takes.",
 	},
 	{
-		Path: "mirror[].full", Type: TypeWord, Default: mirror.Drop.String(), DefaultOf: map[string]string{string(PCAPNG): mirror.Block.String()}, Words: []Choice{
-			{mirror.Drop.String(), "Frames are lost and counted. Sessions go on."},
-			{mirror.Block.String(), "Sessions wait. Kind `pcap-over-ip` does not allow this."},
+		Path: "mirror[].full", Type: TypeWord, Default: string(mirror.Drop), DefaultOf: map[string]string{string(PCAPNG): string(mirror.Block)}, Words: []Choice{
+			{string(mirror.Drop), "Frames are lost and counted. Sessions go on."},
+			{string(mirror.Block), "Sessions wait. Kind `pcap-over-ip` does not allow this."},
 		},
 		Doc: "The reaction if the mirror cannot take more frames.",
 	},

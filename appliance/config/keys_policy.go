@@ -1,6 +1,7 @@
 package config
 
 import (
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
@@ -280,9 +281,9 @@ var blockKeys = []Key{
 		Doc: "The answers to clients if a rule terminates a session or clearspan blocks an origin.",
 	},
 	{
-		Path: "block.answer", Type: TypeWord, Default: string(Tell), Example: string(ResetRefused), Words: []Choice{
-			{string(Tell), "A TLS alert, a page for plain HTTP, status 403 for a proxy request, an error line in mail."},
-			{string(ResetRefused), "A TCP reset. It excludes `page` and `https`."},
+		Path: "block.answer", Type: TypeWord, Default: string(decrypt.TellRefused), Example: string(decrypt.ResetRefused), Words: []Choice{
+			{string(decrypt.TellRefused), "A TLS alert, a page for plain HTTP, status 403 for a proxy request, an error line in mail."},
+			{string(decrypt.ResetRefused), "A TCP reset. It excludes `page` and `https`."},
 		},
 		Doc: "How clearspan answers the client.",
 	},
