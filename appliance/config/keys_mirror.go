@@ -125,13 +125,13 @@ var mirrorKeys = []Key{
 	},
 	{
 		Path: "mirror[].ports", Type: TypeWord, Default: string(DefaultPorts), Example: string(KeepPorts), Words: []Choice{
-			{string(DefaultPorts), "Cleartext appears on the port where recorders expect it, such as 465 as 25."},
+			{string(DefaultPorts), "Cleartext appears on the port where recorders expect its protocol, whatever the origin's port is: SMTP on 25, HTTP/2 on 80, MQTT on 1883."},
 			{string(KeepPorts), "The true port."},
 		},
 		Doc: "The origin's port as recorders see it. A table maps true ports to shown ports: `{465: 25, 993: 143}`.",
 	},
 	{
-		Path: "mirror[].ports.PORT", Type: TypePort, Absent: "the true port", Example: "25",
+		Path: "mirror[].ports.PORT", Type: TypePort, Absent: "the true port; for HTTP/2 as with `default`", Example: "25",
 		Doc: "The port that recorders see in place of PORT.",
 	},
 	{
