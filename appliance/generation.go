@@ -10,6 +10,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/upstream"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/certs/fetch"
 	"github.com/clearspan/clearspan/decrypt"
@@ -27,7 +28,8 @@ type generation struct {
 	authorities *authority.Set
 	page        *blockpage.Page
 	early       bool // proxy requests are refused, not what follows them
-	skipped     int  // roots that cannot be read
+	router      *upstream.Router
+	skipped     int // roots that cannot be read
 }
 
 // observe adds the metrics that are read from elsewhere.
@@ -54,6 +56,9 @@ func (a *Appliance) newGeneration(cfg *config.Config) (_ *generation, err error)
 	g := &generation{sheds: cfg.Limits.Overload == admission.Tunnel}
 	g.early = cfg.Block.Answer != decrypt.ResetRefused && !cfg.Block.HTTPS
 	if g.policy, err = NewPolicy(cfg); err != nil {
+		return nil, err
+	}
+	if g.router, err = newRouter(cfg); err != nil {
 		return nil, err
 	}
 	roots, skipped, err := certs.LoadRoots(cfg.Origin.Roots)
@@ -113,6 +118,7 @@ func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Ju
 		Refusal: decrypt.Refusal{RefusalOptions: cfg.Block.RefusalOptions, Page: g.page.Serve},
 
 		Policy:          decides,
+		Upstream:        upstreams(cfg, g.router),
 		Names:           names(cfg.Policy),
 		Resolver:        resolver,
 		Forger:          g.forger,

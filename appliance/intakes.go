@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -53,8 +54,13 @@ func (a *Appliance) openIntake(c config.Intake) (intake.Intake, error) {
 	switch c.Mode {
 	case config.Explicit:
 		o.Forbid = a.forbid
+		o.StandIn = func(ctx context.Context, name string) netip.Addr { return a.engine.Load().router.StandIn(ctx, name) }
 		o.Pages = map[string]http.Handler{publish.Host: publish.Handler(a.material)}
-		return intake.NewExplicit(intake.Explicit{Listen: c.Listen, From: c.Clients, Reach: c.Reach, Ports: c.ConnectPorts}, o)
+		certificates, err := ownCertificates(c)
+		if err != nil {
+			return nil, err
+		}
+		return intake.NewExplicit(intake.Explicit{Listen: c.Listen, From: c.Clients, Reach: c.Reach, Ports: c.ConnectPorts, Certificates: certificates}, o)
 	case config.Static:
 		s := intake.Static{Listen: c.Listen, Origin: c.Origin, SNI: c.SNI}
 		s.ProxyFrom, s.ProxySend = c.ProxyFrom, intake.ProxyVersion(slices.Index(config.ProxyVersions, c.ProxySend)+1)

@@ -22,7 +22,7 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 		rule := policy.Rule{
 			Name: r.Name, Host: r.Host, Intake: r.Intake, Client: r.Client, Origin: r.Origin, Port: r.Port,
 			Protocol: r.Protocol, ALPN: r.ALPN, JA4: r.JA4, Time: r.Time, OriginName: r.OriginName, Issuer: r.Issuer, Action: r.Action,
-			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer, Learn: string(r.Learn), Services: r.Services},
+			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer, Learn: string(r.Learn), Services: r.Services, Upstream: r.Proxy.Word()},
 		}
 		for _, name := range r.Category {
 			rule.Category = append(rule.Category, lists[name])

@@ -118,7 +118,7 @@ func files(cfg *config.Config, file string) (reads, writes []string) {
 			writes = append(writes, m.Files.Directory)
 		}
 	}
-	named := slices.Concat([]string{file, cfg.Authority.PassphraseFile, cfg.Block.Page}, cfg.Origin.Roots, cfg.Origin.Revocation.CRL)
+	named := slices.Concat([]string{file, cfg.Authority.PassphraseFile, cfg.Block.Page, cfg.Origin.Upstream.Credentials}, cfg.Origin.Roots, cfg.Origin.Revocation.CRL)
 	for _, in := range cfg.Intakes {
 		for _, f := range in.Certificates {
 			named = append(named, f.Certificate, f.Key)

@@ -8,6 +8,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/privilege"
+	"github.com/clearspan/clearspan/appliance/upstream"
 	"github.com/clearspan/clearspan/mirror/pcapng"
 )
 
@@ -43,7 +44,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 			Certificate: at("certificate"), Key: at("key"), UntrustedCertificate: at("untrusted-certificate"), UntrustedKey: at("untrusted-key"),
 			PassphraseFile: at("passphrase"),
 		},
-		Origin:   config.Origin{Roots: []string{"system", at("roots")}, Revocation: config.Revocation{CRL: []string{at("crl")}}},
+		Origin:   config.Origin{Roots: []string{"system", at("roots")}, Revocation: config.Revocation{CRL: []string{at("crl")}}, Upstream: upstream.Options{Credentials: at("credentials")}},
 		Intakes:  []config.Intake{{Mode: config.Static, Certificates: []config.KeyFiles{{Certificate: at("site-certificate"), Key: at("site-key")}}}},
 		Services: []config.Service{{Kind: config.ICAP, Roots: []string{"system", at("service-roots")}}},
 		Mirrors:  []config.Mirror{{Kind: config.PCAPNG, Files: pcapng.Config{Directory: at("captures")}}},
@@ -52,7 +53,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 		Audit:    config.Audit{Options: audit.Options{File: at("trail")}},
 	}
 	reads, writes := files(cfg, at("file"))
-	for _, name := range []string{"certificate", "key", "untrusted-certificate", "untrusted-key", "passphrase", "roots", "crl", "site-certificate", "site-key", "service-roots", "list", "page", "file"} {
+	for _, name := range []string{"certificate", "key", "untrusted-certificate", "untrusted-key", "passphrase", "roots", "crl", "site-certificate", "site-key", "service-roots", "list", "page", "credentials", "file"} {
 		if !slices.Contains(reads, filepath.Dir(at(name))) {
 			t.Errorf("%s is not read", name)
 		}
@@ -71,7 +72,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 			files++
 		}
 	}
-	if known := 17; files != known {
+	if known := 20; files != known {
 		t.Errorf("%d keys name files, this test knows %d: a new one belongs into files and here", files, known)
 	}
 }

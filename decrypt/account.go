@@ -27,6 +27,8 @@ type Session struct {
 	// Destination is where the client was going if the session went elsewhere, by
 	// its server name; else zero.
 	Destination netip.AddrPort
+	// Upstream is the proxy by way of which the origin leg was opened, "" for none.
+	Upstream string
 
 	End       time.Time
 	Protocol  string // application protocol or "tls"; "" when never known

@@ -43,6 +43,12 @@ type Config struct {
 	// relayed. A tap sees the leg of the client: what it sent and what it got.
 	Services func(s *Session) []Service
 
+	// Upstream returns what opens the origin leg of s by way of another proxy, when its
+	// decision is known; nil, or a nil function: [Incoming.Dial] does. The proxy is given
+	// a name to resolve: with [ResolveSNI] it is the server name, which nobody
+	// looks up here.
+	Upstream func(s *Session) *Upstream
+
 	// Names says when it is found out whether the server name resolves to the
 	// destination, see [policy.SNIUnresolved].
 	Names Names

@@ -16,6 +16,9 @@ func (s *session) reroute(ctx context.Context) error {
 	switch {
 	case s.engine.cfg.Origin.Resolve != ResolveSNI || s.in.Route == nil || a.SNI == "" || a.Decision.Action == policy.Terminate:
 		return nil
+	case s.upstream() != nil: // which is given the name
+		a.Resolved()
+		return nil
 	case a.Decision.Monitored, s.origin != nil: // nothing is changed; it is too late
 		return nil
 	case a.Name != "" && !policy.Differ(a.Name, a.SNI):

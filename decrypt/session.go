@@ -65,9 +65,9 @@ func (s *session) dial(ctx context.Context) error {
 	}
 	ctx, stop := context.WithTimeout(ctx, s.engine.cfg.Origin.ConnectTimeout)
 	defer stop()
-	conn, err := s.in.Dial(ctx)
+	conn, err := s.connect(ctx)
 	if err != nil {
-		return dialFailure(err)
+		return err
 	}
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && (!s.account.Origin.IsValid() || s.account.Name != "" || s.account.Destination.IsValid()) {
 		s.account.Origin = netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
@@ -82,6 +82,34 @@ func (s *session) dial(ctx context.Context) error {
 		return fail(reasonShutdown, nil, 0)
 	}
 	return nil
+}
+
+// connect opens a connection to the origin, by way of another proxy if there is one.
+func (s *session) connect(ctx context.Context) (net.Conn, error) {
+	dial, failed := s.in.Dial, dialFailure
+	if up := s.upstream(); up != nil {
+		s.account.Upstream = up.Name
+		dial, failed = up.Dial, upstreamFailure
+	}
+	conn, err := dial(ctx)
+	if err != nil {
+		return nil, failed(err)
+	}
+	if s.in.Announce != nil {
+		if err := s.in.Announce(conn); err != nil {
+			conn.Close()
+			return nil, failed(err)
+		}
+	}
+	return conn, nil
+}
+
+// upstream returns the proxy by way of which the origin is reached, nil for none.
+func (d *decision) upstream() *Upstream {
+	if d.engine.cfg.Upstream == nil {
+		return nil
+	}
+	return d.engine.cfg.Upstream(d.account)
 }
 
 // hangUp closes the origin leg, so that dial opens another.

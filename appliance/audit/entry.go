@@ -38,6 +38,9 @@ type Entry struct {
 	// The address and port that the client chose. Empty if the session went there. The
 	// server name led elsewhere by `origin.resolve: sni`.
 	Intended netip.AddrPort `json:"destination"`
+	// The upstream proxy by way of which clearspan reached the origin. If the origin's name
+	// has no address here, `origin` holds the proxy's address. Empty without a proxy.
+	Upstream string `json:"upstream"`
 	// The server name of the ClientHello. Empty without one.
 	SNI string `json:"sni"`
 	// The application protocol (ALPN) that the origin chose. Empty if it chose none.
@@ -269,7 +272,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	e := Entry{
 		Time: Time{time.Now()}, Start: Time{s.Start}, End: Time{s.End},
 		Session: s.ID, Intake: s.Intake,
-		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination),
+		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination), Upstream: s.Upstream,
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Transport: "tcp", StartTLS: s.StartTLS.String(), Related: s.Related,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason, Notice: s.Notice.String(), Service: s.Services(), Finding: s.Findings(),

@@ -109,7 +109,7 @@ type Intake struct {
 	// Certificates are PEM files of origins' own certificates and their keys, shown
 	// in place of forged ones: inbound inspection. Static shows the one that suits
 	// the hello, else the first; TProxy the one for the server name of an origin
-	// that has proven it.
+	// that has proven it. Explicit: its own, by which clients connect to it.
 	Certificates []KeyFiles
 	// ProxyFrom are load balancers that begin connections with a header of the
 	// PROXY protocol. Static only.
@@ -196,6 +196,7 @@ func (r *reader) intake(n *node, names map[string]int) (in Intake) {
 	switch in.Mode {
 	case Explicit:
 		in.Clients = values(t, "from", nil, parsePrefix)
+		r.ownCertificate(t, &in)
 	case Static:
 		r.proxyProtocol(t, &in)
 		r.ownCertificates(t, &in)
@@ -236,19 +237,21 @@ func (r *reader) together(t *table, in *Intake) {
 
 // ownCertificates reads one pair of files, and a list of more.
 func (r *reader) ownCertificates(t *table, in *Intake) {
-	pair := func(t *table) {
-		if cert, key := r.keyPair(t, "certificate", "key", false); cert != "" && key != "" {
-			in.Certificates = append(in.Certificates, KeyFiles{cert, key})
-		}
-	}
-	pair(t)
+	r.ownCertificate(t, in)
 	for _, item := range r.list(t.get("certificates"), "certificates") {
 		one := r.table(item, "certificates")
 		if !one.has("certificate") && !one.has("key") {
 			one.missing("certificate", "")
 		}
-		pair(one)
+		r.ownCertificate(one, in)
 		one.close()
+	}
+}
+
+// ownCertificate reads one pair of files.
+func (r *reader) ownCertificate(t *table, in *Intake) {
+	if cert, key := r.keyPair(t, "certificate", "key", false); cert != "" && key != "" {
+		in.Certificates = append(in.Certificates, KeyFiles{cert, key})
 	}
 }
 

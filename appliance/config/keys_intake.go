@@ -53,6 +53,14 @@ var intakeKeys = []Key{
 		Doc: "The PEM private key for `certificate`.",
 	},
 	{
+		Path: "intake[].certificate", Type: TypeFile, Of: onlyProxy, Absent: "no TLS", Example: "site.crt", Beside: "intake[].key",
+		Doc: "The PEM certificate of the proxy. With it, clients connect to the proxy by TLS (`https://` proxy).",
+	},
+	{
+		Path: "intake[].key", Type: TypeFile, Of: onlyProxy, Absent: "none", Example: "site.key", Beside: "intake[].certificate",
+		Doc: "The PEM private key for `certificate`.",
+	},
+	{
 		Path: "intake[].certificates", Type: TypeTables, Of: withOwn, Absent: "none", Example: "[{certificate: site.crt, key: site.key}]",
 		Doc: "More certificates of your own servers. The first one that fits the hello is shown. If none fits, mode `static` shows the first.",
 	},

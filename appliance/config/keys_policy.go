@@ -185,6 +185,12 @@ var ruleKeys = []Key{
 		Doc: "The application protocols (ALPN) that clearspan offers the origin at most.",
 	},
 	{
+		Path: "policy.rules[].proxy", Type: TypeURL, Absent: "the value of `origin.proxy`", Example: "socks5://192.0.2.8:1080", Words: []Choice{
+			{policy.Direct, "clearspan connects to the origin itself."},
+		},
+		Doc: "The proxy by way of which clearspan reaches the origin. See `origin.proxy`. `origin.no_proxy` does not apply. The rule must match before clearspan connects.",
+	},
+	{
 		Path: "policy.rules[].learn", Type: TypeWord, Words: choices(learn.Off, learn.Alert, learn.Tunnel), Absent: "the values of `policy.learn`", Example: string(learn.Alert),
 		Doc: "`off` and `alert` limit all of `policy.learn`. `tunnel` tunnels pinned clients of these sessions.",
 	},

@@ -122,6 +122,18 @@ func originKeys() []Key {
 			Doc: "The application protocols (ALPN) that clearspan offers at most, out of the client's list. If an origin refuses them, clearspan offers the client's list. A rule can replace the key.",
 		},
 		{
+			Path: "origin.proxy", Type: TypeURL, Absent: "none", Example: "http://192.0.2.8:3128",
+			Doc: "The proxy by way of which clearspan reaches origins: `http://HOST:PORT` or `https://HOST:PORT` (HTTP CONNECT), or `socks5://HOST:PORT`. `USER:PASSWORD@` may precede the host. Intakes of mode `wire` ignore the key. A rule can replace it. See [upstream proxy](../deploy/explicit.md#upstream-proxy).",
+		},
+		{
+			Path: "origin.proxy_credentials", Type: TypeFile, Absent: "none", Example: "credentials.txt", Beside: "origin.proxy",
+			Doc: "A file whose first line is `USER:PASSWORD` for `proxy`. Only its owner may read it.",
+		},
+		{
+			Path: "origin.no_proxy", Type: TypeText, List: true, Absent: "none", Example: `[10.0.0.0/8, "*.corp.test"]`, Beside: "origin.proxy",
+			Doc: "Origins that clearspan reaches without `proxy`: names, patterns, addresses and networks. `.NAME` is the name and all names below it.",
+		},
+		{
 			Path: "origin.resumption", Field: "!FullHandshakes", Type: TypeBool, Default: "true", Example: "false",
 			Doc: "clearspan resumes TLS sessions with origins, for the same client and up to one hour. An origin can then link two connections of one client.",
 		},

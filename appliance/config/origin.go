@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 
+	"github.com/clearspan/clearspan/appliance/upstream"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 )
@@ -17,6 +18,8 @@ type Origin struct {
 	// ALPNOffer are the application protocols that an origin is offered at most,
 	// where no rule says otherwise. Default nil: those of the client.
 	ALPNOffer []string
+	// Upstream is the proxy by way of which origins are reached. Default: none.
+	Upstream upstream.Options
 }
 
 // reasons are why an origin can fail verification.
@@ -34,6 +37,7 @@ func (r *reader) origin(n *node) (o Origin) {
 	o.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
 	o.Revocation = r.revocation(t.get("revocation"))
 	o.OnInvalid = r.onInvalid(t.get("on_invalid"))
+	o.Upstream = r.upstream(t)
 	t.fill("origin", "", &o)
 	t.close()
 	return o

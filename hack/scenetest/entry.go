@@ -16,7 +16,7 @@ import (
 
 // Entry is the part of an audit entry that tests ask for.
 type Entry struct {
-	Session, Intake, SNI, ALPN, Protocol, StartTLS, Related, Rule, Action, Would, Outcome, Reason, Learned, Taught, Notice string
+	Session, Intake, SNI, ALPN, Protocol, StartTLS, Related, Rule, Action, Would, Outcome, Reason, Learned, Taught, Notice, Upstream string
 
 	Start string
 
