@@ -37,6 +37,7 @@ type Session struct {
 	ALPN      string // protocol the origin chose
 	Offer     Offer  // of application protocols, to the origin
 	StartTLS  StartTLS
+	Late      *Late  // TLS that began late; nil for none
 	Related   string // identifier of the session that announced this one; "" for none
 	Decision  policy.Decision
 	Outcome   Outcome

@@ -34,9 +34,13 @@ func (s *session) follow(context.Context) (stage, error) {
 	)
 	s.legs.Silence = 0
 	if d.follower != nil {
+		s.negotiated = d.follower.Offer() == starttls.Accepted
 		s.account.StartTLS = s.engine.upgraders.judge(s.account.Client.Addr(), s.account.Origin, d.follower.Offer(), time.Now())
 	}
-	if err != nil || !d.over() {
+	switch {
+	case err == nil && s.legs.Turned() && !d.refused:
+		return s.turn()
+	case err != nil || !d.over():
 		s.heed()
 		return stageEnd, err
 	}
@@ -81,7 +85,9 @@ type dialogue struct {
 }
 
 // over reports whether the session goes on with another stage.
-func (d *dialogue) over() bool { return d.upgraded || d.refused || d.yielded }
+func (d *dialogue) over() bool {
+	return d.upgraded || d.refused || d.yielded || d.session.legs.Turned()
+}
 
 // greeted takes note of what the origin had said before the session began here.
 func (d *dialogue) greeted(greeting []byte) {
@@ -125,6 +131,10 @@ func (d *dialogue) pump(dir Direction, from, to *leg.Leg) error {
 			d.first(dir, from)
 			p = from.Unread()
 		}
+		if p, err = d.begins(dir, from, to, have, err); err != nil {
+			return err
+		}
+		whole := len(from.Unread())
 		n, state, err := d.step(dir, p, ended)
 		if err != nil {
 			return err
@@ -144,8 +154,33 @@ func (d *dialogue) pump(dir Direction, from, to *leg.Leg) error {
 		case ended:
 			return d.session.legs.SourceEnded(dir, from, to)
 		}
-		have = len(from.Unread())
+		if have = len(from.Unread()); len(p) < whole {
+			have = 0
+		}
 	}
+}
+
+// begins looks at what the client goes on with, which may be the hello of TLS though
+// nothing has negotiated it. It returns what may be passed of it before the next look.
+func (d *dialogue) begins(dir Direction, from, to *leg.Leg, have int, poked error) ([]byte, error) {
+	p := from.Unread()
+	if dir == OriginToClient || len(p) == 0 || have > 0 && poked == nil || !d.free() {
+		return p, nil
+	}
+	n, turned, err := d.session.legs.Begins(from, to)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.follower != nil && !turned { // who knows where lines end
+		return from.Unread(), err
+	}
+	return from.Unread()[:n], err
+}
+
+// free reports whether the client may go on: no answer is waited for.
+func (d *dialogue) free() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.held && !d.over() && d.proto != sniff.MySQL
 }
 
 // first tells the protocol from the first octets of either side. Only the

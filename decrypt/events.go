@@ -25,7 +25,11 @@ func (d *decision) helloEvents() {
 	if d.hello.ECH {
 		d.hides()
 	}
-	if policy.Differ(d.account.Name, d.hello.ServerName) {
+	name := d.account.Name
+	if l := d.account.Late; l != nil && l.Connect != "" {
+		name = l.Connect
+	}
+	if policy.Differ(name, d.hello.ServerName) {
 		d.account.note(policy.SNIMismatch)
 	}
 	if !sharesCipher(d.hello, d.engine.cfg.Client.MinTLS) {

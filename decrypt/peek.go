@@ -85,6 +85,7 @@ func (s *session) readHello(ctx context.Context) (stage, error) {
 	if err != nil {
 		return stageEnd, helloFailure(err)
 	}
+	s.begins()
 	s.opening = opensTLS
 	if s.account.Protocol == "" {
 		s.account.Protocol = sniff.TLS.String()

@@ -43,6 +43,9 @@ type session struct {
 	said                 uint64                   // octets that the client had sent before it
 
 	services       []Service                   // stand between the legs
+	beyond         string                      // host that the client has asked a proxy for last, within the session
+	unread         atomic.Bool                 // TLS passes that was not recognised in time; the policy is to be asked
+	negotiated     bool                        // TLS begins as a dialogue that was followed has it
 	host           *hostCheck                  // nil: nothing is looked for in the cleartext
 	control        atomic.Pointer[ftp.Control] // what an FTP session announces is read; nil: nothing
 	closedSilently bool                        // the client closed soon after its handshake without sending data; set before the relay ends, read after it

@@ -55,6 +55,9 @@ type Entry struct {
 	// The upgrade to TLS in a plain dialogue. Empty if nothing was said about it. Words:
 	// see [reasons](reasons.md#starttls).
 	StartTLS string `json:"starttls"`
+	// TLS that began behind other octets of the session, see
+	// [TLS that begins late](../policy.md#tls-that-begins-late). Null for other sessions.
+	LateTLS *LateTLS `json:"late_tls"`
 	// The session whose control connection announced this FTP data connection. Empty
 	// for other sessions.
 	Related string `json:"related"`
@@ -128,6 +131,16 @@ func (e Entry) With(f facts.Report) Entry {
 		e.Mail = f.Mail
 	}
 	return e
+}
+
+// LateTLS tells where TLS began in a session.
+type LateTLS struct {
+	// The protocol before. Empty if it was not known.
+	Protocol string `json:"protocol"`
+	// The host that the client asked another proxy for, within the session. Empty without one.
+	Connect string `json:"connect"`
+	// The octets before.
+	Octets Octets `json:"octets"`
 }
 
 // QUIC describes a QUIC flow.
@@ -284,6 +297,12 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		},
 		Mirror: mirrors,
 		HTTP:   []facts.Exchange{}, Mail: []facts.Mail{},
+	}
+	if l := s.Late; l != nil {
+		e.LateTLS = &LateTLS{
+			Protocol: l.Protocol, Connect: l.Connect,
+			Octets: Octets{l.Octets[decrypt.ClientToOrigin], l.Octets[decrypt.OriginToClient]},
+		}
 	}
 	if e.Service == nil {
 		e.Service = map[string]string{}

@@ -94,6 +94,10 @@ var policyKeys = []Key{
 		Doc: "The hello has the ECH extension, real or not. Most browsers send it always. An action therefore applies to all their sessions.",
 	},
 	{
+		Path: "policy.events.late-tls", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Terminate.String(),
+		Doc: "TLS began behind other octets of the session, as no dialogue that clearspan follows has it. Without an action, the rules decide. Where only the origin's answer shows it, only `terminate` acts.",
+	},
+	{
 		Path: "policy.rules", Type: TypeTables, Absent: "none",
 		Doc: "The rules, in the order in which clearspan asks them. A rule matches if all its conditions match. A condition matches if one of its values does.",
 	},
