@@ -119,11 +119,26 @@ type Entry struct {
 	Mail []facts.Mail `json:"mail"`
 	// The number of mail messages. 0 without `audit.facts`.
 	MailTotal uint64 `json:"mail_total"`
+	// The first 32 logins. Empty without `audit.facts`. An entry never has a password.
+	Logins []facts.Login `json:"logins"`
+	// The number of logins. 0 without `audit.facts`.
+	LoginsTotal uint64 `json:"logins_total"`
+	// The first 32 transfers of files on the control connection of FTP. Empty without
+	// `audit.facts`.
+	Transfers []facts.Transfer `json:"transfers"`
+	// The number of these transfers. 0 without `audit.facts`.
+	TransfersTotal uint64 `json:"transfers_total"`
 }
 
-// With returns the entry with what was read of web and mail.
+// With returns the entry with what was read of web, mail, logins and transfers.
 func (e Entry) With(f facts.Report) Entry {
-	e.HTTPTotal, e.MailTotal = f.HTTPTotal, f.MailTotal
+	e.HTTPTotal, e.MailTotal, e.LoginsTotal, e.TransfersTotal = f.HTTPTotal, f.MailTotal, f.LoginsTotal, f.TransfersTotal
+	if len(f.Logins) > 0 {
+		e.Logins = f.Logins
+	}
+	if len(f.Transfers) > 0 {
+		e.Transfers = f.Transfers
+	}
 	if len(f.HTTP) > 0 {
 		e.HTTP = f.HTTP
 	}
@@ -296,7 +311,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 			OriginToClient: s.Octets(decrypt.OriginToClient),
 		},
 		Mirror: mirrors,
-		HTTP:   []facts.Exchange{}, Mail: []facts.Mail{},
+		HTTP:   []facts.Exchange{}, Mail: []facts.Mail{}, Logins: []facts.Login{}, Transfers: []facts.Transfer{},
 	}
 	if l := s.Late; l != nil {
 		e.LateTLS = &LateTLS{

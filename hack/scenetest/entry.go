@@ -51,6 +51,8 @@ type Entry struct {
 	HTTPTotal uint64 `json:"http_total"`
 	Mail      []facts.Mail
 	MailTotal uint64 `json:"mail_total"`
+	Logins    []facts.Login
+	Transfers []facts.Transfer
 	Flow      struct {
 		Client, Origin netip.AddrPort
 		Ports          map[string]uint16

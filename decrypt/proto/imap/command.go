@@ -150,10 +150,35 @@ func Unquote(word []byte) []byte {
 	return plain
 }
 
+// Target says of the first line of APPEND or REPLACE whether a literal at its end is the
+// name of the mailbox, and whether literals are parts of a message (CATENATE, RFC 4469).
+func (c *Command) Target() (mailbox, joined bool) {
+	rest := c.Argument
+	if c.Verb == REPLACE {
+		_, rest = Argument(rest)
+	}
+	name, rest := Argument(rest)
+	_, mailbox = ParseLiteral(name)
+	return mailbox, Joins(rest)
+}
+
+// Joins reports whether a line of APPEND or REPLACE, or what follows the name of the
+// mailbox in its first one, says that the literals behind it are parts of a message.
+func Joins(text []byte) bool {
+	for len(text) > 0 {
+		var word []byte
+		word, text = Argument(text)
+		if line.Is(word, "CATENATE") {
+			return true
+		}
+	}
+	return false
+}
+
 // Argument returns the first atom, quoted string or parenthesised list of text, with its
 // quotes or parentheses, and what follows it.
 func Argument(text []byte) (first, rest []byte) {
-	text = bytes.TrimLeft(text, " ")
+	text = bytes.TrimLeft(text, line.Blanks)
 	depth, i := 0, 0
 	for ; i < len(text); i++ {
 		switch text[i] {
@@ -167,7 +192,7 @@ func Argument(text []byte) (first, rest []byte) {
 			depth++
 		case ')':
 			depth--
-		case ' ', '\r', '\n':
+		case ' ', '\t', '\r', '\n':
 			if depth <= 0 {
 				return text[:i], text[i:]
 			}
