@@ -97,7 +97,7 @@ func Default(euid int, getenv func(string) string) *Config {
 
 func builtIn(state string) *Config {
 	c := defaults(state)
-	c.Intakes = []Intake{{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"}}
+	c.Intakes = []Intake{proxy("127.0.0.1:8080")}
 	files := DefaultMirror("files", PCAPNG)
 	files.Files.Directory = filepath.Join(c.State, "pcap")
 	live := DefaultMirror("live", PCAPOverIP)

@@ -19,7 +19,11 @@ import (
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/appliance/intake/nameserver"
+	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/appliance/service/inline"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
@@ -34,7 +38,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 var comparePlain = cmp.Options{
-	cmpopts.IgnoreUnexported(pcapng.Config{}),
+	cmpopts.IgnoreUnexported(pcapng.Config{}, wire.Config{}),
 	cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{}),
 	cmp.Comparer(func(a, b *time.Location) bool { return a == b || a != nil && b != nil && a.String() == b.String() }),
 }
@@ -92,20 +96,27 @@ func TestFullFile(t *testing.T) {
 	want := &Config{
 		State: "testdata/state",
 		Intakes: []Intake{
-			{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"},
-			{Name: "fixed", Mode: Static, Listen: "[::1]:10443", Origin: "origin.example.test:443", SNI: "www.example.test"},
-			{Name: "inbound", Mode: Static, Listen: ":8443", Origin: "192.0.2.20:443",
-				Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}, {"testdata/ca.crt", "testdata/ca.key"}},
-				ProxyFrom:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxySend: "v2"},
-			{Name: "gateway", Mode: TProxy, Listen: ":8099", From: []string{"lan0", "lan1.7"}, Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}},
-				Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 8000, Last: 8100}}, Down: DownBlock, QUIC: PassQUIC, Strays: ResetStrays},
-			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []policy.PortRange{{First: 443, Last: 443}},
-				Down: DownPass, QUIC: BlockQUIC, Strays: PassStrays},
-			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 465, Last: 465}},
-				Takeover: AcceptTakeover, Down: DownBlock, Link: BothLink, QUIC: PassQUIC, Stall: 2 * time.Second,
-				Grace: time.Minute},
-			{Name: "names", Mode: DNS, Listen: "127.0.0.1:53", Strip: []StripDNS{StripECH, StripH3}, Timeout: time.Second, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
-				Upstream: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("[2001:db8::53]:5353")}},
+			{Name: "proxy", Mode: Explicit, Proxy: intake.Explicit{Listen: "127.0.0.1:8080"}},
+			{Name: "fixed", Mode: Static, Static: intake.Static{Listen: "[::1]:10443", Origin: "origin.example.test:443", SNI: "www.example.test"}},
+			{Name: "inbound", Mode: Static, Static: intake.Static{
+				Listen: ":8443", Origin: "192.0.2.20:443", ProxyFrom: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxySend: intake.ProxyV2,
+			}, Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}, {"testdata/ca.crt", "testdata/ca.key"}}},
+			{Name: "gateway", Mode: TProxy, TProxy: intake.TProxy{
+				Listen: ":8099", From: []string{"lan0", "lan1.7"}, Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 8000, Last: 8100}},
+				Forwarded: intake.Forwarded{Down: intake.DownBlock, QUIC: intake.PassQUIC, Strays: intake.ResetStrays},
+			}, Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}}},
+			{Name: "nat", Mode: Redirect, Redirect: intake.Redirect{
+				Listen: ":8098", From: []string{"lan1"}, Ports: []policy.PortRange{{First: 443, Last: 443}},
+				Forwarded: intake.Forwarded{Down: intake.DownPass, QUIC: intake.BlockQUIC, Strays: intake.PassStrays},
+			}},
+			{Name: "wire", Mode: Wire, Wire: wire.Config{
+				Legs: [2]string{"lan2", "wan2"}, Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 465, Last: 465}},
+				Takeover: wire.Accept, Down: intake.DownBlock, Link: wire.Both, QUIC: intake.PassQUIC, Stall: 2 * time.Second, Open: true, Grace: time.Minute,
+			}},
+			{Name: "names", Mode: DNS, DNS: nameserver.Config{
+				Listen: "127.0.0.1:53", Strip: []nameserver.Strip{nameserver.Keys, nameserver.HTTP3}, Timeout: time.Second, From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+				Upstream: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("[2001:db8::53]:5353")},
+			}},
 		},
 		Authority: Authority{
 			Certificate: "testdata/ca.crt", Key: "testdata/ca.key",
@@ -169,17 +180,21 @@ func TestFullFile(t *testing.T) {
 		Block: Refusal{RefusalOptions: decrypt.RefusalOptions{Answer: decrypt.TellRefused, HTTPS: true}, Page: "testdata/block.html"},
 		Audit: Audit{Options: audit.Options{File: "stdout"}, Facts: true, Content: facts.Options{Queries: true}},
 		Services: []Service{
-			{Name: "av", Kind: ICAP, Timeout: 5 * time.Second, OnFailure: FailClosed, URLs: []string{"icap://127.0.0.1:1344/avscan"},
-				Modes: []ICAPMode{REQMOD, RESPMOD}, Roots: []string{"system"}, Oversize: FailOpen, Replay: 64 << 10, Preview: AutoPreview,
-				Streams: []string{"text/event-stream"}, Connections: 64, Tell: []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}, User: UserBase64},
-			{Name: "dlp", Kind: ICAP, Timeout: 30 * time.Second, OnFailure: FailOpen, URLs: []string{"icaps://dlp.test/x?y=z", "icap://[2001:db8::1]/x"},
-				Modes: []ICAPMode{REQMOD}, Roots: []string{"testdata/extra.pem"}, MaxBody: 10 << 20, Oversize: FailClosed, Replay: 1 << 20, Preview: 4 << 10,
-				Streams: []string{"video/mp4"}, Connections: 10, Tell: []Telling{TellClientIP, TellUser}, User: UserPlain},
-			{Name: "ips", Kind: Inline, Timeout: 2 * time.Second, OnFailure: FailOpen, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7},
-			{Name: "fw", Kind: Inline, Timeout: 3 * time.Second, OnFailure: FailClosed, Legs: [2]string{"chain2", "chain3"}, Probe: 2 * time.Second, Hops: [2][]inline.Hop{
+			{Name: "av", Kind: ICAP, ICAP: icap.Config{
+				URLs: []string{"icap://127.0.0.1:1344/avscan"}, Timeout: 5 * time.Second, Replay: 64 << 10, Connections: 64,
+				Tell: []icap.Fact{icap.ClientIP, icap.ClientPort, icap.ServerIP, icap.User},
+			}, Web: adapt.Service{Requests: true, Responses: true, Streams: []string{"text/event-stream"}}, Roots: []string{"system"}},
+			{Name: "dlp", Kind: ICAP, FailOpen: true, ICAP: icap.Config{
+				URLs: []string{"icaps://dlp.test/x?y=z", "icap://[2001:db8::1]/x"}, Timeout: 30 * time.Second, MaxBody: 10 << 20, Oversize: true, Replay: 1 << 20,
+				Preview: 4 << 10, Connections: 10, Tell: []icap.Fact{icap.ClientIP, icap.User}, PlainUser: true,
+			}, Web: adapt.Service{Requests: true, MaxBody: 10 << 20, Streams: []string{"video/mp4"}, FailOpen: true}, Roots: []string{"testdata/extra.pem"}},
+			{Name: "ips", Kind: Inline, FailOpen: true, Inline: inline.Config{
+				Timeout: 2 * time.Second, FailOpen: true, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7, Probe: inline.Probe{Interval: -1},
+			}},
+			{Name: "fw", Kind: Inline, Inline: inline.Config{Timeout: 3 * time.Second, Legs: [2]string{"chain2", "chain3"}, Probe: inline.Probe{Interval: 2 * time.Second}, Hops: [2][]inline.Hop{
 				{{Address: netip.MustParsePrefix("10.0.0.2/30"), Gateway: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParsePrefix("2001:db8::2/64"), Gateway: netip.MustParseAddr("2001:db8::1")}},
 				{{Address: netip.MustParsePrefix("10.0.1.2/30"), Gateway: netip.MustParseAddr("10.0.1.1")}, {Address: netip.MustParsePrefix("2001:db8:1::2/64"), Gateway: netip.MustParseAddr("2001:db8:1::1")}},
-			}},
+			}}},
 		},
 		Limits: Limits{Options: admission.Options{Memory: 512 << 20, Overload: admission.Tunnel}, Limits: intake.Limits{Sessions: 10}, Engine: decrypt.Limits{Pending: 200}},
 	}
@@ -194,7 +209,7 @@ func TestMinimalFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := defaults("/srv/clearspan")
-	want.Intakes = []Intake{{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"}}
+	want.Intakes = []Intake{proxy("127.0.0.1:8080")}
 	files := DefaultMirror("files", PCAPNG)
 	files.Files.Directory = "/srv/clearspan/pcap"
 	want.Mirrors = []Mirror{files}
@@ -253,7 +268,7 @@ func TestDefault(t *testing.T) {
 			if c.State != row.state {
 				t.Errorf("state is %s, want %s", c.State, row.state)
 			}
-			if c.Intakes[0].Listen != "127.0.0.1:8080" || c.Admin.Listen != "127.0.0.1:8090" ||
+			if c.Intakes[0].Listen() != "127.0.0.1:8080" || c.Admin.Listen != "127.0.0.1:8090" ||
 				c.Mirrors[0].Files.Directory != row.state+"/pcap" || c.Mirrors[1].Live.Addr != "127.0.0.1:57012" {
 				t.Errorf("unexpected default %+v", c)
 			}

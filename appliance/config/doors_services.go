@@ -4,28 +4,28 @@ import "github.com/clearspan/clearspan/appliance/admission"
 
 var serviceDoors = []Door{
 	{
-		Key: "services[].on_failure", Open: string(FailOpen),
+		Key: "services[].on_failure", Open: "open",
 		Passes: "sessions pass it by while it fails",
 		Shut:   "`on_failure: closed` blocks them.",
-		open:   services("on_failure: open", func(s Service) bool { return s.OnFailure == FailOpen }),
+		open:   services("on_failure: open", func(s Service) bool { return s.FailOpen }),
 	},
 	{
 		Key: "services[].max_body", Of: onlyICAP, Open: "a size",
 		Passes: "longer bodies pass it unseen, unless `oversize` is `closed`",
 		Shut:   "`oversize: closed` blocks them.",
-		open:   services("max_body", func(s Service) bool { return s.Kind == ICAP && s.MaxBody > 0 && s.Oversize == FailOpen }),
+		open:   services("max_body", func(s Service) bool { return s.Kind == ICAP && s.ICAP.MaxBody > 0 && !s.ICAP.Oversize }),
 	},
 	{
 		Key: "services[].streams", Of: onlyICAP, Open: "text/event-stream",
 		Passes: "endless responses of these media types pass it unseen",
 		Shut:   "`streams: []` shows them, late.",
-		open:   services("streams", func(s Service) bool { return s.Kind == ICAP && len(s.Streams) > 0 }),
+		open:   services("streams", func(s Service) bool { return s.Kind == ICAP && len(s.Web.Streams) > 0 }),
 	},
 	{
 		Key: "services[].mode", Of: onlyICAP, Open: "one word",
 		Passes: "messages of the other direction pass it unseen",
 		Shut:   "Use `mode: [reqmod, respmod]`.",
-		open:   services("mode", func(s Service) bool { return s.Kind == ICAP && len(s.Modes) < 2 }),
+		open:   services("mode", func(s Service) bool { return s.Kind == ICAP && (!s.Web.Requests || !s.Web.Responses) }),
 	},
 	{
 		Key: "policy.rules[].services", Open: noService,

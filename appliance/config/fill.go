@@ -44,8 +44,8 @@ func (t *table) fill(path, kind string, into ...any) {
 		default:
 			from = &table{r: t.r, at: t.at, pairs: []pair{{place: t.at, key: k.Name(), value: def}}}
 		}
-		for _, f := range fields {
-			k.read(from, f)
+		for faults, i := len(t.r.errs), 0; i < len(fields) && len(t.r.errs) == faults; i++ { // a fault is told once
+			k.read(from, fields[i])
 		}
 	}
 }
@@ -96,6 +96,9 @@ func (k *Key) standard(kind string) *node {
 func (k *Key) read(t *table, f reflect.Value) {
 	if !k.List {
 		f.Set(value(t, k.Name(), f, k.parser(f.Type())))
+		return
+	}
+	if n := t.get(k.Name()); k.Empty && n.kind() == list && len(n.items()) == 0 {
 		return
 	}
 	items := values(t, k.Name(), nil, k.parser(f.Type().Elem()))
@@ -157,6 +160,7 @@ var parsers = map[Type]func(string) (any, error){
 	TypeInterface: boxed(parseInterface),
 	TypeUser:      boxed(parseUser),
 	TypeServer:    boxed(parseServer),
+	TypeMedia:     boxed(parseMedia),
 }
 
 func boxed[T any](parse func(string) (T, error)) func(string) (any, error) {

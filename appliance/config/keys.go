@@ -19,6 +19,8 @@ type Key struct {
 	Field string
 	// List tells that the key takes a list. A single value stands for a list of one.
 	List bool
+	// Empty tells that the list may be empty.
+	Empty bool
 	// Words are values of their own, beside those of Type.
 	Words []Choice
 	// Synonyms are words of other products that the reader takes, too.
@@ -84,6 +86,7 @@ const (
 	TypeLegs       Type = "two network interfaces"
 	TypeMAC        Type = "Ethernet address"
 	TypeURL        Type = "URL"
+	TypeMedia      Type = "media type"
 	TypeVersion    Type = "TLS version"
 )
 

@@ -1,5 +1,7 @@
 package config
 
+import "github.com/clearspan/clearspan/appliance/service/icap"
+
 // Kinds of a service.
 var (
 	onlyICAP   = []string{string(ICAP)}
@@ -27,9 +29,9 @@ var serviceKeys = []Key{
 		Doc: "Kind `icap`: the time for the next octets, and for the whole header of an answer. Kind `inline`: the time for a connection through the device.",
 	},
 	{
-		Path: "services[].on_failure", Type: TypeWord, Default: string(FailClosed), Example: string(FailOpen), Words: []Choice{
-			{string(FailOpen), "The content passes. An inline device that has seen part of a session ends it."},
-			{string(FailClosed), "clearspan blocks the content."},
+		Path: "services[].on_failure", Field: "FailOpen=open", Type: TypeWord, Default: "closed", Example: "open", Words: []Choice{
+			{"open", "The content passes. An inline device that has seen part of a session ends it."},
+			{"closed", "clearspan blocks the content."},
 		},
 		Doc: "The reaction if the service fails.",
 	},
@@ -43,8 +45,8 @@ var serviceKeys = []Key{
 	},
 	{
 		Path: "services[].mode", Type: TypeWord, List: true, Of: onlyICAP, Default: "[reqmod, respmod]", Example: "[reqmod]", Words: []Choice{
-			{string(REQMOD), "The service sees requests."},
-			{string(RESPMOD), "The service sees responses, and mail."},
+			{string(icap.REQMOD), "The service sees requests."},
+			{string(icap.RESPMOD), "The service sees responses, and mail."},
 		},
 		Doc: "Which messages the service sees.",
 	},
@@ -57,9 +59,9 @@ var serviceKeys = []Key{
 		Doc: "The longest body that the service sees, 0 for no limit.",
 	},
 	{
-		Path: "services[].oversize", Type: TypeWord, Of: onlyICAP, Default: string(FailOpen), Example: string(FailClosed), Words: []Choice{
-			{string(FailOpen), "They pass. The service does not see them."},
-			{string(FailClosed), "clearspan blocks them."},
+		Path: "services[].oversize", Field: "Oversize=closed", Type: TypeWord, Of: onlyICAP, Default: "open", Example: "closed", Words: []Choice{
+			{"open", "They pass. The service does not see them."},
+			{"closed", "clearspan blocks them."},
 		},
 		Doc: "The treatment of messages longer than `max_body`.",
 	},
@@ -75,7 +77,7 @@ var serviceKeys = []Key{
 		Doc: "How much of a body the service gets before it decides whether it needs the rest. A size is the upper limit.",
 	},
 	{
-		Path: "services[].streams", Type: TypeText, List: true, Of: onlyICAP, Default: "[text/event-stream]", Example: "[video/mp4]",
+		Path: "services[].streams", Type: TypeMedia, List: true, Empty: true, Of: onlyICAP, Default: "[text/event-stream]", Example: "[video/mp4]",
 		Doc: "Media types of endless responses. The service does not see them if they have no length and the request asks for the type. `[]` means none.",
 	},
 	{
@@ -83,13 +85,13 @@ var serviceKeys = []Key{
 		Doc: "The largest number of connections to each server. The service may ask for fewer.",
 	},
 	{
-		Path: "services[].tell", Type: TypeWord, List: true, Of: onlyICAP, Words: choices(TellClientIP, TellClientPort, TellServerIP, TellUser), Default: "[client-ip, client-port, server-ip, user]", Example: "[client-ip]",
+		Path: "services[].tell", Type: TypeWord, List: true, Empty: true, Of: onlyICAP, Words: choices(icap.ClientIP, icap.ClientPort, icap.ServerIP, icap.User), Default: "[client-ip, client-port, server-ip, user]", Example: "[client-ip]",
 		Doc: "The ICAP fields `X-Client-IP`, `X-Client-Port`, `X-Server-IP` and `X-Authenticated-User`. `[]` means none. No intake knows users yet.",
 	},
 	{
-		Path: "services[].user", Type: TypeWord, Of: onlyICAP, Default: string(UserBase64), Example: string(UserPlain), Words: []Choice{
-			{string(UserBase64), "`Local://USER` in Base64."},
-			{string(UserPlain), "The name as it is."},
+		Path: "services[].user", Field: "PlainUser=plain", Type: TypeWord, Of: onlyICAP, Default: "base64", Example: "plain", Words: []Choice{
+			{"base64", "`Local://USER` in Base64."},
+			{"plain", "The name as it is."},
 		},
 		Doc: "How `X-Authenticated-User` is written.",
 	},

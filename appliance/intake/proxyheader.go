@@ -14,12 +14,12 @@ import (
 
 // ProxyVersion is a version of the PROXY protocol, by which a load balancer tells
 // whose connection it passes on.
-type ProxyVersion uint8
+type ProxyVersion string
 
 const (
-	NoProxy ProxyVersion = iota
-	ProxyV1
-	ProxyV2
+	NoProxy ProxyVersion = ""
+	ProxyV1 ProxyVersion = "v1"
+	ProxyV2 ProxyVersion = "v2"
 )
 
 const (

@@ -103,6 +103,7 @@ var bans = []ban{
 	{
 		from:   "appliance/privilege",
 		to:     []string{module},
+		except: []string{"appliance/privilege/rights"},
 		reason: "leaf package; what it grants is told by its caller",
 	},
 	{

@@ -29,7 +29,7 @@ func (s *server) adapt(ctx context.Context, m *Message, src *source) (*Result, e
 	how := o.handling(m.Request)
 	switch {
 	case !o.methods[m.Method]:
-		return nil, fault(Unavailable, "service does not offer %v", m.Method)
+		return nil, fault(Unavailable, "service does not offer %s", m.Method.method())
 	case how == notAtAll:
 		return bypass(src, "transfer-ignore"), nil
 	}

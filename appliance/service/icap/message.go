@@ -8,15 +8,15 @@ import (
 )
 
 // Mode is a method of ICAP by which messages are adapted.
-type Mode uint8
+type Mode string
 
 const (
-	REQMOD Mode = iota
-	RESPMOD
+	REQMOD  Mode = "reqmod"
+	RESPMOD Mode = "respmod"
 )
 
-// String returns the method's name in the protocol.
-func (m Mode) String() string {
+// method returns the method's name in the protocol.
+func (m Mode) method() string {
 	if m == RESPMOD {
 		return "RESPMOD"
 	}

@@ -1,4 +1,4 @@
-package appliance
+package rules
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// newRouter makes what chooses the upstream proxy of an origin.
-func newRouter(cfg *config.Config) (*upstream.Router, error) {
+// Router makes what chooses the upstream proxy of an origin.
+func Router(cfg *config.Config) (*upstream.Router, error) {
 	var named []*upstream.Proxy
 	for _, r := range cfg.Policy.Rules {
 		if r.Proxy != nil && r.Proxy.Proxy != nil {
@@ -29,9 +29,9 @@ func newRouter(cfg *config.Config) (*upstream.Router, error) {
 	return upstream.NewRouter(cfg.Origin.Upstream, named, credentials)
 }
 
-// upstreams returns the [decrypt.Config.Upstream] of a configuration; nil if it has no
+// Upstreams returns the [decrypt.Config.Upstream] of a configuration; nil if it has no
 // proxy. Sessions of a wire go where their frames do.
-func upstreams(cfg *config.Config, router *upstream.Router) func(*decrypt.Session) *decrypt.Upstream {
+func Upstreams(cfg *config.Config, router *upstream.Router) func(*decrypt.Session) *decrypt.Upstream {
 	if router == nil {
 		return nil
 	}

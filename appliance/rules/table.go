@@ -1,4 +1,6 @@
-package appliance
+// Package rules makes of the configuration what decides about sessions: the rule table, and
+// what is learned.
+package rules
 
 import (
 	"errors"
@@ -7,12 +9,13 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
-// NewPolicy builds the rule table that cfg describes, and reads its lists. Every
+// Table builds the rule table that cfg describes, and reads its lists. Every
 // fault of a list is a [*policy.ListError].
-func NewPolicy(cfg *config.Config) (*policy.Table, error) {
+func Table(cfg *config.Config) (*policy.Table, error) {
 	lists, err := loadLists(cfg.Policy.Lists)
 	if err != nil {
 		return nil, err
@@ -43,8 +46,8 @@ func NewPolicy(cfg *config.Config) (*policy.Table, error) {
 	return table, nil
 }
 
-// names tells when server names are looked up.
-func names(p config.Policy) decrypt.Names {
+// Names tells when server names are looked up.
+func Names(p config.Policy) decrypt.Names {
 	_, decides := p.Events[policy.SNIUnresolved]
 	switch {
 	case p.NoLookup:
@@ -82,4 +85,14 @@ func words(in []config.Content) (out []string) {
 		out = append(out, string(c))
 	}
 	return out
+}
+
+// Lessons are what is learned under cfg. Where client certificates are no reason
+// to tunnel, they are none to learn it.
+func Lessons(cfg *config.Config) learn.Options {
+	o := cfg.Policy.Learn
+	if cfg.Origin.ClientCertificate != decrypt.TunnelRequest {
+		o.ClientCertificate = learn.Off
+	}
+	return o
 }

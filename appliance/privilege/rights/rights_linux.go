@@ -1,4 +1,6 @@
-package appliance
+// Package rights tells what an open appliance needs of the system, by its configuration, and
+// has the process give up the rest.
+package rights
 
 import (
 	"os"
@@ -7,17 +9,16 @@ import (
 
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
-	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/certs"
 )
 
 // Confine gives up, for good, all that an open appliance of cfg does not need: root,
-// capabilities, files, system calls. Call it after [New]. file is the configuration
+// capabilities, files, system calls. Call it when the appliance is open. file is the configuration
 // file, "" if there is none. The state directory becomes the new user's.
 func Confine(cfg *config.Config, file string) (*privilege.Left, error) {
-	r := rights(cfg, file)
+	r := needed(cfg, file)
 	var lack error
 	if !r.Foreign || cfg.User != "" { // the module of a token knows files of its own
 		r.User, lack = owner(cfg)
@@ -47,9 +48,9 @@ func owner(cfg *config.Config) (privilege.User, error) {
 	return u, nil
 }
 
-// rights are what the appliance needs once everything is open. The user is not
+// needed is what the appliance needs once everything is open. The user is not
 // among them.
-func rights(cfg *config.Config, file string) privilege.Rights {
+func needed(cfg *config.Config, file string) privilege.Rights {
 	r := privilege.Rights{Keep: capabilities(cfg), Foreign: usesToken(cfg)}
 	r.Reads, r.Writes = files(cfg, file)
 	for _, in := range cfg.Intakes {
@@ -145,8 +146,8 @@ func files(cfg *config.Config, file string) (reads, writes []string) {
 }
 
 // namedPairs are the pairs of files that the configuration names, or "".
-func namedPairs(cfg *config.Config) []authority.KeyPair {
-	return []authority.KeyPair{
+func namedPairs(cfg *config.Config) []config.KeyFiles {
+	return []config.KeyFiles{
 		{Certificate: cfg.Authority.Certificate, Key: cfg.Authority.Key},
 		{Certificate: cfg.Authority.UntrustedCertificate, Key: cfg.Authority.UntrustedKey},
 	}
@@ -154,7 +155,7 @@ func namedPairs(cfg *config.Config) []authority.KeyPair {
 
 // usesToken reports whether keys are in tokens.
 func usesToken(cfg *config.Config) bool {
-	return slices.ContainsFunc(namedPairs(cfg), func(f authority.KeyPair) bool { return certs.IsTokenURI(f.Key) })
+	return slices.ContainsFunc(namedPairs(cfg), func(f config.KeyFiles) bool { return certs.IsTokenURI(f.Key) })
 }
 
 // reachesAll reports whether a user needs no capability for files of the

@@ -1,4 +1,4 @@
-package appliance
+package rights
 
 import (
 	"path/filepath"
@@ -27,7 +27,7 @@ func TestNeededCapabilities(t *testing.T) {
 		{"wire", config.Wire, nil, "dac_override net_bind_service net_admin net_raw sys_admin perfmon bpf"},
 	} {
 		cfg := &config.Config{Intakes: []config.Intake{{Mode: row.intake}}, Mirrors: row.mirrors}
-		if got := (&privilege.Left{Keep: rights(cfg, "").Keep}).Capabilities(); got != row.want {
+		if got := (&privilege.Left{Keep: needed(cfg, "").Keep}).Capabilities(); got != row.want {
 			t.Errorf("%s: %s, want %s", row.name, got, row.want)
 		}
 	}
@@ -79,7 +79,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	cfg := &config.Config{Authority: config.Authority{Certificate: "ca.crt", Key: "pkcs11:object=ca"}}
-	if !rights(cfg, "").Foreign {
+	if !needed(cfg, "").Foreign {
 		t.Error("a token's module is not seen")
 	}
 	if reads, _ := files(cfg, ""); slices.Contains(reads, "pkcs11:object=ca") {

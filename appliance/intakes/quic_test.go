@@ -1,62 +1,83 @@
-package appliance
+package intakes
 
 import (
 	"bytes"
-	"fmt"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"github.com/clearspan/clearspan/appliance/config"
+	"go.uber.org/goleak"
+
+	"github.com/clearspan/clearspan/appliance/admin"
+	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/appliance/sessions"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/quicclient"
 	"github.com/clearspan/clearspan/hack/tempo"
 )
 
-// TestQUICEntries: a flood of flows has few entries, and all of them when it is over.
-func TestQUICEntries(t *testing.T) {
-	var q quicFlows
-	now := time.Unix(1000, 0)
-	count := func(n int) (written int) {
-		for range n {
-			if q.affords(now) {
-				written++
-			}
-		}
-		return written
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// never forges nothing and verifies nobody.
+type never struct{}
+
+func (never) Forge(context.Context, []*x509.Certificate, string, bool, bool) (*tls.Certificate, error) {
+	return nil, errors.New("no leaf")
+}
+
+func (never) Verify(context.Context, string, *tls.ConnectionState) error {
+	return errors.New("not trusted")
+}
+
+// verdicts is a set without intakes whose policy terminates evil.test, and which writes
+// entries to file.
+func verdicts(t *testing.T, file string) *Set {
+	t.Helper()
+	table, err := policy.New([]policy.Rule{{Name: "evil", Host: []string{"evil.test"}, Action: policy.Terminate}}, policy.Bump)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := count(5000); got != quicBurst {
-		t.Errorf("%d entries at once, want %d", got, quicBurst)
+	engine, err := decrypt.New(decrypt.Config{Policy: table, Forger: never{}, Verifier: never{}})
+	if err != nil {
+		t.Fatal(err)
 	}
-	now = now.Add(2 * time.Second)
-	if got := count(5000); got != 2*quicEntries {
-		t.Errorf("%d entries within 2 s, want %d", got, 2*quicEntries)
+	log := slog.New(slog.DiscardHandler)
+	trail, err := audit.Open(audit.Options{File: file}, log)
+	if err != nil {
+		t.Fatal(err)
 	}
-	now = now.Add(-time.Hour)
-	if got := count(10); got != 0 {
-		t.Errorf("%d entries when the clock goes back", got)
+	t.Cleanup(func() { trail.Close() })
+	metrics := admin.NewMetrics("test")
+	mirrors, err := feed.New(feed.Config{Metrics: metrics, Logger: log})
+	if err != nil {
+		t.Fatal(err)
 	}
-	now = now.Add(time.Hour)
-	if got := count(5000); got != quicBurst {
-		t.Errorf("%d entries after an hour, want %d", got, quicBurst)
-	}
+	return &Set{cfg: Config{
+		Engine: func() *Engine { return &Engine{Engine: engine, Policy: table} },
+		Book:   &sessions.Book{Metrics: metrics, Feed: mirrors, Audit: trail, Logger: log},
+	}, log: log}
 }
 
 // TestQUICVerdicts asks for verdicts as an intake does: policy decides where QUIC
 // passes, everything is refused where it is blocked, and a flood of made-up clients does
 // not fill the trail.
 func TestQUICVerdicts(t *testing.T) {
-	dir := t.TempDir()
-	yaml := fmt.Sprintf(box, "192.0.2.1:443", "bump, rules: [{name: evil, host: [evil.test], action: terminate}]")
-	a, err := New(parse(t, dir, yaml), "test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	passes := a.peekQUIC(config.Intake{Name: "open", QUIC: config.PassQUIC})
-	blocks := a.peekQUIC(config.Intake{Name: "shut", QUIC: config.BlockQUIC})
-	startNew(t, a)
+	file := filepath.Join(t.TempDir(), "sessions.jsonl")
+	s := verdicts(t, file)
+	passes, blocks := s.peekQUIC("open", intake.PassQUIC), s.peekQUIC("shut", intake.BlockQUIC)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { s.Serve(ctx); close(done) }()
+	defer func() { stop(); <-done }()
 	from, to := netip.MustParseAddrPort("192.0.2.2:50000"), netip.MustParseAddrPort("192.0.2.1:443")
 	datagrams := func(name string) [][]byte {
 		h, err := quicclient.Hello(name, "h3")
@@ -83,7 +104,7 @@ func TestQUICVerdicts(t *testing.T) {
 		}
 	}
 	trail := func() []byte {
-		text, err := os.ReadFile(filepath.Join(dir, "state", "sessions.jsonl"))
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +133,7 @@ func TestQUICVerdicts(t *testing.T) {
 			t.Fatalf("garbage: verdict %d", got)
 		}
 	}
-	unwritten := a.quic.unwritten.Load()
+	unwritten := s.cfg.Book.Unwritten()
 	tempo.Until(t, "the entries of the flood", func() bool {
 		return uint64(bytes.Count(trail(), []byte("\n")))+unwritten == 20_005
 	})
