@@ -25,14 +25,10 @@ func (d *decision) helloEvents() {
 	if d.hello.ECH {
 		d.hides()
 	}
-	name := d.account.Name
-	if l := d.account.Late; l != nil && l.Connect != "" {
-		name = l.Connect
-	}
-	if policy.Differ(name, d.hello.ServerName) {
+	if policy.Differ(d.account.Name, d.hello.ServerName) {
 		d.account.note(policy.SNIMismatch)
 	}
-	if !sharesCipher(d.hello, d.engine.cfg.Client.MinTLS) {
+	if !sharesCipher(d.hello, d.engine.cfg.ClientMinVersion) {
 		d.account.note(policy.NoSharedCipher)
 	}
 }

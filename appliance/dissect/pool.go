@@ -23,8 +23,6 @@ type events struct {
 	message   Message
 	header    Header
 	reply     Reply
-	login     Login
-	transfer  Transfer
 	end       End
 	stop      Stop
 }

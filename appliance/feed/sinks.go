@@ -71,7 +71,6 @@ type sink struct {
 	content [4]bool // by decrypt.Content
 	options mirror.Options
 	streams *http2.Ports // of HTTP/2 streams; nil: HTTP/2 is shown as it is
-	pairs   *pairs       // of open conversations
 	metrics Metrics      // may be nil
 
 	named   func(addr netip.Addr, name string) // tells the mirror what an origin is called; may be nil
@@ -103,13 +102,8 @@ var openers = map[config.Kind]func(*sink, config.Mirror, *slog.Logger) error{
 	config.VXLAN:      (*sink).openVXLAN,
 }
 
-func newSink(name string) *sink {
-	return &sink{name: name, pairs: newPairs(http2.NewPorts())}
-}
-
 func openSink(m config.Mirror, log *slog.Logger) (*sink, error) {
-	k := newSink(m.Name)
-	k.options = mirror.Options{Mark: m.Mark, Ports: portMap(m)}
+	k := &sink{name: m.Name, options: mirror.Options{Mark: m.Mark, Ports: portMap(m)}}
 	for c, class := range map[decrypt.Content]config.Content{
 		decrypt.Decrypted: config.Decrypted, decrypt.Plain: config.Plain, decrypt.Tunneled: config.Tunneled,
 	} {
@@ -117,7 +111,7 @@ func openSink(m config.Mirror, log *slog.Logger) (*sink, error) {
 	}
 	k.content[decrypt.Upgrade] = m.STARTTLS == config.KeepSTARTTLS
 	if m.HTTP2 == config.TranscodeHTTP2 {
-		k.streams = k.pairs.spare
+		k.streams = http2.NewPorts()
 	}
 	open := openers[m.Kind]
 	if open == nil {
@@ -192,9 +186,9 @@ func (k *sink) openVXLAN(m config.Mirror, log *slog.Logger) error {
 func portMap(m config.Mirror) mirror.PortMap {
 	switch m.Ports {
 	case config.KeepPorts:
-		return mirror.KeepPorts
+		return mirror.KeepPorts()
 	case config.MapPorts:
-		return mirror.MapPorts(m.PortMap)
+		return mirror.PortMap(m.PortMap)
 	}
-	return mirror.ClearPorts
+	return mirror.DefaultPortMap()
 }

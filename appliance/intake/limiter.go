@@ -14,20 +14,16 @@ type Limiter struct {
 	admit     Admission // may be nil
 }
 
-// Limits are what operators choose for all intakes together.
-type Limits struct {
-	Sessions int // open at once; 0 or less is no limit
-}
-
-// NewLimiter returns a limiter. admit may be nil.
-func NewLimiter(limits Limits, admit Admission) *Limiter {
+// NewLimiter returns a limiter for up to max sessions; 0 or less is no limit. admit
+// may be nil.
+func NewLimiter(max int, admit Admission) *Limiter {
 	l := &Limiter{admit: admit}
-	l.SetLimits(limits)
+	l.SetMax(max)
 	return l
 }
 
-// SetLimits changes the limits. Sessions that are open stay open.
-func (l *Limiter) SetLimits(limits Limits) { l.max.Store(int64(limits.Sessions)) }
+// SetMax changes the limit. Sessions that are open stay open.
+func (l *Limiter) SetMax(max int) { l.max.Store(int64(max)) }
 
 // Open returns the number of sessions that are open.
 func (l *Limiter) Open() int {

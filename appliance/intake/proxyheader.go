@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,12 +15,12 @@ import (
 
 // ProxyVersion is a version of the PROXY protocol, by which a load balancer tells
 // whose connection it passes on.
-type ProxyVersion string
+type ProxyVersion uint8
 
 const (
-	NoProxy ProxyVersion = ""
-	ProxyV1 ProxyVersion = "v1"
-	ProxyV2 ProxyVersion = "v2"
+	NoProxy ProxyVersion = iota
+	ProxyV1
+	ProxyV2
 )
 
 const (
@@ -158,16 +159,20 @@ func readProxy(conn *net.TCPConn) (_ net.Conn, client netip.AddrPort, err error)
 	}
 }
 
-// announce returns what sends the header for the client's connection first on an origin
-// leg; nil: nothing is sent.
-func announce(v ProxyVersion, client netip.AddrPort) func(net.Conn) error {
+// announced returns dial with the header for the client's connection sent first.
+func announced(v ProxyVersion, client netip.AddrPort, dial func(context.Context) (net.Conn, error)) func(context.Context) (net.Conn, error) {
 	if v == NoProxy {
-		return nil
+		return dial
 	}
-	return func(conn net.Conn) error {
-		if _, err := conn.Write(appendProxy(nil, v, client, addrPort(conn.RemoteAddr()))); err != nil {
-			return fmt.Errorf("send PROXY header: %w", err)
+	return func(ctx context.Context) (net.Conn, error) {
+		conn, err := dial(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return nil
+		if _, err := conn.Write(appendProxy(nil, v, client, addrPort(conn.RemoteAddr()))); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("send PROXY header: %w", err)
+		}
+		return conn, nil
 	}
 }

@@ -82,7 +82,6 @@ func (s *static) handle(ctx context.Context, conn *net.TCPConn) {
 		SNI:      s.SNI,
 		Resolved: true,
 		Own:      s.own,
-		Dial:     s.dialer(netip.Addr{}, addrs),
-		Announce: announce(s.ProxySend, client),
+		Dial:     announced(s.ProxySend, client, s.dialer(netip.Addr{}, addrs)),
 	})
 }

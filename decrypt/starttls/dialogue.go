@@ -116,9 +116,9 @@ func New(p sniff.Protocol) *Dialogue {
 	case sniff.SMTP, sniff.Greeting220:
 		d.grammar = newMailGrammar()
 	case sniff.IMAP:
-		d.grammar = lines{new(mailbox)}
+		d.grammar = lines{new(imap)}
 	case sniff.POP3:
-		d.grammar = lines{new(postOffice)}
+		d.grammar = lines{new(pop3)}
 	case sniff.FTP:
 		d.grammar = lines{new(fileGrammar)}
 	case sniff.PostgreSQL:

@@ -19,7 +19,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/decrypt"
@@ -48,16 +47,16 @@ func TestMain(m *testing.M) {
 type settings struct {
 	Name     string
 	Takeover wire.Takeover
-	Down     intake.Down
+	Down     wire.Down
 	Link     wire.Link
-	QUIC     intake.QUIC
+	QUIC     wire.QUIC
 	Copy     wire.Copy
 	Ports    []policy.PortRange
 	Exempt   wire.Exempt
 	Stall    time.Duration
 	Recover  time.Duration
 	Open     bool
-	Overload admission.Overload
+	Overload wire.Overload
 	Grace    time.Duration
 	Sessions int
 	Procs    int    // processors that the daemon believes to have, a shard for every second one; 0: all

@@ -15,10 +15,8 @@ func (d *Device) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 		return d.failSession(s, client, origin, errDown)
 	}
 	port := s.Origin.Port()
-	if d.config.Port != 0 {
-		port = d.config.Port
-	} else if d.config.ClearPort != nil {
-		port = d.config.ClearPort(s)
+	if d.config.Port != nil {
+		port = d.config.Port(s)
 	}
 	from, to := sameFamily(s.Client, netip.AddrPortFrom(s.Origin.Addr(), port))
 	through, err := d.dial(ctx, from, to)

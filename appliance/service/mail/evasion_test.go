@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
 
@@ -48,8 +47,7 @@ var subject = regexp.MustCompile(`(?m)^Subject: (\w+) (\d+)$`)
 // the service.
 func TestEvasions(t *testing.T) {
 	l := netlab.ForTest(t)
-	h := lab.MailHostForTest(t, l, lab.StartPostfix)
-	ns, boxes := h.Namespace, h.Boxes
+	ns, boxes, _ := postfix(t, l)
 	service, err := New(Config{Name: "av", Adapter: adapter(blocking), Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@
 package leg
 
 import (
-	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -98,14 +97,10 @@ func (l *Leg) Stall(most time.Duration) {
 // called at any time, from any goroutine, also after Finish.
 func (l *Leg) Abort() {
 	l.closed.Do(func() {
-		c := l.conn
-		if t, ok := c.(*tls.Conn); ok { // whose Close says farewell
-			c = t.NetConn()
+		if c, ok := l.conn.(*net.TCPConn); ok {
+			c.SetLinger(0) // an error means that the connection is gone already
 		}
-		if t, ok := c.(*net.TCPConn); ok {
-			t.SetLinger(0) // an error means that the connection is gone already
-		}
-		c.Close()
+		l.conn.Close()
 	})
 }
 

@@ -7,32 +7,22 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
-	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
 // Raw carries one direction of octets that are not encrypted, or not opened, straight
-// from the buffer they were read into. It ends without an error if the session turned.
+// from the buffer they were read into.
 func (r *Relay) Raw(dir Direction, from, to *leg.Leg) error {
 	for {
-		err := r.Await(from, 0)
-		switch {
-		case r.turned.Load():
-			return nil
-		case err == ErrPoked:
+		if err := r.Await(from, 0); err == ErrPoked {
 			continue // by a dialogue that is over
-		case err != nil:
+		} else if err != nil {
 			return err
-		case len(from.Unread()) == 0:
+		}
+		p := from.Unread()
+		if len(p) == 0 {
 			return r.SourceEnded(dir, from, to)
 		}
-		n := len(from.Unread())
-		if dir == proto.ClientToOrigin {
-			var turned bool
-			if n, turned, err = r.Begins(from, to); turned || err != nil {
-				return err
-			}
-		}
-		if err := r.pass(dir, from.Unread()[:n], from, to); err != nil {
+		if err := r.pass(dir, p, from, to); err != nil {
 			return err
 		}
 	}

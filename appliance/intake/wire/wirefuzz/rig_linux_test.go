@@ -19,7 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
@@ -48,7 +47,7 @@ type kind struct {
 	takeover wire.Takeover
 	impaired bool // the line between the wire and the origin loses, repeats and delays frames
 	open     bool // the wire passes what it cannot judge
-	down     intake.Down
+	down     wire.Down
 	routed   bool // the box is a router that diverts connections (tproxy), no wire
 }
 
