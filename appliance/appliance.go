@@ -19,10 +19,10 @@ import (
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/intake"
-	"github.com/clearspan/clearspan/appliance/intake/nameserver"
-	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/appliance/intakes"
 	"github.com/clearspan/clearspan/appliance/publish"
-	"github.com/clearspan/clearspan/appliance/service"
+	"github.com/clearspan/clearspan/appliance/services"
+	"github.com/clearspan/clearspan/appliance/sessions"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt/learn"
 )
@@ -44,14 +44,10 @@ type Appliance struct {
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published
 	admission *admission.Controller
-	chain     *service.Chain
+	book      *sessions.Book
+	services  *services.Set
 	limiter   *intake.Limiter
-	intakes   []intake.Intake
-	wires     []*wire.Intake       // of these
-	routes    []intake.Routed      // of these
-	names     []*nameserver.Server // of the intakes, too
-	own       guard
-	quic      quicFlows
+	intakes   *intakes.Set
 
 	engine  atomic.Pointer[generation]
 	renewed chan struct{}                        // something waits in it after a change of generation
@@ -98,15 +94,11 @@ func New(cfg *config.Config, version string, log *slog.Logger, options ...Option
 // Run accepts sessions until ctx ends, then lets those that are open go on for
 // at most drain, and closes the appliance. Call it once.
 func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(a.killed, stop)()
 	var serving sync.WaitGroup
-	for _, in := range a.intakes {
-		serving.Go(func() {
-			// a.killed, not ctx: sessions outlive the end of accepting.
-			if err := in.Serve(a.killed); err != nil {
-				a.log.Error("intake ended", "err", err)
-			}
-		})
-	}
+	serving.Go(func() { a.intakes.Serve(a.killed) }) // not ctx: sessions outlive the end of accepting
 	if a.admin != nil {
 		serving.Go(func() {
 			if err := a.admin.Serve(); err != nil {
@@ -121,30 +113,24 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 			}
 		})
 	}
-	serving.Go(func() { a.rotate(a.killed) })
-	serving.Go(func() { a.quic.run(a.killed, a.log) })
+	serving.Go(func() { authority.Rotate(a.killed, a.changes, a.renewed, a.renew, a.log) })
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
-	if !a.awaitWires(ctx) {
+	if !a.intakes.AwaitWires(ctx) {
 		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved
 	}
 	a.ready.Store(true)
-	for i, in := range a.intakes {
-		a.log.Info("intake listens", "intake", a.cfg.Intakes[i].Name, "listen", in.Addr().String())
+	for i, addr := range a.intakes.Addrs() {
+		a.log.Info("intake listens", "intake", a.cfg.Intakes[i].Name, "listen", addr.String())
 	}
 	a.log.Info("ready", a.addresses()...)
-	select {
-	case <-ctx.Done():
-	case <-a.killed.Done():
-	}
+	<-ctx.Done()
 	a.ready.Store(false)
-	a.stopIntakes()
+	a.intakes.Stop()
 	if n := a.limiter.Open(); n > 0 {
 		a.log.Info("draining", "sessions", n, "timeout", drain.String())
 	}
 	timer := time.AfterFunc(drain, a.Kill)
-	for _, in := range a.intakes {
-		in.Wait()
-	}
+	a.intakes.Wait()
 	timer.Stop()
 	err := a.Close()
 	serving.Wait()

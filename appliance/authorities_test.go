@@ -110,7 +110,7 @@ func TestAuthorityLife(t *testing.T) {
 	}
 
 	// Through the proxy, the page is reached by its name, and nothing else is.
-	proxy := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: a.intakes[0].Addr().String()})}
+	proxy := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: a.intakes.Addrs()[0].String()})}
 	defer proxy.CloseIdleConnections()
 	for target, want := range map[string]int{
 		"http://clearspan.internal/":           200,
@@ -202,7 +202,7 @@ func TestRotatedAuthorityIsOwn(t *testing.T) {
 	if a.engine.Load().authorities.Trusted.Fingerprint() == held.Signing.Fingerprint() {
 		t.Fatal("the rotation was not carried out")
 	}
-	conn, err := tls.Dial("tcp", a.intakes[0].Addr().String(), &tls.Config{InsecureSkipVerify: true, ServerName: "example.com"})
+	conn, err := tls.Dial("tcp", a.intakes.Addrs()[0].String(), &tls.Config{InsecureSkipVerify: true, ServerName: "example.com"})
 	if err == nil {
 		conn.Close()
 		t.Fatal("an origin with a leaf of ours was let through")

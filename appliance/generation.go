@@ -3,30 +3,31 @@ package appliance
 import (
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"reflect"
+	"net"
+	"time"
 
+	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/intakes"
+	"github.com/clearspan/clearspan/appliance/rules"
+	"github.com/clearspan/clearspan/appliance/upstream"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/certs/fetch"
 	"github.com/clearspan/clearspan/decrypt"
-	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // generation is the part of the appliance that a reload replaces: an engine with
 // its policy, judge, forger and authorities. Sessions end in the generation they
 // began in.
 type generation struct {
-	*decrypt.Engine
-	policy      *policy.Table
-	sheds       bool // sessions are tunneled, not refused, where room is short
+	intakes.Engine
+	overload    admission.Overload
 	forger      *certs.Forger
 	authorities *authority.Set
 	page        *blockpage.Page
-	early       bool // proxy requests are refused, not what follows them
-	skipped     int  // roots that cannot be read
+	skipped     int // roots that cannot be read
 }
 
 // observe adds the metrics that are read from elsewhere.
@@ -36,7 +37,6 @@ func (a *Appliance) observe() error {
 		return a.past.forged.Load() + s.Forged, a.past.hits.Load() + s.Hits
 	})
 	return errors.Join(
-		a.metrics.QUICLost(a.quic.unwritten.Load, a.quic.forgotten),
 		a.metrics.LeafCache(func() uint64 { return uint64(a.engine.Load().forger.Stats().Entries) }),
 		a.metrics.RootsSkipped(func() uint64 { return uint64(a.engine.Load().skipped) }),
 	)
@@ -47,14 +47,18 @@ func (a *Appliance) newGeneration(cfg *config.Config) (_ *generation, err error)
 	if err := a.feed.Holds(cfg.Policy); err != nil {
 		return nil, err
 	}
-	if err := a.hasServices(cfg); err != nil {
+	if err := a.services.Has(cfg.Policy); err != nil {
 		return nil, err
 	}
-	g := &generation{sheds: cfg.Limits.Overload == config.TunnelOverload}
-	g.early = cfg.Block.Answer != config.ResetRefused && !cfg.Block.HTTPS
-	if g.policy, err = NewPolicy(cfg); err != nil {
+	g := &generation{overload: cfg.Limits.Overload}
+	if g.Policy, err = rules.Table(cfg); err != nil {
 		return nil, err
 	}
+	router, err := rules.Router(cfg)
+	if err != nil {
+		return nil, err
+	}
+	g.StandIn = router.StandIn
 	roots, skipped, err := certs.LoadRoots(cfg.Origin.Roots)
 	if err != nil {
 		return nil, err
@@ -67,8 +71,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (_ *generation, err error)
 		return nil, err
 	}
 	g.forger, err = certs.NewForger(certs.ForgerConfig{
-		Trusted: g.authorities.Trusted, Untrusted: g.authorities.Untrusted, CRL: g.authorities.CRL(cfg.Leaf.CRL),
-		Lifetime: cfg.Leaf.Lifetime, Cache: cfg.Leaf.Cache,
+		Trusted: g.authorities.Trusted, Untrusted: g.authorities.Untrusted, CRL: g.authorities.CRL(cfg.Leaf.CRL), LeafOptions: cfg.Leaf.LeafOptions,
 	})
 	if err != nil {
 		return nil, err
@@ -80,7 +83,10 @@ func (a *Appliance) newGeneration(cfg *config.Config) (_ *generation, err error)
 	if g.page, err = blockpage.Load(cfg.Block.Page); err != nil {
 		return nil, err
 	}
-	if g.Engine, err = a.newEngine(cfg, g, judge); err != nil {
+	if cfg.Block.Answer != decrypt.ResetRefused && !cfg.Block.HTTPS {
+		g.Early = g.page.HTML
+	}
+	if g.Engine.Engine, err = a.newEngine(cfg, g, judge, router); err != nil {
 		return nil, err
 	}
 	return g, nil
@@ -101,39 +107,30 @@ func (a *Appliance) newJudge(cfg *config.Config, roots *x509.CertPool, own []*x5
 }
 
 // newEngine makes the engine of g. What g holds else is made.
-func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Judge) (*decrypt.Engine, error) {
-	var decides decrypt.Policy = g.policy
-	if g.sheds {
-		decides = shedPolicy{g.policy, a.admission.Level}
+func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Judge, router *upstream.Router) (*decrypt.Engine, error) {
+	var decides decrypt.Policy = g.Policy
+	if g.overload == admission.Tunnel {
+		decides = admission.ShedPolicy{Table: g.Policy, Level: a.admission.Level}
 	}
 	return decrypt.New(decrypt.Config{
-		ByName:             cfg.Origin.Resolve == config.ResolveSNI,
-		Names:              names(cfg.Policy),
-		KeyLog:             a.feed.KeyLog(),
-		Policy:             decides,
-		Services:           a.services,
-		Learner:            a.learned,
-		Forger:             g.forger,
-		Verifier:           judge,
-		Tap:                a.feed,
-		Resolver:           resolver,
-		Ended:              a.ended,
-		Logger:             a.log,
-		OnInvalid:          cfg.Origin.OnInvalid.Action,
-		HandshakeReason:    func(err error) string { return string(certs.ReasonOf(err)) },
-		CertificateRequest: cfg.Origin.ClientCertificate,
-		Refusal: decrypt.Refusal{
-			Reset: cfg.Block.Answer == config.ResetRefused, Page: g.page.Serve, HTTPS: cfg.Block.HTTPS,
-		},
-		ClientMinVersion:     cfg.Client.MinTLS,
-		FullClientHandshakes: !cfg.Client.Resumption,
-		FullOriginHandshakes: !cfg.Origin.Resumption,
-		OriginMinVersion:     cfg.Origin.MinTLS,
-		HandshakeTimeout:     cfg.Client.HandshakeTimeout,
-		SilenceTimeout:       cfg.Client.SilenceTimeout,
-		Pending:              cfg.Limits.Pending,
-		ConnectTimeout:       cfg.Origin.ConnectTimeout,
-		IdleTimeout:          cfg.Client.IdleTimeout,
+		Client:  cfg.Client,
+		Origin:  cfg.Origin.OriginOptions,
+		Limits:  cfg.Limits.Engine,
+		Refusal: decrypt.Refusal{RefusalOptions: cfg.Block.RefusalOptions, Page: g.page.Serve},
+
+		Policy:          decides,
+		Upstream:        rules.Upstreams(cfg, router),
+		Names:           rules.Names(cfg.Policy),
+		Resolver:        net.DefaultResolver,
+		Forger:          g.forger,
+		Verifier:        judge,
+		HandshakeReason: func(err error) string { return string(certs.ReasonOf(err)) },
+		Tap:             a.feed,
+		KeyLog:          a.feed.KeyLog(),
+		Services:        a.services.Of,
+		Learner:         a.learned,
+		Ended:           a.book.Ended,
+		Logger:          a.log,
 	})
 }
 
@@ -144,6 +141,9 @@ func (a *Appliance) authorities() *authority.Set {
 	}
 	return nil
 }
+
+// changes returns when the authorities in force are to be loaded again, zero for never.
+func (a *Appliance) changes() time.Time { return a.engine.Load().authorities.Changes }
 
 // install puts g in force for sessions that begin from now on.
 func (a *Appliance) install(g *generation) {
@@ -160,59 +160,4 @@ func (a *Appliance) install(g *generation) {
 	case a.renewed <- struct{}{}:
 	default: // it will look anyway
 	}
-}
-
-// Reload puts policy, block, leaf, client, origin and the session limit of cfg in force
-// for sessions that begin from now on, and loads the authorities again. Changes
-// elsewhere need a restart and are listed in the log. On error the running
-// configuration stays.
-func (a *Appliance) Reload(cfg *config.Config) error {
-	a.reload.Lock()
-	defer a.reload.Unlock()
-	// The sections that need a restart stay what they are.
-	merged := *cfg
-	merged.State, merged.User, merged.Intakes, merged.Authority = a.cfg.State, a.cfg.User, a.cfg.Intakes, a.cfg.Authority
-	merged.Mirrors, merged.Audit, merged.Admin = a.cfg.Mirrors, a.cfg.Audit, a.cfg.Admin
-	merged.Limits.Memory, merged.Services = a.cfg.Limits.Memory, a.cfg.Services
-	if a.publish == nil {
-		merged.Leaf.CRL = "" // nobody would serve it
-	}
-	g, err := a.newGeneration(&merged)
-	if err != nil {
-		return fmt.Errorf("reload: %w", err)
-	}
-	a.install(g)
-	a.learned.SetOptions(lessons(&merged))
-	for _, w := range a.wires {
-		if err := w.SetExempt(a.exempt(g)); err != nil { // what it exempts is asked about as before
-			a.log.Error("exempt addresses of a wire not replaced", "err", err)
-		}
-	}
-	for _, in := range a.routes {
-		if err := in.SetExempt(a.exemptRouted(g)); err != nil { // as before
-			a.log.Error("exempt addresses of an intake not replaced", "err", err)
-		}
-	}
-	a.limiter.SetMax(cfg.Limits.Sessions)
-	if err := a.audit.Reopen(); err != nil {
-		a.log.Error("audit trail not reopened", "err", err)
-	}
-	for key, same := range map[string]bool{
-		"state":         a.cfg.State == cfg.State,
-		"user":          a.cfg.User == cfg.User,
-		"intake":        reflect.DeepEqual(a.cfg.Intakes, cfg.Intakes),
-		"authority":     a.cfg.Authority == cfg.Authority,
-		"mirror":        reflect.DeepEqual(a.cfg.Mirrors, cfg.Mirrors),
-		"audit":         a.cfg.Audit == cfg.Audit,
-		"admin":         a.cfg.Admin == cfg.Admin,
-		"services":      reflect.DeepEqual(a.cfg.Services, cfg.Services),
-		"limits.memory": a.cfg.Limits.Memory == cfg.Limits.Memory,
-	} {
-		if !same {
-			a.log.Warn("change needs a restart", "key", key)
-		}
-	}
-	a.cfg = &merged
-	a.log.Info("reloaded", "rules", len(cfg.Policy.Rules))
-	return nil
 }

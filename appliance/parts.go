@@ -1,14 +1,27 @@
 package appliance
 
 import (
+	"math"
+	"net"
+	"net/http"
 	"os"
+	"path/filepath"
+	"runtime/debug"
 
 	"github.com/clearspan/clearspan/appliance/admin"
+	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/authority"
-	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/feed"
+	"github.com/clearspan/clearspan/appliance/gcpace"
+	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/appliance/intakes"
 	"github.com/clearspan/clearspan/appliance/publish"
+	"github.com/clearspan/clearspan/appliance/rules"
+	"github.com/clearspan/clearspan/appliance/services"
+	"github.com/clearspan/clearspan/appliance/sessions"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
 // open opens the parts of the box. Each pushes its end on the stack of closers, and
@@ -34,10 +47,33 @@ func (a *Appliance) open() error {
 	return nil
 }
 
+// openAdmission finds out what the process may take, and has the Go runtime and the
+// engines keep to it.
+func (a *Appliance) openAdmission() (err error) {
+	overload := func() admission.Overload { return a.engine.Load().overload }
+	a.limiter = intake.NewLimiter(a.cfg.Limits.Limits, func() (intake.Event, bool) { return intakes.Admit(a.admission, overload()) })
+	if a.admission, err = admission.New(admission.Config{Options: a.cfg.Limits.Options, Open: a.limiter.Open}); err != nil {
+		return err
+	}
+	goal := int64(min(a.admission.Goal(), math.MaxInt64))
+	if goal < debug.SetMemoryLimit(-1) { // GOMEMLIMIT may be lower
+		debug.SetMemoryLimit(goal)
+	}
+	decrypt.LimitBuffers(a.admission.Buffers())
+	pacer := gcpace.Start(a.admission.Floor())
+	a.closers.push("memory", func() error { pacer.Stop(); return nil })
+	limit, whose := a.admission.Limit()
+	a.log.Info("memory limit", "octets", limit, "scope", whose, "overload", string(a.cfg.Limits.Overload))
+	return a.metrics.Memory(a.admission.Used, func() uint64 {
+		limit, _ := a.admission.Limit()
+		return limit
+	})
+}
+
 func (a *Appliance) openState() error { return authority.MakeState(a.cfg.State) }
 
 func (a *Appliance) openAudit() (err error) {
-	if a.audit, err = audit.Open(a.cfg.Audit.File, a.log); err != nil {
+	if a.audit, err = audit.Open(a.cfg.Audit.Options, a.log); err != nil {
 		return err
 	}
 	a.closers.push("audit log", a.audit.Close)
@@ -47,13 +83,31 @@ func (a *Appliance) openAudit() (err error) {
 func (a *Appliance) openFeed() (err error) {
 	cfg := feed.Config{Mirrors: a.cfg.Mirrors, KeyLogFile: os.Getenv("SSLKEYLOGFILE"), Metrics: a.metrics, Logger: a.log}
 	if a.cfg.Audit.Facts {
-		cfg.Facts = &facts.Options{Queries: a.cfg.Audit.Queries}
+		cfg.Facts = &a.cfg.Audit.Content
 	}
 	if a.feed, err = feed.New(cfg); err != nil {
 		return err
 	}
 	a.closers.push("mirrors", a.feed.Close)
+	a.book = &sessions.Book{Metrics: a.metrics, Feed: a.feed, Audit: a.audit, Logger: a.log}
 	return nil
+}
+
+// openLearned reads what earlier processes learned. It outlives generations.
+func (a *Appliance) openLearned() error {
+	a.learned = learn.New(rules.Lessons(a.cfg), learn.Config{Logger: a.log})
+	a.lessons = filepath.Join(a.cfg.State, "learned.json")
+	if err := a.learned.Load(a.lessons); err != nil {
+		return err
+	}
+	return a.metrics.Learned(a.learned.Stats)
+}
+
+func (a *Appliance) openServices() (err error) {
+	a.services, err = services.Open(services.Config{
+		Services: a.cfg.Services, State: a.cfg.State, Metrics: a.metrics, Opened: a.closers.push, Logger: a.log,
+	})
+	return err
 }
 
 // openEngine makes the first generation. It ends with its sessions.
@@ -64,6 +118,21 @@ func (a *Appliance) openEngine() error {
 	}
 	a.install(g)
 	return a.observe()
+}
+
+func (a *Appliance) openIntakes() (err error) {
+	a.intakes, err = intakes.Open(intakes.Config{
+		Configuration: a.cfg,
+		Engine:        func() *intakes.Engine { return &a.engine.Load().Engine },
+		Limiter:       a.limiter,
+		Resolver:      net.DefaultResolver,
+		Pages:         map[string]http.Handler{publish.Host: publish.Handler(a.material)},
+		Book:          a.book,
+		Metrics:       a.metrics,
+		Opened:        a.closers.push,
+		Logger:        a.log,
+	})
+	return err
 }
 
 // material is what the publish page shows now.

@@ -103,19 +103,19 @@ func arrange(t testing.TB, judge *Judge, forger *Forger, how way) *arrangement {
 	cfg := decrypt.Config{
 		Policy: bumpAll{}, Forger: forger, Verifier: judge,
 		HandshakeReason: func(err error) string { return string(ReasonOf(err)) },
-		OnInvalid: func(reason string) decrypt.Response {
-			if reason == string(OwnAuthority) {
-				return decrypt.Block
-			}
-			return how.response
-		},
+		Origin: decrypt.OriginOptions{OnInvalid: decrypt.OnInvalid{
+			Default: how.response, ByReason: map[string]decrypt.Response{string(OwnAuthority): decrypt.Block},
+		}},
 		Ended: func(s *decrypt.Session, _ decrypt.Stream) { a.ended = s },
 	}
 	if how.policy != nil {
 		cfg.Policy = how.policy
 	}
 	if how.page {
-		cfg.Refusal = decrypt.Refusal{HTTPS: true, Page: func(_ *decrypt.Session, conn net.Conn) { io.WriteString(conn, "refused") }}
+		cfg.Refusal = decrypt.Refusal{
+			RefusalOptions: decrypt.RefusalOptions{HTTPS: true},
+			Page:           func(_ *decrypt.Session, conn net.Conn) { io.WriteString(conn, "refused") },
+		}
 	}
 	var err error
 	if a.engine, err = decrypt.New(cfg); err != nil {

@@ -27,6 +27,12 @@ const (
 	unfitLifetime = time.Hour
 )
 
+// LeafOptions are what operators choose for leaves.
+type LeafOptions struct {
+	Lifetime time.Duration // of a leaf, up to 200 days less an hour; default 24 hours
+	Cache    int           // leaves kept; default 100,000
+}
+
 // ForgerConfig is what a [Forger] works with.
 type ForgerConfig struct {
 	Trusted   *Authority // clients trust it; required
@@ -36,8 +42,7 @@ type ForgerConfig struct {
 	// leaves then name; "" for none.
 	CRL string
 
-	Lifetime    time.Duration    // of a leaf, up to 200 days less an hour; default 24 hours
-	Cache       int              // leaves kept; default 100,000
+	LeafOptions
 	CacheOctets int64            // estimated memory of the leaves kept, in octets; default 512 MiB
 	Now         func() time.Time // clock, for tests; default time.Now
 }

@@ -72,16 +72,16 @@ func TestNewForgerRefuses(t *testing.T) {
 		{"same root in both files", ForgerConfig{Trusted: authority(p.inter, p.root), Untrusted: authority(sibling, p.root)}},
 		{"same root in one file", ForgerConfig{Trusted: authority(p.inter, p.root), Untrusted: authority(sibling)}},
 		{"same root in no file", ForgerConfig{Trusted: authority(p.inter), Untrusted: authority(sibling)}},
-		{"200 days", ForgerConfig{Trusted: other, Lifetime: 200 * day}},
-		{"negative lifetime", ForgerConfig{Trusted: other, Lifetime: -1}},
-		{"negative cache", ForgerConfig{Trusted: other, Cache: -1}},
+		{"200 days", ForgerConfig{Trusted: other, LeafOptions: LeafOptions{Lifetime: 200 * day}}},
+		{"negative lifetime", ForgerConfig{Trusted: other, LeafOptions: LeafOptions{Lifetime: -1}}},
+		{"negative cache", ForgerConfig{Trusted: other, LeafOptions: LeafOptions{Cache: -1}}},
 		{"negative memory", ForgerConfig{Trusted: other, CacheOctets: -1}},
 	} {
 		if _, err := NewForger(row.cfg); err == nil {
 			t.Errorf("%s: accepted", row.name)
 		}
 	}
-	if _, err := NewForger(ForgerConfig{Trusted: other, Lifetime: 199 * day}); err != nil {
+	if _, err := NewForger(ForgerConfig{Trusted: other, LeafOptions: LeafOptions{Lifetime: 199 * day}}); err != nil {
 		t.Error(err)
 	}
 }

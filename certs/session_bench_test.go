@@ -26,7 +26,7 @@ func BenchmarkSession(b *testing.B) {
 	}{
 		{"full", func(s *sessionBench) {}},
 		{"client without ML-KEM", func(s *sessionBench) { s.curves = []tls.CurveID{tls.X25519} }},
-		{"client resumed", func(s *sessionBench) { s.resumes, s.engine.FullOriginHandshakes = true, true }},
+		{"client resumed", func(s *sessionBench) { s.resumes, s.engine.Origin.FullHandshakes = true, true }},
 		{"both resumed", func(s *sessionBench) { s.resumes = true }},
 		{"new names", func(s *sessionBench) { s.names = true }},
 		{"revocation", func(s *sessionBench) { s.revocation = true }},

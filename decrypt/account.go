@@ -27,6 +27,8 @@ type Session struct {
 	// Destination is where the client was going if the session went elsewhere, by
 	// its server name; else zero.
 	Destination netip.AddrPort
+	// Upstream is the proxy by way of which the origin leg was opened, "" for none.
+	Upstream string
 
 	End       time.Time
 	Protocol  string // application protocol or "tls"; "" when never known
@@ -35,6 +37,7 @@ type Session struct {
 	ALPN      string // protocol the origin chose
 	Offer     Offer  // of application protocols, to the origin
 	StartTLS  StartTLS
+	Late      *Late  // TLS that began late; nil for none
 	Related   string // identifier of the session that announced this one; "" for none
 	Decision  policy.Decision
 	Outcome   Outcome

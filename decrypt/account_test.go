@@ -220,7 +220,7 @@ func TestBadFirstFlight(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newTLSTestbed(t, func(*tls.Conn) { t.Error("a connection reached the origin") }, nil, func(b *testbed) {
-				b.cfg.HandshakeTimeout = 200 * time.Millisecond
+				b.cfg.Client.HandshakeTimeout = 200 * time.Millisecond
 			})
 			c := b.dial()
 			c.Write(tt.send)

@@ -26,6 +26,7 @@ func BenchmarkRelay(b *testing.B) {
 	}{
 		{"bumped", policy.Bump, nil, true},
 		{"bumped, tapped", policy.Bump, nullTap{}, true},
+		{"plain", policy.Bump, nil, false},
 		{"plain, tapped", policy.Bump, nullTap{}, false},
 		{"tunnel, spliced", policy.Tunnel, nil, true},
 	} {

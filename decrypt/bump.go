@@ -45,21 +45,21 @@ func (s *session) establish(ctx context.Context) (stage, error) {
 // for met: by a leaf of the untrusted authority.
 func (s *session) showsUntrusted(met error) bool {
 	verdict := s.account.OriginTLS.Verdict
-	return verdict != "" && s.originTLS != nil && !errors.As(met, new(*failure)) && s.engine.cfg.OnInvalid(verdict) == Untrusted
+	return verdict != "" && s.originTLS != nil && !errors.As(met, new(*failure)) && s.engine.cfg.Origin.OnInvalid.Action(verdict) == Untrusted
 }
 
 // unestablished takes a session whose origin is not to be met, for err.
 func (s *session) unestablished(err error) (stage, error) {
 	switch verdict := s.account.OriginTLS.Verdict; {
 	case errors.Is(err, handshake.ErrCertificateRequested):
-		if s.engine.cfg.CertificateRequest == BlockRequest || s.upgraded() {
+		if s.engine.cfg.Origin.ClientCertificate == BlockRequest || s.upgraded() {
 			return stageEnd, refusal(reasonClientCert, err, handshake.AlertHandshakeFailure)
 		}
 		s.report(learn.ClientCertificate, whyRequested)
 		return s.unbump(), nil
 	case errors.As(err, new(*failure)):
 		return stageEnd, err
-	case verdict != "" && s.engine.cfg.OnInvalid(verdict) == PassOn && !s.upgraded():
+	case verdict != "" && s.engine.cfg.Origin.OnInvalid.Action(verdict) == PassOn && !s.upgraded():
 		return s.unbump(), nil
 	case verdict != "":
 		return stageEnd, refusal(verdict, err, handshake.AlertBadCertificate)

@@ -62,7 +62,7 @@ func (e *Engine) resolves(ctx context.Context, k checkKey) (belongs, known bool)
 	if e.cfg.Resolver == nil || !k.origin.IsValid() {
 		return false, false
 	}
-	ctx, stop := context.WithTimeout(ctx, e.cfg.ConnectTimeout)
+	ctx, stop := context.WithTimeout(ctx, e.cfg.Origin.ConnectTimeout)
 	defer stop()
 	addrs, err := e.cfg.Resolver.LookupNetIP(ctx, "ip", k.name)
 	if err != nil {
@@ -84,8 +84,8 @@ func (s *session) probe(ctx context.Context, name string) error {
 	defer s.hangUp()
 	o := handshake.Origin{
 		Name:          name,
-		MinVersion:    s.engine.cfg.OriginMinVersion,
-		Timeout:       s.engine.cfg.HandshakeTimeout,
+		MinVersion:    s.engine.cfg.Origin.MinTLS,
+		Timeout:       s.engine.cfg.Client.HandshakeTimeout,
 		NoCertificate: true,
 	}
 	result, err := o.Shake(s.origin)

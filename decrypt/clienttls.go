@@ -16,16 +16,16 @@ func (s *session) clientHandshake(ctx context.Context, trusted bool) error {
 		s.own = s.in.Own(s.serverName(), trusted)
 	}
 	c := &handshake.Client{
-		MinVersion: s.engine.cfg.ClientMinVersion,
-		MaxVersion: max(s.account.OriginTLS.Version, s.engine.cfg.ClientMinVersion),
+		MinVersion: s.engine.cfg.Client.MinTLS,
+		MaxVersion: max(s.account.OriginTLS.Version, s.engine.cfg.Client.MinTLS),
 		Protocol:   s.account.ALPN,
 		Keys:       s.keyLog(),
-		Timeout:    s.engine.cfg.HandshakeTimeout,
+		Timeout:    s.engine.cfg.Client.HandshakeTimeout,
 		Own:        s.own,
 	}
 	ecdsa := s.hello.SupportsECDSA(c.MaxVersion)
 	c.Forge = func() (*tls.Certificate, error) { return s.forge(ctx, s.originState.PeerCertificates, trusted, ecdsa) }
-	if !s.engine.cfg.FullClientHandshakes {
+	if !s.engine.cfg.Client.FullHandshakes {
 		c.Tickets, c.Binding = &s.engine.tickets, s.binding(s.own, trusted)
 	}
 	gone := s.clientGone()

@@ -109,6 +109,9 @@ func (d *decision) identity() string {
 	if d.data != nil {
 		return d.data.name
 	}
+	if l := d.account.Late; l != nil && l.Connect != "" {
+		return l.Connect
+	}
 	if d.account.Name != "" {
 		return d.account.Name
 	}

@@ -21,12 +21,12 @@ func (s *session) converse(ctx context.Context) (stage, error) {
 // by way of services if it stays plain.
 func (s *session) follow(context.Context) (stage, error) {
 	s.opening, s.content = opensDialogue, Plain
-	s.client.Stall(s.engine.cfg.IdleTimeout)
-	s.origin.Stall(s.engine.cfg.IdleTimeout)
+	s.client.Stall(s.engine.cfg.Client.IdleTimeout)
+	s.origin.Stall(s.engine.cfg.Client.IdleTimeout)
 	d := &dialogue{session: s}
 	d.greeted(s.in.Greeting)
 	if len(s.in.Greeting) == 0 && s.data == nil {
-		s.legs.Silence = s.engine.cfg.SilenceTimeout
+		s.legs.Silence = s.engine.cfg.Client.SilenceTimeout
 	}
 	err := s.both(
 		func() error { return d.pump(ClientToOrigin, s.client, s.origin) },
@@ -34,9 +34,13 @@ func (s *session) follow(context.Context) (stage, error) {
 	)
 	s.legs.Silence = 0
 	if d.follower != nil {
+		s.negotiated = d.follower.Offer() == starttls.Accepted
 		s.account.StartTLS = s.engine.upgraders.judge(s.account.Client.Addr(), s.account.Origin, d.follower.Offer(), time.Now())
 	}
-	if err != nil || !d.over() {
+	switch {
+	case err == nil && s.legs.Turned() && !d.refused:
+		return s.turn()
+	case err != nil || !d.over():
 		s.heed()
 		return stageEnd, err
 	}
@@ -72,17 +76,18 @@ type dialogue struct {
 	follower *starttls.Dialogue // nil: nothing to follow (yet)
 	decided  bool               // the policy was asked with the protocol known
 	upgraded bool
-	refused  bool  // by the policy, when the protocol was known
-	yielded  bool  // services carry the rest, as it stays plain
-	refusal  error // of a service that the protocol may not pass by
-	held     bool  // the client's octets wait for an answer of the origin
+	refused  bool // by the policy, when the protocol was known
+	yielded  bool // services carry the rest, as it stays plain
+	held     bool // the client's octets wait for an answer of the origin
 	spans    []starttls.Span
 	parts    []Part
 	services []Service // that yielded is for
 }
 
 // over reports whether the session goes on with another stage.
-func (d *dialogue) over() bool { return d.upgraded || d.refused || d.yielded }
+func (d *dialogue) over() bool {
+	return d.upgraded || d.refused || d.yielded || d.session.legs.Turned()
+}
 
 // greeted takes note of what the origin had said before the session began here.
 func (d *dialogue) greeted(greeting []byte) {
@@ -126,6 +131,10 @@ func (d *dialogue) pump(dir Direction, from, to *leg.Leg) error {
 			d.first(dir, from)
 			p = from.Unread()
 		}
+		if p, err = d.begins(dir, from, to, have, err); err != nil {
+			return err
+		}
+		whole := len(from.Unread())
 		n, state, err := d.step(dir, p, ended)
 		if err != nil {
 			return err
@@ -145,8 +154,33 @@ func (d *dialogue) pump(dir Direction, from, to *leg.Leg) error {
 		case ended:
 			return d.session.legs.SourceEnded(dir, from, to)
 		}
-		have = len(from.Unread())
+		if have = len(from.Unread()); len(p) < whole {
+			have = 0
+		}
 	}
+}
+
+// begins looks at what the client goes on with, which may be the hello of TLS though
+// nothing has negotiated it. It returns what may be passed of it before the next look.
+func (d *dialogue) begins(dir Direction, from, to *leg.Leg, have int, poked error) ([]byte, error) {
+	p := from.Unread()
+	if dir == OriginToClient || len(p) == 0 || have > 0 && poked == nil || !d.free() {
+		return p, nil
+	}
+	n, turned, err := d.session.legs.Begins(from, to)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.follower != nil && !turned { // who knows where lines end
+		return from.Unread(), err
+	}
+	return from.Unread()[:n], err
+}
+
+// free reports whether the client may go on: no answer is waited for.
+func (d *dialogue) free() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.held && !d.over() && d.proto != sniff.MySQL
 }
 
 // first tells the protocol from the first octets of either side. Only the

@@ -105,7 +105,7 @@ func TestEndings(t *testing.T) {
 		b.session()
 	})
 	t.Run("idle", func(t *testing.T) {
-		b := newTLSTestbed(t, echo, nil, func(b *testbed) { b.cfg.IdleTimeout = time.Second })
+		b := newTLSTestbed(t, echo, nil, func(b *testbed) { b.cfg.Client.IdleTimeout = time.Second })
 		c := b.client(nil)
 		for range 5 { // busy in small steps: not idle
 			c.Write([]byte("x"))

@@ -3,7 +3,6 @@ package decrypt
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -44,41 +43,24 @@ type Config struct {
 	// relayed. A tap sees the leg of the client: what it sent and what it got.
 	Services func(s *Session) []Service
 
-	// OnInvalid says what follows a verdict other than "ok"; nil: Block.
-	OnInvalid func(reason string) Response
-	// ByName has sessions go to an address of the server name, where the intake
-	// knows a [Incoming.Route], instead of to their destination. A name without an
-	// address ends the session.
-	ByName bool
+	// Upstream returns what opens the origin leg of s by way of another proxy, when its
+	// decision is known; nil, or a nil function: [Incoming.Dial] does. The proxy is given
+	// a name to resolve: with [ResolveSNI] it is the server name, which nobody
+	// looks up here.
+	Upstream func(s *Session) *Upstream
+
 	// Names says when it is found out whether the server name resolves to the
 	// destination, see [policy.SNIUnresolved].
 	Names Names
 	// HandshakeReason gives the verdict behind an origin handshake that failed,
 	// "" if it failed for another reason than trust; nil: always "".
-	HandshakeReason    func(err error) string
-	CertificateRequest CertificateRequest
-	Refusal            Refusal // what clients of refused sessions are told
+	HandshakeReason func(err error) string
 
-	// FullClientHandshakes and FullOriginHandshakes switch off resumption on a leg.
-	// Otherwise a client may resume a session with the same origin, certificates,
-	// verdict and authority, for as long as the leaf holds and an engine's keys do;
-	// and origins are offered the sessions that they had with the same client in the
-	// last hour. Origins are judged in either case, and no early data is taken or
-	// sent.
-	FullClientHandshakes, FullOriginHandshakes bool
-
-	ClientMinVersion uint16        // default TLS 1.2
-	OriginMinVersion uint16        // default TLS 1.2
-	Silence          time.Duration // how long a client may be silent before the origin is dialed; default 100 ms
-	SilenceTimeout   time.Duration // how long both ends may say nothing at all from the start; default 1 min
-	HandshakeTimeout time.Duration // for each handshake and for the first flight; default 10 s
-	ConnectTimeout   time.Duration // for dialing the origin; default 10 s
-	IdleTimeout      time.Duration // default 1 h
-
-	// Pending is how many sessions a client address (of IPv6, its /64) may have at a
-	// time in which its handshake is not complete, or nothing was said; the next one
-	// is reset. 0 is no limit.
-	Pending int
+	Client  ClientOptions
+	Origin  OriginOptions
+	Limits  Limits
+	Refusal Refusal       // what clients of refused sessions are told
+	Silence time.Duration // how long a client may be silent before the origin is dialed; default 100 ms
 }
 
 // Engine carries sessions. It is safe for concurrent use.
@@ -109,34 +91,20 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Learner == nil {
 		cfg.Learner = noLearner{}
 	}
-	if cfg.OnInvalid == nil {
-		cfg.OnInvalid = func(string) Response { return Block }
-	}
 	if cfg.HandshakeReason == nil {
 		cfg.HandshakeReason = func(error) string { return "" }
 	}
-	setDefault(&cfg.ClientMinVersion, tls.VersionTLS12)
-	setDefault(&cfg.OriginMinVersion, tls.VersionTLS12)
-	setDefault(&cfg.Silence, 100*time.Millisecond)
-	setDefault(&cfg.SilenceTimeout, time.Minute)
-	setDefault(&cfg.HandshakeTimeout, 10*time.Second)
-	setDefault(&cfg.ConnectTimeout, 10*time.Second)
-	setDefault(&cfg.IdleTimeout, time.Hour)
-	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups), handshakes: handshake.NewPool()}, nil
-}
-
-func setDefault[T comparable](p *T, v T) {
-	var zero T
-	if *p == zero {
-		*p = v
+	if err := cfg.complete(); err != nil {
+		return nil, err
 	}
+	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups), handshakes: handshake.NewPool()}, nil
 }
 
 // Serve carries one session and returns when both legs are closed. It takes
 // in.Conn. When ctx ends, both legs are reset.
 func (e *Engine) Serve(ctx context.Context, in *Incoming) {
 	s := &session{decision: e.newDecision(in), client: leg.New(in.Conn)}
-	s.legs.Recorder, s.legs.Idle = legsRecorder{s}, e.cfg.IdleTimeout
+	s.legs.Recorder, s.legs.Idle = legsRecorder{s}, e.cfg.Client.IdleTimeout
 	stop := context.AfterFunc(ctx, s.cancel)
 	err := Contain(func() error { return s.refuse(ctx, s.live(ctx)) })
 	stop()

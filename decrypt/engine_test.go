@@ -167,7 +167,7 @@ func newTestbed(t *testing.T, origin func(*testbed, net.Conn), change func(*test
 	}
 	b.cfg = Config{
 		Policy: always(policy.Bump), Forger: b.forger, Verifier: judge{b.origins.pool}, Tap: b.tap,
-		Silence: 50 * time.Millisecond, HandshakeTimeout: 2 * time.Second, IdleTimeout: 10 * time.Second,
+		Silence: 50 * time.Millisecond, Client: ClientOptions{HandshakeTimeout: 2 * time.Second, IdleTimeout: 10 * time.Second},
 		Ended: func(s *Session, _ Stream) { b.sessions <- s },
 	}
 	back := b.listen()
@@ -434,12 +434,7 @@ func TestInvalidOrigin(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newTLSTestbed(t, echo, nil, func(b *testbed) {
 				b.cfg.Verifier = judge{x509.NewCertPool()}
-				b.cfg.OnInvalid = func(reason string) Response {
-					if reason != "unknown-issuer" {
-						t.Errorf("asked for reason %q", reason)
-					}
-					return tt.how
-				}
+				b.cfg.Origin.OnInvalid.ByReason = map[string]Response{"unknown-issuer": tt.how}
 			})
 			c := b.client(func(cfg *tls.Config) {
 				if tt.chain != nil {
@@ -474,7 +469,7 @@ func TestClientCertificate(t *testing.T) {
 		{"none", AnswerNone, Bumped, func(b *testbed) *x509.CertPool { return b.forger.trusted.pool }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newTLSTestbed(t, echo, ask, func(b *testbed) { b.cfg.CertificateRequest = tt.how })
+			b := newTLSTestbed(t, echo, ask, func(b *testbed) { b.cfg.Origin.ClientCertificate = tt.how })
 			c := b.client(func(cfg *tls.Config) {
 				if tt.pool != nil {
 					cfg.RootCAs = tt.pool(b)

@@ -25,10 +25,14 @@ func (d *decision) helloEvents() {
 	if d.hello.ECH {
 		d.hides()
 	}
-	if policy.Differ(d.account.Name, d.hello.ServerName) {
+	name := d.account.Name
+	if l := d.account.Late; l != nil && l.Connect != "" {
+		name = l.Connect
+	}
+	if policy.Differ(name, d.hello.ServerName) {
 		d.account.note(policy.SNIMismatch)
 	}
-	if !sharesCipher(d.hello, d.engine.cfg.ClientMinVersion) {
+	if !sharesCipher(d.hello, d.engine.cfg.Client.MinTLS) {
 		d.account.note(policy.NoSharedCipher)
 	}
 }

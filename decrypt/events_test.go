@@ -113,7 +113,7 @@ func TestEvents(t *testing.T) {
 					b.cfg.Names = NamesFirst
 				}
 				b.cfg.Policy, b.cfg.Resolver = table, names
-				b.cfg.OnInvalid = func(string) Response { return Untrusted }
+				b.cfg.Origin.OnInvalid.Default = Untrusted
 			})
 			c := b.client(func(cfg *tls.Config) {
 				cfg.InsecureSkipVerify = true

@@ -41,6 +41,9 @@ func dialFailure(err error) error {
 	return fail(reasonDial, err, 0)
 }
 
+// upstreamFailure is for an upstream proxy that gives no connection.
+func upstreamFailure(err error) error { return fail(reasonUpstream, err, 0) }
+
 // helloFailure gives the reason for a first flight that is no usable hello, and the
 // alert that RFC 8446 has for it: unexpected_message for records and messages that
 // have no place there (Sections 5 and 5.1), record_overflow (Section 5.1), and

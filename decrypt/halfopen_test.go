@@ -53,7 +53,7 @@ func TestPending(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newTLSTestbed(t, echo, nil, func(b *testbed) {
-				b.cfg.Pending, b.cfg.Tap = 2, nil
+				b.cfg.Limits.Pending, b.cfg.Tap = 2, nil
 			})
 			begin, end := tt.hold(b)
 			_, end2 := tt.hold(b)
@@ -109,7 +109,7 @@ func TestSilence(t *testing.T) {
 				io.WriteString(c, tt.origin)
 				io.Copy(io.Discard, c)
 			}, func(b *testbed) {
-				b.cfg.SilenceTimeout, b.greeting = timeout, []byte(tt.greeting)
+				b.cfg.Client.SilenceTimeout, b.greeting = timeout, []byte(tt.greeting)
 			})
 			c := b.dial()
 			io.WriteString(c, tt.client)
@@ -138,7 +138,7 @@ func TestSilence(t *testing.T) {
 // is complete, the client's never is.
 func TestPendingHandshake(t *testing.T) {
 	b := newTLSTestbed(t, echo, nil, func(b *testbed) {
-		b.cfg.Pending, b.cfg.HandshakeTimeout, b.cfg.Tap = 1, 300*time.Millisecond, nil
+		b.cfg.Limits.Pending, b.cfg.Client.HandshakeTimeout, b.cfg.Tap = 1, 300*time.Millisecond, nil
 	})
 	c := b.dial()
 	c.Write(hello(t))

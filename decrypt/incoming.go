@@ -34,6 +34,10 @@ type Incoming struct {
 	// go by it. nil: the intake has no other than Dial.
 	Route func(ctx context.Context, name string) (Route, error)
 
+	// Announce writes what must come first on an origin leg, by whatever way it was
+	// opened; nil: nothing.
+	Announce func(conn net.Conn) error
+
 	// Own returns the origin's own certificates, for inbound inspection, of which
 	// the client is shown the one that suits its hello, else the first; none: a
 	// forged one. name is the server name; proven says that the origin was judged
@@ -45,6 +49,13 @@ type Incoming struct {
 type Route struct {
 	Addrs []netip.AddrPort // that Dial tries, at least one
 	Dial  func(ctx context.Context) (net.Conn, error)
+}
+
+// Upstream is a way to an origin by another proxy. The connection that Dial returns has
+// the origin's address as its remote address, or the one that stands for it.
+type Upstream struct {
+	Name string // of the proxy, for entries
+	Dial func(ctx context.Context) (net.Conn, error)
 }
 
 // Link holds the facts of layer 2. Zero values mean unknown.

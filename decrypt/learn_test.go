@@ -98,7 +98,7 @@ func TestPinned(t *testing.T) {
 		}, func(b *testbed) { b.slow = 300 * time.Millisecond }, "", false},
 		{"goes on", handshake(nil), nil, "", false},
 		{"refuses an untrusted leaf", func(b *testbed) { refuse(b, 0) }, func(b *testbed) {
-			b.cfg.Verifier, b.cfg.OnInvalid = judge{x509.NewCertPool()}, func(string) Response { return Untrusted }
+			b.cfg.Verifier, b.cfg.Origin.OnInvalid.Default = judge{x509.NewCertPool()}, Untrusted
 		}, "bad_certificate", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

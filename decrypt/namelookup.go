@@ -78,6 +78,8 @@ func (d *decision) doubtful(name string) bool {
 	switch {
 	case name == "" || d.engine.cfg.Names == NamesNever || d.engine.cfg.Resolver == nil || d.in.Resolved:
 		return false
+	case d.account.Late != nil && d.account.Late.Connect != "": // it goes on behind the destination
+		return false
 	case d.in.Own != nil && len(d.in.Own(name, false)) > 0:
 		return false
 	}

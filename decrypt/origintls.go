@@ -50,13 +50,13 @@ func (s *session) meetOrigin(ctx context.Context) error {
 // certificate says, and offers it the given application protocols. On failure
 // Verdict and Finding are set if the reason is one of trust.
 func (s *session) originHandshake(offer []string) error {
-	how, keys := s.engine.cfg.CertificateRequest, s.keyLog()
+	how, keys := s.engine.cfg.Origin.ClientCertificate, s.keyLog()
 	o := handshake.Origin{
 		Name:          s.serverName(),
 		Protocols:     offer,
-		MinVersion:    s.engine.cfg.OriginMinVersion,
+		MinVersion:    s.engine.cfg.Origin.MinTLS,
 		Keys:          keys,
-		Timeout:       s.engine.cfg.HandshakeTimeout,
+		Timeout:       s.engine.cfg.Client.HandshakeTimeout,
 		Sessions:      s.originSessions(keys != nil),
 		NoCertificate: how == AnswerNone || how == TunnelRequest && s.upgraded(),
 	}
@@ -88,7 +88,7 @@ func (s *session) originSessions(logged bool) tls.ClientSessionCache {
 	case s.control.Load() != nil:
 		s.latest = new(handshake.LatestSession)
 		return s.latest
-	case s.engine.cfg.FullOriginHandshakes || s.upgraded() || !s.account.Client.IsValid():
+	case s.engine.cfg.Origin.FullHandshakes || s.upgraded() || !s.account.Client.IsValid():
 		return nil
 	}
 	k := handshake.CacheKey{Client: s.account.Client.Addr().Unmap(), Origin: s.account.Origin, Name: s.serverName(), Identity: s.identity()}

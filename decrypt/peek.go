@@ -13,7 +13,7 @@ import (
 // peek waits for the client's first octets. A client that says nothing for a moment may
 // wait for the origin to speak.
 func (s *session) peek(context.Context) (stage, error) {
-	if limit := s.engine.cfg.Pending; limit > 0 {
+	if limit := s.engine.cfg.Limits.Pending; limit > 0 {
 		if !s.engine.halfOpen.take(s.account.Client.Addr(), limit) {
 			return stageEnd, fail(reasonPending, nil, 0)
 		}
@@ -42,7 +42,7 @@ func (s *session) peek(context.Context) (stage, error) {
 // hold waits for a silent client that the policy terminates: a name may still change
 // that. Nothing goes to the origin before.
 func (s *session) hold(context.Context) (stage, error) {
-	err := s.awaitClient(s.engine.cfg.HandshakeTimeout)
+	err := s.awaitClient(s.engine.cfg.Client.HandshakeTimeout)
 	switch {
 	case err == nil:
 		return s.recognize(), nil
@@ -68,11 +68,11 @@ func (s *session) recognize() stage {
 	}
 	s.account.Protocol = proto.String()
 	switch proto {
-	case sniff.HTTP, sniff.HTTP2, sniff.SSH, sniff.RDP, sniff.SOCKS:
+	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3, sniff.FTP, sniff.LDAP, sniff.XMPP, sniff.PostgreSQL:
+		s.opening = opensDialogue // whoever began it
+	default:
 		s.account.Host, s.doubt = s.requestedHost(proto)
 		s.opening = opensPlain
-	default:
-		s.opening = opensDialogue // whoever began it
 	}
 	return stageDecide
 }
@@ -85,6 +85,7 @@ func (s *session) readHello(ctx context.Context) (stage, error) {
 	if err != nil {
 		return stageEnd, helloFailure(err)
 	}
+	s.begins()
 	s.opening = opensTLS
 	if s.account.Protocol == "" {
 		s.account.Protocol = sniff.TLS.String()
@@ -95,7 +96,7 @@ func (s *session) readHello(ctx context.Context) (stage, error) {
 }
 
 func (s *session) peekHello() (*clienthello.Hello, error) {
-	s.client.SetReadDeadline(time.Now().Add(s.engine.cfg.HandshakeTimeout))
+	s.client.SetReadDeadline(time.Now().Add(s.engine.cfg.Client.HandshakeTimeout))
 	defer s.client.SetReadDeadline(time.Time{})
 	for {
 		_, err := clienthello.Complete(s.client.Unread())
@@ -152,7 +153,7 @@ func (s *session) sniff(l *leg.Leg, tell func([]byte) (sniff.Protocol, bool), wa
 // The host is in doubt if the request does not come in time. A client of HTTP/2 may wait
 // for the origin's settings: it has less.
 func (s *session) requestedHost(proto sniff.Protocol) (host string, doubt bool) {
-	find, wait := sniff.Host, s.engine.cfg.HandshakeTimeout
+	find, wait := sniff.Host, s.engine.cfg.Client.HandshakeTimeout
 	switch proto {
 	case sniff.HTTP:
 	case sniff.HTTP2:

@@ -58,7 +58,7 @@ func (e *Engine) preview(in *Incoming, flight []byte) (a *Session, more bool) {
 // Facts returns what the first octets of a client tell the policy. With more,
 // further octets would tell more. It borrows flight.
 func Facts(in *Incoming, flight []byte) (f *policy.Facts, more bool) {
-	e := &Engine{cfg: Config{ClientMinVersion: tls.VersionTLS12}}
+	e := &Engine{cfg: Config{Client: ClientOptions{MinTLS: tls.VersionTLS12}}}
 	d := e.newDecision(in)
 	more = d.read(flight)
 	return d.facts(), more

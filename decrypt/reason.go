@@ -44,6 +44,11 @@ const (
 	// Cause: No server listens on that port, or a firewall answers for it.
 	// Do: Try `nc -vz ADDRESS PORT` on this machine.
 	reasonRefused = "origin-refused"
+	// The upstream proxy gave no connection to the origin.
+	// Cause: The proxy is down, wants other credentials, or refuses the origin.
+	// Do: See `err` of the log message `session ended` (level debug). Try `curl -x PROXY
+	// https://NAME/` on this machine.
+	reasonUpstream = "upstream"
 	// The TLS handshake with the origin failed, for a reason other than trust.
 	// Cause: No common TLS version or cipher suite, a broken server, a lost connection.
 	// Do: Try `openssl s_client -connect ADDRESS:PORT -servername NAME`. Tunnel the origin

@@ -48,6 +48,9 @@ func (s *session) showParts(dir Direction, parts []Part, p []byte, first bool) {
 // count counts p, and looks for what it announces.
 func (s *session) count(dir Direction, p []byte, first bool) {
 	s.account.octets[s.sessionDir(dir)].Add(uint64(len(p)))
+	if dir == OriginToClient && s.content != Tunneled {
+		s.passesUnread(p)
+	}
 	if first && dir == OriginToClient && s.originTLS != nil {
 		if proto, _ := sniff.Origin(p); proto == sniff.FTP { // behind TLS from the first octet
 			s.watch(true)

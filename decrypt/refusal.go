@@ -15,23 +15,38 @@ import (
 	"github.com/clearspan/clearspan/decrypt/internal/relay"
 )
 
-// Refusal is what clients are told whose session is refused: terminated by the
-// policy, or blocked because of its origin. The zero value answers a ClientHello
-// with an alert and a mail client with an error, and resets others.
+// RefusalOptions are what operators choose for clients whose session is refused:
+// terminated by the policy, or blocked because of its origin.
+type RefusalOptions struct {
+	Answer RefusalAnswer // default TellRefused
+	// HTTPS has the page also answer clients whose ClientHello was refused, unless they
+	// speak no HTTP. What the policy terminates is shown under the authority that
+	// clients trust, with a leaf for the name that they asked for; an origin that is
+	// not trusted, or not known to own the name, under the untrusted one.
+	HTTPS bool
+}
+
+// RefusalAnswer is how clients are told that their session is refused.
+type RefusalAnswer string
+
+const (
+	// TellRefused answers in the client's own protocol: a TLS alert, a page by HTTP, an
+	// error in answer to a proxy request or in a mail protocol. Others get a reset.
+	TellRefused RefusalAnswer = "tell"
+	// ResetRefused resets every connection, without a word.
+	ResetRefused RefusalAnswer = "reset"
+)
+
+// Refusal is what clients are told whose session is refused. The zero value answers a
+// ClientHello with an alert and a mail client with an error, and resets others.
 type Refusal struct {
-	// Reset has every client get a TCP reset and no word.
-	Reset bool
+	RefusalOptions
 	// Page answers an HTTP client on conn, whose request is unread, and returns
 	// when the answer is written; nil: HTTP clients are reset. Reason of s is set.
 	// conn is a *tls.Conn after its handshake, with h2 or no protocol other than
 	// HTTP/1.1, or not encrypted. Page may close it. It is torn down if Page takes
 	// longer than twice HandshakeTimeout.
 	Page func(s *Session, conn net.Conn)
-	// HTTPS has Page also answer clients whose ClientHello was refused, unless they
-	// speak no HTTP. What the policy terminates is shown under the authority that
-	// clients trust, with a leaf for the name that they asked for; an origin that is
-	// not trusted, or not known to own the name, under the untrusted one.
-	HTTPS bool
 }
 
 // Notice says what the client of a refused session was told.
@@ -96,10 +111,10 @@ func (s *session) refuse(ctx context.Context, err error) error {
 // notify tells the client, except for an alert, which is sent when the session
 // is closed.
 func (s *session) notify(ctx context.Context, f *failure) Notice {
-	if s.engine.cfg.Refusal.Reset || s.clientTLS != nil {
+	if s.engine.cfg.Refusal.Answer == ResetRefused || s.clientTLS != nil {
 		return NoticeReset
 	}
-	timer := time.AfterFunc(2*s.engine.cfg.HandshakeTimeout, s.client.Abort)
+	timer := time.AfterFunc(2*s.engine.cfg.Client.HandshakeTimeout, s.client.Abort)
 	defer timer.Stop()
 	hello, _, err := clienthello.Parse(s.client.Unread())
 	switch page := s.engine.cfg.Refusal.Page; {
@@ -130,12 +145,12 @@ func (s *session) blameless() bool {
 // asked for, and lets it have the page.
 func (s *session) securePage(ctx context.Context, hello *clienthello.Hello, trusted bool) Notice {
 	protocols, ok := s.pageProtocols(hello)
-	if !ok || !sharesCipher(hello, s.engine.cfg.ClientMinVersion) {
+	if !ok || !sharesCipher(hello, s.engine.cfg.Client.MinTLS) {
 		return NoticeAlert
 	}
 	highest := uint16(tls.VersionTLS13)
 	if v := s.account.OriginTLS.Version; v != 0 {
-		highest = max(v, s.engine.cfg.ClientMinVersion)
+		highest = max(v, s.engine.cfg.Client.MinTLS)
 	}
 	var shown []tls.Certificate
 	if s.in.Own != nil {
@@ -154,7 +169,7 @@ func (s *session) securePage(ctx context.Context, hello *clienthello.Hello, trus
 	}
 	cfg := &tls.Config{
 		Certificates:           shown,
-		MinVersion:             s.engine.cfg.ClientMinVersion,
+		MinVersion:             s.engine.cfg.Client.MinTLS,
 		MaxVersion:             highest,
 		CipherSuites:           handshake.GreenSuites,
 		SessionTicketsDisabled: true,
@@ -163,7 +178,7 @@ func (s *session) securePage(ctx context.Context, hello *clienthello.Hello, trus
 	start := time.Now()
 	under := s.client.Lend()
 	conn := tls.Server(under, cfg)
-	s.client.SetDeadline(start.Add(s.engine.cfg.HandshakeTimeout))
+	s.client.SetDeadline(start.Add(s.engine.cfg.Client.HandshakeTimeout))
 	err := conn.Handshake()
 	s.account.ClientTLS.Handshake = time.Since(start)
 	if err != nil {

@@ -71,13 +71,13 @@ func TestRefusedHello(t *testing.T) {
 		err     string // of the client's handshake
 	}{
 		{"alert", Refusal{Page: showPage}, h1, NoticeAlert, "access denied"},
-		{"page", Refusal{Page: showPage, HTTPS: true}, h1, NoticePage, ""},
-		{"page, TLS 1.2", Refusal{Page: showPage, HTTPS: true}, func(c *tls.Config) { h1(c); c.MaxVersion = tls.VersionTLS12 }, NoticePage, ""},
-		{"client of another protocol", Refusal{Page: showPage, HTTPS: true}, func(c *tls.Config) { c.NextProtos = []string{"imap"} }, NoticeAlert, "access denied"},
-		{"client that names no protocol, another port", Refusal{Page: showPage, HTTPS: true}, nil, NoticeAlert, "access denied"},
-		{"client that does not trust us", Refusal{Page: showPage, HTTPS: true}, func(c *tls.Config) { h1(c); c.RootCAs = x509.NewCertPool() }, NoticeReset, "unknown authority"},
-		{"reset", Refusal{Page: showPage, HTTPS: true, Reset: true}, h1, NoticeReset, "reset"},
-		{"no page at hand", Refusal{HTTPS: true}, h1, NoticeAlert, "access denied"},
+		{"page", Refusal{RefusalOptions{HTTPS: true}, showPage}, h1, NoticePage, ""},
+		{"page, TLS 1.2", Refusal{RefusalOptions{HTTPS: true}, showPage}, func(c *tls.Config) { h1(c); c.MaxVersion = tls.VersionTLS12 }, NoticePage, ""},
+		{"client of another protocol", Refusal{RefusalOptions{HTTPS: true}, showPage}, func(c *tls.Config) { c.NextProtos = []string{"imap"} }, NoticeAlert, "access denied"},
+		{"client that names no protocol, another port", Refusal{RefusalOptions{HTTPS: true}, showPage}, nil, NoticeAlert, "access denied"},
+		{"client that does not trust us", Refusal{RefusalOptions{HTTPS: true}, showPage}, func(c *tls.Config) { h1(c); c.RootCAs = x509.NewCertPool() }, NoticeReset, "unknown authority"},
+		{"reset", Refusal{RefusalOptions{Answer: ResetRefused, HTTPS: true}, showPage}, h1, NoticeReset, "reset"},
+		{"no page at hand", Refusal{RefusalOptions: RefusalOptions{HTTPS: true}}, h1, NoticeAlert, "access denied"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := refusing(t, tt.refusal, nil)
@@ -120,7 +120,7 @@ func TestRefusedOrigin(t *testing.T) {
 		}},
 		{"handshake that shows what is wrong", "malformed", "www.example.test", Failed, func(b *testbed) {
 			b.cfg.HandshakeReason = func(error) string { return "malformed" }
-			b.cfg.OriginMinVersion = tls.VersionTLS13
+			b.cfg.Origin.MinTLS = tls.VersionTLS13
 		}},
 		{"name that belongs to another", "name-mismatch-check", "bank.example.test", Terminated, func(b *testbed) {
 			b.cfg.Policy = always(policy.TunnelCheck)
@@ -128,7 +128,7 @@ func TestRefusedOrigin(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := newTLSTestbed(t, echo, func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, func(b *testbed) {
-				b.cfg.Refusal = Refusal{Page: showPage, HTTPS: true}
+				b.cfg.Refusal = Refusal{RefusalOptions{HTTPS: true}, showPage}
 				tt.change(b)
 			})
 			hello := func(pool *x509.CertPool) *tls.Conn {
@@ -214,7 +214,9 @@ func TestRefusedMail(t *testing.T) {
 						}
 						return policy.Bump
 					})
-					b.cfg.Refusal = Refusal{Reset: reset}
+					if reset {
+						b.cfg.Refusal.Answer = ResetRefused
+					}
 				})
 				c := b.dial()
 				r := bufio.NewReader(c)
@@ -252,9 +254,9 @@ func TestRefusedMail(t *testing.T) {
 func TestRefusedClientLingers(t *testing.T) {
 	for _, stop := range []bool{false, true} {
 		t.Run(fmt.Sprintf("stop=%v", stop), func(t *testing.T) {
-			b := refusing(t, Refusal{Page: showPage, HTTPS: true}, func(b *testbed) {
+			b := refusing(t, Refusal{RefusalOptions{HTTPS: true}, showPage}, func(b *testbed) {
 				if !stop {
-					b.cfg.HandshakeTimeout = 500 * time.Millisecond
+					b.cfg.Client.HandshakeTimeout = 500 * time.Millisecond
 				}
 			})
 			c := b.client(func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} })

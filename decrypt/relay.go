@@ -7,7 +7,7 @@ import (
 )
 
 // carry relays octets between the legs until both directions have ended: by way of
-// services, decrypted, or as they are.
+// services, decrypted, or as they are. A session that is not tunneled may turn to TLS.
 func (s *session) carry(ctx context.Context) (stage, error) {
 	s.begun()
 	s.hello = nil // nobody asks any more
@@ -19,6 +19,9 @@ func (s *session) carry(ctx context.Context) (stage, error) {
 		err = s.relayTLS()
 	default:
 		err = s.relayRaw()
+	}
+	if err == nil && s.legs.Turned() {
+		return s.turn()
 	}
 	s.heed()
 	if s.content == Decrypted {
@@ -43,24 +46,24 @@ func (s *session) between() {
 // relayTLS joins the two TLS connections.
 func (s *session) relayTLS() error {
 	s.open()
-	s.client.Relaying(s.engine.cfg.IdleTimeout)
-	s.origin.Relaying(s.engine.cfg.IdleTimeout)
+	s.client.Relaying(s.engine.cfg.Client.IdleTimeout)
+	s.origin.Relaying(s.engine.cfg.Client.IdleTimeout)
 	return s.both(
 		func() error { return s.legs.TLS(ClientToOrigin, s.clientTLS, s.originTLS, s.client, s.origin) },
 		func() error { return s.legs.TLS(OriginToClient, s.originTLS, s.clientTLS, s.origin, s.client) },
 	)
 }
 
-// relayRaw relays both directions as they are, tapped or, if nobody listens, by
-// splice(2).
+// relayRaw relays both directions as they are. A tunnel that nobody taps is carried by
+// splice(2); in a plain session TLS may begin at any time.
 func (s *session) relayRaw() error {
 	s.open()
 	for _, l := range []*leg.Leg{s.client, s.origin} {
 		l.Large()
-		l.Stall(s.engine.cfg.IdleTimeout)
+		l.Stall(s.engine.cfg.Client.IdleTimeout)
 	}
 	pump := func(dir Direction, from, to *leg.Leg) func() error {
-		if s.stream == nil && from.Socket() && to.Socket() {
+		if s.content == Tunneled && s.stream == nil && from.Socket() && to.Socket() {
 			return func() error { return s.legs.Splice(dir, from, to) }
 		}
 		return func() error { return s.legs.Raw(dir, from, to) }

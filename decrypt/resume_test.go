@@ -128,7 +128,7 @@ func TestFullHandshakes(t *testing.T) {
 		}{{"client", true, false}, {"origin", false, true}, {"both", true, true}} {
 			t.Run(tt.name, func(t *testing.T) {
 				r := newResumable(t, version, func(b *testbed) {
-					b.cfg.FullClientHandshakes, b.cfg.FullOriginHandshakes = tt.client, tt.origin
+					b.cfg.Client.FullHandshakes, b.cfg.Origin.FullHandshakes = tt.client, tt.origin
 				})
 				for i := range 3 {
 					s, _ := r.exchange(nil)
@@ -262,11 +262,10 @@ func TestTicketElsewhere(t *testing.T) {
 func TestTicketNeedsTrust(t *testing.T) {
 	eachVersion(t, func(t *testing.T, version uint16) {
 		v := &switchable{}
-		how := Untrusted
 		r := newResumable(t, version, func(b *testbed) {
 			v.Verifier = b.cfg.Verifier
 			b.cfg.Verifier = v
-			b.cfg.OnInvalid = func(string) Response { return how }
+			b.cfg.Origin.OnInvalid = OnInvalid{Default: Untrusted, ByReason: map[string]Response{"revoked": Block}}
 		})
 		blind := func(cfg *tls.Config) { cfg.InsecureSkipVerify = true }
 		step := func(bad string, resumes bool, origin bool) {
@@ -285,7 +284,6 @@ func TestTicketNeedsTrust(t *testing.T) {
 		step("self-signed", false, false)
 		step("", false, false) // an untrusted session becomes no trusted one
 		step("", true, true)
-		how = Block
 		v.say("revoked")
 		s, state := r.exchange(blind)
 		if s.Outcome != Failed || s.Reason != "revoked" || state.HandshakeComplete {
@@ -393,7 +391,7 @@ func TestTicketOfOrigin(t *testing.T) {
 func TestNoTicketForCertificateRequest(t *testing.T) {
 	eachVersion(t, func(t *testing.T, version uint16) {
 		for _, request := range []CertificateRequest{BlockRequest, AnswerNone} {
-			r := newResumable(t, version, func(b *testbed) { b.cfg.CertificateRequest = request })
+			r := newResumable(t, version, func(b *testbed) { b.cfg.Origin.ClientCertificate = request })
 			r.serve(r.testbed.origins, func(cfg *tls.Config) { cfg.ClientAuth = tls.RequestClientCert })
 			for i := range 2 {
 				s, _ := r.exchange(nil)

@@ -14,14 +14,17 @@ import (
 func (s *session) reroute(ctx context.Context) error {
 	a := s.account
 	switch {
-	case !s.engine.cfg.ByName || s.in.Route == nil || a.SNI == "" || a.Decision.Action == policy.Terminate:
+	case s.engine.cfg.Origin.Resolve != ResolveSNI || s.in.Route == nil || a.SNI == "" || a.Decision.Action == policy.Terminate:
+		return nil
+	case s.upstream() != nil: // which is given the name
+		a.Resolved()
 		return nil
 	case a.Decision.Monitored, s.origin != nil: // nothing is changed; it is too late
 		return nil
 	case a.Name != "" && !policy.Differ(a.Name, a.SNI):
 		return nil
 	}
-	ctx, stop := context.WithTimeout(ctx, s.engine.cfg.ConnectTimeout)
+	ctx, stop := context.WithTimeout(ctx, s.engine.cfg.Origin.ConnectTimeout)
 	defer stop()
 	route, err := s.in.Route(ctx, a.SNI)
 	if err != nil || len(route.Addrs) == 0 {

@@ -68,9 +68,13 @@ func TestRoute(t *testing.T) {
 			there, stop := serve("127.0.0.2:0")
 			defer stop()
 			ended := make(chan *Session, 1)
+			resolve := ResolveSNI
+			if tt.off {
+				resolve = ResolveDestination
+			}
 			e, err := New(Config{
-				Policy: table, Forger: forger, Verifier: judge{origins.pool}, ByName: !tt.off,
-				OnInvalid: func(string) Response { return Untrusted }, Ended: func(s *Session, _ Stream) { ended <- s },
+				Policy: table, Forger: forger, Verifier: judge{origins.pool},
+				Origin: OriginOptions{Resolve: resolve, OnInvalid: OnInvalid{Default: Untrusted}}, Ended: func(s *Session, _ Stream) { ended <- s },
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -104,7 +104,7 @@ func TestLearnedMonitored(t *testing.T) {
 // TestNoPageWithoutCipher: a client with which no handshake can be made is told by
 // an alert, though others would see a page.
 func TestNoPageWithoutCipher(t *testing.T) {
-	b := refusing(t, Refusal{Page: showPage, HTTPS: true}, nil)
+	b := refusing(t, Refusal{RefusalOptions{HTTPS: true}, showPage}, nil)
 	c := b.client(func(c *tls.Config) {
 		c.NextProtos, c.MaxVersion, c.CipherSuites = []string{"http/1.1"}, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
 	})

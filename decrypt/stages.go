@@ -44,7 +44,7 @@ var stages = [...]func(*session, context.Context) (stage, error){
 	stageData:      (*session).dialData,          // stageDecide, stageRelay
 	stageConverse:  (*session).converse,          // stageDialogue
 	stageDialogue:  (*session).follow,            // stageHello, stageTerminate, stageRelay, stageEnd
-	stageRelay:     (*session).carry,             // stageEnd
+	stageRelay:     (*session).carry,             // stageHello, stageEnd
 }
 
 // live takes the session from its first octet to its end.

@@ -23,10 +23,10 @@ const (
 
 // Options says how a conversation is rendered. The zero value is useful.
 type Options struct {
-	Mark  Mark
-	Ports PortMap // nil: [DefaultPortMap]; [KeepPorts] changes none
-	ALPN  string  // protocol chosen in the session's TLS handshake, for Ports
-	Note  string  // comment on the first frame, see [Conversation.Note]
+	Mark     Mark
+	Ports    PortMap // nil: [ClearPorts]
+	Protocol string  // of the cleartext, for Ports; empty: not known
+	Note     string  // comment on the first frame, see [Conversation.Note]
 	// Now is the clock of TCP timestamps, time.Now if nil. It is read once a
 	// call that builds frames; steps back are ignored.
 	Now func() time.Time

@@ -31,7 +31,7 @@ type Mark struct {
 func (f Flow) Mirrored(opts Options) Flow {
 	ports := opts.Ports
 	if ports == nil {
-		ports = defaultPorts
+		ports = ClearPorts
 	}
 	client, origin := plainAddr(f.Client.Addr()), plainAddr(f.Origin.Addr())
 	if client.Is4() != origin.Is4() {
@@ -50,7 +50,7 @@ func (f Flow) Mirrored(opts Options) Flow {
 		f.VLAN = 0
 	}
 	f.Client = netip.AddrPortFrom(client, f.Client.Port())
-	f.Origin = netip.AddrPortFrom(origin, ports.Map(f.Origin.Port(), opts.ALPN))
+	f.Origin = netip.AddrPortFrom(origin, ports(f.Origin.Port(), opts.Protocol))
 	return f
 }
 

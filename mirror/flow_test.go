@@ -12,40 +12,50 @@ import (
 
 func TestPortMap(t *testing.T) {
 	for _, tt := range []struct {
-		name  string
-		ports mirror.PortMap
-		port  uint16
-		alpn  string
-		want  uint16
+		name     string
+		ports    mirror.PortMap
+		port     uint16
+		protocol string
+		want     uint16
 	}{
-		{"SMTPS", mirror.DefaultPortMap(), 465, "", 25},
-		{"IMAPS", mirror.DefaultPortMap(), 993, "", 143},
-		{"POP3S", mirror.DefaultPortMap(), 995, "pop3", 110},
-		{"FTPS", mirror.DefaultPortMap(), 990, "", 21},
-		{"DoT", mirror.DefaultPortMap(), 853, "dot", 53},
-		{"LDAPS", mirror.DefaultPortMap(), 636, "", 389},
-		{"XMPP of clients", mirror.DefaultPortMap(), 5223, "", 5222},
-		{"XMPP of servers", mirror.DefaultPortMap(), 5270, "", 5269},
-		{"HTTP/1.1 stays", mirror.DefaultPortMap(), 443, "http/1.1", 443},
-		{"HTTP/2", mirror.DefaultPortMap(), 443, "h2", 80},
-		{"HTTP/2 elsewhere stays", mirror.DefaultPortMap(), 8443, "h2", 8443},
-		{"HTTP/2 without a map", nil, 443, "h2", 80},
-		{"an entry outranks HTTP/2", mirror.PortMap{443: 8080}, 443, "h2", 8080},
-		{"keep HTTP/2", mirror.KeepPorts(), 443, "h2", 443},
-		{"keep SMTPS", mirror.KeepPorts(), 465, "", 465},
+		{"SMTPS", mirror.ClearPorts, 465, "", 25},
+		{"IMAPS", mirror.ClearPorts, 993, "", 143},
+		{"POP3S", mirror.ClearPorts, 995, "pop3", 110},
+		{"FTPS", mirror.ClearPorts, 990, "", 21},
+		{"DoT", mirror.ClearPorts, 853, "dot", 53},
+		{"LDAPS", mirror.ClearPorts, 636, "", 389},
+		{"XMPP of clients", mirror.ClearPorts, 5223, "", 5222},
+		{"XMPP of servers", mirror.ClearPorts, 5270, "", 5222},
+		{"MQTT", mirror.ClearPorts, 8883, "", 1883},
+		{"MQTT, recognised", mirror.ClearPorts, 8883, "mqtt", 1883},
+		{"MQTT elsewhere", mirror.ClearPorts, 443, "mqtt", 1883},
+		{"NNTP", mirror.ClearPorts, 563, "", 119},
+		{"AMQP", mirror.ClearPorts, 5671, "", 5672},
+		{"syslog", mirror.ClearPorts, 6514, "syslog", 601},
+		{"IMAP elsewhere", mirror.ClearPorts, 1993, "imap", 143},
+		{"SMTP where it is read", mirror.ClearPorts, 587, "smtp", 587},
+		{"IMAP on the port of POP3", mirror.ClearPorts, 995, "imap", 143},
+		{"HTTP/1.1 on a port of TLS", mirror.ClearPorts, 993, "http/1.1", 993},
+		{"HTTP/1.1 on another's port", mirror.ClearPorts, 3306, "http/1.1", 80},
+		{"TLS, not opened", mirror.ClearPorts, 993, "tls", 993},
+		{"TLS, not opened, elsewhere", mirror.ClearPorts, 8443, "tls", 8443},
+		{"TLS, not opened, on the port of HTTP", mirror.ClearPorts, 80, "tls", 443},
+		{"a protocol that tshark does not read", mirror.ClearPorts, 993, "made-up", 993},
+		{"HTTP/1.1 stays", mirror.ClearPorts, 443, "http/1.1", 443},
+		{"HTTP/2", mirror.ClearPorts, 443, "h2", 80},
+		{"HTTP/2 elsewhere", mirror.ClearPorts, 8443, "h2", 80},
+		{"HTTP/2 where it is read", mirror.ClearPorts, 8080, "h2", 8080},
+		{"HTTP/2 without an entry", mirror.MapPorts(map[uint16]uint16{465: 25}), 50051, "h2", 80},
+		{"no entry", mirror.MapPorts(map[uint16]uint16{465: 25}), 993, "imap", 993},
+		{"an entry outranks HTTP/2", mirror.MapPorts(map[uint16]uint16{443: 8080}), 443, "h2", 8080},
+		{"keep HTTP/2", mirror.KeepPorts, 443, "h2", 443},
+		{"keep SMTPS", mirror.KeepPorts, 465, "", 465},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.ports.Map(tt.port, tt.alpn); got != tt.want {
-				t.Errorf("Map(%d, %q) = %d, want %d", tt.port, tt.alpn, got, tt.want)
+			if got := tt.ports(tt.port, tt.protocol); got != tt.want {
+				t.Errorf("Map(%d, %q) = %d, want %d", tt.port, tt.protocol, got, tt.want)
 			}
 		})
-	}
-}
-
-func TestDefaultPortMapIsACopy(t *testing.T) {
-	mirror.DefaultPortMap()[465] = 1
-	if got := mirror.DefaultPortMap().Map(465, ""); got != 25 {
-		t.Errorf("changed to %d through a copy", got)
 	}
 }
 
@@ -64,11 +74,11 @@ func TestFlowAsRecordersSeeIt(t *testing.T) {
 		},
 		{
 			"mark", mirror.Flow{Client: addr("192.0.2.1:1"), Origin: addr("192.0.2.2:443"), OriginMAC: origin, VLAN: 7},
-			mirror.Options{ALPN: "h2", Mark: mirror.Mark{VLAN: 9, SourceMAC: client}},
+			mirror.Options{Protocol: "h2", Mark: mirror.Mark{VLAN: 9, SourceMAC: client}},
 			mirror.Flow{Client: addr("192.0.2.1:1"), Origin: addr("192.0.2.2:80"), ClientMAC: client, OriginMAC: origin, VLAN: 9},
 		},
 		{
-			"ports kept", mirror.Flow{Client: addr("192.0.2.1:1"), Origin: addr("192.0.2.2:465"), VLAN: 4095}, mirror.Options{Ports: mirror.KeepPorts()},
+			"ports kept", mirror.Flow{Client: addr("192.0.2.1:1"), Origin: addr("192.0.2.2:465"), VLAN: 4095}, mirror.Options{Ports: mirror.KeepPorts},
 			mirror.Flow{Client: addr("192.0.2.1:1"), Origin: addr("192.0.2.2:465")},
 		},
 		{

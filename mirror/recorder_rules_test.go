@@ -266,12 +266,12 @@ func TestRule7Ports(t *testing.T) {
 				ports      mirror.PortMap
 			}{
 				{443, 443, "http/1.1", nil}, {443, 80, "h2", nil}, {465, 25, "", nil}, {993, 143, "", nil}, {995, 110, "", nil}, {990, 21, "", nil}, {853, 53, "", nil}, {636, 389, "", nil},
-				{465, 465, "", mirror.KeepPorts()}, {443, 443, "h2", mirror.KeepPorts()}, {465, 2525, "", mirror.PortMap{465: 2525}},
+				{465, 465, "", mirror.KeepPorts}, {443, 443, "h2", mirror.KeepPorts}, {465, 2525, "", mirror.MapPorts(map[uint16]uint16{465: 2525})},
 			} {
 				recorder := &mirrortest.Recorder{}
 				flow := shape.flow
 				flow.Origin = netip.AddrPortFrom(flow.Origin.Addr(), tt.port)
-				mirror.Open(recorder, flow, mirror.Options{ALPN: tt.alpn, Ports: tt.ports, Mark: mirror.Mark{VLAN: shape.vlan}}).Close()
+				mirror.Open(recorder, flow, mirror.Options{Protocol: tt.alpn, Ports: tt.ports, Mark: mirror.Mark{VLAN: shape.vlan}}).Close()
 				for _, s := range decode(t, recorder.Frames()) {
 					if s.Source.Port() != tt.want && s.Destination.Port() != tt.want {
 						t.Errorf("%d %s is shown as %v > %v, want %d", tt.port, tt.alpn, s.Source, s.Destination, tt.want)

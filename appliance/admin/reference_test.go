@@ -70,7 +70,7 @@ func TestFamiliesFromTheStart(t *testing.T) {
 func TestKnownWords(t *testing.T) {
 	for name, beyond := range map[string]string{
 		"outcome": (decrypt.Terminated + 1).String(), "result of STARTTLS": (decrypt.StartTLSStripped + 1).String(),
-		"action": (policy.Terminate + 1).String(), "event": (policy.ECH + 1).String(),
+		"action": (policy.Terminate + 1).String(), "event": (policy.LateTLS + 1).String(),
 	} {
 		if beyond != "" && beyond != "unknown" && !strings.Contains(beyond, "(") {
 			t.Errorf("the %s %q has no series", name, beyond)

@@ -56,7 +56,7 @@ func (m *Metrics) foresee() {
 	for _, status := range []string{certs.StatusGood, certs.StatusRevoked, certs.StatusUnknown} {
 		m.revocation.WithLabelValues(m.statuses.bound(status))
 	}
-	for e := policy.NoSNI; e <= policy.ECH; e++ {
+	for e := policy.NoSNI; e <= policy.LateTLS; e++ {
 		m.events.WithLabelValues(e.String())
 	}
 	for e := decrypt.ECHOffered; e <= decrypt.ECHInsisted; e++ {

@@ -41,11 +41,27 @@ const (
 	None        // none at all
 )
 
-// Config says what is to be kept to.
-type Config struct {
+// Options are what operators choose.
+type Options struct {
 	// Memory is what the process may take, in octets; 0: what its control group
 	// and the machine have.
 	Memory uint64
+	// Overload is what happens to sessions for which there is no room; "": Refuse.
+	Overload Overload
+}
+
+// Overload is what happens to sessions for which there is no memory, or no file
+// descriptors.
+type Overload string
+
+const (
+	Refuse Overload = "refuse" // their connections are reset
+	Tunnel Overload = "tunnel" // those that would be decrypted are tunneled, as long as there is room for that
+)
+
+// Config says what is to be kept to.
+type Config struct {
+	Options
 	// Open returns how many sessions are open; nil: none ever are.
 	Open func() int
 }

@@ -105,7 +105,7 @@ func TestOpenSessionsMayGrow(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	c, err := New(Config{Memory: 1 << 40})
+	c, err := New(Config{Options: Options{Memory: 1 << 40}})
 	if err != nil {
 		t.Fatal(err)
 	}

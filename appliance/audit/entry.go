@@ -38,6 +38,9 @@ type Entry struct {
 	// The address and port that the client chose. Empty if the session went there. The
 	// server name led elsewhere by `origin.resolve: sni`.
 	Intended netip.AddrPort `json:"destination"`
+	// The upstream proxy by way of which clearspan reached the origin. If the origin's name
+	// has no address here, `origin` holds the proxy's address. Empty without a proxy.
+	Upstream string `json:"upstream"`
 	// The server name of the ClientHello. Empty without one.
 	SNI string `json:"sni"`
 	// The application protocol (ALPN) that the origin chose. Empty if it chose none.
@@ -52,6 +55,9 @@ type Entry struct {
 	// The upgrade to TLS in a plain dialogue. Empty if nothing was said about it. Words:
 	// see [reasons](reasons.md#starttls).
 	StartTLS string `json:"starttls"`
+	// TLS that began behind other octets of the session, see
+	// [TLS that begins late](../policy.md#tls-that-begins-late). Null for other sessions.
+	LateTLS *LateTLS `json:"late_tls"`
 	// The session whose control connection announced this FTP data connection. Empty
 	// for other sessions.
 	Related string `json:"related"`
@@ -113,11 +119,26 @@ type Entry struct {
 	Mail []facts.Mail `json:"mail"`
 	// The number of mail messages. 0 without `audit.facts`.
 	MailTotal uint64 `json:"mail_total"`
+	// The first 32 logins. Empty without `audit.facts`. An entry never has a password.
+	Logins []facts.Login `json:"logins"`
+	// The number of logins. 0 without `audit.facts`.
+	LoginsTotal uint64 `json:"logins_total"`
+	// The first 32 transfers of files on the control connection of FTP. Empty without
+	// `audit.facts`.
+	Transfers []facts.Transfer `json:"transfers"`
+	// The number of these transfers. 0 without `audit.facts`.
+	TransfersTotal uint64 `json:"transfers_total"`
 }
 
-// With returns the entry with what was read of web and mail.
+// With returns the entry with what was read of web, mail, logins and transfers.
 func (e Entry) With(f facts.Report) Entry {
-	e.HTTPTotal, e.MailTotal = f.HTTPTotal, f.MailTotal
+	e.HTTPTotal, e.MailTotal, e.LoginsTotal, e.TransfersTotal = f.HTTPTotal, f.MailTotal, f.LoginsTotal, f.TransfersTotal
+	if len(f.Logins) > 0 {
+		e.Logins = f.Logins
+	}
+	if len(f.Transfers) > 0 {
+		e.Transfers = f.Transfers
+	}
 	if len(f.HTTP) > 0 {
 		e.HTTP = f.HTTP
 	}
@@ -125,6 +146,16 @@ func (e Entry) With(f facts.Report) Entry {
 		e.Mail = f.Mail
 	}
 	return e
+}
+
+// LateTLS tells where TLS began in a session.
+type LateTLS struct {
+	// The protocol before. Empty if it was not known.
+	Protocol string `json:"protocol"`
+	// The host that the client asked another proxy for, within the session. Empty without one.
+	Connect string `json:"connect"`
+	// The octets before.
+	Octets Octets `json:"octets"`
 }
 
 // QUIC describes a QUIC flow.
@@ -269,7 +300,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	e := Entry{
 		Time: Time{time.Now()}, Start: Time{s.Start}, End: Time{s.End},
 		Session: s.ID, Intake: s.Intake,
-		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination),
+		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination), Upstream: s.Upstream,
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Transport: "tcp", StartTLS: s.StartTLS.String(), Related: s.Related,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason, Notice: s.Notice.String(), Service: s.Services(), Finding: s.Findings(),
@@ -280,7 +311,13 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 			OriginToClient: s.Octets(decrypt.OriginToClient),
 		},
 		Mirror: mirrors,
-		HTTP:   []facts.Exchange{}, Mail: []facts.Mail{},
+		HTTP:   []facts.Exchange{}, Mail: []facts.Mail{}, Logins: []facts.Login{}, Transfers: []facts.Transfer{},
+	}
+	if l := s.Late; l != nil {
+		e.LateTLS = &LateTLS{
+			Protocol: l.Protocol, Connect: l.Connect,
+			Octets: Octets{l.Octets[decrypt.ClientToOrigin], l.Octets[decrypt.OriginToClient]},
+		}
 	}
 	if e.Service == nil {
 		e.Service = map[string]string{}

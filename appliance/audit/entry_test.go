@@ -34,7 +34,7 @@ func session() *decrypt.Session {
 		ID: "00112233445566ff", Intake: "gateway",
 		Client: netip.MustParseAddrPort("[::ffff:10.0.0.7]:50123"), Origin: netip.MustParseAddrPort("192.0.2.1:465"),
 		Start: start, End: start.Add(2 * time.Second),
-		Protocol: "smtp", StartTLS: decrypt.StartTLSUsed, Related: "8899aabbccddeeff", SNI: "mail<>&.example.test", ALPN: "h2",
+		Protocol: "smtp", StartTLS: decrypt.StartTLSUsed, Late: &decrypt.Late{Protocol: "http", Connect: "a.test", Octets: [2]uint64{7, 9}}, Related: "8899aabbccddeeff", SNI: "mail<>&.example.test", ALPN: "h2",
 		Decision: policy.Decision{Rule: "mail", Action: policy.Bump},
 		Outcome:  decrypt.Bumped, Reason: "client-reset", Refusal: "unknown_ca", Taught: learn.Pinned, Err: errors.New("detail"),
 		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, Resumed: true, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
@@ -110,6 +110,14 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "transport": "tcp",
  "protocol": "smtp",
  "starttls": "used",
+ "late_tls": {
+  "protocol": "http",
+  "connect": "a.test",
+  "octets": {
+   "client_to_origin": 7,
+   "origin_to_client": 9
+  }
+ },
  "related": "8899aabbccddeeff",
  "rule": "mail",
  "action": "bump",
@@ -205,6 +213,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "http_total": 7,
  "mail": [
   {
+   "fetched": false,
    "from": "a",
    "to": [
     "b"
@@ -214,7 +223,11 @@ func TestEntryOfBumpedSession(t *testing.T) {
    "reply": 250
   }
  ],
- "mail_total": 1
+ "mail_total": 1,
+ "logins": [],
+ "logins_total": 0,
+ "transfers": [],
+ "transfers_total": 0
 }`
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(string(got), "\n")); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)
@@ -230,9 +243,9 @@ func TestEntryOfEmptySession(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
-		`"transport":"tcp","protocol":"","starttls":"","related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"quic":null,"tls_client":null,"tls_origin":null,` +
+		`"transport":"tcp","protocol":"","starttls":"","late_tls":null,"related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"quic":null,"tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"frames":0,"mirror":{},` +
-		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0}`
+		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0,"logins":[],"logins_total":0,"transfers":[],"transfers_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)
 	}

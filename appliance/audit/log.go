@@ -21,11 +21,16 @@ type Log struct {
 	unencoded atomic.Uint64 // entries that JSON has no form for
 }
 
-// Open opens the log at path, which is created with mode 0600 if it does not
+// Options are what operators choose for the log.
+type Options struct {
+	File string // path, or "stdout"
+}
+
+// Open opens the log at o.File, which is created with mode 0600 if it does not
 // exist, in a directory that is created with mode 0700. The path "stdout" is
 // standard output. A line that a crash left unfinished is ended first. logger
 // may be nil.
-func Open(path string, logger *slog.Logger) (*Log, error) {
+func Open(o Options, logger *slog.Logger) (*Log, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
@@ -34,13 +39,13 @@ func Open(path string, logger *slog.Logger) (*Log, error) {
 		Failed:    func(err error) { logger.Error("audit log cannot be written", "err", err) },
 		Recovered: func(lost uint64) { logger.Info("audit log is written again", "lost", lost) },
 	}
-	if path == "stdout" {
+	if o.File == "stdout" {
 		return &Log{spool: spool.To(os.Stdout, events)}, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(o.File), 0o700); err != nil {
 		return nil, fmt.Errorf("create audit directory: %w", err)
 	}
-	s, err := spool.Open(path, events)
+	s, err := spool.Open(o.File, events)
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}

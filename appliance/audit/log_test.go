@@ -48,7 +48,7 @@ func readLog(t *testing.T, path string) []string {
 
 func TestConcurrentWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "sessions.jsonl")
-	l, err := Open(path, nil)
+	l, err := Open(Options{path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestConcurrentWriters(t *testing.T) {
 
 func TestReopenAfterRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l, err := Open(path, nil)
+	l, err := Open(Options{path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestUnfinishedLine(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"session":"torn`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := Open(path, nil)
+	l, err := Open(Options{path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestUnfinishedLine(t *testing.T) {
 }
 
 func TestPathThatCannotBeOpened(t *testing.T) {
-	if _, err := Open(t.TempDir(), nil); err == nil || !strings.HasPrefix(err.Error(), "open audit log: ") {
+	if _, err := Open(Options{t.TempDir()}, nil); err == nil || !strings.HasPrefix(err.Error(), "open audit log: ") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestPathThatCannotBeOpened(t *testing.T) {
 // An entry is in the file soon after its session has ended, with nothing behind it.
 func TestEntryIsWrittenAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l, err := Open(path, nil)
+	l, err := Open(Options{path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestEntryIsWrittenAtOnce(t *testing.T) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	l, err := Open(filepath.Join(b.TempDir(), "log"), nil)
+	l, err := Open(Options{filepath.Join(b.TempDir(), "log")}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -18,19 +18,16 @@ func MakeState(dir string) error {
 	return certs.CheckDirectory(dir)
 }
 
-// KeyPair names the two files of an authority.
-type KeyPair struct{ Certificate, Key string }
-
 // Files tells where the authorities of cfg are.
-func Files(cfg *config.Config) (trusted, untrusted KeyPair) {
+func Files(cfg *config.Config) (trusted, untrusted config.KeyFiles) {
 	dir := cfg.AuthorityDir()
-	trusted = KeyPair{cfg.Authority.Certificate, cfg.Authority.Key}
-	untrusted = KeyPair{cfg.Authority.UntrustedCertificate, cfg.Authority.UntrustedKey}
+	trusted = config.KeyFiles{Certificate: cfg.Authority.Certificate, Key: cfg.Authority.Key}
+	untrusted = config.KeyFiles{Certificate: cfg.Authority.UntrustedCertificate, Key: cfg.Authority.UntrustedKey}
 	if trusted.Certificate == "" {
-		trusted = KeyPair{filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key")}
+		trusted = config.KeyFiles{Certificate: filepath.Join(dir, "ca.crt"), Key: filepath.Join(dir, "ca.key")}
 	}
 	if untrusted.Certificate == "" {
-		untrusted = KeyPair{filepath.Join(dir, "untrusted.crt"), filepath.Join(dir, "untrusted.key")}
+		untrusted = config.KeyFiles{Certificate: filepath.Join(dir, "untrusted.crt"), Key: filepath.Join(dir, "untrusted.key")}
 	}
 	return trusted, untrusted
 }

@@ -29,6 +29,7 @@ var events = map[string]string{
 	"event:sni-unresolved":   "The requested name does not belong to the server of this connection.",
 	"event:no-shared-cipher": "The server does not speak a version of TLS that this network allows.",
 	"event:ech-required":     "The connection hides the name of its site. This network does not allow that.",
+	"event:late-tls":         "The connection begins encryption where this network does not expect it.",
 	"event:ech":              "The connection may hide the name of its site. This network does not allow that.",
 }
 

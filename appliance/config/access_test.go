@@ -34,9 +34,9 @@ mirror:
 		return all
 	}
 	for name, row := range map[string]struct{ got, want any }{
-		"from":           {text(in.Clients), []string{"10.0.0.0/8", "2001:db8::/32"}},
-		"reach":          {text(in.Reach), []string{"127.0.0.1/32", "fe80::/10"}},
-		"connect_ports":  {in.ConnectPorts, []policy.PortRange{{First: 443, Last: 443}, {First: 8000, Last: 8999}}},
+		"from":           {text(in.Proxy.From), []string{"10.0.0.0/8", "2001:db8::/32"}},
+		"reach":          {text(in.Proxy.Reach), []string{"127.0.0.1/32", "fe80::/10"}},
+		"connect_ports":  {in.Proxy.Ports, []policy.PortRange{{First: 443, Last: 443}, {First: 8000, Last: 8999}}},
 		"readers":        {m.Readers, []string{"recorder", "@wireshark", "1001"}},
 		"from of mirror": {text(m.From), []string{"10.0.0.7/32"}},
 	} {

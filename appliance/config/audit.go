@@ -4,18 +4,17 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+
+	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/facts"
 )
 
 // Audit is where the entries of sessions go.
 type Audit struct {
-	// File is a path, or "stdout". A relative path is relative to the state
-	// directory. Default STATE/sessions.jsonl.
-	File string
+	audit.Options
 	// Facts has entries say what was requested and mailed. Default true.
-	Facts bool
-	// Queries keeps the queries of requests in that. Default false: they hold
-	// tokens and passwords.
-	Queries bool
+	Facts   bool
+	Content facts.Options // of these
 }
 
 // audit reads n; relative paths start at state.
@@ -31,7 +30,7 @@ func (r *reader) audit(n *node, state string) (a Audit) {
 		}
 		return resolve(s)
 	})
-	t.fill("audit", "", &a)
+	t.fill("audit", "", &a, &a.Content)
 	t.close()
 	return a
 }

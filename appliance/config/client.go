@@ -7,37 +7,18 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"time"
+
+	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/decrypt"
 )
 
 // Leaf is how leaves are forged.
 type Leaf struct {
-	// Lifetime bounds a leaf's validity. Default 24h; 1h to 4320h (180 days),
-	// as clients refuse leaves that live longer.
-	Lifetime time.Duration
-	// Cache is how many leaves are kept. Default 100000.
-	Cache int
+	certs.LeafOptions
 	// CRL is where clients find our revocation list, an http address without a
 	// slash at its end, below which the file lies; empty for leaves that name
 	// none. "true" in the file stands for the address of Authority.Publish.
 	CRL string
-}
-
-// Client is how the client leg is run.
-type Client struct {
-	// MinTLS is the lowest version offered to clients: tls.VersionTLS12, the
-	// default, or tls.VersionTLS13.
-	MinTLS uint16
-	// HandshakeTimeout bounds the client's handshake, from the first octet of its
-	// hello to the end of that, and then what follows. Default 10s.
-	HandshakeTimeout time.Duration
-	// SilenceTimeout ends a session in which neither end has said anything. Default
-	// 1m.
-	SilenceTimeout time.Duration
-	// IdleTimeout ends a session in which nothing moves. Default 1h.
-	IdleTimeout time.Duration
-	// Resumption lets clients resume their sessions with an origin. Default true.
-	Resumption bool
 }
 
 // leaf reads n; publish is where certificates are published.
@@ -75,7 +56,7 @@ func parseCRL(publish string) func(string) (string, error) {
 	}
 }
 
-func (r *reader) client(n *node) (c Client) {
+func (r *reader) client(n *node) (c decrypt.ClientOptions) {
 	t := r.table(n, "client")
 	t.fill("client", "", &c)
 	t.close()

@@ -21,6 +21,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/clearspan/clearspan/decrypt"
 )
 
 // Config is a whole configuration, complete with defaults. It is plain data:
@@ -37,7 +39,7 @@ type Config struct {
 	// Authority signs what clients are shown.
 	Authority Authority
 	Leaf      Leaf
-	Client    Client
+	Client    decrypt.ClientOptions
 	Origin    Origin
 	Policy    Policy
 	Block     Refusal
@@ -95,7 +97,7 @@ func Default(euid int, getenv func(string) string) *Config {
 
 func builtIn(state string) *Config {
 	c := defaults(state)
-	c.Intakes = []Intake{{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"}}
+	c.Intakes = []Intake{proxy("127.0.0.1:8080")}
 	files := DefaultMirror("files", PCAPNG)
 	files.Files.Directory = filepath.Join(c.State, "pcap")
 	live := DefaultMirror("live", PCAPOverIP)

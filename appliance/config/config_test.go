@@ -15,7 +15,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/clearspan/clearspan/appliance/admission"
+	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/facts"
+	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/appliance/intake/nameserver"
+	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/appliance/service/inline"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
@@ -30,7 +38,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 var comparePlain = cmp.Options{
-	cmpopts.IgnoreUnexported(pcapng.Config{}),
+	cmpopts.IgnoreUnexported(pcapng.Config{}, wire.Config{}),
 	cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}, netip.AddrPort{}),
 	cmp.Comparer(func(a, b *time.Location) bool { return a == b || a != nil && b != nil && a.String() == b.String() }),
 }
@@ -88,42 +96,47 @@ func TestFullFile(t *testing.T) {
 	want := &Config{
 		State: "testdata/state",
 		Intakes: []Intake{
-			{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"},
-			{Name: "fixed", Mode: Static, Listen: "[::1]:10443", Origin: "origin.example.test:443", SNI: "www.example.test"},
-			{Name: "inbound", Mode: Static, Listen: ":8443", Origin: "192.0.2.20:443",
-				Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}, {"testdata/ca.crt", "testdata/ca.key"}},
-				ProxyFrom:    []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxySend: "v2"},
-			{Name: "gateway", Mode: TProxy, Listen: ":8099", From: []string{"lan0", "lan1.7"}, Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}},
-				Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 8000, Last: 8100}}, Down: DownBlock, QUIC: PassQUIC, Strays: ResetStrays},
-			{Name: "nat", Mode: Redirect, Listen: ":8098", From: []string{"lan1"}, Ports: []policy.PortRange{{First: 443, Last: 443}},
-				Down: DownPass, QUIC: BlockQUIC, Strays: PassStrays},
-			{Name: "wire", Mode: Wire, Legs: [2]string{"lan2", "wan2"}, Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 465, Last: 465}},
-				Takeover: AcceptTakeover, Down: DownBlock, Link: BothLink, QUIC: PassQUIC, Stall: 2 * time.Second,
-				Grace: time.Minute},
-			{Name: "names", Mode: DNS, Listen: "127.0.0.1:53", Strip: []StripDNS{StripECH, StripH3}, Timeout: time.Second, Clients: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
-				Upstream: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("[2001:db8::53]:5353")}},
+			{Name: "proxy", Mode: Explicit, Proxy: intake.Explicit{Listen: "127.0.0.1:8080"}},
+			{Name: "fixed", Mode: Static, Static: intake.Static{Listen: "[::1]:10443", Origin: "origin.example.test:443", SNI: "www.example.test"}},
+			{Name: "inbound", Mode: Static, Static: intake.Static{
+				Listen: ":8443", Origin: "192.0.2.20:443", ProxyFrom: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ProxySend: intake.ProxyV2,
+			}, Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}, {"testdata/ca.crt", "testdata/ca.key"}}},
+			{Name: "gateway", Mode: TProxy, TProxy: intake.TProxy{
+				Listen: ":8099", From: []string{"lan0", "lan1.7"}, Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 8000, Last: 8100}},
+				Forwarded: intake.Forwarded{Down: intake.DownBlock, QUIC: intake.PassQUIC, Strays: intake.ResetStrays},
+			}, Certificates: []KeyFiles{{"testdata/site.crt", "testdata/site.key"}}},
+			{Name: "nat", Mode: Redirect, Redirect: intake.Redirect{
+				Listen: ":8098", From: []string{"lan1"}, Ports: []policy.PortRange{{First: 443, Last: 443}},
+				Forwarded: intake.Forwarded{Down: intake.DownPass, QUIC: intake.BlockQUIC, Strays: intake.PassStrays},
+			}},
+			{Name: "wire", Mode: Wire, Wire: wire.Config{
+				Legs: [2]string{"lan2", "wan2"}, Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 465, Last: 465}},
+				Takeover: wire.Accept, Down: intake.DownBlock, Link: wire.Both, QUIC: intake.PassQUIC, Stall: 2 * time.Second, Open: true, Grace: time.Minute,
+			}},
+			{Name: "names", Mode: DNS, DNS: nameserver.Config{
+				Listen: "127.0.0.1:53", Strip: []nameserver.Strip{nameserver.Keys, nameserver.HTTP3}, Timeout: time.Second, From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+				Upstream: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.53:53"), netip.MustParseAddrPort("[2001:db8::53]:5353")},
+			}},
 		},
 		Authority: Authority{
 			Certificate: "testdata/ca.crt", Key: "testdata/ca.key",
 			UntrustedCertificate: "testdata/untrusted.crt", UntrustedKey: "testdata/untrusted.key",
 			PassphraseFile: "testdata/passphrase", Publish: "127.0.0.1:10080",
 		},
-		Leaf:   Leaf{Lifetime: 12 * time.Hour, Cache: 500, CRL: "http://127.0.0.1:10080"},
-		Client: Client{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, SilenceTimeout: 20 * time.Second, IdleTimeout: 10 * time.Minute},
+		Leaf:   Leaf{LeafOptions: certs.LeafOptions{Lifetime: 12 * time.Hour, Cache: 500}, CRL: "http://127.0.0.1:10080"},
+		Client: decrypt.ClientOptions{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, SilenceTimeout: 20 * time.Second, IdleTimeout: 10 * time.Minute, FullHandshakes: true},
 		Origin: Origin{
-			Roots: []string{"system", "testdata/extra.pem"}, MinTLS: 0x0304, ConnectTimeout: 3 * time.Second,
+			Roots: []string{"system", "testdata/extra.pem"},
 			Revocation: Revocation{
 				RevocationConfig: certs.RevocationConfig{Mode: certs.RevocationHard, Timeout: 5 * time.Second, MaxCRL: 64 << 20},
 				CRL:              []string{"testdata/extra.pem"},
 				Allow:            []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("192.0.2.9/32")},
 			},
-			OnInvalid: OnInvalid{Default: decrypt.Block, ByReason: map[string]decrypt.Response{
+			OriginOptions: decrypt.OriginOptions{MinTLS: 0x0304, ConnectTimeout: 3 * time.Second, FullHandshakes: true, ClientCertificate: decrypt.AnswerNone, Resolve: decrypt.ResolveSNI, OnInvalid: decrypt.OnInvalid{Default: decrypt.Block, ByReason: map[string]decrypt.Response{
 				"expired": decrypt.PassOn, "revoked": decrypt.Untrusted, "weak-signature": decrypt.Block,
 				"malformed": decrypt.Block, "own-authority": decrypt.Block, "tls-version": decrypt.Block,
-			}},
-			ClientCertificate: decrypt.AnswerNone,
-			Resolve:           ResolveSNI,
-			ALPNOffer:         []string{"http/1.1"},
+			}}},
+			ALPNOffer: []string{"http/1.1"},
 		},
 		Policy: Policy{Default: policy.Terminate, Mode: Monitor, Services: []string{"av"},
 			Learn: learn.Options{
@@ -164,24 +177,26 @@ func TestFullFile(t *testing.T) {
 			{Name: "near", Kind: VXLAN, Remote: vxlan.Config{Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: mirror.Drop},
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []Content{Decrypted, Plain}},
 		},
-		Block: Refusal{Answer: Tell, Page: "testdata/block.html", HTTPS: true},
-		Audit: Audit{File: "stdout", Facts: true, Queries: true},
+		Block: Refusal{RefusalOptions: decrypt.RefusalOptions{Answer: decrypt.TellRefused, HTTPS: true}, Page: "testdata/block.html"},
+		Audit: Audit{Options: audit.Options{File: "stdout"}, Facts: true, Content: facts.Options{Queries: true}},
 		Services: []Service{
-			{Name: "av", Kind: ICAP, Timeout: 5 * time.Second, OnFailure: FailClosed, URLs: []string{"icap://127.0.0.1:1344/avscan"},
-				Modes: []ICAPMode{REQMOD, RESPMOD}, Roots: []string{"system"}, Oversize: FailOpen, Replay: 64 << 10, Preview: AutoPreview,
-				Streams: []string{"text/event-stream"}, Connections: 64, Tell: []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}, User: UserBase64,
-				Foreign: KnownForeign, Upgrade: BlockForeign, Ranges: WholeRanges, Paused: HoldPaused},
-			{Name: "dlp", Kind: ICAP, Timeout: 30 * time.Second, OnFailure: FailOpen, URLs: []string{"icaps://dlp.test/x?y=z", "icap://[2001:db8::1]/x"},
-				Modes: []ICAPMode{REQMOD}, Roots: []string{"testdata/extra.pem"}, MaxBody: 10 << 20, Oversize: FailClosed, Replay: 1 << 20, Preview: 4 << 10,
-				Streams: []string{"video/mp4"}, Connections: 10, Tell: []Telling{TellClientIP, TellUser}, User: UserPlain,
-				Foreign: PassForeign, Upgrade: PassForeign, Ranges: PassRanges, Paused: PassPaused},
-			{Name: "ips", Kind: Inline, Timeout: 2 * time.Second, OnFailure: FailOpen, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7},
-			{Name: "fw", Kind: Inline, Timeout: 3 * time.Second, OnFailure: FailClosed, Legs: [2]string{"chain2", "chain3"}, Probe: 2 * time.Second, Hops: [2][]inline.Hop{
+			{Name: "av", Kind: ICAP, ICAP: icap.Config{
+				URLs: []string{"icap://127.0.0.1:1344/avscan"}, Timeout: 5 * time.Second, Replay: 64 << 10, Connections: 64,
+				Tell: []icap.Fact{icap.ClientIP, icap.ClientPort, icap.ServerIP, icap.User},
+			}, Web: adapt.Service{Requests: true, Responses: true, Streams: []string{"text/event-stream"}}, Roots: []string{"system"}},
+			{Name: "dlp", Kind: ICAP, FailOpen: true, ICAP: icap.Config{
+				URLs: []string{"icaps://dlp.test/x?y=z", "icap://[2001:db8::1]/x"}, Timeout: 30 * time.Second, MaxBody: 10 << 20, Oversize: true, Replay: 1 << 20,
+				Preview: 4 << 10, Connections: 10, Tell: []icap.Fact{icap.ClientIP, icap.User}, PlainUser: true,
+			}, Web: adapt.Service{Requests: true, MaxBody: 10 << 20, Streams: []string{"video/mp4"}, FailOpen: true}, Roots: []string{"testdata/extra.pem"}},
+			{Name: "ips", Kind: Inline, FailOpen: true, Inline: inline.Config{
+				Timeout: 2 * time.Second, FailOpen: true, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7, Probe: inline.Probe{Interval: -1},
+			}},
+			{Name: "fw", Kind: Inline, Inline: inline.Config{Timeout: 3 * time.Second, Legs: [2]string{"chain2", "chain3"}, Probe: inline.Probe{Interval: 2 * time.Second}, Hops: [2][]inline.Hop{
 				{{Address: netip.MustParsePrefix("10.0.0.2/30"), Gateway: netip.MustParseAddr("10.0.0.1")}, {Address: netip.MustParsePrefix("2001:db8::2/64"), Gateway: netip.MustParseAddr("2001:db8::1")}},
 				{{Address: netip.MustParsePrefix("10.0.1.2/30"), Gateway: netip.MustParseAddr("10.0.1.1")}, {Address: netip.MustParsePrefix("2001:db8:1::2/64"), Gateway: netip.MustParseAddr("2001:db8:1::1")}},
-			}},
+			}}},
 		},
-		Limits: Limits{Sessions: 10, Memory: 512 << 20, Pending: 200, Overload: TunnelOverload},
+		Limits: Limits{Options: admission.Options{Memory: 512 << 20, Overload: admission.Tunnel}, Limits: intake.Limits{Sessions: 10}, Engine: decrypt.Limits{Pending: 200}},
 	}
 	if diff := cmp.Diff(want, got, comparePlain); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -194,7 +209,7 @@ func TestMinimalFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := defaults("/srv/clearspan")
-	want.Intakes = []Intake{{Name: "proxy", Mode: Explicit, Listen: "127.0.0.1:8080"}}
+	want.Intakes = []Intake{proxy("127.0.0.1:8080")}
 	files := DefaultMirror("files", PCAPNG)
 	files.Files.Directory = "/srv/clearspan/pcap"
 	want.Mirrors = []Mirror{files}
@@ -253,7 +268,7 @@ func TestDefault(t *testing.T) {
 			if c.State != row.state {
 				t.Errorf("state is %s, want %s", c.State, row.state)
 			}
-			if c.Intakes[0].Listen != "127.0.0.1:8080" || c.Admin.Listen != "127.0.0.1:8090" ||
+			if c.Intakes[0].Listen() != "127.0.0.1:8080" || c.Admin.Listen != "127.0.0.1:8090" ||
 				c.Mirrors[0].Files.Directory != row.state+"/pcap" || c.Mirrors[1].Live.Addr != "127.0.0.1:57012" {
 				t.Errorf("unexpected default %+v", c)
 			}
@@ -274,7 +289,7 @@ func TestOnInvalidAction(t *testing.T) {
 
 // What passes unjudged is named, by the key that opens the door.
 func TestOpenDoors(t *testing.T) {
-	const wire = "intake: [{name: wire, mode: wire, legs: [a, b]%s}]\n"
+	const wire = "intake: [{name: wire, mode: wire, legs: [a, b], takeover: accept%s}]\n"
 	const routed = "intake: [{name: gw, mode: tproxy, listen: :8099, from: [lan0], ports: 443%s}]\n"
 	const proxy = "intake: [{name: proxy, mode: explicit, listen: :8080%s}]\n"
 	const none = "origin: {client_certificate: none}\n"
@@ -282,25 +297,29 @@ func TestOpenDoors(t *testing.T) {
 		name, text string
 		want       []string // beginnings
 	}{
-		{"a wire's defaults", fmt.Sprintf(wire, ""), []string{"intake wire: down: wire:", "origin.client_certificate: tunnel:"}},
-		{"a wire that blocks", fmt.Sprintf(wire, ", down: block") + none, nil},
-		{"a wire that is not strict", fmt.Sprintf(wire, ", down: block, strict: false, quic: pass") + none,
-			[]string{"intake wire: quic: pass:", "intake wire: strict: false:"}},
-		{"overload", fmt.Sprintf(wire, ", down: block") + none + "limits: {overload: tunnel}\n", []string{"limits.overload: tunnel:"}},
-		{"routed traffic's defaults", fmt.Sprintf(routed, "") + none, []string{"intake gw: down: pass:", "intake gw: strays: pass:"}},
-		{"routed traffic that is blocked", fmt.Sprintf(routed, ", down: block, strays: reset") + none, nil},
-		{"routed QUIC", fmt.Sprintf(routed, ", down: block, strays: reset, quic: pass") + none, []string{"intake gw: quic: pass:"}},
+		{"a wire's defaults", "intake: [{name: wire, mode: wire, legs: [a, b]}]\n", []string{
+			"intake wire: down: wire:", "intake wire: grace:", "intake wire: takeover: late:", "intake wire: quic: block:", "origin.client_certificate: tunnel:"}},
+		{"a wire that blocks", fmt.Sprintf(wire, ", down: block") + none, []string{"intake wire: grace:", "intake wire: quic: block:"}},
+		{"a wire that is not strict", fmt.Sprintf(wire, ", down: block, strict: false, quic: pass, ports: 443") + none,
+			[]string{"intake wire: strict: false:", "intake wire: grace:", "intake wire: ports:", "intake wire: quic: pass:"}},
+		{"overload", fmt.Sprintf(proxy, "") + none + "limits: {overload: tunnel}\n", []string{"limits.overload: tunnel:"}},
+		{"routed traffic's defaults", fmt.Sprintf(routed, "") + none,
+			[]string{"intake gw: ports:", "intake gw: quic: block:", "intake gw: down: pass:", "intake gw: strays: pass:"}},
+		{"routed traffic that is blocked", fmt.Sprintf(routed, ", down: block, strays: reset") + none, []string{"intake gw: ports:", "intake gw: quic: block:"}},
+		{"routed QUIC", fmt.Sprintf(routed, ", down: block, strays: reset, quic: pass") + none, []string{"intake gw: ports:", "intake gw: quic: pass:"}},
 		{"a proxy's defaults", fmt.Sprintf(proxy, "") + none, nil},
 		{"a proxy for everybody", fmt.Sprintf(proxy, `, from: ["0.0.0.0/0"], reach: [127.0.0.1]`) + none,
 			[]string{"intake proxy: reach:", "intake proxy: from:"}},
+		{"rules", fmt.Sprintf(proxy, "") + none + "policy: {default: tunnel, rules: [{name: a, port: 1, action: tunnel}, {name: b, port: 2, learn: tunnel, action: bump}, {name: c, port: 3, action: tunnel}]}\n",
+			[]string{"policy.default: tunnel:", "rule a and 1 more: action: tunnel:", "rule b: learn: tunnel:"}},
+		{"events and lessons", fmt.Sprintf(proxy, "") + none + "policy: {events: {no-sni: tunnel, ech: terminate}, learn: {pinned: {action: tunnel}, failed_origin: {action: tunnel}}}\n",
+			[]string{"policy.events.no-sni: tunnel:", "policy.learn.pinned.action: tunnel:", "policy.learn.failed_origin.action: tunnel:"}},
 		{"monitor", fmt.Sprintf(proxy, "") + none + "policy: {mode: monitor}\n", []string{"policy.mode: monitor:"}},
-		{"invalid origins", fmt.Sprintf(proxy, "") + "origin: {client_certificate: none, on_invalid: {default: tunnel}}\n",
-			[]string{"origin.on_invalid: default: tunnel:"}},
-		{"a service", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", on_failure: open}]` + "\n",
-			[]string{"service av: on_failure: open:", "service av: foreign: pass:", "service av: upgrade: pass:", "service av: ranges: pass:", "service av: paused: pass:", "service av: streams:"}},
-		{"a service that fails closed", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a"}]` + "\n",
-			[]string{"service av: foreign: known:", "service av: streams:"}},
-		{"a service without doors", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", foreign: block, streams: []}]` + "\n", nil},
+		{"invalid origins", fmt.Sprintf(proxy, "") + "origin: {client_certificate: none, on_invalid: {default: tunnel, expired: tunnel}}\n",
+			[]string{"origin.on_invalid: default: tunnel:", "origin.on_invalid: expired: tunnel:"}},
+		{"a service", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", on_failure: open, max_body: 1MiB, mode: respmod}]
+policy: {services: av, rules: [{name: a, port: 1, action: bump, services: none}]}` + "\n",
+			[]string{"service av: on_failure: open:", "service av: max_body:", "service av: streams:", "service av: mode:", "rule a: services: none:"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := Parse("c.yaml", []byte("state: s\n"+tt.text), t.TempDir())

@@ -2,73 +2,105 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
-	"strings"
-
-	"github.com/clearspan/clearspan/decrypt"
 )
+
+// Door is a way by which sessions, or what they say, pass without a judgement as long as
+// a key leaves it open. The table of ways past the inspection in docs/limits.md is
+// generated from these descriptions, as are the lines of [Config.OpenDoors].
+type Door struct {
+	// Key is the path of the key that opens the door, as in [Keys].
+	Key string
+	// Of are the modes or kinds whose key it is, as in [Key.Of]; nil: all.
+	Of []string
+	// Open is the value that opens it, as a file has it, or words for such values.
+	Open string
+	// Passes says in one sentence what passes by the door, and when.
+	Passes string
+	// Shut says in one sentence what closes the door, or bounds it.
+	Shut string
+
+	open func(*Config) []string // where it is open: beginnings of lines
+}
+
+// Doors returns the description of every door, in the order of the table.
+func Doors() []Door {
+	return slices.Concat(wireDoors, intakeDoors, policyDoors, eventDoors, learnDoors, originDoors, serviceDoors, limitDoors)
+}
+
+// ByDefault reports whether the door is open in a configuration that does not name its
+// key.
+func (d *Door) ByDefault() bool {
+	for _, k := range Keys() {
+		if k.Path == d.Key && slices.Equal(k.Of, d.Of) {
+			return k.Default == d.Open
+		}
+	}
+	return false
+}
 
 // OpenDoors names, a line each, the ways by which a session passes without a
 // judgement: those of defaults, too. Each line says which key opens the door.
-func (c *Config) OpenDoors() []string {
-	var open doors
-	for _, in := range c.Intakes {
-		switch in.Mode {
-		case Wire:
-			open.wire(in)
-		case TProxy, Redirect:
-			open.routed(in)
-		case Explicit:
-			open.proxy(in)
+func (c *Config) OpenDoors() (lines []string) {
+	for _, d := range Doors() {
+		for _, place := range d.open(c) {
+			lines = append(lines, place+": "+d.Passes)
 		}
 	}
-	open.when(c.Policy.Mode == Monitor, "policy.mode: monitor: every session passes undecrypted")
-	open.when(c.Limits.Overload == TunnelOverload, "limits.overload: tunnel: sessions pass undecrypted while there is no room")
-	open.when(c.Origin.ClientCertificate == decrypt.TunnelRequest, "origin.client_certificate: tunnel: an origin that asks for a client certificate has its sessions pass undecrypted")
-	open.when(c.Origin.OnInvalid.Default == decrypt.PassOn, "origin.on_invalid: default: tunnel: sessions of origins with invalid certificates pass undecrypted")
-	for _, s := range c.Services {
-		open.service(s)
-	}
-	return open
+	return lines
 }
 
-// doors are lines about keys that open one.
-type doors []string
-
-// when adds a line if the door is open.
-func (d *doors) when(open bool, format string, args ...any) {
-	if open {
-		*d = append(*d, fmt.Sprintf(format, args...))
+// when is a door that is open in one place, if it is.
+func when(place string, open func(*Config) bool) func(*Config) []string {
+	return func(c *Config) []string {
+		if open(c) {
+			return []string{place}
+		}
+		return nil
 	}
 }
 
-func (d *doors) service(s Service) {
-	d.when(s.OnFailure == FailOpen, "service %s: on_failure: open: sessions pass it by while it fails", s.Name)
-	d.when(s.Foreign == PassForeign, "service %s: foreign: pass: sessions of every other protocol pass it by", s.Name)
-	d.when(s.Foreign == KnownForeign, "service %s: foreign: known: sessions of known protocols that it is not for pass it by", s.Name)
-	d.when(s.Upgrade == PassForeign, "service %s: upgrade: pass: WebSocket, and what follows other upgrades and CONNECT, pass it by", s.Name)
-	d.when(s.Ranges == PassRanges, "service %s: ranges: pass: a client may fetch content in parts, each of which it sees alone", s.Name)
-	d.when(s.Paused == PassPaused, "service %s: paused: pass: a body that pauses passes it by", s.Name)
-	d.when(len(s.Streams) > 0, "service %s: streams: endless content of type %s passes it by", s.Name, strings.Join(s.Streams, ", "))
+// intakes is a door of each intake, where it is open.
+func intakes(place string, open func(Intake) bool) func(*Config) []string {
+	return func(c *Config) (places []string) {
+		for _, in := range c.Intakes {
+			if open(in) {
+				places = append(places, fmt.Sprintf("intake %s: %s", in.Name, place))
+			}
+		}
+		return places
+	}
 }
 
-const passQUIC = "intake %s: quic: pass: QUIC passes undecrypted, unless the policy terminates it"
-
-func (d *doors) wire(in Intake) {
-	d.when(in.Down == DownWire, "intake %s: down: wire: connections pass undecrypted while clearspan is away, stands still for %v, or is overloaded for a second", in.Name, in.Stall)
-	d.when(in.QUIC == PassQUIC, passQUIC, in.Name)
-	d.when(!in.Strict, "intake %s: strict: false: fragments, IP options, foreign tags and unknown connections pass unjudged", in.Name)
+// services is a door of each service, where it is open.
+func services(place string, open func(Service) bool) func(*Config) []string {
+	return func(c *Config) (places []string) {
+		for _, s := range c.Services {
+			if open(s) {
+				places = append(places, fmt.Sprintf("service %s: %s", s.Name, place))
+			}
+		}
+		return places
+	}
 }
 
-func (d *doors) routed(in Intake) {
-	d.when(in.Down == DownPass, "intake %s: down: pass: connections are routed past undecrypted while clearspan is away", in.Name)
-	d.when(in.QUIC == PassQUIC, passQUIC, in.Name)
-	d.when(in.Strays == PassStrays, "intake %s: strays: pass: connections that began while clearspan was away go on undecrypted", in.Name)
-}
-
-func (d *doors) proxy(in Intake) {
-	d.when(len(in.Reach) > 0, "intake %s: reach: clients of other machines reach %v", in.Name, in.Reach)
-	everybody := slices.ContainsFunc(in.Clients, func(p netip.Prefix) bool { return p.Bits() == 0 })
-	d.when(everybody, "intake %s: from: the proxy serves every client", in.Name)
+// rules is a door of the rules in which it is open: one place for all of them.
+func rules(place string, open func(*Rule) bool) func(*Config) []string {
+	return func(c *Config) []string {
+		n, first := 0, ""
+		for i := range c.Policy.Rules {
+			if r := &c.Policy.Rules[i]; open(r) {
+				if n++; n == 1 {
+					first = r.Name
+				}
+			}
+		}
+		switch n {
+		case 0:
+			return nil
+		case 1:
+			return []string{fmt.Sprintf("rule %s: %s", first, place)}
+		}
+		return []string{fmt.Sprintf("rule %s and %d more: %s", first, n-1, place)}
+	}
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding"
 	"fmt"
 	"maps"
 	"reflect"
@@ -23,8 +22,8 @@ var described = sync.OnceValue(func() map[string][]Key {
 // fill sets fields of structs by the keys of the table t, as the keys are described:
 // type, words, bounds, default. path is that of the table, kind its mode or kind. Key
 // idle_timeout sets the field IdleTimeout, and key size of table rotate the field Size
-// or RotateSize, whatever the capitals, of each struct that has it. Keys without a field
-// and keys that were read before are left to others.
+// or RotateSize, whatever the capitals, of each struct that has it, or [Key.Field]. Keys
+// without a field and keys that were read before are left to others.
 func (t *table) fill(path, kind string, into ...any) {
 	for _, k := range described()[path] {
 		if !k.Applies(kind) || slices.Contains(t.known, k.Name()) {
@@ -45,8 +44,8 @@ func (t *table) fill(path, kind string, into ...any) {
 		default:
 			from = &table{r: t.r, at: t.at, pairs: []pair{{place: t.at, key: k.Name(), value: def}}}
 		}
-		for _, f := range fields {
-			k.read(from, f)
+		for faults, i := len(t.r.errs), 0; i < len(fields) && len(t.r.errs) == faults; i++ { // a fault is told once
+			k.read(from, fields[i])
 		}
 	}
 }
@@ -55,7 +54,12 @@ func (t *table) fill(path, kind string, into ...any) {
 func (k *Key) fields(into []any) (fields []reflect.Value) {
 	below := strings.TrimSuffix(k.Table(), "[]")
 	below = below[strings.LastIndexByte(below, '.')+1:]
-	for _, name := range []string{k.Name(), below + k.Name()} {
+	names := []string{k.Name(), below + k.Name()}
+	if k.Field != "" {
+		field, _, _ := strings.Cut(strings.TrimPrefix(k.Field, "!"), "=")
+		names = []string{field}
+	}
+	for _, name := range names {
 		name = strings.ReplaceAll(name, "_", "")
 		for _, s := range into {
 			f := reflect.ValueOf(s).Elem().FieldByNameFunc(func(field string) bool { return strings.EqualFold(field, name) })
@@ -94,6 +98,9 @@ func (k *Key) read(t *table, f reflect.Value) {
 		f.Set(value(t, k.Name(), f, k.parser(f.Type())))
 		return
 	}
+	if n := t.get(k.Name()); k.Empty && n.kind() == list && len(n.items()) == 0 {
+		return
+	}
 	items := values(t, k.Name(), nil, k.parser(f.Type().Elem()))
 	list := reflect.MakeSlice(f.Type(), 0, len(items))
 	f.Set(reflect.Append(list, items...))
@@ -101,14 +108,16 @@ func (k *Key) read(t *table, f reflect.Value) {
 
 // parser returns what makes a value of the type of a field from a text.
 func (k *Key) parser(to reflect.Type) func(string) (reflect.Value, error) {
+	_, word, isWord := strings.Cut(k.Field, "=")
 	return func(s string) (reflect.Value, error) {
 		v, err := k.parse(s)
-		if err != nil {
+		switch b, isBool := v.(bool); {
+		case err != nil:
 			return reflect.Value{}, err
-		}
-		field := reflect.New(to)
-		if u, ok := field.Interface().(encoding.TextUnmarshaler); ok && k.Type == TypeWord {
-			return field.Elem(), u.UnmarshalText([]byte(s))
+		case isWord:
+			v = s == word
+		case isBool && k.Field != "":
+			v = b != (k.Field[0] == '!')
 		}
 		return reflect.ValueOf(v).Convert(to), nil
 	}
@@ -126,12 +135,11 @@ func (k *Key) parse(s string) (any, error) {
 		}
 		return oneOf(words...)(s)
 	case TypeNumber:
-		low, high := bound(parseSize, k.lowest()), bound(parseSize, k.Max)
-		return number(low, high)(s)
+		return orZero(k, s, number(bound(parseSize, k.Min), bound(parseSize, k.Max)))
 	case TypeDuration:
-		return duration(bound(time.ParseDuration, k.lowest()), bound(time.ParseDuration, k.Max))(s)
+		return orZero(k, s, duration(bound(time.ParseDuration, k.Min), bound(time.ParseDuration, k.Max)))
 	case TypeSize:
-		return k.size(s)
+		return orZero(k, s, k.size)
 	}
 	if parse := parsers[k.Type]; parse != nil {
 		return parse(s)
@@ -152,18 +160,23 @@ var parsers = map[Type]func(string) (any, error){
 	TypeInterface: boxed(parseInterface),
 	TypeUser:      boxed(parseUser),
 	TypeServer:    boxed(parseServer),
+	TypeMedia:     boxed(parseMedia),
 }
 
 func boxed[T any](parse func(string) (T, error)) func(string) (any, error) {
 	return func(s string) (any, error) { return parse(s) }
 }
 
-// lowest returns Min, or 0 if that is a word of the key.
-func (k *Key) lowest() string {
-	if slices.ContainsFunc(k.Words, func(w Choice) bool { return w.Word == "0" }) {
-		return "0"
+// orZero is parse for a key that takes 0 too if that is one of its words.
+func orZero[T any](k *Key, s string, parse func(string) (T, error)) (v T, err error) {
+	zero := slices.ContainsFunc(k.Words, func(w Choice) bool { return w.Word == "0" })
+	if zero && (s == "0" || s == "0s") {
+		return v, nil
 	}
-	return k.Min
+	if v, err = parse(s); err != nil && zero {
+		err = fmt.Errorf("%w, or 0", err)
+	}
+	return v, err
 }
 
 // bound reads Min or Max of a description.
@@ -172,10 +185,14 @@ func bound[T any](parse func(string) (T, error), text string) T {
 	return v
 }
 
-// size reads a size that has both bounds or none.
+// size reads a size within the bounds.
 func (k *Key) size(s string) (uint64, error) {
 	v, err := parseSize(s)
-	if err == nil && k.Max != "" && (v < bound(parseSize, k.Min) || v > bound(parseSize, k.Max)) {
+	switch low := bound(parseSize, k.Min); {
+	case err != nil:
+	case k.Max == "" && v < low:
+		err = fmt.Errorf("want at least %s, not %q", k.Min, s)
+	case k.Max != "" && (v < low || v > bound(parseSize, k.Max)):
 		err = fmt.Errorf("want a size from %s to %s, not %q", k.Min, k.Max, s)
 	}
 	return v, err

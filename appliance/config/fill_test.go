@@ -12,7 +12,7 @@ import (
 func TestFill(t *testing.T) {
 	type client struct {
 		SilenceTimeout time.Duration
-		Resumption     bool
+		FullHandshakes bool // the opposite of resumption
 		Other          int
 	}
 	read := func(text string) (c client, errs Errors) {
@@ -28,11 +28,14 @@ func TestFill(t *testing.T) {
 		return c, r.errs
 	}
 	got, errs := read("{silence_timeout: 20s, idle_timeout: 0s}")
-	if diff := cmp.Diff(client{20 * time.Second, true, 0}, got); diff != "" || len(errs) > 0 {
+	if diff := cmp.Diff(client{20 * time.Second, false, 0}, got); diff != "" || len(errs) > 0 {
 		t.Errorf("errors %v (-want +got):\n%s", errs, diff)
 	}
+	if got, _ = read("{resumption: false}"); !got.FullHandshakes {
+		t.Errorf("%+v without resumption", got)
+	}
 	got, errs = read("{silence_timeout: 0s, resumption: maybe, min_tls: '1.3'}")
-	if got.SilenceTimeout != 0 || got.Resumption || len(errs) != 3 { // min_tls has no field
+	if got.SilenceTimeout != 0 || got.FullHandshakes || len(errs) != 3 { // min_tls has no field
 		t.Errorf("%+v, errors %v", got, errs)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/clearspan/clearspan/appliance/intake"
 )
 
 // Quick is a configuration given by command-line flags: the built-in default,
@@ -47,13 +49,18 @@ func (q Quick) Config(euid int, getenv func(string) string) (*Config, error) {
 	return c, nil
 }
 
+// proxy is an explicit intake with the defaults.
+func proxy(listen string) Intake {
+	return Intake{Name: "proxy", Mode: Explicit, Proxy: intake.Explicit{Listen: listen}}
+}
+
 func (q Quick) intakes() (intakes []Intake, err error) {
 	if q.Listen != "" {
-		in := Intake{Name: "proxy", Mode: Explicit}
-		if in.Listen, err = parseListen(q.Listen); err != nil {
+		listen, err := parseListen(q.Listen)
+		if err != nil {
 			return nil, fmt.Errorf("--listen: %w", err)
 		}
-		intakes = append(intakes, in)
+		intakes = append(intakes, proxy(listen))
 	}
 	for i, s := range q.Static {
 		listen, origin, ok := strings.Cut(s, ",")
@@ -61,10 +68,10 @@ func (q Quick) intakes() (intakes []Intake, err error) {
 			return nil, fmt.Errorf("--static: want LISTEN,ORIGIN, not %q", s)
 		}
 		in := Intake{Name: fmt.Sprintf("static-%d", i+1), Mode: Static}
-		if in.Listen, err = parseListen(listen); err != nil {
+		if in.Static.Listen, err = parseListen(listen); err != nil {
 			return nil, fmt.Errorf("--static: %w", err)
 		}
-		if in.Origin, err = parseHostPort(origin); err != nil {
+		if in.Static.Origin, err = parseHostPort(origin); err != nil {
 			return nil, fmt.Errorf("--static: %w", err)
 		}
 		intakes = append(intakes, in)

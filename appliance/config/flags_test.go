@@ -11,7 +11,7 @@ func TestQuick(t *testing.T) {
 	state := t.TempDir()
 	t.Run("nothing set is the default", func(t *testing.T) {
 		c, err := Quick{}.Config(0, getenv)
-		if err != nil || len(c.Intakes) != 1 || c.Intakes[0].Listen != "127.0.0.1:8080" || len(c.Mirrors) != 2 {
+		if err != nil || len(c.Intakes) != 1 || c.Intakes[0].Listen() != "127.0.0.1:8080" || len(c.Mirrors) != 2 {
 			t.Errorf("got %+v, %v", c, err)
 		}
 	})
@@ -24,7 +24,7 @@ func TestQuick(t *testing.T) {
 	t.Run("flags replace", func(t *testing.T) {
 		q := Quick{Static: []string{"127.0.0.1:10443,192.0.2.10:443", ":10444,origin.test:443"}, PCAP: state, PCAPOverIP: "127.0.0.1:57013"}
 		c, err := q.Config(0, getenv)
-		if err != nil || len(c.Intakes) != 2 || c.Intakes[1].Origin != "origin.test:443" || len(c.Mirrors) != 2 {
+		if err != nil || len(c.Intakes) != 2 || c.Intakes[1].Static.Origin != "origin.test:443" || len(c.Mirrors) != 2 {
 			t.Errorf("got %+v, %v", c, err)
 		}
 	})

@@ -13,8 +13,14 @@ type Key struct {
 	// behind a list of tables, and a name in capitals stands for any name.
 	Path string
 	Type Type
+	// Field names the field of a struct that the key sets, if that is not called like the
+	// key: "Field", "!Field" for a bool that means the opposite, or "Field=word" for a bool
+	// that is true for that word.
+	Field string
 	// List tells that the key takes a list. A single value stands for a list of one.
 	List bool
+	// Empty tells that the list may be empty.
+	Empty bool
 	// Words are values of their own, beside those of Type.
 	Words []Choice
 	// Synonyms are words of other products that the reader takes, too.
@@ -80,6 +86,7 @@ const (
 	TypeLegs       Type = "two network interfaces"
 	TypeMAC        Type = "Ethernet address"
 	TypeURL        Type = "URL"
+	TypeMedia      Type = "media type"
 	TypeVersion    Type = "TLS version"
 )
 

@@ -1,5 +1,11 @@
 package config
 
+import (
+	"github.com/clearspan/clearspan/appliance/intake"
+	"github.com/clearspan/clearspan/appliance/intake/nameserver"
+	"github.com/clearspan/clearspan/appliance/intake/wire"
+)
+
 // Modes of an intake, by what they have in common.
 var (
 	listening   = []string{string(Explicit), string(Static), string(TProxy), string(Redirect), string(DNS)}
@@ -53,6 +59,14 @@ var intakeKeys = []Key{
 		Doc: "The PEM private key for `certificate`.",
 	},
 	{
+		Path: "intake[].certificate", Type: TypeFile, Of: onlyProxy, Absent: "no TLS", Example: "site.crt", Beside: "intake[].key",
+		Doc: "The PEM certificate of the proxy. With it, clients connect to the proxy by TLS (`https://` proxy).",
+	},
+	{
+		Path: "intake[].key", Type: TypeFile, Of: onlyProxy, Absent: "none", Example: "site.key", Beside: "intake[].certificate",
+		Doc: "The PEM private key for `certificate`.",
+	},
+	{
 		Path: "intake[].certificates", Type: TypeTables, Of: withOwn, Absent: "none", Example: "[{certificate: site.crt, key: site.key}]",
 		Doc: "More certificates of your own servers. The first one that fits the hello is shown. If none fits, mode `static` shows the first.",
 	},
@@ -69,11 +83,11 @@ var intakeKeys = []Key{
 		Doc: "The PROXY protocol, versions 1 and 2.",
 	},
 	{
-		Path: "intake[].proxy_protocol.from", Type: TypeNetwork, List: true, Absent: "none", Example: "[10.0.0.0/28]",
+		Path: "intake[].proxy_protocol.from", Field: "ProxyFrom", Type: TypeNetwork, List: true, Absent: "none", Example: "[10.0.0.0/28]",
 		Doc: "Load balancers that begin each connection with a PROXY header. clearspan takes the client address from it.",
 	},
 	{
-		Path: "intake[].proxy_protocol.send", Type: TypeWord, Words: choices(ProxyVersions...), Absent: "no header", Example: "v2",
+		Path: "intake[].proxy_protocol.send", Field: "ProxySend", Type: TypeWord, Words: choices(intake.ProxyV1, intake.ProxyV2), Absent: "no header", Example: "v2",
 		Doc: "The version of the PROXY header that clearspan sends to origins.",
 	},
 	{
@@ -93,7 +107,7 @@ var intakeKeys = []Key{
 		Doc: "Addresses of this machine, link-local addresses and metadata addresses of clouds that clients of other machines may reach. The key opens no listener of clearspan.",
 	},
 	{
-		Path: "intake[].connect_ports", Type: TypePorts, List: true, Of: onlyProxy, Absent: "every port, but 25 only if `listen` is a loopback address", Example: `[443, "8000-8999"]`,
+		Path: "intake[].connect_ports", Field: "Ports", Type: TypePorts, List: true, Of: onlyProxy, Absent: "every port, but 25 only if `listen` is a loopback address", Example: `[443, "8000-8999"]`,
 		Doc: "The ports that clients may reach by CONNECT and SOCKS5. Requests for `http://` may name every port, but 25 only if this list has it.",
 	},
 	{
@@ -105,44 +119,44 @@ var intakeKeys = []Key{
 		Doc: "The two interfaces of the wire. The first one faces the clients.",
 	},
 	{
-		Path: "intake[].takeover", Type: TypeWord, Of: onlyWire, Default: string(LateTakeover), Example: string(AcceptTakeover), Words: []Choice{
-			{string(LateTakeover), "The TCP handshake passes end to end. clearspan decides at the first payload of the client."},
-			{string(AcceptTakeover), "clearspan answers the SYN."},
+		Path: "intake[].takeover", Type: TypeWord, Of: onlyWire, Default: string(wire.Late), Example: string(wire.Accept), Words: []Choice{
+			{string(wire.Late), "The TCP handshake passes end to end. clearspan decides at the first payload of the client."},
+			{string(wire.Accept), "clearspan answers the SYN."},
 		},
 		Doc: "When clearspan takes a connection.",
 	},
 	{
-		Path: "intake[].down", Type: TypeWord, Of: routed, Default: string(DownPass), Example: string(DownBlock), Words: []Choice{
-			{string(DownPass), "New connections are routed past clearspan, without decryption."},
-			{string(DownBlock), "New connections to the ports of the intake are dropped, until the next start or `clearspan intake remove`."},
+		Path: "intake[].down", Type: TypeWord, Of: routed, Default: string(intake.DownPass), Example: string(intake.DownBlock), Words: []Choice{
+			{string(intake.DownPass), "New connections are routed past clearspan, without decryption."},
+			{string(intake.DownBlock), "New connections to the ports of the intake are dropped, until the next start or `clearspan intake remove`."},
 		},
 		Doc: "The treatment of new connections while clearspan does not run.",
 	},
 	{
-		Path: "intake[].down", Type: TypeWord, Of: onlyWire, Default: string(DownWire), Example: string(DownBlock), Words: []Choice{
-			{string(DownWire), "Selected connections pass, without decryption."},
-			{string(DownBlock), "Frames of selected connections are dropped."},
+		Path: "intake[].down", Type: TypeWord, Of: onlyWire, Default: string(intake.DownWire), Example: string(intake.DownBlock), Words: []Choice{
+			{string(intake.DownWire), "Selected connections pass, without decryption."},
+			{string(intake.DownBlock), "Frames of selected connections are dropped."},
 		},
 		Doc: "The treatment of selected connections while clearspan does not run.",
 	},
 	{
-		Path: "intake[].link", Type: TypeWord, Of: onlyWire, Default: string(EachLink), Example: string(BothLink), Words: []Choice{
-			{string(EachLink), "It stays up."},
-			{string(BothLink), "clearspan takes it down, and sets it up when the carrier is back for 1 s."},
+		Path: "intake[].link", Type: TypeWord, Of: onlyWire, Default: string(wire.Each), Example: string(wire.Both), Words: []Choice{
+			{string(wire.Each), "It stays up."},
+			{string(wire.Both), "clearspan takes it down, and sets it up when the carrier is back for 1 s."},
 		},
 		Doc: "The treatment of a leg while the other leg has no carrier. clearspan must run.",
 	},
 	{
-		Path: "intake[].quic", Type: TypeWord, Of: selecting, Default: string(BlockQUIC), Example: string(PassQUIC), Words: []Choice{
-			{string(BlockQUIC), "clearspan refuses QUIC with ICMP. Browsers then use TCP at once."},
-			{string(PassQUIC), "QUIC passes. It is never decrypted. clearspan refuses the flows that the policy terminates."},
+		Path: "intake[].quic", Type: TypeWord, Of: selecting, Default: string(intake.BlockQUIC), Example: string(intake.PassQUIC), Words: []Choice{
+			{string(intake.BlockQUIC), "clearspan refuses QUIC with ICMP. Browsers then use TCP at once."},
+			{string(intake.PassQUIC), "QUIC passes. It is never decrypted. clearspan refuses the flows that the policy terminates."},
 		},
 		Doc: "The treatment of QUIC. Each flow has an audit entry.",
 	},
 	{
-		Path: "intake[].strays", Type: TypeWord, Of: routed, Beside: "intake[].ports", Default: string(PassStrays), Example: string(ResetStrays), Words: []Choice{
-			{string(PassStrays), "They are routed on."},
-			{string(ResetStrays), "clearspan answers them with a TCP reset, and both ends learn of it within seconds. Needs `ports`."},
+		Path: "intake[].strays", Type: TypeWord, Of: routed, Beside: "intake[].ports", Default: string(intake.PassStrays), Example: string(intake.ResetStrays), Words: []Choice{
+			{string(intake.PassStrays), "They are routed on."},
+			{string(intake.ResetStrays), "clearspan answers them with a TCP reset, and both ends learn of it within seconds. Needs `ports`."},
 		},
 		Doc: "The treatment of packets from clients that belong to no connection of the intake. Examples are connections of another machine or of an earlier start.",
 	},
@@ -151,7 +165,7 @@ var intakeKeys = []Key{
 		Doc: "How long clearspan may stand still before the wire acts as in `down`. While the process runs, but has more to do than the box can, the limit is one second.",
 	},
 	{
-		Path: "intake[].strict", Type: TypeBool, Of: onlyWire, Default: "true", Example: "false",
+		Path: "intake[].strict", Field: "!Open", Type: TypeBool, Of: onlyWire, Default: "true", Example: "false",
 		Doc: "If true, clearspan drops frames of selected connections that it cannot judge: fragments, IP options, foreign tags, unknown connections.",
 	},
 	{
@@ -163,10 +177,10 @@ var intakeKeys = []Key{
 		Doc: "The name servers that clearspan asks, in this order. The port is 53 if none is given.",
 	},
 	{
-		Path: "intake[].strip", Type: TypeWord, List: true, Of: onlyDNSMode, Default: string(StripECH), Example: "[ech, h3]", Words: []Choice{
-			{string(StripECH), "Answers lose the keys of Encrypted Client Hello."},
-			{string(StripH3), "Answers lose the offer of HTTP/3, so that clients use TCP."},
-			{string(StripRecord), "Answers lose all SVCB and HTTPS records."},
+		Path: "intake[].strip", Type: TypeWord, List: true, Of: onlyDNSMode, Default: string(nameserver.Keys), Example: "[ech, h3]", Words: []Choice{
+			{string(nameserver.Keys), "Answers lose the keys of Encrypted Client Hello."},
+			{string(nameserver.HTTP3), "Answers lose the offer of HTTP/3, so that clients use TCP."},
+			{string(nameserver.Records), "Answers lose all SVCB and HTTPS records."},
 		},
 		Doc: "The records and keys that clearspan removes from DNS answers.",
 	},

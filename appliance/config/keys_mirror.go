@@ -86,9 +86,9 @@ var mirrorKeys = []Key{
 		Doc: "The address to which recorders connect.",
 	},
 	{
-		Path: "mirror[].slow", Type: TypeWord, Of: onlyPCAPOverIP, Default: pcapip.Skip.String(), Example: pcapip.Disconnect.String(), Words: []Choice{
-			{pcapip.Skip.String(), "It misses frames."},
-			{pcapip.Disconnect.String(), "clearspan disconnects it."},
+		Path: "mirror[].slow", Type: TypeWord, Of: onlyPCAPOverIP, Default: string(pcapip.Skip), Example: string(pcapip.Disconnect), Words: []Choice{
+			{string(pcapip.Skip), "It misses frames."},
+			{string(pcapip.Disconnect), "clearspan disconnects it."},
 		},
 		Doc: "The treatment of readers that are too slow.",
 	},
@@ -117,21 +117,21 @@ var mirrorKeys = []Key{
 		Doc: "The largest IP packet in a frame, in octets. Kind `vxlan` sends no larger packets than the path takes.",
 	},
 	{
-		Path: "mirror[].full", Type: TypeWord, Default: mirror.Drop.String(), DefaultOf: map[string]string{string(PCAPNG): mirror.Block.String()}, Words: []Choice{
-			{mirror.Drop.String(), "Frames are lost and counted. Sessions go on."},
-			{mirror.Block.String(), "Sessions wait. Kind `pcap-over-ip` does not allow this."},
+		Path: "mirror[].full", Type: TypeWord, Default: string(mirror.Drop), DefaultOf: map[string]string{string(PCAPNG): string(mirror.Block)}, Words: []Choice{
+			{string(mirror.Drop), "Frames are lost and counted. Sessions go on."},
+			{string(mirror.Block), "Sessions wait. Kind `pcap-over-ip` does not allow this."},
 		},
 		Doc: "The reaction if the mirror cannot take more frames.",
 	},
 	{
 		Path: "mirror[].ports", Type: TypeWord, Default: string(DefaultPorts), Example: string(KeepPorts), Words: []Choice{
-			{string(DefaultPorts), "Cleartext appears on the port where recorders expect it, such as 465 as 25."},
+			{string(DefaultPorts), "Cleartext appears on the port where recorders expect its protocol, whatever the origin's port is: SMTP on 25, HTTP/2 on 80, MQTT on 1883."},
 			{string(KeepPorts), "The true port."},
 		},
 		Doc: "The origin's port as recorders see it. A table maps true ports to shown ports: `{465: 25, 993: 143}`.",
 	},
 	{
-		Path: "mirror[].ports.PORT", Type: TypePort, Absent: "the true port", Example: "25",
+		Path: "mirror[].ports.PORT", Type: TypePort, Absent: "the true port; for HTTP/2 as with `default`", Example: "25",
 		Doc: "The port that recorders see in place of PORT.",
 	},
 	{

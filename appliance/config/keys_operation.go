@@ -1,5 +1,7 @@
 package config
 
+import "github.com/clearspan/clearspan/appliance/admission"
+
 var operationKeys = []Key{
 	{
 		Path: "audit", Type: TypeTable,
@@ -42,9 +44,9 @@ var operationKeys = []Key{
 		Doc: "How many sessions without a complete handshake or any data one client address may have. An IPv6 /64 counts as one address. clearspan resets more.",
 	},
 	{
-		Path: "limits.overload", Type: TypeWord, Default: string(RefuseOverload), Example: string(TunnelOverload), Words: []Choice{
-			{string(RefuseOverload), "clearspan resets new connections."},
-			{string(TunnelOverload), "clearspan tunnels new sessions that it would decrypt, as long as there is room for that."},
+		Path: "limits.overload", Type: TypeWord, Default: string(admission.Refuse), Example: string(admission.Tunnel), Words: []Choice{
+			{string(admission.Refuse), "clearspan resets new connections."},
+			{string(admission.Tunnel), "clearspan tunnels new sessions that it would decrypt, as long as there is room for that."},
 		},
 		Doc: "The reaction if memory or file descriptors run short.",
 	},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
@@ -93,6 +94,10 @@ var policyKeys = []Key{
 		Doc: "The hello has the ECH extension, real or not. Most browsers send it always. An action therefore applies to all their sessions.",
 	},
 	{
+		Path: "policy.events.late-tls", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Terminate.String(),
+		Doc: "TLS began behind other octets of the session, as no dialogue that clearspan follows has it. Without an action, the rules decide. Where only the origin's answer shows it, only `terminate` acts.",
+	},
+	{
 		Path: "policy.rules", Type: TypeTables, Absent: "none",
 		Doc: "The rules, in the order in which clearspan asks them. A rule matches if all its conditions match. A condition matches if one of its values does.",
 	},
@@ -182,6 +187,12 @@ var ruleKeys = []Key{
 	{
 		Path: "policy.rules[].alpn_offer", Type: TypeText, List: true, Absent: "the value of `origin.alpn_offer`", Example: "[http/1.1]",
 		Doc: "The application protocols (ALPN) that clearspan offers the origin at most.",
+	},
+	{
+		Path: "policy.rules[].proxy", Type: TypeURL, Absent: "the value of `origin.proxy`", Example: "socks5://192.0.2.8:1080", Words: []Choice{
+			{policy.Direct, "clearspan connects to the origin itself."},
+		},
+		Doc: "The proxy by way of which clearspan reaches the origin. See `origin.proxy`. `origin.no_proxy` does not apply. The rule must match before clearspan connects.",
 	},
 	{
 		Path: "policy.rules[].learn", Type: TypeWord, Words: choices(learn.Off, learn.Alert, learn.Tunnel), Absent: "the values of `policy.learn`", Example: string(learn.Alert),
@@ -280,9 +291,9 @@ var blockKeys = []Key{
 		Doc: "The answers to clients if a rule terminates a session or clearspan blocks an origin.",
 	},
 	{
-		Path: "block.answer", Type: TypeWord, Default: string(Tell), Example: string(ResetRefused), Words: []Choice{
-			{string(Tell), "A TLS alert, a page for plain HTTP, status 403 for a proxy request, an error line in mail."},
-			{string(ResetRefused), "A TCP reset. It excludes `page` and `https`."},
+		Path: "block.answer", Type: TypeWord, Default: string(decrypt.TellRefused), Example: string(decrypt.ResetRefused), Words: []Choice{
+			{string(decrypt.TellRefused), "A TLS alert, a page for plain HTTP, status 403 for a proxy request, an error line in mail."},
+			{string(decrypt.ResetRefused), "A TCP reset. It excludes `page` and `https`."},
 		},
 		Doc: "How clearspan answers the client.",
 	},

@@ -1,5 +1,7 @@
 package config
 
+import "github.com/clearspan/clearspan/appliance/service/icap"
+
 // Kinds of a service.
 var (
 	onlyICAP   = []string{string(ICAP)}
@@ -27,9 +29,9 @@ var serviceKeys = []Key{
 		Doc: "Kind `icap`: the time for the next octets, and for the whole header of an answer. Kind `inline`: the time for a connection through the device.",
 	},
 	{
-		Path: "services[].on_failure", Type: TypeWord, Default: string(FailClosed), Example: string(FailOpen), Words: []Choice{
-			{string(FailOpen), "The content passes. An inline device that has seen part of a session ends it."},
-			{string(FailClosed), "clearspan blocks the content."},
+		Path: "services[].on_failure", Field: "FailOpen=open", Type: TypeWord, Default: "closed", Example: "open", Words: []Choice{
+			{"open", "The content passes. An inline device that has seen part of a session ends it."},
+			{"closed", "clearspan blocks the content."},
 		},
 		Doc: "The reaction if the service fails.",
 	},
@@ -43,8 +45,8 @@ var serviceKeys = []Key{
 	},
 	{
 		Path: "services[].mode", Type: TypeWord, List: true, Of: onlyICAP, Default: "[reqmod, respmod]", Example: "[reqmod]", Words: []Choice{
-			{string(REQMOD), "The service sees requests."},
-			{string(RESPMOD), "The service sees responses, and mail."},
+			{string(icap.REQMOD), "The service sees requests."},
+			{string(icap.RESPMOD), "The service sees responses, and mail."},
 		},
 		Doc: "Which messages the service sees.",
 	},
@@ -57,9 +59,9 @@ var serviceKeys = []Key{
 		Doc: "The longest body that the service sees, 0 for no limit.",
 	},
 	{
-		Path: "services[].oversize", Type: TypeWord, Of: onlyICAP, Default: string(FailOpen), Example: string(FailClosed), Words: []Choice{
-			{string(FailOpen), "They pass. The service does not see them."},
-			{string(FailClosed), "clearspan blocks them."},
+		Path: "services[].oversize", Field: "Oversize=closed", Type: TypeWord, Of: onlyICAP, Default: "open", Example: "closed", Words: []Choice{
+			{"open", "They pass. The service does not see them."},
+			{"closed", "clearspan blocks them."},
 		},
 		Doc: "The treatment of messages longer than `max_body`.",
 	},
@@ -75,50 +77,21 @@ var serviceKeys = []Key{
 		Doc: "How much of a body the service gets before it decides whether it needs the rest. A size is the upper limit.",
 	},
 	{
-		Path: "services[].foreign", Type: TypeWord, Of: onlyICAP, Absent: "`known` if `on_failure` is `closed`, else `pass`", Example: string(BlockForeign), Words: []Choice{
-			{string(KnownForeign), "Protocols that clearspan recognizes pass beside the service. Others are blocked."},
-			{string(PassForeign), "They pass."},
-			{string(BlockForeign), "clearspan blocks them."},
-		},
-		Doc: "Sessions that are not HTTP, or mail that the service sees. The octets decide, not the ALPN protocol.",
-	},
-	{
-		Path: "services[].upgrade", Type: TypeWord, Of: onlyICAP, Absent: "`block` if `on_failure` is `closed`, else `pass`", Example: string(PassForeign), Words: []Choice{
-			{string(BlockForeign), "clearspan refuses the upgrade."},
-			{string(PassForeign), "The octets behind it pass unseen."},
-		},
-		Doc: "WebSocket and other upgrades, and CONNECT inside of a session.",
-	},
-	{
-		Path: "services[].ranges", Type: TypeWord, Of: onlyICAP, Absent: "`whole` if `on_failure` is `closed`, else `pass`", Example: string(PassRanges), Words: []Choice{
-			{string(WholeRanges), "clearspan removes `Range` and `If-Range`. The service sees the whole content."},
-			{string(PassRanges), "The service sees each part alone."},
-		},
-		Doc: "Requests for a part of the content, if the service sees responses.",
-	},
-	{
-		Path: "services[].paused", Type: TypeWord, Of: onlyICAP, Absent: "`hold` if `on_failure` is `closed`, else `pass`", Example: string(PassPaused), Words: []Choice{
-			{string(HoldPaused), "It waits for the service."},
-			{string(PassPaused), "It passes, and the service does not see the rest."},
-		},
-		Doc: "A body without a length that pauses while the service has all of it and does not answer.",
-	},
-	{
-		Path: "services[].streams", Type: TypeText, List: true, Of: onlyICAP, Absent: "`[text/event-stream]`, and `application/grpc` if `on_failure` is `open`", Example: "[video/mp4]",
-		Doc: "Media types of endless content. The service does not see a response without a length whose request asks for the type, and no gRPC. `[]` means none.",
+		Path: "services[].streams", Type: TypeMedia, List: true, Empty: true, Of: onlyICAP, Default: "[text/event-stream]", Example: "[video/mp4]",
+		Doc: "Media types of endless responses. The service does not see them if they have no length and the request asks for the type. `[]` means none.",
 	},
 	{
 		Path: "services[].connections", Type: TypeNumber, Of: onlyICAP, Min: "1", Max: "10000", Default: "64", Example: "10",
 		Doc: "The largest number of connections to each server. The service may ask for fewer.",
 	},
 	{
-		Path: "services[].tell", Type: TypeWord, List: true, Of: onlyICAP, Words: choices(TellClientIP, TellClientPort, TellServerIP, TellUser), Default: "[client-ip, client-port, server-ip, user]", Example: "[client-ip]",
+		Path: "services[].tell", Type: TypeWord, List: true, Empty: true, Of: onlyICAP, Words: choices(icap.ClientIP, icap.ClientPort, icap.ServerIP, icap.User), Default: "[client-ip, client-port, server-ip, user]", Example: "[client-ip]",
 		Doc: "The ICAP fields `X-Client-IP`, `X-Client-Port`, `X-Server-IP` and `X-Authenticated-User`. `[]` means none. No intake knows users yet.",
 	},
 	{
-		Path: "services[].user", Type: TypeWord, Of: onlyICAP, Default: string(UserBase64), Example: string(UserPlain), Words: []Choice{
-			{string(UserBase64), "`Local://USER` in Base64."},
-			{string(UserPlain), "The name as it is."},
+		Path: "services[].user", Field: "PlainUser=plain", Type: TypeWord, Of: onlyICAP, Default: "base64", Example: "plain", Words: []Choice{
+			{"base64", "`Local://USER` in Base64."},
+			{"plain", "The name as it is."},
 		},
 		Doc: "How `X-Authenticated-User` is written.",
 	},

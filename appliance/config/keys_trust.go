@@ -79,7 +79,7 @@ var connectionKeys = []Key{
 		Doc: "After this time without data in either direction, clearspan ends a session.",
 	},
 	{
-		Path: "client.resumption", Type: TypeBool, Default: "true", Example: "false",
+		Path: "client.resumption", Field: "!FullHandshakes", Type: TypeBool, Default: "true", Example: "false",
 		Doc: "Clients may resume TLS sessions with the same origin, certificates and verdict. A reload ends the tickets.",
 	},
 }
@@ -103,17 +103,17 @@ func originKeys() []Key {
 			Doc: "The time for the TCP handshake with the origin.",
 		},
 		{
-			Path: "origin.resolve", Type: TypeWord, Default: string(ResolveDestination), Example: string(ResolveSNI), Words: []Choice{
-				{string(ResolveDestination), "To the address that the client chose."},
-				{string(ResolveSNI), "To an address of the server name. clearspan asks the rules with that address too. A name without an address ends the session. Intakes of mode `wire` and `static` ignore this."},
+			Path: "origin.resolve", Type: TypeWord, Default: string(decrypt.ResolveDestination), Example: string(decrypt.ResolveSNI), Words: []Choice{
+				{string(decrypt.ResolveDestination), "To the address that the client chose."},
+				{string(decrypt.ResolveSNI), "To an address of the server name. clearspan asks the rules with that address too. A name without an address ends the session. Intakes of mode `wire` and `static` ignore this."},
 			},
 			Doc: "The address to which a session with a server name goes.",
 		},
 		{
-			Path: "origin.client_certificate", Type: TypeWord, Default: decrypt.TunnelRequest.String(), Example: decrypt.AnswerNone.String(), Words: []Choice{
-				{decrypt.TunnelRequest.String(), "clearspan passes the session unopened. After STARTTLS it answers with an empty certificate."},
-				{decrypt.BlockRequest.String(), "clearspan ends the session."},
-				{decrypt.AnswerNone.String(), "clearspan answers with an empty certificate. The origin decides."},
+			Path: "origin.client_certificate", Type: TypeWord, Default: string(decrypt.TunnelRequest), Example: string(decrypt.AnswerNone), Words: []Choice{
+				{string(decrypt.TunnelRequest), "clearspan passes the session unopened. After STARTTLS it answers with an empty certificate."},
+				{string(decrypt.BlockRequest), "clearspan ends the session."},
+				{string(decrypt.AnswerNone), "clearspan answers with an empty certificate. The origin decides."},
 			},
 			Doc: "The reaction to an origin that asks for a client certificate.",
 		},
@@ -122,7 +122,19 @@ func originKeys() []Key {
 			Doc: "The application protocols (ALPN) that clearspan offers at most, out of the client's list. If an origin refuses them, clearspan offers the client's list. A rule can replace the key.",
 		},
 		{
-			Path: "origin.resumption", Type: TypeBool, Default: "true", Example: "false",
+			Path: "origin.proxy", Type: TypeURL, Absent: "none", Example: "http://192.0.2.8:3128",
+			Doc: "The proxy by way of which clearspan reaches origins: `http://HOST:PORT` or `https://HOST:PORT` (HTTP CONNECT), or `socks5://HOST:PORT`. `USER:PASSWORD@` may precede the host. Intakes of mode `wire` ignore the key. A rule can replace it. See [upstream proxy](../deploy/explicit.md#upstream-proxy).",
+		},
+		{
+			Path: "origin.proxy_credentials", Type: TypeFile, Absent: "none", Example: "credentials.txt", Beside: "origin.proxy",
+			Doc: "A file whose first line is `USER:PASSWORD` for `proxy`. Only its owner may read it.",
+		},
+		{
+			Path: "origin.no_proxy", Type: TypeText, List: true, Absent: "none", Example: `[10.0.0.0/8, "*.corp.test"]`, Beside: "origin.proxy",
+			Doc: "Origins that clearspan reaches without `proxy`: names, patterns, addresses and networks. `.NAME` is the name and all names below it.",
+		},
+		{
+			Path: "origin.resumption", Field: "!FullHandshakes", Type: TypeBool, Default: "true", Example: "false",
 			Doc: "clearspan resumes TLS sessions with origins, for the same client and up to one hour. An origin can then link two connections of one client.",
 		},
 		{
@@ -158,24 +170,24 @@ func originKeys() []Key {
 			Doc: "The treatment of sessions whose origin fails verification. The keys are reasons, see [reasons](reasons.md).",
 		},
 		{
-			Path: "origin.on_invalid.default", Type: TypeWord, Default: decrypt.Untrusted.String(), Example: decrypt.Block.String(), Words: []Choice{
-				{decrypt.Block.String(), "clearspan ends the session."},
-				{decrypt.Untrusted.String(), "The client gets a certificate of the untrusted CA, and shows its own warning."},
-				{decrypt.PassOn.String(), "clearspan passes the session unopened. After STARTTLS it ends the session."},
+			Path: "origin.on_invalid.default", Type: TypeWord, Default: string(decrypt.Untrusted), Example: string(decrypt.Block), Words: []Choice{
+				{string(decrypt.Block), "clearspan ends the session."},
+				{string(decrypt.Untrusted), "The client gets a certificate of the untrusted CA, and shows its own warning."},
+				{string(decrypt.PassOn), "clearspan passes the session unopened. After STARTTLS it ends the session."},
 			},
 			Doc: "The action for all reasons without a key of their own.",
 		},
 	}
 	for _, reason := range reasons {
 		k := Key{
-			Path: "origin.on_invalid." + reason, Type: TypeWord, Words: choices(decrypt.Block, decrypt.Untrusted, decrypt.PassOn),
-			Absent: "the value of `default`", Example: decrypt.PassOn.String(),
-			Doc: "The action for reason `" + reason + "`.",
+			Path: "origin.on_invalid." + string(reason), Type: TypeWord, Words: choices(decrypt.Block, decrypt.Untrusted, decrypt.PassOn),
+			Absent: "the value of `default`", Example: string(decrypt.PassOn),
+			Doc: "The action for reason `" + string(reason) + "`.",
 		}
 		if slices.Contains(blocked, reason) {
-			k.Absent, k.Default = "", decrypt.Block.String()
+			k.Absent, k.Default = "", string(decrypt.Block)
 		}
-		if reason == "own-authority" {
+		if reason == certs.OwnAuthority {
 			k.Words, k.Example = choices(decrypt.Block), ""
 			k.Doc += " No other action is allowed."
 		}

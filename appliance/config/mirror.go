@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/pcapip"
@@ -197,15 +195,7 @@ func (r *reader) files(t *table, m *Mirror, state string) {
 	pcap, _ := resolve("pcap")
 	m.Files.Directory = value(t, "directory", pcap, resolve)
 	rotate := r.table(t.get("rotate"), "rotate")
-	size := value(rotate, "size", 1<<30, parseSize)
-	if size > 0 && size < 256<<10 {
-		r.fail(rotate.place("size"), "size: want at least 256KiB, or 0 for no limit")
-	}
-	m.Files.RotateSize = int64(size)
 	rotate.fill("mirror[].rotate", "", &m.Files)
-	if every := m.Files.RotateEvery; every > 0 && every < time.Second {
-		r.fail(rotate.place("every"), "every: want at least 1s, or 0 for never")
-	}
 	rotate.close()
 }
 
@@ -236,13 +226,6 @@ func (r *reader) ports(t *table, m *Mirror) {
 
 func (r *reader) mark(n *node) (m mirror.Mark) {
 	t := r.table(n, "mark")
-	m.VLAN = value(t, "vlan", 0, func(s string) (uint16, error) {
-		v, err := strconv.ParseUint(s, 10, 16)
-		if err != nil || v > 4094 {
-			return 0, fmt.Errorf("want a VLAN identifier from 1 to 4094, or 0 for no tag, not %q", s)
-		}
-		return uint16(v), nil
-	})
 	m.SourceMAC = value(t, "mac", [6]byte{}, parseMAC)
 	t.fill("mirror[].mark", "", &m)
 	t.close()

@@ -57,6 +57,7 @@ type Rule struct {
 	Content   []Content       // narrows the classes that these mirrors take; nil: it does not
 	ALPNOffer []string        // what the origin is offered at most; nil: that of [Origin]
 	Learn     learn.Action    // what may follow from what was learned; "": what Policy.Learn says
+	Proxy     *RuleProxy      // by way of which the origin is reached; nil: as [Origin] says
 	Services  []string        // what the session goes through, in order from the client; nil: those of the policy
 }
 
@@ -65,7 +66,6 @@ func Protocols() []string { return slices.Clone(protocols) }
 
 var protocols = []string{
 	"tls", "quic", "http", "http2", "smtp", "imap", "pop3", "ftp", "ftp-data", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
-	"mqtt", "amqp", "redis", "tds", "smb", "vnc", "irc", "nntp", "managesieve", "syslog", "stomp", "sip", "rtsp", "git", "rsync",
 }
 
 // What rules choose from, of which there may be many.
@@ -125,6 +125,7 @@ func (r *reader) rule(n *node, names map[string]int, known vocabulary) (rule Rul
 	rule.Mirror = choice(t, known.mirrors)
 	rule.Content = values(t, "content", nil, parseContent)
 	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
+	rule.Proxy = ruleProxy(t)
 	rule.Learn = value(t, "learn", "", parseLearn)
 	if rule.Services = chain(t, known.services); len(rule.Services) > 0 && rule.Action != policy.Bump {
 		r.fail(t.place("services"), "services: need action bump, tunneled and terminated sessions bypass all services")

@@ -10,44 +10,32 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/appliance/service/inline"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 )
 
 // Service is a device that may change or block what sessions say. A rule names
-// those that its sessions go through.
+// those that its sessions go through. Of the options by kind, those of its own kind
+// count. They lack what is not configured: names, loggers, roots that are loaded.
 type Service struct {
-	Name string // unique among services
-	Kind ServiceKind
+	Name     string // unique among services
+	Kind     ServiceKind
+	FailOpen bool // sessions that it fails for go on. Default false
 
-	// Timeout is how long a session waits for it: for the next octets, and for the
-	// whole header of an answer (kind icap, default 30s); for a connection through
-	// it (kind inline, default 3s).
-	Timeout time.Duration
-	// OnFailure is what happens to sessions that it fails for. Default closed.
-	OnFailure FailureMode
+	ICAP   icap.Config   // of kind icap
+	Web    adapt.Service // of kind icap: which messages it sees
+	Inline inline.Config // of kind inline
 
-	// Of kind icap.
-	URLs        []string    // of its servers, icap or icaps
-	Modes       []ICAPMode  // what it is shown. Default both
-	Roots       []string    // whom icaps servers are trusted by: "system" and PEM files. Default system
-	MaxBody     uint64      // longest body shown, in octets. Default 0: no limit
-	Oversize    FailureMode // what happens to longer ones. Default open
-	Replay      uint64      // octets kept of a body until the service has decided. Default 64 KiB
-	Preview     int         // longest preview in octets; -1: what the server wants, the default; -2: none
-	Streams     []string    // media types of endless responses that it is not shown. Default text/event-stream, and application/grpc if it fails open
-	Connections int         // to each server, at most. Default 64
-	Tell        []Telling   // what it is told of the ends. Default all
-	Foreign     Passage     // protocols that it is not for. Default known if it fails closed, else pass
-	Upgrade     Passage     // what follows a granted upgrade or CONNECT. Default block if it fails closed, else pass
-	Ranges      Ranges      // of responses. Default whole if it fails closed, else pass
-	Paused      Paused      // bodies that pause while it has not answered. Default hold if it fails closed, else pass
-	User        UserForm    // how it is told the user. Default base64
+	// Roots are whom icaps servers are trusted by: "system" and PEM files. Kind icap
+	// only. Default system.
+	Roots []string
+}
 
-	// Of kind inline.
-	Legs  [2]string       // interfaces: toward clients, toward origins
-	Port  uint16          // that the device sees as the origin's. Default 0: that of the protocol in clear, 80 for 443
-	VLAN  uint16          // tag on both legs. Default 0: none
-	Probe time.Duration   // between two trials of a device that no session uses; 0: none. Default 2s
-	Hops  [2][]inline.Hop // by leg, for a device that routes; at most one a family, the same families on both. Default none
+// options returns the options of the kind.
+func (s *Service) options() []any {
+	if s.Kind == Inline {
+		return []any{s, &s.Inline}
+	}
+	return []any{s, &s.ICAP, &s.Web}
 }
 
 // ServiceKind is how a service is reached.
@@ -56,71 +44,6 @@ type ServiceKind string
 const (
 	ICAP   ServiceKind = "icap"
 	Inline ServiceKind = "inline"
-)
-
-// FailureMode is what happens to what cannot be inspected.
-type FailureMode string
-
-const (
-	FailOpen   FailureMode = "open"   // it passes
-	FailClosed FailureMode = "closed" // it is blocked
-)
-
-// ICAPMode is a method by which a service of kind icap adapts messages.
-type ICAPMode string
-
-const (
-	REQMOD  ICAPMode = "reqmod"
-	RESPMOD ICAPMode = "respmod"
-)
-
-// Passage is what becomes of content that a service of kind icap does not read.
-type Passage string
-
-const (
-	PassForeign  Passage = "pass"  // it passes
-	KnownForeign Passage = "known" // it passes if its protocol is recognized
-	BlockForeign Passage = "block" // it is blocked
-)
-
-// Ranges is what becomes of requests for ranges.
-type Ranges string
-
-const (
-	WholeRanges Ranges = "whole" // the origin is asked for the whole
-	PassRanges  Ranges = "pass"  // they pass
-)
-
-// Paused is what becomes of a body that pauses.
-type Paused string
-
-const (
-	HoldPaused Paused = "hold" // it waits for the service
-	PassPaused Paused = "pass" // it passes unseen
-)
-
-// Telling is a fact that a service of kind icap is told.
-type Telling string
-
-const (
-	TellClientIP   Telling = "client-ip"
-	TellClientPort Telling = "client-port"
-	TellServerIP   Telling = "server-ip"
-	TellUser       Telling = "user"
-)
-
-// UserForm is how a user is written.
-type UserForm string
-
-const (
-	UserBase64 UserForm = "base64" // of "Local://USER"
-	UserPlain  UserForm = "plain"
-)
-
-// Values of Service.Preview that are no sizes.
-const (
-	AutoPreview = -1
-	NoPreview   = -2
 )
 
 func (r *reader) services(n *node) []Service {
@@ -149,43 +72,12 @@ func (r *reader) service(n *node, names map[string]int) (s Service) {
 	default:
 		t.accept(keysOf("services[]", "", false)...)
 	}
-	t.fill("services[]", string(s.Kind), &s)
-	s.byFailure(t.has("streams"))
+	t.fill("services[]", string(s.Kind), s.options()...)
 	if s.Kind != "" {
 		t.foreign("kind "+string(s.Kind), keysOf("services[]", string(s.Kind), false)...)
 	}
 	t.close()
 	return s
-}
-
-// byFailure sets defaults that depend on what happens if the service fails.
-func (s *Service) byFailure(streams bool) {
-	if s.Kind != ICAP {
-		return
-	}
-	open := s.OnFailure == FailOpen
-	either(&s.Foreign, open, PassForeign, KnownForeign)
-	either(&s.Upgrade, open, PassForeign, BlockForeign)
-	either(&s.Ranges, open, PassRanges, WholeRanges)
-	either(&s.Paused, open, PassPaused, HoldPaused)
-	if !streams {
-		s.Streams = []string{"text/event-stream"}
-		if open {
-			s.Streams = append(s.Streams, "application/grpc")
-		}
-	}
-}
-
-// either sets p, unless it is set.
-func either[T comparable](p *T, first bool, a, b T) {
-	var none T
-	switch {
-	case *p != none:
-	case first:
-		*p = a
-	default:
-		*p = b
-	}
 }
 
 // icap reads the keys of that kind that are more than their descriptions say.
@@ -199,48 +91,28 @@ func (r *reader) icap(t *table, s *Service) {
 	if t.accept("url", "urls"); !t.has(key) {
 		t.missing("url", "")
 	}
-	s.URLs = values(t, key, nil, parseICAPURL)
-	if len(s.URLs) > 16 {
-		r.fail(t.place(key), "%s: want at most 16", key)
+	s.ICAP.URLs = values(t, key, nil, parseICAPURL)
+	if len(s.ICAP.URLs) > icap.MaxServers {
+		r.fail(t.place(key), "%s: want at most %d", key, icap.MaxServers)
 	}
-	s.Modes = values(t, "mode", []ICAPMode{REQMOD, RESPMOD}, oneOf(REQMOD, RESPMOD))
+	modes := values(t, "mode", []icap.Mode{icap.REQMOD, icap.RESPMOD}, oneOf(icap.REQMOD, icap.RESPMOD))
+	s.Web.Requests, s.Web.Responses = slices.Contains(modes, icap.REQMOD), slices.Contains(modes, icap.RESPMOD)
 	s.Roots = r.roots(t, []string{"system"})
-	s.Replay = value(t, "replay", 64<<10, parseSize)
-	if s.Replay < 1<<10 || s.Replay > 1<<20 {
-		r.fail(t.place("replay"), "replay: want 1KiB to 1MiB")
-	}
-	s.Preview = value(t, "preview", AutoPreview, parsePreview)
-	s.Streams = emptiable(t, "streams", nil, parseMedia)
-	all := []Telling{TellClientIP, TellClientPort, TellServerIP, TellUser}
-	s.Tell = emptiable(t, "tell", all, oneOf(all...))
-}
-
-// emptiable is values for a key whose list may be empty.
-func emptiable[T any](t *table, key string, def []T, parse func(string) (T, error)) []T {
-	if n := t.get(key); n != nil && n.kind() == list && len(n.items()) == 0 {
-		return nil
-	}
-	return values(t, key, def, parse)
+	s.ICAP.Preview = value(t, "preview", 0, parsePreview)
+	s.ICAP.NoPreview = s.ICAP.Preview < 0
+	s.ICAP.Preview = max(s.ICAP.Preview, 0)
 }
 
 // inline reads the keys of that kind that are more than their descriptions say.
 func (r *reader) inline(t *table, s *Service) {
-	legs := values(t, "legs", nil, parseInterface)
-	switch {
-	case !t.has("legs"):
-		t.missing("legs", "")
-	case len(legs) != 2 || legs[0] == legs[1]:
-		r.fail(t.place("legs"), "legs: want two interfaces, the one toward clients first")
-	default:
-		s.Legs = [2]string(legs)
-	}
-	s.Probe = value(t, "probe", 2*time.Second, func(v string) (time.Duration, error) {
+	s.Inline.Legs = r.legs(t)
+	s.Inline.Probe.Interval = value(t, "probe", 2*time.Second, func(v string) (time.Duration, error) {
 		if v == "off" {
-			return 0, nil
+			return -1, nil
 		}
 		return duration(100*time.Millisecond, time.Hour)(v)
 	})
-	s.Hops = r.hops(t, s.Legs)
+	s.Inline.Hops = r.hops(t, s.Inline.Legs)
 }
 
 // hops reads the key hops of a service of kind inline: for each leg an address of
@@ -319,13 +191,13 @@ func parseMedia(s string) (string, error) {
 	return kind, nil
 }
 
-// parsePreview accepts "auto", "off" or a size.
+// parsePreview accepts "auto", which is 0, "off", which is negative, or a size.
 func parsePreview(s string) (int, error) {
 	switch s {
 	case "auto":
-		return AutoPreview, nil
+		return 0, nil
 	case "off":
-		return NoPreview, nil
+		return -1, nil
 	}
 	n, err := parseSize(s)
 	if err != nil || n > 1<<20 {

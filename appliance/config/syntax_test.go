@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clearspan/clearspan/appliance/intake"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -85,7 +87,7 @@ func TestNotations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := Intake{Name: "a", Mode: Explicit, Listen: "127.0.0.1:1"}
+			want := Intake{Name: "a", Mode: Explicit, Proxy: intake.Explicit{Listen: "127.0.0.1:1"}}
 			if diff := cmp.Diff([]Intake{want}, c.Intakes, comparePlain); diff != "" || c.State != "/s" {
 				t.Errorf("state %s, intakes (-want +got):\n%s", c.State, diff)
 			}

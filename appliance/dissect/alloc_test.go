@@ -33,6 +33,9 @@ func TestContentAllocatesNothing(t *testing.T) {
 		{"chunks", []step{up(get), down("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")}, proto.OriginToClient, append([]byte("3e80\r\n"), append(text[:16000:16000], "\r\n"...)...), 16000},
 		{"HTTP/2", w.steps, proto.OriginToClient, []byte(stream), 16000},
 		{"SMTP", []step{down("220 ESMTP\r\n"), up("MAIL FROM:<a@b>\r\nDATA\r\n"), down("354 go\r\n"), up("Subject: x\r\n\r\n")}, proto.ClientToOrigin, text, len(text)},
+		{"IMAP fetch", []step{down("* OK\r\n"), up("a FETCH 1 BODY[]\r\n"), down("* 1 FETCH (BODY[] {99999999}\r\nSubject: x\r\n\r\n")}, proto.OriginToClient, text, len(text)},
+		{"IMAP append", []step{down("* OK\r\n"), up("a APPEND x {99999999+}\r\nSubject: x\r\n\r\n")}, proto.ClientToOrigin, text, len(text)},
+		{"POP3", []step{down("+OK\r\n"), up("RETR 1\r\n"), down("+OK\r\nSubject: x\r\n\r\n")}, proto.OriginToClient, text, len(text)},
 	} {
 		var c counter
 		d := dissect.New(&c, &c)

@@ -36,6 +36,24 @@ func TestKeepsNoBuffer(t *testing.T) {
 			{proto.ClientToOrigin, "Subject: x\r\n\r\ntext\r\n.\r\n"},
 			{proto.OriginToClient, "250 taken\r\n"},
 		},
+		"imap": {
+			{proto.OriginToClient, "* OK hello\r\n"},
+			{proto.ClientToOrigin, "a LOGIN bob secret\r\n"},
+			{proto.OriginToClient, "a OK in\r\n"},
+			{proto.ClientToOrigin, "b FETCH 1 BODY[]\r\n"},
+			{proto.OriginToClient, "* 1 FETCH (BODY[] {16}\r\nSubject: x\r\n\r\nab)\r\nb OK\r\n"},
+			{proto.ClientToOrigin, "c IDLE\r\n"},
+		},
+		"pop3": {
+			{proto.OriginToClient, "+OK hello\r\n"},
+			{proto.ClientToOrigin, "USER bob\r\nPASS secret\r\nRETR 1\r\n"},
+			{proto.OriginToClient, "+OK\r\n+OK\r\n+OK\r\nSubject: x\r\n\r\nab\r\n.\r\n"},
+		},
+		"ftp": {
+			{proto.OriginToClient, "220 FTP\r\n"},
+			{proto.ClientToOrigin, "USER bob\r\nPASS secret\r\nRETR name\r\n"},
+			{proto.OriginToClient, "331 go\r\n230 in\r\n150 here\r\n226 done\r\n"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := New(silent{}, nil)

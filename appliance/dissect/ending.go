@@ -26,6 +26,26 @@ func (e Ending) String() string {
 	return "unknown"
 }
 
+// Outcome is what became of a login.
+type Outcome uint8
+
+const (
+	// Unanswered: no answer came.
+	Unanswered Outcome = iota
+	Granted
+	Refused
+)
+
+var outcomes = [...]string{"unanswered", "granted", "refused"}
+
+// String returns a fixed word, such as "granted".
+func (o Outcome) String() string {
+	if int(o) < len(outcomes) {
+		return outcomes[o]
+	}
+	return "unknown"
+}
+
 // Cause is why a session is not read on.
 type Cause uint8
 

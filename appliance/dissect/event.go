@@ -30,7 +30,7 @@ type Exchange struct {
 }
 
 // Event is one of *[Request], *[Answer], *[Sender], *[Recipient], *[Message],
-// *[Header], *[Reply], *[End] and *[Stop].
+// *[Header], *[Reply], *[Login], *[Transfer], *[End] and *[Stop].
 type Event interface{ event() }
 
 // Request is the head of a web request. A request of a brief session has neither an
@@ -62,9 +62,12 @@ type Recipient struct {
 	Address []byte // without brackets
 }
 
-// Message is the beginning of a mail message, whose envelope is complete.
+// Message is the beginning of a mail message. A message of SMTP has an envelope, which
+// is complete. A message that a client fetches, or puts into a mailbox, has none.
 type Message struct {
 	*Exchange
+	Fetched  bool // the origin sends it
+	Envelope bool
 }
 
 // Header is the header section of a mail message, up to a bound of 32 KiB. It comes
@@ -79,6 +82,22 @@ type Header struct {
 type Reply struct {
 	Number uint64 // of the exchange
 	Code   int    // from 100 to 999
+}
+
+// Login is a login that the origin has answered, or that has no answer by the end of the
+// session. It never has a password.
+type Login struct {
+	User      []byte // at most 320 octets; empty if the mechanism does not tell
+	Mechanism string // of SASL, or the command: "PLAIN", "LOGIN", "USER" ...
+	Outcome   Outcome
+}
+
+// Transfer is a file that a client of FTP has asked for or has sent, on the control
+// connection. The file itself takes another connection.
+type Transfer struct {
+	Name      []byte // at most 1024 octets; empty if the origin chooses it
+	Direction proto.Direction
+	Code      int // of the last reply; 0 without
 }
 
 // End is the end of a request, an answer or a mail message. An answer that never came
@@ -103,5 +122,7 @@ func (*Recipient) event() {}
 func (*Message) event()   {}
 func (*Header) event()    {}
 func (*Reply) event()     {}
+func (*Login) event()     {}
+func (*Transfer) event()  {}
 func (*End) event()       {}
 func (*Stop) event()      {}

@@ -14,6 +14,9 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte("GET /a HTTP/1.1\r\nHost: h\r\n\r\n"), []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"), false, byte(3), uint16(0), byte(0))
 	f.Add([]byte("PUT /a HTTP/1.1\r\nContent-Length: 9\r\n\r\n123456789"), []byte("HTTP/1.1 200 OK\r\n\r\nhello"), false, byte(1), uint16(38), byte(4))
 	f.Add([]byte("EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 12 LAST\r\nSubject: x\r\n"), []byte("220 x ESMTP\r\n250 ok\r\n"), true, byte(5), uint16(0), byte(0))
+	f.Add([]byte("a LOGIN {3+}\r\nbob x\r\nb APPEND x {14}\r\nSubject: x\r\n\r\n\r\nc UID FETCH 1 BODY[]\r\n"), []byte("* OK\r\na OK\r\n* 1 FETCH (BODY[] {4}\r\nx\r\n\r\n)\r\nc OK\r\n"), false, byte(2), uint16(60), byte(2))
+	f.Add([]byte("USER bob\r\nPASS x\r\nRETR 1\r\nAUTH PLAIN\r\nAGEAYg==\r\n"), []byte("+OK\r\n+OK\r\n+OK\r\n+OK\r\nA: b\r\n\r\n.\r\n+\r\n+OK\r\n"), true, byte(1), uint16(0), byte(0))
+	f.Add([]byte("USER bob\r\nPASS x\r\nRETR 1\r\nSTOR a b\r\n"), []byte("220-x\r\n220 x\r\n331 go\r\n230 ok\r\n150 go\r\n226 ok\r\n550 no\r\n"), true, byte(1), uint16(0), byte(0))
 	w := newWire().request(1, "PUT", "/", false).headers(1, 1, false, ":status", "200").data(1, 1, true, "hello", 2).data(0, 1, true, "hello", 2)
 	var both [2][]byte
 	for _, st := range w.steps {
@@ -26,7 +29,7 @@ func FuzzSession(f *testing.F) {
 		if originFirst {
 			steps = append(steps[3:4:4], steps[0], steps[1], steps[2], steps[4])
 		}
-		if originFirst && !bytes.HasPrefix(origin, []byte("220")) {
+		if originFirst && !bytes.HasPrefix(origin, []byte("220")) && !bytes.HasPrefix(origin, []byte("+OK")) && !bytes.HasPrefix(origin, []byte("* OK")) {
 			return // an answer before its request
 		}
 		if len(client) > 16<<10 || len(origin) > 512 {

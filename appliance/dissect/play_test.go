@@ -73,6 +73,9 @@ func (s *script) Event(e dissect.Event) {
 		line = fmt.Sprintf("recipient <%s>", e.Address)
 	case *dissect.Message:
 		line = fmt.Sprintf("message %d", e.Number)
+		if e.Fetched {
+			line += " fetched"
+		}
 	case *dissect.Header:
 		line = fmt.Sprintf("header %d", e.Number) + fields(" subject=", []byte(e.Text("subject"))) + fields(" id=", e.Get("message-id"))
 	case *dissect.Reply:
@@ -85,6 +88,10 @@ func (s *script) Event(e dissect.Event) {
 		if c := s.of(e.Exchange, e.Direction).String(); c != "" {
 			line += fmt.Sprintf(" %q", c)
 		}
+	case *dissect.Login:
+		line = fmt.Sprintf("login %s %s %s", e.Mechanism, e.User, e.Outcome)
+	case *dissect.Transfer:
+		line = fmt.Sprintf("transfer %s %s %d", arrow(e.Direction), e.Name, e.Code)
 	case *dissect.Stop:
 		line = "stop " + e.Cause.String()
 	}

@@ -23,6 +23,8 @@ type events struct {
 	message   Message
 	header    Header
 	reply     Reply
+	login     Login
+	transfer  Transfer
 	end       End
 	stop      Stop
 }

@@ -1,6 +1,8 @@
 package dissect
 
 import (
+	"bytes"
+
 	"github.com/clearspan/clearspan/decrypt/proto"
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
 	"github.com/clearspan/clearspan/decrypt/sniff"
@@ -22,20 +24,16 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 	} else {
 		found, more = sniff.Origin(head)
 	}
+	found, more = s.greeted(dir, found, more)
 	order := [2]proto.Direction{proto.ClientToOrigin, proto.OriginToClient}
-	switch found {
-	case sniff.HTTP:
-		s.reader = newHTTP1(s)
-	case sniff.HTTP2:
-		s.reader = newHTTP2(s)
-	case sniff.SMTP, sniff.Greeting220: // no FTP client says MAIL FROM
-		s.reader = newSMTP(s)
-		order = [2]proto.Direction{proto.OriginToClient, proto.ClientToOrigin} // a greeting comes before the client's first word
-	default:
+	if s.reader = s.newReader(found); s.reader == nil {
 		if !more && (dir == proto.ClientToOrigin || found != sniff.Unknown) || len(head) >= maxFirst[dir] {
 			s.stop(StopUnknown)
 		}
 		return
+	}
+	if found != sniff.HTTP && found != sniff.HTTP2 {
+		order = [2]proto.Direction{proto.OriginToClient, proto.ClientToOrigin} // a greeting comes before the client's first word
 	}
 	first, rest := s.first, p[taken:]
 	s.first = [2][]byte{}
@@ -47,3 +45,46 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 	}
 	s.read(dir, rest)
 }
+
+// newReader returns the reader of a protocol, nil if there is none.
+func (s *Session) newReader(p sniff.Protocol) reader {
+	switch p {
+	case sniff.HTTP:
+		return newHTTP1(s)
+	case sniff.HTTP2:
+		return newHTTP2(s)
+	case sniff.SMTP:
+		return newSMTP(s)
+	case sniff.IMAP:
+		return newIMAP(s)
+	case sniff.POP3:
+		return newPOP3(s)
+	case sniff.FTP:
+		return newFTP(s)
+	}
+	return nil
+}
+
+// greeted tells SMTP from FTP by the client's first line, where the greeting does not. It
+// is SMTP if that line does not tell, or if the greeting is longer than a line.
+func (s *Session) greeted(dir proto.Direction, found sniff.Protocol, more bool) (sniff.Protocol, bool) {
+	client, origin := s.first[proto.ClientToOrigin], s.first[proto.OriginToClient]
+	if dir == proto.ClientToOrigin && found == sniff.Unknown {
+		found, _ = sniff.Origin(origin)
+	}
+	if found != sniff.Greeting220 {
+		return found, more
+	}
+	told := sniff.Command(found, client)
+	switch {
+	case told != sniff.Greeting220:
+		return told, false
+	case bytes.IndexByte(client, '\n') >= 0, len(client) >= maxGreeted, len(origin) >= maxFirst[proto.OriginToClient]:
+		return sniff.SMTP, false
+	}
+	return sniff.Unknown, true
+}
+
+// maxGreeted is how many octets of the client are looked at behind a greeting that does
+// not tell the protocol.
+const maxGreeted = 128

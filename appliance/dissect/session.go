@@ -1,5 +1,6 @@
 // Package dissect tells what the cleartext of a session says: web requests with their
-// answers (HTTP/1, HTTP/2) and mail messages (SMTP).
+// answers (HTTP/1, HTTP/2), mail messages (SMTP, IMAP, POP3), logins (SMTP, IMAP, POP3,
+// FTP) and the names of files (FTP).
 //
 // A [Session] is fed octets, gaps and ends of both directions, in order. It calls a
 // [Sink] with events. If somebody asks, it hands out contents, too: by reference,
@@ -27,6 +28,8 @@
 //     hide the end. A reply of the server then ends the message.
 //   - SMTP, elsewhere: the reader stops. What is lost may begin a message, and its
 //     text would pass for commands.
+//   - IMAP, in a literal: a message goes on with a hole.
+//   - IMAP elsewhere, POP3 and FTP: the reader stops.
 //   - Before the protocol is known: the reader stops.
 package dissect
 

@@ -13,6 +13,7 @@ type smtpReader struct {
 	begun    bool                // message is under way
 	message  Exchange
 	header   mailHeader
+	logins   logins
 }
 
 func newSMTP(s *Session) *smtpReader { return &smtpReader{s: s, watch: smtp.NewWatch[uint64]()} }
@@ -29,6 +30,9 @@ func (x *smtpReader) data(dir proto.Direction, p []byte) Cause {
 		}
 		if e.IsCommand {
 			x.command(&e.Command)
+		}
+		if e.Response != nil {
+			x.logins.respond(e.Response)
 		}
 		if len(e.Text) > 0 || e.End {
 			x.content(e.Text, e.End)
@@ -54,6 +58,8 @@ func (x *smtpReader) command(c *smtp.Command) {
 		}
 	case smtp.RSET, smtp.EHLO, smtp.HELO:
 		x.drop(Cut)
+	case smtp.AUTH:
+		x.logins.exchange(c.Argument)
 	}
 }
 
@@ -64,6 +70,8 @@ func (x *smtpReader) origin(p []byte) {
 		p = p[n:]
 		switch {
 		case !whole || !a.Final:
+		case a.To == smtp.AUTH:
+			x.logins.answered(x.s, a.Code/100 == 2)
 		case a.To == smtp.DATA && a.Code != 354:
 			x.abandon(Cut) // the client did not wait
 		case a.To == smtp.Message && a.Note != 0:
@@ -99,7 +107,7 @@ func (x *smtpReader) begin() {
 	}
 	x.begun = true
 	x.s.open(&x.message)
-	x.s.event().message = Message{&x.message}
+	x.s.event().message = Message{Exchange: &x.message, Envelope: true}
 	x.s.sink.Event(&x.s.event().message)
 }
 
@@ -156,4 +164,7 @@ func (x *smtpReader) end(dir proto.Direction) {
 	}
 }
 
-func (x *smtpReader) close(how Ending) { x.abandon(how) }
+func (x *smtpReader) close(how Ending) {
+	x.abandon(how)
+	x.logins.close(x.s)
+}

@@ -52,7 +52,13 @@ func TestSMTP(t *testing.T) {
 			header 1 subject=x
 			end 1 > cut 10 "Subject: x"
 			stop ended`, slices.Concat(hello, envelope, data[:2], []step{up("Subject: x"), upEnd()})},
-		{"credentials", `stop ended`, slices.Concat(hello, []step{up("AUTH LOGIN\r\n"), down("334 \r\n"), up("MAIL FROM:<a@b>\r\n"), down("334 \r\n"), up("DATA\r\n"), down("235 ok\r\n")})},
+		{"PLAIN", `login PLAIN alice granted
+			login XOAUTH2 a@b refused
+			login LOGIN alice unanswered
+			stop ended`, slices.Concat(hello, []step{up("AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n"), down("235 ok\r\n"), up("AUTH XOAUTH2\r\n"), down("334 \r\n"),
+			up("dXNlcj1hQGIBYXV0aD1CZWFyZXIgeAEB\r\n"), down("535 no\r\n"), up("auth login YWxpY2U=\r\n"), down("334 UGFzc3dvcmQ6\r\n"), up("c2VjcmV0\r\n")})},
+		{"credentials", `login LOGIN  granted
+			stop ended`, slices.Concat(hello, []step{up("AUTH LOGIN\r\n"), down("334 \r\n"), up("MAIL FROM:<a@b>\r\n"), down("334 \r\n"), up("DATA\r\n"), down("235 ok\r\n")})},
 	})
 	begin := slices.Concat(hello, envelope, data[:2])
 	run(t, []row{

@@ -106,6 +106,12 @@ func TestFTP(t *testing.T) {
 			if control.Protocol != "ftp" {
 				t.Errorf("control session of protocol %q", control.Protocol)
 			}
+			if len(control.Logins) != 1 || control.Logins[0].User != "anonymous" || control.Logins[0].Outcome != "granted" {
+				t.Errorf("logins are %v", control.Logins)
+			}
+			if len(control.Transfers) != len(row.want) {
+				t.Errorf("transfers are %v", control.Transfers)
+			}
 			rest := row.want
 			for _, e := range entries {
 				if e.Related != control.Session {

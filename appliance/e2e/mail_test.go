@@ -115,9 +115,34 @@ func TestMail(t *testing.T) {
 		}
 	})
 	recorded := c.Stop()
+	c.mailFacts()
 	c.exportedMail(sent)
 	c.dissected()
 	c.dialogues(recorded, fetched)
+}
+
+// mailFacts wants sessions of IMAP and POP3 to tell who was there and what was fetched.
+func (c *scene) mailFacts() {
+	c.Helper()
+	seen := make(map[uint16]int)
+	for _, e := range c.Entries() {
+		port := e.Origin.Port()
+		if port != lab.IMAPPort && port != lab.IMAPSPort && port != lab.POP3Port && port != lab.POP3SPort {
+			continue
+		}
+		if len(e.Logins) != 1 || e.Logins[0].User != user || e.Logins[0].Outcome != "granted" {
+			c.Errorf("port %d: logins are %v", port, e.Logins)
+		}
+		for _, m := range e.Mail {
+			seen[port]++
+			if !m.Fetched || m.From != sender || m.Subject != "by 465" {
+				c.Errorf("port %d: fetched %+v", port, m)
+			}
+		}
+	}
+	if len(seen) != 4 {
+		c.Errorf("messages fetched, by port: %v", seen)
+	}
 }
 
 // delivered waits until a message is in the mailbox, as it was sent.

@@ -1,6 +1,6 @@
 // Package facts reads the cleartext of a session for the audit entry. It finds web
-// requests with their answers (HTTP/1.x, HTTP/2), and messages with sender,
-// recipients and subject (SMTP).
+// requests with their answers (HTTP/1.x, HTTP/2), messages with sender, recipients and
+// subject (SMTP, IMAP, POP3), logins (SMTP, IMAP, POP3, FTP) and transfers of files (FTP).
 //
 // It reads headers only. It passes over content by its length, without a copy and
 // without an allocation. Its memory is bounded for any input: it keeps the first
@@ -39,17 +39,42 @@ type Exchange struct {
 	Length uint64 `json:"length"`
 }
 
-// Mail is a message that a client gave an origin.
+// Mail is a message that a client gave an origin, or fetched from it.
 type Mail struct {
-	// The sender of the envelope, without brackets. Empty for a bounce.
+	// True if the client fetched the message, by IMAP or POP3.
+	Fetched bool `json:"fetched"`
+	// The sender of the envelope, without brackets. Empty for a bounce. By IMAP and POP3, the
+	// first address of the field From.
 	From string `json:"from"`
-	// The first 16 recipients of the envelope, without brackets.
+	// The first 16 recipients of the envelope, without brackets. By IMAP and POP3, the first 16
+	// addresses of the field To.
 	To []string `json:"to"`
 	// The subject, at most 512 octets. Empty without one.
 	Subject string `json:"subject"`
 	// The message identifier. Empty without one.
 	MessageID string `json:"message_id"`
-	// The reply code of the origin to the message. 0 if none came.
+	// The reply code of the origin to the message. 0 if none came, and by IMAP and POP3.
+	Reply int `json:"reply"`
+}
+
+// Login is a login of a client.
+type Login struct {
+	// The name of the user, at most 320 octets. Empty if the mechanism does not tell it.
+	User string `json:"user"`
+	// The mechanism of SASL, or the command: `LOGIN`, `PLAIN`, `USER`, `APOP`, `XOAUTH2` and
+	// others.
+	Mechanism string `json:"mechanism"`
+	// The answer of the origin: `granted`, `refused`, or `unanswered` if none came.
+	Outcome string `json:"outcome"`
+}
+
+// Transfer is a file that a client of FTP gets or puts.
+type Transfer struct {
+	// The name, as the client says it, at most 512 octets. Empty if the origin chooses it.
+	Name string `json:"name"`
+	// The direction of the content: `client_to_origin` or `origin_to_client`.
+	Direction string `json:"direction"`
+	// The last reply code of the origin. 0 if none came.
 	Reply int `json:"reply"`
 }
 
@@ -59,6 +84,11 @@ type Report struct {
 	HTTPTotal uint64
 	Mail      []Mail // the first 32
 	MailTotal uint64
+
+	Logins         []Login // the first 32
+	LoginsTotal    uint64
+	Transfers      []Transfer // the first 32
+	TransfersTotal uint64
 }
 
 // Bounds of a report, octets of each text cut to them.
@@ -90,9 +120,16 @@ type Session struct {
 type notes struct {
 	queries bool
 	brief   func() // asks for no more than numbers
-	report  Report
-	mail    Mail   // under way
-	kept    uint64 // number of the message that was kept last
+	http    []Exchange
+	total   uint64    // of requests
+	talk    *dialogue // nil until there is something of it
+}
+
+// dialogue is what was found of mail, logins and transfers.
+type dialogue struct {
+	Report        // without requests
+	mail   Mail   // under way, with its envelope
+	kept   uint64 // number of the message that was kept last
 }
 
 // New returns a Session at its beginning.
@@ -110,7 +147,7 @@ func (s *Session) Data(dir proto.Direction, p []byte) { s.dissector.Data(dir, p)
 // Close ends the session and returns what was found. Later calls return the same.
 func (s *Session) Close() Report {
 	s.dissector.Close()
-	return s.notes.report
+	return s.notes.report()
 }
 
 // Event implements [dissect.Sink].
@@ -122,30 +159,52 @@ func (n *notes) Event(e dissect.Event) {
 		if x, ok := e.Tag.(*Exchange); ok {
 			x.Status, x.Type = e.Status, mediaType(e.Fields.Get("content-type"))
 		}
-	case *dissect.Sender:
-		n.mail = Mail{From: clip(e.Address, maxAddress), To: []string{}}
-	case *dissect.Recipient:
-		if len(n.mail.To) < maxRecipients {
-			n.mail.To = append(n.mail.To, clip(e.Address, maxAddress))
-		}
-	case *dissect.Message:
-		e.Tag = &n.mail
-	case *dissect.Header:
-		n.mail.Subject = clip([]byte(e.Text("subject")), maxSubject)
-		n.mail.MessageID = clip(bytes.Trim(e.Get("message-id"), "<>"), maxID)
-	case *dissect.Reply:
-		if e.Number == n.kept {
-			n.report.Mail[len(n.report.Mail)-1].Reply = e.Code
-		}
+	case *dissect.Login:
+		n.login(e)
+	case *dissect.Transfer:
+		n.transfer(e)
 	case *dissect.End:
 		n.end(e)
+	case *dissect.Sender, *dissect.Recipient, *dissect.Message, *dissect.Header, *dissect.Reply:
+		n.dialogue().message(e)
+	}
+}
+
+// dialogue returns where to note what is no request.
+func (n *notes) dialogue() *dialogue {
+	if n.talk == nil {
+		n.talk = new(dialogue)
+	}
+	return n.talk
+}
+
+// report returns what was found so far.
+func (n *notes) report() (r Report) {
+	if n.talk != nil {
+		r = n.talk.Report
+	}
+	r.HTTP, r.HTTPTotal = n.http, n.total
+	return r
+}
+
+func (n *notes) login(e *dissect.Login) {
+	d := n.dialogue()
+	if d.LoginsTotal++; len(d.Logins) < maxKept {
+		d.Logins = append(d.Logins, Login{clip(e.User, maxAddress), clip([]byte(e.Mechanism), maxMethod), e.Outcome.String()})
+	}
+}
+
+func (n *notes) transfer(e *dissect.Transfer) {
+	d := n.dialogue()
+	if d.TransfersTotal++; len(d.Transfers) < maxKept {
+		d.Transfers = append(d.Transfers, Transfer{clip(e.Name, maxPath), e.Direction.String(), e.Code})
 	}
 }
 
 // request counts a request and keeps it if there may be room.
 func (n *notes) request(r *dissect.Request) {
-	n.report.HTTPTotal++
-	if len(n.report.HTTP) >= maxKept || r.Exchange == nil {
+	n.total++
+	if len(n.http) >= maxKept || r.Exchange == nil {
 		return
 	}
 	path := r.Path
@@ -159,20 +218,21 @@ func (n *notes) request(r *dissect.Request) {
 func (n *notes) end(e *dissect.End) {
 	switch x := e.Tag.(type) {
 	case *Exchange:
-		if e.Direction == proto.ClientToOrigin || len(n.report.HTTP) >= maxKept {
+		if e.Direction == proto.ClientToOrigin || len(n.http) >= maxKept {
 			return
 		}
 		x.Length = e.Octets
-		if n.report.HTTP = append(n.report.HTTP, *x); len(n.report.HTTP) == maxKept {
+		if n.http = append(n.http, *x); len(n.http) == maxKept {
 			n.brief()
 		}
 	case *Mail:
 		if e.How != dissect.Complete {
 			return
 		}
-		n.report.MailTotal++
-		if len(n.report.Mail) < maxKept {
-			n.report.Mail, n.kept = append(n.report.Mail, *x), e.Number
+		d := n.dialogue()
+		d.MailTotal++
+		if len(d.Mail) < maxKept {
+			d.Mail, d.kept = append(d.Mail, *x), e.Number
 		}
 	}
 }

@@ -3,8 +3,10 @@ package facts
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2/hpack"
@@ -106,7 +108,7 @@ func TestSMTP(t *testing.T) {
 	hello := []step{down("220 mail.example.test ESMTP\r\n"), up("EHLO c\r\n"), down("250-x\r\n250 CHUNKING\r\n")}
 	envelope := []step{up("MAIL FROM:<alice@a.test> SIZE=5\r\n"), down("250 ok\r\n"), up("rcpt to: <bob@b.test>\r\nRCPT TO:<carol@c.test>\r\n"), down("250 ok\r\n250 ok\r\n")}
 	const message = "From: x\r\nSubject: =?ISO-2022-JP?B?GyRCRnxLXDhsGyhC?=\r\n =?utf-8?q?_=26_more?=\r\nMESSAGE-ID: <1@a.test>\r\n\r\nSubject: body\r\n..\r\n.x\r\n"
-	mail := Mail{"alice@a.test", []string{"bob@b.test", "carol@c.test"}, "日本語 & more", "1@a.test", 250}
+	mail := Mail{false, "alice@a.test", []string{"bob@b.test", "carol@c.test"}, "日本語 & more", "1@a.test", 250}
 	one := Report{Mail: []Mail{mail}, MailTotal: 1}
 	with := func(list ...[]step) (all []step) {
 		for _, l := range list {
@@ -117,7 +119,7 @@ func TestSMTP(t *testing.T) {
 	data := []step{up("DATA\r\n"), down("354 go\r\n"), up(message + ".\r\n"), down("250 taken\r\n")}
 	second := mail
 	second.Reply = 554
-	empty := Mail{"", []string{}, "", "", 250}
+	empty := Mail{false, "", []string{}, "", "", 250}
 	for _, tt := range []struct {
 		name  string
 		want  Report
@@ -131,7 +133,7 @@ func TestSMTP(t *testing.T) {
 		{"taken back", Report{}, with(hello, envelope, []step{up("RSET\r\n"), down("250 ok\r\n"), up("QUIT\r\n")})},
 		{"no content", Report{Mail: []Mail{empty}, MailTotal: 1}, with(hello, []step{up("MAIL FROM:<>\r\n"), down("250 ok\r\n"), up("DATA\r\n"), down("354 go\r\n"), up(".\r\n"), down("250 ok\r\n")})},
 		{"no end", Report{}, with(hello, envelope, data[:2], []step{up(message)})},
-		{"credentials", Report{}, with(hello, []step{up("AUTH PLAIN\r\n"), down("334 \r\n"), up("AGFsaWNlAHNlY3JldA==\r\n"), down("235 ok\r\n")})},
+		{"credentials", Report{Logins: []Login{{"alice", "PLAIN", "granted"}}, LoginsTotal: 1}, with(hello, []step{up("AUTH PLAIN\r\n"), down("334 \r\n"), up("AGFsaWNlAHNlY3JldA==\r\n"), down("235 ok\r\n")})},
 	} {
 		t.Run(tt.name, func(t *testing.T) { equal(t, Options{}, tt.want, tt.steps...) })
 	}
@@ -310,6 +312,16 @@ func BenchmarkContent(b *testing.B) {
 	}
 	s, chunk := upload()
 	run("smtp", s, proto.ClientToOrigin, chunk)
+	for name, begin := range map[string][]step{
+		"imap": {down("* OK\r\n"), up("a FETCH 1 BODY[]\r\n"), down("* 1 FETCH (BODY[] {9999999999999}\r\nSubject: x\r\n\r\n")},
+		"pop3": {down("+OK\r\n"), up("RETR 1\r\n"), down("+OK\r\nSubject: x\r\n\r\n")},
+	} {
+		s := New(Options{})
+		for _, st := range begin {
+			s.Data(st.dir, []byte(st.text))
+		}
+		run(name, s, proto.OriginToClient, chunk)
+	}
 }
 
 // BenchmarkExchange reads a small request and its answer.
@@ -321,5 +333,70 @@ func BenchmarkExchange(b *testing.B) {
 	for b.Loop() {
 		s.Data(proto.ClientToOrigin, request)
 		s.Data(proto.OriginToClient, answer)
+	}
+}
+
+// TestMailbox: messages without an envelope are told by their headers.
+func TestMailbox(t *testing.T) {
+	const message = "From: \"Doe, J. <x@y>\" <alice@a.test>\r\nTo: team: bob@b.test, (a, b) Carol <carol@c.test>;, nobody\r\nSubject: =?utf-8?q?x_=26?=\r\nMessage-ID: <1@a.test>\r\n\r\nbody\r\n"
+	mail := Mail{true, "alice@a.test", []string{"bob@b.test", "carol@c.test"}, "x &", "1@a.test", 0}
+	stored := mail
+	stored.Fetched = false
+	equal(t, Options{}, Report{Mail: []Mail{stored, mail}, MailTotal: 2, Logins: []Login{{"bob", "LOGIN", "granted"}}, LoginsTotal: 1},
+		down("* OK\r\n"), up("a LOGIN bob secret\r\n"), down("a OK\r\n"), up(fmt.Sprintf("b APPEND x {%d+}\r\n%s\r\n", len(message), message)), down("b OK\r\n"),
+		up("c FETCH 1 BODY[]\r\n"), down(fmt.Sprintf("* 1 FETCH (BODY[] {%d}\r\n%s)\r\n", len(message), message)))
+	equal(t, Options{}, Report{Mail: []Mail{mail}, MailTotal: 1, Logins: []Login{{"bob", "USER", "refused"}}, LoginsTotal: 1},
+		down("+OK\r\n"), up("USER bob\r\nPASS secret\r\nRETR 1\r\n"), down("+OK\r\n-ERR\r\n+OK\r\n"+message+".\r\n"))
+}
+
+func TestFTP(t *testing.T) {
+	equal(t, Options{}, Report{Logins: []Login{{"bob", "USER", "granted"}}, LoginsTotal: 1, Transfers: []Transfer{{"a b", "client_to_origin", 226}, {"c", "origin_to_client", 550}}, TransfersTotal: 2},
+		down("220 FTP\r\n"), up("USER bob\r\n"), down("331 go\r\n"), up("PASS secret\r\n"), down("230 in\r\n"), up("STOR a b\r\n"), down("150 go\r\n226 done\r\n"), up("RETR c\r\n"), down("550 no\r\n"))
+}
+
+// TestAddresses reads the forms of RFC 5322, and what is none.
+func TestAddresses(t *testing.T) {
+	for in, want := range map[string]string{
+		"a@b": "a@b", "A <a@b>": "a@b", `"x, <y@z>" <a@b>, c@d`: "a@b c@d", "(x <y@z>) a@b": "a@b", "(x)(y) a@b, c@d": "a@b c@d", "list:;": "", "": "", ",,": "", "<": "", "<a@b": "a@b", `"`: "", "@b": "", "a b": "", "x: a@b, c@d;": "a@b c@d",
+	} {
+		if got := strings.Join(addresses([]byte(in), 9), " "); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestRest: a session at rest holds little, whatever could be found in it.
+func TestRest(t *testing.T) {
+	if n := unsafe.Sizeof(Session{}); n > 64 {
+		t.Errorf("a session has %d octets", n)
+	}
+	const sessions = 2000
+	for name, tt := range map[string]struct {
+		most  uint64 // octets of a session
+		steps []step
+	}{
+		"http1": {600, []step{up("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), down("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")}},
+		"smtp":  {1500, []step{down("220 SMTP\r\n"), up("EHLO a\r\n"), down("250 x\r\n"), up("AUTH PLAIN AGEAYg==\r\n"), down("235 ok\r\n")}},
+		"imap":  {1500, []step{down("* OK\r\n"), up("a LOGIN bob secret\r\n"), down("a OK\r\n"), up("b FETCH 1 BODY[]\r\n"), down("* 1 FETCH (BODY[] {4}\r\n\r\nab)\r\nb OK\r\n"), up("c IDLE\r\n")}},
+		"pop3":  {1500, []step{down("+OK\r\n"), up("USER bob\r\nPASS secret\r\nRETR 1\r\n"), down("+OK\r\n+OK\r\n+OK\r\n\r\nab\r\n.\r\n")}},
+		"ftp":   {1500, []step{down("220 FTP\r\n"), up("USER bob\r\nPASS secret\r\nRETR a\r\n"), down("331 go\r\n230 in\r\n226 done\r\n")}},
+	} {
+		list := make([]*Session, sessions)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range list {
+			list[i] = New(Options{})
+			for _, st := range tt.steps {
+				list[i].Data(st.dir, []byte(st.text))
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		each := (after.HeapAlloc - before.HeapAlloc) / sessions
+		if t.Logf("%s: %d octets", name, each); each > tt.most {
+			t.Errorf("%s: %d octets, want at most %d", name, each, tt.most)
+		}
+		runtime.KeepAlive(list)
 	}
 }

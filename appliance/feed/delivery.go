@@ -17,7 +17,11 @@ type delivery struct {
 	sink         *sink
 	treatment    *policy.Treatment // that content was chosen by
 	content      [4]bool           // by decrypt.Content: what the sink takes and the rule shows
-	conversation conversation      // nil until something is to be shown
+	conversation conversation      // nil until something is to be shown, and how
+	due          bool              // there will be a conversation, whatever comes
+	opening      opening           // octets that come before it
+	flow         mirror.Flow       // of the conversation
+	substitute   bool              // the flow has a client port that is to be given back
 	noted        decrypt.Content
 	shift        *mysql.SequenceShift // nil: octets are shown as they are
 	omitted      map[string][2]uint64 // octets left out of the conversation, by reason
@@ -78,12 +82,58 @@ func (d *delivery) data(s *decrypt.Session, dir decrypt.Direction, content decry
 		return
 	}
 	if d.conversation == nil {
-		d.start(s, content)
-	} else if content != d.noted {
+		d.begin(s, dir, content, p)
+		return
+	}
+	d.show(s, dir, content, p)
+}
+
+// await prepares for a session that is shown from its beginning. If its protocol is
+// known, the conversation opens at once, else with the first octets that tell it.
+func (d *delivery) await(s *decrypt.Session, content decrypt.Content) {
+	d.due, d.noted = true, content
+	if protocol := protocolOf(s, content); protocol != "" {
+		d.start(s, content, protocol)
+	}
+}
+
+// begin takes octets before the conversation is open, and opens it if they tell the
+// protocol or never will.
+func (d *delivery) begin(s *decrypt.Session, dir decrypt.Direction, content decrypt.Content, p []byte) {
+	d.due, d.noted = true, content
+	if protocol := protocolOf(s, content); protocol != "" && len(d.opening.pieces) == 0 {
+		d.start(s, content, protocol)
+		d.show(s, dir, content, p)
+		return
+	}
+	protocol, more := d.opening.hold(dir, content, p)
+	if protocol == "" && more {
+		return
+	}
+	d.start(s, d.opening.pieces[0].content, protocol)
+	d.release(s)
+}
+
+// settle opens the conversation of a session that tells no more.
+func (d *delivery) settle(s *decrypt.Session) {
+	if d.conversation != nil || !d.due {
+		return
+	}
+	d.start(s, d.noted, "")
+	d.release(s)
+}
+
+func (d *delivery) release(s *decrypt.Session) {
+	d.opening.release(func(dir decrypt.Direction, content decrypt.Content, p []byte) { d.show(s, dir, content, p) })
+}
+
+// show shows octets in the conversation, which is open.
+func (d *delivery) show(s *decrypt.Session, dir decrypt.Direction, content decrypt.Content, p []byte) {
+	if content != d.noted {
 		d.noted = content
 		if c, ok := d.conversation.(*mirror.Conversation); ok {
 			d.tell(s)
-			c.Note(note(s, content, c.Flow()))
+			c.Note(note(s, content, d.flow))
 		}
 	}
 	if d.shift != nil {
@@ -92,11 +142,11 @@ func (d *delivery) data(s *decrypt.Session, dir decrypt.Direction, content decry
 	d.conversation.Data(mirror.Direction(dir), p)
 }
 
-// start opens the conversation. HTTP/2 is recognised by the protocol that both
-// ends agreed on or, where there is no TLS, by the client's first octets.
-func (d *delivery) start(s *decrypt.Session, content decrypt.Content) {
+// start opens the conversation of a session that speaks a protocol, in the words of
+// [mirror.PortMap].
+func (d *delivery) start(s *decrypt.Session, content decrypt.Content, protocol string) {
 	opts := d.sink.options
-	opts.ALPN = s.ALPN
+	opts.Protocol = protocol
 	opts.Handshake = handshake(s.Link.Handshake)
 	flow := mirror.Flow{
 		Client:    s.Client,
@@ -105,16 +155,27 @@ func (d *delivery) start(s *decrypt.Session, content decrypt.Content) {
 		OriginMAC: s.Link.OriginMAC,
 		VLAN:      s.Link.VLAN,
 	}
-	opts.Note = note(s, content, flow.Mirrored(opts))
+	transcode := protocol == "h2" && d.sink.streams != nil
+	if !transcode { // streams have ports of their own
+		flow.Client, d.substitute = d.sink.pairs.take(flow.Mirrored(opts))
+	}
+	d.flow = flow.Mirrored(opts)
+	opts.Note = note(s, content, d.flow)
 	d.noted = content
 	d.tell(s)
 	to := d.sink.ports.For(flow)
-	isHTTP2 := content == decrypt.Decrypted && s.ALPN == "h2" || content == decrypt.Plain && s.Protocol == "http2"
-	if isHTTP2 && d.sink.streams != nil {
+	if transcode {
 		d.conversation = http2.Open(to, flow, http2.Options{Options: opts, Ports: d.sink.streams})
 		return
 	}
 	d.conversation = mirror.Open(to, flow, opts)
+}
+
+// leave gives the endpoints of the conversation back, which is closed.
+func (d *delivery) leave() {
+	if _, ok := d.conversation.(*mirror.Conversation); ok {
+		d.sink.pairs.give(d.flow, d.substitute)
+	}
 }
 
 // tell gives the sink the names under which the client asked for the origin, and

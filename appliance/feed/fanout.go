@@ -68,6 +68,7 @@ func (f *fanout) End(dir decrypt.Direction, how decrypt.Ending) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, d := range f.deliveries {
+		d.settle(f.session)
 		switch {
 		case d.conversation == nil:
 		case how == decrypt.Reset:
@@ -83,9 +84,11 @@ func (f *fanout) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, d := range f.deliveries {
+		d.settle(f.session)
 		if d.conversation != nil {
 			d.tell(f.session) // what was found meanwhile
 			d.sum = d.conversation.Close()
+			d.leave()
 		}
 		d.account()
 	}

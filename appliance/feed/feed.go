@@ -56,16 +56,16 @@ func (f *Feed) Open(s *decrypt.Session) decrypt.Stream {
 		d := deliver(s, k)
 		d.choose(s.Decision.Treatment)
 		if d.content[content] {
-			d.start(s, content)
+			d.await(s, content)
 		}
 		shown = shown || d.content[content] || content != decrypt.Tunneled
 		to.deliveries = append(to.deliveries, d)
 	}
-	if !shown {
-		return nil // it may be spliced; what the rule kept from a mirror is counted at its end
-	}
 	if f.facts != nil && content != decrypt.Tunneled {
-		to.facts = facts.New(*f.facts)
+		to.facts = facts.New(*f.facts) // also without any mirror
+	}
+	if !shown && to.facts == nil {
+		return nil // it may be spliced; what the rule kept from a mirror is counted at its end
 	}
 	return to
 }

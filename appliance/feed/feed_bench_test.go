@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/appliance/facts"
+	"github.com/clearspan/clearspan/appliance/feed/http2"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
 )
@@ -24,7 +25,7 @@ func BenchmarkFeed(b *testing.B) {
 		facts *facts.Options
 	}{{"facts", &facts.Options{}}, {"none", nil}} {
 		b.Run(tt.name, func(b *testing.B) {
-			o := &sink{name: "taking", ports: mirror.Balance{taking{}}, content: [4]bool{true, true}}
+			o := &sink{name: "taking", pairs: newPairs(http2.NewPorts()), ports: mirror.Balance{taking{}}, content: [4]bool{true, true}}
 			st := (&Feed{sinks: []*sink{o}, facts: tt.facts}).Open(session(decrypt.Bumped))
 			st.Data(decrypt.ClientToOrigin, decrypt.Decrypted, []byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))
 			st.Data(decrypt.OriginToClient, decrypt.Decrypted, []byte("HTTP/1.1 200 OK\r\n\r\n"))

@@ -22,7 +22,7 @@ import (
 // recording returns a sink onto a recording sink.
 func recording(name string, content ...decrypt.Content) (*sink, *mirrortest.Recorder) {
 	r := &mirrortest.Recorder{}
-	o := &sink{name: name, ports: mirror.Balance{r}, close: func() error { return nil }}
+	o := &sink{name: name, pairs: newPairs(http2.NewPorts()), ports: mirror.Balance{r}, close: func() error { return nil }}
 	for _, c := range content {
 		o.content[c] = true
 	}

@@ -20,6 +20,12 @@ func note(s *decrypt.Session, content decrypt.Content, flow mirror.Flow) string 
 			fmt.Fprintf(&b, " %s=%s", key, value)
 		}
 	}
+	if flow.Origin.Port() != s.Origin.Port() {
+		field("origin", s.Origin.String())
+	}
+	if flow.Client.Port() != s.Client.Port() {
+		field("client", s.Client.String())
+	}
 	field("community_id", audit.CommunityID(flow.Client, flow.Origin))
 	field("name", s.Name)
 	field("sni", s.SNI)
@@ -60,14 +66,12 @@ func handshake(h *decrypt.Handshake) *mirror.Handshake {
 	return &mirror.Handshake{Client: mirror.HandshakeSide(h.Client), Origin: mirror.HandshakeSide(h.Origin)}
 }
 
-// clearPorts are those of a mirror and 443, on which inline devices, unlike
-// recorders, take everything for TLS.
-var clearPorts = func() mirror.PortMap {
-	ports := mirror.DefaultPortMap()
-	ports[443] = 80
-	return ports
-}()
-
 // ClearPort is the origin's port as inline devices see it by default: that of the
-// protocol in clear.
-func ClearPort(s *decrypt.Session) uint16 { return clearPorts.Map(s.Origin.Port(), s.ALPN) }
+// protocol in clear. Unlike recorders, they take everything on 443 for TLS.
+func ClearPort(s *decrypt.Session) uint16 {
+	port := mirror.ClearPorts(s.Origin.Port(), protocolOf(s, decrypt.Decrypted))
+	if port == 443 {
+		return 80
+	}
+	return port
+}

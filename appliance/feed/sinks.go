@@ -71,6 +71,7 @@ type sink struct {
 	content [4]bool // by decrypt.Content
 	options mirror.Options
 	streams *http2.Ports // of HTTP/2 streams; nil: HTTP/2 is shown as it is
+	pairs   *pairs       // of open conversations
 	metrics Metrics      // may be nil
 
 	named   func(addr netip.Addr, name string) // tells the mirror what an origin is called; may be nil
@@ -102,8 +103,13 @@ var openers = map[config.Kind]func(*sink, config.Mirror, *slog.Logger) error{
 	config.VXLAN:      (*sink).openVXLAN,
 }
 
+func newSink(name string) *sink {
+	return &sink{name: name, pairs: newPairs(http2.NewPorts())}
+}
+
 func openSink(m config.Mirror, log *slog.Logger) (*sink, error) {
-	k := &sink{name: m.Name, options: mirror.Options{Mark: m.Mark, Ports: portMap(m)}}
+	k := newSink(m.Name)
+	k.options = mirror.Options{Mark: m.Mark, Ports: portMap(m)}
 	for c, class := range map[decrypt.Content]config.Content{
 		decrypt.Decrypted: config.Decrypted, decrypt.Plain: config.Plain, decrypt.Tunneled: config.Tunneled,
 	} {
@@ -111,7 +117,7 @@ func openSink(m config.Mirror, log *slog.Logger) (*sink, error) {
 	}
 	k.content[decrypt.Upgrade] = m.STARTTLS == config.KeepSTARTTLS
 	if m.HTTP2 == config.TranscodeHTTP2 {
-		k.streams = http2.NewPorts()
+		k.streams = k.pairs.spare
 	}
 	open := openers[m.Kind]
 	if open == nil {
@@ -186,9 +192,9 @@ func (k *sink) openVXLAN(m config.Mirror, log *slog.Logger) error {
 func portMap(m config.Mirror) mirror.PortMap {
 	switch m.Ports {
 	case config.KeepPorts:
-		return mirror.KeepPorts()
+		return mirror.KeepPorts
 	case config.MapPorts:
-		return mirror.PortMap(m.PortMap)
+		return mirror.MapPorts(m.PortMap)
 	}
-	return mirror.DefaultPortMap()
+	return mirror.ClearPorts
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -131,14 +130,14 @@ func refusal(err error) *httpError {
 }
 
 // writeRefusal answers conn with e and ends it, see [writePage].
-func writeRefusal(conn *net.TCPConn, e *httpError) {
+func writeRefusal(conn clientConn, e *httpError) {
 	writePage(conn, e.status, "text/plain", append([]byte(e.text), '\n'))
 }
 
 // writePage answers conn with UTF-8 text of a media type and ends it so that the
 // answer arrives: what the client is still sending is read for a short while, for
 // octets that nobody reads make the kernel reset the connection.
-func writePage(conn *net.TCPConn, status int, kind string, page []byte) {
+func writePage(conn clientConn, status int, kind string, page []byte) {
 	head := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n",
 		status, http.StatusText(status), kind, len(page))
 	conn.Write(append(head, page...))
@@ -146,7 +145,7 @@ func writePage(conn *net.TCPConn, status int, kind string, page []byte) {
 }
 
 // linger closes the writing half and reads on for a moment.
-func linger(conn *net.TCPConn) {
+func linger(conn clientConn) {
 	conn.CloseWrite()
 	conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 	io.CopyN(io.Discard, conn, 64<<10)

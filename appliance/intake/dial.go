@@ -14,7 +14,8 @@ import (
 
 const (
 	resolveTimeout = 5 * time.Second
-	maxAddresses   = 16 // of one name that are tried
+	maxAddresses   = 16          // of one name that are tried
+	standInTimeout = time.Second // for a name that a proxy may resolve instead
 	minAttempt     = 2 * time.Second
 )
 
@@ -25,7 +26,8 @@ var (
 
 // resolve returns the addresses of dst that a client may reach, at least one and
 // at most maxAddresses. The zero client may reach what the guard lets pass. The
-// error is errUnresolved or errForbidden, and counted.
+// error is errUnresolved or errForbidden, and counted. If an address stands in for those
+// of the name, there are none, and no error.
 func (s *server) resolve(ctx context.Context, client netip.Addr, dst destination) ([]netip.AddrPort, error) {
 	addrs := []netip.Addr{dst.addr}
 	if s.Pages[dst.name] != nil { // by CONNECT or SOCKS: nothing else is behind that name
@@ -33,10 +35,12 @@ func (s *server) resolve(ctx context.Context, client netip.Addr, dst destination
 		return nil, errForbidden
 	}
 	if dst.name != "" {
-		ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
-		defer cancel()
+		var stoodFor bool
 		var err error
-		addrs, err = s.Resolver.LookupNetIP(ctx, "ip", dst.name)
+		addrs, stoodFor, err = s.lookUp(ctx, dst.name)
+		if stoodFor {
+			return nil, nil
+		}
 		if err != nil || len(addrs) == 0 {
 			s.Count(Unresolved)
 			s.Logger.Debug("destination not resolved", "origin", dst.String(), "err", err)
@@ -57,6 +61,29 @@ func (s *server) resolve(ctx context.Context, client netip.Addr, dst destination
 		return nil, errForbidden
 	}
 	return open, nil
+}
+
+// lookUp asks for the addresses of a name. stoodFor tells that there are none, and that an
+// address stands in for them.
+func (s *server) lookUp(ctx context.Context, name string) (addrs []netip.Addr, stoodFor bool, err error) {
+	timeout, standIn := resolveTimeout, s.standIn(name)
+	if standIn.IsValid() {
+		timeout = standInTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	addrs, err = s.Resolver.LookupNetIP(ctx, "ip", name)
+	return addrs, len(addrs) == 0 && standIn.IsValid(), err
+}
+
+// standIn returns the address that stands for a name without one.
+func (s *server) standIn(name string) netip.Addr {
+	if s.StandIn == nil {
+		return netip.Addr{}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), standInTimeout)
+	defer cancel()
+	return s.StandIn(ctx, name)
 }
 
 // permit refuses what the guard refuses, and addresses that are no single host:
@@ -115,6 +142,9 @@ func (s *server) route(client netip.Addr, port uint16, usable func(netip.Addr) b
 // others. An address for which permit returns an error is not connected to. The
 // error is that of the first.
 func dialAny(ctx context.Context, addrs []netip.AddrPort, timeout time.Duration, permit func(netip.AddrPort) error) (net.Conn, error) {
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("open origin leg: %w", errUnresolved)
+	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()

@@ -29,7 +29,7 @@ func TestExempt(t *testing.T) {
 			for _, a := range tt.addrs {
 				prefixes = append(prefixes, netip.MustParsePrefix(a))
 			}
-			f, err := newForwardedTable(&nftMatch{name: "gateway", from: []string{"lan0"}}, Forwarded{RefuseQUIC: true}, Options{})
+			f, err := newForwardedTable(&nftMatch{name: "gateway", from: []string{"lan0"}}, Forwarded{QUIC: BlockQUIC}, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +49,7 @@ func TestExempt(t *testing.T) {
 		for i := range MaxExempt {
 			many = append(many, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 7), byte(i << 1), 0}), 24))
 		}
-		f, err := newForwardedTable(&nftMatch{name: "gateway", from: []string{"lan0"}}, Forwarded{RefuseQUIC: true, Exempt: Exempt{Clients: many}}, Options{})
+		f, err := newForwardedTable(&nftMatch{name: "gateway", from: []string{"lan0"}}, Forwarded{QUIC: BlockQUIC, Exempt: Exempt{Clients: many}}, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

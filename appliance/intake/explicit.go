@@ -3,6 +3,7 @@ package intake
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -19,7 +20,8 @@ import (
 type explicit struct {
 	*server
 	Explicit
-	readers   sync.Pool // of *bufio.Reader holding maxHead octets
+	tls       *tls.Config // of the listener; nil: clients connect in the clear
+	readers   sync.Pool   // of *bufio.Reader holding maxHead octets
 	strangers throttle
 }
 
@@ -46,21 +48,23 @@ func NewExplicit(config Explicit, o Options) (Intake, error) {
 	}
 	config.Ports = config.ports(l.Addr())
 	e := &explicit{server: newServer(o, l), Explicit: config}
+	e.tls = listenerTLS(config.Certificates)
 	e.server.bounds = destinationGuard{config.Reach}
 	e.readers.New = func() any { return bufio.NewReaderSize(nil, maxHead) }
 	e.server.session = e.handle
 	return e, nil
 }
 
-func (e *explicit) handle(ctx context.Context, conn *net.TCPConn) {
-	if client := addrPort(conn.RemoteAddr()).Addr(); !e.served(client) {
+func (e *explicit) handle(ctx context.Context, socket *net.TCPConn) {
+	if client := addrPort(socket.RemoteAddr()).Addr(); !e.served(client) {
 		e.Count(ForeignClient)
 		if missed, ok := e.strangers.allow(time.Now()); ok {
 			e.Logger.Warn("client is not of a network that the proxy serves", "client", client, "missed", missed)
 		}
-		reset(conn)
+		reset(socket)
 		return
 	}
+	conn := e.secure(socket)
 	conn.SetDeadline(time.Now().Add(headTimeout))
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	r := e.readers.Get().(*bufio.Reader)
@@ -78,9 +82,12 @@ func (e *explicit) handle(ctx context.Context, conn *net.TCPConn) {
 // negotiate reads from r, which reads from conn, what the client wants. It
 // returns what serves the client, to be called without deadline and without r,
 // or nil if the client was refused.
-func (e *explicit) negotiate(ctx context.Context, conn *net.TCPConn, r *bufio.Reader) func() {
+func (e *explicit) negotiate(ctx context.Context, conn clientConn, r *bufio.Reader) func() {
 	first, err := r.Peek(1)
 	switch {
+	case isTLSFault(err):
+		e.refused(conn, err)
+		return nil
 	case err != nil: // nothing was asked for
 		return nil
 	case first[0] == socksVersion:
@@ -97,7 +104,7 @@ func (e *explicit) negotiate(ctx context.Context, conn *net.TCPConn, r *bufio.Re
 }
 
 // unread returns conn with what r has read ahead of the parser put back.
-func unread(conn *net.TCPConn, r *bufio.Reader) net.Conn {
+func unread(conn clientConn, r *bufio.Reader) net.Conn {
 	ahead, _ := r.Peek(r.Buffered())
 	if len(ahead) == 0 {
 		return conn
@@ -106,7 +113,7 @@ func unread(conn *net.TCPConn, r *bufio.Reader) net.Conn {
 }
 
 // connect serves HTTP CONNECT.
-func (e *explicit) connect(ctx context.Context, conn *net.TCPConn, r *bufio.Reader) func() {
+func (e *explicit) connect(ctx context.Context, conn clientConn, r *bufio.Reader) func() {
 	dst, err := readConnect(r)
 	if err != nil {
 		e.refused(conn, err)
@@ -136,7 +143,7 @@ func (e *explicit) connect(ctx context.Context, conn *net.TCPConn, r *bufio.Read
 }
 
 // socks serves SOCKS5.
-func (e *explicit) socks(ctx context.Context, conn *net.TCPConn, r *bufio.Reader) func() {
+func (e *explicit) socks(ctx context.Context, conn clientConn, r *bufio.Reader) func() {
 	dst, err := negotiateSOCKS(r, conn)
 	if err != nil {
 		e.refused(conn, err)
@@ -174,7 +181,7 @@ func (e *explicit) socks(ctx context.Context, conn *net.TCPConn, r *bufio.Reader
 var errNoProxyRequest = errors.New("read request: neither HTTP nor SOCKS5")
 
 // find returns the addresses of what a client names to CONNECT or SOCKS.
-func (e *explicit) find(ctx context.Context, conn *net.TCPConn, dst destination) ([]netip.AddrPort, error) {
+func (e *explicit) find(ctx context.Context, conn clientConn, dst destination) ([]netip.AddrPort, error) {
 	client := addrPort(conn.RemoteAddr())
 	if !contains(e.Ports, dst.port) {
 		e.Count(Forbidden)
@@ -185,13 +192,13 @@ func (e *explicit) find(ctx context.Context, conn *net.TCPConn, dst destination)
 }
 
 // refused accounts for a request that could not be read.
-func (e *explicit) refused(conn *net.TCPConn, err error) {
+func (e *explicit) refused(conn clientConn, err error) {
 	e.Count(BadRequest)
 	e.Logger.Debug("request refused", "client", conn.RemoteAddr(), "err", err)
 }
 
 // session returns what hands the client over to the handler.
-func (e *explicit) session(ctx context.Context, conn *net.TCPConn, client net.Conn, dst destination, addrs []netip.AddrPort) func() {
+func (e *explicit) session(ctx context.Context, conn clientConn, client net.Conn, dst destination, addrs []netip.AddrPort) func() {
 	in := e.incoming(addrPort(conn.RemoteAddr()), client, dst, addrs)
 	return func() { e.Handler(ctx, in) }
 }
@@ -204,9 +211,18 @@ func (e *explicit) incoming(client netip.AddrPort, conn net.Conn, dst destinatio
 		Intake: e.Name,
 		Conn:   conn,
 		Client: client,
-		Origin: addrs[0],
+		Origin: e.originOf(dst, addrs),
 		Name:   dst.name,
 		Dial:   dial(addrs),
 		Route:  e.route(client.Addr(), dst.port, nil, dial),
 	}
+}
+
+// originOf returns the address by which a destination is known: its first, or the one that
+// stands in for it.
+func (e *explicit) originOf(dst destination, addrs []netip.AddrPort) netip.AddrPort {
+	if len(addrs) > 0 {
+		return addrs[0]
+	}
+	return netip.AddrPortFrom(e.standIn(dst.name), dst.port)
 }

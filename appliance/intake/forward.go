@@ -34,7 +34,7 @@ var (
 type forwarder struct {
 	*explicit
 	ctx       context.Context // of the intake
-	conn      *net.TCPConn
+	conn      clientConn
 	client    netip.AddrPort
 	transport *http.Transport
 
@@ -46,7 +46,7 @@ type forwarder struct {
 }
 
 // forward serves client, which reads from conn, until it is closed.
-func (e *explicit) forward(ctx context.Context, conn *net.TCPConn, client net.Conn) {
+func (e *explicit) forward(ctx context.Context, conn clientConn, client net.Conn) {
 	f := &forwarder{
 		explicit: e,
 		ctx:      ctx,

@@ -285,7 +285,7 @@ func expectBody(t *testing.T, client *http.Client, req *http.Request, want strin
 func TestForwardLimit(t *testing.T) {
 	to := webOrigin(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") }))
 	o := new(recorder).options("proxy")
-	o.Limiter = NewLimiter(2, nil)
+	o.Limiter = NewLimiter(Limits{2}, nil)
 	i, err := NewExplicit(Explicit{Listen: "127.0.0.1:0"}, o)
 	proxy := serve(t, i, err)
 	get := func() (*net.TCPConn, int) {
@@ -305,7 +305,7 @@ func TestForwardLimit(t *testing.T) {
 	conn.Close()
 	tempo.Until(t, "both ended", func() bool { return o.Limiter.Open() == 0 })
 
-	o.Limiter.SetMax(1)
+	o.Limiter.SetLimits(Limits{1})
 	if _, status := get(); status != http.StatusServiceUnavailable {
 		t.Errorf("status %d, want 503", status)
 	}

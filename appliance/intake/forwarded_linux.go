@@ -12,21 +12,21 @@ import (
 // and are routed on: no socket of the intake takes them. Packets to the box itself are
 // not concerned.
 type Forwarded struct {
-	// Block drops new connections to the ports. The rule stays when the process
-	// ends, however it ends, until [Remove] is called or an intake of that name is
-	// opened without it. Since Linux 6.9, a flush of the ruleset spares it while the
-	// process lives.
-	Block bool
-	// Reset answers segments of connections that the intake does not have with a
-	// reset: those to the ports that are neither SYN nor RST. The other end learns of
-	// it by the next segment that it sends. Needs ports: without them, answers of
-	// servers behind the interfaces would be reset.
-	Reset bool
-	// RefuseQUIC answers datagrams of QUIC with "port unreachable": to port 443, if
-	// it is one of the ports, and to every port with a long header of version 1, 2 or
-	// a draft (RFC 9000, RFC 9369).
-	RefuseQUIC bool
-	// Exempt are addresses for which neither Reset nor RefuseQUIC holds.
+	// Down may be DownBlock, which drops new connections to the ports while nobody takes
+	// them. The rule stays when the process ends, however it ends, until [Remove] is
+	// called or an intake of that name is opened without it. Since Linux 6.9, a flush of
+	// the ruleset spares it while the process lives. Default DownPass.
+	Down Down
+	// Strays may be ResetStrays, which answers segments of connections that the intake
+	// does not have with a reset: those to the ports that are neither SYN nor RST. The
+	// other end learns of it by the next segment that it sends. Needs ports: without
+	// them, answers of servers behind the interfaces would be reset. Default PassStrays.
+	Strays Strays
+	// QUIC may be BlockQUIC, which answers datagrams of QUIC with "port unreachable": to
+	// port 443, if it is one of the ports, and to every port with a long header of
+	// version 1, 2 or a draft (RFC 9000, RFC 9369). Default PassQUIC.
+	QUIC QUIC
+	// Exempt are addresses for which neither ResetStrays nor BlockQUIC holds.
 	Exempt Exempt
 }
 

@@ -87,7 +87,7 @@ func TestForwardedBlock(t *testing.T) {
 			l.listen(t, l.origin, 443)
 			l.listen(t, l.origin, 22)
 			before := l.state(t)
-			config := mode.box(Forwarded{Block: true})
+			config := mode.box(Forwarded{Down: DownBlock})
 			for _, end := range []struct {
 				name string
 				do   func(*box)
@@ -134,7 +134,7 @@ func TestForwardedWords(t *testing.T) {
 			l := newLab(t)
 			l.listen(t, l.origin, 443)
 			before := l.state(t)
-			first := l.start(t, mode.box(Forwarded{Block: true, RefuseQUIC: true}))
+			first := l.start(t, mode.box(Forwarded{Down: DownBlock, QUIC: BlockQUIC}))
 			first.ready(t)
 			l.in(t, l.box, func() error {
 				if err := Remove("gateway"); err == nil || !strings.Contains(err.Error(), "a process runs it") {
@@ -144,7 +144,7 @@ func TestForwardedWords(t *testing.T) {
 			})
 			first.kill()
 			l.blocked(t, netip.AddrPortFrom(origin4, 443))
-			second := l.start(t, mode.box(Forwarded{RefuseQUIC: true}))
+			second := l.start(t, mode.box(Forwarded{QUIC: BlockQUIC}))
 			second.ready(t)
 			l.taken(t, second, netip.AddrPortFrom(origin4, 443))
 			if state := l.state(t); !strings.Contains(state, forwardedTableName("gateway")) || strings.Contains(state, "counter name \"blocked\"") {
@@ -187,7 +187,7 @@ func TestForwardedFlushed(t *testing.T) {
 				return err
 			})
 			l.listen(t, l.origin, 443)
-			b := l.start(t, mode.box(Forwarded{Block: true}))
+			b := l.start(t, mode.box(Forwarded{Down: DownBlock}))
 			b.ready(t)
 			l.in(t, l.box, func() error { return exec.Command("nft", "flush", "ruleset").Run() })
 			b.kill()
@@ -205,7 +205,7 @@ func TestForwardedOlder(t *testing.T) {
 	l := newLab(t)
 	before := l.state(t)
 	for range 2 { // the second in the place of the first
-		f, err := newForwardedTable(&nftMatch{name: "gateway", from: []string{"lan0"}}, Forwarded{Block: true, RefuseQUIC: true}, Options{Logger: slog.New(slog.DiscardHandler)})
+		f, err := newForwardedTable(&nftMatch{name: "gateway", from: []string{"lan0"}}, Forwarded{Down: DownBlock, QUIC: BlockQUIC}, Options{Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +238,11 @@ func TestForwardedHung(t *testing.T) {
 				t.Parallel()
 				l := newLab(t)
 				l.listen(t, l.origin, 443)
-				b := l.start(t, mode.box(Forwarded{Block: block}))
+				down := DownPass
+				if block {
+					down = DownBlock
+				}
+				b := l.start(t, mode.box(Forwarded{Down: down}))
 				b.ready(t)
 				b.hang(t)
 				var c net.Conn
@@ -278,7 +282,7 @@ func TestForwardedDrainBlock(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			l.listen(t, l.origin, 443)
-			config := mode.box(Forwarded{Block: true, Reset: true})
+			config := mode.box(Forwarded{Down: DownBlock, Strays: ResetStrays})
 			config.Drain = true
 			b := l.start(t, config)
 			b.ready(t)
@@ -306,7 +310,7 @@ func TestForwardedFragments(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			l.listen(t, l.origin, 443)
-			b := l.start(t, mode.box(Forwarded{Block: true}))
+			b := l.start(t, mode.box(Forwarded{Down: DownBlock}))
 			b.ready(t)
 			b.kill()
 			arrived := l.fragmentedSYN(t, 443)
@@ -434,7 +438,7 @@ func TestForwardedFlags(t *testing.T) {
 			if got := arrive(flags...); !bytes.Equal(got, flags) {
 				t.Fatalf("without the box, %x arrive", got)
 			}
-			b := l.start(t, mode.box(Forwarded{Block: true}))
+			b := l.start(t, mode.box(Forwarded{Down: DownBlock}))
 			b.ready(t)
 			if got := arrive(flags...); len(got) > 0 {
 				t.Errorf("%x pass a box that runs", got)

@@ -63,16 +63,16 @@ func (f *forwardedTable) rules(c *nftables.Conn, table *nftables.Table) (exemptS
 
 	forward := b.chain("forward", nftables.ChainHookForward, nftables.ChainPriorityMangle)
 	b.others(forward, selected)
-	if f.config.Block {
+	if f.config.Down == DownBlock {
 		b.rule(forward, m.matchFlags(selected, tcpOpening, tcpSYN), b.counter(countBlocked), &expr.Verdict{Kind: expr.VerdictDrop})
 	}
 	b.exempt(forward, exempt)
-	if f.config.Reset {
+	if f.config.Strays == ResetStrays {
 		b.rule(forward, m.matchFlags(selected, tcpSYN|tcpRST, 0), b.counter(countReset), &expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
 	} else {
 		b.rule(forward, m.matchFlags(selected, tcpSYN|tcpRST, 0), b.counter(countStrays), accept())
 	}
-	if !f.config.RefuseQUIC {
+	if f.config.QUIC != BlockQUIC {
 		return exempt, nil
 	}
 	b.notUDP(forward)

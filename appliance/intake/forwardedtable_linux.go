@@ -33,7 +33,7 @@ type forwardedTable struct {
 }
 
 func newForwardedTable(m *nftMatch, config Forwarded, o Options) (*forwardedTable, error) {
-	if config.Reset && len(m.ports) == 0 {
+	if config.Strays == ResetStrays && len(m.ports) == 0 {
 		return nil, errors.New("reset of unknown connections: needs ports")
 	}
 	return &forwardedTable{match: m, config: config, log: o.Logger, count: o.Count, ask: o.QUIC}, nil
@@ -49,7 +49,7 @@ func (f *forwardedTable) name() *nftables.Table {
 
 // idle reports whether there is nothing to do.
 func (f *forwardedTable) idle() bool {
-	return !f.config.Block && !f.config.Reset && !f.config.RefuseQUIC && f.ask == nil
+	return f.config.Down != DownBlock && f.config.Strays != ResetStrays && f.config.QUIC != BlockQUIC && f.ask == nil
 }
 
 // add puts the rules into effect, in the place of those that a process before left.
@@ -103,7 +103,7 @@ func (f *forwardedTable) open() (*nftables.Conn, *nftables.Table, error) {
 	if err := removeTable(table.Name); err != nil {
 		return nil, nil, err
 	}
-	if f.config.Block && f.noPersist {
+	if f.config.Down == DownBlock && f.noPersist {
 		c, err := f.connect()
 		if err != nil {
 			return nil, nil, err
@@ -111,11 +111,11 @@ func (f *forwardedTable) open() (*nftables.Conn, *nftables.Table, error) {
 		return c, c.AddTable(table), nil
 	}
 	var flags uint32
-	if f.config.Block {
+	if f.config.Down == DownBlock {
 		flags = tablePersist
 	}
 	owned, err := newOwnedTable(table.Name, flags)
-	if f.config.Block && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)) {
+	if f.config.Down == DownBlock && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)) {
 		f.noPersist = true
 		return f.open()
 	}
@@ -158,7 +158,7 @@ func (f *forwardedTable) remove() error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.config.Block && f.exempt != nil {
+	if f.config.Down == DownBlock && f.exempt != nil {
 		f.log.Info("new connections are blocked until the next start, or clearspan intake remove")
 	}
 	f.exempt = nil

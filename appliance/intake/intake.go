@@ -87,6 +87,11 @@ type Options struct {
 	// refused without a look. See [QUICVerdict].
 	QUIC func(client, origin netip.AddrPort, payload []byte) QUICVerdict
 
+	// StandIn returns an address that stands for a name without one here: an upstream
+	// proxy resolves it, and the session goes there. An invalid one leaves the name
+	// unresolved. Only an explicit intake asks; nil: no name has one. Called concurrently.
+	StandIn func(ctx context.Context, name string) netip.Addr
+
 	Resolver       Resolver      // nil: net.DefaultResolver
 	ConnectTimeout time.Duration // to open an origin leg, all addresses together; 0: 10 s
 

@@ -14,16 +14,20 @@ type Limiter struct {
 	admit     Admission // may be nil
 }
 
-// NewLimiter returns a limiter for up to max sessions; 0 or less is no limit. admit
-// may be nil.
-func NewLimiter(max int, admit Admission) *Limiter {
+// Limits are what operators choose for all intakes together.
+type Limits struct {
+	Sessions int // open at once; 0 or less is no limit
+}
+
+// NewLimiter returns a limiter. admit may be nil.
+func NewLimiter(limits Limits, admit Admission) *Limiter {
 	l := &Limiter{admit: admit}
-	l.SetMax(max)
+	l.SetLimits(limits)
 	return l
 }
 
-// SetMax changes the limit. Sessions that are open stay open.
-func (l *Limiter) SetMax(max int) { l.max.Store(int64(max)) }
+// SetLimits changes the limits. Sessions that are open stay open.
+func (l *Limiter) SetLimits(limits Limits) { l.max.Store(int64(limits.Sessions)) }
 
 // Open returns the number of sessions that are open.
 func (l *Limiter) Open() int {

@@ -35,6 +35,9 @@ func splice(ctx context.Context, in *decrypt.Incoming) {
 		return
 	}
 	defer origin.Close()
+	if in.Announce != nil && in.Announce(origin) != nil {
+		return
+	}
 	stop := context.AfterFunc(ctx, func() { in.Conn.Close(); origin.Close() })
 	defer stop()
 	var both sync.WaitGroup

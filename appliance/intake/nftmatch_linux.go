@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
@@ -40,7 +41,8 @@ type nftMatch struct {
 }
 
 // newNFTMatch judges what all intakes for routed traffic have in common.
-func newNFTMatch(name string, from []string, ports []uint16) (nftMatch, error) {
+func newNFTMatch(name string, from []string, ranges []policy.PortRange) (nftMatch, error) {
+	ports := singly(ranges)
 	if !validTable(name) {
 		return nftMatch{}, fmt.Errorf("name %q: not 1 to 64 letters, digits, hyphens, underscores and dots", name)
 	}
@@ -58,6 +60,16 @@ func newNFTMatch(name string, from []string, ports []uint16) (nftMatch, error) {
 		return nftMatch{}, fmt.Errorf("more than %d ranges of ports", maxPortKeys/2)
 	}
 	return m, nil
+}
+
+// singly lists the ports of ranges one by one.
+func singly(ranges []policy.PortRange) (all []uint16) {
+	for _, r := range ranges {
+		for port := int(r.First); port <= int(r.Last); port++ {
+			all = append(all, uint16(port))
+		}
+	}
+	return all
 }
 
 // distinct returns the values of s in order, each once.

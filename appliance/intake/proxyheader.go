@@ -2,7 +2,6 @@ package intake
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,12 +14,12 @@ import (
 
 // ProxyVersion is a version of the PROXY protocol, by which a load balancer tells
 // whose connection it passes on.
-type ProxyVersion uint8
+type ProxyVersion string
 
 const (
-	NoProxy ProxyVersion = iota
-	ProxyV1
-	ProxyV2
+	NoProxy ProxyVersion = ""
+	ProxyV1 ProxyVersion = "v1"
+	ProxyV2 ProxyVersion = "v2"
 )
 
 const (
@@ -159,20 +158,16 @@ func readProxy(conn *net.TCPConn) (_ net.Conn, client netip.AddrPort, err error)
 	}
 }
 
-// announced returns dial with the header for the client's connection sent first.
-func announced(v ProxyVersion, client netip.AddrPort, dial func(context.Context) (net.Conn, error)) func(context.Context) (net.Conn, error) {
+// announce returns what sends the header for the client's connection first on an origin
+// leg; nil: nothing is sent.
+func announce(v ProxyVersion, client netip.AddrPort) func(net.Conn) error {
 	if v == NoProxy {
-		return dial
+		return nil
 	}
-	return func(ctx context.Context) (net.Conn, error) {
-		conn, err := dial(ctx)
-		if err != nil {
-			return nil, err
-		}
+	return func(conn net.Conn) error {
 		if _, err := conn.Write(appendProxy(nil, v, client, addrPort(conn.RemoteAddr()))); err != nil {
-			conn.Close()
-			return nil, fmt.Errorf("send PROXY header: %w", err)
+			return fmt.Errorf("send PROXY header: %w", err)
 		}
-		return conn, nil
+		return nil
 	}
 }

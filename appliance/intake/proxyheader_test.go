@@ -66,7 +66,7 @@ func TestAppendProxy(t *testing.T) {
 					t.Errorf("%q: %v", b, err)
 				}
 				if n != len(b) || got != from || gotTo != to {
-					t.Errorf("version %d, %v to %v: read as %v to %v, %v", v, from, to, got, gotTo, err)
+					t.Errorf("version %s, %v to %v: read as %v to %v, %v", v, from, to, got, gotTo, err)
 				}
 			}
 		}

@@ -104,7 +104,7 @@ func TestForwardedQUIC(t *testing.T) {
 			l.unlimited(t)
 			arrived := l.datagrams(t, 443, 8443, 4433, 53)
 			before := l.state(t)
-			config := mode.box(Forwarded{RefuseQUIC: true})
+			config := mode.box(Forwarded{QUIC: BlockQUIC})
 			config.Watch = true
 			b := l.start(t, config)
 			b.ready(t)
@@ -179,7 +179,7 @@ func TestForwardedQUICHello(t *testing.T) {
 			t.Parallel()
 			l := newLab(t) // where the kernel limits its answers
 			arrived := l.datagrams(t, 443)
-			config := routedModes[1].box(Forwarded{RefuseQUIC: true})
+			config := routedModes[1].box(Forwarded{QUIC: BlockQUIC})
 			config.Watch, config.Verdict = true, verdict
 			b := l.start(t, config)
 			b.ready(t)
@@ -231,7 +231,7 @@ func TestForwardedOptions(t *testing.T) {
 	l := newLab(t)
 	l.unlimited(t)
 	arrived := l.datagrams(t, 443, 53)
-	b := l.start(t, routedModes[0].box(Forwarded{RefuseQUIC: true}))
+	b := l.start(t, routedModes[0].box(Forwarded{QUIC: BlockQUIC}))
 	b.ready(t)
 	for _, tt := range []struct {
 		name          string
@@ -281,7 +281,7 @@ func TestForwardedQUICBlock(t *testing.T) {
 	l := newLab(t)
 	l.unlimited(t)
 	l.datagrams(t, 443)
-	config := routedModes[0].box(Forwarded{Block: true, RefuseQUIC: true})
+	config := routedModes[0].box(Forwarded{Down: DownBlock, QUIC: BlockQUIC})
 	config.Watch = true
 	b := l.start(t, config)
 	b.ready(t)
@@ -366,7 +366,7 @@ func TestForwardedExempt(t *testing.T) {
 	old := l.dial(t, netip.AddrPortFrom(origin4, 465))
 	ended := l.pour(t, 443)
 	stray := l.download(t, netip.AddrPortFrom(origin6, 443))
-	b := l.start(t, routedModes[0].box(Forwarded{Reset: true, RefuseQUIC: true, Exempt: Exempt{Origins: []netip.Prefix{netip.PrefixFrom(origin4, 24)}}}))
+	b := l.start(t, routedModes[0].box(Forwarded{Strays: ResetStrays, QUIC: BlockQUIC, Exempt: Exempt{Origins: []netip.Prefix{netip.PrefixFrom(origin4, 24)}}}))
 	b.ready(t)
 	if got := fate(t, l.udp(t, netip.AddrPortFrom(origin4, 443)), longHeader(1)); got != "answered" {
 		t.Errorf("exempt: %s", got)

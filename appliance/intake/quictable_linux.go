@@ -48,7 +48,7 @@ func (f *forwardedTable) openQUICTable() (_ *quicTable, err error) {
 	if q.nflog, err = openNFLOG(name); err != nil {
 		return nil, err
 	}
-	if f.config.RefuseQUIC {
+	if f.config.QUIC == BlockQUIC {
 		var lack error
 		if q.icmp, lack = openICMPAnswers(); lack != nil {
 			f.log.Warn("QUIC is refused before its name is known", "err", lack)
@@ -102,7 +102,7 @@ func (q *quicTable) rules(f *forwardedTable) error {
 	b.others(forward, selected)
 	b.exempt(forward, q.exempt)
 	b.notUDP(forward)
-	if f.config.RefuseQUIC {
+	if f.config.QUIC == BlockQUIC {
 		if q.icmp != nil {
 			if err := q.hold(&b, long); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -33,6 +34,10 @@ type Explicit struct {
 	// a loopback address, else every port but 25. A request for http:// may name
 	// every port, but 25 only if CONNECT may.
 	Ports []policy.PortRange
+
+	// Certificates are those of the proxy itself: clients connect to it by TLS. None:
+	// they connect in the clear.
+	Certificates []tls.Certificate
 }
 
 // smtp is what proxies are misused for, to send mail under the proxy's address.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // Redirect describes an address translation of routed traffic to this box.
@@ -18,8 +19,8 @@ type Redirect struct {
 	// address, for the kernel redirects to that of the interface a connection
 	// came in on.
 	Listen string
-	From   []string // names of the interfaces that clients are behind, at least one
-	Ports  []uint16 // destination ports to redirect; none: every port
+	From   []string           // names of the interfaces that clients are behind, at least one
+	Ports  []policy.PortRange // destination ports to redirect; none: every port
 
 	Forwarded Forwarded // what becomes of what is not redirected
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // nat is an intake of most tests.
-var nat = boxRedirect{"nat", Redirect{Listen: ":8098", From: []string{"lan0"}, Ports: []uint16{443, 465}}}
+var nat = boxRedirect{"nat", Redirect{Listen: ":8098", From: []string{"lan0"}, Ports: only(443, 465)}}
 
 // The box's addresses on the origin's side.
 var wan4, wan6 = netip.MustParseAddr("10.2.0.1"), netip.MustParseAddr("fd02::1")
@@ -207,7 +207,7 @@ func TestRedirectRefused(t *testing.T) {
 		{"no interface", "refused", Redirect{Listen: ":8099"}, "no interface"},
 		{"address", "refused", Redirect{Listen: "127.0.0.1:8099", From: []string{"lan0"}}, "give :port"},
 		{"no port", "refused", Redirect{Listen: "8099", From: []string{"lan0"}}, "not :port"},
-		{"port 0", "refused", Redirect{Listen: ":8099", From: []string{"lan0"}, Ports: []uint16{0}}, "port 0"},
+		{"port 0", "refused", Redirect{Listen: ":8099", From: []string{"lan0"}, Ports: only(0)}, "port 0"},
 		{"name", "a b", Redirect{Listen: ":8099", From: []string{"lan0"}}, "not 1 to 64"},
 		{"name taken", "nat", Redirect{Listen: ":8099", From: []string{"lan0"}}, "in use by another intake"},
 		{"port taken", "refused", Redirect{Listen: ":9000", From: []string{"lan0"}}, "address already in use"},

@@ -67,7 +67,7 @@ func TestAcceptFailureClose(t *testing.T) {
 func TestLimiter(t *testing.T) {
 	var r recorder
 	o := r.options("s")
-	o.Limiter = NewLimiter(1, nil)
+	o.Limiter = NewLimiter(Limits{1}, nil)
 	config := Static{Listen: "127.0.0.1:0", Origin: echo(t).String()}
 	one, err := NewStatic(config, o)
 	addr1 := serve(t, one, err)
@@ -87,7 +87,7 @@ func TestLimiter(t *testing.T) {
 	_, read = dialTest(t, addr2)
 	expect(t, read, "hello\n")
 
-	o.Limiter.SetMax(0)
+	o.Limiter.SetLimits(Limits{0})
 	_, read = dialTest(t, addr2)
 	expect(t, read, "hello\n")
 }
@@ -96,7 +96,7 @@ func TestAdmission(t *testing.T) {
 	var r recorder
 	o := r.options("s")
 	var full atomic.Bool
-	o.Limiter = NewLimiter(0, func() (Event, bool) { return MemoryShort, !full.Load() })
+	o.Limiter = NewLimiter(Limits{0}, func() (Event, bool) { return MemoryShort, !full.Load() })
 	i, err := NewStatic(Static{Listen: "127.0.0.1:0", Origin: echo(t).String()}, o)
 	addr := serve(t, i, err)
 	_, read := dialTest(t, addr)

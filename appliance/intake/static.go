@@ -82,6 +82,7 @@ func (s *static) handle(ctx context.Context, conn *net.TCPConn) {
 		SNI:      s.SNI,
 		Resolved: true,
 		Own:      s.own,
-		Dial:     announced(s.ProxySend, client, s.dialer(netip.Addr{}, addrs)),
+		Dial:     s.dialer(netip.Addr{}, addrs),
+		Announce: announce(s.ProxySend, client),
 	})
 }

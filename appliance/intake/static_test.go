@@ -23,7 +23,7 @@ func ExampleNewStatic() {
 		Handler: func(ctx context.Context, in *decrypt.Incoming) {
 			fmt.Fprintln(in.Conn, in.Intake, in.SNI, in.Origin.String() == origin.Addr().String())
 		},
-		Limiter: NewLimiter(1000, nil),
+		Limiter: NewLimiter(Limits{1000}, nil),
 	})
 	if err != nil {
 		fmt.Println(err)

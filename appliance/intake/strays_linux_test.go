@@ -83,7 +83,7 @@ func TestForwardedReset(t *testing.T) {
 				downloads = append(downloads, l.download(t, netip.AddrPortFrom(addr, 443)))
 			}
 			before := l.state(t)
-			b := l.start(t, mode.box(Forwarded{Reset: true}))
+			b := l.start(t, mode.box(Forwarded{Strays: ResetStrays}))
 			b.ready(t)
 			for _, c := range downloads {
 				if _, err := io.Copy(io.Discard, c); !errors.Is(err, unix.ECONNRESET) {
@@ -119,7 +119,7 @@ func TestForwardedReset(t *testing.T) {
 func (l *lab) counted(t *testing.T, counter string) (packets uint64) {
 	t.Helper()
 	l.in(t, l.box, func() error {
-		f := &forwardedTable{match: &nftMatch{name: "gateway"}, config: Forwarded{Block: true}}
+		f := &forwardedTable{match: &nftMatch{name: "gateway"}, config: Forwarded{Down: DownBlock}}
 		n, err := f.Counts()
 		switch counter {
 		case countReset:
@@ -143,7 +143,7 @@ func TestForwardedDrain(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			l.listen(t, l.origin, 443)
-			config := mode.box(Forwarded{Reset: true})
+			config := mode.box(Forwarded{Strays: ResetStrays})
 			config.Drain = true
 			b := l.start(t, config)
 			b.ready(t)
@@ -172,7 +172,7 @@ func TestForwardedDrain(t *testing.T) {
 func TestForwardedRefused(t *testing.T) {
 	l := newLab(t)
 	before := l.state(t)
-	b := l.start(t, boxConfig{Intakes: []boxIntake{{"all", TProxy{Listen: ":0", From: []string{"lan0"}, Forwarded: Forwarded{Reset: true}}}}})
+	b := l.start(t, boxConfig{Intakes: []boxIntake{{"all", TProxy{Listen: ":0", From: []string{"lan0"}, Forwarded: Forwarded{Strays: ResetStrays}}}}})
 	if e := b.next(t); !strings.Contains(e.Error, "needs ports") {
 		t.Errorf("got %+v", e)
 	}

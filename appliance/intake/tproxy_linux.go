@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,8 +20,8 @@ type TProxy struct {
 	// Listen is ":port"; port 0 takes a free one. The sockets listen on loopback
 	// addresses only: what is diverted reaches them there, and nothing else can.
 	Listen string
-	From   []string // names of the interfaces that clients are behind, at least one
-	Ports  []uint16 // destination ports to divert; none: every port
+	From   []string           // names of the interfaces that clients are behind, at least one
+	Ports  []policy.PortRange // destination ports to divert; none: every port
 
 	Forwarded Forwarded // what becomes of what is not diverted
 

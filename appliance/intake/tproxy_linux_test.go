@@ -9,12 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/google/go-cmp/cmp"
 	"github.com/vishvananda/netlink"
 )
 
 // https is an intake of most tests.
-var https = boxIntake{"gateway", TProxy{Listen: ":8099", From: []string{"lan0"}, Ports: []uint16{443, 465}}}
+var https = boxIntake{"gateway", TProxy{Listen: ":8099", From: []string{"lan0"}, Ports: only(443, 465)}}
 
 func TestTProxy(t *testing.T) {
 	l := newLab(t)
@@ -168,19 +169,19 @@ func TestTProxyTwo(t *testing.T) {
 	before := l.state(t)
 	one := l.start(t, boxConfig{Intakes: []boxIntake{
 		https,
-		{"mail", TProxy{Listen: ":8100", From: []string{"lan0"}, Ports: []uint16{25}}},
-		{"mail", TProxy{Listen: ":8101", From: []string{"lan0"}, Ports: []uint16{110}}},
+		{"mail", TProxy{Listen: ":8100", From: []string{"lan0"}, Ports: only(25)}},
+		{"mail", TProxy{Listen: ":8101", From: []string{"lan0"}, Ports: only(110)}},
 	}})
 	if e := one.next(t); !strings.Contains(e.Error, `name "mail": in use by another intake`) {
 		t.Errorf("second intake of a name: %+v", e)
 	}
 	one.ready(t)
 	other := l.start(t, boxConfig{Intakes: []boxIntake{
-		{"pop", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: []uint16{995}, Mark: 0x51, Table: 51, Priority: 51}},
+		{"pop", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: only(995), Mark: 0x51, Table: 51, Priority: 51}},
 	}})
 	other.ready(t)
 	third := l.start(t, boxConfig{Intakes: []boxIntake{
-		{"third", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: []uint16{110}, Mark: 0x51, Table: 52, Priority: 52}},
+		{"third", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: only(110), Mark: 0x51, Table: 52, Priority: 52}},
 	}})
 	if e := third.next(t); !strings.Contains(e.Error, "mark 0x51: in use by another intake") {
 		t.Errorf("second intake of a mark: %+v", e)
@@ -306,6 +307,14 @@ func every(first, last, step int) (ports []uint16) {
 	return ports
 }
 
+// only returns the ranges of single ports.
+func only(ports ...uint16) (ranges []policy.PortRange) {
+	for _, p := range ports {
+		ranges = append(ranges, policy.PortRange{First: p, Last: p})
+	}
+	return ranges
+}
+
 // The ports of a diversion are those that nft lists, as ranges.
 func TestTProxyPorts(t *testing.T) {
 	l := newLab(t)
@@ -322,7 +331,7 @@ func TestTProxyPorts(t *testing.T) {
 		{"most", every(1, 1997, 2), "1995, 1997 }"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n, err := newTProxyNFT("ports", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: c.ports})
+			n, err := newTProxyNFT("ports", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: only(c.ports...)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -338,7 +347,7 @@ func TestTProxyPorts(t *testing.T) {
 }
 
 func TestTProxyTooManyPorts(t *testing.T) {
-	_, err := newTProxyNFT("ports", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: every(1, 65535, 2)})
+	_, err := newTProxyNFT("ports", TProxy{Listen: ":0", From: []string{"lan0"}, Ports: only(every(1, 65535, 2)...)})
 	if err == nil || !strings.Contains(err.Error(), "ranges of ports") {
 		t.Errorf("error %v", err)
 	}
@@ -356,7 +365,7 @@ func TestTProxyRefused(t *testing.T) {
 		{"loopback", nil, TProxy{Listen: ":8099", From: []string{"lo"}}, "own traffic"},
 		{"no interface", nil, TProxy{Listen: ":8099"}, "no interface"},
 		{"address", nil, TProxy{Listen: "10.1.0.1:8099", From: []string{"lan0"}}, "give :port"},
-		{"port 0", nil, TProxy{Listen: ":8099", From: []string{"lan0"}, Ports: []uint16{0}}, "port 0"},
+		{"port 0", nil, TProxy{Listen: ":8099", From: []string{"lan0"}, Ports: only(0)}, "port 0"},
 		{"mark alone", nil, TProxy{Listen: ":8099", From: []string{"lan0"}, Mark: 7}, "all or none"},
 		{"source validation by mark", func() error { return sysctl("ipv4/conf/all/src_valid_mark", "1") }, TProxy{Listen: ":8099", From: []string{"lan0"}}, "src_valid_mark"},
 	} {

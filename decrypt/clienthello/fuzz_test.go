@@ -8,6 +8,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// FuzzInFlight: a hello that is found is one, and ends the flight unless it begins it.
+func FuzzInFlight(f *testing.F) {
+	raw := captureGo(f, &tls.Config{ServerName: "www.example.test"})
+	f.Add(raw, 100)
+	f.Add(append([]byte("CONNECT a.test:443 HTTP/1.1\r\n\r\n"), raw...), 100)
+	f.Add(append([]byte("may I?\n\x16\x03\x16\x03\x01"), refragment(raw, 300)...), 4096)
+	f.Add(raw[:20], 100)
+	f.Fuzz(func(t *testing.T, p []byte, most int) {
+		at, err := InFlight(p, most)
+		if err != nil {
+			if at != 0 || err != ErrShort && err != ErrNotTLS {
+				t.Fatalf("%d, %v", at, err)
+			}
+			return
+		}
+		if _, n, err := Parse(p[at:]); err != nil || at > 0 && (n != len(p)-at || at >= most) {
+			t.Fatalf("at %d of %d: %d, %v", at, len(p), n, err)
+		}
+	})
+}
+
 func FuzzParse(f *testing.F) {
 	raw := captureGo(f, &tls.Config{ServerName: "www.example.test", NextProtos: []string{"h2"}})
 	f.Add(raw, 10)

@@ -25,15 +25,18 @@ const (
 	ECHRequired
 	// ECH: the hello hides another one, or pretends to (RFC 9849, Section 6.2).
 	ECH
+	// LateTLS: TLS began behind other octets of the session, and no dialogue that is
+	// followed has negotiated it.
+	LateTLS
 
 	eventCount
 )
 
-var eventNames = [eventCount]string{"no-sni", "sni-mismatch", "sni-unresolved", "no-shared-cipher", "ech-required", "ech"}
+var eventNames = [eventCount]string{"no-sni", "sni-mismatch", "sni-unresolved", "no-shared-cipher", "ech-required", "ech", "late-tls"}
 
 // eventRules are the names of events in place of a rule's.
 var eventRules = [eventCount]string{
-	"event:no-sni", "event:sni-mismatch", "event:sni-unresolved", "event:no-shared-cipher", "event:ech-required", "event:ech",
+	"event:no-sni", "event:sni-mismatch", "event:sni-unresolved", "event:no-shared-cipher", "event:ech-required", "event:ech", "event:late-tls",
 }
 
 // String returns the word used in configuration, audit entries and metrics.
@@ -55,7 +58,7 @@ func ParseEvent(s string) (Event, error) {
 }
 
 // Events is a set of events. The zero value is empty.
-type Events uint8
+type Events uint16
 
 // With returns the set with e.
 func (s Events) With(e Event) Events { return s | 1<<e }

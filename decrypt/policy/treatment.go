@@ -22,7 +22,13 @@ type Treatment struct {
 	// Services are the names of what the session goes through, in order from the
 	// client; nil: none.
 	Services []string
+	// Upstream names the proxy by way of which the origin is reached; "": what holds for
+	// all, [Direct]: none.
+	Upstream string
 }
+
+// Direct is the upstream of sessions that go to the origin itself.
+const Direct = "direct"
 
 // Mirrors is a choice of mirrors. The zero value chooses none.
 type Mirrors struct {
@@ -92,12 +98,15 @@ func (t *Treatment) String() string {
 	if t.Services != nil {
 		words = append(words, "services "+(&Mirrors{Names: t.Services}).String())
 	}
+	if t.Upstream != "" {
+		words = append(words, "upstream "+t.Upstream)
+	}
 	return strings.Join(words, "; ")
 }
 
 // asks reports whether anything is asked for.
 func (t *Treatment) asks() bool {
-	return t.Mirrors != nil || t.Content != nil || t.ALPNOffer != nil || t.Learn != "" || t.Services != nil
+	return t.Mirrors != nil || t.Content != nil || t.ALPNOffer != nil || t.Learn != "" || t.Services != nil || t.Upstream != ""
 }
 
 // orElse fills what t leaves open from other, and returns a copy that shares
@@ -118,6 +127,9 @@ func (t Treatment) orElse(other *Treatment) *Treatment {
 		}
 		if t.Services == nil {
 			t.Services = other.Services
+		}
+		if t.Upstream == "" {
+			t.Upstream = other.Upstream
 		}
 	}
 	if !t.asks() {

@@ -116,9 +116,9 @@ func New(p sniff.Protocol) *Dialogue {
 	case sniff.SMTP, sniff.Greeting220:
 		d.grammar = newMailGrammar()
 	case sniff.IMAP:
-		d.grammar = lines{new(imap)}
+		d.grammar = lines{new(mailbox)}
 	case sniff.POP3:
-		d.grammar = lines{new(pop3)}
+		d.grammar = lines{new(postOffice)}
 	case sniff.FTP:
 		d.grammar = lines{new(fileGrammar)}
 	case sniff.PostgreSQL:

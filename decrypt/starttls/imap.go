@@ -3,14 +3,14 @@ package starttls
 import (
 	"bytes"
 	"slices"
-	"strconv"
 
+	"github.com/clearspan/clearspan/decrypt/proto/imap"
 	"github.com/clearspan/clearspan/decrypt/proto/line"
 )
 
-// imap is the grammar of IMAP (RFC 9051) as far as authentication, with the
+// mailbox is the grammar of IMAP (RFC 9051) as far as authentication, with the
 // literals of RFC 7888.
-type imap struct {
+type mailbox struct {
 	sent     []tagged // commands that could end the dialogue, without a reply
 	greeted  bool
 	tag      string // of the client's command at hand
@@ -28,15 +28,15 @@ type tagged struct {
 	command command
 }
 
-func (x *imap) holdClient(text []byte) bool {
+func (x *mailbox) holdClient(text []byte) bool {
 	if x.response || x.rest {
 		return false
 	}
 	_, end := field(text, 0)
-	return end == len(text) || line.CouldBe(text[end:], "STARTTLS", blanks)
+	return end == len(text) || imap.CouldBe(text[end:], imap.STARTTLS)
 }
 
-func (x *imap) clientLine(d *Dialogue, text []byte) {
+func (x *mailbox) clientLine(d *Dialogue, text []byte) {
 	if x.response {
 		x.response = false
 		d.await()
@@ -48,13 +48,13 @@ func (x *imap) clientLine(d *Dialogue, text []byte) {
 	if d.state != Following {
 		return
 	}
-	size, plus, ok := literal(text)
+	l, ok := imap.ParseLiteral(text)
 	x.rest = ok
 	switch {
-	case ok && plus:
-		d.client.opaque = size
+	case ok && l.Plus:
+		d.client.opaque = l.Size
 	case ok:
-		x.literal, x.pending = size, true
+		x.literal, x.pending = l.Size, true
 		d.await()
 	case x.exchange:
 		d.await()
@@ -62,24 +62,23 @@ func (x *imap) clientLine(d *Dialogue, text []byte) {
 }
 
 // command reads the first line of a command.
-func (x *imap) command(d *Dialogue, text []byte) {
-	tag, rest := line.Word(text, blanks)
-	verb, _ := line.Word(rest, blanks)
-	x.tag = string(tag)
-	x.exchange = line.Is(verb, "AUTHENTICATE")
-	switch {
-	case line.Is(verb, "STARTTLS"):
+func (x *mailbox) command(d *Dialogue, text []byte) {
+	c, _ := imap.ParseCommand(text, imap.Loose)
+	x.tag = string(c.Tag)
+	x.exchange = c.Verb == imap.AUTHENTICATE
+	switch c.Verb {
+	case imap.STARTTLS:
 		d.mark(0, len(text))
 		d.state = Requested
 		x.push(d, upgrade)
-	case line.Is(verb, "LOGIN"):
+	case imap.LOGIN:
 		x.push(d, login)
-	case x.exchange:
+	case imap.AUTHENTICATE:
 		x.push(d, exchange)
 	}
 }
 
-func (x *imap) push(d *Dialogue, c command) {
+func (x *mailbox) push(d *Dialogue, c command) {
 	if len(x.sent) >= maxTags {
 		d.state = Done
 		return
@@ -87,14 +86,7 @@ func (x *imap) push(d *Dialogue, c command) {
 	x.sent = append(x.sent, tagged{x.tag, c})
 }
 
-// statuses begin a status response (RFC 9051, Section 7.1).
-var statuses = []string{"OK", "NO", "BAD", "PREAUTH", "BYE"}
-
-func isStatus(word []byte) bool {
-	return slices.ContainsFunc(statuses, func(s string) bool { return line.Is(word, s) })
-}
-
-func (x *imap) holdOrigin(text []byte) bool {
+func (x *mailbox) holdOrigin(text []byte) bool {
 	if x.mid {
 		return false
 	}
@@ -106,22 +98,25 @@ func (x *imap) holdOrigin(text []byte) bool {
 	if end == len(text) || x.waiting(first, upgrade) >= 0 {
 		return true
 	}
-	if string(first) == "*" && line.CouldBe(text[end:], "CAPABILITY", blanks) {
+	if string(first) == "*" && imap.CouldBe(text[end:], imap.CAPABILITY) {
 		return true
 	}
 	from, next := field(text, end)
 	if next == len(text) {
-		return slices.ContainsFunc(statuses, func(s string) bool { return line.CouldBe(text[from:], s, blanks) })
+		return imap.CouldBeStatus(text[from:])
 	}
 	return isStatus(text[from:next]) && line.CouldBe(text[next:], "[CAPABILITY", blanks)
 }
 
+// isStatus reports whether a word begins a status response.
+func isStatus(word []byte) bool { return imap.StatusOf(word) != imap.NoStatus }
+
 // waiting returns the index of the oldest command c with the tag, or -1.
-func (x *imap) waiting(tag []byte, c command) int {
+func (x *mailbox) waiting(tag []byte, c command) int {
 	return slices.IndexFunc(x.sent, func(t tagged) bool { return t.command == c && t.tag == string(tag) })
 }
 
-func (x *imap) originLine(d *Dialogue, text []byte) {
+func (x *mailbox) originLine(d *Dialogue, text []byte) {
 	if x.mid {
 		x.originLiteral(d, text)
 		return
@@ -135,18 +130,18 @@ func (x *imap) originLine(d *Dialogue, text []byte) {
 		x.proceed(d)
 		return
 	case string(first) == "*":
-		if line.Is(verb, "PREAUTH") && !x.greeted {
+		if imap.StatusOf(verb) == imap.PREAUTH && !x.greeted {
 			d.state = Done
 		}
 		x.greeted = true
 		if !isStatus(verb) {
 			x.originLiteral(d, text)
 		}
-	case x.answer(d, first, line.Is(verb, "OK")):
+	case x.answer(d, first, imap.StatusOf(verb) == imap.OK):
 		d.mark(0, len(text))
 		return
 	}
-	if string(first) == "*" && line.Is(verb, "CAPABILITY") {
+	if string(first) == "*" && line.Is(verb, imap.CAPABILITY.String()) {
 		capabilities(d, text, next)
 	}
 	if from, end := field(text, next); isStatus(verb) && line.Is(text[from:end], "[CAPABILITY") {
@@ -155,12 +150,13 @@ func (x *imap) originLine(d *Dialogue, text []byte) {
 }
 
 // originLiteral passes a literal of the origin.
-func (x *imap) originLiteral(d *Dialogue, text []byte) {
-	d.origin.opaque, _, x.mid = literal(text)
+func (x *mailbox) originLiteral(d *Dialogue, text []byte) {
+	l, ok := imap.ParseLiteral(text)
+	d.origin.opaque, x.mid = l.Size, ok
 }
 
 // proceed acts on a continuation request (RFC 9051, Section 7.6).
-func (x *imap) proceed(d *Dialogue) {
+func (x *mailbox) proceed(d *Dialogue) {
 	switch {
 	case x.pending:
 		x.pending = false
@@ -174,7 +170,7 @@ func (x *imap) proceed(d *Dialogue) {
 
 // answer acts on a tagged response. It reports whether that is the reply to
 // STARTTLS.
-func (x *imap) answer(d *Dialogue, tag []byte, ok bool) (upgraded bool) {
+func (x *mailbox) answer(d *Dialogue, tag []byte, ok bool) (upgraded bool) {
 	if d.wait && x.tag == string(tag) { // refused: the literal or the exchange does not come
 		x.pending, x.rest = false, false
 		d.answered()
@@ -203,7 +199,7 @@ func capabilities(d *Dialogue, text []byte, from int) {
 	for {
 		start, end := field(text, from)
 		word, _, closed := bytes.Cut(text[start:end], []byte("]"))
-		starttls := line.Is(word, "STARTTLS")
+		starttls := line.Is(word, imap.STARTTLS.String())
 		d.offered = d.offered || starttls
 		if starttls || line.Is(word, "LOGINDISABLED") {
 			d.mark(start-1, start+len(word)) // with the blank in front
@@ -223,20 +219,4 @@ func field(text []byte, at int) (from, to int) {
 		return from, from + n
 	}
 	return from, len(text)
-}
-
-// literal reads the announcement of a literal at the end of a line: "{12}", or
-// "{12+}" if it follows without the origin's consent.
-func literal(text []byte) (size uint64, plus, ok bool) {
-	text, ok = bytes.CutSuffix(line.Trim(text), []byte("}"))
-	open := bytes.LastIndexByte(text, '{')
-	if !ok || open < 0 {
-		return 0, false, false
-	}
-	text, plus = bytes.CutSuffix(text[open+1:], []byte("+"))
-	size, err := strconv.ParseUint(string(text), 10, 63)
-	if err != nil {
-		return 0, false, false
-	}
-	return size, plus, true
 }

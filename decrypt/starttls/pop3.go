@@ -4,81 +4,84 @@ import (
 	"bytes"
 
 	"github.com/clearspan/clearspan/decrypt/proto/line"
+	"github.com/clearspan/clearspan/decrypt/proto/pop3"
 )
 
-// pop3 is the grammar of POP3 (RFC 1939) as far as authentication, with STLS
+// postOffice is the grammar of POP3 (RFC 1939) as far as authentication, with STLS
 // (RFC 2595), CAPA and pipelining (RFC 2449), AUTH (RFC 5034) and LANG
 // (RFC 6856).
-type pop3 struct {
+type postOffice struct {
 	sent     queue
 	greeted  bool
 	body     bool // the origin's reply goes on, up to a line with a dot
 	response bool // the client's next line answers a SASL challenge
 }
 
-func (x *pop3) holdClient(text []byte) bool { return !x.response && line.CouldBe(text, "STLS", blanks) }
+func (x *postOffice) holdClient(text []byte) bool {
+	return !x.response && pop3.CouldBe(text, pop3.STLS)
+}
 
-func (x *pop3) clientLine(d *Dialogue, text []byte) {
+func (x *postOffice) clientLine(d *Dialogue, text []byte) {
 	if x.response {
 		x.response = false
 		d.await()
 		return
 	}
-	verb, argument := line.Word(text, blanks)
+	read, _ := pop3.ParseCommand(text, pop3.Loose)
 	c := other
-	switch {
-	case line.Is(verb, "STLS"):
+	switch argued := len(read.Argument) > 0; {
+	case read.Verb == pop3.STLS:
 		d.mark(0, len(text))
 		d.state = Requested
 		c = upgrade
-	case line.Is(verb, "CAPA"):
+	case read.Verb == pop3.CAPA:
 		c = capability
-	case line.Is(verb, "AUTH") && len(argument) > 0:
+	case read.Verb == pop3.AUTH && argued:
 		d.await()
 		c = exchange
-	case line.Is(verb, "AUTH"), line.Is(verb, "LANG") && len(argument) == 0:
+	case read.Verb == pop3.AUTH, read.Verb == pop3.LANG && !argued:
 		c = list
-	case line.Is(verb, "PASS"), line.Is(verb, "APOP"):
+	case read.Verb == pop3.PASS, read.Verb == pop3.APOP:
 		c = login
 	}
 	x.sent.push(d, c)
 }
 
-func (x *pop3) holdOrigin(text []byte) bool {
+func (x *postOffice) holdOrigin(text []byte) bool {
 	if x.body {
-		return x.sent.front() == capability && line.CouldBe(text, "STLS", blanks)
+		return x.sent.front() == capability && pop3.CouldBe(text, pop3.STLS)
 	}
 	return x.sent.front() == upgrade
 }
 
-func (x *pop3) originLine(d *Dialogue, text []byte) {
-	word, _ := line.Word(text, blanks)
-	positive, negative := line.Is(word, "+OK"), line.Is(word, "-ERR")
+func (x *postOffice) originLine(d *Dialogue, text []byte) {
+	r, ok := pop3.ParseReply(text)
+	final := ok && !r.Continue
 	c := x.sent.front()
 	switch {
 	case x.body:
-		x.bodyLine(d, text, word)
+		x.bodyLine(d, text)
 		return
-	case !x.greeted && (positive || negative):
+	case !x.greeted && final:
 		x.greeted = true
 		return
 	case c == upgrade:
 		d.mark(0, len(text))
 	}
 	switch {
-	case c == exchange && string(word) == "+":
+	case c == exchange && r.Continue:
 		x.response = true
 		d.answered() // AUTH has no final reply yet
-	case positive && (c == capability || c == list):
+	case r.Positive && (c == capability || c == list):
 		x.body = true
-	case positive || negative:
+	case final:
 		x.sent.Pop()
-		x.answer(d, c, positive)
+		x.answer(d, c, r.Positive)
 	}
 }
 
 // answer acts on a whole reply to c.
-func (*pop3) answer(d *Dialogue, c command, positive bool) {
+func (*postOffice) answer(d *Dialogue, c command, positive bool) {
 	switch {
 	case c == upgrade && positive:
 		d.granted()
@@ -92,14 +95,14 @@ func (*pop3) answer(d *Dialogue, c command, positive bool) {
 }
 
 // bodyLine looks at a line of a reply with several.
-func (x *pop3) bodyLine(d *Dialogue, text, word []byte) {
+func (x *postOffice) bodyLine(d *Dialogue, text []byte) {
 	if string(bytes.TrimRight(text, "\r\n")) == "." {
 		x.body = false
 		d.omitted = d.omitted || x.sent.front() == capability
 		x.sent.Pop()
 		return
 	}
-	if x.sent.front() == capability && line.Is(word, "STLS") {
+	if word, _ := line.Word(text, blanks); x.sent.front() == capability && line.Is(word, pop3.STLS.String()) {
 		d.offered = true
 		d.mark(0, len(text))
 	}

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/clearspan/clearspan/appliance"
 	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/rules"
 )
 
 // What files that examples name must hold to be read; others are empty.
@@ -51,7 +51,7 @@ func TestConfigurations(t *testing.T) {
 			}
 			c, err := config.Parse(d.Path, []byte(text), dir)
 			if err == nil {
-				_, err = appliance.NewPolicy(c)
+				_, err = rules.Table(c)
 			}
 			if err == nil {
 				_, err = blockpage.Load(c.Block.Page)

@@ -13,11 +13,10 @@ import (
 const configuration = "appliance/config"
 
 // acting are the folders that it takes option types from. It starts nothing of theirs.
-var acting = []string{"appliance/audit", "appliance/intake", "appliance/service/inline", "certs", "decrypt", "mirror"}
+var acting = []string{"appliance/admission", "appliance/audit", "appliance/facts", "appliance/intake", "appliance/service/inline", "certs", "decrypt", "mirror"}
 
 // TestConfigurationIsData: of packages that act, the configuration uses types and
-// constants. An option type is defined where it acts, and has its word in the file by
-// its own methods.
+// constants. An option type is defined where it acts.
 func TestConfigurationIsData(t *testing.T) {
 	if !below("mirror/pcapip", "mirror") || acts("decrypt/policy") {
 		t.Fatal("the folders that act are not told apart")

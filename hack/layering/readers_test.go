@@ -54,6 +54,26 @@ var marks = []mark{
 		home:   "decrypt/proto/smtp",
 		except: map[string]string{"decrypt/sniff": "it tells servers of mail by the commands that they name"},
 	},
+	{
+		name:   "commands of IMAP",
+		text:   regexp.MustCompile(`(?i)^(AUTHENTICATE|FETCH|APPEND|COMPRESS)$`),
+		home:   "decrypt/proto/imap",
+		except: map[string]string{"decrypt/sniff": "it tells clients by their first commands"},
+	},
+	{
+		name: "items of an IMAP message",
+		text: regexp.MustCompile(`(?i)^(BODY|BINARY|RFC822(\.[A-Z]+)?)$`),
+		home: "decrypt/proto/imap",
+	},
+	{
+		name: "commands of POP3",
+		text: regexp.MustCompile(`^(APOP|STLS|UIDL)$`),
+		home: "decrypt/proto/pop3",
+		except: map[string]string{
+			"decrypt/sniff":      "it tells clients by their first commands",
+			"mirror/conformance": "it judges octets with code of its own",
+		},
+	},
 }
 
 // TestOneReader: what the product is made of has one reader for each protocol.

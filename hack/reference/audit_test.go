@@ -117,7 +117,7 @@ func exampleEntry(t *testing.T) string {
 		Mirror: map[string]audit.Mirror{"recorder": {Frames: 9, Octets: 467, Streams: []audit.Stream{}}},
 		Flow:   audit.Flow{Client: client, Origin: seen, Ports: map[string]uint16{"recorder": seen.Port()}}, CommunityID: audit.CommunityID(client, seen),
 		HTTP:      []facts.Exchange{{Method: "GET", Host: "www.example.test", Path: "/hello.html", Status: 200, Type: "text/html", Length: 43}},
-		HTTPTotal: 1, Mail: []facts.Mail{},
+		HTTPTotal: 1, Mail: []facts.Mail{}, Logins: []facts.Login{}, Transfers: []facts.Transfer{},
 	}
 	text, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {

@@ -133,10 +133,10 @@ func (s *Source) spread(f *ast.File, name string) (keys []string) {
 
 // areas are the sections of the page, by folder; the first that matches counts.
 var areas = []struct{ title, folders, text string }{
-	{"Start, reload and stop", "appliance|appliance/authority|appliance/feed|appliance/cmd/.*", ""},
+	{"Start, reload and stop", "appliance|appliance/(authority|feed|intakes|services|sessions)|appliance/cmd/.*", ""},
 	{"Audit log", "appliance/audit", ""},
-	{"Intakes", "appliance/intake.*", "Each message also has the key `intake`, the name of the intake."},
-	{"Services", "appliance/service.*", "Each message also has the key `service`, the name of the service."},
+	{"Intakes", "appliance/intake(/.*)?", "Each message also has the key `intake`, the name of the intake."},
+	{"Services", "appliance/service(/.*)?", "Each message also has the key `service`, the name of the service."},
 	{"Mirrors", "mirror.*", "Each message also has the key `mirror`, the name of the mirror. Messages about capture files have `directory`, those about readers `reader`."},
 	{"Certificates", "certs.*", ""},
 	{"Sessions and learning", "decrypt.*", ""},

@@ -202,3 +202,38 @@ func sentences(text string) (list []string) {
 	}
 	return list
 }
+
+// The generated part of a page that is written by hand is between these lines.
+const (
+	partBegins = "<!-- Generated from the code by make docs: %s. -->\n"
+	partEnds   = "<!-- End of the generated part. -->\n"
+)
+
+// HoldPart is [Page.Hold] for the part of a page that bears a name. The page, a path from
+// [Root], is written by hand around it.
+func (p *Page) HoldPart(t *testing.T, page, part string) {
+	t.Helper()
+	want := p.b.String()
+	for _, fault := range faults(want) {
+		t.Errorf("%s: %s", page, fault)
+	}
+	file := filepath.Join(Root(), page)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, found := strings.Cut(string(text), fmt.Sprintf(partBegins, part))
+	got, tail, ends := strings.Cut(rest, partEnds)
+	switch {
+	case !found || !ends:
+		t.Fatalf("%s has no part for %s", page, part)
+	case got == want:
+	case os.Getenv(variable) != "":
+		if err := os.WriteFile(file, []byte(head+fmt.Sprintf(partBegins, part)+want+partEnds+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("the part of %s for %s is not what the code says: run make docs\n%s", page, part,
+			cmp.Diff(strings.Split(got, "\n"), strings.Split(want, "\n")))
+	}
+}

@@ -16,7 +16,7 @@ import (
 
 // Entry is the part of an audit entry that tests ask for.
 type Entry struct {
-	Session, Intake, SNI, ALPN, Protocol, StartTLS, Related, Rule, Action, Would, Outcome, Reason, Learned, Taught, Notice string
+	Session, Intake, SNI, ALPN, Protocol, StartTLS, Related, Rule, Action, Would, Outcome, Reason, Learned, Taught, Notice, Upstream string
 
 	Start string
 
@@ -51,6 +51,8 @@ type Entry struct {
 	HTTPTotal uint64 `json:"http_total"`
 	Mail      []facts.Mail
 	MailTotal uint64 `json:"mail_total"`
+	Logins    []facts.Login
+	Transfers []facts.Transfer
 	Flow      struct {
 		Client, Origin netip.AddrPort
 		Ports          map[string]uint16

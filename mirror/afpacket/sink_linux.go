@@ -173,7 +173,7 @@ func (cfg *Config) check() error {
 	case cfg.Interface == "" || len(cfg.Interface) >= unix.IFNAMSIZ:
 		return fmt.Errorf("interface name %q has not 1 to %d octets", cfg.Interface, unix.IFNAMSIZ-1)
 	case !cfg.Full.Valid():
-		return fmt.Errorf("unknown full policy %d", cfg.Full)
+		return fmt.Errorf("unknown full policy %q", cfg.Full)
 	case cfg.Patience < 0:
 		return fmt.Errorf("patience of %v is negative", cfg.Patience)
 	case cfg.SendBuffer < 0 || cfg.SendBuffer > maxSendBuffer:

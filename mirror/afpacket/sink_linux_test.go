@@ -40,7 +40,7 @@ func TestOpenRejectsConfig(t *testing.T) {
 	}{
 		{"no interface", Config{}},
 		{"long name", Config{Interface: "sixteen-octets-x"}},
-		{"unknown policy", Config{Interface: "lo", Full: 3}},
+		{"unknown policy", Config{Interface: "lo", Full: "wait"}},
 		{"negative buffer", Config{Interface: "lo", SendBuffer: -1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

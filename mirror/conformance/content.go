@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 )
 
@@ -113,10 +112,6 @@ func (s *stream) speaks() protocol {
 	return other
 }
 
-// tlsPorts are those where recorders expect TLS, and what they expect on 443
-// they find anywhere: HTTP/1.
-var tlsPorts = map[uint16]bool{443: true, 465: true, 636: true, 853: true, 990: true, 993: true, 995: true}
-
 // judgeContent judges what a conversation said, when it is left.
 func (c *Checker) judgeContent(v *conversation) {
 	client, origin := &v.halves[fromClient].content, &v.halves[fromOrigin].content
@@ -143,20 +138,7 @@ func (c *Checker) judgeContent(v *conversation) {
 			o.Text = "connection preface of HTTP/2"
 		}
 	}
-	if !tlsPorts[v.origin.port] {
-		return
-	}
-	c.judged[TLSPort]++
-	if says == http1 || answers == http1 {
-		return
-	}
-	if o := c.hitAt(TLSPort, v, dir, at); o != nil {
-		said := says
-		if said == silent {
-			said = answers
-		}
-		o.Text = fmt.Sprintf("%s in clear on port %d", said, v.origin.port)
-	}
+	c.judgePort(v, at, dir)
 }
 
 // judgeTLS judges a conversation in which a direction begins with TLS; dir began

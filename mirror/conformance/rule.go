@@ -47,6 +47,7 @@ const (
 
 	TLSHello
 	TLSPort
+	Port
 	STARTTLS
 	TLS
 	HTTP2
@@ -161,7 +162,9 @@ var ruleInfos = [ruleCount]ruleInfo{
 	TLSHello: {"tls-hello", Defect, conversations, "no ClientHello stands before cleartext",
 		"Zeek and Suricata recognise TLS by the first octets and do not read the cleartext after them."},
 	TLSPort: {"tls-port", Defect, conversations, "cleartext is not on a port of TLS",
-		"tshark shows it as \"SSL Continuation Data\", port-based recorders do not decode it; HTTP/1 is recognised on any port. Map the port (465 to 25, 993 to 143, HTTP/2 on 443 to 80)."},
+		"tshark gives the port to its dissector of TLS, which reads HTTP/1 and SIP only; port-based recorders do not decode it. Map the port (465 to 25, 8883 to 1883, HTTP/2 on 443 to 80)."},
+	Port: {"port", Defect, conversations, "known protocols are on a port where they are read",
+		"tshark gives the port to another dissector, or shows octets as data, and does not recognise the protocol. Map the port (HTTP/2 on 8443 to 80, IMAP on 1993 to 143)."},
 	STARTTLS: {"starttls", Defect, conversations, "no granted STARTTLS stands before cleartext",
 		"Zeek (SMTP, IMAP, POP3, FTP) and Suricata (SMTP) expect TLS after it and stop reading: the mail is not recorded."},
 	TLS: {"tls", Note, conversations, "conversations are cleartext",

@@ -211,6 +211,11 @@ var bad = []breach{
 	{conformance.TLSHello, "of the origin too", said(443, word{toOrigin, record(22, 517)}, word{toClient, record(22, 90)}, word{toClient, "HTTP/1.1 204 No Content\r\n\r\n"})},
 	{conformance.TLSHello, "asked in clear", said(443, word{toOrigin, "GET / HTTP/1.1\r\n\r\n"}, word{toClient, record(21, 2)})},
 	{conformance.TLSPort, "IMAP on 993", said(993, word{toClient, "* OK ready\r\n"}, word{toOrigin, "a logout\r\n"})},
+	{conformance.TLSPort, "MQTT on 8883", said(8883, word{toOrigin, "\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a"}, word{toClient, "\x20\x02\x00\x00"})},
+	{conformance.TLSPort, "AMQP on 5671", said(5671, word{toOrigin, "AMQP\x00\x00\x09\x01"}, word{toClient, "\x01\x00"})},
+	{conformance.Port, "IMAP on 1993", said(1993, word{toClient, "* OK ready\r\n"}, word{toOrigin, "a logout\r\n"})},
+	{conformance.Port, "NNTP on 563", said(563, word{toClient, "200 ready\r\n"}, word{toOrigin, "QUIT\r\n"})},
+	{conformance.Port, "HTTP/1 on the port of MySQL", said(3306, word{toOrigin, "GET / HTTP/1.1\r\n\r\n"}, word{toClient, "HTTP/1.1 204 No\r\n\r\n"})},
 	{conformance.TLSPort, "no HTTP on 443", said(443, word{toOrigin, "octets of some protocol"})},
 	{conformance.STARTTLS, "SMTP", said(25, word{toClient, "220 mail ESMTP\r\n"}, word{toOrigin, "EHLO a\r\n"}, word{toClient, "250-mail\r\n250 STARTTLS\r\n"},
 		word{toOrigin, "STARTTLS\r\n"}, word{toClient, "220 ready\r\n"}, word{toOrigin, "EHLO a\r\n"}, word{toClient, "250 mail\r\n"})},
@@ -245,7 +250,7 @@ func changedFlow(flow mirror.Flow, change func(*capture)) func() []capture {
 // said returns what makes a conversation with an origin's port.
 func said(port uint16, words ...word) func() []capture {
 	return func() []capture {
-		return []capture{talk(toPort(flow4, port), mirror.Options{Ports: mirror.KeepPorts()}, 1500, words...)}
+		return []capture{talk(toPort(flow4, port), mirror.Options{Ports: mirror.KeepPorts}, 1500, words...)}
 	}
 }
 
@@ -294,10 +299,34 @@ func TestEachRuleIsFound(t *testing.T) {
 // TestSeveralRules: a breach of one does not hide that of another.
 func TestSeveralRules(t *testing.T) {
 	breaks(t, judge(conformance.Options{}, said(443, word{toOrigin, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"})()...), conformance.TLSPort, conformance.HTTP2)
+	for _, port := range []uint16{8443, 6443, 9443, 50051} {
+		breaks(t, judge(conformance.Options{}, said(port, word{toOrigin, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"})()...), conformance.Port, conformance.HTTP2)
+	}
 	c := session(flow4)
 	c.frames[3][ip+10] ^= 1
 	c.frames[4][len(c.frames[4])-1] ^= 1
 	c.frames[8] = bare(c.frames[8])
 	c.drop(6, 7)
 	breaks(t, judge(conformance.Options{}, c), conformance.Runt, conformance.IPSum, conformance.TCPSum, conformance.End)
+}
+
+// TestPortsThatAreRead: no rule is broken where tshark reads the protocol.
+func TestPortsThatAreRead(t *testing.T) {
+	for _, tt := range []struct {
+		port  uint16
+		words []word
+	}{
+		{443, []word{{toOrigin, "GET / HTTP/1.1\r\n\r\n"}, {toClient, "HTTP/1.1 204 No\r\n\r\n"}}},
+		{9443, []word{{toOrigin, "GET / HTTP/1.1\r\n\r\n"}, {toClient, "HTTP/1.1 204 No\r\n\r\n"}}},
+		{587, []word{{toClient, "220 a.test\r\n"}, {toOrigin, "EHLO c\r\n"}}},
+		{21, []word{{toClient, "220 hi\r\n"}, {toOrigin, "USER c\r\n"}}},
+		{5061, []word{{toOrigin, "OPTIONS sip:a.test SIP/2.0\r\n\r\n"}}},
+		{1883, []word{{toOrigin, "\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a"}}},
+		{7777, []word{{toOrigin, "octets of some protocol"}}},
+		{143, []word{{toClient, "* OK ready\r\n"}, {toOrigin, "a logout\r\n"}}},
+	} {
+		if r := judge(conformance.Options{}, said(tt.port, tt.words...)()...); !r.Ready {
+			t.Errorf("port %d: %v", tt.port, r.Broken(conformance.Fail))
+		}
+	}
 }

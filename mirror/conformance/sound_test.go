@@ -265,7 +265,7 @@ func TestText(t *testing.T) {
 		"\nnot seen  ip6-length       IPv6 payload length agrees with the frame: none of these\n",
 		"\nFAIL      tcp-sum          TCP checksums are good: broken by 1 of 9 frames\n",
 		" frame 5 at 2026-01-02 03:04:05.005000, 198.51.100.2:80 > 192.0.2.1:50000: 0x",
-		"\nNOT READY: 1 of 43 rules broken: tcp-sum\n",
+		"\nNOT READY: 1 of 44 rules broken: tcp-sum\n",
 	} {
 		if !strings.Contains(b.String(), line) {
 			t.Errorf("no %q in\n%s", line, b.String())
@@ -282,7 +282,7 @@ func TestText(t *testing.T) {
 func TestIdentifiers(t *testing.T) {
 	want := "frame snap capture-time capture-order duplicate mtu runt padding mac-zero mac-loopback mac-group ip-sum ip-length ip6-length fragment df ip-id tcp-sum partial-sum " +
 		"handshake syn-options isn reuse one-sided gap order retransmission overlap conflict ack-before-data no-ack unacked window window-full tcp-time after-end end " +
-		"tls-hello tls-port starttls tls http2 other"
+		"tls-hello tls-port port starttls tls http2 other"
 	var got []string
 	for _, rule := range conformance.Rules() {
 		got = append(got, rule.String())

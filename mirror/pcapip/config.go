@@ -52,8 +52,8 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	switch {
-	case cfg.Slow > Disconnect:
-		return cfg, fmt.Errorf("unknown policy %d for slow readers", cfg.Slow)
+	case cfg.Slow != "" && cfg.Slow != Skip && cfg.Slow != Disconnect:
+		return cfg, fmt.Errorf("unknown policy %q for slow readers", cfg.Slow)
 	case cfg.Buffer < 2*chunkSize || cfg.Buffer > 1<<30:
 		return cfg, fmt.Errorf("buffer of %d octets is not in %d to %d", cfg.Buffer, 2*chunkSize, 1<<30)
 	case cfg.MaxReaders < 1 || cfg.MaxReaders > 1000:

@@ -30,7 +30,7 @@ func TestListenRejectsConfig(t *testing.T) {
 	}{
 		{"no address", Config{Addr: "nowhere"}},
 		{"address taken", Config{Addr: taken.Addr().String()}},
-		{"unknown policy", Config{Addr: "127.0.0.1:0", Slow: 2}},
+		{"unknown policy", Config{Addr: "127.0.0.1:0", Slow: "wait"}},
 		{"small buffer", Config{Addr: "127.0.0.1:0", Buffer: 2*chunkSize - 1}},
 		{"negative readers", Config{Addr: "127.0.0.1:0", MaxReaders: -1}},
 		{"negative timeout", Config{Addr: "127.0.0.1:0", Timeout: -1}},

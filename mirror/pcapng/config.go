@@ -76,7 +76,7 @@ func (cfg *Config) check() error {
 	case cfg.Keep < 0:
 		return fmt.Errorf("%d files to keep is negative", cfg.Keep)
 	case !cfg.Full.Valid():
-		return fmt.Errorf("unknown full policy %d", cfg.Full)
+		return fmt.Errorf("unknown full policy %q", cfg.Full)
 	case cfg.Buffer < 2*bufferSize || cfg.Buffer > 1<<30:
 		return fmt.Errorf("buffer of %d octets is not in %d to %d", cfg.Buffer, 2*bufferSize, 1<<30)
 	case cfg.MTU < 68 || cfg.MTU > 65535:

@@ -28,7 +28,7 @@ func TestOpenRejectsConfig(t *testing.T) {
 		{"small files", Config{Directory: "x", RotateSize: minRotateSize - 1}},
 		{"negative time", Config{Directory: "x", RotateEvery: -1}},
 		{"negative keep", Config{Directory: "x", Keep: -1}},
-		{"unknown policy", Config{Directory: "x", Full: 3}},
+		{"unknown policy", Config{Directory: "x", Full: "wait"}},
 		{"one buffer", Config{Directory: "x", Buffer: 1 << 20}},
 		{"MTU above IP's", Config{Directory: "x", MTU: 65536}},
 		{"directory is a file", Config{Directory: "/dev/null"}},
@@ -243,7 +243,7 @@ func TestSendAllocatesNothing(t *testing.T) {
 			s.Send(batch)
 		}
 		if allocs := testing.AllocsPerRun(500, func() { s.Send(batch) }); allocs > 1 {
-			t.Errorf("policy %d: %v allocations per Send of %d frames", full, allocs, len(batch))
+			t.Errorf("policy %s: %v allocations per Send of %d frames", full, allocs, len(batch))
 		}
 	}
 }

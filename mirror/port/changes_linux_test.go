@@ -61,7 +61,7 @@ func TestChangesUnderLoad(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			for _, full := range []mirror.Overflow{mirror.Drop, mirror.Block} {
-				t.Run(full.String(), func(t *testing.T) {
+				t.Run(string(full), func(t *testing.T) {
 					methods(t, func(t *testing.T, m Method) { tt.underLoad(t, m, full) })
 				})
 			}

@@ -201,7 +201,7 @@ func TestOpenRefuses(t *testing.T) {
 		{Interface: linktest.Near, Method: "raw"},
 		{Interface: "", Method: Auto},
 		{Interface: "sixteen-octets-x", Method: XDP},
-		{Interface: linktest.Near, Method: XDP, Full: 7},
+		{Interface: linktest.Near, Method: XDP, Full: "wait"},
 	} {
 		if s, _, err := Open(cfg); err == nil {
 			s.Close()

@@ -66,7 +66,7 @@ func (cfg *Config) check() error {
 	case cfg.MTU != 0 && (cfg.MTU < 68 || cfg.MTU > 65535):
 		return fmt.Errorf("MTU %d is not in 68 to 65535", cfg.MTU)
 	case !cfg.Full.Valid():
-		return fmt.Errorf("unknown full policy %d", cfg.Full)
+		return fmt.Errorf("unknown full policy %q", cfg.Full)
 	case cfg.SendBuffer < 0 || cfg.SendBuffer > maxSendBuffer:
 		return fmt.Errorf("send buffer of %d octets is not in 0 to %d", cfg.SendBuffer, maxSendBuffer)
 	}

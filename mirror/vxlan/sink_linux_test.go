@@ -33,7 +33,7 @@ func TestOpenRejectsConfig(t *testing.T) {
 		{"source of another machine", Config{Remote: remote, Source: netip.MustParseAddr("192.0.2.99")}},
 		{"VNI of 25 bits", Config{Remote: remote, VNI: 1 << 24}},
 		{"small MTU", Config{Remote: remote, MTU: 67}},
-		{"unknown policy", Config{Remote: remote, Full: 3}},
+		{"unknown policy", Config{Remote: remote, Full: "wait"}},
 		{"negative buffer", Config{Remote: remote, SendBuffer: -1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -75,7 +75,7 @@ func Open(cfg Config) (*Sink, error) {
 	case cfg.Patience < 0:
 		return nil, fmt.Errorf("patience of %v is negative", cfg.Patience)
 	case !cfg.Full.Valid():
-		return nil, fmt.Errorf("unknown full policy %d", cfg.Full)
+		return nil, fmt.Errorf("unknown full policy %q", cfg.Full)
 	}
 	s := &Sink{full: cmp.Or(cfg.Full, mirror.Drop), mtu: MaxMTU, patience: cmp.Or(cfg.Patience, afpacket.DefaultPatience), log: cfg.Logger, name: cfg.Interface}
 	if s.log == nil {

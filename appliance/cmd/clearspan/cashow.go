@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clearspan/clearspan/appliance/authority"
+	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/certs"
 )
 
@@ -49,7 +50,7 @@ how long they are valid, and how each key is kept.
 					what = "next: signs from the next reload or start on"
 				}
 				d := certs.Directory{Path: cfg.AuthorityDir()}
-				showAuthority(out, what, l.Next, authority.KeyPair{Certificate: d.NextCertFile(), Key: d.NextKeyFile()})
+				showAuthority(out, what, l.Next, config.KeyFiles{Certificate: d.NextCertFile(), Key: d.NextKeyFile()})
 			}
 			if other != nil {
 				showAuthority(out, "untrusted: never install this one", other, untrusted)
@@ -64,7 +65,7 @@ how long they are valid, and how each key is kept.
 	}
 }
 
-func showAuthority(w io.Writer, what string, c *x509.Certificate, f authority.KeyPair) {
+func showAuthority(w io.Writer, what string, c *x509.Certificate, f config.KeyFiles) {
 	kept := "in clear, protected by file mode alone"
 	encrypted, err := certs.Encrypted(f.Key)
 	switch {

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/clearspan/clearspan/appliance"
 	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/rules"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
@@ -45,7 +45,7 @@ func checkConfig(file string, cfg *config.Config) error {
 	}
 	_, err := blockpage.Load(cfg.Block.Page)
 	c.add(err, "block", "page")
-	_, err = appliance.NewPolicy(cfg)
+	_, err = rules.Table(cfg)
 	c.lists(err)
 	return c.all()
 }

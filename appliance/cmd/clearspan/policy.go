@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/clearspan/clearspan/appliance"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/explain"
+	"github.com/clearspan/clearspan/appliance/rules"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -113,7 +113,7 @@ func (q *question) answer(cmd *cobra.Command) error {
 	if err != nil {
 		return badConfig(err)
 	}
-	table, err := appliance.NewPolicy(cfg)
+	table, err := rules.Table(cfg)
 	if err != nil {
 		return diagnose(q.file, cfg, badConfig(err))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/clearspan/clearspan/appliance"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/privilege"
+	"github.com/clearspan/clearspan/appliance/privilege/rights"
 )
 
 func runCommand() *cobra.Command {
@@ -120,7 +121,7 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 		return err
 	}
 	defer remove()
-	left, err := appliance.Confine(cfg, file)
+	left, err := rights.Confine(cfg, file)
 	if err != nil {
 		a.Close()
 		return err

@@ -50,9 +50,9 @@ func (p *Ports) shard(flow mirror.Flow) *shard {
 	return &p.shards[maphash.Comparable(p.seed, key)%shardCount]
 }
 
-// take returns a port for a stream of flow, and whether it is to be given back:
+// Take returns a port for a stream of flow, and whether it is to be given back:
 // one that is not is shared.
-func (p *Ports) take(flow mirror.Flow) (port uint16, mine bool) {
+func (p *Ports) Take(flow mirror.Flow) (port uint16, mine bool) {
 	s := p.shard(flow)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,8 +74,8 @@ func (p *Ports) take(flow mirror.Flow) (port uint16, mine bool) {
 	return firstPort + s.next, false
 }
 
-// give returns a port that take said is to be given back.
-func (p *Ports) give(flow mirror.Flow, port uint16) {
+// Give returns a port that Take said is to be given back.
+func (p *Ports) Give(flow mirror.Flow, port uint16) {
 	s := p.shard(flow)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,7 +11,7 @@ func TestPortsAreDistinct(t *testing.T) {
 	p := NewPorts()
 	taken := map[uint16]bool{}
 	for {
-		port, mine := p.take(flow)
+		port, mine := p.Take(flow)
 		if !mine {
 			break
 		}
@@ -23,9 +23,9 @@ func TestPortsAreDistinct(t *testing.T) {
 	if want := portCount - len(unfitPorts); len(taken) != want {
 		t.Errorf("%d ports, want %d", len(taken), want)
 	}
-	p.give(flow, 20500)
+	p.Give(flow, 20500)
 	for range 2 {
-		if port, mine := p.take(flow); mine != taken[20500] || mine && port != 20500 {
+		if port, mine := p.Take(flow); mine != taken[20500] || mine && port != 20500 {
 			t.Errorf("port %d, own: %t", port, mine)
 		}
 		taken[20500] = false
@@ -37,12 +37,12 @@ func TestPortsComeAgainLate(t *testing.T) {
 	p := NewPorts()
 	seen := map[uint16]bool{}
 	for range portCount - len(unfitPorts) {
-		port, _ := p.take(flow)
+		port, _ := p.Take(flow)
 		if seen[port] {
 			t.Fatalf("port %d again after %d", port, len(seen))
 		}
 		seen[port] = true
-		p.give(flow, port)
+		p.Give(flow, port)
 	}
 }
 
@@ -51,7 +51,7 @@ func TestPortOfTheSessionIsNotTaken(t *testing.T) {
 	own := flow
 	own.Client = netip.AddrPortFrom(flow.Client.Addr(), firstPort+7)
 	for range portCount {
-		if port, mine := p.take(own); mine && port == own.Client.Port() {
+		if port, mine := p.Take(own); mine && port == own.Client.Port() {
 			t.Fatal("taken")
 		}
 	}
@@ -65,9 +65,9 @@ func TestPortsOfManySessions(t *testing.T) {
 			f := flow
 			f.Client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i / 4)}), 40000)
 			for range 1000 {
-				port, mine := p.take(f)
+				port, mine := p.Take(f)
 				if mine {
-					p.give(f, port)
+					p.Give(f, port)
 				}
 			}
 		})

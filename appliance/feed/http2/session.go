@@ -22,7 +22,7 @@ const (
 
 // Options says how a session is rendered.
 type Options struct {
-	// Options are those of all conversations. ALPN is h2 for the one with the
+	// Options are those of all conversations. Protocol is h2 for the one with the
 	// session's own ports, and http/1.1 for those of streams, whose handshake is
 	// invented. Lost is not used.
 	mirror.Options
@@ -51,10 +51,10 @@ type Session struct {
 // stream is opened.
 func Open(sink mirror.Sink, flow mirror.Flow, opts Options) *Session {
 	s := &Session{original: opts.Options}
-	s.original.Lost, s.original.ALPN = s.account.missed, "h2"
+	s.original.Lost, s.original.Protocol = s.account.missed, "h2"
 	s.render.account = &s.account
 	s.streams = streams{sink: sink, flow: flow, options: s.original, ports: opts.Ports, account: &s.account, open: make(map[uint32]*stream)}
-	s.streams.options.ALPN, s.streams.options.Handshake = "http/1.1", nil
+	s.streams.options.Protocol, s.streams.options.Handshake = "http/1.1", nil
 	if s.streams.ports == nil {
 		s.streams.ports = NewPorts()
 	}

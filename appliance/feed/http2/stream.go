@@ -82,7 +82,7 @@ func (s *streams) begin(id uint32) *stream {
 	}
 	flow, opts := s.flow, s.options
 	st := &stream{id: id}
-	st.port, st.mine = s.ports.take(flow)
+	st.port, st.mine = s.ports.Take(flow)
 	flow.Client = withPort(flow.Client, st.port)
 	opts.Note = s.note(id)
 	st.conversation = mirror.Open(s.sink, flow, opts)
@@ -109,7 +109,7 @@ func (s *streams) remove(st *stream) {
 	delete(s.open, st.id)
 	st.gone = true
 	if st.mine {
-		s.ports.give(s.flow, st.port)
+		s.ports.Give(s.flow, st.port)
 	}
 }
 

@@ -22,13 +22,13 @@ import (
 	"time"
 )
 
-// Strip is what answers lose, one bit for each.
-type Strip uint8
+// Strip is what answers lose of SVCB and HTTPS records.
+type Strip string
 
 const (
-	Keys    Strip = 1 << iota // the keys of ECH in SVCB and HTTPS records
-	HTTP3                     // the offer of HTTP/3 in them
-	Records                   // these records
+	Keys    Strip = "ech"     // the keys of Encrypted Client Hello
+	HTTP3   Strip = "h3"      // the offer of HTTP/3
+	Records Strip = "records" // all of them
 )
 
 // Bounds of what is done at a time. What is beyond is dropped and counted; clients
@@ -45,7 +45,7 @@ type Config struct {
 	Listen   string           // ADDRESS:PORT, of UDP and TCP; the address must not be empty
 	Upstream []netip.AddrPort // asked in order until one answers, at least one
 	From     []netip.Prefix   // clients that are answered; nil: those with private, link-local and loopback addresses
-	Strip    Strip            // 0: Keys
+	Strip    []Strip          // nil: Keys
 	Timeout  time.Duration    // for each server; 0: 2 s
 	Logger   *slog.Logger     // nil discards
 }
@@ -96,8 +96,8 @@ func New(cfg Config) (*Server, error) {
 	if host, _, err := net.SplitHostPort(cfg.Listen); err != nil || host == "" {
 		return nil, fmt.Errorf("create name server: want an address and port to listen on, not %q", cfg.Listen)
 	}
-	if cfg.Strip == 0 {
-		cfg.Strip = Keys
+	if cfg.Strip == nil {
+		cfg.Strip = []Strip{Keys}
 	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 2 * time.Second

@@ -12,7 +12,7 @@ import (
 // any of it; if not, out is answer itself. Signatures of the records that changed
 // go, too, and so does the word that the answer was validated (RFC 4035, Section
 // 3.2.3). A message that is not wholly understood is an error.
-func strip(answer []byte, what Strip) (out []byte, changed bool, err error) {
+func strip(answer []byte, what []Strip) (out []byte, changed bool, err error) {
 	m := new(dns.Msg)
 	if err := m.Unpack(answer); err != nil {
 		return nil, false, fmt.Errorf("read answer: %w", err)
@@ -40,7 +40,7 @@ type set struct {
 }
 
 // thin takes out of a section, and reports whether it changed.
-func thin(section *[]dns.RR, what Strip) bool {
+func thin(section *[]dns.RR, what []Strip) bool {
 	touched := make(map[set]bool)
 	*section = slices.DeleteFunc(*section, func(rr dns.RR) bool {
 		b := binding(rr)
@@ -48,7 +48,7 @@ func thin(section *[]dns.RR, what Strip) bool {
 			return false
 		}
 		h := rr.Header()
-		gone := what&Records != 0
+		gone := slices.Contains(what, Records)
 		if gone || unkey(b, what) {
 			touched[set{dns.CanonicalName(h.Name), h.Rrtype}] = true
 		}
@@ -76,12 +76,12 @@ func binding(rr dns.RR) *dns.SVCB {
 }
 
 // unkey takes out of a record what is to go, and reports whether it was there.
-func unkey(rr *dns.SVCB, what Strip) bool {
+func unkey(rr *dns.SVCB, what []Strip) bool {
 	changed := false
-	if what&Keys != 0 {
+	if slices.Contains(what, Keys) {
 		changed = drop(rr, dns.SVCB_ECHCONFIG)
 	}
-	if what&HTTP3 != 0 && unoffer(rr) {
+	if slices.Contains(what, HTTP3) && unoffer(rr) {
 		changed = true
 	}
 	return changed

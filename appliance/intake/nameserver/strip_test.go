@@ -47,7 +47,7 @@ func TestStrip(t *testing.T) {
 	)
 	for _, tt := range []struct {
 		name    string
-		what    Strip
+		what    []Strip
 		answer  []string
 		extra   []string
 		want    []string // of both sections, nil: unchanged
@@ -68,29 +68,29 @@ func TestStrip(t *testing.T) {
 			want: []string{"www.example.test. 60 IN HTTPS 1 .", "other.example.test." + signed, other}},
 		{name: "beside the answer", answer: []string{"www.example.test. 60 IN CNAME a.test."}, extra: []string{"a.test. 60 IN HTTPS 1 . " + key},
 			want: []string{"www.example.test. 60 IN CNAME a.test.", "a.test. 60 IN HTTPS 1 ."}},
-		{name: "HTTP/3", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . alpn="h3,h3-29,h2" port=443 ` + key},
+		{name: "HTTP/3", what: []Strip{HTTP3}, answer: []string{`www.example.test. 60 IN HTTPS 1 . alpn="h3,h3-29,h2" port=443 ` + key},
 			want: []string{`www.example.test. 60 IN HTTPS 1 . alpn="h2" port="443" ` + key}},
-		{name: "HTTP/3 alone", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . alpn=h3 ipv4hint=192.0.2.1`},
+		{name: "HTTP/3 alone", what: []Strip{HTTP3}, answer: []string{`www.example.test. 60 IN HTTPS 1 . alpn=h3 ipv4hint=192.0.2.1`},
 			want: []string{`www.example.test. 60 IN HTTPS 1 . ipv4hint="192.0.2.1"`}},
-		{name: "HTTP/3 alone without a default", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn,no-default-alpn,port alpn=h3 no-default-alpn port=443`},
+		{name: "HTTP/3 alone without a default", what: []Strip{HTTP3}, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn,no-default-alpn,port alpn=h3 no-default-alpn port=443`},
 			want: []string{`www.example.test. 60 IN HTTPS 1 . mandatory="port" port="443"`}},
-		{name: "HTTP/3 beside a default", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn alpn="h3,h2" no-default-alpn`},
+		{name: "HTTP/3 beside a default", what: []Strip{HTTP3}, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn alpn="h3,h2" no-default-alpn`},
 			want: []string{`www.example.test. 60 IN HTTPS 1 . mandatory="alpn" alpn="h2" no-default-alpn=""`}},
-		{name: "HTTP/3 mandatory alone", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn alpn=h3`},
+		{name: "HTTP/3 mandatory alone", what: []Strip{HTTP3}, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn alpn=h3`},
 			want: []string{`www.example.test. 60 IN HTTPS 1 .`}},
-		{name: "no HTTP/3", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . alpn=h2 ` + key}},
-		{name: "no protocols", what: HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . ` + key}},
-		{name: "HTTP/3, signed", what: HTTP3, answer: []string{"www.example.test. 60 IN HTTPS 1 . alpn=h3,h2", "WWW.example.test." + signed, other},
+		{name: "no HTTP/3", what: []Strip{HTTP3}, answer: []string{`www.example.test. 60 IN HTTPS 1 . alpn=h2 ` + key}},
+		{name: "no protocols", what: []Strip{HTTP3}, answer: []string{`www.example.test. 60 IN HTTPS 1 . ` + key}},
+		{name: "HTTP/3, signed", what: []Strip{HTTP3}, answer: []string{"www.example.test. 60 IN HTTPS 1 . alpn=h3,h2", "WWW.example.test." + signed, other},
 			want: []string{"www.example.test. 60 IN HTTPS 1 . alpn=h2", other}},
-		{name: "keys and HTTP/3", what: Keys | HTTP3, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn,ech alpn=h3,h2 ` + key, `www.example.test. 60 IN HTTPS 2 . alpn=h2`},
+		{name: "keys and HTTP/3", what: []Strip{Keys, HTTP3}, answer: []string{`www.example.test. 60 IN HTTPS 1 . mandatory=alpn,ech alpn=h3,h2 ` + key, `www.example.test. 60 IN HTTPS 2 . alpn=h2`},
 			want: []string{`www.example.test. 60 IN HTTPS 1 . mandatory="alpn" alpn="h2"`, `www.example.test. 60 IN HTTPS 2 . alpn="h2"`}},
-		{name: "records", what: Records, answer: []string{"www.example.test. 60 IN CNAME a.test.", "a.test. 60 IN HTTPS 1 . alpn=h2", "a.test. 60 IN HTTPS 2 . port=8443", "a.test." + signed},
+		{name: "records", what: []Strip{Records}, answer: []string{"www.example.test. 60 IN CNAME a.test.", "a.test. 60 IN HTTPS 1 . alpn=h2", "a.test. 60 IN HTTPS 2 . port=8443", "a.test." + signed},
 			want: []string{"www.example.test. 60 IN CNAME a.test."}},
-		{name: "no records", what: Records, answer: []string{"www.example.test. 60 IN A 192.0.2.1"}},
+		{name: "no records", what: []Strip{Records}, answer: []string{"www.example.test. 60 IN A 192.0.2.1"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if tt.what == 0 {
-				tt.what = Keys
+			if tt.what == nil {
+				tt.what = []Strip{Keys}
 			}
 			before := packed(t, message(t, tt.answer, tt.extra))
 			kept := bytes.Clone(before)
@@ -133,12 +133,17 @@ func TestStrip(t *testing.T) {
 
 // What is passed on is understood, and holds nothing of what was to go.
 func FuzzStrip(f *testing.F) {
-	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN HTTPS 1 . mandatory=ech alpn=h2 " + key}, nil)), byte(Keys))
-	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN A 192.0.2.1"}, []string{"a.test. 60 IN SVCB 1 b.test. " + key})), byte(Records))
-	f.Add(packed(f, message(f, []string{`www.example.test. 60 IN TXT "` + strings.Repeat("x", 200) + `"`}, nil)), byte(Keys))
-	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN HTTPS 1 . mandatory=alpn,no-default-alpn alpn=h3,h3-29 no-default-alpn " + key}, nil)), byte(Keys|HTTP3))
+	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN HTTPS 1 . mandatory=ech alpn=h2 " + key}, nil)), byte(1))
+	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN A 192.0.2.1"}, []string{"a.test. 60 IN SVCB 1 b.test. " + key})), byte(4))
+	f.Add(packed(f, message(f, []string{`www.example.test. 60 IN TXT "` + strings.Repeat("x", 200) + `"`}, nil)), byte(1))
+	f.Add(packed(f, message(f, []string{"www.example.test. 60 IN HTTPS 1 . mandatory=alpn,no-default-alpn alpn=h3,h3-29 no-default-alpn " + key}, nil)), byte(3))
 	f.Fuzz(func(t *testing.T, p []byte, which byte) {
-		what := Strip(which) & (Keys | HTTP3 | Records)
+		var what []Strip
+		for i, s := range []Strip{Keys, HTTP3, Records} {
+			if which>>i&1 != 0 {
+				what = append(what, s)
+			}
+		}
 		out, changed, err := strip(p, what)
 		if err != nil {
 			return
@@ -159,10 +164,10 @@ func FuzzStrip(f *testing.F) {
 }
 
 // remains reports whether a record has something that should have gone.
-func remains(rr *dns.SVCB, what Strip) bool {
-	return what&Records != 0 || slices.ContainsFunc(rr.Value, func(v dns.SVCBKeyValue) bool {
+func remains(rr *dns.SVCB, what []Strip) bool {
+	return slices.Contains(what, Records) || slices.ContainsFunc(rr.Value, func(v dns.SVCBKeyValue) bool {
 		offer, ok := v.(*dns.SVCBAlpn)
-		return what&Keys != 0 && v.Key() == dns.SVCB_ECHCONFIG ||
-			what&HTTP3 != 0 && ok && slices.ContainsFunc(offer.Alpn, func(id string) bool { return strings.HasPrefix(id, "h3") })
+		return slices.Contains(what, Keys) && v.Key() == dns.SVCB_ECHCONFIG ||
+			slices.Contains(what, HTTP3) && ok && slices.ContainsFunc(offer.Alpn, func(id string) bool { return strings.HasPrefix(id, "h3") })
 	})
 }

@@ -7,62 +7,26 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/admission"
+	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // Takeover says when a connection is taken.
-type Takeover uint8
+type Takeover string
 
 const (
-	Late   Takeover = iota // at the client's first payload, after the real handshake
-	Accept                 // at the SYN
+	Late   Takeover = "late"   // at the client's first payload, after the real handshake
+	Accept Takeover = "accept" // at the SYN
 )
-
-// String returns the word used in configurations.
-func (t Takeover) String() string { return [...]string{"late", "accept"}[t&1] }
-
-// Down says what becomes of selected connections while nobody takes them.
-type Down uint8
-
-const (
-	Wire  Down = iota // they pass
-	Block             // their frames are dropped
-)
-
-// String returns the word used in configurations.
-func (d Down) String() string { return [...]string{"wire", "block"}[d&1] }
 
 // Link says what becomes of a leg while the other one has no carrier.
-type Link uint8
+type Link string
 
 const (
-	Each Link = iota // it stays up
-	Both             // it is taken down
-)
-
-// String returns the word used in configurations.
-func (l Link) String() string { return [...]string{"each", "both"}[l&1] }
-
-// QUIC says what becomes of QUIC, UDP to port 443 or with a long header of a known
-// version, which cannot be taken. [intake.Options].QUIC is asked about each flow, if it
-// is set.
-type QUIC uint8
-
-const (
-	Ignore QUIC = iota // it passes, if the verdict is not to refuse it
-	Refuse             // it is answered with ICMP port unreachable, so that clients turn to TCP
-)
-
-// String returns the word used in configurations.
-func (q QUIC) String() string { return [...]string{"pass", "block"}[q&1] }
-
-// Overload says what becomes of selected connections for which there is no room.
-type Overload uint8
-
-const (
-	Refused  Overload = iota // their frames are dropped, and TCP sends them again
-	Tunneled                 // they pass
+	Each Link = "each" // it stays up
+	Both Link = "both" // it is taken down
 )
 
 // Decision is what to do with a connection whose first payload is held.
@@ -80,19 +44,25 @@ type Config struct {
 	// They bear no addresses and belong to no bridge. The network namespace of
 	// the process loses them to the wire's.
 	Legs     [2]string
-	Takeover Takeover
-	Down     Down
+	Takeover Takeover    // default Late
+	Down     intake.Down // default DownWire
 	// Link has a leg follow the other one's carrier, so that the device beyond learns
 	// that the path is cut, while the process runs. Its end sets both legs up. A killed
 	// one leaves them as they are, until the next start.
-	Link Link
-	QUIC QUIC // it passes while nobody takes connections and Down is Wire
+	Link Link // default Each
+	// QUIC is what becomes of UDP to port 443 or with a long header of a known version,
+	// which cannot be taken. [intake.Options].QUIC is asked about each flow, if it is
+	// set. QUIC passes while nobody takes connections and Down is DownWire. Default
+	// PassQUIC.
+	QUIC intake.QUIC
 	// Open has frames of selected connections pass that cannot be judged: fragments,
 	// IP options, foreign tags, malformed ones, those of unknown connections and
 	// those that are not decided on in time. They are dropped otherwise, while
 	// somebody takes connections.
-	Open     bool
-	Overload Overload
+	Open bool
+	// Overload is what becomes of selected connections for which there is no room:
+	// Refuse drops their frames, and TCP sends them again. Default Refuse.
+	Overload admission.Overload
 	// Grace is how long connections are let pass that are older than a wire; 0: 10 s.
 	// A wire that is taken over knows its connections, and has none.
 	Grace time.Duration
@@ -183,6 +153,12 @@ func (c Config) complete() (Config, error) {
 		if r.First == 0 || r.Last < r.First {
 			return c, fmt.Errorf("ports %d-%d: not a range", r.First, r.Last)
 		}
+	}
+	if c.Takeover == "" {
+		c.Takeover = Late
+	}
+	if c.Down == "" {
+		c.Down = intake.DownWire
 	}
 	if c.Stall <= 0 {
 		c.Stall = 100 * time.Millisecond

@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/decrypt"
@@ -47,16 +48,16 @@ func TestMain(m *testing.M) {
 type settings struct {
 	Name     string
 	Takeover wire.Takeover
-	Down     wire.Down
+	Down     intake.Down
 	Link     wire.Link
-	QUIC     wire.QUIC
+	QUIC     intake.QUIC
 	Copy     wire.Copy
 	Ports    []policy.PortRange
 	Exempt   wire.Exempt
 	Stall    time.Duration
 	Recover  time.Duration
 	Open     bool
-	Overload wire.Overload
+	Overload admission.Overload
 	Grace    time.Duration
 	Sessions int
 	Procs    int    // processors that the daemon believes to have, a shard for every second one; 0: all

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/tempo"
@@ -103,7 +104,7 @@ func TestFailToWire(t *testing.T) {
 		{"stop", syscall.SIGSTOP, 100 * time.Millisecond, 150 * time.Millisecond},
 	} {
 		for _, takeover := range []wire.Takeover{wire.Accept, wire.Late} {
-			t.Run(tt.name+"/"+takeover.String(), func(t *testing.T) {
+			t.Run(tt.name+"/"+string(takeover), func(t *testing.T) {
 				for range tempo.Rounds() {
 					b := newBench(t)
 					b.echo("tcp", ":443")
@@ -146,7 +147,7 @@ func TestRestart(t *testing.T) {
 		pairs = append(pairs, [2]wire.Takeover{wire.Accept, wire.Accept}, [2]wire.Takeover{wire.Late, wire.Late})
 	}
 	for _, takeover := range pairs {
-		t.Run(takeover[0].String()+" to "+takeover[1].String(), func(t *testing.T) {
+		t.Run(string(takeover[0])+" to "+string(takeover[1]), func(t *testing.T) {
 			b := newBench(t)
 			b.echo("tcp", ":443")
 			p := b.start(settings{Takeover: takeover[0]})
@@ -187,12 +188,12 @@ func TestRestart(t *testing.T) {
 func TestBlock(t *testing.T) {
 	t.Parallel()
 	for _, takeover := range []wire.Takeover{wire.Accept, wire.Late} {
-		t.Run(takeover.String(), func(t *testing.T) {
+		t.Run(string(takeover), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			b.echo("tcp", ":443")
 			b.echo("tcp", ":80")
-			p := b.start(settings{Takeover: takeover, Down: wire.Block, Ports: []policy.PortRange{{First: 443, Last: 443}}})
+			p := b.start(settings{Takeover: takeover, Down: intake.DownBlock, Ports: []policy.PortRange{{First: 443, Last: 443}}})
 			b.await(true)
 			if err := b.once(); err != nil {
 				t.Fatal(err)
@@ -223,7 +224,7 @@ func TestBlock(t *testing.T) {
 			if b.status().Paths["blocked"] == 0 {
 				t.Error("no frame was counted as blocked")
 			}
-			p = b.start(settings{Takeover: takeover, Down: wire.Block, Ports: []policy.PortRange{{First: 443, Last: 443}}})
+			p = b.start(settings{Takeover: takeover, Down: intake.DownBlock, Ports: []policy.PortRange{{First: 443, Last: 443}}})
 			b.await(true)
 			if err := b.once(); err != nil {
 				t.Errorf("after restart: %v", err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"golang.org/x/sys/unix"
 )
@@ -15,8 +16,8 @@ import (
 // Without room, what is not judged does not pass.
 func TestBurst(t *testing.T) {
 	t.Parallel()
-	for _, overload := range []wire.Overload{wire.Refused, wire.Tunneled} {
-		t.Run(map[wire.Overload]string{wire.Refused: "refuse", wire.Tunneled: "tunnel"}[overload], func(t *testing.T) {
+	for _, overload := range []admission.Overload{admission.Refuse, admission.Tunnel} {
+		t.Run(map[admission.Overload]string{admission.Refuse: "refuse", admission.Tunnel: "tunnel"}[overload], func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			origin := b.listen(":443")
@@ -38,13 +39,13 @@ func TestBurst(t *testing.T) {
 				conns = append(conns, conn)
 			}
 			time.Sleep(300 * time.Millisecond)
-			if passed := origin.has("x"); passed != (overload == wire.Tunneled) {
+			if passed := origin.has("x"); passed != (overload == admission.Tunnel) {
 				t.Errorf("passed while nobody decided: %v\n%+v", passed, b.status())
 			}
 			if err := p.Signal(unix.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
-			if overload == wire.Refused {
+			if overload == admission.Refuse {
 				for i, conn := range conns {
 					if _, err := io.ReadFull(conn, make([]byte, 2)); err != nil {
 						t.Fatalf("connection %d: %v", i, err)
@@ -62,7 +63,7 @@ func TestBurst(t *testing.T) {
 func TestSYNFlood(t *testing.T) {
 	t.Parallel()
 	for _, takeover := range []wire.Takeover{wire.Late, wire.Accept} {
-		t.Run(takeover.String(), func(t *testing.T) {
+		t.Run(string(takeover), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			b.echo("tcp", ":443")

@@ -189,7 +189,7 @@ func TestNobodyThere(t *testing.T) {
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	for _, takeover := range []wire.Takeover{wire.Accept, wire.Late} {
-		t.Run(takeover.String(), func(t *testing.T) {
+		t.Run(string(takeover), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			l, err := b.Origin.Listen("tcp", ":443")

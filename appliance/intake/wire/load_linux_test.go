@@ -22,7 +22,7 @@ import (
 // in TIME-WAIT.
 func TestPortReuse(t *testing.T) {
 	for _, takeover := range []wire.Takeover{wire.Accept, wire.Late} {
-		t.Run(takeover.String(), func(t *testing.T) {
+		t.Run(string(takeover), func(t *testing.T) {
 			b := newBench(t)
 			for _, s := range [][2]string{
 				{"net.ipv4.ip_local_port_range", "20000 20127"},

@@ -116,7 +116,7 @@ func distinct(frames []frame, which func(frame) bool, fields ...string) (all []s
 func TestLooks(t *testing.T) {
 	t.Parallel()
 	for _, takeover := range []wire.Takeover{wire.Accept, wire.Late} {
-		t.Run(takeover.String(), func(t *testing.T) {
+		t.Run(string(takeover), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			if err := b.Client.Sysctl("net.ipv4.ip_default_ttl", "77"); err != nil {

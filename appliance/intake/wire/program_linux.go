@@ -13,6 +13,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"github.com/clearspan/clearspan/appliance/admission"
+	"github.com/clearspan/clearspan/appliance/intake"
 	"golang.org/x/sys/unix"
 )
 
@@ -75,19 +77,19 @@ func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program
 	for name, value := range map[string]any{
 		kernelVarLegs:          [2]uint32{uint32(indexes[0]), uint32(indexes[1])},
 		kernelVarLate:          b2u(c.Takeover == Late),
-		kernelVarBlock:         b2u(c.Down == Block),
+		kernelVarBlock:         b2u(c.Down == intake.DownBlock),
 		kernelVarCopyTo:        uint32(copies.inner),
 		kernelVarCopyOut:       uint32(copies.port),
 		kernelVarCopyPlain:     b2u(c.Copy.Plain),
 		kernelVarCopyTunneled:  b2u(c.Copy.Tunneled),
 		kernelVarCopyOther:     b2u(c.Copy.Other),
-		kernelVarRefuse:        b2u(c.QUIC == Refuse),
+		kernelVarRefuse:        b2u(c.QUIC == intake.BlockQUIC),
 		kernelVarPeek:          b2u(c.judgesQUIC),
 		kernelVarQuicLimit:     uint64(quicRefuseAfter),
 		kernelVarQuicMemory:    uint64(quicRefusalLifetime),
 		kernelVarEveryPort:     b2u(len(c.Ports) == 0),
 		kernelVarStrict:        b2u(!c.Open),
-		kernelVarOverrunPasses: b2u(c.Overload == Tunneled || c.Open),
+		kernelVarOverrunPasses: b2u(c.Overload == admission.Tunnel || c.Open),
 		kernelVarGraceEnd:      grace,
 		kernelVarBeatLimit:     uint64(c.Stall),
 		kernelVarBusyLimit:     uint64(c.loopLimit()),

@@ -79,7 +79,7 @@ func (w *wire) openQUIC(o intake.Options) error {
 		log = slog.New(slog.DiscardHandler)
 	}
 	w.quic = &quicGate{
-		ring: ring, program: w.program, injector: injector, judge: o.QUIC, refuseAll: w.config.QUIC == Refuse,
+		ring: ring, program: w.program, injector: injector, judge: o.QUIC, refuseAll: w.config.QUIC == intake.BlockQUIC,
 		log: log.With("intake", w.name), counters: &w.counters, done: make(chan struct{}), held: make(map[kernelQuicKey]*heldQUIC),
 	}
 	go w.quic.run()

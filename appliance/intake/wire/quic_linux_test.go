@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
@@ -46,7 +46,7 @@ func TestQUIC(t *testing.T) {
 					}
 				}()
 			}
-			p := b.start(settings{QUIC: wire.Refuse})
+			p := b.start(settings{QUIC: intake.BlockQUIC})
 			b.await(true)
 			r := b.record()
 			for _, address := range []string{lab.OriginV4, lab.OriginV6} {

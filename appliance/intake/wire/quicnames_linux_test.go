@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/appliance/intake"
-	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/decrypt/quic"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
@@ -37,7 +36,7 @@ func judgeQUIC(s settings) func(client, origin netip.AddrPort, payload []byte) i
 			return quic.Refuse
 		}
 		fmt.Printf("quic %s %v %d\n", r.Hello.ServerName, r.State, r.Datagrams)
-		if s.QUIC == wire.Refuse || strings.HasSuffix(r.Hello.ServerName, "evil.test") {
+		if s.QUIC == intake.BlockQUIC || strings.HasSuffix(r.Hello.ServerName, "evil.test") {
 			return quic.Refuse
 		}
 		return quic.Pass
@@ -129,7 +128,7 @@ func TestQUICNames(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	o := b.quicOrigin(":443")
-	p := b.start(settings{QUIC: wire.Refuse, Judge: true})
+	p := b.start(settings{QUIC: intake.BlockQUIC, Judge: true})
 	b.await(true)
 	for i, tt := range []struct {
 		name, address string
@@ -362,8 +361,8 @@ func TestQUICDamaged(t *testing.T) {
 // and QUIC is judged when the flood is over.
 func TestQUICFlood(t *testing.T) {
 	t.Parallel()
-	for _, refuse := range []wire.QUIC{wire.Refuse, wire.Ignore} {
-		t.Run(refuse.String(), func(t *testing.T) {
+	for _, refuse := range []intake.QUIC{intake.BlockQUIC, intake.PassQUIC} {
+		t.Run(string(refuse), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			b.echo("tcp", ":443")
@@ -447,7 +446,7 @@ func TestQUICDown(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	o := b.quicOrigin(":443")
-	p := b.start(settings{Judge: true, Down: wire.Block})
+	p := b.start(settings{Judge: true, Down: intake.DownBlock})
 	b.await(true)
 	send := func() net.Conn {
 		conn, err := b.Client.Dial("udp", lab.OriginV4+":443")

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/appliance/intake"
 )
 
 // QUIC is told by its header on every port; IP options and fragments do not hide it.
@@ -21,7 +21,7 @@ func TestQUICPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	p := b.start(settings{QUIC: wire.Refuse})
+	p := b.start(settings{QUIC: intake.BlockQUIC})
 	b.await(true)
 	long := func(first byte, version ...byte) []byte {
 		return append(append([]byte{first}, version...), make([]byte, 1195)...)

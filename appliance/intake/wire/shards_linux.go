@@ -126,7 +126,7 @@ func (w *wire) openShards(o intake.Options) error {
 		b := limitsOf(len(w.program.rings))
 		l := &lateListener{
 			name: w.name, namespace: w.namespace, program: w.program, ring: ring, injector: injector, legs: w.originLegs,
-			decide: w.config.Decide, holdOnClose: w.config.Down == Block, holdFailed: w.config.Down == Block || !w.config.Open,
+			decide: w.config.Decide, holdOnClose: w.config.Down == intake.DownBlock, holdFailed: w.config.Down == intake.DownBlock || !w.config.Open,
 			log: log, counters: &w.counters, addr: w.lookupListeners[0].Addr(), limits: b,
 			held: make(map[kernelTuple]*heldFlow), passing: passingFlows{limits: b}, banners: banners{limit: b.banners},
 		}

@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/hack/tempo"
 )
 
@@ -93,8 +93,8 @@ func TestShardsRunSideBySide(t *testing.T) {
 // judge would pass, or wait, unnoticed.
 func TestShardStandsStill(t *testing.T) {
 	t.Parallel()
-	for _, down := range []wire.Down{wire.Wire, wire.Block} {
-		t.Run(down.String(), func(t *testing.T) {
+	for _, down := range []intake.Down{intake.DownWire, intake.DownBlock} {
+		t.Run(string(down), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			b.echo("tcp", ":443")
@@ -104,16 +104,16 @@ func TestShardStandsStill(t *testing.T) {
 			b.await(false)
 			for i := range 16 { // of every shard
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-				if down == wire.Block {
+				if down == intake.DownBlock {
 					ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 				}
 				conn, err := b.Client.DialContext(ctx, "tcp", echoV4)
 				cancel()
 				switch {
-				case down == wire.Block && err == nil:
+				case down == intake.DownBlock && err == nil:
 					conn.Close()
 					t.Fatalf("connection %d passes a blocked wire", i)
-				case down == wire.Block:
+				case down == intake.DownBlock:
 					continue
 				case err != nil:
 					t.Fatal(err)

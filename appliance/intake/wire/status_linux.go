@@ -67,7 +67,7 @@ func Inspect(name string) (*Status, error) {
 		Takeover: record.Takeover, Down: record.Down, Link: record.Link, DownLeg: record.DownLeg,
 	}
 	if s.Link == "" {
-		s.Link = Each.String()
+		s.Link = string(Each)
 	}
 	l, err := lockOne(name)
 	switch {

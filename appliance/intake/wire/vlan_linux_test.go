@@ -22,7 +22,7 @@ import (
 func TestVLAN(t *testing.T) {
 	t.Parallel()
 	for _, takeover := range []wire.Takeover{wire.Accept, wire.Late} {
-		t.Run(takeover.String(), func(t *testing.T) {
+		t.Run(string(takeover), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			for _, ns := range []*netlab.Namespace{b.Client, b.Origin} {

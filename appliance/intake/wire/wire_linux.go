@@ -129,8 +129,8 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 // process has left, nil if there is none.
 func (w *wire) newRecord(known *record) (_ *record, err error) {
 	r := &record{
-		Takeover: w.config.Takeover.String(), Down: w.config.Down.String(), Stall: int64(w.config.Stall),
-		Link: w.config.Link.String(),
+		Takeover: string(w.config.Takeover), Down: string(w.config.Down), Stall: int64(w.config.Stall),
+		Link: string(w.config.Link),
 	}
 	if known != nil {
 		r.Legs, r.Home, r.DownLeg = known.Legs, known.Home, known.DownLeg

@@ -90,7 +90,7 @@ func random(n int) []byte {
 func TestExchange(t *testing.T) {
 	t.Parallel()
 	for _, takeover := range []wire.Takeover{wire.Accept, wire.Late} {
-		t.Run(takeover.String(), func(t *testing.T) {
+		t.Run(string(takeover), func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			b.echo("tcp", ":443")

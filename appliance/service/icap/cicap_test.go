@@ -100,7 +100,7 @@ func (s *cicap) dial(ctx context.Context, network, address string) (net.Conn, er
 func (s *cicap) client(t *testing.T, service string, change func(*Config)) *Client {
 	cfg := Config{
 		URLs: []string{fmt.Sprintf("icap://127.0.0.1:%d/%s", lab.ICAPPort, service)},
-		Dial: s.dial, Tell: Facts{ClientIP: true, ServerIP: true, User: true},
+		Dial: s.dial, Tell: []Fact{ClientIP, ServerIP, User},
 	}
 	if change != nil {
 		change(&cfg)

@@ -219,20 +219,18 @@ func TestTold(t *testing.T) {
 		Method: REQMOD, Request: []byte(getHeader), User: "eve\r\nX-Injected: 1",
 		Client: netip.MustParseAddrPort("[::ffff:192.0.2.7]:1234"), Server: netip.MustParseAddrPort("[2001:db8::1%eth0]:443"),
 	}
-	all := Facts{ClientIP: true, ClientPort: true, ServerIP: true, User: true}
-	plainly := all
-	plainly.PlainUser = true
+	all := []Fact{ClientIP, ClientPort, ServerIP, User}
 	for _, tt := range []struct {
 		name, user, told string
-		facts            Facts
+		facts            []Fact
 	}{
 		{"base64", m.User, "TG9jYWw6Ly9ldmUNClgtSW5qZWN0ZWQ6IDE=", all},
-		{"plain", "eve", "eve", plainly},
-		{"plain, not printable", m.User, "", plainly},
-		{"nothing", "eve", "", Facts{}},
+		{"plain", "eve", "eve", all},
+		{"plain, not printable", m.User, "", all},
+		{"nothing", "eve", "", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := client(t, func(cfg *Config) { cfg.Tell = tt.facts }, d)
+			c := client(t, func(cfg *Config) { cfg.Tell, cfg.PlainUser = tt.facts, strings.HasPrefix(tt.name, "plain") }, d)
 			m.User = tt.user
 			if _, _, err := adapt(t, c, m); err != nil {
 				t.Fatal(err)
@@ -240,7 +238,7 @@ func TestTold(t *testing.T) {
 			for name, told := range map[string]string{
 				"X-Client-Ip": "192.0.2.7", "X-Client-Port": "1234", "X-Server-Ip": "2001:db8::1", "X-Authenticated-User": tt.told, "X-Injected": "",
 			} {
-				if tt.facts == (Facts{}) {
+				if tt.facts == nil {
 					told = ""
 				}
 				if v := got.header.Get(name); v != told {

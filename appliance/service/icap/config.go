@@ -26,16 +26,15 @@ const (
 	MaxPreview = 1 << 20 // octets
 )
 
-// Facts are what a server is told of a message's ends.
-type Facts struct {
-	ClientIP   bool // X-Client-IP
-	ClientPort bool // X-Client-Port
-	ServerIP   bool // X-Server-IP
-	User       bool // X-Authenticated-User
-	// PlainUser sends the user as it is, if it is printable ASCII; else, as most
-	// servers expect, Base64 of "Local://USER".
-	PlainUser bool
-}
+// Fact is something about a message's ends that a server may be told.
+type Fact string
+
+const (
+	ClientIP   Fact = "client-ip"   // X-Client-IP
+	ClientPort Fact = "client-port" // X-Client-Port
+	ServerIP   Fact = "server-ip"   // X-Server-IP
+	User       Fact = "user"        // X-Authenticated-User
+)
 
 // Config configures a [Client]. The zero value of everything but URLs means its
 // documented default.
@@ -65,11 +64,6 @@ type Config struct {
 	Preview   int
 	NoPreview bool
 
-	// PassPaused has a body of unknown length pass the server by that pauses while the
-	// server has all of it and has not answered, as long as at most Replay came.
-	// Otherwise it waits.
-	PassPaused bool
-
 	// Connections bounds the connections to each server; the server may want
 	// fewer. Default 64.
 	Connections int
@@ -77,7 +71,10 @@ type Config struct {
 	// for Timeout at most. Default 1024.
 	Queue int
 
-	Tell Facts
+	Tell []Fact // what servers are told
+	// PlainUser sends the user as it is, if it is printable ASCII; else, as most
+	// servers expect, Base64 of "Local://USER".
+	PlainUser bool
 
 	TLS    *tls.Config // for icaps; nil: the system's roots. The server's name is that of the URL
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)

@@ -78,7 +78,7 @@ func answerWith(t *testing.T, said []byte, preview int, m *Message, body []byte)
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.servers[0].opts = &options{methods: [2]bool{true, true}, preview: preview, allow204: true, allow206: true}
+	c.servers[0].opts = &options{methods: map[Mode]bool{REQMOD: true, RESPMOD: true}, preview: preview, allow204: true, allow206: true}
 	c.servers[0].until = time.Now().Add(time.Hour)
 	c.servers[0].asked = time.Now()
 	res, err := c.Adapt(context.Background(), m)

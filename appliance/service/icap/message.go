@@ -8,15 +8,15 @@ import (
 )
 
 // Mode is a method of ICAP by which messages are adapted.
-type Mode uint8
+type Mode string
 
 const (
-	REQMOD Mode = iota
-	RESPMOD
+	REQMOD  Mode = "reqmod"
+	RESPMOD Mode = "respmod"
 )
 
-// String returns the method's name in the protocol.
-func (m Mode) String() string {
+// method returns the method's name in the protocol.
+func (m Mode) method() string {
 	if m == RESPMOD {
 		return "RESPMOD"
 	}
@@ -105,7 +105,7 @@ func (d *Detail) Threat() string {
 type Detail struct {
 	Server    string // host and port of the server
 	Status    int    // of the ICAP answer; 0 if no server was asked
-	Bypass    string // why no server was asked: "transfer-ignore", "max-body" or "paused"; "" if one decided
+	Bypass    string // why no server was asked: "transfer-ignore" or "max-body"; "" if one was
 	ISTag     string // without quotes
 	Infection string // X-Infection-Found
 	Virus     string // X-Virus-ID

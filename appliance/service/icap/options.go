@@ -16,8 +16,8 @@ const (
 
 // options is a server's answer to OPTIONS (RFC 3507, Section 4.10.2).
 type options struct {
-	methods     [2]bool // by Mode
-	preview     int     // -1: none
+	methods     map[Mode]bool
+	preview     int // -1: none
 	allow204    bool
 	allow206    bool
 	connections int // 0: not said
@@ -46,10 +46,8 @@ func parseOptions(a *answer) (*options, error) {
 	if o.tag, err = a.isTag(); err != nil {
 		return nil, err
 	}
-	for m := range o.methods {
-		o.methods[m] = a.has("Methods", Mode(m).String())
-	}
-	if o.methods == [2]bool{} {
+	o.methods = map[Mode]bool{REQMOD: a.has("Methods", "REQMOD"), RESPMOD: a.has("Methods", "RESPMOD")}
+	if !o.methods[REQMOD] && !o.methods[RESPMOD] {
 		return nil, errors.New("service names no method in Methods")
 	}
 	o.allow204, o.allow206 = a.has("Allow", "204"), a.has("Allow", "206")

@@ -25,7 +25,7 @@ func (c *Client) compose(e *endpoint, m *Message, empty bool, preview int, allow
 	add := func(p part, header []byte) error {
 		shown, hop, err := split(header)
 		if err != nil {
-			return fmt.Errorf("compose %v: %s: %w", m.Method, p, err)
+			return fmt.Errorf("compose %s: %s: %w", m.Method.method(), p, err)
 		}
 		r.own, r.hop = shown, hop
 		sections[n], names[n] = shown, p
@@ -49,14 +49,14 @@ func (c *Client) compose(e *endpoint, m *Message, empty bool, preview int, allow
 	}
 
 	b := make([]byte, 0, 512+len(sections[0])+len(sections[1]))
-	b = fmt.Appendf(b, "%v %s ICAP/1.0\r\nHost: %s\r\n", m.Method, e.uri, e.host)
+	b = fmt.Appendf(b, "%s %s ICAP/1.0\r\nHost: %s\r\n", m.Method.method(), e.uri, e.host)
 	if allow != "" {
 		b = fmt.Appendf(b, "Allow: %s\r\n", allow)
 	}
 	if preview >= 0 {
 		b = fmt.Appendf(b, "Preview: %d\r\n", preview)
 	}
-	b = c.cfg.Tell.append(b, m)
+	b = c.cfg.appendFacts(b, m)
 	b = append(b, "Encapsulated: "...)
 	at := 0
 	for i := range n {
@@ -69,24 +69,22 @@ func (c *Client) compose(e *endpoint, m *Message, empty bool, preview int, allow
 	return r, nil
 }
 
-// append adds the fields that tell of the message's ends.
-func (f *Facts) append(b []byte, m *Message) []byte {
-	if a := m.Client.Addr(); f.ClientIP && a.IsValid() {
-		b = appendAddr(b, "X-Client-IP", a)
-	}
-	if p := m.Client.Port(); f.ClientPort && p != 0 {
-		b = append(b, "X-Client-Port: "...)
-		b = append(strconv.AppendUint(b, uint64(p), 10), "\r\n"...)
-	}
-	if a := m.Server.Addr(); f.ServerIP && a.IsValid() {
-		b = appendAddr(b, "X-Server-IP", a)
-	}
-	if f.User && m.User != "" {
-		switch {
-		case !f.PlainUser:
+// appendFacts adds the fields that tell of the message's ends.
+func (c *Config) appendFacts(b []byte, m *Message) []byte {
+	for _, f := range c.Tell {
+		client, server := m.Client.Addr(), m.Server.Addr()
+		switch port := m.Client.Port(); {
+		case f == ClientIP && client.IsValid():
+			b = appendAddr(b, "X-Client-IP", client)
+		case f == ClientPort && port != 0:
+			b = append(b, "X-Client-Port: "...)
+			b = append(strconv.AppendUint(b, uint64(port), 10), "\r\n"...)
+		case f == ServerIP && server.IsValid():
+			b = appendAddr(b, "X-Server-IP", server)
+		case f == User && m.User != "" && !c.PlainUser:
 			b = append(b, "X-Authenticated-User: "...)
 			b = append(base64.StdEncoding.AppendEncode(b, []byte("Local://"+m.User)), "\r\n"...)
-		case isPrintable(m.User):
+		case f == User && m.User != "" && isPrintable(m.User):
 			b = append(append(append(b, "X-Authenticated-User: "...), m.User...), "\r\n"...)
 		}
 	}

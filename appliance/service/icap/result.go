@@ -99,7 +99,6 @@ func (x *exchange) adapted(a *answer) (*Result, error) {
 	}
 	if e.body == nullBody {
 		x.end(true)
-		x.src.land()
 		return res, nil
 	}
 	if a.status == 200 {
@@ -136,15 +135,13 @@ func (o original) Read(p []byte) (int, error) {
 }
 
 // Ready reports whether Read gives octets, or the end, without waiting.
-func (o original) Ready() bool {
-	return o.src.pos < len(o.src.kept) || o.src.ended() || o.src.flight != nil && o.src.landed()
-}
+func (o original) Ready() bool { return o.src.pos < len(o.src.kept) || o.src.ended() }
 
 // Rest returns what Read reads from now on, when all that was kept has been read;
 // else nil. Who goes on there reads nothing here any more, and closes this later.
 func (o original) Rest() io.Reader {
 	s := o.src
-	if s.pos < len(s.kept) || s.keep || s.err != nil || s.length == s.got || s.flight != nil {
+	if s.pos < len(s.kept) || s.keep || s.err != nil || s.length == s.got {
 		return nil
 	}
 	return s.r
@@ -152,7 +149,6 @@ func (o original) Rest() io.Reader {
 
 // Close implements io.Closer. What is kept is let go.
 func (o original) Close() error {
-	o.src.land()
 	o.src.kept, o.src.pos = nil, 0
 	if o.src.err == nil {
 		o.src.err = io.ErrClosedPipe
@@ -246,7 +242,6 @@ func (b *answerBody) failed(err error) error {
 // Close implements io.Closer.
 func (b *answerBody) Close() error {
 	b.x.end(false)
-	b.x.src.land()
 	if b.err == nil {
 		b.err = io.ErrClosedPipe
 	}

@@ -15,8 +15,10 @@ func (d *Device) Carry(ctx context.Context, s *decrypt.Session, client, origin d
 		return d.failSession(s, client, origin, errDown)
 	}
 	port := s.Origin.Port()
-	if d.config.Port != nil {
-		port = d.config.Port(s)
+	if d.config.Port != 0 {
+		port = d.config.Port
+	} else if d.config.ClearPort != nil {
+		port = d.config.ClearPort(s)
 	}
 	from, to := sameFamily(s.Client, netip.AddrPortFrom(s.Origin.Addr(), port))
 	through, err := d.dial(ctx, from, to)

@@ -28,8 +28,10 @@ type Config struct {
 	// is transparent to Ethernet, and nobody is asked for its link-layer address.
 	Hops [2][]Hop
 
-	// Port gives the origin's port that the device sees, not 0; nil: the real one.
-	Port func(*decrypt.Session) uint16
+	// Port is the origin's port that the device sees; 0: what ClearPort gives.
+	Port uint16
+	// ClearPort gives the port of the protocol in clear, not 0; nil: the real one.
+	ClearPort func(*decrypt.Session) uint16
 	// Timeout bounds the opening of a connection through the device, and about how
 	// long it may leave octets unacknowledged; for four times that it may withhold
 	// the end of a direction; 0: 3 s.

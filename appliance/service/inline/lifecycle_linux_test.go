@@ -38,7 +38,7 @@ func daemon(text string) error {
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return err
 	}
-	d, err := New(Config{Name: s.Name, Legs: [2]string{"chain0", "chain1"}, Port: to80})
+	d, err := New(Config{Name: s.Name, Legs: [2]string{"chain0", "chain1"}, Port: 80})
 	if err != nil {
 		return err
 	}

@@ -37,8 +37,6 @@ var (
 	origin6    = netip.MustParseAddrPort("[2001:db8:2::9]:443")
 )
 
-func to80(*decrypt.Session) uint16 { return 80 }
-
 // names numbers devices: they are the machine's.
 var names struct {
 	sync.Mutex
@@ -123,7 +121,7 @@ func (b *testbed) open(change func(*Config)) {
 	name := fmt.Sprintf("%s-%d", b.box.FullName(), names.n)
 	names.Unlock()
 	c := Config{
-		Name: name, Legs: [2]string{"chain0", "chain1"}, Port: to80,
+		Name: name, Legs: [2]string{"chain0", "chain1"}, Port: 80,
 		Probe: Probe{Interval: -1}, Timeout: 3 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

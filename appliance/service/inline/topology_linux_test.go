@@ -82,7 +82,7 @@ func TestRouterWithoutARP(t *testing.T) {
 	if err := b.box.Do(func() error { return exec.Command("ip", "link", "set", "dev", "chain1", "arp", "off").Run() }); err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Name: b.box.FullName() + "-arp", Legs: [2]string{"chain0", "chain1"}, Port: to80, Timeout: time.Second}
+	c := Config{Name: b.box.FullName() + "-arp", Legs: [2]string{"chain0", "chain1"}, Port: 80, Timeout: time.Second}
 	for i := range 2 {
 		c.Hops[i] = []Hop{{netip.MustParsePrefix(fmt.Sprintf("10.9.%d.2/30", i)), netip.MustParseAddr(fmt.Sprintf("10.9.%d.1", i))}}
 	}
@@ -104,7 +104,7 @@ func TestSeries(t *testing.T) {
 	first, second := newLab(t), newLab(t)
 	one, other := first.middlebox(), second.middlebox()
 	first.open(nil)
-	second.open(func(c *Config) { c.Port = nil })
+	second.open(func(c *Config) { c.Port = 0 })
 	replace := func(old, with string) func(int, []byte) ([][]byte, [][]byte) {
 		return func(_ int, frame []byte) (on, back [][]byte) {
 			if s, ok := dissect(frame); ok && len(s.payload) > 0 {

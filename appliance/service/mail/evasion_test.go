@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
 
@@ -47,7 +48,8 @@ var subject = regexp.MustCompile(`(?m)^Subject: (\w+) (\d+)$`)
 // the service.
 func TestEvasions(t *testing.T) {
 	l := netlab.ForTest(t)
-	ns, boxes, _ := postfix(t, l)
+	h := lab.MailHostForTest(t, l, lab.StartPostfix)
+	ns, boxes := h.Namespace, h.Boxes
 	service, err := New(Config{Name: "av", Adapter: adapter(blocking), Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

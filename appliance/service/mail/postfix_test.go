@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -18,39 +17,6 @@ import (
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
-
-// postfix runs Postfix with a mailbox of bob@example.test.
-func postfix(t *testing.T, l *netlab.Lab) (*netlab.Namespace, *lab.Mailboxes, *lab.Server) {
-	t.Helper()
-	if err := lab.MissingPrograms("test"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := func(name string) string {
-		d, err := l.Dir(name)
-		must(err)
-		return d
-	}
-	ns, err := l.Namespace("mail")
-	must(err)
-	p, err := lab.NewPKI(dir("pki"))
-	must(err)
-	cert, err := p.Issue("mail.example.test")
-	must(err)
-	boxes, err := lab.NewMailboxes(dir("boxes"), "example.test", map[string]string{"bob": "secret"})
-	must(err)
-	server, err := lab.StartPostfix(ns, dir("postfix"), cert, boxes)
-	must(err)
-	return ns, boxes, server
-}
 
 // relay carries sessions from port 2525 to Postfix until the test ends.
 func relay(t *testing.T, ns *netlab.Namespace, service *Service) {
@@ -91,7 +57,8 @@ func relay(t *testing.T, ns *netlab.Namespace, service *Service) {
 // with ClamAV.
 func TestPostfix(t *testing.T) {
 	l := netlab.ForTest(t)
-	ns, boxes, postfix := postfix(t, l)
+	h := lab.MailHostForTest(t, l, lab.StartPostfix)
+	ns, boxes, postfix := h.Namespace, h.Boxes, h.Server
 	must := func(err error) {
 		t.Helper()
 		if err != nil {

@@ -3,6 +3,7 @@
 package leg
 
 import (
+	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -97,10 +98,14 @@ func (l *Leg) Stall(most time.Duration) {
 // called at any time, from any goroutine, also after Finish.
 func (l *Leg) Abort() {
 	l.closed.Do(func() {
-		if c, ok := l.conn.(*net.TCPConn); ok {
-			c.SetLinger(0) // an error means that the connection is gone already
+		c := l.conn
+		if t, ok := c.(*tls.Conn); ok { // whose Close says farewell
+			c = t.NetConn()
 		}
-		l.conn.Close()
+		if t, ok := c.(*net.TCPConn); ok {
+			t.SetLinger(0) // an error means that the connection is gone already
+		}
+		c.Close()
 	})
 }
 

@@ -7,22 +7,32 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
+	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
 // Raw carries one direction of octets that are not encrypted, or not opened, straight
-// from the buffer they were read into.
+// from the buffer they were read into. It ends without an error if the session turned.
 func (r *Relay) Raw(dir Direction, from, to *leg.Leg) error {
 	for {
-		if err := r.Await(from, 0); err == ErrPoked {
+		err := r.Await(from, 0)
+		switch {
+		case r.turned.Load():
+			return nil
+		case err == ErrPoked:
 			continue // by a dialogue that is over
-		} else if err != nil {
+		case err != nil:
 			return err
-		}
-		p := from.Unread()
-		if len(p) == 0 {
+		case len(from.Unread()) == 0:
 			return r.SourceEnded(dir, from, to)
 		}
-		if err := r.pass(dir, p, from, to); err != nil {
+		n := len(from.Unread())
+		if dir == proto.ClientToOrigin {
+			var turned bool
+			if n, turned, err = r.Begins(from, to); turned || err != nil {
+				return err
+			}
+		}
+		if err := r.pass(dir, from.Unread()[:n], from, to); err != nil {
 			return err
 		}
 	}

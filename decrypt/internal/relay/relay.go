@@ -31,6 +31,17 @@ type Recorder interface {
 	Ended(dir Direction)
 	// Reset is told that the source of a direction broke, which ends both.
 	Reset(dir Direction)
+	// Begin looks at p, with which the client goes on after the origin has spoken, before
+	// it is carried. An error ends the session.
+	Begin(p []byte) (Beginning, error)
+}
+
+// Beginning is what a [Recorder] says of the beginning of what a client sends. Unless it
+// is held or turns, N octets of it are carried before the Recorder looks again.
+type Beginning struct {
+	N    int
+	Hold time.Duration // more octets would tell, and may be waited for that long; 0: they would not
+	Turn bool          // the session goes on as another, from the first octet on
 }
 
 // Relay is what both directions of a session share. Its methods are for one goroutine
@@ -42,6 +53,7 @@ type Relay struct {
 
 	order    [2]sync.Mutex // by direction: what is carried is recorded; both to fail
 	progress atomic.Int64  // octets carried in both directions, to tell idle from one-way
+	turns
 	endings
 }
 
@@ -110,6 +122,7 @@ func (r *Relay) Record(dir Direction, octets int, record func(first bool)) error
 	if r.failed.Load() {
 		return ErrAborted
 	}
+	r.spoke(dir)
 	record(r.progress.Add(int64(octets)) == int64(octets))
 	return nil
 }
@@ -121,6 +134,7 @@ func (r *Relay) relayed(dir Direction, p []byte) error {
 	if r.failed.Load() {
 		return ErrAborted
 	}
+	r.spoke(dir)
 	r.Recorder.Relayed(dir, p, r.progress.Add(int64(len(p))) == int64(len(p)))
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,35 +20,8 @@ import (
 
 // postfix runs Postfix with a mailbox of bob@example.test.
 func postfix(t *testing.T) (*netlab.Namespace, *lab.Mailboxes) {
-	l := netlab.ForTest(t)
-	if err := lab.MissingPrograms("test"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := func(name string) string {
-		d, err := l.Dir(name)
-		must(err)
-		return d
-	}
-	ns, err := l.Namespace("mail")
-	must(err)
-	p, err := lab.NewPKI(dir("pki"))
-	must(err)
-	cert, err := p.Issue("mail.example.test")
-	must(err)
-	boxes, err := lab.NewMailboxes(dir("boxes"), "example.test", map[string]string{"bob": "secret"})
-	must(err)
-	_, err = lab.StartPostfix(ns, dir("postfix"), cert, boxes)
-	must(err)
-	return ns, boxes
+	h := lab.MailHostForTest(t, netlab.ForTest(t), lab.StartPostfix)
+	return h.Namespace, h.Boxes
 }
 
 // talk is a session with Postfix.

@@ -11,6 +11,7 @@ const maxLine = 4096
 type Event struct {
 	IsCommand bool
 	Command   Command
+	Response  []byte // line that answers a challenge, with its end
 	Text      []byte // content of a message, without dots of transparency
 	End       bool   // the message is complete, with Text or without
 }
@@ -51,8 +52,9 @@ func (w *Watch[N]) Client(p []byte) (e Event, n int, ok bool) {
 		w.dialogue.Took(int64(n))
 		return Event{Text: p[:n], End: w.final && w.dialogue.Next() != Chunk}, n, true
 	case Response:
-		_, n, whole := w.client.Next(p)
+		text, n, whole := w.client.Next(p)
 		if whole {
+			e.Response = text
 			w.dialogue.Respond()
 		}
 		return e, n, true

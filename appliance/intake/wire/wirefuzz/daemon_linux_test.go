@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 type settings struct {
 	Name     string
 	Takeover wire.Takeover
-	Down     wire.Down
+	Down     intake.Down
 	Routed   bool
 	Open     bool // pass what cannot be judged, if the wire can be told so
 	Remove   bool // remove the wire instead of running it
@@ -79,7 +79,7 @@ func daemon(text string) error {
 	if s.Routed {
 		return run(ctx, func(o intake.Options) (intake.Intake, error) {
 			o.Name = "fuzz" // of this namespace
-			return intake.NewTProxy(intake.TProxy{Listen: ":0", From: []string{lab.LANInterface}, Ports: []uint16{webPort, mailPort}}, o)
+			return intake.NewTProxy(intake.TProxy{Listen: ":0", From: []string{lab.LANInterface}, Ports: []policy.PortRange{{First: webPort, Last: webPort}, {First: mailPort, Last: mailPort}}}, o)
 		})
 	}
 	config := wire.Config{

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/tempo"
@@ -29,7 +30,7 @@ const (
 // columns are the ways to stand in the path, in the order of the fates of an evasion.
 var columns = []kind{
 	{name: "late"},
-	{name: "accept, block", takeover: wire.Accept, down: wire.Block},
+	{name: "accept, block", takeover: wire.Accept, down: intake.DownBlock},
 	{name: "tproxy", routed: true},
 }
 

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
@@ -47,7 +48,7 @@ type kind struct {
 	takeover wire.Takeover
 	impaired bool // the line between the wire and the origin loses, repeats and delays frames
 	open     bool // the wire passes what it cannot judge
-	down     wire.Down
+	down     intake.Down
 	routed   bool // the box is a router that diverts connections (tproxy), no wire
 }
 

@@ -6,14 +6,11 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// Passage says what becomes of octets that are not HTTP. A greater one lets less pass.
+// Passage says what becomes of octets that are not HTTP.
 type Passage uint8
 
 const (
 	Pass Passage = iota
-	// Known passes sessions of protocols that package sniff recognizes, by the first
-	// octets of both ends. It blocks the others.
-	Known
 	Block
 )
 
@@ -23,14 +20,6 @@ type Config struct {
 
 	Upgrade Passage // WebSocket, CONNECT: what follows a granted one
 	Foreign Passage // sessions that do not begin as HTTP
-
-	// Own are protocols, by their words, that other parts of the services are for. With
-	// Known they are blocked where they are met here: nothing would look at them.
-	Own []string
-
-	// Whole takes Range and If-Range out of requests whose responses a service wants,
-	// so that origins answer with the whole.
-	Whole bool
 
 	// Replay is how many octets of a body are kept while a service with FailOpen
 	// reads it, so that it can be passed on after a failure. Default 64 KiB.

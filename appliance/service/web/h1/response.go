@@ -53,7 +53,7 @@ func (x *Session) readResponse() (more bool, err error) {
 		return false, adapt.Refuse(adapt.Response, fault.String())
 	case r.Code < 200 && r.Code != 101:
 		err := x.interim(e, r.Code, raw)
-		x.responses.consume(raw)
+		x.Origin.Consume(len(raw))
 		return true, err
 	}
 	return x.response(e, &r)
@@ -65,7 +65,7 @@ func (x *Session) response(e *exchange, r *response) (more bool, err error) {
 	if r.Switches(e.method) {
 		return false, x.switches(e, r)
 	}
-	lead := x.responses.consume(r.raw) // the memory stays until more is read
+	x.Origin.Consume(len(r.raw)) // the memory stays until more is read
 	b := newBody(x.Origin, adapt.Response, r.ContentFor(e.method))
 	if x.Wants(adapt.Response) {
 		return x.showResponse(e, r, b)
@@ -73,12 +73,7 @@ func (x *Session) response(e *exchange, r *response) (more bool, err error) {
 	if err := x.begin(e); err != nil {
 		return false, err
 	}
-	if lead == 0 {
-		if _, err := x.Client.Write(r.raw); err != nil {
-			return false, err
-		}
-	}
-	return x.delivered(b, b.relay(x.Client, lead))
+	return x.delivered(b, b.relay(x.Client, len(r.raw)))
 }
 
 // showResponse shows a response to the services.
@@ -158,7 +153,7 @@ func (x *Session) switches(e *exchange, r *response) error {
 	switch {
 	case r.Code == 101 && !e.upgrade:
 		return adapt.Refuse(adapt.Response, adapt.Unasked)
-	case x.Config.Upgrade != adapt.Pass, r.Code == 101 && (e.http2 || r.http2):
+	case x.Config.Upgrade == adapt.Block, r.Code == 101 && (e.http2 || r.http2):
 		return adapt.Refuse(adapt.Response, adapt.Upgraded)
 	}
 	if err := x.begin(e); err != nil {
@@ -167,8 +162,7 @@ func (x *Session) switches(e *exchange, r *response) error {
 	if _, err := x.Client.Write(r.raw); err != nil {
 		return err
 	}
-	x.responses.consume(r.raw)
-	x.Bypass()
+	x.Origin.Consume(len(r.raw))
 	x.pop(true)
 	return buffered.Relay(x.Client, x.Origin)
 }

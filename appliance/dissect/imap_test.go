@@ -1,0 +1,91 @@
+package dissect_test
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestIMAP(t *testing.T) {
+	login := []step{down("* OK hello\r\n"), up("a LOGIN \"bob\" \"secret\"\r\n"), down("a OK in\r\n")}
+	const begin = "login LOGIN bob granted\n"
+	run(t, []row{
+		{"logins", `login LOGIN a"b refused
+			login LOGIN bob refused
+			login PLAIN alice granted
+			login SCRAM-SHA-256 user unanswered
+			stop ended`, []step{down("* OK\r\n"), up("a LOGIN \"a\\\"b\" x\r\n"), down("a NO\r\n"), up("b LOGIN {3}\r\n"), down("+\r\n"), up("bob {6+}\r\nsecret\r\n"), down("b BAD\r\n"),
+			up("c AUTHENTICATE plain AGFsaWNlAHNlY3JldA==\r\n"), down("c OK\r\n"), up("d AUTHENTICATE SCRAM-SHA-256\r\n"), down("+ \r\n"), up("biwsbj11c2VyLHI9eA==\r\n"), down("+ cj14\r\n"), up("Yz1iaXdz\r\n")}},
+		{"fetch", begin + `message 1 fetched
+			header 1 subject=hi
+			end 1 < complete 18 "Subject: hi\r\n\r\nx\r\n"
+			message 2 fetched
+			header 2
+			end 2 < complete 0
+			stop ended`, slices.Concat(login, []step{up("b FETCH 1:2 (FLAGS BODY.PEEK[])\r\n"), down("* 1 FETCH (FLAGS () BODY[] {18}\r\nSubject: hi\r\n\r\nx\r\n)\r\n* 2 FETCH (BODY[] {0}\r\n)\r\nb OK\r\n")})},
+		{"first octets, others and headers", begin + `message 1 fetched
+			header 1
+			end 1 < complete 2 "xy"
+			stop ended`, slices.Concat(login, []step{up("b FETCH 1 BODY[]<0.2>\r\n"), down("* 1 FETCH (BODY[]<0> {2}\r\nxy BODY[]<2> {2}\r\nzz BODY[HEADER] {2}\r\n\r\n BODY[1] {1}\r\nx)\r\nb OK\r\n")})},
+		{"append", begin + `message 1
+			header 1 subject=x
+			end 1 > complete 15 "Subject: x\r\n\r\ny"
+			message 2
+			header 2
+			end 2 > complete 0
+			stop ended`, slices.Concat(login, []step{up("b APPEND {5+}\r\nINBOX (\\Seen) {15}\r\n"), down("+ go\r\n"), up("Subject: x\r\n\r\ny {0+}\r\n\r\n"), down("b OK\r\n")})},
+		{"append refused, parts", begin + `stop ended`, slices.Concat(login, []step{up("b APPEND x {15}\r\n"), down("b NO\r\n"), up("c APPEND x CATENATE (URL y TEXT {3+}\r\nabc)\r\nd APPEND {1+}\r\nx CATENATE (TEXT {3+}\r\nabc)\r\n")})},
+		{"compressed", begin + `stop upgraded`, slices.Concat(login, []step{up("b COMPRESS DEFLATE\r\n"), down("b OK\r\n"), down("* 1 FETCH (BODY[] {1}\r\nx)\r\n")})},
+		{"gap in a message", begin + `message 1 fetched
+			header 1 subject=x
+			end 1 < complete 20-4 "Subject: x\r\n????xxxx"
+			stop ended`, slices.Concat(login, []step{down("* 1 FETCH (BODY[] {20}\r\nSubject: x\r\n"), downLost(4), down("xxxx)\r\n")})},
+		{"gap beyond a message", begin + `message 1 fetched
+			header 1
+			end 1 < lost 1 "S"
+			stop gap`, slices.Concat(login, []step{down("* 1 FETCH (BODY[] {20}\r\nS"), downLost(20), down("x\r\n")})},
+		{"cut", begin + `message 1 fetched
+			header 1
+			end 1 < cut 1 "S"
+			stop ended`, slices.Concat(login, []step{down("* 1 FETCH (BODY[] {20}\r\nS"), downEnd()})},
+	})
+}
+
+func TestPOP3(t *testing.T) {
+	run(t, []row{
+		{"retrieve", `login USER bob granted
+			message 1 fetched
+			header 1 subject=x
+			end 1 < complete 21 "Subject: x\r\n\r\n.\r\n.x\r\n"
+			stop ended`, []step{down("+OK hi\r\n"), up("USER bob\r\nPASS secret\r\nRETR 1\r\nTOP 1 0\r\n"), down("+OK\r\n+OK\r\n+OK\r\nSubject: x\r\n\r\n..\r\n..x\r\n.\r\n+OK\r\nSubject: x\r\n.\r\n")}},
+		{"logins", `login USER bob refused
+			login APOP eve refused
+			login CRAM-MD5 tim granted
+			login PLAIN alice unanswered
+			stop ended`, []step{down("+OK hi\r\n"), up("USER bob\r\n"), down("+OK\r\n"), up("PASS x\r\n"), down("-ERR\r\n"), up("APOP eve c4c9334bac560ecc979e58001b3e22fb\r\n"), down("-ERR\r\n"),
+			up("AUTH CRAM-MD5\r\n"), down("+ PHg+\r\n"), up("dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw\r\n"), down("+OK\r\n"), up("AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n")}},
+		{"no message", `stop ended`, []step{down("+OK hi\r\n"), up("RETR 1\r\n"), down("-ERR\r\n")}},
+		{"gap", `message 1 fetched
+			header 1
+			end 1 < lost 3 "a\r\n"
+			stop gap`, []step{down("+OK hi\r\n"), up("RETR 1\r\n"), down("+OK\r\na\r\n"), downLost(2), down(".\r\n")}},
+	})
+}
+
+func TestFTP(t *testing.T) {
+	run(t, []row{
+		{"transfers", `login USER bob granted
+			transfer < a file.txt 226
+			transfer > b 550
+			transfer >  226
+			transfer < c 0
+			stop ended`, []step{down("220-files\r\n220 ready\r\n"), up("USER bob\r\n"), down("331 go\r\n"), up("PASS x\r\n"), down("230 in\r\n"), up("PASV\r\n"), down("227 (1,2,3,4,5,6)\r\n"),
+			up("RETR a file.txt\r\n"), down("150 here\r\n226 done\r\n"), up("STOR b\r\nstou\r\nRETR c\r\n"), down("550 no\r\n150-x\r\n150 x\r\n226 y\r\n125 go\r\n")}},
+		{"logins", `login USER anonymous granted
+			login USER bob refused
+			login USER tim unanswered
+			stop ended`, []step{down("220 FTP\r\n"), up("USER anonymous\r\n"), down("230 in\r\n"), up("USER bob\r\n"), down("331 go\r\n"), up("PASS x\r\n"), down("530 no\r\n"), up("USER tim\r\n"), down("331 go\r\n")}},
+		{"a greeting that does not tell", `stop ended`, []step{down("220 ready\r\n"), up("FEAT\r\n"), down("211-x\r\n x\r\n211 end\r\n"), up("MAIL FROM:<a@b>\r\n")}},
+		{"mail behind such a greeting", `sender <a@b>
+			stop ended`, []step{down("220 ready\r\n"), up("EHLO x\r\n"), down("250 x\r\n"), up("MAIL FROM:<a@b>\r\n")}},
+	})
+}

@@ -1,0 +1,43 @@
+package intakes
+
+import (
+	"net/netip"
+
+	"github.com/clearspan/clearspan/appliance/intake"
+)
+
+// addRouted notes an intake that was opened, for its counters and for reloads.
+func (s *Set) addRouted(name string, in intake.Routed, err error) (intake.Intake, error) {
+	if err != nil {
+		return nil, err
+	}
+	strays := func() (map[string]uint64, error) { n, err := in.Counts(); return n.Strays, err }
+	quic := func() (map[string]uint64, error) { n, err := in.Counts(); return n.QUIC, err }
+	err = s.cfg.Metrics.Strays(name, strays)
+	if err == nil {
+		err = s.cfg.Metrics.QUICDatagrams(name, quic)
+	}
+	if err != nil {
+		in.Close()
+		return nil, err
+	}
+	s.routed = append(s.routed, in)
+	return in, nil
+}
+
+// exemptRouted returns the addresses whose packets such intakes leave alone.
+func (s *Set) exemptRouted() intake.Exempt {
+	clients, origins, n := s.exempt(intake.MaxExempt)
+	if n > intake.MaxExempt {
+		s.log.Warn("too many exempt addresses for the rules of the kernel: the rest is not exempt", "addresses", n, "limit", intake.MaxExempt)
+	}
+	return intake.Exempt{Clients: clients, Origins: origins}
+}
+
+// exempt returns what the policy tunnels by address, at most limit of n prefixes.
+func (s *Set) exempt(limit int) (clients, origins []netip.Prefix, n int) {
+	clients, origins = s.cfg.Engine().Policy.TunnelByAddress()
+	n = len(clients) + len(origins)
+	clients = clients[:min(len(clients), limit)]
+	return clients, origins[:min(len(origins), limit-len(clients))], n
+}

@@ -1,0 +1,167 @@
+// Package rights tells what an open appliance needs of the system, by its configuration, and
+// has the process give up the rest.
+package rights
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"kernel.org/pub/linux/libs/security/libcap/cap"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/privilege"
+	"github.com/clearspan/clearspan/certs"
+)
+
+// Confine gives up, for good, all that an open appliance of cfg does not need: root,
+// capabilities, files, system calls. Call it when the appliance is open. file is the configuration
+// file, "" if there is none. The state directory becomes the new user's.
+func Confine(cfg *config.Config, file string) (*privilege.Left, error) {
+	r := needed(cfg, file)
+	var lack error
+	if !r.Foreign || cfg.User != "" { // the module of a token knows files of its own
+		r.User, lack = owner(cfg)
+	}
+	if lack != nil && cfg.User != "" {
+		return nil, lack
+	}
+	if os.Geteuid() == 0 && !reachesAll(r.User, cfg, file) {
+		r.Keep = append(r.Keep, cap.DAC_OVERRIDE)
+	}
+	left, err := privilege.Confine(r)
+	if err == nil && lack != nil {
+		left.Lacks = append(left.Lacks, lack)
+	}
+	return left, err
+}
+
+// owner finds the user that the process becomes, and gives the state directory to it.
+func owner(cfg *config.Config) (privilege.User, error) {
+	u, err := privilege.FindUser(cfg.User)
+	if err == nil {
+		err = u.Own(cfg.State)
+	}
+	if err != nil {
+		return privilege.User{}, err
+	}
+	return u, nil
+}
+
+// needed is what the appliance needs once everything is open. The user is not
+// among them.
+func needed(cfg *config.Config, file string) privilege.Rights {
+	r := privilege.Rights{Keep: capabilities(cfg), Foreign: usesToken(cfg)}
+	r.Reads, r.Writes = files(cfg, file)
+	for _, in := range cfg.Intakes {
+		switch in.Mode {
+		case config.TProxy, config.Redirect:
+			r.Writes = append(r.Writes, "/proc/sys/net")
+		case config.Wire:
+			r.Namespaces, r.Programs = true, true
+			r.Writes = append(r.Writes, "/proc/sys/net", "/run/clearspan", "/run/netns")
+			r.Keep = append(r.Keep, cap.DAC_OVERRIDE) // pins and records are root's
+		}
+	}
+	for _, m := range cfg.Mirrors {
+		r.Programs = r.Programs || m.Kind == config.Interface
+	}
+	for _, s := range cfg.Services {
+		if s.Kind == config.Inline {
+			r.Namespaces, r.Programs = true, true
+			r.Writes = append(r.Writes, "/proc/sys/net", "/run/clearspan", "/run/netns")
+			r.Keep = append(r.Keep, cap.DAC_OVERRIDE)
+		}
+	}
+	slices.Sort(r.Keep)
+	r.Keep = slices.Compact(r.Keep)
+	return r
+}
+
+// capabilities returns those that stay whatever files there are.
+func capabilities(cfg *config.Config) (c []cap.Value) {
+	for _, in := range cfg.Intakes {
+		switch in.Mode {
+		case config.TProxy:
+			// Origin legs have the client's address, and its port, which may be low.
+			c = append(c, cap.NET_ADMIN, cap.NET_RAW, cap.NET_BIND_SERVICE)
+		case config.Redirect:
+			c = append(c, cap.NET_ADMIN) // to take the rules back
+		case config.Wire:
+			// Sockets made in the established state, programs and maps; and
+			// namespaces, which are entered to give the legs back.
+			c = append(c, cap.NET_ADMIN, cap.NET_RAW, cap.NET_BIND_SERVICE, cap.BPF, cap.PERFMON, cap.SYS_ADMIN)
+		}
+	}
+	for _, m := range cfg.Mirrors {
+		if m.Kind == config.Interface {
+			c = append(c, cap.NET_ADMIN, cap.NET_RAW) // a port that comes back is opened again
+		}
+	}
+	for _, s := range cfg.Services {
+		if s.Kind == config.Inline {
+			// Transparent sockets, with clients' ports, which may be low.
+			c = append(c, cap.NET_ADMIN, cap.NET_BIND_SERVICE)
+		}
+	}
+	return c
+}
+
+// files returns the paths that the configuration names. Files to read may be
+// replaced while the process runs, so that their directories stand for them.
+func files(cfg *config.Config, file string) (reads, writes []string) {
+	writes = []string{cfg.State}
+	if cfg.Audit.File != "stdout" {
+		writes = append(writes, cfg.Audit.File, filepath.Dir(cfg.Audit.File)) // one that was rotated is made again
+	}
+	for _, m := range cfg.Mirrors {
+		if m.Files.Directory != "" {
+			writes = append(writes, m.Files.Directory)
+		}
+	}
+	named := slices.Concat([]string{file, cfg.Authority.PassphraseFile, cfg.Block.Page, cfg.Origin.Upstream.Credentials}, cfg.Origin.Roots, cfg.Origin.Revocation.CRL)
+	for _, in := range cfg.Intakes {
+		for _, f := range in.Certificates {
+			named = append(named, f.Certificate, f.Key)
+		}
+	}
+	for _, s := range cfg.Services {
+		named = append(named, s.Roots...)
+	}
+	for _, l := range cfg.Policy.Lists {
+		named = append(named, l.File)
+	}
+	for _, f := range namedPairs(cfg) {
+		named = append(named, f.Certificate, f.Key)
+	}
+	for _, path := range named {
+		if path != "" && path != "system" && !certs.IsTokenURI(path) {
+			reads = append(reads, path, filepath.Dir(path))
+		}
+	}
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" { // systemd's, with a passphrase
+		reads = append(reads, dir)
+	}
+	return reads, writes
+}
+
+// namedPairs are the pairs of files that the configuration names, or "".
+func namedPairs(cfg *config.Config) []config.KeyFiles {
+	return []config.KeyFiles{
+		{Certificate: cfg.Authority.Certificate, Key: cfg.Authority.Key},
+		{Certificate: cfg.Authority.UntrustedCertificate, Key: cfg.Authority.UntrustedKey},
+	}
+}
+
+// usesToken reports whether keys are in tokens.
+func usesToken(cfg *config.Config) bool {
+	return slices.ContainsFunc(namedPairs(cfg), func(f config.KeyFiles) bool { return certs.IsTokenURI(f.Key) })
+}
+
+// reachesAll reports whether a user needs no capability for files of the
+// configuration that are opened again while the appliance runs.
+func reachesAll(u privilege.User, cfg *config.Config, file string) bool {
+	reads, writes := files(cfg, file)
+	return !slices.ContainsFunc(reads, func(p string) bool { return !u.Reaches(p, 0o004) }) &&
+		!slices.ContainsFunc(writes, func(p string) bool { return !u.Reaches(p, 0o002) })
+}

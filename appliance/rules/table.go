@@ -1,0 +1,98 @@
+// Package rules makes of the configuration what decides about sessions: the rule table, and
+// what is learned.
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/learn"
+	"github.com/clearspan/clearspan/decrypt/policy"
+)
+
+// Table builds the rule table that cfg describes, and reads its lists. Every
+// fault of a list is a [*policy.ListError].
+func Table(cfg *config.Config) (*policy.Table, error) {
+	lists, err := loadLists(cfg.Policy.Lists)
+	if err != nil {
+		return nil, err
+	}
+	rules := make([]policy.Rule, 0, len(cfg.Policy.Rules))
+	for _, r := range cfg.Policy.Rules {
+		rule := policy.Rule{
+			Name: r.Name, Host: r.Host, Intake: r.Intake, Client: r.Client, Origin: r.Origin, Port: r.Port,
+			Protocol: r.Protocol, ALPN: r.ALPN, JA4: r.JA4, Time: r.Time, OriginName: r.OriginName, Issuer: r.Issuer, Action: r.Action,
+			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer, Learn: string(r.Learn), Services: r.Services, Upstream: r.Proxy.Word()},
+		}
+		for _, name := range r.Category {
+			rule.Category = append(rule.Category, lists[name])
+		}
+		rules = append(rules, rule)
+	}
+	table, err := policy.New(rules, cfg.Policy.Default)
+	if err != nil {
+		return nil, fmt.Errorf("build policy: %w", err)
+	}
+	table = table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer, Services: cfg.Policy.Services})
+	if table, err = table.WithEvents(cfg.Policy.Events); err != nil {
+		return nil, fmt.Errorf("build policy: %w", err)
+	}
+	if cfg.Policy.Mode == config.Monitor {
+		table = table.Monitor()
+	}
+	return table, nil
+}
+
+// Names tells when server names are looked up.
+func Names(p config.Policy) decrypt.Names {
+	_, decides := p.Events[policy.SNIUnresolved]
+	switch {
+	case p.NoLookup:
+		return decrypt.NamesNever
+	case decides && p.Mode != config.Monitor:
+		return decrypt.NamesFirst
+	}
+	return decrypt.NamesBeside
+}
+
+// loadLists reads the lists, by name.
+func loadLists(from []config.List) (map[string]*policy.List, error) {
+	lists := make(map[string]*policy.List, len(from))
+	var errs []error
+	for _, l := range from {
+		list, err := loadList(l)
+		errs = append(errs, err)
+		lists[l.Name] = list
+	}
+	return lists, errors.Join(errs...)
+}
+
+func loadList(l config.List) (*policy.List, error) {
+	f, err := os.Open(l.File)
+	if err != nil {
+		return nil, fmt.Errorf("open list %s: %w", l.Name, err)
+	}
+	defer f.Close()
+	return policy.ReadList(l.Name, l.File, f)
+}
+
+// words returns the names of content classes, nil for nil.
+func words(in []config.Content) (out []string) {
+	for _, c := range in {
+		out = append(out, string(c))
+	}
+	return out
+}
+
+// Lessons are what is learned under cfg. Where client certificates are no reason
+// to tunnel, they are none to learn it.
+func Lessons(cfg *config.Config) learn.Options {
+	o := cfg.Policy.Learn
+	if cfg.Origin.ClientCertificate != decrypt.TunnelRequest {
+		o.ClientCertificate = learn.Off
+	}
+	return o
+}
