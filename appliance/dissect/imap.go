@@ -5,7 +5,8 @@ import (
 	"github.com/clearspan/clearspan/decrypt/proto/imap"
 )
 
-// imapReader follows IMAP (RFC 9051). A message is what a client fetches as a whole, or
+// imapReader follows IMAP (RFC 9051). Behind COMPRESS (RFC 4978) it wants the octets as they
+// were before they were deflated. A message is what a client fetches as a whole, or
 // from its first octet on, and what it appends to a mailbox.
 type imapReader struct {
 	s         *Session
@@ -27,9 +28,7 @@ func (x *imapReader) data(dir proto.Direction, p []byte) Cause {
 		if dir == proto.OriginToClient {
 			h, n := x.watch.Server(p)
 			p = p[n:]
-			if x.heard(&h) {
-				return StopUpgraded
-			}
+			x.heard(&h)
 			continue
 		}
 		said, n, ok := x.watch.Client(p)
@@ -122,24 +121,17 @@ func (x *imapReader) finish(dir proto.Direction, how Ending) {
 	}
 }
 
-// heard takes what the server says. It reports whether another protocol begins.
-func (x *imapReader) heard(h *imap.Heard[struct{}]) (upgraded bool) {
+// heard takes what the server says.
+func (x *imapReader) heard(h *imap.Heard[struct{}]) {
 	if h.Announced {
 		x.following = h.Item.Contents() == imap.Whole && h.Item.Offset == 0
 	}
 	if h.Fetched && x.following {
 		x.content(proto.OriginToClient, h.Octets, h.End)
 	}
-	if !h.IsFirst {
-		return false
+	if h.IsFirst && (h.Answer.To == imap.LOGIN || h.Answer.To == imap.AUTHENTICATE) {
+		x.logins.answered(x.s, h.Answer.Status == imap.OK)
 	}
-	switch granted := h.Answer.Status == imap.OK; h.Answer.To {
-	case imap.LOGIN, imap.AUTHENTICATE:
-		x.logins.answered(x.s, granted)
-	case imap.COMPRESS:
-		return granted
-	}
-	return false
 }
 
 func (x *imapReader) gap(dir proto.Direction, n uint64) Cause {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/facts"
+	"github.com/clearspan/clearspan/appliance/feed/inflate"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
 )
@@ -20,18 +21,16 @@ type fanout struct {
 	mu         sync.Mutex     // guards the rest
 	facts      *facts.Session // nil: nothing is read for the audit entry
 	deliveries []*delivery
+	heard      bool             // the origin has spoken
+	mail       *inflate.Session // IMAP, which may turn to DEFLATE; nil for other sessions
+	content    decrypt.Content  // of what mail is given
 }
 
 // Data implements [decrypt.Stream].
 func (f *fanout) Data(dir decrypt.Direction, content decrypt.Content, p []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, d := range f.deliveries {
-		d.data(f.session, dir, content, p)
-	}
-	if f.facts != nil && content != decrypt.Tunneled {
-		f.facts.Data(dir, p)
-	}
+	f.data(dir, content, p)
 }
 
 // Assemble implements [decrypt.Assembler]. What a sink shows of octets that were
@@ -40,6 +39,14 @@ func (f *fanout) Data(dir decrypt.Direction, content decrypt.Content, p []byte) 
 func (f *fanout) Assemble(dir decrypt.Direction, parts []decrypt.Part, p []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.listen(dir, decrypt.Plain, p)
+	if f.mail != nil {
+		if f.mail.Deflated() { // nothing negotiates TLS there
+			f.data(dir, decrypt.Plain, p)
+			return
+		}
+		f.mail.Data(dir, p, unseen{})
+	}
 	for _, d := range f.deliveries {
 		if d.sink.content[decrypt.Upgrade] {
 			d.data(f.session, dir, decrypt.Plain, p)
@@ -67,6 +74,9 @@ func (f *fanout) Assemble(dir decrypt.Direction, parts []decrypt.Part, p []byte)
 func (f *fanout) End(dir decrypt.Direction, how decrypt.Ending) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.mail != nil {
+		f.mail.End(dir, f)
+	}
 	for _, d := range f.deliveries {
 		d.settle(f.session)
 		switch {
@@ -83,6 +93,9 @@ func (f *fanout) End(dir decrypt.Direction, how decrypt.Ending) {
 func (f *fanout) Close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.mail != nil {
+		f.mail.Close()
+	}
 	for _, d := range f.deliveries {
 		d.settle(f.session)
 		if d.conversation != nil {

@@ -29,6 +29,10 @@ const (
 	// Cause: The keys `content` and `mirror` say so.
 	// Do: Nothing, or change these keys.
 	lostUnselected = "unselected"
+	// The ends of an IMAP session deflated the octets (COMPRESS), and they cannot be inflated.
+	// Cause: They are broken, or few octets would become very many.
+	// Do: Look at what the client does. Switch COMPRESS off on the server.
+	lostDeflated = "deflated"
 )
 
 // Feed hands the cleartext of every session to the sinks. Safe for concurrent use.

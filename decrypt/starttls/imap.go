@@ -71,7 +71,7 @@ func (x *mailbox) command(d *Dialogue, text []byte) {
 		d.mark(0, len(text))
 		d.state = Requested
 		x.push(d, upgrade)
-	case imap.LOGIN:
+	case imap.LOGIN, imap.COMPRESS: // no lines are behind what is deflated (RFC 4978)
 		x.push(d, login)
 	case imap.AUTHENTICATE:
 		x.push(d, exchange)

@@ -75,6 +75,12 @@ var bans = []ban{
 		reason: "it rewrites octets; what they belong to is for the feed to know",
 	},
 	{
+		from:   "appliance/feed/inflate",
+		to:     []string{module + "/decrypt", module + "/certs", module + "/appliance", module + "/mirror"},
+		allow:  []string{module + "/decrypt/proto"},
+		reason: "it inflates octets; what they belong to is for the feed to know",
+	},
+	{
 		from:   "mirror/conformance",
 		to:     []string{module},
 		allow:  []string{module + "/mirror/internal/dissector"}, // a table of tshark's, which judges
