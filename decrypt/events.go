@@ -1,9 +1,6 @@
 package decrypt
 
 import (
-	"crypto/tls"
-	"slices"
-
 	"github.com/clearspan/clearspan/decrypt/clienthello"
 	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -32,21 +29,14 @@ func (d *decision) helloEvents() {
 	if policy.Differ(name, d.hello.ServerName) {
 		d.account.note(policy.SNIMismatch)
 	}
-	if !sharesCipher(d.hello, d.engine.cfg.Client.MinTLS) {
+	if !canAnswer(d.hello, d.engine.cfg.Client.MinTLS, d.showsOwn()) {
 		d.account.note(policy.NoSharedCipher)
 	}
 }
 
-// sharesCipher reports whether the client offers a version and a cipher suite that
-// we take.
-func sharesCipher(hello *clienthello.Hello, least uint16) bool {
-	if hello.MaxVersion() < least {
-		return false
-	}
-	if slices.Contains(hello.Versions, tls.VersionTLS13) {
-		return true
-	}
-	return slices.ContainsFunc(handshake.GreenSuites, func(s uint16) bool { return slices.Contains(hello.CipherSuites, s) })
+// showsOwn reports whether the client may be shown a certificate of the origin's own.
+func (d *decision) showsOwn() bool {
+	return d.in.Own != nil && len(d.in.Own(d.serverName(), true)) > 0
 }
 
 // refusesCiphers tells whether an origin has answered with an alert that says that

@@ -145,7 +145,7 @@ func (s *session) blameless() bool {
 // asked for, and lets it have the page.
 func (s *session) securePage(ctx context.Context, hello *clienthello.Hello, trusted bool) Notice {
 	protocols, ok := s.pageProtocols(hello)
-	if !ok || !sharesCipher(hello, s.engine.cfg.Client.MinTLS) {
+	if !ok || !canAnswer(hello, s.engine.cfg.Client.MinTLS, s.showsOwn()) {
 		return NoticeAlert
 	}
 	highest := uint16(tls.VersionTLS13)

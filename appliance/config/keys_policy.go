@@ -83,7 +83,7 @@ var policyKeys = []Key{
 	},
 	{
 		Path: "policy.events.no-shared-cipher", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Tunnel.String(),
-		Doc: "The client or the origin shares no TLS version or cipher suite with clearspan.",
+		Doc: "The client or the origin shares no TLS version, cipher suite, group or signature algorithm with clearspan.",
 	},
 	{
 		Path: "policy.events.ech-required", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Tunnel.String(),

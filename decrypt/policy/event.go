@@ -17,8 +17,8 @@ const (
 	SNIMismatch
 	// SNIUnresolved: the server name does not resolve to the destination.
 	SNIUnresolved
-	// NoSharedCipher: the client or the origin shares no TLS version or cipher suite with
-	// clearspan.
+	// NoSharedCipher: the client or the origin shares no TLS version, cipher suite, group
+	// or signature algorithm with clearspan.
 	NoSharedCipher
 	// ECHRequired: the hello hides another one in earnest. The client ended such a session
 	// before, because clearspan could not read the hidden hello (RFC 9849, Section 6.1.6).
