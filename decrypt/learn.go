@@ -128,6 +128,8 @@ const (
 	whyRequested = "requested"
 	// The TLS handshake with the origin failed.
 	whyHandshake = "handshake"
+	// The origin renegotiated TLS 1.2 within a session, and that failed.
+	whyRenegotiation = "renegotiation"
 )
 
 // refusalIn returns the word for the alert behind err, "" if it is another error.

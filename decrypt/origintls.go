@@ -59,9 +59,10 @@ func (s *session) originHandshake(offer []string) error {
 		Timeout:       s.engine.cfg.Client.HandshakeTimeout,
 		Sessions:      s.originSessions(keys != nil),
 		NoCertificate: how == AnswerNone || how == TunnelRequest && s.upgraded(),
+		RefuseLate:    how == BlockRequest,
 	}
 	result, err := o.Shake(s.origin)
-	s.originTLS, s.originState = result.Conn, result.State
+	s.originTLS, s.originState, s.renegotiation = result.Conn, result.State, result.Renegotiation
 	a := &s.account.OriginTLS
 	a.Handshake = result.Took
 	if err != nil {

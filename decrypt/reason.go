@@ -54,6 +54,12 @@ const (
 	// Do: Try `openssl s_client -connect ADDRESS:PORT -servername NAME`. Tunnel the origin
 	// by a rule, or set `policy.learn.failed_origin`.
 	reasonOriginTLS = "origin-handshake"
+	// The origin began another handshake within a session of TLS 1.2, and it failed.
+	// Cause: The origin needs a client certificate for this page, shows another certificate
+	// than before, or renegotiates without RFC 5746.
+	// Do: See `taught`: if the origin was learned, the next session is tunneled. Otherwise
+	// tunnel the origin by a rule.
+	reasonRenegotiation = "renegotiation"
 	// The TLS handshake with the client failed.
 	// Cause: The client does not trust the CA, or pins its certificates. See
 	// `tls_client.refusal`.

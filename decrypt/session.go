@@ -34,6 +34,7 @@ type session struct {
 	lookup     *certLookup // nil: the origin's certificate was not asked for
 
 	clientTLS, originTLS *tls.Conn                // set once their handshakes are done
+	renegotiation        *handshake.Renegotiation // of the origin leg; nil: there can be none
 	originState          tls.ConnectionState      // of the origin's last handshake, as far as it came
 	cached               *handshake.LegCache      // sessions of the origin leg, nil where it does not resume
 	latest               *handshake.LatestSession // of an FTP session's origin leg; nil: nothing is resumed

@@ -214,6 +214,8 @@ type OriginTLS struct {
 	// The revocation status. Empty if clearspan asked no source. Words: see
 	// [reasons](reasons.md#revocation).
 	Revocation string `json:"revocation"`
+	// How often the origin renegotiated TLS 1.2 within the session.
+	Renegotiated int `json:"renegotiated"`
 }
 
 // Octets counts application data, taken from one leg for the other.
@@ -337,7 +339,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
 		e.TLSOrigin = &OriginTLS{
 			Version: versionName(l.Version), Cipher: cipherName(l.Cipher), Resumed: l.Resumed,
-			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict, Finding: l.Finding, Revocation: l.Revocation,
+			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict, Finding: l.Finding, Revocation: l.Revocation, Renegotiated: l.Renegotiated,
 		}
 	}
 	e.Flow = Flow{Client: e.Client, Origin: e.Origin}

@@ -150,7 +150,8 @@ func TestEntryOfBumpedSession(t *testing.T) {
   "chain_sha256": "ab12",
   "verdict": "expired",
   "finding": "ended",
-  "revocation": "unknown"
+  "revocation": "unknown",
+  "renegotiated": 0
  },
  "forged_serial": "0f",
  "octets": {

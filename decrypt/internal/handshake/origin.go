@@ -27,6 +27,8 @@ type Result struct {
 	Conn  *tls.Conn           // nil if it failed
 	State tls.ConnectionState // as far as it came
 	Took  time.Duration
+
+	Renegotiation *Renegotiation // of an origin; nil if it failed, or the connection cannot wait
 }
 
 // ErrCertificateRequested says that the origin asks for a client certificate.
@@ -42,16 +44,18 @@ type Origin struct {
 
 	Sessions      tls.ClientSessionCache // nil: none is resumed
 	NoCertificate bool                   // an origin that asks for our certificate is told that there is none
+	RefuseLate    bool                   // one that asks for it in a renegotiation ends the session; else it is told that there is none
 }
 
 // Shake completes the handshake on a connection, which it borrows, whatever the origin's
-// certificate says. Result says how far it came in case of an error.
+// certificate says. Result says how far it came in case of an error. Within a session of
+// TLS 1.2 the origin may begin more of them.
 func (o *Origin) Shake(conn net.Conn) (Result, error) {
-	certificate := failRequest
+	first := failRequest
 	if o.NoCertificate {
-		certificate = answerNone
+		first = answerNone
 	}
-	return shake(conn, tls.Client(conn, &tls.Config{
+	cfg := &tls.Config{
 		ServerName:                  o.Name,
 		NextProtos:                  o.Protocols,
 		InsecureSkipVerify:          true, // whoever calls judges
@@ -60,8 +64,26 @@ func (o *Origin) Shake(conn net.Conn) (Result, error) {
 		DynamicRecordSizingDisabled: true,
 		KeyLogWriter:                o.Keys,
 		ClientSessionCache:          o.Sessions,
-		GetClientCertificate:        certificate, // the connection holds nothing of o
-	}), o.Timeout)
+		GetClientCertificate:        first, // the connection holds nothing of o
+	}
+	p, ok := conn.(patient)
+	if !ok {
+		return shake(conn, tls.Client(conn, cfg), o.Timeout)
+	}
+	again := &Renegotiation{patient: p, timeout: o.Timeout, refuse: o.RefuseLate}
+	cfg.Renegotiation = tls.RenegotiateFreelyAsClient
+	cfg.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if again.established {
+			return again.certificate()
+		}
+		return first(info)
+	}
+	result, err := shake(conn, tls.Client(again, cfg), o.Timeout)
+	if err == nil {
+		again.established, again.greeting = true, nil
+		result.Renegotiation = again
+	}
+	return result, err
 }
 
 func failRequest(*tls.CertificateRequestInfo) (*tls.Certificate, error) {

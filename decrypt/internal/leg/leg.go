@@ -24,6 +24,7 @@ type Leg struct {
 	r, w    int
 	large   bool  // take large buffers
 	event   bool  // Read answers ErrAgain where it would wait
+	patient bool  // but waits all the same
 	drained bool  // the last read left the socket empty, as far as we know
 	rerr    error // sticky end of reading
 	tail    Tail  // of what Read gave before the relay
@@ -86,6 +87,10 @@ func (l *Leg) Relaying(stall time.Duration) {
 
 // Large has the leg read into large buffers. It is for the goroutine that reads.
 func (l *Leg) Large() { l.large = true }
+
+// Patient has reads wait in the mode of a busy relay, or no longer. It is for the
+// goroutine that reads.
+func (l *Leg) Patient(wait bool) { l.patient = wait }
 
 // Stall bounds how long a write may take, 0 for ever.
 func (l *Leg) Stall(most time.Duration) {

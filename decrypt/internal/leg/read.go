@@ -157,11 +157,12 @@ func (l *Leg) Fill(wait bool) error {
 // Read implements net.Conn for crypto/tls.
 func (l *Leg) Read(p []byte) (int, error) {
 	if l.r == l.w {
-		if l.event && l.drained {
+		event := l.event && !l.patient
+		if event && l.drained {
 			l.drained = false
 			return 0, ErrAgain
 		}
-		if err := l.Fill(!l.event); err != nil {
+		if err := l.Fill(!event); err != nil {
 			return 0, err
 		}
 	}

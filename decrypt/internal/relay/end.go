@@ -103,6 +103,8 @@ func (e *LegEnd) read(p []byte) (int, error) {
 		case n > 0:
 			return n, nil
 		case err == nil:
+		case errors.Is(err, leg.ErrAgain) && len(e.leg.Unread()) > 0 && e.text != Cleartext(e.leg):
+			e.ending = e.broken(errStuck)
 		case errors.Is(err, leg.ErrAgain):
 			if err := e.leg.FlushIfFree(); err != nil {
 				e.ending = e.broken(err)
@@ -137,7 +139,7 @@ func (e *LegEnd) Write(p []byte) (int, error) {
 	if err := e.moved(e.dir.Opposite(), p); err != nil {
 		return 0, err
 	}
-	n, err := e.text.Write(p)
+	n, err := write(e.text, p)
 	if err == nil {
 		err = e.leg.Flush()
 	}

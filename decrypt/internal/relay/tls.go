@@ -24,7 +24,7 @@ func (r *Relay) TLS(dir Direction, src, dst *tls.Conn, from, to *leg.Leg) error 
 				leg.Release(chunk)
 				return err
 			}
-			_, werr = dst.Write(chunk[:n])
+			_, werr = write(dst, chunk[:n])
 		}
 		leg.Release(chunk)
 		switch {
@@ -32,6 +32,8 @@ func (r *Relay) TLS(dir Direction, src, dst *tls.Conn, from, to *leg.Leg) error 
 			return r.Undeliverable(dir, from, werr)
 		case err == nil:
 			continue
+		case errors.Is(err, leg.ErrAgain) && len(from.Unread()) > 0:
+			return r.broken(dir, errStuck)
 		case errors.Is(err, leg.ErrAgain):
 			if err := r.drain(dir, from, to); err != nil {
 				return err
@@ -49,6 +51,26 @@ func (r *Relay) TLS(dir Direction, src, dst *tls.Conn, from, to *leg.Leg) error 
 		}
 	}
 }
+
+// errStuck says that crypto/tls has left a handshake within the session, for want of
+// octets, and does not take more.
+var errStuck = errors.New("handshake within the session does not go on")
+
+// write is Write of a TLS connection. One whose origin begins to renegotiate (RFC 5246,
+// Section 7.4.1.1) just now takes nothing, with internal_error, and takes it when that is
+// over.
+func write(to io.Writer, p []byte) (n int, err error) {
+	const tries = 100
+	for range tries {
+		n, err = to.Write(p)
+		if n > 0 || err == nil || err.Error() != tls.AlertError(internalError).Error() { // crypto/tls has no type for it
+			break
+		}
+	}
+	return n, err
+}
+
+const internalError = 80 // RFC 8446, Section 6.2
 
 // inspected has p recorded, after a look at what the client says.
 func (r *Relay) inspected(dir Direction, p []byte) error {
