@@ -18,7 +18,7 @@ func (s *session) renegotiated(err error) error {
 	switch {
 	case !s.renegotiation.AsksForCertificate():
 		s.report(learn.FailedOrigin, whyRenegotiation)
-	case s.engine.cfg.CertificateRequest != BlockRequest:
+	case s.engine.cfg.Origin.ClientCertificate != BlockRequest:
 		s.report(learn.ClientCertificate, whyRequested)
 	}
 	if err == nil { // a service has told the client

@@ -158,7 +158,7 @@ func TestRenegotiation(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var origin otherServer
 			b := newTestbed(t, origin.serve, func(b *testbed) {
-				b.cfg.HandshakeTimeout, b.cfg.IdleTimeout = time.Minute, time.Minute
+				b.cfg.Client.HandshakeTimeout, b.cfg.Client.IdleTimeout = time.Minute, time.Minute
 				if tt.services {
 					b.cfg.Services = func(*Session) []Service { return []Service{passer{}} }
 				}
@@ -252,7 +252,7 @@ func TestCertificateForAPlace(t *testing.T) {
 		t.Run(fmt.Sprint(tt.place, tt.request), func(t *testing.T) {
 			var origin otherServer
 			b := newTestbed(t, origin.serve, func(b *testbed) {
-				b.cfg.HandshakeTimeout, b.cfg.CertificateRequest = time.Minute, tt.request
+				b.cfg.Client.HandshakeTimeout, b.cfg.Origin.ClientCertificate = time.Minute, tt.request
 			})
 			origin.address = b.freePort()
 			dir := b.files()
