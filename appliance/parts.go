@@ -159,7 +159,7 @@ func (a *Appliance) openAdmin() error {
 		return err
 	}
 	a.admin, err = admin.New(admin.Config{
-		Listen: a.cfg.Admin.Listen, Ready: a.ready.Load, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: a.log,
+		Options: a.cfg.Admin, Ready: a.ready.Load, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: a.log,
 	})
 	if err != nil {
 		return err

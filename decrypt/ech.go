@@ -29,7 +29,12 @@ const (
 var echNames = [...]string{"", "offered", "known", "insisted"}
 
 // String returns the word used in audit entries and metrics, "" for ECHNone.
-func (e ECH) String() string { return echNames[e&3] }
+func (e ECH) String() string {
+	if int(e) < len(echNames) {
+		return echNames[e]
+	}
+	return "unknown"
+}
 
 // echLifetime is how long the engine remembers where a client insisted on ECH.
 const echLifetime = 24 * time.Hour

@@ -27,7 +27,12 @@ const (
 var offerNames = [...]string{"", "narrowed", "retried", "remembered"}
 
 // String returns the word used in audit entries, "" for OfferClient.
-func (o Offer) String() string { return offerNames[o&3] }
+func (o Offer) String() string {
+	if int(o) < len(offerNames) {
+		return offerNames[o]
+	}
+	return "unknown"
+}
 
 // offerOrigin completes the handshake with the origin, which is offered no more
 // than the rule allows. One that refuses that, presumably for want of a common

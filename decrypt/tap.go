@@ -18,7 +18,12 @@ const (
 var contentNames = [...]string{"decrypted", "plain", "upgrade", "tunneled"}
 
 // String returns the name used in configuration and metrics.
-func (c Content) String() string { return contentNames[c&3] }
+func (c Content) String() string {
+	if int(c) < len(contentNames) {
+		return contentNames[c]
+	}
+	return "unknown"
+}
 
 // Ending says how one direction of a session ended.
 type Ending uint8

@@ -103,7 +103,7 @@ func TestLearnedListAndMetrics(t *testing.T) {
 	if err := metrics.Learned(table.Stats); err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Config{Listen: "127.0.0.1:0", Metrics: metrics, Learned: table})
+	s, err := New(Config{Options: Options{Listen: "127.0.0.1:0"}, Metrics: metrics, Learned: table})
 	if err != nil {
 		t.Fatal(err)
 	}

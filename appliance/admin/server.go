@@ -29,9 +29,14 @@ const (
 	closeTimeout   = 3 * time.Second
 )
 
+// Options are what operators choose.
+type Options struct {
+	Listen string // "ADDRESS:PORT"; "": there is no server
+}
+
 // Config is what a server needs.
 type Config struct {
-	Listen  string       // "ADDRESS:PORT", required
+	Options
 	Metrics *Metrics     // required
 	Ready   func() bool  // called concurrently; nil: always ready
 	Learned Learned      // nil: nothing is learned

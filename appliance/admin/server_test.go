@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // serve runs a server on loopback until the test ends.
 func serve(t *testing.T, ready func() bool) *Server {
 	t.Helper()
-	s, err := New(Config{Listen: "127.0.0.1:0", Metrics: NewMetrics("1.2.3"), Ready: ready})
+	s, err := New(Config{Options: Options{Listen: "127.0.0.1:0"}, Metrics: NewMetrics("1.2.3"), Ready: ready})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,14 +130,14 @@ func TestLoopbackAddresses(t *testing.T) {
 
 func TestAddressInUse(t *testing.T) {
 	s := serve(t, nil)
-	_, err := New(Config{Listen: s.Addr().String(), Metrics: NewMetrics("")})
+	_, err := New(Config{Options: Options{Listen: s.Addr().String()}, Metrics: NewMetrics("")})
 	if err == nil || !strings.HasPrefix(err.Error(), "listen for admin on "+s.Addr().String()) {
 		t.Errorf("error is %v", err)
 	}
 }
 
 func TestCloseWithoutServe(t *testing.T) {
-	s, err := New(Config{Listen: "127.0.0.1:0", Metrics: NewMetrics("")})
+	s, err := New(Config{Options: Options{Listen: "127.0.0.1:0"}, Metrics: NewMetrics("")})
 	if err != nil {
 		t.Fatal(err)
 	}

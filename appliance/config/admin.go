@@ -1,13 +1,8 @@
 package config
 
-// Admin is the operators' HTTP server: health, metrics, console.
-type Admin struct {
-	// Listen is "ADDRESS:PORT", empty for no server ("off" in the file). Default
-	// 127.0.0.1:8090.
-	Listen string
-}
+import "github.com/clearspan/clearspan/appliance/admin"
 
-func (r *reader) admin(n *node) (a Admin) {
+func (r *reader) admin(n *node) (a admin.Options) {
 	t := r.table(n, "admin")
 	a.Listen = value(t, "listen", "127.0.0.1:8090", func(s string) (string, error) {
 		if s == "off" {
@@ -16,6 +11,7 @@ func (r *reader) admin(n *node) (a Admin) {
 		return parseListen(s)
 	})
 	r.listens(t, "listen", "admin", a.Listen)
+	t.fill("admin", "", &a)
 	t.close()
 	return a
 }

@@ -26,7 +26,7 @@ func (r *reader) authority(n *node) (a Authority) {
 		r.fail(t.place("untrusted_certificate"), "untrusted_certificate: the two authorities must differ")
 	}
 	a.PassphraseFile = value(t, "passphrase_file", "", parseFile(r.dir))
-	a.Publish = value(t, "publish", "", parseListen)
+	t.fill("authority", "", &a)
 	r.listens(t, "publish", "publish", a.Publish)
 	t.close()
 	return a

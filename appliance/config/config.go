@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -49,7 +50,7 @@ type Config struct {
 	// Services are what decrypted sessions may go through, by choice of rules.
 	Services []Service
 	Audit    Audit
-	Admin    Admin
+	Admin    admin.Options
 	Limits   Limits
 }
 

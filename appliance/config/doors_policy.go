@@ -29,7 +29,7 @@ var policyDoors = []Door{
 		Key: "policy.rules[].learn", Open: string(learn.Tunnel),
 		Passes: "sessions of clients that refuse the forged certificate pass undecrypted",
 		Shut:   "Use `alert` or `off`.",
-		open:   rules("learn: tunnel", func(r *Rule) bool { return r.Learn == learn.Tunnel }),
+		open:   rules("learn: tunnel", func(r *Rule) bool { return r.Treatment.Learn == string(learn.Tunnel) }),
 	},
 }
 

@@ -35,7 +35,7 @@ var serviceDoors = []Door{
 			if len(c.Policy.Services) == 0 {
 				return nil
 			}
-			return rules("services: none", func(r *Rule) bool { return r.Services != nil && len(r.Services) == 0 })(c)
+			return rules("services: none", func(r *Rule) bool { return r.Treatment.Services != nil && len(r.Treatment.Services) == 0 })(c)
 		},
 	},
 }

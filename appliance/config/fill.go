@@ -25,7 +25,9 @@ var described = sync.OnceValue(func() map[string][]Key {
 // or RotateSize, whatever the capitals, of each struct that has it, or [Key.Field]. Keys
 // without a field and keys that were read before are left to others.
 func (t *table) fill(path, kind string, into ...any) {
-	for _, k := range described()[path] {
+	keys := described()[path]
+	for i := range keys { // no copy of a key: there may be many tables
+		k := &keys[i]
 		if !k.Applies(kind) || slices.Contains(t.known, k.Name()) {
 			continue
 		}

@@ -221,7 +221,7 @@ var learnKeys = []Key{
 		Doc: "Clients that refuse the forged certificate of a good origin. clearspan cannot tell a client without the CA from a client with pinned certificates.",
 	},
 	{
-		Path: "policy.learn.pinned.action", Type: TypeWord, Words: lessonActions, Default: string(learn.Alert), Example: string(learn.Tunnel),
+		Path: "policy.learn.pinned.action", Field: "Pinned", Type: TypeWord, Words: lessonActions, Default: string(learn.Alert), Example: string(learn.Tunnel),
 		Doc: "The action. With `tunnel`, clearspan also tunnels clients that do not trust the CA.",
 	},
 	{
@@ -248,7 +248,7 @@ var learnKeys = []Key{
 		Doc: "Origins that ask for a client certificate, if `origin.client_certificate` is `tunnel`.",
 	},
 	{
-		Path: "policy.learn.client_certificate.action", Type: TypeWord, Words: lessonActions, Default: string(learn.Tunnel), Example: string(learn.Alert),
+		Path: "policy.learn.client_certificate.action", Field: "ClientCertificate", Type: TypeWord, Words: lessonActions, Default: string(learn.Tunnel), Example: string(learn.Alert),
 		Doc: "The action.",
 	},
 	{
@@ -260,7 +260,7 @@ var learnKeys = []Key{
 		Doc: "Origins with which no TLS handshake is possible, for a reason other than trust.",
 	},
 	{
-		Path: "policy.learn.failed_origin.action", Type: TypeWord, Words: lessonActions, Default: string(learn.Off), Example: string(learn.Tunnel),
+		Path: "policy.learn.failed_origin.action", Field: "FailedOrigin", Type: TypeWord, Words: lessonActions, Default: string(learn.Off), Example: string(learn.Tunnel),
 		Doc: "The action.",
 	},
 	{
@@ -272,7 +272,7 @@ var learnKeys = []Key{
 		Doc: "Origins that refuse the protocols of `alpn_offer`. clearspan offers them the client's list.",
 	},
 	{
-		Path: "policy.learn.alpn_offer.for", Type: TypeDuration, Min: "1s", Max: "8760h", Default: "24h", Example: "7m",
+		Path: "policy.learn.alpn_offer.for", Field: "NarrowOfferFor", Type: TypeDuration, Min: "1s", Max: "8760h", Default: "24h", Example: "7m",
 		Doc: "How long an entry lasts.",
 	},
 	{

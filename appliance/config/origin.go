@@ -38,7 +38,7 @@ func (r *reader) origin(n *node) (o Origin) {
 	o.Revocation = r.revocation(t.get("revocation"))
 	o.OnInvalid = r.onInvalid(t.get("on_invalid"))
 	o.Upstream = r.upstream(t)
-	t.fill("origin", "", &o)
+	t.fill("origin", "", &o, &o.Upstream)
 	t.close()
 	return o
 }

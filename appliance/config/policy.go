@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/clearspan/clearspan/decrypt/learn"
@@ -34,31 +33,12 @@ type Policy struct {
 	Rules []Rule
 }
 
-// Rule gives an action to sessions that meet all of its conditions. A condition
-// is met by any of its values; an absent one always.
+// Rule is a rule whose lists are not read yet. It holds the treatment that the rule asks
+// for, with the words of the file.
 type Rule struct {
-	Name     string             // unique among rules
-	Host     []string           // names, "*." for any depth of subdomains
-	Category []string           // names of lists; with Host one condition, which either meets
-	Intake   []string           // names of intakes
-	Client   []netip.Prefix     // client's address
-	Origin   []netip.Prefix     // original destination's address
-	Port     []policy.PortRange // original destination's port
-	Protocol []string           // words of [Protocols]
-	ALPN     []string           // protocols that the client offers
-	JA4      []string           // of the client's hello; "*" stands for any of the three parts
-	Time     []policy.Period
-	// Of the origin's certificate, which has to be asked for: names, as Host, and
-	// issuers, by common name, organization or whole name.
-	OriginName, Issuer []string
-	Action             policy.Action
-
-	Mirror    *policy.Mirrors // mirrors that show the session; nil: those of the policy
-	Content   []Content       // narrows the classes that these mirrors take; nil: it does not
-	ALPNOffer []string        // what the origin is offered at most; nil: that of [Origin]
-	Learn     learn.Action    // what may follow from what was learned; "": what Policy.Learn says
-	Proxy     *RuleProxy      // by way of which the origin is reached; nil: as [Origin] says
-	Services  []string        // what the session goes through, in order from the client; nil: those of the policy
+	policy.Rule
+	Category []string   // names of lists; with Host one condition, which either meets
+	Proxy    *RuleProxy // of Treatment.Upstream; nil: as [Origin] says
 }
 
 // Protocols returns the words that a rule's protocol may hold.
@@ -71,8 +51,8 @@ var protocols = []string{
 // What rules choose from, of which there may be many.
 var (
 	parseProtocol = oneOf(protocols...)
-	parseContent  = oneOf(Decrypted, Plain, Tunneled)
-	parseLearn    = oneOf(learn.Off, learn.Alert, learn.Tunnel)
+	parseContent  = oneOf(string(Decrypted), string(Plain), string(Tunneled))
+	parseLearn    = oneOf(string(learn.Off), string(learn.Alert), string(learn.Tunnel))
 )
 
 // policy reads the rule table; the others are what rules may name.
@@ -103,7 +83,7 @@ func (r *reader) policy(n *node, mirrors []Mirror, intakes []Intake, services []
 	for _, item := range items {
 		p.Rules = append(p.Rules, r.rule(item, names, known))
 	}
-	p.Learn = r.learn(t.get("learn"), defaultLearn)
+	p.Learn = r.learn(t.get("learn"))
 	t.close()
 	return p
 }
@@ -122,14 +102,19 @@ func (r *reader) rule(n *node, names map[string]int, known vocabulary) (rule Rul
 	rule.ALPN = values(t, "alpn", nil, parseALPN)
 	rule.Action = required(t, "action", policy.ParseAction)
 	r.conditions(t, &rule, known)
-	rule.Mirror = choice(t, known.mirrors)
-	rule.Content = values(t, "content", nil, parseContent)
-	rule.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
 	rule.Proxy = ruleProxy(t)
-	rule.Learn = value(t, "learn", "", parseLearn)
-	if rule.Services = chain(t, known.services); len(rule.Services) > 0 && rule.Action != policy.Bump {
+	rule.Treatment = policy.Treatment{
+		Mirrors:   choice(t, known.mirrors),
+		Content:   values(t, "content", nil, parseContent),
+		ALPNOffer: values(t, "alpn_offer", nil, parseALPN),
+		Learn:     value(t, "learn", "", parseLearn),
+		Services:  chain(t, known.services),
+		Upstream:  rule.Proxy.Word(),
+	}
+	if len(rule.Treatment.Services) > 0 && rule.Action != policy.Bump {
 		r.fail(t.place("services"), "services: need action bump, tunneled and terminated sessions bypass all services")
 	}
+	t.fill("policy.rules[]", "", &rule.Rule, &rule.Treatment)
 	t.close()
 	return rule
 }

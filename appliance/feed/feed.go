@@ -143,7 +143,7 @@ func (f *Feed) Holds(p config.Policy) error {
 		return fmt.Errorf("policy: mirror %s needs a restart", name)
 	}
 	for _, r := range p.Rules {
-		if name := missing(r.Mirror); name != "" {
+		if name := missing(r.Treatment.Mirrors); name != "" {
 			return fmt.Errorf("rule %s: mirror %s needs a restart", r.Name, name)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/mirror/pcapip"
@@ -12,7 +13,7 @@ import (
 func TestGuard(t *testing.T) {
 	var g guard
 	g.add(&config.Config{
-		Admin:   config.Admin{Listen: "127.0.0.1:8090"},
+		Admin:   admin.Options{Listen: "127.0.0.1:8090"},
 		Intakes: []config.Intake{{Mode: config.Explicit, Proxy: intake.Explicit{Listen: ":8080"}}},
 		Mirrors: []config.Mirror{{Live: pcapip.Config{Addr: "127.0.0.1:57012"}}},
 	})

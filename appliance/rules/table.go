@@ -22,11 +22,7 @@ func Table(cfg *config.Config) (*policy.Table, error) {
 	}
 	rules := make([]policy.Rule, 0, len(cfg.Policy.Rules))
 	for _, r := range cfg.Policy.Rules {
-		rule := policy.Rule{
-			Name: r.Name, Host: r.Host, Intake: r.Intake, Client: r.Client, Origin: r.Origin, Port: r.Port,
-			Protocol: r.Protocol, ALPN: r.ALPN, JA4: r.JA4, Time: r.Time, OriginName: r.OriginName, Issuer: r.Issuer, Action: r.Action,
-			Treatment: policy.Treatment{Mirrors: r.Mirror, Content: words(r.Content), ALPNOffer: r.ALPNOffer, Learn: string(r.Learn), Services: r.Services, Upstream: r.Proxy.Word()},
-		}
+		rule := r.Rule
 		for _, name := range r.Category {
 			rule.Category = append(rule.Category, lists[name])
 		}
@@ -77,14 +73,6 @@ func loadList(l config.List) (*policy.List, error) {
 	}
 	defer f.Close()
 	return policy.ReadList(l.Name, l.File, f)
-}
-
-// words returns the names of content classes, nil for nil.
-func words(in []config.Content) (out []string) {
-	for _, c := range in {
-		out = append(out, string(c))
-	}
-	return out
 }
 
 // Lessons are what is learned under cfg. Where client certificates are no reason

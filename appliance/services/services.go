@@ -113,7 +113,7 @@ func (cfg *Config) openICAP(s config.Service, m *service.Member) error {
 // Has returns an error if rules of p name services that are not open.
 func (set *Set) Has(p config.Policy) error {
 	for _, r := range p.Rules {
-		for _, name := range r.Services {
+		for _, name := range r.Treatment.Services {
 			if !slices.Contains(set.names, name) {
 				return fmt.Errorf("rule %s: service %s needs a restart", r.Name, name)
 			}

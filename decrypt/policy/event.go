@@ -41,10 +41,10 @@ var eventRules = [eventCount]string{
 
 // String returns the word used in configuration, audit entries and metrics.
 func (e Event) String() string {
-	if e < eventCount {
+	if int(e) < len(eventNames) {
 		return eventNames[e]
 	}
-	return fmt.Sprintf("event(%d)", uint8(e))
+	return "unknown"
 }
 
 // ParseEvent accepts the words of [Event.String].
@@ -92,7 +92,7 @@ func (t *Table) WithEvents(actions EventActions) (*Table, error) {
 	c.events = make(EventActions, len(actions))
 	for e, a := range actions {
 		if e >= eventCount || int(a) >= len(actionNames) {
-			return nil, fmt.Errorf("event %v: unknown %v", e, a)
+			return nil, fmt.Errorf("event %v: unknown action %d", e, uint8(a))
 		}
 		c.events[e] = a
 	}

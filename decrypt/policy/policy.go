@@ -31,7 +31,7 @@ func (a Action) String() string {
 	if int(a) < len(actionNames) {
 		return actionNames[a]
 	}
-	return fmt.Sprintf("action(%d)", uint8(a))
+	return "unknown"
 }
 
 // mayTerminate reports whether sessions with the action may be terminated by it.

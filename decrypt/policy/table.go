@@ -86,7 +86,7 @@ type rule struct {
 // error names the rule and the value.
 func New(rules []Rule, def Action) (*Table, error) {
 	if int(def) >= len(actionNames) {
-		return nil, fmt.Errorf("default: unknown %v", def)
+		return nil, fmt.Errorf("default: unknown action %d", uint8(def))
 	}
 	t := &Table{rules: make([]rule, 0, len(rules)), def: def, ends: def.mayTerminate()}
 	names := make(map[string]struct{}, len(rules))
@@ -157,7 +157,7 @@ func prepare(name string, r *Rule) (rule, error) {
 		return rule{}, fmt.Errorf("the name stands for the action when no rule matches")
 	}
 	if int(r.Action) >= len(actionNames) {
-		return rule{}, fmt.Errorf("unknown %v", r.Action)
+		return rule{}, fmt.Errorf("unknown action %d", uint8(r.Action))
 	}
 	p := rule{
 		name: name, action: r.Action, named: len(r.Host)+len(r.Category) > 0,

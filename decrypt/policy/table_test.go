@@ -127,7 +127,7 @@ func TestNewRefuses(t *testing.T) {
 		want string // in the error, beside the rule's name
 	}{
 		{"default as name", Rule{Name: "default"}, "the name stands for"},
-		{"action", Rule{Action: 9}, "action(9)"},
+		{"action", Rule{Action: 9}, "unknown action 9"},
 		{"empty host", Rule{Host: []string{"a.test", ""}}, `host ""`},
 		{"star alone", Rule{Host: []string{"*"}}, `host "*"`},
 		{"star without name", Rule{Host: []string{"*."}}, `host "*."`},

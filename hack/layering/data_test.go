@@ -13,7 +13,7 @@ import (
 const configuration = "appliance/config"
 
 // acting are the folders that it takes option types from. It starts nothing of theirs.
-var acting = []string{"appliance/admission", "appliance/audit", "appliance/facts", "appliance/intake", "appliance/service/inline", "certs", "decrypt", "mirror"}
+var acting = []string{"appliance/admin", "appliance/admission", "appliance/audit", "appliance/facts", "appliance/intake", "appliance/service/inline", "certs", "decrypt", "mirror"}
 
 // TestConfigurationIsData: of packages that act, the configuration uses types and
 // constants. An option type is defined where it acts.

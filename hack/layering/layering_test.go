@@ -183,7 +183,7 @@ var bans = []ban{
 	},
 	{
 		from:   "appliance/config",
-		to:     []string{module + "/appliance/authority", module + "/appliance/feed", module + "/appliance/admin", module + "/appliance/publish"},
+		to:     []string{module + "/appliance/authority", module + "/appliance/feed", module + "/appliance/publish"},
 		reason: "configuration is data: it knows types of options, see acting, and nothing of the box",
 	},
 	{
