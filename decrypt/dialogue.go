@@ -74,7 +74,7 @@ type dialogue struct {
 	heard    [2]bool
 	proto    sniff.Protocol
 	follower *starttls.Dialogue // nil: nothing to follow (yet)
-	decided  bool               // the policy was asked with the protocol known
+	decided  sniff.Protocol     // that the policy was asked with last; Unknown: it was not
 	upgraded bool
 	refused  bool // by the policy, when the protocol was known
 	yielded  bool // services carry the rest, as it stays plain

@@ -228,3 +228,29 @@ func TestStripped(t *testing.T) {
 		}
 	}
 }
+
+// TestMailBehindFTP: a mail session is not one of FTP because its client has said a
+// command that its server does not know. The policy is asked again.
+func TestMailBehindFTP(t *testing.T) {
+	asked := make(map[string]bool)
+	b := newTestbed(t, talker("220 hello\r\n", []say{
+		{"USER a\r\n", "500 what?\r\n"}, {"EHLO a\r\n", "250-hello\r\n250 STARTTLS\r\n"}, {"STARTTLS\r\n", "220 go\r\n"},
+	}), func(b *testbed) {
+		b.cfg.Policy = decide(func(f *policy.Facts) policy.Action {
+			asked[f.Protocol] = true
+			return policy.Bump
+		})
+	})
+	conn := b.dial()
+	converse(t, conn, "220 hello\r\n", []say{
+		{"USER a\r\n", "500 what?\r\n"}, {"EHLO a\r\n", "250-hello\r\n250 STARTTLS\r\n"}, {"STARTTLS\r\n", "220 go\r\n"},
+	})
+	c := tls.Client(conn, &tls.Config{ServerName: "www.example.test", RootCAs: b.forger.trusted.pool})
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if s := b.session(); s.Outcome != Bumped || s.Protocol != "smtp" || s.StartTLS != StartTLSUsed || !asked["ftp"] || !asked["smtp"] || s.Late != nil {
+		t.Errorf("%s %s, protocol %q, STARTTLS %s, asked about %v", s.Outcome, s.Reason, s.Protocol, s.StartTLS, asked)
+	}
+}

@@ -69,18 +69,20 @@ func (d *dialogue) read(dir Direction, p []byte) (n int, state starttls.State) {
 	return n, state
 }
 
-// recognize asks the policy again as soon as the protocol is known.
+// recognize asks the policy again as soon as the protocol is known, and if it turns out to
+// be another one: the server may know none of the commands that told it.
 func (d *dialogue) recognize() {
 	proto := d.proto
 	if d.follower != nil {
 		proto = d.follower.Protocol()
 	}
-	if d.decided || proto == sniff.Unknown || proto == sniff.Greeting220 {
+	if proto == d.decided || proto == sniff.Unknown || proto == sniff.Greeting220 {
 		return
 	}
-	d.decided = true
+	d.decided = proto
 	s := d.session
 	s.account.Protocol = proto.String()
+	s.control.Store(nil)
 	if proto == sniff.FTP {
 		s.watch(false)
 	}

@@ -3,6 +3,8 @@ package starttls
 import (
 	"github.com/clearspan/clearspan/decrypt/proto/ftp"
 	"github.com/clearspan/clearspan/decrypt/proto/line"
+	"github.com/clearspan/clearspan/decrypt/proto/smtp"
+	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // fileGrammar is the grammar of FTP (RFC 959) with AUTH (RFC 2228), as TLS uses it
@@ -13,11 +15,36 @@ type fileGrammar struct {
 	heard   bool // the origin has sent a reply
 	replies ftp.Replies
 	reply   command // that the reply which goes on answers
+
+	mail   *mailGrammar // goes on if the server takes no command of FTP; nil: it has taken one
+	before int          // commands without a reply that both protocols have
+}
+
+// follow has what the dialogue would be otherwise keep count of commands.
+func (x *fileGrammar) follow() {
+	if x.mail != nil {
+		x.mail.dialogue.Command(smtp.Command{Verb: smtp.Other}, struct{}{}) // too many end the dialogue here, too
+	}
+}
+
+// agreed acts on the reply to a command: whether the server knows it tells whether this
+// is FTP at all, if only the client's commands have told so.
+func (x *fileGrammar) agreed(d *Dialogue, code int) {
+	switch {
+	case x.mail == nil:
+	case x.before > 0:
+		x.before--
+	case code < 400:
+		x.mail = nil
+	default:
+		d.grammar, d.protocol = x.mail, sniff.Greeting220
+	}
 }
 
 func (x *fileGrammar) holdClient(text []byte) bool { return line.CouldBe(text, "AUTH", blanks) }
 
 func (x *fileGrammar) clientLine(d *Dialogue, text []byte) {
+	x.follow()
 	verb, argument := ftp.ParseCommand(text)
 	c := other
 	switch {
@@ -61,6 +88,9 @@ func (x *fileGrammar) holdOrigin(text []byte) bool {
 }
 
 func (x *fileGrammar) originLine(d *Dialogue, text []byte) {
+	if x.mail != nil {
+		x.mail.dialogue.Reply(text) // its errors are for who reads mail
+	}
 	c, within := x.expected(), x.replies.Within
 	r, ok := x.replies.Next(text)
 	if ok && !x.heard {
@@ -100,4 +130,5 @@ func (x *fileGrammar) answer(d *Dialogue, c command, code int) {
 		}
 	}
 	x.sent.Pop()
+	x.agreed(d, code)
 }

@@ -45,6 +45,17 @@ func TestFTP(t *testing.T) {
 		{name: "reply behind the reply", dialogue: vsftpd + "C: AUTH TLS\nO: 234 Proceed with negotiation.\nO< 220 injected", state: Violation,
 			offered: true, offer: Offered, hidden: upgraded, pending: [2]string{"", "220 injected\r\n"}, oneRead: true},
 	}
+	for _, tt := range []scenario{
+		{name: "mail, USER before", dialogue: "O: 220 hi\nC: USER a\nO: 500 what?\nC: EHLO a\nO: 250-hi\nO< 250 STARTTLS\nC: STARTTLS\nO: 220 go"},
+		{name: "mail, AUTH TLS before", dialogue: "O: 220 hi\nC: AUTH TLS\nO: 503-not\nO< 503 now\nC: EHLO a\nO: 250-hi\nO< 250 STARTTLS\nC: STARTTLS\nO: 220 go",
+			hidden: [2][]string{{"AUTH TLS\r\n"}, {"503-not\r\n", "503 now\r\n"}}},
+		{name: "mail, several before", dialogue: "O: 220 hi\nC: NOOP\nC< USER a\nC< NOOP\nO: 250 yes\nO< 502 no\nO< 250 yes\nC: EHLO a\nO: 250-hi\nO< 250 STARTTLS\nC: STARTTLS\nO: 220 go"},
+	} {
+		tt.protocol, tt.state, tt.offered, tt.offer = sniff.Greeting220, Upgraded, true, Accepted
+		tt.hidden[0] = append(tt.hidden[0], "STARTTLS\r\n")
+		tt.hidden[1] = append(tt.hidden[1], "STARTTLS", "220 go\r\n")
+		t.Run(tt.name, func(t *testing.T) { tt.run(t) })
+	}
 	for _, tt := range tests {
 		tt.protocol = sniff.FTP
 		t.Run(tt.name, func(t *testing.T) { tt.run(t) })

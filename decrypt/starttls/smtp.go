@@ -86,7 +86,7 @@ func identify(p sniff.Protocol, c smtp.Command, text []byte) sniff.Protocol {
 
 // fileGrammar has the dialogue go on as one of FTP.
 func (x *mailGrammar) fileGrammar(d *Dialogue) *fileGrammar {
-	f := &fileGrammar{heard: x.dialogue.Greeted}
+	f := &fileGrammar{heard: x.dialogue.Greeted, mail: x, before: x.dialogue.Outstanding()}
 	f.replies.Code, f.replies.Within = x.dialogue.Within()
 	if x.dialogue.Awaited() == smtp.Greeting {
 		f.reply = greeting
