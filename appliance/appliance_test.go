@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -165,6 +168,66 @@ func TestNewFails(t *testing.T) {
 	if diff := cmp.Diff([]string{"intake fixed", "mirrors", "audit log", "memory"}, closed); diff != "" {
 		t.Errorf("closed (-want +got):\n%s", diff)
 	}
+}
+
+// TestLoopIsTold: a session that would come back to its own intake has an entry and a
+// line of the log.
+func TestLoopIsTold(t *testing.T) {
+	dir := t.TempDir()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	free.Close()
+	c := parse(t, dir, fmt.Sprintf(box, address, "bump"))
+	c.Intakes[0].Static.Listen = address
+	var log lockedText
+	a, err := New(c, "test", slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx, 0) }()
+	if conn, err := net.Dial("tcp", address); err == nil { // it may be reset at once
+		conn.SetDeadline(time.Now().Add(30 * time.Second))
+		if n, err := conn.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("read %d octets, %v", n, err)
+		}
+		conn.Close()
+	}
+	tempo.Until(t, "it is logged", func() bool { return strings.Contains(log.String(), "level=WARN") })
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	b, _ := os.ReadFile(filepath.Join(dir, "state", "sessions.jsonl"))
+	var e struct{ Outcome, Reason, Origin string }
+	if err := json.Unmarshal(b, &e); err != nil || e.Outcome != "failed" || e.Reason != "loop" || e.Origin != address {
+		t.Errorf("entry %q, %v", b, err)
+	}
+	if n := strings.Count(log.String(), "destination is a listener of clearspan itself"); n != 1 || !strings.Contains(log.String(), "level=WARN") {
+		t.Errorf("%d lines in %s", n, log.String())
+	}
+}
+
+// lockedText is a text that several goroutines write.
+type lockedText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func TestAuditOfEndToEnd(t *testing.T) {

@@ -33,12 +33,20 @@ func fail(reason string, err error, a handshake.Alert) error {
 	return &failure{reason: reason, err: err, alert: a}
 }
 
+// ErrLoop is wrapped by what an intake returns for a destination that is a listener of
+// the box itself.
+var ErrLoop = errors.New("destination is a listener of clearspan itself")
+
 // dialFailure distinguishes an origin that refuses from one that is silent.
-func dialFailure(err error) error {
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fail(reasonRefused, err, 0)
+func dialFailure(err error) *failure {
+	reason := reasonDial
+	switch {
+	case errors.Is(err, ErrLoop):
+		reason = reasonLoop
+	case errors.Is(err, syscall.ECONNREFUSED):
+		reason = reasonRefused
 	}
-	return fail(reasonDial, err, 0)
+	return &failure{reason: reason, err: err}
 }
 
 // upstreamFailure is for an upstream proxy that gives no connection.

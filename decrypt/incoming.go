@@ -22,6 +22,10 @@ type Incoming struct {
 	// nothing to do with it.
 	Resolved bool
 
+	// Accepted tells that the client was told, by CONNECT or SOCKS, that it is
+	// connected. If the origin cannot be reached, a client of TLS gets an alert.
+	Accepted bool
+
 	// Greeting is what the origin sent the client before the connection was taken
 	// over; the client has it already.
 	Greeting []byte

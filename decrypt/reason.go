@@ -49,6 +49,12 @@ const (
 	// Do: See `err` of the log message `session ended` (level debug). Try `curl -x PROXY
 	// https://NAME/` on this machine.
 	reasonUpstream = "upstream"
+	// The destination is a listener of clearspan itself. The session would come back for
+	// ever, or reach the administration.
+	// Cause: An intake whose origin is its own address, a redirection that also takes
+	// the connections of clearspan, or a client that probes.
+	// Do: Compare `origin` of the entry with `listen` of the intakes.
+	reasonLoop = "loop"
 	// The TLS handshake with the origin failed, for a reason other than trust.
 	// Cause: No common TLS version or cipher suite, a broken server, a lost connection.
 	// Do: Try `openssl s_client -connect ADDRESS:PORT -servername NAME`. Tunnel the origin

@@ -3,6 +3,7 @@ package decrypt
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -71,6 +72,10 @@ func (s *session) dial(ctx context.Context) error {
 	defer stop()
 	conn, err := s.connect(ctx)
 	if err != nil {
+		var f *failure
+		if errors.As(err, &f) && s.in.Accepted && s.hello != nil {
+			f.alert = handshake.AlertInternalError // a reset would contradict what it was told
+		}
 		return err
 	}
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok && (!s.account.Origin.IsValid() || s.account.Name != "" || s.account.Destination.IsValid()) {
@@ -90,7 +95,7 @@ func (s *session) dial(ctx context.Context) error {
 
 // connect opens a connection to the origin, by way of another proxy if there is one.
 func (s *session) connect(ctx context.Context) (net.Conn, error) {
-	dial, failed := s.in.Dial, dialFailure
+	dial, failed := s.in.Dial, func(err error) error { return dialFailure(err) }
 	if up := s.upstream(); up != nil {
 		s.account.Upstream = up.Name
 		dial, failed = up.Dial, upstreamFailure

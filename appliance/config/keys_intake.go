@@ -29,7 +29,7 @@ var intakeKeys = []Key{
 	},
 	{
 		Path: "intake[].mode", Type: TypeWord, Required: true, Words: []Choice{
-			{string(Explicit), "An HTTP and SOCKS5 proxy on one port. Clients are configured to use it."},
+			{string(Explicit), "An HTTP and SOCKS proxy on one port. Clients are configured to use it."},
 			{string(Static), "Every connection goes to one origin."},
 			{string(TProxy), "The machine routes the clients' traffic. Origins see the client addresses."},
 			{string(Redirect), "The machine routes the clients' traffic. Origins see the address of the machine."},
@@ -108,7 +108,7 @@ var intakeKeys = []Key{
 	},
 	{
 		Path: "intake[].connect_ports", Field: "Ports", Type: TypePorts, List: true, Of: onlyProxy, Absent: "every port, but 25 only if `listen` is a loopback address", Example: `[443, "8000-8999"]`,
-		Doc: "The ports that clients may reach by CONNECT and SOCKS5. Requests for `http://` may name every port, but 25 only if this list has it.",
+		Doc: "The ports that clients may reach by CONNECT and SOCKS. Requests for `http://` may name every port, but 25 only if this list has it.",
 	},
 	{
 		Path: "intake[].ports", Type: TypePorts, List: true, Of: selecting, Absent: "every port", Example: `[443, "8000-8100"]`,

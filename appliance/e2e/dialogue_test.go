@@ -35,8 +35,9 @@ func TestDialogues(t *testing.T) {
 			{origin: true, say: "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"}, {say: "SSH-2.0-test\r\n"},
 			{origin: true, say: "\x00\x00\x01\x24\x07key exchange"}, {say: "\x00\x00\x01\x24\x07other"}}},
 		{"MySQL greeting", "mysql", []turn{
-			{origin: true, say: "\x25\x00\x00\x00\x0a8.0.36\x00\x08\x00\x00\x00abcdefgh\x00\xff\xf7\xff\x02\x00\xff\x8f\x15\x00\x00\x00\x00\x00\x00\x00\x00"},
-			{say: "\x05\x00\x00\x01\x0d\xa2\x00\x00\x00"}, {origin: true, say: "\x07\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00"}}},
+			{origin: true, say: "\x27\x00\x00\x00\x0a8.0.36\x00\x08\x00\x00\x00abcdefgh\x00\x00\x02\x21\x02\x00\x00\x00\x00" + strings.Repeat("\x00", 10)},
+			{say: "\x23\x00\x00\x01\x00\x02\x00\x00\x00\x00\x00\x01\x21" + strings.Repeat("\x00", 23) + "a\x00\x00"},
+			{origin: true, say: "\x07\x00\x00\x02\x00\x00\x00\x02\x00\x00\x00"}}},
 		{"silence, then the origin", "", []turn{
 			{origin: true, after: pause, say: "at last\n"}, {say: "thanks"}}},
 		{"silence, then the client", "", []turn{

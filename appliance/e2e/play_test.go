@@ -63,7 +63,11 @@ func (c *scene) play(parts []part) {
 		}
 		c.Run(p.name+", recorded", func(t *testing.T) {
 			s := sight{entry: c.In(t).EntryOf(entries, clients[i]), resetBy: resets[clients[i]]}
-			s.conversation = scenetest.FindConversation(recorded, clients[i])
+			shown := clients[i]
+			if port := s.Flow.Ports["recorder"]; port != 0 {
+				shown.Origin = port
+			}
+			s.conversation = scenetest.FindConversation(recorded, shown)
 			p.seen(c.In(t), s)
 		})
 	}

@@ -1,26 +1,22 @@
 package explain
 
 import (
-	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
 
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
+	"github.com/clearspan/clearspan/mirror/conformance"
 )
 
 const (
-	maxFlows   = 65_536    // followed at a time; the oldest makes room
-	maxFlight  = 128 << 10 // octets kept of one client
-	maxPieces  = 64        // segments kept that came before their turn
-	maxKept    = 256 << 20 // octets kept of all clients
-	maxPackage = 1 << 18   // octets of a captured packet
+	maxFlows  = 65_536    // followed at a time; the oldest makes room
+	maxFlight = 128 << 10 // octets kept of one client
+	maxPieces = 64        // segments kept that came before their turn
+	maxKept   = 256 << 20 // octets kept of all clients
 )
 
 // flow is the client's side of one TCP connection, as far as a decision needs it.
@@ -66,9 +62,9 @@ type flows struct {
 // read calls tell for every connection of a capture, pcap or pcapng, whenever its
 // client has said more, until that is enough, and with last when no more will come.
 func read(r io.Reader, tell func(f *flow, last bool) bool) (frames int, err error) {
-	source, err := open(r)
+	source, err := conformance.NewLinkReader(r)
 	if err != nil {
-		return 0, fmt.Errorf("read capture: %w", err)
+		return 0, err
 	}
 	fs := &flows{tell: tell, table: make(map[ends]*flow)}
 	defer func() {
@@ -76,90 +72,71 @@ func read(r io.Reader, tell func(f *flow, last bool) bool) (frames int, err erro
 			fs.finish(f)
 		}
 	}()
+	unread := make(map[uint16]int) // frames of link types that nothing reads
 	for {
-		data, info, err := source.ReadPacketData()
+		f, err := source.Next()
 		if errors.Is(err, io.EOF) {
-			return fs.frames, nil
+			return fs.frames, unreadable(unread, fs.frames)
 		}
 		if err != nil {
-			return fs.frames, fmt.Errorf("read frame %d: %w", fs.frames+1, err)
+			return fs.frames, errors.Join(fmt.Errorf("read frame %d: %w", fs.frames+1, err), unreadable(unread, fs.frames))
 		}
 		fs.frames++
-		if len(data) <= maxPackage {
-			fs.packet(gopacket.NewPacket(data, source.LinkType(), gopacket.DecodeOptions{Lazy: true, NoCopy: true}), info.Timestamp)
+		if linkOf(f.Link) == nil {
+			unread[f.Link]++
+			continue
 		}
+		fs.packet(f)
 	}
 }
 
-// source is a reader of either format.
-type source interface {
-	gopacket.PacketDataSource
-	LinkType() layers.LinkType
-}
-
-// open tells the format from the first octets.
-func open(r io.Reader) (source, error) {
-	b := bufio.NewReaderSize(r, 1<<16)
-	magic, err := b.Peek(4)
-	if err != nil {
-		return nil, errors.New("neither pcap nor pcapng")
+// unreadable returns an error that names the link types of frames that were not read.
+func unreadable(frames map[uint16]int, all int) error {
+	var errs []error
+	for _, link := range slices.Sorted(maps.Keys(frames)) {
+		errs = append(errs, fmt.Errorf("%s of %d not read: link type %s", count(frames[link], "frame"), all, conformance.LinkName(link)))
 	}
-	var s source
-	if binary.BigEndian.Uint32(magic) == 0x0a0d0d0a { // a section header block
-		s, err = pcapgo.NewNgReader(b, pcapgo.DefaultNgReaderOptions)
-	} else {
-		s, err = pcapgo.NewReader(b)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("neither pcap nor pcapng: %w", err)
-	}
-	return s, nil
+	return errors.Join(errs...)
 }
 
 // packet takes one frame.
-func (fs *flows) packet(p gopacket.Packet, at time.Time) {
-	tcp, ok := p.Layer(layers.LayerTypeTCP).(*layers.TCP)
-	if !ok || p.NetworkLayer() == nil {
+func (fs *flows) packet(captured conformance.CapturedFrame) {
+	tcp, ok := innermost(captured.Link, captured.Octets)
+	if !ok {
 		return
 	}
-	network := p.NetworkLayer().NetworkFlow()
-	src, ok1 := netip.AddrFromSlice(network.Src().Raw())
-	dst, ok2 := netip.AddrFromSlice(network.Dst().Raw())
-	if !ok1 || !ok2 {
-		return
-	}
-	from, to := netip.AddrPortFrom(src.Unmap(), uint16(tcp.SrcPort)), netip.AddrPortFrom(dst.Unmap(), uint16(tcp.DstPort))
-	key := endsOf(from, to)
+	from := tcp.from
+	key := endsOf(from, tcp.to)
 	f := fs.table[key]
-	if opens := tcp.SYN && !tcp.ACK; opens && f != nil && (f.client != from || f.isn != tcp.Seq) {
+	if opens := tcp.syn && !tcp.ack; opens && f != nil && (f.client != from || f.isn != tcp.sequence) {
 		fs.finish(f) // another connection of the same ports
 		f = nil
 	}
 	if f == nil {
-		f = &flow{start: at, frame: fs.frames}
-		f.client, f.origin = orient(tcp, from, to)
+		f = &flow{start: captured.At, frame: fs.frames}
+		f.client, f.origin = orient(&tcp)
 		fs.add(key, f)
 	}
 	if f.told || from != f.client {
 		return
 	}
-	if tcp.SYN {
-		f.whole, f.known, f.isn, f.next = true, true, tcp.Seq, tcp.Seq+1
+	if tcp.syn {
+		f.whole, f.known, f.isn, f.next = true, true, tcp.sequence, tcp.sequence+1
 	}
-	if payload := tcp.LayerPayload(); len(payload) > 0 && !tcp.SYN {
-		fs.take(f, tcp.Seq, payload)
+	if len(tcp.payload) > 0 && !tcp.syn {
+		fs.take(f, tcp.sequence, tcp.payload)
 	}
-	if tcp.FIN || tcp.RST {
+	if tcp.fin || tcp.rst {
 		fs.finish(f)
 	}
 }
 
 // orient tells client and origin: by who opens, else by the lower port.
-func orient(tcp *layers.TCP, from, to netip.AddrPort) (client, origin netip.AddrPort) {
-	if tcp.SYN && tcp.ACK || !tcp.SYN && from.Port() < to.Port() {
-		return to, from
+func orient(tcp *segment) (client, origin netip.AddrPort) {
+	if tcp.syn && tcp.ack || !tcp.syn && tcp.from.Port() < tcp.to.Port() {
+		return tcp.to, tcp.from
 	}
-	return from, to
+	return tcp.from, tcp.to
 }
 
 // add follows f from now on.

@@ -3,16 +3,20 @@ package intake
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
 const (
-	maxHead       = 16 << 10 // octets of a request head
+	headBuffer    = 16 << 10 // octets of a request head, of all but a few
+	maxHead       = 64 << 10 // at most: tokens of Kerberos are long
 	headTimeout   = 10 * time.Second
 	connectPrefix = "CONNECT "
 	established   = "HTTP/1.1 200 Connection established\r\n\r\n"
@@ -29,8 +33,7 @@ func (e *httpError) Error() string { return "read proxy request: " + e.text }
 func badRequest(text string) error { return &httpError{http.StatusBadRequest, text} }
 
 // readConnect reads the head of a CONNECT request (RFC 9110, Section 9.3.6; RFC
-// 9112, Section 3.2.3); what follows it stays in r, whose buffer holds at least
-// maxHead octets. It insists on the grammar: lines end in CRLF, fields are not
+// 9112, Section 3.2.3); what follows it stays in r. It insists on the grammar: lines end in CRLF, fields are not
 // folded, there is no content. The error is an *httpError or that of reading.
 func readConnect(r *bufio.Reader) (destination, error) {
 	line, size, err := readHeadLine(r, 0)
@@ -69,6 +72,12 @@ func readConnect(r *bufio.Reader) (destination, error) {
 // read, and size grown by its length.
 func readHeadLine(r *bufio.Reader, size int) ([]byte, int, error) {
 	line, err := r.ReadSlice('\n')
+	for long := []byte(nil); errors.Is(err, bufio.ErrBufferFull) && size+len(line) <= maxHead; line = long {
+		long = append(long, line[len(long):]...)
+		var more []byte
+		more, err = r.ReadSlice('\n')
+		long = append(long, more...)
+	}
 	size += len(line)
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull) || size > maxHead:
@@ -125,6 +134,10 @@ func refusal(err error) *httpError {
 		return &httpError{http.StatusBadGateway, "the name of the destination has no address"}
 	case errors.Is(err, errBusy):
 		return &httpError{http.StatusServiceUnavailable, "too many sessions"}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &httpError{http.StatusBadGateway, "the destination refused the connection"}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return &httpError{http.StatusGatewayTimeout, "the destination did not answer in time"}
 	}
 	return &httpError{http.StatusBadGateway, "the destination did not answer"}
 }

@@ -22,12 +22,13 @@ const (
 var (
 	errUnresolved = errors.New("resolve destination: no address")
 	errForbidden  = errors.New("open destination: forbidden")
+	errLoop       = fmt.Errorf("%w: %w", errForbidden, decrypt.ErrLoop)
 )
 
 // resolve returns the addresses of dst that a client may reach, at least one and
 // at most maxAddresses. The zero client may reach what the guard lets pass. The
-// error is errUnresolved or errForbidden, and counted. If an address stands in for those
-// of the name, there are none, and no error.
+// error is errUnresolved or errForbidden, which errLoop is, too. It is counted. If an
+// address stands in for those of the name, there are none, and no error.
 func (s *server) resolve(ctx context.Context, client netip.Addr, dst destination) ([]netip.AddrPort, error) {
 	addrs := []netip.Addr{dst.addr}
 	if s.Pages[dst.name] != nil { // by CONNECT or SOCKS: nothing else is behind that name
@@ -48,16 +49,21 @@ func (s *server) resolve(ctx context.Context, client netip.Addr, dst destination
 		}
 	}
 	var open []netip.AddrPort
+	loop := false
 	for _, addr := range addrs[:min(len(addrs), maxAddresses)] {
 		to := netip.AddrPortFrom(addr.Unmap(), dst.port)
 		if err := s.permitTo(client, to); err != nil {
 			s.Logger.Debug("destination refused", "client", client, "origin", to, "err", err)
+			loop = loop || errors.Is(err, decrypt.ErrLoop)
 			continue
 		}
 		open = append(open, to)
 	}
 	if len(open) == 0 {
 		s.Count(Forbidden)
+		if loop {
+			return nil, errLoop
+		}
 		return nil, errForbidden
 	}
 	return open, nil
@@ -84,6 +90,19 @@ func (s *server) standIn(name string) netip.Addr {
 	ctx, cancel := context.WithTimeout(context.Background(), standInTimeout)
 	defer cancel()
 	return s.StandIn(ctx, name)
+}
+
+// looped tells of a session whose destination is a listener of the box itself. dst is
+// an address, or a name that leads there.
+func (s *server) looped(client netip.AddrPort, dst destination, told bool) {
+	if missed, ok := s.loops.allow(time.Now()); ok {
+		s.Logger.Warn("destination is a listener of clearspan itself", "client", client, "origin", dst.String(), "missed", missed)
+	}
+	in := &decrypt.Incoming{Intake: s.Name, Client: client, Name: dst.name}
+	if dst.addr.IsValid() {
+		in.Origin = netip.AddrPortFrom(dst.addr, dst.port)
+	}
+	s.Unreached(in, decrypt.ErrLoop, told)
 }
 
 // permit refuses what the guard refuses, and addresses that are no single host:

@@ -21,14 +21,15 @@ type explicit struct {
 	*server
 	Explicit
 	tls       *tls.Config // of the listener; nil: clients connect in the clear
-	readers   sync.Pool   // of *bufio.Reader holding maxHead octets
+	readers   sync.Pool   // of *bufio.Reader holding headBuffer octets
 	strangers throttle
 }
 
-// NewExplicit opens a proxy. The first octet that a client sends tells SOCKS5 from HTTP. Clients have ten seconds for a request
-// head of at most 16 KiB. The name in a request is resolved here, and the client
-// is told that it is connected before the origin leg is opened: the handler
-// wants to see first what the client sends.
+// NewExplicit opens a proxy. The first octet that a client sends tells SOCKS from HTTP.
+// Clients have ten seconds for a request head of at most 64 KiB. The name in a request
+// is resolved here. The client is told that it is connected when the origin leg is open,
+// if [Options.DialsEarly] allows that. Otherwise it is told before: the handler wants to
+// see first what the client sends.
 //
 // A request for http://... becomes a session of its own, a connection of origin
 // form inside the process. It is kept for further requests of the same client
@@ -50,7 +51,7 @@ func NewExplicit(config Explicit, o Options) (Intake, error) {
 	e := &explicit{server: newServer(o, l), Explicit: config}
 	e.tls = listenerTLS(config.Certificates)
 	e.server.bounds = destinationGuard{config.Reach}
-	e.readers.New = func() any { return bufio.NewReaderSize(nil, maxHead) }
+	e.readers.New = func() any { return bufio.NewReaderSize(nil, headBuffer) }
 	e.server.session = e.handle
 	return e, nil
 }
@@ -90,8 +91,8 @@ func (e *explicit) negotiate(ctx context.Context, conn clientConn, r *bufio.Read
 		return nil
 	case err != nil: // nothing was asked for
 		return nil
-	case first[0] == socksVersion:
-		return e.socks(ctx, conn, r)
+	case first[0] == socksVersion, first[0] == socks4Version:
+		return e.socks(ctx, conn, r, first[0])
 	case !isToken(first[0]):
 		e.refused(conn, errNoProxyRequest)
 		return nil
@@ -132,26 +133,41 @@ func (e *explicit) connect(ctx context.Context, conn clientConn, r *bufio.Reader
 		writeRefusal(conn, refusal(err))
 		return nil
 	}
-	if page, forbidden := e.Forbid(e.incoming(addrPort(conn.RemoteAddr()), nil, dst, addrs)); forbidden {
+	in := e.incoming(addrPort(conn.RemoteAddr()), nil, dst, addrs)
+	if page, forbidden := e.Forbid(in); forbidden {
 		writePage(conn, http.StatusForbidden, "text/html", page)
 		return nil
 	}
-	if _, err := conn.Write([]byte(established)); err != nil {
+	early, err := e.dialEarly(ctx, conn, in)
+	if err != nil {
+		writeRefusal(conn, refusal(err))
 		return nil
 	}
-	return e.session(ctx, conn, unread(conn, r), dst, addrs)
+	if _, err := conn.Write([]byte(established)); err != nil {
+		early.close()
+		return nil
+	}
+	return e.session(ctx, in, unread(conn, r), early)
 }
 
-// socks serves SOCKS5.
-func (e *explicit) socks(ctx context.Context, conn clientConn, r *bufio.Reader) func() {
-	dst, err := negotiateSOCKS(r, conn)
+// socks serves SOCKS5, SOCKS4 and SOCKS4A.
+func (e *explicit) socks(ctx context.Context, conn clientConn, r *bufio.Reader, version byte) func() {
+	reply, negotiate := socksReply.message, func() (destination, error) { return negotiateSOCKS(r, conn) }
+	if version == socks4Version {
+		reply, negotiate = socksReply.message4, func() (destination, error) { return readSOCKS4(r) }
+	}
+	refuse := func(why socksReply) func() {
+		conn.Write(reply(why))
+		linger(conn)
+		return nil
+	}
+	dst, err := negotiate()
 	if err != nil {
 		e.refused(conn, err)
 		var refused *socksError
 		switch {
 		case errors.As(err, &refused):
-			conn.Write(refused.reply.message())
-			linger(conn)
+			return refuse(refused.reply)
 		case errors.Is(err, errSOCKSMethod):
 			linger(conn)
 		}
@@ -159,26 +175,24 @@ func (e *explicit) socks(ctx context.Context, conn clientConn, r *bufio.Reader) 
 	}
 	addrs, err := e.find(ctx, conn, dst)
 	if err != nil {
-		reply := socksUnreachable
-		if errors.Is(err, errForbidden) {
-			reply = socksForbidden
-		}
-		conn.Write(reply.message())
-		linger(conn)
+		return refuse(socksRefusal(err))
+	}
+	in := e.incoming(addrPort(conn.RemoteAddr()), nil, dst, addrs)
+	if _, forbidden := e.Forbid(in); forbidden {
+		return refuse(socksForbidden)
+	}
+	early, err := e.dialEarly(ctx, conn, in)
+	if err != nil {
+		return refuse(socksRefusal(err))
+	}
+	if _, err := conn.Write(reply(socksSucceeded)); err != nil {
+		early.close()
 		return nil
 	}
-	if _, forbidden := e.Forbid(e.incoming(addrPort(conn.RemoteAddr()), nil, dst, addrs)); forbidden {
-		conn.Write(socksForbidden.message())
-		linger(conn)
-		return nil
-	}
-	if _, err := conn.Write(socksSucceeded.message()); err != nil {
-		return nil
-	}
-	return e.session(ctx, conn, unread(conn, r), dst, addrs)
+	return e.session(ctx, in, unread(conn, r), early)
 }
 
-var errNoProxyRequest = errors.New("read request: neither HTTP nor SOCKS5")
+var errNoProxyRequest = errors.New("read request: neither HTTP nor SOCKS")
 
 // find returns the addresses of what a client names to CONNECT or SOCKS.
 func (e *explicit) find(ctx context.Context, conn clientConn, dst destination) ([]netip.AddrPort, error) {
@@ -188,7 +202,11 @@ func (e *explicit) find(ctx context.Context, conn clientConn, dst destination) (
 		e.Logger.Debug("destination refused", "client", client, "origin", dst.String(), "err", errPort)
 		return nil, errForbidden
 	}
-	return e.resolve(ctx, client.Addr(), dst)
+	addrs, err := e.resolve(ctx, client.Addr(), dst)
+	if errors.Is(err, decrypt.ErrLoop) {
+		e.looped(client, dst, true)
+	}
+	return addrs, err
 }
 
 // refused accounts for a request that could not be read.
@@ -197,10 +215,16 @@ func (e *explicit) refused(conn clientConn, err error) {
 	e.Logger.Debug("request refused", "client", conn.RemoteAddr(), "err", err)
 }
 
-// session returns what hands the client over to the handler.
-func (e *explicit) session(ctx context.Context, conn clientConn, client net.Conn, dst destination, addrs []netip.AddrPort) func() {
-	in := e.incoming(addrPort(conn.RemoteAddr()), client, dst, addrs)
-	return func() { e.Handler(ctx, in) }
+// session returns what hands the client over to the handler. early may be nil.
+func (e *explicit) session(ctx context.Context, in *decrypt.Incoming, client net.Conn, early *earlyLeg) func() {
+	in.Conn, in.Accepted = client, true
+	if early != nil {
+		in.Dial = early.dialer(in.Dial)
+	}
+	return func() {
+		defer early.close()
+		e.Handler(ctx, in)
+	}
 }
 
 func (e *explicit) incoming(client netip.AddrPort, conn net.Conn, dst destination, addrs []netip.AddrPort) *decrypt.Incoming {

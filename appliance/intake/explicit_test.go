@@ -45,7 +45,8 @@ func socksFor(name string, port uint16) string {
 func TestExplicit(t *testing.T) {
 	to := echo(t)
 	addr4 := to.Addr().As4()
-	const reply = "\x05\x00\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+	const reply, granted = "\x05\x00\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", "\x00\x5a\x00\x00\x00\x00\x00\x00"
+	port := string([]byte{byte(to.Port() >> 8), byte(to.Port())})
 	for _, c := range []struct {
 		name, request, reply, host string
 		origin                     netip.AddrPort
@@ -56,6 +57,9 @@ func TestExplicit(t *testing.T) {
 		{"CONNECT permitted address", fmt.Sprintf("CONNECT mixed.test:%d HTTP/1.1\r\n\r\n", to.Port()), established, "mixed.test", to},
 		{"SOCKS name", socksFor("origin.test", to.Port()), reply, "origin.test", to},
 		{"SOCKS address", greeting + "\x05\x01\x00\x01" + string(addr4[:]) + string([]byte{byte(to.Port() >> 8), byte(to.Port())}), reply, "", to},
+		{"SOCKS4", "\x04\x01" + port + string(addr4[:]) + "user\x00", granted, "", to},
+		{"SOCKS4A", "\x04\x01" + port + "\x00\x00\x00\x01\x00origin.test\x00", granted, "origin.test", to},
+		{"CONNECT with a token of Kerberos", fmt.Sprintf("CONNECT origin.test:%d HTTP/1.1\r\nProxy-Authorization: Negotiate %s\r\n\r\n", to.Port(), strings.Repeat("Y", 48<<10)), established, "origin.test", to},
 	} {
 		for _, early := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/early=%v", c.name, early), func(t *testing.T) {
@@ -129,7 +133,9 @@ func TestExplicitRefused(t *testing.T) {
 		{"SOCKS unknown name", socksFor("none.test", 443), "\x05\x00\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00", Unresolved},
 		{"SOCKS forbidden", socksFor("origin.test", 9), "\x05\x00\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00", Forbidden},
 		{"TLS", "\x16\x03\x01\x02\x00", "", BadRequest},
-		{"SOCKS4", "\x04\x01\x00\x50\x7f\x00\x00\x01\x00", "", BadRequest},
+		{"SOCKS4 BIND", "\x04\x02\x00\x50\x7f\x00\x00\x01\x00", "\x00\x5b\x00\x00\x00\x00\x00\x00", BadRequest},
+		{"SOCKS4 long user", "\x04\x01\x00\x50\x7f\x00\x00\x01" + strings.Repeat("u", 300), "\x00\x5b\x00\x00\x00\x00\x00\x00", BadRequest},
+		{"SOCKS4A unknown name", "\x04\x01\x00\x50\x00\x00\x00\x01\x00none.test\x00", "\x00\x5b\x00\x00\x00\x00\x00\x00", Unresolved},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			proxy, r, _ := proxyFor(t, to)

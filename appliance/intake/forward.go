@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt"
 )
 
 const (
@@ -118,6 +120,9 @@ func (f *forwarder) dial(ctx context.Context, _, address string) (net.Conn, erro
 	}
 	addrs, err := f.resolve(ctx, f.client.Addr(), dst)
 	if err != nil {
+		if errors.Is(err, decrypt.ErrLoop) {
+			f.looped(f.client, dst, true)
+		}
 		return nil, err
 	}
 	near, far, err := socketPair()
@@ -278,25 +283,33 @@ func (f *forwarder) tunnel(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, err)
 		return
 	}
-	if page, forbidden := f.Forbid(f.incoming(f.client, nil, dst, addrs)); forbidden {
+	in := f.incoming(f.client, nil, dst, addrs)
+	if page, forbidden := f.Forbid(in); forbidden {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Connection", "close")
 		w.WriteHeader(http.StatusForbidden)
 		w.Write(page)
 		return
 	}
+	early, err := f.dialEarly(f.ctx, f.conn, in)
+	if err != nil {
+		f.refuse(w, err)
+		return
+	}
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
+		early.close()
 		f.refuse(w, err)
 		return
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Time{})
 	if _, err := io.WriteString(conn, established); err != nil {
+		early.close()
 		return
 	}
 	f.leave()
-	f.session(f.ctx, f.conn, f.unread(conn, buffered.Reader), dst, addrs)()
+	f.session(f.ctx, in, f.unread(conn, buffered.Reader), early)()
 }
 
 // unread returns the client's socket with everything put back that was read from

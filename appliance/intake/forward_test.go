@@ -108,7 +108,7 @@ func TestForwardRefused(t *testing.T) {
 		{"https", "GET https://origin.test/ HTTP/1.1\r\nHost: x\r\n\r\n", "400 Bad Request"},
 		{"malformed destination", "GET http://origin.test:0/ HTTP/1.1\r\nHost: x\r\n\r\n", "400 Bad Request"},
 		{"TRACE", "TRACE http://origin.test/ HTTP/1.1\r\nHost: x\r\n\r\n", "405 Method Not Allowed"},
-		{"head too large", "GET http://origin.test/ HTTP/1.1\r\nA: " + strings.Repeat("x", 1<<16) + "\r\n\r\n", "431 Request Header Fields Too Large"},
+		{"head too large", "GET http://origin.test/ HTTP/1.1\r\nA: " + strings.Repeat("x", 1<<17) + "\r\n\r\n", "431 Request Header Fields Too Large"},
 		{"unknown name", "GET http://none.test/ HTTP/1.1\r\nHost: x\r\n\r\n", "502 Bad Gateway"},
 		{"forbidden", "GET http://origin.test:9/ HTTP/1.1\r\nHost: x\r\n\r\n", "403 Forbidden"},
 		{"origin down", "GET http://origin.test:1/ HTTP/1.1\r\nHost: x\r\n\r\n", "502 Bad Gateway"},

@@ -3,7 +3,7 @@
 // destination and a way to open the origin leg. There are four kinds:
 //
 //   - static: one listener, one origin ([NewStatic]).
-//   - explicit: a proxy for HTTP CONNECT, absolute-form HTTP/1.1 and SOCKS5 on
+//   - explicit: a proxy for HTTP CONNECT, absolute-form HTTP/1.1 and SOCKS on
 //     one port ([NewExplicit]).
 //   - tproxy: the kernel diverts routed traffic. Neither end sees an address of
 //     this box ([NewTProxy], Linux).
@@ -68,7 +68,8 @@ type Options struct {
 	// Guard is asked for every destination before the client is told that it
 	// may go there. An error refuses the destination. It keeps clients from
 	// reaching the appliance's own listeners through the appliance, and loops
-	// from forming. nil permits all. Called concurrently.
+	// from forming: its error then wraps [decrypt.ErrLoop]. nil permits all. Called
+	// concurrently.
 	Guard func(netip.AddrPort) error
 
 	// Pages are the hosts, in lower case, that an explicit intake answers by
@@ -82,6 +83,17 @@ type Options struct {
 	// the page, which is HTML, with status 403, or the reply of SOCKS for it; nobody
 	// else hears of the request. nil permits all. Called concurrently.
 	Forbid func(in *decrypt.Incoming) (page []byte, forbidden bool)
+
+	// DialsEarly is asked whether a request of CONNECT or SOCKS that is not forbidden is
+	// accepted only when the origin has accepted the connection; it borrows in, which
+	// has no connection. nil: no request. Called concurrently.
+	DialsEarly func(in *decrypt.Incoming) bool
+
+	// Unreached is told of a session that the intake ends because its destination is a
+	// loop, see [decrypt.ErrLoop], or did not answer before the client was told that it
+	// is connected. told says that the client has an answer to its request. in has no
+	// connection. May be nil. Called concurrently.
+	Unreached func(in *decrypt.Incoming, err error, told bool)
 
 	// QUIC is told of the beginning of QUIC flows; nil: they are left to themselves, or
 	// refused without a look. See [QUICVerdict].
@@ -112,6 +124,12 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.Forbid == nil {
 		o.Forbid = func(*decrypt.Incoming) ([]byte, bool) { return nil, false }
+	}
+	if o.DialsEarly == nil {
+		o.DialsEarly = func(*decrypt.Incoming) bool { return false }
+	}
+	if o.Unreached == nil {
+		o.Unreached = func(*decrypt.Incoming, error, bool) {}
 	}
 	if o.Count == nil {
 		o.Count = func(Event) {}
@@ -149,7 +167,7 @@ const (
 	DescriptorsShort
 	// BadRequest: the client sent no proxy request, or no PROXY header, that clearspan
 	// understands.
-	// Cause: A client that does not speak HTTP or SOCKS5 to the proxy, or a port scan.
+	// Cause: A client that does not speak HTTP or SOCKS to the proxy, or a port scan.
 	// Do: Check the proxy setting of the client, and `proxy_protocol.from`.
 	BadRequest
 	// Unresolved: the name of the destination has no address.

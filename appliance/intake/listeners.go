@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	"github.com/clearspan/clearspan/decrypt"
@@ -43,6 +44,9 @@ func (s *server) serveAccepted(ctx context.Context, conn *net.TCPConn, describe 
 	if err != nil {
 		s.Logger.Debug("connection refused", "client", addrPort(conn.RemoteAddr()), "origin", addrPort(conn.LocalAddr()), "err", err)
 		s.Count(Forbidden)
+		if in != nil && errors.Is(err, decrypt.ErrLoop) {
+			s.looped(in.Client, destination{addr: in.Origin.Addr(), port: in.Origin.Port()}, false)
+		}
 		reset(conn)
 		return
 	}

@@ -39,6 +39,7 @@ type server struct {
 	closing  chan struct{} // closed by Close
 	done     chan struct{} // closed by finish
 	throttle throttle
+	loops    throttle
 
 	mu     sync.Mutex
 	closed bool

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"syscall"
 )
 
 // SOCKS protocol version 5, RFC 1928.
@@ -30,6 +31,7 @@ const (
 	socksFailure     socksReply = 1
 	socksForbidden   socksReply = 2
 	socksUnreachable socksReply = 4 // host
+	socksRefused     socksReply = 5
 	socksNoCommand   socksReply = 7
 	socksNoAddress   socksReply = 8 // type
 )
@@ -38,6 +40,25 @@ const (
 // leg does not exist yet.
 func (r socksReply) message() []byte {
 	return []byte{socksVersion, byte(r), 0, socksIPv4, 0, 0, 0, 0, 0, 0}
+}
+
+// message4 returns the reply to a request of version 4, which knows no reasons.
+func (r socksReply) message4() []byte {
+	if r == socksSucceeded {
+		return socks4Message(socks4Granted)
+	}
+	return socks4Message(socks4Rejected)
+}
+
+// socksRefusal translates a failure to reach a destination.
+func socksRefusal(err error) socksReply {
+	switch {
+	case errors.Is(err, errForbidden):
+		return socksForbidden
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return socksRefused
+	}
+	return socksUnreachable
 }
 
 // socksError is a request to be refused with a reply.

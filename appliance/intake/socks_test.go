@@ -84,3 +84,21 @@ func FuzzNegotiateSOCKS(f *testing.F) {
 		}
 	})
 }
+
+func FuzzReadSOCKS4(f *testing.F) {
+	for _, s := range []string{"\x04\x01\x00\x50\x7f\x00\x00\x01user\x00", "\x04\x01\x00\x50\x00\x00\x00\x01\x00a.test\x00rest", "\x04\x02\x00\x00", "\x04\x01\x00\x00\x00\x00\x00\x01\x00\x00"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		r := bufio.NewReader(bytes.NewReader(in))
+		d, err := readSOCKS4(r)
+		if err != nil {
+			return
+		}
+		checkDestination(t, d)
+		rest, _ := io.ReadAll(r)
+		if !bytes.HasSuffix(in, rest) || len(in)-len(rest) > 8+2*(maxSOCKS4Text+2) {
+			t.Fatalf("took %d octets", len(in)-len(rest))
+		}
+	})
+}

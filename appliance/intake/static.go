@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -71,6 +72,9 @@ func (s *static) handle(ctx context.Context, conn *net.TCPConn) {
 	}
 	addrs, err := s.resolve(ctx, netip.Addr{}, s.origin)
 	if err != nil {
+		if errors.Is(err, decrypt.ErrLoop) {
+			s.looped(client, s.origin, false)
+		}
 		reset(conn)
 		return
 	}

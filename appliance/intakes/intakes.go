@@ -84,6 +84,7 @@ func (s *Set) open(c config.Intake) (intake.Intake, error) {
 		Handler:        s.serve,
 		Limiter:        s.cfg.Limiter,
 		Guard:          s.own.permit,
+		Unreached:      s.unreached,
 		Resolver:       s.cfg.Resolver,
 		ConnectTimeout: s.cfg.Configuration.Origin.ConnectTimeout,
 		Count:          func(e intake.Event) { s.cfg.Metrics.Refused(c.Name, e.String()) },
@@ -101,7 +102,7 @@ func (s *Set) open(c config.Intake) (intake.Intake, error) {
 	}
 	switch c.Mode {
 	case config.Explicit:
-		o.Forbid, o.Pages = s.forbid, s.cfg.Pages
+		o.Forbid, o.DialsEarly, o.Pages = s.forbid, s.dialsEarly, s.cfg.Pages
 		o.StandIn = func(ctx context.Context, name string) netip.Addr { return s.cfg.Engine().StandIn(ctx, name) }
 		c.Proxy.Certificates = certificates
 		return intake.NewExplicit(c.Proxy, o)
@@ -157,6 +158,16 @@ func (s *Set) forbid(in *decrypt.Incoming) (page []byte, forbidden bool) {
 	s.cfg.Book.Opened(in.Intake)
 	s.cfg.Book.Ended(denied, nil)
 	return e.Early(denied), true
+}
+
+// dialsEarly is asked by intakes whether a proxy request is answered when the origin
+// has answered.
+func (s *Set) dialsEarly(in *decrypt.Incoming) bool { return s.cfg.Engine().DialsEarly(in) }
+
+// unreached accounts for a session that ended in its intake.
+func (s *Set) unreached(in *decrypt.Incoming, err error, told bool) {
+	s.cfg.Book.Opened(in.Intake)
+	s.cfg.Book.Ended(s.cfg.Engine().Unreached(in, err, told), nil)
 }
 
 // Admit tells whether there is room for one more session, see [intake.Admission]. overload

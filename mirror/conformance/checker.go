@@ -98,6 +98,9 @@ func (c *Checker) Add(frame []byte, wire int, at time.Time) {
 	case isOther:
 		if o := c.hit(Other, nil, 0); o != nil {
 			o.Text = "not TCP"
+			if why != "" {
+				o.Text = why + ": the packets within it are not judged"
+			}
 		}
 	case isFragment:
 		c.judged[Fragment]++

@@ -75,7 +75,7 @@ const (
 
 var big = binary.BigEndian
 
-// decode takes a frame apart. why says what is broken. It does not allocate.
+// decode takes a frame apart. why says what is broken, or names a tunnel. It does not allocate.
 func (p *packet) decode(frame []byte, wire int) (o decodeResult, why string) {
 	*p = packet{frame: frame, wire: max(wire, len(frame))}
 	if len(frame) < 14 {
@@ -98,7 +98,33 @@ func (p *packet) decode(frame []byte, wire int) (o decodeResult, why string) {
 	case etherIPv6:
 		return p.decode6()
 	}
-	return isOther, ""
+	return isOther, etherNames[kind]
+}
+
+// Names of what may hold packets of TCP that are not judged.
+var (
+	etherNames    = map[uint16]string{0x8847: "MPLS", 0x8848: "MPLS", 0x8864: "PPPoE", 0x88e7: "IEEE 802.1ah", 0x893f: "IEEE 802.1BR", 0x9100: "802.1Q tag of type 0x9100", 0x88e5: "MACsec"}
+	protocolNames = map[uint8]string{4: "IP in IP", 41: "IPv6 in IP", 47: "GRE", 97: "EtherIP", 50: "ESP", 115: "L2TP"}
+	tunnelNames   = map[uint16]string{4789: "VXLAN", 8472: "VXLAN", 4790: "VXLAN-GPE", 6081: "GENEVE", 2152: "GTP", 4754: "GRE in UDP", 6635: "MPLS in UDP", 1701: "L2TP", 3544: "Teredo", 37008: "TZSP"}
+)
+
+// tunnel names the tunnel that a packet of another protocol than TCP is of; "" for none.
+func (p *packet) tunnel(protocol uint8, at int) string {
+	const udp = 17
+	if protocol != udp || p.fragment {
+		name := protocolNames[protocol]
+		if name == "GRE" && len(p.frame) >= at+4 {
+			switch big.Uint16(p.frame[at+2:]) {
+			case 0x88be, 0x22eb:
+				return "ERSPAN"
+			}
+		}
+		return name
+	}
+	if len(p.frame) < at+4 {
+		return ""
+	}
+	return tunnelNames[big.Uint16(p.frame[at+2:])]
 }
 
 // limit sets the packet's end from the length in its header.
@@ -128,7 +154,7 @@ func (p *packet) decode4() (decodeResult, string) {
 	p.id, p.df = big.Uint16(h[4:]), h[6]&0x40 != 0
 	p.fragment = big.Uint16(h[6:])&0x3fff != 0
 	if h[9] != 6 {
-		return isOther, ""
+		return isOther, p.tunnel(h[9], p.ip+size)
 	}
 	if p.fragment {
 		return isFragment, ""
@@ -175,7 +201,7 @@ func (p *packet) decode6() (decodeResult, string) {
 			}
 			return isFragment, ""
 		default:
-			return isOther, ""
+			return isOther, p.tunnel(next, at)
 		}
 	}
 	return isOther, ""

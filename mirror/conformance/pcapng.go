@@ -47,7 +47,7 @@ func (s *Reader) nextBlock() (CapturedFrame, error) {
 		}
 		switch kind {
 		case blockSection:
-			s.ng = section{open: true}
+			err = s.openSection(body)
 		case blockInterface:
 			err = s.addInterface(body)
 		case blockEnhanced, blockPacket, blockSimple:
@@ -92,6 +92,19 @@ func (s *Reader) block() (kind uint32, body []byte, err error) {
 		return 0, nil, errors.New("lengths of block differ")
 	}
 	return kind, all[8 : size-4], nil
+}
+
+// openSection begins a section. All minor versions are read alike: what a version adds
+// are options and blocks, which have lengths.
+func (s *Reader) openSection(body []byte) error {
+	if len(body) < 16 {
+		return errors.New("section header is incomplete")
+	}
+	if major := s.order.Uint16(body[4:]); major != 1 {
+		return fmt.Errorf("version %d.%d of pcapng, want 1.x", major, s.order.Uint16(body[6:]))
+	}
+	s.ng = section{open: true}
+	return nil
 }
 
 func (s *Reader) addInterface(body []byte) error {
@@ -153,10 +166,10 @@ func (s *Reader) packet(kind uint32, body []byte) (CapturedFrame, error) {
 		return CapturedFrame{}, fmt.Errorf("packet of interface %d, which is not described", number)
 	}
 	i := s.ng.interfaces[number]
-	if i.link != linkEthernet {
-		return CapturedFrame{}, fmt.Errorf("link type %d, want frames of Ethernet (1): capture on one interface", i.link)
+	if err := s.permit(i.link); err != nil {
+		return CapturedFrame{}, err
 	}
-	f := CapturedFrame{Wire: int(min(wire, maxRecord))}
+	f := CapturedFrame{Wire: int(min(wire, maxRecord)), Link: i.link}
 	if kind == blockSimple {
 		size = min(size, wire)
 		if i.snap != 0 {

@@ -15,6 +15,7 @@ type CapturedFrame struct {
 	Octets []byte    // those captured; valid until the next call
 	Wire   int       // how many there were on the wire
 	At     time.Time // zero if the capture does not say
+	Link   uint16    // link type; 1 is Ethernet
 }
 
 // maxRecord bounds the size of a packet record and of a pcapng block, in octets.
@@ -31,13 +32,25 @@ type Reader struct {
 	order     binary.ByteOrder
 	fraction  time.Duration // of the fraction of a second, pcap
 	ng        section
+	anyLink   bool   // frames of every link type
+	link      uint16 // of all frames, pcap
 	read      uint64
+	packed    *counter // octets of a compressed stream; nil: it is not
 }
 
 // NewReader reads the header of a capture from r, which it takes over. It fails
-// if r is neither pcap nor pcapng, or not of Ethernet frames.
-func NewReader(r io.Reader) (*Reader, error) {
-	s := &Reader{r: bufio.NewReaderSize(r, 1<<20)}
+// if r is neither pcap nor pcapng, perhaps compressed by gzip or bzip2, or not of Ethernet
+// frames.
+func NewReader(r io.Reader) (*Reader, error) { return newReader(r, false) }
+
+// NewLinkReader is [NewReader] for frames of any link type.
+func NewLinkReader(r io.Reader) (*Reader, error) { return newReader(r, true) }
+
+func newReader(r io.Reader, anyLink bool) (*Reader, error) {
+	s := &Reader{r: bufio.NewReaderSize(r, 1<<20), anyLink: anyLink}
+	if err := s.unpack(); err != nil {
+		return nil, fmt.Errorf("read header of capture: %w", err)
+	}
 	magic, err := s.r.Peek(4)
 	if err != nil {
 		return nil, fmt.Errorf("read header of capture: %w", unexpected(err))
@@ -55,7 +68,12 @@ func NewReader(r io.Reader) (*Reader, error) {
 func (s *Reader) Next() (CapturedFrame, error) { return s.nextFrame() }
 
 // Octets returns how many octets of the stream were read.
-func (s *Reader) Octets() uint64 { return s.read }
+func (s *Reader) Octets() uint64 {
+	if s.packed != nil {
+		return s.packed.octets
+	}
+	return s.read
+}
 
 // header reads the file header of pcap: magic, version, zone, accuracy, snap
 // length, link type.
@@ -79,10 +97,11 @@ func (s *Reader) header(magic []byte) error {
 	if err != nil {
 		return fmt.Errorf("read header of capture: %w", err)
 	}
-	if link := s.order.Uint32(h[20:]) & 0xffff; link != linkEthernet {
-		return fmt.Errorf("read header of capture: link type %d, want frames of Ethernet (1): capture on one interface", link)
+	if major := s.order.Uint16(h[4:]); major < 2 {
+		return fmt.Errorf("read header of capture: version %d.%d of pcap, want 2.x", major, s.order.Uint16(h[6:]))
 	}
-	return nil
+	s.link = uint16(s.order.Uint32(h[20:]))
+	return s.permit(s.link)
 }
 
 // nextRecord reads a packet record of pcap.
@@ -103,7 +122,7 @@ func (s *Reader) nextRecord() (CapturedFrame, error) {
 	if err != nil {
 		return CapturedFrame{}, fmt.Errorf("read packet record: %w", err)
 	}
-	return CapturedFrame{octets, int(min(wire, maxRecord)), at}, nil
+	return CapturedFrame{octets, int(min(wire, maxRecord)), at, s.link}, nil
 }
 
 // next returns the next n octets, valid until it is called again.

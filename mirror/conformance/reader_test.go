@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -133,7 +134,7 @@ func block(order binary.AppendByteOrder, kind uint32, body ...byte) []byte {
 func TestBlocks(t *testing.T) {
 	frame := session(flow4).frames[3]
 	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
-		head := block(order, 0x0a0d0d0a, append(order.AppendUint32(nil, 0x1a2b3c4d), 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255)...)
+		head := block(order, 0x0a0d0d0a, append(order.AppendUint16(order.AppendUint16(order.AppendUint32(nil, 0x1a2b3c4d), 1), 3), 255, 255, 255, 255, 255, 255, 255, 255)...)
 		port := func(options ...byte) []byte {
 			return block(order, 1, append(order.AppendUint32(order.AppendUint16(order.AppendUint16(nil, 1), 0), 100), options...)...)
 		}
@@ -181,6 +182,8 @@ func TestBrokenCaptures(t *testing.T) {
 	whole := pcapOf(session(flow4).frames, 1<<16, false)
 	linked := slices.Clone(whole)
 	linked[20] = 113
+	old := slices.Clone(whole)
+	old[4] = 1
 	huge := slices.Clone(whole)
 	copy(huge[24+8:], "\xff\xff\xff\x7f")
 	for _, tt := range []struct {
@@ -192,7 +195,11 @@ func TestBrokenCaptures(t *testing.T) {
 		{"empty", nil, "read header of capture: unexpected EOF", 0},
 		{"no capture", []byte("GET / HTTP/1.1\r\nHost: example.test"), "neither pcap nor pcapng", 0},
 		{"header only in part", whole[:20], "unexpected EOF", 0},
-		{"another link type", linked, "link type 113, want frames of Ethernet", 0},
+		{"another link type", linked, "link type Linux cooked (113), want frames of Ethernet", 0},
+		{"version 1 of pcap", old, "version 1.4 of pcap, want 2.x", 0},
+		{"version 2 of pcapng", section(2, 0), "version 2.0 of pcapng, want 1.x", 0},
+		{"zstd", []byte("\x28\xb5\x2f\xfd\x04\x00"), "compressed by zstd: unpack it first", 0},
+		{"gzip, cut", packed(t, whole)[:200], "unpack: unexpected EOF", 2},
 		{"a packet too large", huge, "2147483647 octets in one packet", 0},
 		{"cut in a header", whole[:24+16+len(session(flow4).frames[0])+7], "unexpected EOF", 1},
 		{"cut in a packet", whole[:len(whole)-1], "read packet record: unexpected EOF", 8},
@@ -293,4 +300,50 @@ func FuzzSegments(f *testing.F) {
 		checkReport(t, judge(conformance.Options{}, c))
 		checkReport(t, judge(conformance.Options{Cut: true}, c, c))
 	})
+}
+
+// section is the header of a pcapng section of a version.
+func section(major, minor uint16) []byte {
+	order := binary.LittleEndian
+	return block(order, 0x0a0d0d0a, append(order.AppendUint16(order.AppendUint16(order.AppendUint32(nil, 0x1a2b3c4d), major), minor), 255, 255, 255, 255, 255, 255, 255, 255)...)
+}
+
+func packed(t *testing.T, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write(data)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestPackedCaptures: a capture in gzip, in several members, too, is judged like the one
+// within it.
+func TestPackedCaptures(t *testing.T) {
+	whole := pcapOf(session(flow4).frames, 1<<16, false)
+	for name, data := range map[string][]byte{"one member": packed(t, whole), "two members": append(packed(t, whole[:77]), packed(t, whole[77:])...)} {
+		c := conformance.New(conformance.Options{})
+		var read uint64
+		if err := c.ReadFrom(t.Context(), bytes.NewReader(data), func(n uint64) { read = n }); err != nil || !c.Report().Ready {
+			t.Errorf("%s: %v, %v", name, err, c.Report().Broken(conformance.Fail))
+		}
+		if read == 0 || read > uint64(len(data)) {
+			t.Errorf("%s: progress of %d in %d octets", name, read, len(data))
+		}
+	}
+}
+
+// TestLinkReader reads frames of every link type, and tells which.
+func TestLinkReader(t *testing.T) {
+	data := pcapOf(session(flow4).frames, 1<<16, false)
+	data[20] = 113
+	r, err := conformance.NewLinkReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := r.Next(); err != nil || f.Link != 113 {
+		t.Errorf("link type %d, %v", f.Link, err)
+	}
 }
