@@ -78,7 +78,8 @@ type Header struct {
 	Section []byte
 }
 
-// Reply is what the server says to a mail message that is complete.
+// Reply is what the server says to a mail message that is complete. In LMTP there is one
+// for each recipient that was accepted.
 type Reply struct {
 	Number uint64 // of the exchange
 	Code   int    // from 100 to 999

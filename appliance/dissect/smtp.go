@@ -56,7 +56,7 @@ func (x *smtpReader) command(c *smtp.Command) {
 			x.s.event().recipient = Recipient{path.Address}
 			x.s.sink.Event(&x.s.event().recipient)
 		}
-	case smtp.RSET, smtp.EHLO, smtp.HELO:
+	case smtp.RSET, smtp.EHLO, smtp.HELO, smtp.LHLO:
 		x.drop(Cut)
 	case smtp.AUTH:
 		x.logins.exchange(c.Argument)
@@ -75,7 +75,7 @@ func (x *smtpReader) origin(p []byte) {
 		case a.To == smtp.DATA && a.Code != 354:
 			x.abandon(Cut) // the client did not wait
 		case a.To == smtp.Message && a.Note != 0:
-			if a.Note == x.message.Number {
+			if x.begun && a.Note == x.message.Number {
 				x.drop(Lost) // a gap hid its end
 			}
 			x.s.event().reply = Reply{Number: a.Note, Code: a.Code}

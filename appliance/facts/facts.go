@@ -53,7 +53,8 @@ type Mail struct {
 	Subject string `json:"subject"`
 	// The message identifier. Empty without one.
 	MessageID string `json:"message_id"`
-	// The reply code of the origin to the message. 0 if none came, and by IMAP and POP3.
+	// The reply code of the origin to the message. 0 if none came, and by IMAP and POP3. With
+	// LMTP, the highest of the replies, one for each recipient.
 	Reply int `json:"reply"`
 }
 
@@ -127,9 +128,9 @@ type notes struct {
 
 // dialogue is what was found of mail, logins and transfers.
 type dialogue struct {
-	Report        // without requests
-	mail   Mail   // under way, with its envelope
-	kept   uint64 // number of the message that was kept last
+	Report           // without requests
+	mail    Mail     // under way, with its envelope
+	numbers []uint64 // of the messages that are kept
 }
 
 // New returns a Session at its beginning.
@@ -232,7 +233,7 @@ func (n *notes) end(e *dissect.End) {
 		d := n.dialogue()
 		d.MailTotal++
 		if len(d.Mail) < maxKept {
-			d.Mail, d.kept = append(d.Mail, *x), e.Number
+			d.Mail, d.numbers = append(d.Mail, *x), append(d.numbers, e.Number)
 		}
 	}
 }

@@ -109,6 +109,11 @@ func TestSMTP(t *testing.T) {
 	envelope := []step{up("MAIL FROM:<alice@a.test> SIZE=5\r\n"), down("250 ok\r\n"), up("rcpt to: <bob@b.test>\r\nRCPT TO:<carol@c.test>\r\n"), down("250 ok\r\n250 ok\r\n")}
 	const message = "From: x\r\nSubject: =?ISO-2022-JP?B?GyRCRnxLXDhsGyhC?=\r\n =?utf-8?q?_=26_more?=\r\nMESSAGE-ID: <1@a.test>\r\n\r\nSubject: body\r\n..\r\n.x\r\n"
 	mail := Mail{false, "alice@a.test", []string{"bob@b.test", "carol@c.test"}, "日本語 & more", "1@a.test", 250}
+	chunk := func(from string) string {
+		return "MAIL FROM:<" + from + ">\r\nRCPT TO:<r@r.test>\r\nBDAT 2 LAST\r\n\r\n"
+	}
+	bdat := func(from string, reply int) Mail { return Mail{From: from, To: []string{"r@r.test"}, Reply: reply} }
+	lmtp := Mail{From: "l@a.test", To: []string{"x@x.test", "y@x.test", "z@x.test"}, Reply: 452}
 	one := Report{Mail: []Mail{mail}, MailTotal: 1}
 	with := func(list ...[]step) (all []step) {
 		for _, l := range list {
@@ -128,6 +133,15 @@ func TestSMTP(t *testing.T) {
 		{"DATA", one, with(hello, envelope, data)},
 		{"after STARTTLS", one, with(hello, []step{up("STARTTLS\r\n"), down("220 go\r\n")}, hello[1:], envelope, data)},
 		{"BDAT", one, with(hello, envelope, []step{up(fmt.Sprintf("BDAT 10\r\n%s", message[:10])), down("250 ok\r\n"), up(fmt.Sprintf("BDAT %d LAST\r\n%s", len(message)-10, message[10:])), down("250 ok\r\n")})},
+		{"pipelined BDAT", Report{Mail: []Mail{bdat("a@a.test", 250), bdat("b@a.test", 554), bdat("c@a.test", 251)}, MailTotal: 3}, with(hello, []step{
+			up(chunk("a@a.test") + chunk("b@a.test")), down("250 ok\r\n250 ok\r\n250 taken\r\n250 ok\r\n250 ok\r\n"), up(chunk("c@a.test") + "QUIT\r\n"),
+			down("554 no\r\n250 ok\r\n250 ok\r\n251 taken\r\n221 bye\r\n")})},
+		{"envelope behind a message without its reply", Report{Mail: []Mail{bdat("a@a.test", 250), bdat("b@a.test", 250)}, MailTotal: 2}, with(hello, []step{
+			up(chunk("a@a.test") + "MAIL FROM:<b@a.test>\r\nRCPT TO:<r@r.test>\r\n"), down("250 ok\r\n250 ok\r\n250 taken\r\n250 ok\r\n250 ok\r\n"),
+			up("BDAT 2 LAST\r\n\r\n"), down("250 taken\r\n")})},
+		{"LMTP", Report{Mail: []Mail{lmtp, bdat("d@a.test", 250)}, MailTotal: 2}, []step{down("220 a LMTP\r\n"), up("LHLO c\r\n"), down("250-a\r\n250 PIPELINING\r\n"),
+			up("MAIL FROM:<l@a.test>\r\nRCPT TO:<x@x.test>\r\nRCPT TO:<y@x.test>\r\nRCPT TO:<z@x.test>\r\nDATA\r\n"), down("250 ok\r\n250 ok\r\n550 no\r\n250 ok\r\n354 go\r\n"),
+			up("\r\n.\r\n" + chunk("d@a.test")), down("250 for x\r\n452 not for z\r\n250 ok\r\n250 ok\r\n250 taken\r\n")}},
 		{"DATA refused", one, with(hello, envelope, []step{up("DATA\r\n"), down("451 later\r\n"), up("NOOP\r\n"), down("250 ok\r\n")}, data)},
 		{"two messages", Report{Mail: []Mail{mail, second}, MailTotal: 2}, with(hello, envelope, data, envelope, data[:3], []step{down("554-no\r\n554 no\r\n")})},
 		{"taken back", Report{}, with(hello, envelope, []step{up("RSET\r\n"), down("250 ok\r\n"), up("QUIT\r\n")})},

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/clearspan/clearspan/appliance/dissect"
 )
@@ -22,8 +23,8 @@ func (d *dialogue) message(e dissect.Event) {
 	case *dissect.Header:
 		d.header(e)
 	case *dissect.Reply:
-		if e.Number == d.kept {
-			d.Mail[len(d.Mail)-1].Reply = e.Code
+		if i := slices.Index(d.numbers, e.Number); i >= 0 {
+			d.Mail[i].Reply = max(d.Mail[i].Reply, e.Code) // LMTP has one for each recipient
 		}
 	}
 }

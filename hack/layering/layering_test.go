@@ -189,6 +189,7 @@ var bans = []ban{
 	{
 		from:   "appliance/explain",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance"},
+		allow:  []string{module + "/mirror/conformance"}, // the one reader of captures
 		reason: "it tells what a policy does; it does nothing itself",
 	},
 	{

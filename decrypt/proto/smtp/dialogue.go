@@ -33,6 +33,10 @@ type Dialogue[N any] struct {
 	waits int  // DATA, AUTH and STARTTLS without a final reply
 	last  Verb // the last of them
 
+	lmtp     bool // LHLO was said: the end of content has a reply for each recipient
+	accepted int  // recipients of the transaction whose replies came
+	replies  int  // to the end of its content
+
 	within  bool    // a reply goes on,
 	code    int     // with this code,
 	answers sent[N] // which is the one to this
@@ -52,7 +56,8 @@ type Answer[N any] struct {
 	Note  N    // of that command
 
 	// Final is set if the command has its reply with this line. A challenge of AUTH is
-	// not final.
+	// not final. [Message] has several final replies in LMTP, one for each recipient that
+	// was accepted (RFC 2033, Section 4.2).
 	Final bool
 }
 
@@ -237,8 +242,34 @@ func (d *Dialogue[N]) answered(to Verb, code int) (final bool) {
 			d.waits--
 		}
 	}
-	if next != Response {
+	if next == Response {
+		return false
+	}
+	if d.count(to, code) {
 		d.sent.Pop()
 	}
-	return next != Response
+	return true
+}
+
+// count keeps account of recipients, and reports whether a command has no further reply.
+// A [Strict] reader knows SMTP only.
+func (d *Dialogue[N]) count(to Verb, code int) (over bool) {
+	good := code/100 == 2
+	switch {
+	case d.Strictness == Strict:
+	case to == LHLO, to == EHLO, to == HELO:
+		if good {
+			d.lmtp, d.accepted = to == LHLO, 0
+		}
+	case to == MAIL, to == RSET:
+		d.accepted = 0
+	case to == RCPT && good:
+		d.accepted++
+	case to == Message && d.lmtp:
+		if d.replies++; d.replies < d.accepted && code != 421 {
+			return false
+		}
+		d.replies, d.accepted = 0, 0
+	}
+	return true
 }
