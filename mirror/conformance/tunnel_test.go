@@ -33,7 +33,9 @@ func TestTunnelsAreNamed(t *testing.T) {
 		"ERSPAN":   func(f []byte) []byte { return gre(0x88be, f) },
 		"IP in IP": func(f []byte) []byte { return slices.Concat(ip(4, len(f)-14), f[14:]) },
 		"MPLS":     func(f []byte) []byte { return slices.Concat(ethernet(0x88, 0x47), []byte{0, 0, 0x11, 64}, f[14:]) },
-		"PPPoE":    func(f []byte) []byte { return slices.Concat(ethernet(0x88, 0x64), []byte{0x11, 0, 0, 1, 0, 99, 0, 0x21}, f[14:]) },
+		"PPPoE": func(f []byte) []byte {
+			return slices.Concat(ethernet(0x88, 0x64), []byte{0x11, 0, 0, 1, 0, 99, 0, 0x21}, f[14:])
+		},
 	} {
 		c := conformance.New(conformance.Options{MTU: 9000})
 		for _, f := range inner {
