@@ -138,14 +138,14 @@ func TestFullFile(t *testing.T) {
 			}}},
 			ALPNOffer: []string{"http/1.1"},
 		},
-		Policy: Policy{Default: policy.Terminate, Mode: Monitor, Services: []string{"av"},
+		Policy: Policy{Default: policy.Terminate, Mode: Monitor, Treatment: policy.Treatment{Services: []string{"av"}, Mirrors: &policy.Mirrors{Names: []string{"recorder", "live"}}},
 			Learn: learn.Options{
 				Pinned: learn.Tunnel, PinnedFor: 48 * time.Hour, After: 5, Within: 2 * time.Hour, Scope: learn.Host,
 				ClientCertificate: learn.Alert, ClientCertificateFor: 3 * time.Hour, FailedOrigin: learn.Tunnel, FailedOriginFor: 5 * time.Minute,
 				NarrowOffer: learn.Tunnel, NarrowOfferFor: 7 * time.Minute, Entries: 500, ClientEntries: 20,
 			},
 			Lists:  []List{{"finance", "testdata/finance.txt"}, {"web-mail", "testdata/finance.txt"}},
-			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate, policy.ECHRequired: policy.Tunnel}, NoLookup: true, Mirror: &policy.Mirrors{Names: []string{"recorder", "live"}}, Rules: []Rule{
+			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate, policy.ECHRequired: policy.Tunnel}, NoLookup: true, Rules: []Rule{
 				{Rule: policy.Rule{Name: "mail", Port: []policy.PortRange{{First: 465, Last: 465}}, Action: policy.Bump, Treatment: policy.Treatment{Services: []string{"ips", "av"}}}},
 				{Rule: policy.Rule{Name: "bare", Port: []policy.PortRange{{First: 993, Last: 993}}, Action: policy.Bump, Treatment: policy.Treatment{Services: []string{}}}},
 				{Rule: policy.Rule{Name: "banks", Host: []string{"*.bank.test", "bank.test", "bücher.test", "192.0.2.7"}, Action: policy.Tunnel, Treatment: policy.Treatment{Mirrors: &policy.Mirrors{}}}},
@@ -181,12 +181,12 @@ func TestFullFile(t *testing.T) {
 		Audit: Audit{Options: audit.Options{File: "stdout"}, Facts: true, Content: facts.Options{Queries: true}},
 		Services: []Service{
 			{Name: "av", Kind: ICAP, ICAP: icap.Config{
-				URLs: []string{"icap://127.0.0.1:1344/avscan"}, Timeout: 5 * time.Second, Replay: 64 << 10, Connections: 64,
+				URLs: []string{"icap://127.0.0.1:1344/avscan"}, Timeout: 5 * time.Second, Replay: 64 << 10, Connections: 64, Queue: 1024,
 				Tell: []icap.Fact{icap.ClientIP, icap.ClientPort, icap.ServerIP, icap.User},
 			}, Web: adapt.Service{Requests: true, Responses: true, Streams: []string{"text/event-stream"}}, Roots: []string{"system"}},
 			{Name: "dlp", Kind: ICAP, FailOpen: true, ICAP: icap.Config{
 				URLs: []string{"icaps://dlp.test/x?y=z", "icap://[2001:db8::1]/x"}, Timeout: 30 * time.Second, MaxBody: 10 << 20, Oversize: true, Replay: 1 << 20,
-				Preview: 4 << 10, Connections: 10, Tell: []icap.Fact{icap.ClientIP, icap.User}, PlainUser: true,
+				Preview: 4 << 10, Connections: 10, Queue: 1024, Tell: []icap.Fact{icap.ClientIP, icap.User}, PlainUser: true,
 			}, Web: adapt.Service{Requests: true, MaxBody: 10 << 20, Streams: []string{"video/mp4"}, FailOpen: true}, Roots: []string{"testdata/extra.pem"}},
 			{Name: "ips", Kind: Inline, FailOpen: true, Inline: inline.Config{
 				Timeout: 2 * time.Second, FailOpen: true, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7, Probe: inline.Probe{Interval: -1},

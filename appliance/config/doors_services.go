@@ -32,7 +32,7 @@ var serviceDoors = []Door{
 		Passes: "sessions that match pass by the services of the policy",
 		Shut:   "Without the key, the services of `policy.services` see them.",
 		open: func(c *Config) []string {
-			if len(c.Policy.Services) == 0 {
+			if len(c.Policy.Treatment.Services) == 0 {
 				return nil
 			}
 			return rules("services: none", func(r *Rule) bool { return r.Treatment.Services != nil && len(r.Treatment.Services) == 0 })(c)

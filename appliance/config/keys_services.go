@@ -85,6 +85,10 @@ var serviceKeys = []Key{
 		Doc: "The largest number of connections to each server. The service may ask for fewer.",
 	},
 	{
+		Path: "services[].queue", Type: TypeNumber, Of: onlyICAP, Min: "1", Max: "100000", Default: "1024", Example: "100",
+		Doc: "How many messages may wait for a connection to each server. More fail with reason `overload`.",
+	},
+	{
 		Path: "services[].tell", Type: TypeWord, List: true, Empty: true, Of: onlyICAP, Words: choices(icap.ClientIP, icap.ClientPort, icap.ServerIP, icap.User), Default: "[client-ip, client-port, server-ip, user]", Example: "[client-ip]",
 		Doc: "The ICAP fields `X-Client-IP`, `X-Client-Port`, `X-Server-IP` and `X-Authenticated-User`. `[]` means none. No intake knows users yet.",
 	},

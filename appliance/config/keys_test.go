@@ -364,11 +364,11 @@ func TestKeyDefaults(t *testing.T) {
 // normal gives values that mean the same one form.
 func normal(c *Config) *Config {
 	n := *c
-	if n.Policy.Mirror == nil {
-		n.Policy.Mirror = &policy.Mirrors{All: true}
+	if n.Policy.Treatment.Mirrors == nil {
+		n.Policy.Treatment.Mirrors = &policy.Mirrors{All: true}
 	}
-	if n.Policy.Services == nil {
-		n.Policy.Services = []string{}
+	if n.Policy.Treatment.Services == nil {
+		n.Policy.Treatment.Services = []string{}
 	}
 	return &n
 }

@@ -12,9 +12,9 @@ import (
 type Policy struct {
 	// Default is the action when no rule matches. Default bump.
 	Default policy.Action
-	// Mirror are the mirrors that show a session whose rule does not say. Nil:
-	// all.
-	Mirror *policy.Mirrors
+	// Treatment is that of sessions whose rule does not say, but for what [Origin] says.
+	// Default: all mirrors, no services.
+	Treatment policy.Treatment
 	// Mode is whether the policy is followed. Default enforce.
 	Mode PolicyMode
 	// Lists are the categories that rules may name.
@@ -26,9 +26,6 @@ type Policy struct {
 	NoLookup bool
 	// Learn is what is learned of sessions.
 	Learn learn.Options
-	// Services are what a session goes through whose rule does not say, in order
-	// from the client. Default none.
-	Services []string
 	// Rules are asked in order; the first that matches decides.
 	Rules []Rule
 }
@@ -69,8 +66,7 @@ func (r *reader) policy(n *node, mirrors []Mirror, intakes []Intake, services []
 	for _, s := range services {
 		known.services = append(known.services, s.Name)
 	}
-	p.Mirror = choice(t, known.mirrors)
-	p.Services = chain(t, known.services)
+	p.Treatment = policy.Treatment{Mirrors: choice(t, known.mirrors), Services: chain(t, known.services)}
 	p.Mode = value(t, "mode", Enforce, oneOf(Enforce, Monitor))
 	p.Lists = r.lists(t.get("lists"))
 	p.Events, p.NoLookup = r.events(t.get("events"))
@@ -84,6 +80,7 @@ func (r *reader) policy(n *node, mirrors []Mirror, intakes []Intake, services []
 		p.Rules = append(p.Rules, r.rule(item, names, known))
 	}
 	p.Learn = r.learn(t.get("learn"))
+	t.fill("policy", "", &p, &p.Treatment)
 	t.close()
 	return p
 }

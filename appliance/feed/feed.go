@@ -139,7 +139,7 @@ func (f *Feed) Holds(p config.Policy) error {
 		}
 		return ""
 	}
-	if name := missing(p.Mirror); name != "" {
+	if name := missing(p.Treatment.Mirrors); name != "" {
 		return fmt.Errorf("policy: mirror %s needs a restart", name)
 	}
 	for _, r := range p.Rules {

@@ -32,7 +32,9 @@ func Table(cfg *config.Config) (*policy.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build policy: %w", err)
 	}
-	table = table.WithDefault(policy.Treatment{Mirrors: cfg.Policy.Mirror, ALPNOffer: cfg.Origin.ALPNOffer, Services: cfg.Policy.Services})
+	treatment := cfg.Policy.Treatment
+	treatment.ALPNOffer = cfg.Origin.ALPNOffer
+	table = table.WithDefault(treatment)
 	if table, err = table.WithEvents(cfg.Policy.Events); err != nil {
 		return nil, fmt.Errorf("build policy: %w", err)
 	}

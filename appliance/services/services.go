@@ -119,7 +119,7 @@ func (set *Set) Has(p config.Policy) error {
 			}
 		}
 	}
-	for _, name := range p.Services {
+	for _, name := range p.Treatment.Services {
 		if !slices.Contains(set.names, name) {
 			return fmt.Errorf("policy: service %s needs a restart", name)
 		}
