@@ -1,6 +1,7 @@
 package config
 
 import (
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/pcapip"
 	"github.com/clearspan/clearspan/mirror/port"
@@ -166,10 +167,10 @@ var mirrorKeys = []Key{
 	},
 	{
 		Path: "mirror[].content", Type: TypeWord, List: true, Default: "[decrypted, plain]", Example: "[decrypted]", Words: []Choice{
-			{string(Decrypted), "The cleartext of decrypted sessions."},
-			{string(Plain), "Sessions that never were encrypted."},
-			{string(Tunneled), "TLS sessions that pass unopened."},
-			{string(Other), "Frames that a wire passes and that are not TCP. Only kind `interface`."},
+			{decrypt.Decrypted.String(), "The cleartext of decrypted sessions."},
+			{decrypt.Plain.String(), "Sessions that never were encrypted."},
+			{decrypt.Tunneled.String(), "TLS sessions that pass unopened."},
+			{Other, "Frames that a wire passes and that are not TCP. Only kind `interface`."},
 		},
 		Doc: "The classes of content that the mirror shows.",
 	},

@@ -181,7 +181,7 @@ var ruleKeys = []Key{
 		Doc: "The mirrors that show the session. Other mirrors count its octets as lost with reason `unselected`.",
 	},
 	{
-		Path: "policy.rules[].content", Type: TypeWord, List: true, Words: choices(Decrypted, Plain, Tunneled), Absent: "all", Example: "[decrypted]",
+		Path: "policy.rules[].content", Type: TypeWord, List: true, Words: choices(decrypt.Decrypted, decrypt.Plain, decrypt.Tunneled), Absent: "all", Example: "[decrypted]",
 		Doc: "The classes of content that the mirrors show, of those that they take at all.",
 	},
 	{

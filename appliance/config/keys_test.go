@@ -389,7 +389,7 @@ func TestKeyWords(t *testing.T) {
 		for _, w := range k.Words {
 			words = append(words, w.Word)
 			value := w.Word
-			if k.Name() == "mode" && section(k.Path) == "intake[]" || k.Name() == "kind" || kind == string(PCAPOverIP) && value == string(mirror.Block) || kind != string(Interface) && value == string(Other) {
+			if k.Name() == "mode" && section(k.Path) == "intake[]" || k.Name() == "kind" || kind == string(PCAPOverIP) && value == string(mirror.Block) || kind != string(Interface) && value == Other {
 				continue // another kind has other keys
 			}
 			root := world(k.Path, kind)
@@ -425,7 +425,7 @@ func TestKeyWords(t *testing.T) {
 		default:
 			got := strings.FieldsFunc(strings.ReplaceAll(list, " or ", ","), func(c rune) bool { return c == ',' || c == ' ' })
 			want := slices.DeleteFunc(slices.Clone(words), func(w string) bool {
-				return k.Name() == "sni-unresolved" && w == "off" || kind == string(PCAPOverIP) && w == string(mirror.Block) || kind != string(Interface) && w == string(Other)
+				return k.Name() == "sni-unresolved" && w == "off" || kind == string(PCAPOverIP) && w == string(mirror.Block) || kind != string(Interface) && w == Other
 			})
 			slices.Sort(got)
 			slices.Sort(want)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/pcapip"
 	"github.com/clearspan/clearspan/mirror/pcapng"
@@ -50,15 +51,17 @@ const (
 	TranscodeHTTP2 HTTP2 = "transcode" // each stream as an HTTP/1.1 conversation of its own
 )
 
-// Content is a class of octets.
-type Content string
+// Other is a class of content beside those of [decrypt.Content]: frames that a wire passes
+// and that are not TCP. Kind interface only.
+const Other = "other"
 
-const (
-	Decrypted Content = "decrypted" // cleartext of bumped sessions
-	Plain     Content = "plain"     // what never was encrypted
-	Tunneled  Content = "tunneled"  // TLS that was passed unopened
-	Other     Content = "other"     // frames that a wire passes and that are not TCP; kind interface only
-)
+// classes returns the words of classes of content.
+func classes(of ...decrypt.Content) (words []string) {
+	for _, c := range of {
+		words = append(words, c.String())
+	}
+	return words
+}
 
 // Mirror is one place that cleartext goes to. Of the options by kind, those of its own
 // kind count. They lack what is not configured: names, loggers, who is permitted.
@@ -91,8 +94,9 @@ type Mirror struct {
 	STARTTLS STARTTLS // default conceal
 	HTTP2    HTTP2    // default keep
 	Mark     mirror.Mark
-	// Content are the classes that are mirrored. Default decrypted and plain.
-	Content []Content
+	// Content are the classes that are mirrored, words of [decrypt.Content] or Other. Default
+	// decrypted and plain.
+	Content []string
 }
 
 // options returns the options of the kind of m.
@@ -152,7 +156,7 @@ func (r *reader) mirror(n *node, names map[string]int, state string) (m Mirror) 
 
 // options reads all keys but name and kind.
 func (r *reader) options(t *table, m *Mirror, state string) {
-	content := []Content{Decrypted, Plain, Tunneled}
+	content := classes(decrypt.Decrypted, decrypt.Plain, decrypt.Tunneled)
 	switch m.Kind {
 	case Interface:
 		r.interfaces(t, m)
@@ -168,7 +172,7 @@ func (r *reader) options(t *table, m *Mirror, state string) {
 	}
 	r.ports(t, m)
 	m.Mark = r.mark(t.get("mark"))
-	m.Content = values(t, "content", []Content{Decrypted, Plain}, oneOf(content...))
+	m.Content = values(t, "content", classes(decrypt.Decrypted, decrypt.Plain), oneOf(content...))
 	t.fill("mirror[]", string(m.Kind), m, m.options())
 	if to := m.Remote; to.Source.IsValid() && to.Remote.IsValid() && to.Source.Is4() != to.Remote.Addr().Is4() {
 		r.fail(t.place("source"), "source: %v and the remote are of different families", to.Source)

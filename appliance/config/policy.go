@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
@@ -48,7 +49,7 @@ var protocols = []string{
 // What rules choose from, of which there may be many.
 var (
 	parseProtocol = oneOf(protocols...)
-	parseContent  = oneOf(string(Decrypted), string(Plain), string(Tunneled))
+	parseContent  = oneOf(classes(decrypt.Decrypted, decrypt.Plain, decrypt.Tunneled)...)
 	parseLearn    = oneOf(string(learn.Off), string(learn.Alert), string(learn.Tunnel))
 )
 

@@ -110,10 +110,8 @@ func newSink(name string) *sink {
 func openSink(m config.Mirror, log *slog.Logger) (*sink, error) {
 	k := newSink(m.Name)
 	k.options = mirror.Options{Mark: m.Mark, Ports: portMap(m)}
-	for c, class := range map[decrypt.Content]config.Content{
-		decrypt.Decrypted: config.Decrypted, decrypt.Plain: config.Plain, decrypt.Tunneled: config.Tunneled,
-	} {
-		k.content[c] = slices.Contains(m.Content, class)
+	for c := range decrypt.Tunneled + 1 {
+		k.content[c] = slices.Contains(m.Content, c.String())
 	}
 	k.content[decrypt.Upgrade] = m.STARTTLS == config.KeepSTARTTLS
 	if m.HTTP2 == config.TranscodeHTTP2 {

@@ -75,8 +75,8 @@ func (s *Set) copies(c config.Intake) wire.Copy {
 		}
 		wants := wire.Copy{
 			To:       m.Interfaces[0],
-			Plain:    slices.Contains(m.Content, config.Plain) && len(c.Wire.Ports) > 0, // else every port is selected
-			Tunneled: slices.Contains(m.Content, config.Tunneled),
+			Plain:    slices.Contains(m.Content, decrypt.Plain.String()) && len(c.Wire.Ports) > 0, // else every port is selected
+			Tunneled: slices.Contains(m.Content, decrypt.Tunneled.String()),
 			Other:    slices.Contains(m.Content, config.Other),
 		}
 		switch {
