@@ -69,9 +69,9 @@ func (s *session) unestablished(err error) (stage, error) {
 	return s.failedOrigin(err)
 }
 
-// upgraded reports whether a dialogue has come before TLS, here or on a control
-// connection. It cannot be started over.
-func (s *session) upgraded() bool { return s.legs.Moved() || s.data != nil }
+// upgraded reports whether a dialogue, or a TLS session around it, has come before TLS,
+// here or on a control connection. It cannot be started over.
+func (s *session) upgraded() bool { return s.legs.Moved() || s.data != nil || s.client.Depth() > 0 }
 
 // unsuited takes a session whose origin takes nothing that we offer. The policy may
 // have something else for it.

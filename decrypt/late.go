@@ -2,6 +2,7 @@ package decrypt
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 // Late tells of TLS that began in a session behind octets in clear, or in TLS, without a
 // dialogue that is followed: behind CONNECT, an Upgrade, or words that nobody knows.
 type Late struct {
+	Outer    string    // server name of the TLS session that it began within, "" for none
 	Octets   [2]uint64 // by direction: that had passed before
 	Connect  string    // host that the client had asked a proxy for within the session, "" for none
 	Protocol string    // of those octets, "" when not known
@@ -32,7 +34,7 @@ func (r legsRecorder) Begin(p []byte) (relay.Beginning, error) {
 			return relay.Beginning{}, err
 		}
 	}
-	if r.content == Tunneled || r.opening == opensData {
+	if r.content == Tunneled || r.opening == opensData || r.client.Depth() >= maxDepth {
 		return relay.Beginning{N: len(p)}, nil
 	}
 	b := r.requests(p)
@@ -106,19 +108,50 @@ func socksHost(p []byte) string {
 // turn has a session go on with TLS whose client has said a hello. What the origin said
 // before still is in clear.
 func (s *session) turn() (stage, error) {
-	s.legs.Resume()
+	rest := s.legs.Resume()
 	for _, l := range []*leg.Leg{s.client, s.origin} {
 		l.Poked()
 		l.SetDeadline(time.Time{})
 	}
-	if err := s.flushOrigin(); err != nil {
-		return stageEnd, err
+	var err error
+	if s.content == Decrypted {
+		err = s.layer(rest)
+	} else {
+		err = s.flushOrigin()
 	}
 	s.services, s.host = nil, nil
 	if c := s.control.Load(); c != nil {
 		c.Secured()
 	}
-	return stageHello, nil
+	return stageHello, err
+}
+
+// maxDepth is how many TLS connections are opened within each other.
+const maxDepth = 3
+
+// layer has the session go on within its two TLS connections, of which the client's has
+// read the octets in rest. What is known of them gives way to what is within.
+func (s *session) layer(rest []byte) error {
+	for _, l := range []*leg.Leg{s.client, s.origin} {
+		if err := l.Settle(); err != nil {
+			return s.relayFailure(err)
+		}
+	}
+	s.mu.Lock()
+	s.client, s.origin = leg.NewWithin(s.clientTLS, s.client, rest), leg.NewWithin(s.originTLS, s.origin, nil)
+	s.mu.Unlock()
+	if s.stopLookup != nil {
+		s.stopLookup()
+		s.stopLookup = nil
+	}
+	s.outer = s.account.SNI
+	s.clientTLS, s.originTLS, s.originState, s.renegotiation = nil, nil, tls.ConnectionState{}, nil
+	s.cached, s.latest, s.lookup, s.own = nil, nil, nil, nil
+	s.met, s.unbumpable = false, false
+	a := s.account
+	a.ALPN, a.Offer, a.ForgedSerial, a.Untrusted = "", OfferClient, "", false
+	a.ClientTLS, a.OriginTLS = LegTLS{}, LegTLS{}
+	return nil
 }
 
 // flushOrigin passes what the origin has said.
@@ -149,11 +182,11 @@ var errTalks = errors.New("origin goes on in clear behind the hello")
 func (s *session) begins() {
 	a, negotiated := s.account, s.negotiated
 	s.negotiated = false
-	if !s.legs.Moved() || s.data != nil || negotiated {
+	if !s.upgraded() || s.data != nil || negotiated {
 		return
 	}
 	a.note(policy.LateTLS)
-	a.Late = &Late{Octets: [2]uint64{a.Octets(ClientToOrigin), a.Octets(OriginToClient)}, Connect: s.beyond, Protocol: a.Protocol}
+	a.Late = &Late{Octets: [2]uint64{a.Octets(ClientToOrigin), a.Octets(OriginToClient)}, Connect: s.beyond, Outer: s.outer, Protocol: a.Protocol}
 	switch a.Protocol {
 	case sniff.HTTP.String(), sniff.SOCKS.String():
 		a.Protocol = sniff.TLS.String()

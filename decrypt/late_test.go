@@ -322,3 +322,50 @@ func TestLateUnread(t *testing.T) {
 		})
 	}
 }
+
+// TestLateWithin: TLS within TLS is opened, too: at once, or behind a word.
+func TestLateWithin(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		line    say
+		connect string
+		joined  bool
+	}{
+		{"at once", say{}, "", false},
+		{"behind CONNECT", say{"CONNECT www.example.test:443 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 Yes\r\n\r\n"}, "www.example.test", false},
+		{"with CONNECT", say{"CONNECT www.example.test:443 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 Yes\r\n\r\n"}, "www.example.test", true},
+		{"behind a word", say{"may I?\n", "yes\n"}, "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			within := talker("", []say{tt.line})
+			b := newTestbed(t, func(b *testbed, c net.Conn) { b.tlsOrigin(func(c *tls.Conn) { within(b, c) }, nil)(c) }, nil)
+			outer := b.client(nil)
+			j := &joined{Conn: outer}
+			c := tls.Client(&answered{j, tt.line.origin}, &tls.Config{ServerName: "www.example.test", RootCAs: b.forger.trusted.pool})
+			if tt.joined {
+				j.before = []byte(tt.line.client)
+			} else {
+				io.WriteString(outer, tt.line.client)
+			}
+			for _, text := range []string{"secret\n", strings.Repeat("much ", 200_000) + "\n"} {
+				go io.WriteString(c, text)
+				got := make([]byte, len(text))
+				if _, err := io.ReadFull(c, got); err != nil || string(got) != text {
+					t.Fatalf("client got %.20q, %v", got, err)
+				}
+			}
+			c.CloseWrite()
+			if n, err := c.Read(make([]byte, 1)); err != io.EOF {
+				t.Errorf("client got %d octets and %v at the end", n, err)
+			}
+			outer.Close()
+			s := b.session()
+			if s.Outcome != Bumped || s.Reason != "" || s.Late == nil || s.Late.Outer != "www.example.test" || s.Late.Connect != tt.connect || s.OriginTLS.Verdict != "ok" {
+				t.Fatalf("%s %s (%v), %+v", s.Outcome, s.Reason, s.Err, s.Late)
+			}
+			if got := b.tap.data[ClientToOrigin].String(); !strings.HasPrefix(got, tt.line.client+"secret\n") {
+				t.Errorf("tap saw %.80q", got)
+			}
+		})
+	}
+}

@@ -45,6 +45,7 @@ type session struct {
 	said                 uint64                   // octets that the client had sent before it
 
 	services       []Service                   // stand between the legs
+	outer          string                      // server name of the TLS session that this one goes on within
 	beyond         string                      // host that the client has asked a proxy for last, within the session
 	unread         atomic.Bool                 // TLS passes that was not recognised in time; the policy is to be asked
 	negotiated     bool                        // TLS begins as a dialogue that was followed has it

@@ -152,6 +152,8 @@ func (e Entry) With(f facts.Report) Entry {
 type LateTLS struct {
 	// The protocol before. Empty if it was not known.
 	Protocol string `json:"protocol"`
+	// The server name of the TLS session that it began within. Empty without one.
+	Outer string `json:"outer"`
 	// The host that the client asked another proxy for, within the session. Empty without one.
 	Connect string `json:"connect"`
 	// The octets before.
@@ -317,7 +319,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	}
 	if l := s.Late; l != nil {
 		e.LateTLS = &LateTLS{
-			Protocol: l.Protocol, Connect: l.Connect,
+			Protocol: l.Protocol, Outer: l.Outer, Connect: l.Connect,
 			Octets: Octets{l.Octets[decrypt.ClientToOrigin], l.Octets[decrypt.OriginToClient]},
 		}
 	}

@@ -34,7 +34,7 @@ func session() *decrypt.Session {
 		ID: "00112233445566ff", Intake: "gateway",
 		Client: netip.MustParseAddrPort("[::ffff:10.0.0.7]:50123"), Origin: netip.MustParseAddrPort("192.0.2.1:465"),
 		Start: start, End: start.Add(2 * time.Second),
-		Protocol: "smtp", StartTLS: decrypt.StartTLSUsed, Late: &decrypt.Late{Protocol: "http", Connect: "a.test", Octets: [2]uint64{7, 9}}, Related: "8899aabbccddeeff", SNI: "mail<>&.example.test", ALPN: "h2",
+		Protocol: "smtp", StartTLS: decrypt.StartTLSUsed, Late: &decrypt.Late{Protocol: "http", Outer: "b.test", Connect: "a.test", Octets: [2]uint64{7, 9}}, Related: "8899aabbccddeeff", SNI: "mail<>&.example.test", ALPN: "h2",
 		Decision: policy.Decision{Rule: "mail", Action: policy.Bump},
 		Outcome:  decrypt.Bumped, Reason: "client-reset", Refusal: "unknown_ca", Taught: learn.Pinned, Err: errors.New("detail"),
 		ClientTLS:    decrypt.LegTLS{Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256, Resumed: true, JA4: "t13d1516h2_8daaf6152771_e5627efa2ab1"},
@@ -104,6 +104,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "client": "10.0.0.7:50123",
  "origin": "192.0.2.1:465",
  "destination": "",
+ "upstream": "",
  "sni": "mail\u003c\u003e\u0026.example.test",
  "alpn": "h2",
  "alpn_offer": "",
@@ -112,6 +113,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "starttls": "used",
  "late_tls": {
   "protocol": "http",
+  "outer": "b.test",
   "connect": "a.test",
   "octets": {
    "client_to_origin": 7,
@@ -243,7 +245,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","sni":"","alpn":"","alpn_offer":"",` +
+	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","upstream":"","sni":"","alpn":"","alpn_offer":"",` +
 		`"transport":"tcp","protocol":"","starttls":"","late_tls":null,"related":"","rule":"","action":"","would":"","events":[],"learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"quic":null,"tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"frames":0,"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0,"logins":[],"logins_total":0,"transfers":[],"transfers_total":0}`

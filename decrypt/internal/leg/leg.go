@@ -85,6 +85,16 @@ func (l *Leg) Relaying(stall time.Duration) {
 	l.Stall(stall)
 }
 
+// Settle ends the mode of [Leg.Relaying], when what was collected is written. It is for the
+// goroutine that reads.
+func (l *Leg) Settle() error {
+	l.event, l.drained = false, false
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.collect = false
+	return l.flushLocked()
+}
+
 // Large has the leg read into large buffers. It is for the goroutine that reads.
 func (l *Leg) Large() { l.large = true }
 
@@ -104,6 +114,10 @@ func (l *Leg) Stall(most time.Duration) {
 func (l *Leg) Abort() {
 	l.closed.Do(func() {
 		c := l.conn
+		if w, ok := c.(*Within); ok {
+			w.under.Abort()
+			return
+		}
 		if t, ok := c.(*tls.Conn); ok { // whose Close says farewell
 			c = t.NetConn()
 		}
@@ -122,6 +136,9 @@ func (l *Leg) Recycle() {
 	l.drop()
 	Release(l.out)
 	l.out = nil
+	if w, ok := l.conn.(*Within); ok {
+		w.under.Recycle()
+	}
 }
 
 // Close implements net.Conn and does nothing: crypto/tls never decides the end of a

@@ -20,14 +20,23 @@ func (r *Relay) TLS(dir Direction, src, dst *tls.Conn, from, to *leg.Leg) error 
 		n, err := readChunk(src, chunk)
 		var werr error
 		if n > 0 {
-			if err := r.inspected(dir, chunk[:n]); err != nil {
-				leg.Release(chunk)
-				return err
+			p := chunk[:n]
+			var ferr error
+			if dir == proto.ClientToOrigin {
+				p, ferr = r.flight(src, dst, from, to, chunk, n)
 			}
-			_, werr = write(dst, chunk[:n])
+			if ferr == nil && len(p) > 0 {
+				ferr, werr = r.send(dir, dst, p)
+			}
+			if ferr != nil {
+				leg.Release(chunk)
+				return ferr
+			}
 		}
 		leg.Release(chunk)
 		switch {
+		case r.turned.Load() && dir == proto.ClientToOrigin:
+			return nil
 		case werr != nil:
 			return r.Undeliverable(dir, from, werr)
 		case err == nil:
@@ -35,7 +44,7 @@ func (r *Relay) TLS(dir Direction, src, dst *tls.Conn, from, to *leg.Leg) error 
 		case errors.Is(err, leg.ErrAgain) && len(from.Unread()) > 0:
 			return r.broken(dir, errStuck)
 		case errors.Is(err, leg.ErrAgain):
-			if err := r.drain(dir, from, to); err != nil {
+			if err := r.drain(dir, from, to); err != nil || r.turned.Load() {
 				return err
 			}
 		case err == io.EOF:
@@ -72,6 +81,15 @@ func write(to io.Writer, p []byte) (n int, err error) {
 
 const internalError = 80 // RFC 8446, Section 6.2
 
+// send has p recorded, and writes it. Errors of the destination are apart.
+func (r *Relay) send(dir Direction, dst *tls.Conn, p []byte) (err, destination error) {
+	if err := r.inspected(dir, p); err != nil {
+		return err, nil
+	}
+	_, destination = write(dst, p)
+	return nil, destination
+}
+
 // inspected has p recorded, after a look at what the client says.
 func (r *Relay) inspected(dir Direction, p []byte) error {
 	if dir == proto.ClientToOrigin {
@@ -101,5 +119,9 @@ func (r *Relay) drain(dir Direction, from, to *leg.Leg) error {
 	if err := from.FlushIfFree(); err != nil {
 		return r.broken(dir, err)
 	}
-	return r.Await(from, 0)
+	err := r.Await(from, 0)
+	if r.turned.Load() {
+		return nil
+	}
+	return err
 }

@@ -1,6 +1,9 @@
 package relay
 
 import (
+	"bytes"
+	"crypto/tls"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +18,8 @@ type turns struct {
 	answered atomic.Bool // the origin has spoken at all
 	turned   atomic.Bool // the relay ends, as the Recorder wants it
 	waiting  atomic.Pointer[chan struct{}]
-	divided  bool // the Recorder has divided what the client said; the client's direction only
+	divided  bool   // the Recorder has divided what the client said; the client's direction only
+	rest     []byte // cleartext with which the client begins another session
 }
 
 // maxUnanswered is how many octets a client may have sent, without a word of the origin,
@@ -68,10 +72,12 @@ func (r *Relay) mayTurn() bool {
 // What the client begins it with is unread.
 func (r *Relay) Turned() bool { return r.turned.Load() }
 
-// Resume has the relay begin again, behind a turn.
-func (r *Relay) Resume() {
+// Resume has the relay begin again, behind a turn. It returns the cleartext that the client
+// begins with, which was read from a TLS connection; nothing if it is unread of the leg.
+func (r *Relay) Resume() (rest []byte) {
 	r.turned.Store(false)
-	r.divided = false
+	rest, r.rest, r.divided = r.rest, nil, false
+	return rest
 }
 
 // Begins asks the Recorder about the unread octets of the client's leg, if they may begin
@@ -101,6 +107,66 @@ func (r *Relay) Begins(from, to *leg.Leg) (n int, turned bool, err error) {
 		r.divided = b.N < len(from.Unread())
 		return b.N, false, nil
 	}
+}
+
+// flight is Begins for cleartext: the first n octets of chunk, which came from src. What is
+// divided from them is carried to dst. It returns what is still to be carried: nothing if
+// the relay turns.
+func (r *Relay) flight(src, dst *tls.Conn, from, to *leg.Leg, chunk []byte, n int) ([]byte, error) {
+	at, begun := 0, time.Now()
+	for r.mayTurn() {
+		b, err := r.Recorder.Begin(chunk[at:n])
+		switch {
+		case err != nil:
+			return nil, err
+		case b.Turn && !r.Finished(proto.OriginToClient):
+			r.rest = bytes.Clone(chunk[at:n])
+			r.turn(to)
+			return nil, nil
+		case b.Hold > 0:
+			m := moreText(src, from, chunk[n:], begun.Add(b.Hold))
+			if n += m; m > 0 {
+				continue
+			}
+		case !b.Turn && b.N < n-at:
+			if err := r.apart(dst, from, to, chunk[at:at+b.N]); err != nil {
+				return nil, err
+			}
+			at += b.N
+			continue
+		}
+		break
+	}
+	r.divided = false
+	return chunk[at:n], nil
+}
+
+// apart carries p, which the client has sent together with what follows.
+func (r *Relay) apart(dst *tls.Conn, from, to *leg.Leg, p []byte) error {
+	r.divided = true
+	err, werr := r.send(proto.ClientToOrigin, dst, p)
+	if err == nil && werr == nil {
+		werr = to.Flush()
+	}
+	if werr != nil {
+		return r.Undeliverable(proto.ClientToOrigin, from, werr)
+	}
+	return err
+}
+
+// moreText reads more cleartext, and returns how much; 0 if none comes in time. An end is
+// met again by who reads next.
+func moreText(src *tls.Conn, from *leg.Leg, p []byte, until time.Time) int {
+	for len(p) > 0 {
+		n, err := src.Read(p)
+		switch {
+		case n > 0:
+			return n
+		case err != nil && (!errors.Is(err, leg.ErrAgain) || !more(from, until)):
+			return 0
+		}
+	}
+	return 0
 }
 
 // turn has the other direction end, which reads from that leg.
