@@ -277,7 +277,8 @@ type Transcoded struct {
 // Flow is the identity under which recorders see a session. Its port may differ
 // from the true one, because mirrors map ports.
 type Flow struct {
-	// The client's address and port on the mirrors.
+	// The client's address and port on the first mirror. The port may be another than the
+	// true one, if two sessions would have the same pair of ports.
 	Client netip.AddrPort `json:"client"`
 	// The origin's address and port on the first mirror.
 	Origin netip.AddrPort `json:"origin"`
