@@ -34,11 +34,11 @@ func TestDetection(t *testing.T) {
 		{"TLS on a port of nobody's", "https://" + webName + ":20443", []string{"--http1.1"}, true, 20443},
 		{"TLS on the port of HTTP", "https://" + webName + ":80", []string{"--http1.1"}, true, 80},
 		{"TLS with HTTP/2 on the port of HTTP", "https://" + webName + ":80", []string{"--http2"}, true, 80},
-		{"TLS on the port of SMTP", "https://" + webName + ":25", []string{"--http1.1"}, true, 25},
+		{"TLS on the port of SMTP", "https://" + webName + ":25", []string{"--http1.1"}, true, 80},
 		{"plain on a port of nobody's", "http://" + webName + ":8081", nil, false, 8081},
 		{"plain on the port of HTTPS", "http://" + webName + ":443", nil, false, 443},
 		{"plain over IPv6", "http://[" + lab.OriginV6 + "]:8081", nil, false, 8081},
-		{"plain on the port of SMTPS", "http://" + webName + ":465", nil, false, 25},
+		{"plain on the port of SMTPS", "http://" + webName + ":465", nil, false, 465},
 	}
 	ports := make([]ends, len(rows))
 	for i, row := range rows {

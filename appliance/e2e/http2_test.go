@@ -69,7 +69,7 @@ func (c *scene) transcoded(recorded []mirrortest.Conversation) (streams uint64) 
 			c.Errorf("session %s: %+v, %+v", e.Session, m, t)
 			continue
 		}
-		if files.Transcoded != nil || len(files.Streams) > 0 || e.Flow.Ports["files"] != mapped(e.Origin.Port()) || e.Flow.Ports["recorder"] != e.Origin.Port() {
+		if files.Transcoded != nil || len(files.Streams) > 0 || e.Flow.Ports["files"] != 80 || e.Flow.Ports["recorder"] != e.Origin.Port() {
 			c.Errorf("session %s: files %+v, flow %+v", e.Session, files, e.Flow)
 		}
 		for _, v := range recorded {
@@ -90,14 +90,6 @@ func (c *scene) transcoded(recorded []mirrortest.Conversation) (streams uint64) 
 		c.Errorf("%d frames of HTTP/2 on the recorder, %v", len(h2), err)
 	}
 	return streams
-}
-
-// mapped is where HTTP/2 in the clear appears that is not transcoded.
-func mapped(port uint16) uint16 {
-	if port == 443 {
-		return 80
-	}
-	return port
 }
 
 // files returns the captures that the mirror beside the recorder wrote.
