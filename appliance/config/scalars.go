@@ -64,15 +64,6 @@ func number(low, high uint64) func(string) (uint64, error) {
 	}
 }
 
-// intNumber is number for fields of type int.
-func intNumber(low, high int) func(string) (int, error) {
-	parse := number(uint64(low), uint64(high))
-	return func(s string) (int, error) {
-		v, err := parse(s)
-		return int(v), err
-	}
-}
-
 // duration accepts "1m30s" and the like, from low to high.
 func duration(low, high time.Duration) func(string) (time.Duration, error) {
 	return func(s string) (time.Duration, error) {

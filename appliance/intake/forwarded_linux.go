@@ -30,7 +30,7 @@ type Forwarded struct {
 	Exempt Exempt
 }
 
-// Exempt are addresses of clients and origins, at most [MaxExempt] in all.
+// Exempt are addresses of one end: one of them suffices.
 type Exempt struct{ Clients, Origins []netip.Prefix }
 
 // MaxExempt is how many prefixes an [Exempt] may hold.

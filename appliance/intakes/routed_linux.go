@@ -1,8 +1,6 @@
 package intakes
 
 import (
-	"net/netip"
-
 	"github.com/clearspan/clearspan/appliance/intake"
 )
 
@@ -27,17 +25,18 @@ func (s *Set) addRouted(name string, in intake.Routed, err error) (intake.Intake
 
 // exemptRouted returns the addresses whose packets such intakes leave alone.
 func (s *Set) exemptRouted() intake.Exempt {
-	clients, origins, n := s.exempt(intake.MaxExempt)
+	e, n := s.exempt(intake.MaxExempt)
 	if n > intake.MaxExempt {
 		s.log.Warn("too many exempt addresses for the rules of the kernel: the rest is not exempt", "addresses", n, "limit", intake.MaxExempt)
 	}
-	return intake.Exempt{Clients: clients, Origins: origins}
+	return e
 }
 
 // exempt returns what the policy tunnels by address, at most limit of n prefixes.
-func (s *Set) exempt(limit int) (clients, origins []netip.Prefix, n int) {
-	clients, origins = s.cfg.Engine().Policy.TunnelByAddress()
-	n = len(clients) + len(origins)
-	clients = clients[:min(len(clients), limit)]
-	return clients, origins[:min(len(origins), limit-len(clients))], n
+func (s *Set) exempt(limit int) (e intake.Exempt, n int) {
+	e.Clients, e.Origins = s.cfg.Engine().Policy.TunnelByAddress()
+	n = len(e.Clients) + len(e.Origins)
+	e.Clients = e.Clients[:min(len(e.Clients), limit)]
+	e.Origins = e.Origins[:min(len(e.Origins), limit-len(e.Clients))]
+	return e, n
 }

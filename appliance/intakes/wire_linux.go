@@ -57,12 +57,12 @@ func (s *Set) AwaitWires(ctx context.Context) bool {
 
 // exemptWire returns what wires need not ask the policy about. They ask about what
 // exceeds their bound.
-func (s *Set) exemptWire() wire.Exempt {
-	clients, origins, n := s.exempt(wire.MaxExempt)
+func (s *Set) exemptWire() intake.Exempt {
+	e, n := s.exempt(wire.MaxExempt)
 	if n > wire.MaxExempt {
 		s.log.Warn("too many exempt addresses for a wire: it asks the policy about the rest", "addresses", n, "limit", wire.MaxExempt)
 	}
-	return wire.Exempt{Clients: clients, Origins: origins}
+	return e
 }
 
 // copies returns which frames that a wire passes go to a mirror port. Only one

@@ -3,7 +3,6 @@ package wire
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"regexp"
 	"time"
 
@@ -73,7 +72,7 @@ type Config struct {
 	Ports []policy.PortRange
 	// Exempt are connections that are never taken, by address; see also
 	// [Intake.SetExempt].
-	Exempt Exempt
+	Exempt intake.Exempt // at most [MaxExempt]
 
 	// Decide is asked about a connection from the client's first octets on: at
 	// least one, and all that it sent so far. It borrows both until it returns.
@@ -102,11 +101,7 @@ type Config struct {
 	Recover time.Duration
 }
 
-// Exempt are addresses of one end, at most [MaxExempt] in all: one of them
-// suffices.
-type Exempt struct{ Clients, Origins []netip.Prefix }
-
-// MaxExempt is how many prefixes an [Exempt] may hold.
+// MaxExempt is how many prefixes [Config].Exempt may hold.
 const MaxExempt = 65_000
 
 // Copy selects frames of which a copy leaves by another port, at most as long as

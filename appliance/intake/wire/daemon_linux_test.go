@@ -53,7 +53,7 @@ type settings struct {
 	QUIC     intake.QUIC
 	Copy     wire.Copy
 	Ports    []policy.PortRange
-	Exempt   wire.Exempt
+	Exempt   intake.Exempt
 	Stall    time.Duration
 	Recover  time.Duration
 	Open     bool

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/netlab"
@@ -178,7 +178,7 @@ func testFrames(t *testing.T, open bool) {
 			t.Fatal(err)
 		}
 	}
-	p := b.start(settings{Ports: []policy.PortRange{{First: 443, Last: 443}}, Exempt: wire.Exempt{Clients: prefixes("192.0.2.99/32"), Origins: prefixes("192.0.2.98/32")}, Open: open, Grace: time.Millisecond})
+	p := b.start(settings{Ports: []policy.PortRange{{First: 443, Last: 443}}, Exempt: intake.Exempt{Clients: prefixes("192.0.2.99/32"), Origins: prefixes("192.0.2.98/32")}, Open: open, Grace: time.Millisecond})
 	b.await(true)
 	client, origin := openTap(t, b.Client), openTap(t, b.Origin)
 	for client.receive(50*time.Millisecond) != nil || origin.receive(50*time.Millisecond) != nil {

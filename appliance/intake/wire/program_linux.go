@@ -287,7 +287,7 @@ var alwaysExempt = []netip.Prefix{
 }
 
 // setExempt makes the set of exempt addresses what is given.
-func (p *program) setExempt(exempt Exempt) error {
+func (p *program) setExempt(exempt intake.Exempt) error {
 	if n := len(exempt.Clients) + len(exempt.Origins); n > MaxExempt {
 		return fmt.Errorf("set exempt addresses: %d prefixes, at most %d", n, MaxExempt)
 	}

@@ -114,7 +114,7 @@ func ExampleNew() {
 		Legs:   [2]string{lab.LANInterface, lab.WANInterface},
 		Ports:  []policy.PortRange{{First: 443, Last: 443}},
 		QUIC:   intake.BlockQUIC,
-		Exempt: wire.Exempt{Origins: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}},
+		Exempt: intake.Exempt{Origins: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}},
 		Decide: func(in *decrypt.Incoming, flight []byte) wire.Decision {
 			if in.Client.Addr() == netip.MustParseAddr("192.0.2.7") {
 				return wire.Pass

@@ -331,7 +331,7 @@ func (w *wire) close() error {
 
 // SetExempt replaces what is never taken. Connections that were taken already go
 // on.
-func (w *wire) SetExempt(exempt Exempt) error {
+func (w *wire) SetExempt(exempt intake.Exempt) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
