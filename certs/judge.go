@@ -268,6 +268,12 @@ func (j *Judge) checkOwn(certs, path []*x509.Certificate) error {
 // explain finds the reason why there is no path to a root. presented is what
 // the origin offers as one.
 func explain(err error, presented []*x509.Certificate) *OriginError {
+	if known, ok := errors.AsType[*OriginError](err); ok {
+		if err := checkKeys(presented); err != nil {
+			return refuse(WeakKey, err)
+		}
+		return known
+	}
 	reason := reasonOfX509(err)
 	if reason == "" || reason == Malformed {
 		return refuse(Malformed, err)

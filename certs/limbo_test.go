@@ -113,7 +113,7 @@ func (c *limboCase) judge(t testing.TB, own ...*x509.Certificate) *Judge {
 	cfg := JudgeConfig{Roots: x509.NewCertPool(), Own: own, Now: func() time.Time { return c.now(t) }}
 	for _, text := range c.Roots {
 		if root, err := x509.ParseCertificate(der(t, text)); err == nil {
-			cfg.Roots.AddCert(root)
+			cfg.Roots.AddCert(obeyed(root))
 		}
 	}
 	if len(c.CRLs) > 0 {

@@ -8,7 +8,6 @@ const (
 	ignoredName    = "accepted: common names mean nothing here, unless they look like an IP address"
 	caLeaf         = "refused: a CA certificate as a leaf"
 	selfIssuedCAs  = "refused: crypto/x509 counts self-issued certificates too"
-	otherNames     = "refused: constraints on names that crypto/x509 does not know, in a critical extension"
 )
 
 // limboDeviations are the cases of x509-limbo that are decided otherwise here,
@@ -20,8 +19,7 @@ var limboDeviations = map[string]string{
 	"rfc5280::eku::ee-without-eku":                "refused: a leaf must have the usage serverAuth, as webpki::eku::ee-without-eku wants it",
 	"pathlen::self-issued-certs-pathlen":          selfIssuedCAs,
 	"rfc5280::nc::permitted-self-issued":          selfIssuedCAs,
-	"rfc5280::nc::permitted-dn-match":             otherNames,
-	"rfc5280::nc::nc-forbids-othername-noop":      otherNames,
+	"rfc5280::nc::permitted-dn-match":             "refused: its leaf has no name that a server could be asked for by",
 
 	// Bad for the suite, accepted here.
 	"pathlen::max-chain-depth-0-exhausted":                      noDepth,

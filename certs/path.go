@@ -26,15 +26,19 @@ type paths struct {
 func findPaths(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) paths {
 	intermediates := x509.NewCertPool()
 	for _, cert := range certs[1:] {
-		intermediates.AddCert(cert)
+		intermediates.AddCert(obeyed(cert))
 	}
 	verify := func(at time.Time) ([][]*x509.Certificate, error) {
-		return certs[0].Verify(x509.VerifyOptions{
+		chains, err := certs[0].Verify(x509.VerifyOptions{
 			Roots:         roots,
 			Intermediates: intermediates,
 			CurrentTime:   at,
 			KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		})
+		if err != nil {
+			return nil, err
+		}
+		return withinConstraints(chains)
 	}
 	chains, err := verify(now)
 	if err == nil {
@@ -58,6 +62,23 @@ func findPaths(certs []*x509.Certificate, roots *x509.CertPool, now time.Time) p
 		return paths{chains: [][]*x509.Certificate{presented}, date: outOfDate(presented, now)}
 	}
 	return paths{err: err}
+}
+
+// withinConstraints returns those of chains whose constraints on directory names hold, or
+// the error of the first.
+func withinConstraints(chains [][]*x509.Certificate) (kept [][]*x509.Certificate, err error) {
+	for _, chain := range chains {
+		switch fault := checkNameConstraints(chain); {
+		case fault == nil:
+			kept = append(kept, chain)
+		case err == nil:
+			err = refuse(Constraint, fault)
+		}
+	}
+	if len(kept) > 0 {
+		return kept, nil
+	}
+	return nil, err
 }
 
 // datesOf returns the times at which a path of certs, if one ever held, did: the

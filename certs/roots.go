@@ -38,7 +38,7 @@ func LoadRoots(files []string) (pool *x509.CertPool, skipped []error, err error)
 		return nil, nil, errors.Join(skipped...)
 	}
 	for _, cert := range loaded {
-		pool.AddCert(cert)
+		pool.AddCert(obeyed(cert))
 	}
 	return pool, skipped, nil
 }
