@@ -101,9 +101,11 @@ func (a *Appliance) newJudge(cfg *config.Config, roots *x509.CertPool, own []*x5
 	revocation := cfg.Origin.Revocation.RevocationConfig
 	revocation.CRLs = lists
 	revocation.Fetcher, revocation.Logger = fetch.New(fetch.Config{Allow: cfg.Origin.Revocation.Allow}), a.log
-	return certs.NewJudge(certs.JudgeConfig{
-		Roots: roots, Own: own, MinVersion: cfg.Origin.MinTLS, Revocation: revocation,
-	}), nil
+	judge := certs.JudgeConfig{Roots: roots, Own: own, MinVersion: cfg.Origin.MinTLS, Revocation: revocation}
+	if cfg.Origin.FetchIntermediates {
+		judge.Issuers = certs.IssuersConfig{Timeout: revocation.Timeout, Fetcher: revocation.Fetcher, Logger: a.log}
+	}
+	return certs.NewJudge(judge), nil
 }
 
 // newEngine makes the engine of g. What g holds else is made.

@@ -141,7 +141,7 @@ func FuzzChain(f *testing.F) {
 		}
 		state := presenting(chain...)
 		state.OCSPResponse = staple
-		word, err := judge.Assess(t.Context(), host, state)
+		word, _, err := judge.Assess(t.Context(), host, state)
 		if err == nil && !issued[string(chain[0].RawTBSCertificate)] {
 			t.Errorf("altered or revoked leaf is trusted as %q", host)
 		}

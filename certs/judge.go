@@ -27,6 +27,7 @@ type JudgeConfig struct {
 	Own        []*x509.Certificate // certificates of all inspection authorities
 	MinVersion uint16              // oldest TLS of the origin leg; default tls.VersionTLS12
 	Revocation RevocationConfig
+	Issuers    IssuersConfig    // of certificates that an origin leaves out
 	Now        func() time.Time // clock, for tests; default time.Now
 }
 
@@ -50,6 +51,7 @@ type Judge struct {
 	own        []*x509.Certificate
 	minVersion uint16
 	revocation *revocation
+	issuers    *issuers // nil: none is fetched
 	now        func() time.Time
 
 	mu    sync.Mutex
@@ -61,6 +63,7 @@ type Judge struct {
 type judgement struct {
 	fault      *OriginError // nil for an origin that may be trusted
 	revocation string       // a word of [StatusGood] and so on, "" if nobody was asked
+	fetched    int          // issuers' certificates that the origin had left out
 }
 
 // NewJudge keeps references to the pool and certificates of cfg, which must not
@@ -71,6 +74,7 @@ func NewJudge(cfg JudgeConfig) *Judge {
 		own:        cfg.Own,
 		minVersion: cfg.MinVersion,
 		revocation: newRevocation(cfg.Revocation),
+		issuers:    newIssuers(cfg.Issuers),
 		now:        cfg.Now,
 		cache:      newLRU[judgement](judgementEntries, judgementOctets),
 		paths:      newLRU[paths](pathEntries, pathOctets),
@@ -84,9 +88,9 @@ func NewJudge(cfg JudgeConfig) *Judge {
 	return j
 }
 
-// Verify is [Judge.Assess] without a word on revocation.
+// Verify is [Judge.Assess] without a word on revocation and issuers.
 func (j *Judge) Verify(ctx context.Context, name string, state *tls.ConnectionState) error {
-	_, err := j.Assess(ctx, name, state)
+	_, _, err := j.Assess(ctx, name, state)
 	return err
 }
 
@@ -95,16 +99,17 @@ func (j *Judge) Verify(ctx context.Context, name string, state *tls.ConnectionSt
 // error is an [*OriginError]; of several faults it has the one that comes first
 // in [Reasons]. It also says what was learned of revocation: [StatusGood],
 // [StatusUnknown], [StatusRevoked], or "" if nobody was asked, because the mode
-// is off or there is no path to a root. Assess borrows state. It waits for the
+// is off or there is no path to a root, and how many certificates of issuers were fetched
+// because the origin had left them out. Assess borrows state. It waits for the
 // network no longer than configured, and not at all once ctx has ended.
-func (j *Judge) Assess(ctx context.Context, name string, state *tls.ConnectionState) (revocation string, err error) {
+func (j *Judge) Assess(ctx context.Context, name string, state *tls.ConnectionState) (revocation string, fetched int, err error) {
 	if state == nil || len(state.PeerCertificates) == 0 {
-		return "", refuse(Malformed, errors.New("the origin presented no certificate"))
+		return "", 0, refuse(Malformed, errors.New("the origin presented no certificate"))
 	}
 	certs := state.PeerCertificates
 	for _, cert := range certs {
 		if cert == nil || len(cert.Raw) == 0 {
-			return "", refuse(Malformed, errors.New("a certificate was not parsed"))
+			return "", 0, refuse(Malformed, errors.New("a certificate was not parsed"))
 		}
 	}
 	name = canonicalName(name)
@@ -128,9 +133,9 @@ func (j *Judge) Assess(ctx context.Context, name string, state *tls.ConnectionSt
 		}
 	}
 	if known.fault == nil {
-		return known.revocation, nil
+		return known.revocation, known.fetched, nil
 	}
-	return known.revocation, known.fault
+	return known.revocation, known.fetched, known.fault
 }
 
 // judgementKey hashes all that a judgement depends on.
@@ -166,6 +171,22 @@ func (j *Judge) judge(ctx context.Context, name string, state *tls.ConnectionSta
 		return judgement{fault: refuse(Malformed, err)}, forever
 	}
 	found := j.findPaths(certs, now)
+	fetched, told := 0, forever
+	if j.issuers != nil && reasonOfX509(found.err) == UnknownIssuer {
+		found, fetched = j.issuers.complete(ctx, certs, now, found, func(c []*x509.Certificate) paths { return j.findPaths(c, now) })
+		told = now.Add(failureLifetime)
+	}
+	if fetched > 0 {
+		told = forever
+	}
+	verdict, until := j.judgePaths(ctx, name, state, now, found)
+	verdict.fetched = fetched
+	return verdict, earliest(until, told)
+}
+
+// judgePaths is judge once the ways to the roots are known.
+func (j *Judge) judgePaths(ctx context.Context, name string, state *tls.ConnectionState, now time.Time, found paths) (judgement, time.Time) {
+	presented, forever := presentedPath(state.PeerCertificates), now.Add(judgementLifetime)
 	for _, chain := range found.chains {
 		if err := j.checkOwn(chain, chain); err != nil {
 			return judgement{fault: refuse(OwnAuthority, err)}, forever
@@ -196,7 +217,7 @@ func (j *Judge) judge(ctx context.Context, name string, state *tls.ConnectionSta
 	case status.status == statusUnknown && j.revocation.mode == RevocationHard && fault == nil:
 		fault = refuse(RevocationUnknown, status.err)
 	}
-	return judgement{fault, status.status.word()}, status.until
+	return judgement{fault: fault, revocation: status.status.word()}, status.until
 }
 
 // findPaths is [findPaths], remembered for as long as a judgement. What it returns

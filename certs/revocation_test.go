@@ -194,7 +194,7 @@ func TestRevocation(t *testing.T) {
 				judge := p.judgeOf(m.mode)
 				for _, attempt := range []string{"fresh", "cached"} {
 					before := r.asked.Load()
-					word, err := judge.Assess(t.Context(), testHost, state)
+					word, _, err := judge.Assess(t.Context(), testHost, state)
 					if m.mode == RevocationOff && row.soft == Revoked {
 						if ReasonOf(err) == Revoked || r.asked.Load() != before {
 							t.Errorf("off, %s: %v", attempt, err)
@@ -276,7 +276,7 @@ func TestFetchedOnce(t *testing.T) {
 		// Two names of one certificate share no judgement.
 		state := presenting(p.chain(p.leaf(t, asLeaf(fmt.Sprintf("h%d.example.com", n)), pointsTo(r.URL+"/crl")))...)
 		wg.Go(func() {
-			if word, err := judge.Assess(t.Context(), fmt.Sprintf("h%d.example.com", n), state); word != StatusUnknown || err != nil {
+			if word, _, err := judge.Assess(t.Context(), fmt.Sprintf("h%d.example.com", n), state); word != StatusUnknown || err != nil {
 				t.Errorf("%q, %v", word, err) // the intermediate has no source
 			}
 		})

@@ -33,6 +33,7 @@ const (
 	kindOCSP uint32 = 1 << 20 * (iota + 1)
 	kindCRL
 	kindHost
+	kindIssuer
 )
 
 // source is what was fetched, or why it was not.
@@ -40,6 +41,8 @@ type source struct {
 	answer answer // of a kindOCSP
 	list   *CRL   // of a kindCRL
 	err    error
+
+	issuers []*x509.Certificate // of a kindIssuer
 }
 
 // sources asks the network, at most once for what is wanted by many, and
@@ -151,7 +154,7 @@ func (s *sources) get(ctx context.Context, kind uint32, address string, about []
 			f = &pendingFetch{done: make(chan struct{})}
 			s.pending[key] = f
 			s.mu.Unlock()
-			s.fetch(ctx, f, key, host, address, now, load)
+			s.fetch(ctx, f, kind, key, host, address, now, load)
 			return f.source
 		}
 		s.mu.Unlock()
@@ -179,7 +182,7 @@ func hostOf(address string) string {
 }
 
 // fetch fetches and tells the others.
-func (s *sources) fetch(ctx context.Context, f *pendingFetch, key, host digest, address string, now time.Time,
+func (s *sources) fetch(ctx context.Context, f *pendingFetch, kind uint32, key, host digest, address string, now time.Time,
 	load func(context.Context) (source, time.Time, error),
 ) {
 	defer close(f.done)
@@ -193,11 +196,15 @@ func (s *sources) fetch(ctx context.Context, f *pendingFetch, key, host digest, 
 			key = host
 		}
 		if !f.canceled {
-			s.log.Warn("revocation source failed", "url", address, "err", err)
+			if kind == kindIssuer {
+				s.log.Warn("issuer not fetched", "url", address, "err", err)
+			} else {
+				s.log.Warn("revocation source failed", "url", address, "err", err)
+			}
 		}
 	}
 	f.source = got
-	cost := int64(answerCost)
+	cost := int64(answerCost) + 4*derLen(got.issuers)
 	if got.list != nil {
 		cost += got.list.cost()
 	}

@@ -130,6 +130,7 @@ type LegTLS struct {
 	Finding     string // origin leg: what the reason was found in, at most 256 octets; words in it may be the origin's
 	Revocation  string // origin leg: the word of an [Assessor]
 
+	Fetched      int // origin leg: issuers' certificates that the origin left out and that were fetched
 	Renegotiated int // origin leg: further handshakes that it began and that were completed
 
 	Handshake time.Duration // how long it took; Version is 0 if it failed

@@ -42,9 +42,11 @@ type Verifier interface {
 	Verify(ctx context.Context, name string, state *tls.ConnectionState) error
 }
 
-// Assessor is a [Verifier] that also says what it learned of revocation.
+// Assessor is a [Verifier] that also says what it learned of revocation, and what it
+// fetched.
 type Assessor interface {
 	// Assess is Verify with a fixed word for the revocation status, "" if nobody
-	// was asked.
-	Assess(ctx context.Context, name string, state *tls.ConnectionState) (revocation string, err error)
+	// was asked, and the number of issuers' certificates that the origin had left out and
+	// that were fetched.
+	Assess(ctx context.Context, name string, state *tls.ConnectionState) (revocation string, fetched int, err error)
 }

@@ -16,7 +16,7 @@ import (
 func (d *decision) judge(ctx context.Context, state tls.ConnectionState) error {
 	var err error
 	if a, ok := d.engine.cfg.Verifier.(Assessor); ok {
-		d.account.OriginTLS.Revocation, err = a.Assess(ctx, d.identity(), &state)
+		d.account.OriginTLS.Revocation, d.account.OriginTLS.Fetched, err = a.Assess(ctx, d.identity(), &state)
 	} else {
 		err = d.engine.cfg.Verifier.Verify(ctx, d.identity(), &state)
 	}

@@ -216,6 +216,8 @@ type OriginTLS struct {
 	// The revocation status. Empty if clearspan asked no source. Words: see
 	// [reasons](reasons.md#revocation).
 	Revocation string `json:"revocation"`
+	// How many certificates of issuers clearspan fetched because the origin left them out.
+	Fetched int `json:"fetched"`
 	// How often the origin renegotiated TLS 1.2 within the session.
 	Renegotiated int `json:"renegotiated"`
 }
@@ -342,7 +344,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 	if l := s.OriginTLS; l != (decrypt.LegTLS{}) {
 		e.TLSOrigin = &OriginTLS{
 			Version: versionName(l.Version), Cipher: cipherName(l.Cipher), Resumed: l.Resumed,
-			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict, Finding: l.Finding, Revocation: l.Revocation, Renegotiated: l.Renegotiated,
+			ChainSHA256: l.ChainSHA256, Verdict: l.Verdict, Finding: l.Finding, Revocation: l.Revocation, Fetched: l.Fetched, Renegotiated: l.Renegotiated,
 		}
 	}
 	e.Flow = Flow{Client: e.Client, Origin: e.Origin}

@@ -153,6 +153,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
   "verdict": "expired",
   "finding": "ended",
   "revocation": "unknown",
+  "fetched": 0,
   "renegotiated": 0
  },
  "forged_serial": "0f",

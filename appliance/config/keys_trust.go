@@ -138,6 +138,10 @@ func originKeys() []Key {
 			Doc: "clearspan resumes TLS sessions with origins, for the same client and up to one hour. An origin can then link two connections of one client.",
 		},
 		{
+			Path: "origin.fetch_intermediates", Type: TypeBool, Default: "true", Example: "false",
+			Doc: "clearspan fetches certificates of issuers that an origin leaves out, by plain HTTP from the address in the certificate below. Private addresses need `revocation.allow`.",
+		},
+		{
 			Path: "origin.revocation", Type: TypeTable,
 			Doc: "Whether the certificates of origins are revoked. Sources are stapled OCSP responses, `crl`, OCSP responders and revocation lists over HTTP.",
 		},

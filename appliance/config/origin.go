@@ -14,6 +14,8 @@ type Origin struct {
 	// own. Default: system.
 	Roots      []string
 	Revocation Revocation
+	// FetchIntermediates has certificates of issuers fetched that an origin leaves out.
+	FetchIntermediates bool
 	decrypt.OriginOptions
 	// ALPNOffer are the application protocols that an origin is offered at most,
 	// where no rule says otherwise. Default nil: those of the client.

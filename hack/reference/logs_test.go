@@ -204,6 +204,7 @@ var remedies = map[string]string{
 	"captured frames lost at close":                                                           "The disk was too slow at the end. Recordings lack the last frames.",
 	"mirror interface took frames that it did not send":                                       "The adapter or its driver loses frames. Try another `method`.",
 	"mirror interface not usable":                                                             "Check the cable and `ip link`.",
+	"issuer not fetched":                                                                      "A certificate names where its issuer's is, and that cannot be had. Allow HTTP from this machine.",
 	"revocation source failed":                                                                "An OCSP responder or a list cannot be had. Allow HTTP from this machine.",
 	"unreadable file of learned entries renamed":                                              "The file of learned entries is broken. clearspan begins with none.",
 	"learned entries not saved":                                                               "Learned entries are lost at the next start. Make room in STATE.",
