@@ -126,7 +126,7 @@ func TestFullFile(t *testing.T) {
 		Leaf:   Leaf{LeafOptions: certs.LeafOptions{Lifetime: 12 * time.Hour, Cache: 500}, CRL: "http://127.0.0.1:10080"},
 		Client: decrypt.ClientOptions{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, SilenceTimeout: 20 * time.Second, IdleTimeout: 10 * time.Minute, FullHandshakes: true},
 		Origin: Origin{
-			Roots: []string{"system", "testdata/extra.pem"},
+			Roots: []string{"system", "testdata/extra.pem"}, FetchIntermediates: true,
 			Revocation: Revocation{
 				RevocationConfig: certs.RevocationConfig{Mode: certs.RevocationHard, Timeout: 5 * time.Second, MaxCRL: 64 << 20},
 				CRL:              []string{"testdata/extra.pem"},
