@@ -76,9 +76,10 @@ type dialogue struct {
 	follower *starttls.Dialogue // nil: nothing to follow (yet)
 	decided  sniff.Protocol     // that the policy was asked with last; Unknown: it was not
 	upgraded bool
-	refused  bool // by the policy, when the protocol was known
-	yielded  bool // services carry the rest, as it stays plain
-	held     bool // the client's octets wait for an answer of the origin
+	refused  bool  // by the policy, when the protocol was known
+	yielded  bool  // services carry the rest, as it stays plain
+	refusal  error // of a service that the protocol may not pass by
+	held     bool  // the client's octets wait for an answer of the origin
 	spans    []starttls.Span
 	parts    []Part
 	services []Service // that yielded is for

@@ -68,11 +68,11 @@ func (s *session) recognize() stage {
 	}
 	s.account.Protocol = proto.String()
 	switch proto {
-	case sniff.Unknown, sniff.SMTP, sniff.IMAP, sniff.POP3, sniff.FTP, sniff.LDAP, sniff.XMPP, sniff.PostgreSQL:
-		s.opening = opensDialogue // whoever began it
-	default:
+	case sniff.HTTP, sniff.HTTP2, sniff.SSH, sniff.RDP, sniff.SOCKS:
 		s.account.Host, s.doubt = s.requestedHost(proto)
 		s.opening = opensPlain
+	default:
+		s.opening = opensDialogue // whoever began it
 	}
 	return stageDecide
 }

@@ -12,7 +12,8 @@ import (
 // the cleartext, and may change or withhold it. It carries a plain session of SMTP
 // from the first command of mail on, behind greeting and EHLO, and one whose client
 // speaks first in an unknown protocol from the first octet on. It carries no other
-// plain dialogue that could turn to TLS.
+// plain dialogue that could turn to TLS. If it has a method Refuse(*Session) error, that is
+// asked when the protocol of such a dialogue is known, and ends it by an error.
 type Service interface {
 	// Carry serves s and returns when both directions have ended. If it returns
 	// nil earlier, what it wrote is delivered and the legs are closed in order; an
@@ -20,6 +21,12 @@ type Service interface {
 	// Reason() string. Several sessions call it concurrently. What it starts
 	// goroutines for runs by [Contain].
 	Carry(ctx context.Context, s *Session, client, origin End) error
+}
+
+// refuser is a [Service] that may have a session end whose protocol it does not carry:
+// of a plain dialogue, which goes on beside services. The error is as that of Carry.
+type refuser interface {
+	Refuse(s *Session) error
 }
 
 // End is one side of a session's cleartext as a [Service] sees it: a leg, or the

@@ -89,6 +89,21 @@ func (d *dialogue) recognize() {
 	s.ask(s.facts())
 	d.refused = s.choose() == stageTerminate
 	s.settle()
+	if !d.refused && s.account.Decision.Action == policy.Bump {
+		d.permit()
+	}
+}
+
+// permit asks services that are not for the protocol whether it may pass beside them.
+func (d *dialogue) permit() {
+	s := d.session
+	for _, service := range s.askServices() {
+		if r, ok := service.(refuser); ok {
+			if d.refusal = r.Refuse(s.account); d.refusal != nil {
+				return
+			}
+		}
+	}
 }
 
 // choose has services carry what stays plain. If there are none, the follower goes on
@@ -155,6 +170,8 @@ var errUnanswered = errors.New("client ended while commands waited for earlier a
 // fault returns why the dialogue must not go on, nil if it may.
 func (d *dialogue) fault(dir Direction, state starttls.State, ended bool) error {
 	switch {
+	case d.refusal != nil:
+		return d.session.serviceFailure(d.refusal)
 	case state == starttls.Violation:
 		return fail(reasonPipelined, nil, 0)
 	case state == starttls.Requested && ended && dir == ClientToOrigin && d.awaited():

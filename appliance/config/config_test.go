@@ -183,11 +183,13 @@ func TestFullFile(t *testing.T) {
 			{Name: "av", Kind: ICAP, ICAP: icap.Config{
 				URLs: []string{"icap://127.0.0.1:1344/avscan"}, Timeout: 5 * time.Second, Replay: 64 << 10, Connections: 64, Queue: 1024,
 				Tell: []icap.Fact{icap.ClientIP, icap.ClientPort, icap.ServerIP, icap.User},
-			}, Web: adapt.Service{Requests: true, Responses: true, Streams: []string{"text/event-stream"}}, Roots: []string{"system"}},
+			}, Web: adapt.Service{Requests: true, Responses: true, Streams: []string{"text/event-stream"}}, Roots: []string{"system"},
+				Foreign: adapt.Known, Upgrade: adapt.Block, Whole: true},
 			{Name: "dlp", Kind: ICAP, FailOpen: true, ICAP: icap.Config{
 				URLs: []string{"icaps://dlp.test/x?y=z", "icap://[2001:db8::1]/x"}, Timeout: 30 * time.Second, MaxBody: 10 << 20, Oversize: true, Replay: 1 << 20,
-				Preview: 4 << 10, Connections: 10, Queue: 1024, Tell: []icap.Fact{icap.ClientIP, icap.User}, PlainUser: true,
-			}, Web: adapt.Service{Requests: true, MaxBody: 10 << 20, Streams: []string{"video/mp4"}, FailOpen: true}, Roots: []string{"testdata/extra.pem"}},
+				Preview: 4 << 10, Connections: 10, Queue: 1024, Tell: []icap.Fact{icap.ClientIP, icap.User}, PlainUser: true, PassPaused: true,
+			}, Web: adapt.Service{Requests: true, MaxBody: 10 << 20, Streams: []string{"video/mp4"}, FailOpen: true}, Roots: []string{"testdata/extra.pem"},
+				Foreign: adapt.Pass, Upgrade: adapt.Pass},
 			{Name: "ips", Kind: Inline, FailOpen: true, Inline: inline.Config{
 				Timeout: 2 * time.Second, FailOpen: true, Legs: [2]string{"chain0", "chain1"}, Port: 80, VLAN: 7, Probe: inline.Probe{Interval: -1},
 			}},
@@ -319,7 +321,10 @@ func TestOpenDoors(t *testing.T) {
 			[]string{"origin.on_invalid: default: tunnel:", "origin.on_invalid: expired: tunnel:"}},
 		{"a service", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", on_failure: open, max_body: 1MiB, mode: respmod}]
 policy: {services: av, rules: [{name: a, port: 1, action: bump, services: none}]}` + "\n",
-			[]string{"service av: on_failure: open:", "service av: max_body:", "service av: streams:", "service av: mode:", "rule a: services: none:"}},
+			[]string{"service av: on_failure: open:", "service av: max_body:", "service av: foreign: pass:", "service av: upgrade: pass:", "service av: ranges: pass:", "service av: paused: pass:", "service av: streams:", "service av: mode:", "rule a: services: none:"}},
+		{"a service that fails closed", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a"}]` + "\n",
+			[]string{"service av: foreign: known:", "service av: streams:"}},
+		{"a service without doors", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", foreign: block, streams: []}]` + "\n", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := Parse("c.yaml", []byte("state: s\n"+tt.text), t.TempDir())

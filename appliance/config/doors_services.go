@@ -1,6 +1,9 @@
 package config
 
-import "github.com/clearspan/clearspan/appliance/admission"
+import (
+	"github.com/clearspan/clearspan/appliance/admission"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+)
 
 var serviceDoors = []Door{
 	{
@@ -16,9 +19,39 @@ var serviceDoors = []Door{
 		open:   services("max_body", func(s Service) bool { return s.Kind == ICAP && s.ICAP.MaxBody > 0 && !s.ICAP.Oversize }),
 	},
 	{
-		Key: "services[].streams", Of: onlyICAP, Open: "text/event-stream",
-		Passes: "endless responses of these media types pass it unseen",
-		Shut:   "`streams: []` shows them, late.",
+		Key: "services[].foreign", Of: onlyICAP, Open: "known",
+		Passes: "sessions that begin as a recognized protocol that it is not for pass it by",
+		Shut:   "`foreign: block` blocks them.",
+		open:   services("foreign: known", func(s Service) bool { return s.Foreign == adapt.Known }),
+	},
+	{
+		Key: "services[].foreign", Of: onlyICAP, Open: "pass",
+		Passes: "sessions of every protocol that it is not for pass it by",
+		Shut:   "`foreign: known` or `block` blocks them.",
+		open:   services("foreign: pass", func(s Service) bool { return s.Foreign == adapt.Pass }),
+	},
+	{
+		Key: "services[].upgrade", Of: onlyICAP, Open: "pass",
+		Passes: "WebSocket, and what follows other upgrades and CONNECT, pass it by",
+		Shut:   "`upgrade: block` refuses them.",
+		open:   services("upgrade: pass", func(s Service) bool { return s.Upgrade == adapt.Pass }),
+	},
+	{
+		Key: "services[].ranges", Of: onlyICAP, Open: "pass",
+		Passes: "a client may fetch content in parts, each of which it sees alone",
+		Shut:   "`ranges: whole` has origins send the whole.",
+		open:   services("ranges: pass", func(s Service) bool { return s.Kind == ICAP && s.Web.Responses && !s.Whole }),
+	},
+	{
+		Key: "services[].paused", Of: onlyICAP, Open: "pass",
+		Passes: "a body without a length that pauses passes it by",
+		Shut:   "`paused: hold` has it wait.",
+		open:   services("paused: pass", func(s Service) bool { return s.Kind == ICAP && s.ICAP.PassPaused }),
+	},
+	{
+		Key: "services[].streams", Of: onlyICAP, Open: "media types",
+		Passes: "endless content of these media types passes it unseen",
+		Shut:   "`streams: []` shows it.",
 		open:   services("streams", func(s Service) bool { return s.Kind == ICAP && len(s.Web.Streams) > 0 }),
 	},
 	{

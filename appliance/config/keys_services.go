@@ -1,6 +1,9 @@
 package config
 
-import "github.com/clearspan/clearspan/appliance/service/icap"
+import (
+	"github.com/clearspan/clearspan/appliance/service/icap"
+	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+)
 
 // Kinds of a service.
 var (
@@ -77,8 +80,37 @@ var serviceKeys = []Key{
 		Doc: "How much of a body the service gets before it decides whether it needs the rest. A size is the upper limit.",
 	},
 	{
-		Path: "services[].streams", Type: TypeMedia, List: true, Empty: true, Of: onlyICAP, Default: "[text/event-stream]", Example: "[video/mp4]",
-		Doc: "Media types of endless responses. The service does not see them if they have no length and the request asks for the type. `[]` means none.",
+		Path: "services[].foreign", Type: TypeWord, Of: onlyICAP, Absent: "`known` if `on_failure` is `closed`, else `pass`", Example: string(adapt.Block), Words: []Choice{
+			{string(adapt.Known), "Protocols that clearspan recognizes pass beside the service. Others are blocked."},
+			{string(adapt.Pass), "They pass."},
+			{string(adapt.Block), "clearspan blocks them."},
+		},
+		Doc: "Sessions that are not HTTP, or mail that the service sees. The octets decide, not the ALPN protocol.",
+	},
+	{
+		Path: "services[].upgrade", Type: TypeWord, Of: onlyICAP, Absent: "`block` if `on_failure` is `closed`, else `pass`", Example: string(adapt.Pass), Words: []Choice{
+			{string(adapt.Block), "clearspan refuses the upgrade."},
+			{string(adapt.Pass), "The octets behind it pass unseen."},
+		},
+		Doc: "WebSocket and other upgrades, and CONNECT inside of a session.",
+	},
+	{
+		Path: "services[].ranges", Field: "Whole=whole", Type: TypeWord, Of: onlyICAP, Absent: "`whole` if `on_failure` is `closed`, else `pass`", Example: "pass", Words: []Choice{
+			{"whole", "clearspan removes `Range` and `If-Range`. The service sees the whole content."},
+			{"pass", "The service sees each part alone."},
+		},
+		Doc: "Requests for a part of the content, if the service sees responses.",
+	},
+	{
+		Path: "services[].paused", Field: "PassPaused=pass", Type: TypeWord, Of: onlyICAP, Absent: "`hold` if `on_failure` is `closed`, else `pass`", Example: "pass", Words: []Choice{
+			{"hold", "It waits for the service."},
+			{"pass", "It passes, and the service does not see the rest."},
+		},
+		Doc: "A body without a length that pauses while the service has all of it and does not answer.",
+	},
+	{
+		Path: "services[].streams", Type: TypeMedia, List: true, Empty: true, Of: onlyICAP, Absent: "`[text/event-stream]`, and `application/grpc` if `on_failure` is `open`", Example: "[video/mp4]",
+		Doc: "Media types of endless content. The service does not see a response without a length whose request asks for the type, and no gRPC. `[]` means none.",
 	},
 	{
 		Path: "services[].connections", Type: TypeNumber, Of: onlyICAP, Min: "1", Max: "10000", Default: "64", Example: "10",

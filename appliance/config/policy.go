@@ -44,6 +44,7 @@ func Protocols() []string { return slices.Clone(protocols) }
 
 var protocols = []string{
 	"tls", "quic", "http", "http2", "smtp", "imap", "pop3", "ftp", "ftp-data", "ssh", "mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
+	"mqtt", "amqp", "redis", "tds", "smb", "vnc", "irc", "nntp", "managesieve", "syslog", "stomp", "sip", "rtsp", "git", "rsync",
 }
 
 // What rules choose from, of which there may be many.

@@ -3,10 +3,8 @@ package config
 import (
 	"fmt"
 	"mime"
-	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/appliance/service/inline"
@@ -24,6 +22,11 @@ type Service struct {
 	ICAP   icap.Config   // of kind icap
 	Web    adapt.Service // of kind icap: which messages it sees
 	Inline inline.Config // of kind inline
+
+	// Of kind icap. What holds without the keys follows from FailOpen.
+	Foreign adapt.Passage // sessions that it is not for
+	Upgrade adapt.Passage // what follows a granted upgrade or CONNECT: block or pass
+	Whole   bool          // requests for a part of the content ask for the whole
 
 	// Roots are whom icaps servers are trusted by: "system" and PEM files. Kind icap
 	// only. Default system.
@@ -73,6 +76,9 @@ func (r *reader) service(n *node, names map[string]int) (s Service) {
 		t.accept(keysOf("services[]", "", false)...)
 	}
 	t.fill("services[]", string(s.Kind), s.options()...)
+	if s.Kind == ICAP {
+		s.byFailure(t)
+	}
 	if s.Kind != "" {
 		t.foreign("kind "+string(s.Kind), keysOf("services[]", string(s.Kind), false)...)
 	}
@@ -103,83 +109,31 @@ func (r *reader) icap(t *table, s *Service) {
 	s.ICAP.Preview = max(s.ICAP.Preview, 0)
 }
 
-// inline reads the keys of that kind that are more than their descriptions say.
-func (r *reader) inline(t *table, s *Service) {
-	s.Inline.Legs = r.legs(t)
-	s.Inline.Probe.Interval = value(t, "probe", 2*time.Second, func(v string) (time.Duration, error) {
-		if v == "off" {
-			return -1, nil
-		}
-		return duration(100*time.Millisecond, time.Hour)(v)
-	})
-	s.Inline.Hops = r.hops(t, s.Inline.Legs)
+// byFailure sets defaults that depend on what happens if the service fails.
+func (s *Service) byFailure(t *table) {
+	if !t.has("foreign") {
+		s.Foreign = either(s.FailOpen, adapt.Pass, adapt.Known)
+	}
+	if !t.has("upgrade") {
+		s.Upgrade = either(s.FailOpen, adapt.Pass, adapt.Block)
+	}
+	if !t.has("ranges") {
+		s.Whole = !s.FailOpen
+	}
+	if !t.has("paused") {
+		s.ICAP.PassPaused = s.FailOpen
+	}
+	if !t.has("streams") {
+		s.Web.Streams = either(s.FailOpen, []string{"text/event-stream", "application/grpc"}, []string{"text/event-stream"})
+	}
 }
 
-// hops reads the key hops of a service of kind inline: for each leg an address of
-// each version of IP that the device routes.
-func (r *reader) hops(t *table, legs [2]string) (hops [2][]inline.Hop) {
-	n := t.get("hops")
-	if n == nil {
-		return hops
+// either returns a if first is true, else b.
+func either[T any](first bool, a, b T) T {
+	if first {
+		return a
 	}
-	items := r.list(n, "hops")
-	if n.kind() == list && len(items) == 0 {
-		r.fail(n.place(), "hops: list is empty")
-	}
-	var families [2][2]bool // by leg; IPv4, IPv6
-	faulty := false
-	for _, item := range items {
-		leg, hop, ok := r.hop(item, legs)
-		if !ok {
-			faulty = true
-			continue
-		}
-		family := 0
-		if hop.Address.Addr().Is6() {
-			family = 1
-		}
-		if families[leg][family] {
-			r.fail(item.child("address").place(), "address: leg %s has one of that version of IP already", legs[leg])
-		}
-		families[leg][family] = true
-		hops[leg] = append(hops[leg], hop)
-	}
-	if !faulty && families[0] != families[1] {
-		r.fail(n.place(), "hops: want the same versions of IP on both legs")
-	}
-	return hops
-}
-
-// hop reads one item of hops, and which of the two legs it is for. ok tells that it is
-// without a fault.
-func (r *reader) hop(n *node, legs [2]string) (leg int, hop inline.Hop, ok bool) {
-	h := r.table(n, "hops")
-	name := required(h, "leg", parseInterface)
-	hop = inline.Hop{Address: required(h, "address", parseHostPrefix), Gateway: required(h, "gateway", parseAddress)}
-	h.close()
-	if name == legs[1] {
-		leg = 1
-	}
-	switch {
-	case name == "" || legs[0] == "" || !hop.Address.IsValid() || !hop.Gateway.IsValid(): // told already
-		return leg, hop, false
-	case name != legs[leg]:
-		r.fail(h.place("leg"), "leg: %q is not a leg of the service", name)
-		return leg, hop, false
-	case !hop.Address.Masked().Contains(hop.Gateway) || hop.Gateway == hop.Address.Addr():
-		r.fail(h.place("gateway"), "gateway: %s is not another address in the network %s", hop.Gateway, hop.Address.Masked())
-		return leg, hop, false
-	}
-	return leg, hop, true
-}
-
-// parseHostPrefix accepts an address with the length of its network.
-func parseHostPrefix(s string) (netip.Prefix, error) {
-	p, err := netip.ParsePrefix(s)
-	if err != nil || p.Addr().Is4In6() || p.Addr().IsUnspecified() || p.Addr().IsMulticast() {
-		return netip.Prefix{}, fmt.Errorf("want an address with the length of its network such as 10.0.0.2/30, not %q", s)
-	}
-	return p, nil
+	return b
 }
 
 // parseMedia accepts a media type without parameters, and returns it in lower case.

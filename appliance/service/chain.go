@@ -2,7 +2,6 @@ package service
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,15 +24,19 @@ type Member struct {
 	// Session stands in the way of every session, whatever it carries.
 	Session decrypt.Service
 
-	// FailOpen lets pass what a failing service should have seen. A session that
-	// turns out not to be HTTP, though nothing else was known of it, passes by it
-	// too.
+	// FailOpen lets pass what a failing service should have seen.
 	FailOpen bool
+
+	// Foreign is what becomes of sessions of other protocols than the member is for.
+	Foreign adapt.Passage
+	// Upgrade is what becomes of what follows a granted WebSocket or CONNECT.
+	Upgrade adapt.Passage
+	// Whole has origins answer requests for ranges with the whole.
+	Whole bool
 }
 
 // Options configures a [Chain].
 type Options struct {
-	Upgrade adapt.Passage                 // what follows a granted WebSocket or CONNECT
 	Stall   time.Duration                 // see [adapt.Config]
 	User    func(*decrypt.Session) string // who the client is; nil: nobody knows
 	Observe func(service, word string, took time.Duration)
@@ -61,11 +64,14 @@ func NewChain(members []Member, opts Options) (*Chain, error) {
 }
 
 // Services returns what stands in the way of s, in order from the client: the
-// members with the given names, which must exist. It is nil if none of them can
-// look at s.
+// members with the given names, which must exist. It is nil if none of them looks at
+// s. Members that s passes beside are noted in it.
+//
+// All that was decrypted is read by the engine for HTTP, whatever protocol its ends
+// agreed on: it is they who say that. Plain sessions of a known protocol are not.
 func (c *Chain) Services(s *decrypt.Session, names []string) (list []decrypt.Service) {
 	isMail := mail.Speaks(s)
-	http := mayBeHTTP(s)
+	beside := isForeign(s)
 	var pending []string // members that look at HTTP, side by side
 	flush := func() {
 		if len(pending) > 0 {
@@ -78,7 +84,9 @@ func (c *Chain) Services(s *decrypt.Session, names []string) (list []decrypt.Ser
 		case isMail && m.Mail != nil:
 			flush()
 			list = append(list, m.Mail)
-		case http && m.Web != nil:
+		case m.Web != nil && beside && m.Foreign != adapt.Block:
+			c.bypass(s, name)
+		case m.Web != nil:
 			pending = append(pending, name)
 		case m.Session != nil:
 			flush()
@@ -89,18 +97,27 @@ func (c *Chain) Services(s *decrypt.Session, names []string) (list []decrypt.Ser
 	return list
 }
 
-// mayBeHTTP reports whether s is HTTP, or nothing tells what it carries: TLS without a
-// word about that, or a plain session that did not begin as any known protocol. The
-// engine for HTTP reads on, and what is not HTTP passes it or not as [web.Passage]
-// says.
-func mayBeHTTP(s *decrypt.Session) bool {
-	switch s.ALPN {
-	case "h2", "http/1.1", "http/1.0":
-		return true
-	case "":
-		return s.Protocol == "http" || s.Protocol == "http2" || s.Protocol == "tls" || s.Protocol == ""
+// bypass notes, once, that a session passes beside a member.
+func (c *Chain) bypass(s *decrypt.Session, name string) {
+	if s.Services()[name] != "" {
+		return
 	}
-	return false
+	s.Served(name, adapt.WordBypassed)
+	if c.opts.Observe != nil {
+		c.opts.Observe(name, adapt.WordBypassed, 0)
+	}
+}
+
+// isForeign reports whether s is a plain session that began as a known protocol other
+// than HTTP, or one that FTP announced.
+func isForeign(s *decrypt.Session) bool {
+	switch s.Protocol {
+	case "", "tls", "http", "http2":
+		return false
+	case "ftp-data":
+		return true // decrypted, too: a file may begin like anything
+	}
+	return s.ALPN == "" && s.ClientTLS.Version == 0
 }
 
 // engine returns the one that members share.
@@ -111,15 +128,18 @@ func (c *Chain) engine(names []string) decrypt.Service {
 	if e := c.engines[key]; e != nil {
 		return e
 	}
-	cfg := adapt.Config{Upgrade: c.opts.Upgrade, Stall: c.opts.Stall, User: c.opts.User, Observe: c.opts.Observe}
+	cfg := adapt.Config{Stall: c.opts.Stall, User: c.opts.User, Observe: c.opts.Observe}
 	for _, name := range names {
 		m := c.members[name]
 		w := *m.Web
 		w.Name, w.FailOpen = name, m.FailOpen
 		cfg.Services = append(cfg.Services, w)
-	}
-	if slices.ContainsFunc(cfg.Services, func(w adapt.Service) bool { return !w.FailOpen }) {
-		cfg.Foreign = adapt.Block
+		cfg.Foreign = adapt.Stricter(cfg.Foreign, m.Foreign)
+		cfg.Upgrade = adapt.Stricter(cfg.Upgrade, m.Upgrade)
+		cfg.Whole = cfg.Whole || m.Whole
+		if m.Mail != nil {
+			cfg.Own = []string{"smtp"}
+		}
 	}
 	e := web.New(cfg)
 	c.engines[key] = e

@@ -39,6 +39,7 @@ func members() []Member {
 	return []Member{
 		{Name: "av", Web: &adapt.Service{Adapter: looks("av"), Requests: true}, Mail: stands("av mail")},
 		{Name: "dlp", Web: &adapt.Service{Adapter: looks("dlp"), Requests: true}, FailOpen: true},
+		{Name: "strict", Web: &adapt.Service{Adapter: looks("strict"), Requests: true}, Foreign: adapt.Block},
 		{Name: "ips", Session: stands("ips")},
 	}
 }
@@ -58,7 +59,10 @@ func TestServices(t *testing.T) {
 		{"plain HTTP", "http", "", []string{"ips", "av"}, []string{"ips", "web"}},
 		{"TLS that tells nothing", "tls", "", []string{"av"}, []string{"web"}},
 		{"mail", "smtp", "", []string{"av", "dlp", "ips"}, []string{"av mail", "ips"}},
-		{"another protocol", "tls", "dot", []string{"av"}, nil},
+		{"another protocol, by its word alone", "tls", "dot", []string{"av"}, []string{"web"}},
+		{"behind STARTTLS", "imap", "imap", []string{"av"}, []string{"web"}},
+		{"plain, another protocol, blocked", "ssh", "", []string{"av", "strict"}, []string{"web"}},
+		{"data of FTP", "ftp-data", "", []string{"av"}, nil},
 		{"plain, another protocol", "ssh", "", []string{"av"}, nil},
 		{"plain, unknown", "", "", []string{"av", "ips"}, []string{"web", "ips"}},
 		{"none asked for", "http", "", nil, nil},
@@ -77,6 +81,28 @@ func TestServices(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestBypassIsCountedOnce: a session that passes beside a member is told once, however
+// often its services are asked for.
+func TestBypassIsCountedOnce(t *testing.T) {
+	n := 0
+	c, err := NewChain(members(), Options{Observe: func(service, word string, _ time.Duration) {
+		if service != "av" || word != adapt.WordBypassed {
+			t.Errorf("%s: %s", service, word)
+		}
+		n++
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &decrypt.Session{Protocol: "mqtt"}
+	for range 3 {
+		c.Services(s, []string{"av"})
+	}
+	if n != 1 || s.Services()["av"] != adapt.WordBypassed {
+		t.Errorf("counted %d times, session notes %v", n, s.Services())
 	}
 }
 

@@ -23,7 +23,7 @@ func (s Scan) Adapt(ctx context.Context, m *adapt.Message) (*adapt.Result, error
 	if err != nil {
 		return nil, err
 	}
-	return &adapt.Result{Outcome: outcomes[r.Outcome], Header: r.Header, Body: r.Body, Finding: r.Detail.Threat()}, nil
+	return &adapt.Result{Outcome: outcomes[r.Outcome], Bypassed: r.Detail.Bypass != "", Header: r.Header, Body: r.Body, Finding: r.Detail.Threat()}, nil
 }
 
 var outcomes = [...]adapt.Outcome{icap.Unmodified: adapt.Unmodified, icap.Modified: adapt.Modified, icap.Blocked: adapt.Blocked}

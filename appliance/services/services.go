@@ -97,6 +97,7 @@ func (cfg *Config) openICAP(s config.Service, m *service.Member) error {
 	}
 	cfg.Opened("service "+s.Name, client.Close)
 	cfg.Metrics.Service(s.Name, adapt.Words)
+	m.Foreign, m.Upgrade, m.Whole = s.Foreign, s.Upgrade, s.Whole
 	m.Web = &s.Web
 	m.Web.Adapter = service.Scan{Client: client}
 	if s.ICAP.Oversize {

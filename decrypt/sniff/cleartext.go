@@ -1,9 +1,6 @@
 package sniff
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "bytes"
 
 // clearLimit is how many octets of each direction [Cleartext] looks at.
 const clearLimit = 512
@@ -90,30 +87,6 @@ var origins = []word{
 	{"irc", isIRCNotice},
 }
 
-// isMQTT wants a CONNECT packet (MQTT 5.0, Section 3.1): type, remaining length, name
-// of the protocol.
-func isMQTT(b []byte) match {
-	if len(b) == 0 {
-		return maybe
-	}
-	if b[0] != 0x10 {
-		return no
-	}
-	at := 1
-	for ; ; at++ {
-		switch {
-		case at > 4:
-			return no
-		case at == len(b):
-			return maybe
-		}
-		if b[at] < 0x80 {
-			break
-		}
-	}
-	return max(prefix(b[at+1:], "\x00\x04MQTT"), prefix(b[at+1:], "\x00\x06MQIsdp"))
-}
-
 // startLine wants a first line that ends in a version.
 func startLine(b []byte, version string) match {
 	if len(b) > 0 && (b[0] < 'A' || b[0] > 'Z') {
@@ -153,67 +126,6 @@ func isIRCNotice(b []byte) match {
 // isNNTP wants an initial greeting (RFC 3977, Section 5.1).
 func isNNTP(b []byte) match { return command(b, []string{"200", "201"}) }
 
-// isSyslog wants a priority, perhaps behind an octet count (RFC 6587, Section 3.4).
-func isSyslog(b []byte) match {
-	rest := bytes.TrimLeft(b, "0123456789")
-	counted := len(b) - len(rest)
-	switch {
-	case counted > 5:
-		return no
-	case len(rest) == 0:
-		return maybe
-	case counted > 0 && rest[0] != ' ':
-		return no
-	case counted > 0:
-		rest = rest[1:]
-	}
-	switch m := prefix(rest, "<"); {
-	case m != yes:
-		return m
-	}
-	digits := rest[1:]
-	end := bytes.TrimLeft(digits, "0123456789")
-	switch n := len(digits) - len(end); {
-	case n > 3, n == 0 && len(end) > 0:
-		return no
-	case len(end) == 0:
-		return maybe
-	case end[0] == '>':
-		return yes
-	}
-	return no
-}
-
-// isRedis wants an array of strings: a command.
-func isRedis(b []byte) match {
-	if m := prefix(b, "*"); m != yes {
-		return m
-	}
-	rest := bytes.TrimLeft(b[1:], "0123456789")
-	if n := len(b) - 1 - len(rest); n > 7 || n == 0 && len(rest) > 0 {
-		return no
-	}
-	return prefix(rest, "\r\n$")
-}
-
-// isCassandra wants the header of an OPTIONS or STARTUP message (CQL Binary Protocol,
-// Section 2).
-func isCassandra(b []byte) match {
-	if len(b) == 0 {
-		return maybe
-	}
-	if b[0] < 3 || b[0] > 5 {
-		return no
-	}
-	if len(b) < 9 {
-		return maybe
-	}
-	if b[1]&^0x10 == 0 && b[2] == 0 && (b[4] == 1 || b[4] == 5) && b[5] == 0 && b[6] == 0 {
-		return yes
-	}
-	return no
-}
-
 // isDiameter wants a capabilities exchange request (RFC 6733, Section 5.3.1).
 func isDiameter(b []byte) match {
 	switch {
@@ -225,19 +137,4 @@ func isDiameter(b []byte) match {
 		return yes
 	}
 	return no
-}
-
-// isDNS wants a query with one question behind its length (RFC 1035, Section 4.2.2;
-// RFC 7858).
-func isDNS(b []byte) match {
-	const header = 14 // the length, too
-	if len(b) < header {
-		return maybe
-	}
-	length, flags := int(binary.BigEndian.Uint16(b)), binary.BigEndian.Uint16(b[4:])
-	zero := string(b[8:12]) == "\x00\x00\x00\x00"
-	if length < 17 || length > 4096 || flags&0xf80f != 0 || string(b[6:8]) != "\x00\x01" || !zero || b[12] != 0 || b[13] > 2 {
-		return no
-	}
-	return yes
 }

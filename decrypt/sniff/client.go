@@ -46,6 +46,39 @@ var clientProtocols = []candidate{
 	{XMPP, isXMPP},
 	{RDP, isRDP},
 	{SOCKS, isSOCKS},
+	{MQTT, isMQTT},
+	{AMQP, isAMQP},
+	{Redis, isRedis},
+	{TDS, isTDS},
+	{SMB, isSMB},
+	{IRC, func(b []byte) match { return command(b, ircCommands) }},
+	{Syslog, isSyslog},
+	{STOMP, isSTOMP},
+	{SIP, func(b []byte) match { return target(b, "sip:", "sips:", "tel:") }},
+	{RTSP, func(b []byte) match { return target(b, "rtsp://", "rtsps://", "* RTSP/") }},
+	{Git, isGit},
+}
+
+// Begins is [Client] with protocols besides whose first octet may be almost any: their
+// octets tell them only where nothing else can stand, and who waits for more of them
+// delays whoever says little. It is for sessions that must not be unknown.
+func Begins(b []byte) (p Protocol, more bool) {
+	if p, more = Client(b); p != Unknown {
+		return p, more
+	}
+	p, further := first(b[:min(len(b), wordLimit)], vagueProtocols)
+	if more {
+		return Unknown, true // a word decides first
+	}
+	return p, further && len(b) < wordLimit
+}
+
+var vagueProtocols = []candidate{
+	{MongoDB, isMongoDB},
+	{Kafka, isKafka},
+	{Cassandra, isCassandra},
+	{TNS, isTNS},
+	{DNS, isDNS},
 }
 
 // isTLS wants a handshake record of version 3.x. What the record holds is for

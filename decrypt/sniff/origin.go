@@ -29,6 +29,10 @@ var originProtocols = []candidate{
 	{IMAP, func(b []byte) match { return command(b, imapGreetings) }},
 	{SMTP, func(b []byte) match { return command(b, []string{"554"}) }}, // no service (RFC 5321, Section 3.1)
 	{MySQL, isMySQL},
+	{NNTP, func(b []byte) match { return command(b, []string{"200", "201"}) }}, // RFC 3977, Section 5.1
+	{VNC, isVNC},
+	{Rsync, func(b []byte) match { return prefix(b, "@RSYNCD: ") }},
+	{ManageSieve, isManageSieve},
 }
 
 var imapGreetings = []string{"* OK", "* PREAUTH", "* BYE"}

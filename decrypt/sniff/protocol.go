@@ -29,11 +29,43 @@ const (
 	XMPP
 	RDP
 	SOCKS
+	MQTT
+	AMQP
+	Redis
+	MongoDB
+	Kafka
+	Cassandra
+	TDS // Microsoft SQL Server
+	TNS // Oracle
+	DNS // over TCP
+	SMB
+	VNC
+	IRC
+	NNTP
+	ManageSieve
+	Syslog
+	STOMP
+	SIP
+	RTSP
+	Git
+	Rsync
 )
 
 var names = [...]string{
 	"", "", "tls", "http", "http2", "smtp", "imap", "pop3", "ftp", "ssh",
 	"mysql", "postgresql", "ldap", "xmpp", "rdp", "socks",
+	"mqtt", "amqp", "redis", "mongodb", "kafka", "cassandra", "tds", "tns", "dns", "smb",
+	"vnc", "irc", "nntp", "managesieve", "syslog", "stomp", "sip", "rtsp", "git", "rsync",
+}
+
+// Named returns the protocol with a word, [Unknown] if there is none.
+func Named(word string) Protocol {
+	for p, name := range names {
+		if name == word && word != "" {
+			return Protocol(p)
+		}
+	}
+	return Unknown
 }
 
 // String returns the word used in rules and audit entries, or "" for [Unknown]

@@ -62,10 +62,16 @@ func value(k *config.Key) string {
 	for _, w := range k.Words {
 		b = append(b, Code(w.Word))
 	}
+	const most = 20 // words in a sentence
+	var long string
+	if len(b) > most {
+		long, b = strings.Join(b[:most], ", ")+". Or: ", b[most:]
+	}
 	text := strings.Join(b, ", ")
 	if n := len(b); n > 1 {
 		text = strings.Join(b[:n-1], ", ") + " or " + b[n-1]
 	}
+	text = long + text
 	if k.List {
 		text = "list of: " + text
 	}

@@ -12,7 +12,8 @@ import (
 
 // Limits of what a server may say, in octets.
 const (
-	maxHead   = 64 << 10 // header of an answer; and all encapsulated headers together
+	maxHead   = 64 << 10  // header of an answer
+	maxBlocks = 384 << 10 // all encapsulated headers together
 	maxFields = 256
 	maxText   = 256 // of what is kept for the audit entry
 	maxISTag  = 128 // RFC 3507, Section 4.7 allows 32; servers in use exceed it

@@ -124,6 +124,7 @@ func (c *Client) Adapt(ctx context.Context, m *Message) (*Result, error) {
 			if b := (bodyError{}); errors.As(err, &b) {
 				err = b.error
 			}
+			src.land()
 			return nil, err
 		}
 		if e.Kind == TooLarge {
@@ -185,6 +186,7 @@ func (c *Client) failure(err error, s *server, src *source) error {
 	if s != nil {
 		e.Server = s.host
 	}
+	src.land()
 	if e.Whole = src.rewind(); e.Whole && !src.empty() {
 		src.release()
 		e.Original = src

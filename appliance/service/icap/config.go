@@ -64,6 +64,11 @@ type Config struct {
 	Preview   int
 	NoPreview bool
 
+	// PassPaused has a body of unknown length pass the server by that pauses while the
+	// server has all of it and has not answered, as long as at most Replay came.
+	// Otherwise it waits.
+	PassPaused bool
+
 	// Connections bounds the connections to each server; the server may want
 	// fewer. Default 64.
 	Connections int

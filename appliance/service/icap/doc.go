@@ -10,10 +10,10 @@
 // server has decided, the client keeps Config.Replay octets of a body, and nothing
 // else. These octets determine the possible answers:
 //
-//   - Preview: sent if the server asks for one, as soon as its octets have come. Do
-//     not show slow streams, such as server-sent events, at all (see
-//     web.Service.Streams). The server may always answer a preview with 204. It then
-//     never gets the rest of the body.
+//   - Preview: sent if the server asks for one, as soon as its octets have come. The
+//     server may always answer a preview with 204. It then never gets the rest of the
+//     body. A body of unknown length that pauses before gets no preview. A shorter one
+//     would let a server decide by less than it asked for.
 //   - 204 outside of a preview: allowed for bodies of known length within Replay.
 //   - 206 (draft-icap-ext-partial-content): allowed to servers that offer it, under
 //     the same conditions.
@@ -21,6 +21,10 @@
 // Servers do not get hop-by-hop fields (RFC 3507, Section 4.4.2). A modified
 // message gets those of the original back, except for fields that frame a body.
 // Bodies go to the server, and come back, without their chunked coding.
+//
+// A body that gets no preview goes to the server as it comes, and the client passes on
+// at once what the server returns. If a server holds the body until its end, it holds
+// the message's sender, too. Config.PassPaused has the message pass instead.
 //
 // # Servers
 //

@@ -34,7 +34,7 @@ func parseEncapsulated(v string) (e encapsulated, err error) {
 	last := 0
 	for word := range strings.SplitSeq(v, ",") {
 		name, number, ok := strings.Cut(strings.Trim(word, " \t"), "=")
-		at, ok2 := parseDecimal(number, maxHead)
+		at, ok2 := parseDecimal(number, maxBlocks)
 		if !ok || !ok2 || e.body != "" {
 			return e, errEncapsulated
 		}

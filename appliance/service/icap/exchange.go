@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // maxChunk is how many octets of a body go in one write, at most.
@@ -37,6 +38,14 @@ func (s *server) adapt(ctx context.Context, m *Message, src *source) (*Result, e
 	if !src.empty() && o.preview >= 0 && how == asPreview && !s.cfg.NoPreview {
 		preview = min(o.preview, s.cfg.Preview, s.cfg.Replay)
 	}
+	if preview > 0 && src.length < 0 {
+		switch whole, err := src.gather(preview); {
+		case err != nil:
+			return nil, err
+		case !whole: // its sender may wait for an answer: it goes to the server as it comes
+			preview = -1
+		}
+	}
 	req, err := s.c.compose(&s.endpoint, m, src.empty(), preview, o.allows(src.replayable(), preview >= 0))
 	if err != nil {
 		return nil, err
@@ -49,7 +58,7 @@ func (s *server) adapt(ctx context.Context, m *Message, src *source) (*Result, e
 	}
 	s.messages.Add(1)
 	for fresh := false; ; fresh = true {
-		x := &exchange{s: s, ctx: ctx, m: m, src: src, req: req, previews: preview >= 0}
+		x := &exchange{s: s, ctx: ctx, m: m, src: src, req: req, previews: preview >= 0, ends: make(chan struct{})}
 		res, err := x.start(first, fresh)
 		switch {
 		case err != errStale:
@@ -108,9 +117,22 @@ type exchange struct {
 	bodyErr  error
 	tooLarge bool
 
+	verdict atomic.Uint32 // undecided, answered or passed
+	ends    chan struct{} // closed by end: the sender leaves a body that pauses
+
 	ending sync.Mutex
 	ended  bool
 }
+
+// Who decides about a message, the server or its own pause, is the first of them.
+const (
+	undecided uint32 = iota
+	answered
+	passed
+)
+
+// errPassed says that a message passes the server by, because it paused.
+var errPassed = errors.New("body has paused")
 
 // start sends the message and returns when the server has decided. What it needs
 // of the server is given back then, or when the body of the result is closed.
@@ -129,7 +151,14 @@ func (x *exchange) start(first []byte, fresh bool) (*Result, error) {
 	x.w = newWatch(c, x.s.cfg.Timeout)
 	x.uncare = context.AfterFunc(x.ctx, func() { c.Close() })
 	res, err := x.converse(first)
-	if err != nil {
+	switch {
+	case x.verdict.Load() == passed:
+		x.end(false)
+		if !x.src.rewind() {
+			return nil, fault(Protocol, "a body that passes is no longer kept")
+		}
+		return bypass(x.src, "paused"), nil
+	case err != nil:
 		return nil, x.fail(err)
 	}
 	x.s.succeed()
@@ -157,6 +186,9 @@ func (x *exchange) converse(first []byte) (*Result, error) {
 		x.s.changed(tag)
 		x.heard = true
 		if a.status != 100 {
+			if !x.verdict.CompareAndSwap(undecided, answered) {
+				return nil, errPassed
+			}
 			x.describe(a, tag)
 			return x.decided(a)
 		}
@@ -206,6 +238,9 @@ func (x *exchange) sendBody() {
 			return
 		}
 		x.w.send(fetching)
+		if !x.awaitBody() {
+			return
+		}
 		n, err := x.src.Read(buf[chunkBefore : chunkBefore+maxChunk])
 		if err != nil && err != io.EOF {
 			x.bodyErr = err
@@ -234,6 +269,34 @@ func (x *exchange) sendBody() {
 	}
 }
 
+// awaitBody waits until reading the body gives octets. It returns false if nobody needs
+// them: the exchange has ended, or the message passes the server by. Only a body of
+// unknown length may pause, until the server has decided.
+func (x *exchange) awaitBody() bool {
+	src := x.src
+	if src.length >= 0 || src.pos < len(src.kept) || src.err != nil || x.settled.Load() {
+		return true
+	}
+	var late <-chan time.Time
+	if x.s.cfg.PassPaused && src.keep {
+		t := time.NewTimer(lull)
+		defer t.Stop()
+		late = t.C
+	}
+	select {
+	case <-src.depart(maxChunk).done:
+		return true
+	case <-x.ends:
+		return false
+	case <-late:
+	}
+	if !x.verdict.CompareAndSwap(undecided, passed) {
+		return true
+	}
+	x.c.Close()
+	return false
+}
+
 // leave is end for an answer that was read to its end, but it does not wait for
 // the body: the sender, if it still is there, is left for a later end.
 func (x *exchange) leave() {
@@ -259,6 +322,7 @@ func (x *exchange) end(ok bool) {
 	}
 	x.ended = true
 	complete := true
+	close(x.ends)
 	if x.done != nil {
 		x.halt.Store(true)
 		if !ok || !x.last.Load() {

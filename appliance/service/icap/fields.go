@@ -25,7 +25,7 @@ var errHeader = errors.New("malformed header block")
 // the block itself if that is all; hop are the lines that were taken out, but
 // those about framing.
 func split(header []byte) (shown, hop []byte, err error) {
-	if !bytes.HasSuffix(header, []byte("\r\n\r\n")) || len(header) > maxHead {
+	if !bytes.HasSuffix(header, []byte("\r\n\r\n")) || len(header) > maxBlocks {
 		return nil, nil, errHeader
 	}
 	shown = header

@@ -105,7 +105,7 @@ func (d *Detail) Threat() string {
 type Detail struct {
 	Server    string // host and port of the server
 	Status    int    // of the ICAP answer; 0 if no server was asked
-	Bypass    string // why no server was asked: "transfer-ignore" or "max-body"; "" if one was
+	Bypass    string // why no server was asked: "transfer-ignore", "max-body" or "paused"; "" if one decided
 	ISTag     string // without quotes
 	Infection string // X-Infection-Found
 	Virus     string // X-Virus-ID

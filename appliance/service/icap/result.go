@@ -99,6 +99,7 @@ func (x *exchange) adapted(a *answer) (*Result, error) {
 	}
 	if e.body == nullBody {
 		x.end(true)
+		x.src.land()
 		return res, nil
 	}
 	if a.status == 200 {
@@ -135,13 +136,15 @@ func (o original) Read(p []byte) (int, error) {
 }
 
 // Ready reports whether Read gives octets, or the end, without waiting.
-func (o original) Ready() bool { return o.src.pos < len(o.src.kept) || o.src.ended() }
+func (o original) Ready() bool {
+	return o.src.pos < len(o.src.kept) || o.src.ended() || o.src.flight != nil && o.src.landed()
+}
 
 // Rest returns what Read reads from now on, when all that was kept has been read;
 // else nil. Who goes on there reads nothing here any more, and closes this later.
 func (o original) Rest() io.Reader {
 	s := o.src
-	if s.pos < len(s.kept) || s.keep || s.err != nil || s.length == s.got {
+	if s.pos < len(s.kept) || s.keep || s.err != nil || s.length == s.got || s.flight != nil {
 		return nil
 	}
 	return s.r
@@ -149,6 +152,7 @@ func (o original) Rest() io.Reader {
 
 // Close implements io.Closer. What is kept is let go.
 func (o original) Close() error {
+	o.src.land()
 	o.src.kept, o.src.pos = nil, 0
 	if o.src.err == nil {
 		o.src.err = io.ErrClosedPipe
@@ -242,6 +246,7 @@ func (b *answerBody) failed(err error) error {
 // Close implements io.Closer.
 func (b *answerBody) Close() error {
 	b.x.end(false)
+	b.x.src.land()
 	if b.err == nil {
 		b.err = io.ErrClosedPipe
 	}

@@ -2,7 +2,7 @@ package icap
 
 import "io"
 
-// source is the body of a message. One goroutine at a time reads it. While keep
+// source is the body of a message. One goroutine at a time uses it. While keep
 // is set what was read is kept, up to limit, so that it can be read again.
 type source struct {
 	r      io.Reader
@@ -15,6 +15,8 @@ type source struct {
 	lost  bool   // what was read is no longer at hand
 	kept  []byte // the first octets of the body
 	pos   int    // in kept: what is read next
+
+	flight *flight // a read under way, or whose octets were not all taken; nil: none
 }
 
 func newSource(m *Message, limit int) *source {
@@ -56,7 +58,7 @@ func (s *source) Read(p []byte) (int, error) {
 		}
 		p = p[:min(int64(len(p)), s.length-s.got)]
 	}
-	n, err := s.r.Read(p)
+	n, err := s.fetch(p)
 	s.got += int64(n)
 	s.remember(p[:n])
 	switch {

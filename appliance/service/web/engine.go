@@ -21,3 +21,12 @@ func New(cfg adapt.Config) *Engine { return &Engine{cfg: cfg.WithDefaults()} }
 func (e *Engine) Carry(ctx context.Context, s *decrypt.Session, client, origin decrypt.End) error {
 	return (&session{Session: adapt.NewSession(ctx, &e.cfg, s, client, origin)}).run()
 }
+
+// Refuse implements what [decrypt.Service] says: a plain dialogue that passes beside the
+// services ends if they let no other protocol than HTTP pass.
+func (e *Engine) Refuse(*decrypt.Session) error {
+	if e.cfg.Foreign == adapt.Block {
+		return adapt.Refuse(adapt.Request, adapt.Foreign)
+	}
+	return nil
+}

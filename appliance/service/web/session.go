@@ -5,10 +5,10 @@ import (
 	"sync"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
-	"github.com/clearspan/clearspan/appliance/service/web/buffered"
 	"github.com/clearspan/clearspan/appliance/service/web/h1"
 	"github.com/clearspan/clearspan/appliance/service/web/h2"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // carrier carries a session whose protocol is known. FromClient and FromOrigin read
@@ -29,6 +29,8 @@ type session struct {
 	protocol protocol
 	carrier  carrier // nil while undecided
 	silent   bool    // the origin ended without a word
+
+	foreign sniff.Protocol // of a session that is not HTTP, as far as it was found
 }
 
 // run carries the session to its end and returns why it ended.
@@ -110,7 +112,7 @@ func (x *session) fromClient() error {
 		return err
 	case was == foreign && p != foreign: // an answer before the request
 		return adapt.Refuse(adapt.Response, adapt.Unasked)
-	case was == foreign && x.Config.Foreign == adapt.Block:
+	case was == foreign && !x.mayPass(adapt.Request):
 		return adapt.Refuse(adapt.Request, adapt.Foreign)
 	}
 	c.FromClient()
@@ -160,7 +162,7 @@ func (x *session) fromOrigin() error {
 	switch {
 	case err != nil:
 		return err
-	case was == foreign && x.Config.Foreign == adapt.Block:
+	case was == foreign && !x.mayPass(adapt.Response):
 		return adapt.Refuse(adapt.Response, adapt.Foreign)
 	}
 	c.FromOrigin()
@@ -180,28 +182,3 @@ func (x *session) leave() error {
 	c.FromOrigin()
 	return nil
 }
-
-// unread carries a session that is not HTTP.
-type unread struct{ *adapt.Session }
-
-// FromClient passes the client's octets.
-func (u unread) FromClient() { u.relay(u.Origin, u.Client) }
-
-// FromOrigin passes the origin's octets.
-func (u unread) FromOrigin() { u.relay(u.Client, u.Origin) }
-
-func (u unread) relay(to, from *buffered.End) {
-	if err := buffered.Relay(to, from); err != nil {
-		u.Fail(err)
-	}
-}
-
-// Fail resets both ends.
-func (u unread) Fail(err error) {
-	if u.End(err) {
-		u.Abort()
-	}
-}
-
-// Close has nothing to do.
-func (u unread) Close() {}

@@ -6,13 +6,26 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// Passage says what becomes of octets that are not HTTP.
-type Passage uint8
+// Passage says what becomes of octets that are not HTTP. The zero value is [Pass].
+type Passage string
 
 const (
-	Pass Passage = iota
-	Block
+	Pass Passage = "pass"
+	// Known passes sessions of protocols that package sniff recognizes, by the first
+	// octets of both ends. It blocks the others.
+	Known Passage = "known"
+	Block Passage = "block"
 )
+
+// Stricter returns that of two passages which lets less pass.
+func Stricter(a, b Passage) Passage {
+	for _, p := range []Passage{Block, Known} {
+		if a == p || b == p {
+			return p
+		}
+	}
+	return Pass
+}
 
 // Config configures an engine of HTTP.
 type Config struct {
@@ -20,6 +33,14 @@ type Config struct {
 
 	Upgrade Passage // WebSocket, CONNECT: what follows a granted one
 	Foreign Passage // sessions that do not begin as HTTP
+
+	// Own are protocols, by their words, that other parts of the services are for. With
+	// Known they are blocked where they are met here: nothing would look at them.
+	Own []string
+
+	// Whole takes Range and If-Range out of requests whose responses a service wants,
+	// so that origins answer with the whole.
+	Whole bool
 
 	// Replay is how many octets of a body are kept while a service with FailOpen
 	// reads it, so that it can be passed on after a failure. Default 64 KiB.

@@ -49,6 +49,9 @@ const (
 type Result struct {
 	Outcome Outcome
 
+	// Bypassed tells of an Unmodified one that the service has not decided about it.
+	Bypassed bool
+
 	// Header is the header block of the message that goes on, nil for Unmodified.
 	// A Content-Length in it is kept and must be right; a message without one is
 	// chunked if its receiver knows that.

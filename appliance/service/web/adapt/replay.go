@@ -12,7 +12,9 @@ var errDetached = errors.New("the message is no longer the service's")
 // replayBuffer keeps the beginning of what a service reads of a body, so that it can be
 // played again if the service fails. It also serializes reading.
 type replayBuffer struct {
-	mu    sync.Mutex
+	reading sync.Mutex // held by who reads src
+
+	mu    sync.Mutex // guards the rest
 	src   io.Reader
 	kept  []byte
 	limit int // how much is kept
@@ -22,12 +24,14 @@ type replayBuffer struct {
 
 // Read is the service's.
 func (t *replayBuffer) Read(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.off {
+	t.reading.Lock()
+	defer t.reading.Unlock()
+	if t.detached() {
 		return 0, errDetached
 	}
 	n, err := t.src.Read(p)
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if n > 0 && !t.lost {
 		if len(t.kept)+n > t.limit {
 			t.kept, t.lost = nil, true
@@ -36,6 +40,13 @@ func (t *replayBuffer) Read(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// detached reports whether the service has no say any more.
+func (t *replayBuffer) detached() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.off
 }
 
 // Rest returns what further octets are read from, nil while they are kept.
@@ -59,6 +70,8 @@ func (t *replayBuffer) answered() {
 // rewind takes the body from the service and returns all of it, or false if its
 // beginning is lost. It waits for a read under way.
 func (t *replayBuffer) rewind() (io.Reader, bool) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.off = true

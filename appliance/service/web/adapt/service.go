@@ -29,7 +29,8 @@ type Service struct {
 	// Streams lists media types, in lower case, of responses that are not shown if
 	// they announce no length and their requests ask for the type (Accept):
 	// text/event-stream, whose events would wait for what a service wants to see
-	// first.
+	// first. The type application/grpc stands for requests and responses of gRPC, whose
+	// sides may talk in turn.
 	Streams []string
 }
 
@@ -43,7 +44,10 @@ func (s *Service) bypasses(m *Message, media []byte) bool {
 		return true
 	}
 	for _, stream := range s.Streams {
-		if m.Kind == Response && m.Length < 0 && http1.Is(media, stream) && accepts(m.Request, stream) {
+		switch {
+		case m.Length >= 0:
+		case stream == grpc && isGRPC(media) && callsGRPC(m.Request),
+			m.Kind == Response && http1.Is(media, stream) && accepts(m.Request, stream):
 			return true
 		}
 	}
@@ -54,6 +58,21 @@ func (s *Service) bypasses(m *Message, media []byte) bool {
 		}
 	}
 	return false
+}
+
+const grpc = "application/grpc"
+
+// isGRPC reports whether media is that of gRPC, of whatever messages (gRPC over HTTP2,
+// Content-Type).
+func isGRPC(media []byte) bool {
+	return http1.Is(media, grpc) || http1.HasPrefix(media, grpc+"+")
+}
+
+// callsGRPC reports whether a request calls a method of gRPC (gRPC over HTTP2,
+// Call-Definition). The header block is that of any version of HTTP.
+func callsGRPC(request []byte) bool {
+	section := http1.Section(request)
+	return http1.HasPrefix(request, "post ") && isGRPC(MediaType(section)) && http1.Is(http1.Find(section, "te"), "trailers")
 }
 
 // accepts reports whether a request asks for exactly that media type (RFC 9110,

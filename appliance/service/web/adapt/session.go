@@ -24,6 +24,7 @@ type Session struct {
 	mu    sync.Mutex
 	err   error             // why the session ended
 	words map[string]string // the worst of each service
+	past  bool              // the session goes past the services
 }
 
 // NewSession returns a session between two ends, to be closed. It borrows cfg.
@@ -89,6 +90,20 @@ func (s *Session) note(service, word string, took time.Duration) {
 	s.mu.Unlock()
 	if worse {
 		s.Account.Served(service, word)
+	}
+}
+
+// Bypass notes, once, that from now on octets go past all services that are not HTTP.
+func (s *Session) Bypass() {
+	s.mu.Lock()
+	before := s.past
+	s.past = true
+	s.mu.Unlock()
+	if before {
+		return
+	}
+	for i := range s.Config.Services {
+		s.note(s.Config.Services[i].Name, WordBypassed, 0)
 	}
 }
 

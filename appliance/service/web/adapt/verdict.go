@@ -103,6 +103,10 @@ func (s *Session) show(ctx context.Context, service *Service, m Message, v *Verd
 	}
 	word := WordUnmodified
 	switch r.Outcome {
+	case Unmodified:
+		if r.Bypassed {
+			word = WordBypassed
+		}
 	case Modified:
 		word, v.Header = WordModified, r.Header
 	case Blocked:

@@ -70,7 +70,7 @@ func messages(octets []byte, kind adapt.Kind, size int) (list []parsed, word str
 				break
 			}
 			m := parsed{head: string(raw)}
-			in.Consume(len(raw))
+			heads.consume(raw)
 			b := newBody(in, kind, framing)
 			if relay == 0 {
 				var content []byte

@@ -11,14 +11,18 @@ import (
 
 // headReader finds heads in what one end sends. It is for one goroutine.
 type headReader struct {
-	in  *buffered.End
-	end http1.Head
+	in    *buffered.End
+	end   http1.Head
+	apart bool // the last head stands in memory of its own, and is consumed
 }
 
 // read waits for a whole head and returns it, unconsumed. One empty line before a
 // request is dropped (RFC 9112, Section 2.2).
 func (r *headReader) read(kind adapt.Kind) (head []byte, fault http1.Fault, err error) {
-	spare := kind == adapt.Request
+	if kind == adapt.Response {
+		return r.readResponse()
+	}
+	spare := true
 	for {
 		n, fault := r.end.End(r.in.Unread(), http1.Strict)
 		switch {
@@ -43,16 +47,73 @@ func (r *headReader) read(kind adapt.Kind) (head []byte, fault http1.Fault, err 
 	}
 }
 
+// readResponse is read for the head of a response, which it repairs. A head that was
+// repaired, or that is too long for the buffer, is consumed: see consume.
+func (r *headReader) readResponse() (head []byte, fault http1.Fault, err error) {
+	var long []byte // what came before Unread
+	for r.apart = false; ; {
+		all := r.in.Unread()
+		if long != nil {
+			all = append(long, all...)
+		}
+		n, _ := r.end.End(all, http1.Loose)
+		switch {
+		case n > 0 && n <= len("\r\n"):
+			return nil, http1.BadStart, nil
+		case n > 0:
+			return r.repaired(all[:n], n-len(long)), http1.Sound, nil
+		case long != nil:
+			r.in.Consume(len(all) - len(long))
+			long = all
+		}
+		if len(all) > http1.MaxRepaired {
+			return nil, http1.HeadSize, nil
+		}
+		err := r.in.Fill()
+		if err == io.ErrShortBuffer {
+			long = bytes.Clone(r.in.Unread())
+			r.in.Consume(len(long))
+			err = r.in.Fill()
+		}
+		if err != nil {
+			return nil, http1.Sound, err
+		}
+	}
+}
+
+// repaired returns the head of a response as it goes on. The last octets of it, so many,
+// are unread.
+func (r *headReader) repaired(head []byte, unread int) []byte {
+	out := http1.Repair(head)
+	if r.apart = unread < len(head) || &out[0] != &head[0]; r.apart {
+		r.in.Consume(unread)
+	}
+	return out
+}
+
+// consume consumes the head that was read last, and returns how many octets of it stand
+// directly before what is unread: all, or none.
+func (r *headReader) consume(head []byte) (lead int) {
+	if r.apart {
+		return 0
+	}
+	r.in.Consume(len(head))
+	return len(head)
+}
+
 // hints are what the fields of a head say beside the framing.
 type hints struct {
 	expect  bool // 100-continue
 	upgrade bool // there is an Upgrade field
 	http2   bool // it names h2c or h2
+	ranges  bool // there is a Range or If-Range field
 }
 
 // take takes a field.
 func (h *hints) take(f http1.Field) {
 	switch {
+	case adapt.IsRange(f.Name):
+		h.ranges = true
 	case http1.Is(f.Name, "expect"):
 		h.expect = h.expect || http1.Is(f.Value, "100-continue")
 	case http1.Is(f.Name, "upgrade"):

@@ -51,6 +51,10 @@ func (x *Session) request(r *request) (more bool, err error) {
 	x.Client.Consume(len(r.raw)) // the memory stays until more is read
 	b := newBody(x.Client, adapt.Request, r.Framing)
 	e := newExchange(r)
+	lead := len(r.raw)
+	if r.ranges && x.Config.Whole && x.Wants(adapt.Response) {
+		r.raw, lead = adapt.WithoutRanges(r.raw), 0
+	}
 	if x.Wants(adapt.Request) {
 		return x.showRequest(r, b, e)
 	}
@@ -60,7 +64,12 @@ func (x *Session) request(r *request) (more bool, err error) {
 	if err := x.push(e); err != nil {
 		return false, err
 	}
-	return x.sent(e, b.relay(x.Origin, len(r.raw)))
+	if lead == 0 {
+		if _, err := x.Origin.Write(r.raw); err != nil {
+			return false, err
+		}
+	}
+	return x.sent(e, b.relay(x.Origin, lead))
 }
 
 // showRequest shows a request to the services.

@@ -53,7 +53,7 @@ func (x *Session) readResponse() (more bool, err error) {
 		return false, adapt.Refuse(adapt.Response, fault.String())
 	case r.Code < 200 && r.Code != 101:
 		err := x.interim(e, r.Code, raw)
-		x.Origin.Consume(len(raw))
+		x.responses.consume(raw)
 		return true, err
 	}
 	return x.response(e, &r)
@@ -65,7 +65,7 @@ func (x *Session) response(e *exchange, r *response) (more bool, err error) {
 	if r.Switches(e.method) {
 		return false, x.switches(e, r)
 	}
-	x.Origin.Consume(len(r.raw)) // the memory stays until more is read
+	lead := x.responses.consume(r.raw) // the memory stays until more is read
 	b := newBody(x.Origin, adapt.Response, r.ContentFor(e.method))
 	if x.Wants(adapt.Response) {
 		return x.showResponse(e, r, b)
@@ -73,7 +73,12 @@ func (x *Session) response(e *exchange, r *response) (more bool, err error) {
 	if err := x.begin(e); err != nil {
 		return false, err
 	}
-	return x.delivered(b, b.relay(x.Client, len(r.raw)))
+	if lead == 0 {
+		if _, err := x.Client.Write(r.raw); err != nil {
+			return false, err
+		}
+	}
+	return x.delivered(b, b.relay(x.Client, lead))
 }
 
 // showResponse shows a response to the services.
@@ -162,7 +167,8 @@ func (x *Session) switches(e *exchange, r *response) error {
 	if _, err := x.Client.Write(r.raw); err != nil {
 		return err
 	}
-	x.Origin.Consume(len(r.raw))
+	x.responses.consume(r.raw)
+	x.Bypass()
 	x.pop(true)
 	return buffered.Relay(x.Client, x.Origin)
 }

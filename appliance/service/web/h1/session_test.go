@@ -167,7 +167,13 @@ func TestExchanges(t *testing.T) {
 	const blocked = "HTTP/1.1 403 Forbidden\r\nX-Service: test\r\nContent-Length: 7\r\n\r\nblocked"
 	const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n"
 	const chunkedPost = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	const rangeGet = "GET / HTTP/1.1\r\nRANGE: bytes=0-2\r\nHost: a\r\nIf-Range: x\r\n\r\n"
 	ok := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+	longHead := "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 90<<10) + "\r\nContent-Length: 2\r\n\r\nok"
+	known, own := webtest.One(webtest.Preview(9)), webtest.One(webtest.Preview(9))
+	known.Foreign = adapt.Known
+	own.Foreign, own.Own = adapt.Known, []string{"smtp"}
+	whole := func(s adapt.Service) adapt.Config { return adapt.Config{Services: []adapt.Service{s}, Whole: true} }
 	page := func(status int, why string, last bool) string {
 		h, b := adapt.Page(status, why, last)
 		return string(h) + string(b)
@@ -208,9 +214,17 @@ func TestExchanges(t *testing.T) {
 		{"bad chunk, relayed", adapt.Config{}, chunkedPost + "2\r\nab\r\n0x2\r\nab\r\n0\r\n\r\n", "", chunkedPost + "2\r\nab\r\n0",
 			page(400, adapt.WhyRequest, true), "http-request-bad-chunk", ""},
 		{"bad response", webtest.One(webtest.Preview(9)), get, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", get, page(502, adapt.WhyResponse, true), "http-response-duplicate-length", "av:unmodified"},
-		{"folded response", adapt.Config{}, get, "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\nx", get, page(502, adapt.WhyResponse, true), "http-response-folded-line", ""},
+		{"folded response", adapt.Config{}, get, "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\nx", get, "HTTP/1.1 200 OK\r\nA: b c\r\n\r\nx", "", ""},
+		{"odd response, relayed", adapt.Config{}, get + get, "HTTP/1.1 103 Early\nA : b\n\nHTTP/1.1 200 OK\nA : b\nContent-Length : 2\n\nok" + ok,
+			get + get, "HTTP/1.1 103 Early\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok" + ok, "", ""},
+		{"odd response, shown", webtest.One(webtest.Preview(9)), get + get, "HTTP/1.1 200 OK\nTransfer-Encoding: identity\nContent-Length : 2\n\nok" + ok,
+			get + get, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + ok, "", "av:unmodified"},
+		{"long response, relayed", adapt.Config{}, get + get, longHead + ok, get + get, longHead + ok, "", ""},
+		{"long response, shown", webtest.One(webtest.Preview(9)), get + get, longHead + ok, get + get, longHead + ok, "", "av:unmodified"},
+		{"too long response", adapt.Config{}, get, "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 400<<10), get, page(502, adapt.WhyResponse, true), "http-response-header-size", ""},
+		{"response with CR alone", adapt.Config{}, get, "HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\n", get, page(502, adapt.WhyResponse, true), "http-response-bare-cr", ""},
 		{"WebSocket", webtest.One(webtest.Preview(9)), "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n\x81\x00", "HTTP/1.1 101 Switching Protocols\r\n\r\n\x82\x00",
-			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n\x81\x00", "HTTP/1.1 101 Switching Protocols\r\n\r\n\x82\x00", "", "av:unmodified"},
+			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n\x81\x00", "HTTP/1.1 101 Switching Protocols\r\n\r\n\x82\x00", "", "av:bypassed"},
 		{"WebSocket blocked", adapt.Config{Upgrade: adapt.Block}, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", page(502, adapt.WhyUpgrade, true), "http-response-upgrade", ""},
 		{"upgrade to HTTP/2", adapt.Config{}, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
@@ -221,9 +235,16 @@ func TestExchanges(t *testing.T) {
 			"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n", ok + page(502, adapt.WhyResponse, true), "http-response-unasked", ""},
 		{"CONNECT inside", adapt.Config{}, "CONNECT b:1 HTTP/1.1\r\nHost: b:1\r\n\r\nraw\n", "HTTP/1.1 200 x\r\n\r\nwar\n",
 			"CONNECT b:1 HTTP/1.1\r\nHost: b:1\r\n\r\nraw\n", "HTTP/1.1 200 x\r\n\r\nwar\n", "", ""},
-		{"not HTTP", webtest.One(webtest.Preview(9)), "SSH-2.0-x\r\n", "SSH-2.0-y\r\n", "SSH-2.0-x\r\n", "SSH-2.0-y\r\n", "", ""},
-		{"not HTTP, binary", webtest.One(webtest.Preview(9)), "\x10\x00\x00", "\x20", "\x10\x00\x00", "\x20", "", ""},
+		{"not HTTP", webtest.One(webtest.Preview(9)), "SSH-2.0-x\r\n", "SSH-2.0-y\r\n", "SSH-2.0-x\r\n", "SSH-2.0-y\r\n", "", "av:bypassed"},
+		{"not HTTP, binary", webtest.One(webtest.Preview(9)), "\x10\x00\x00", "\x20", "\x10\x00\x00", "\x20", "", "av:bypassed"},
 		{"not HTTP, blocked", adapt.Config{Foreign: adapt.Block}, "\x10\x00\x00", "", "", "", "http-request-not-http", ""},
+		{"not HTTP, known", known, "SSH-2.0-x\r\n", "SSH-2.0-y\r\n", "SSH-2.0-x\r\n", "SSH-2.0-y\r\n", "", "av:bypassed"},
+		{"not HTTP, unknown", known, "HELLO there\r\n", "", "", "", "http-request-not-http", ""},
+		{"not HTTP, TLS", known, "\x16\x03\x01\x00\x05", "", "", "", "http-request-not-http", ""},
+		{"not HTTP, another part's", own, "EHLO a\r\n", "", "", "", "http-request-not-http", ""},
+		{"ranges, shown", whole(webtest.Both("av", webtest.Preview(9))), rangeGet, ok, get, ok, "", "av:unmodified"},
+		{"ranges, of responses", whole(adapt.Service{Name: "av", Adapter: webtest.Preview(9), Responses: true}), rangeGet + rangeGet, ok + ok, get + get, ok + ok, "", "av:unmodified"},
+		{"ranges, nobody wants responses", whole(adapt.Service{Name: "av", Adapter: webtest.Preview(9), Requests: true}), rangeGet, ok, rangeGet, ok, "", "av:unmodified"},
 		{"HTTP/2 behind HTTP/1.1", adapt.Config{}, get + http2.Preface, ok, get, ok + page(400, adapt.WhyRequest, true), "http-request-upgrade", ""},
 		{"empty line before a request", adapt.Config{}, "\r\n" + get, ok, get, ok, "", ""},
 		{"request cut short", adapt.Config{}, post + "abc", "", post + "abc", "", "", ""},

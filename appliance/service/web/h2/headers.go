@@ -2,6 +2,9 @@ package h2
 
 import (
 	"bytes"
+	"slices"
+
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/decrypt/proto/http2"
@@ -40,6 +43,9 @@ func (x *Session) header(from, to *conn, b *headerBlock) error {
 
 // begin begins a stream with a request.
 func (x *Session) begin(id uint32, ends bool, m *fields) {
+	if x.Config.Whole && x.Wants(adapt.Response) {
+		m.list = slices.DeleteFunc(m.list, func(f hpack.HeaderField) bool { return adapt.IsRange([]byte(f.Name)) })
+	}
 	st := x.newStream(id, m)
 	h := &st.halves[adapt.Request]
 	h.begun, h.ended, h.bare, h.expect = true, ends, ends, m.length
@@ -55,6 +61,9 @@ func (x *Session) begin(id uint32, ends bool, m *fields) {
 	case x.Wants(adapt.Request) && !m.tunnel:
 		x.hold(st, adapt.Request, m, nil)
 	default:
+		if m.tunnel {
+			x.Bypass()
+		}
 		if x.open(st, m.list, ends) {
 			x.relay(st, adapt.Request)
 		}

@@ -26,8 +26,12 @@ func (x *Session) settings(from, to *conn, f *http2.Frame) error {
 			if from.kind == adapt.Response {
 				told, limited = append(told, http2.Setting{ID: s.ID, Value: min(s.Value, maxStreams)}), true
 			}
-		case http2.EnableConnectProtocol, http2.NoRFC7540Priorities:
+		case http2.NoRFC7540Priorities:
 			told = append(told, s)
+		case http2.EnableConnectProtocol:
+			if x.Config.Upgrade != adapt.Block {
+				told = append(told, s)
+			}
 		}
 	}
 	if !limited {
