@@ -54,8 +54,8 @@ var lateDialogues = []struct {
 	connect        string
 }{
 	{"invented word", "", []say{{"may I?\n", "yes\n"}}, "", ""},
-	{"ManageSieve", "\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\nOK\r\n", []say{{"STARTTLS\r\n", "OK \"go\"\r\n"}}, "", "managesieve"},
-	{"NNTP", "200 news.a.test ready\r\n", []say{{"CAPABILITIES\r\n", "101 list\r\nSTARTTLS\r\n.\r\n"}, {"STARTTLS\r\n", "382 go\r\n"}}, "", "nntp"},
+	{"ManageSieve", "\"IMPLEMENTATION\" \"x\"\r\n\"STARTTLS\"\r\nOK\r\n", []say{{"STARTTLS\r\n", "OK \"go\"\r\n"}}, "managesieve", ""},
+	{"NNTP", "200 news.a.test ready\r\n", []say{{"CAPABILITIES\r\n", "101 list\r\nSTARTTLS\r\n.\r\n"}, {"STARTTLS\r\n", "382 go\r\n"}}, "nntp", ""},
 	{"IRC", "", []say{{"STARTTLS\r\n", ":irc.a.test 670 * :go\r\n"}}, "", ""},
 	{"RDP", "", []say{{"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00", "\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x00\x08\x00\x01\x00\x00\x00"}}, "rdp", ""},
 	{"CONNECT", "", []say{
