@@ -114,9 +114,9 @@ func (s *session) turn() (stage, error) {
 		l.SetDeadline(time.Time{})
 	}
 	var err error
-	if s.content == Decrypted {
-		err = s.layer(rest)
-	} else {
+	if err = s.settleLegs(); err == nil && s.content == Decrypted {
+		s.layer(rest)
+	} else if err == nil {
 		err = s.flushOrigin()
 	}
 	s.services, s.host = nil, nil
@@ -131,12 +131,7 @@ const maxDepth = 3
 
 // layer has the session go on within its two TLS connections, of which the client's has
 // read the octets in rest. What is known of them gives way to what is within.
-func (s *session) layer(rest []byte) error {
-	for _, l := range []*leg.Leg{s.client, s.origin} {
-		if err := l.Settle(); err != nil {
-			return s.relayFailure(err)
-		}
-	}
+func (s *session) layer(rest []byte) {
 	s.mu.Lock()
 	s.client, s.origin = leg.NewWithin(s.clientTLS, s.client, rest), leg.NewWithin(s.originTLS, s.origin, nil)
 	s.mu.Unlock()
@@ -151,6 +146,15 @@ func (s *session) layer(rest []byte) error {
 	a := s.account
 	a.ALPN, a.Offer, a.ForgedSerial, a.Untrusted = "", OfferClient, "", false
 	a.ClientTLS, a.OriginTLS = LegTLS{}, LegTLS{}
+}
+
+// settleLegs has the legs wait again where they are read, and write at once.
+func (s *session) settleLegs() error {
+	for _, l := range []*leg.Leg{s.client, s.origin} {
+		if err := l.Settle(); err != nil {
+			return s.relayFailure(err)
+		}
+	}
 	return nil
 }
 

@@ -3,10 +3,13 @@ package decrypt
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -367,5 +370,57 @@ func TestLateWithin(t *testing.T) {
 				t.Errorf("tap saw %.80q", got)
 			}
 		})
+	}
+}
+
+// TestLateServices: services that carry a session see what is before TLS, and what is
+// within.
+func TestLateServices(t *testing.T) {
+	lines := []say{{"CONNECT www.example.test:443 HTTP/1.1\r\n\r\n", "HTTP/1.1 200 Yes\r\n\r\n"}}
+	for _, secured := range []bool{false, true} {
+		for _, together := range []bool{false, true} {
+			t.Run(fmt.Sprintf("secured %v, together %v", secured, together), func(t *testing.T) {
+				within := talker("", lines)
+				var carried atomic.Int32
+				b := newTestbed(t, func(b *testbed, c net.Conn) {
+					if secured {
+						b.tlsOrigin(func(c *tls.Conn) { within(b, c) }, nil)(c)
+					} else {
+						within(b, c)
+					}
+				}, func(b *testbed) {
+					b.cfg.Services = func(*Session) []Service {
+						return []Service{carryFunc(func(ctx context.Context, s *Session, client, origin End) error {
+							carried.Add(1)
+							return through(func([]byte) {}).Carry(ctx, s, client, origin)
+						}), through(func([]byte) {})}
+					}
+				})
+				conn := net.Conn(b.dial())
+				if secured {
+					conn = tls.Client(conn, &tls.Config{ServerName: "www.example.test", RootCAs: b.forger.trusted.pool})
+				}
+				j := &joined{Conn: conn}
+				under := net.Conn(j)
+				if together {
+					j.before, under = []byte(lines[0].client), &answered{j, lines[0].origin}
+				} else {
+					converse(t, conn, "", lines)
+				}
+				c := tls.Client(under, &tls.Config{ServerName: "www.example.test", RootCAs: b.forger.trusted.pool})
+				io.WriteString(c, "secret\n")
+				if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || line != "secret\n" {
+					t.Fatalf("client got %q, %v", line, err)
+				}
+				c.Close()
+				conn.Close()
+				if s := b.session(); s.Outcome != Bumped || s.Late == nil || carried.Load() != 2 {
+					t.Errorf("%s %s (%v), %+v, carried %d times", s.Outcome, s.Reason, s.Err, s.Late, carried.Load())
+				}
+				if got := b.tap.data[ClientToOrigin].String(); got != lines[0].client+"secret\n" {
+					t.Errorf("tap saw %q", got)
+				}
+			})
+		}
 	}
 }

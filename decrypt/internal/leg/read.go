@@ -20,6 +20,15 @@ func (l *Leg) Consume(n int) {
 	}
 }
 
+// Return puts p, of which it takes a copy, before what is unread.
+func (l *Leg) Return(p []byte) {
+	n := len(p) + len(l.Unread())
+	b := make([]byte, n, n|1) // of no pool's capacity
+	copy(b[copy(b, p):], l.Unread())
+	l.drop()
+	l.in, l.r, l.w = b, 0, n
+}
+
 // drop gives an empty buffer back.
 func (l *Leg) drop() {
 	Release(l.in)

@@ -13,7 +13,7 @@ type Within struct {
 func NewWithin(conn *tls.Conn, under *Leg, rest []byte) *Leg {
 	l := New(&Within{conn, under})
 	if len(rest) > 0 {
-		l.in, l.w = rest, len(rest)
+		l.Return(rest)
 	}
 	return l
 }

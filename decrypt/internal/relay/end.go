@@ -30,6 +30,9 @@ type LegEnd struct {
 	opposite *LegEnd
 	cut      atomic.Bool // the peer ended TLS by a FIN, without close_notify
 
+	held   []byte // that the client has said, and may begin another session with
+	judged int    // octets of held that do not
+
 	peeked [1]byte // read by Await
 	has    bool    // peeked holds an octet
 	ending error   // sticky
@@ -52,6 +55,9 @@ func (e *LegEnd) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if len(e.held) > 0 {
+		return e.readHeld(p)
+	}
 	if e.has {
 		e.has = false
 		p[0], n = e.peeked[0], 1
@@ -64,13 +70,22 @@ func (e *LegEnd) Read(p []byte) (n int, err error) {
 			break
 		}
 	}
+	if e.recorded && e.relay.mayTurn() {
+		e.held = append([]byte(nil), p[:n]...)
+		return e.readHeld(p)
+	}
+	return e.give(p[:n])
+}
+
+// give accounts for p, which the service gets.
+func (e *LegEnd) give(p []byte) (int, error) {
 	if e.recorded {
-		if err := e.relay.Recorder.Inspect(p[:n]); err != nil {
+		if err := e.relay.Recorder.Inspect(p); err != nil {
 			e.ending = err
 			return 0, err
 		}
 	}
-	return n, e.moved(e.dir, p[:n])
+	return len(p), e.moved(e.dir, p)
 }
 
 // moved accounts for octets of this leg.
@@ -84,7 +99,7 @@ func (e *LegEnd) moved(dir Direction, p []byte) error {
 
 // Await returns when Read will not wait.
 func (e *LegEnd) Await() error {
-	if e.has {
+	if e.has || len(e.held) > 0 {
 		return nil
 	}
 	n, err := e.read(e.peeked[:])
@@ -105,10 +120,12 @@ func (e *LegEnd) read(p []byte) (int, error) {
 		case err == nil:
 		case errors.Is(err, leg.ErrAgain) && len(e.leg.Unread()) > 0 && e.text != Cleartext(e.leg):
 			e.ending = e.broken(errStuck)
+		case errors.Is(err, leg.ErrAgain) && e.relay.turned.Load():
+			e.ending = io.EOF
 		case errors.Is(err, leg.ErrAgain):
 			if err := e.leg.FlushIfFree(); err != nil {
 				e.ending = e.broken(err)
-			} else if err := e.relay.Await(e.leg, 0); err != nil {
+			} else if err := e.relay.Await(e.leg, 0); err != nil && !e.relay.turned.Load() {
 				e.ending = err
 			}
 		case err == io.EOF:
@@ -165,6 +182,9 @@ func (e *LegEnd) complete(err error) bool {
 // CloseWrite implements [End]. Behind an end without close_notify there is none
 // either: what may have been cut off must not look complete (RFC 8446, Section 6.1).
 func (e *LegEnd) CloseWrite() error {
+	if e.relay.turned.Load() {
+		return nil // the session goes on without the service
+	}
 	if e.recorded && !e.relay.Finished(e.dir.Opposite()) {
 		e.relay.ended(e.dir.Opposite())
 	}
@@ -187,7 +207,7 @@ func (e *LegEnd) Abort() {
 // end still sends, so that what was written to it arrives. Closing with octets unread
 // would reset the connection.
 func (e *LegEnd) Linger() {
-	if e.relay.Finished(e.dir) || e.CloseWrite() != nil {
+	if e.relay.turned.Load() || e.relay.Finished(e.dir) || e.CloseWrite() != nil {
 		return
 	}
 	discard(e.leg)
