@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,14 +136,6 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	return err
 }
 
-// PublishAddr is where certificates are published, nil if they are not.
-func (a *Appliance) PublishAddr() net.Addr {
-	if a.publish == nil {
-		return nil
-	}
-	return a.publish.Addr()
-}
-
 // Kill resets every session and ends draining.
 func (a *Appliance) Kill() { a.kill() }
 
@@ -157,14 +148,6 @@ func (a *Appliance) Close() error {
 		err = a.closers.close(a.log)
 	})
 	return err
-}
-
-// AdminAddr is where the administration listens, nil if it does not.
-func (a *Appliance) AdminAddr() net.Addr {
-	if a.admin == nil {
-		return nil
-	}
-	return a.admin.Addr()
 }
 
 // addresses lists the other listeners for the log.

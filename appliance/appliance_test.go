@@ -116,7 +116,7 @@ func TestSessionEndToEnd(t *testing.T) {
 		t.Errorf("after a reload to terminate: %v", err)
 	}
 
-	metrics, err := http.Get("http://" + a.AdminAddr().String() + "/metrics")
+	metrics, err := http.Get("http://" + a.admin.Addr().String() + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

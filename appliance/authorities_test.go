@@ -79,7 +79,7 @@ func TestAuthorityLife(t *testing.T) {
 
 	old := a.engine.Load().authorities.Trusted
 	fetch := func(path string) (int, string) {
-		r, err := http.Get("http://" + a.PublishAddr().String() + path)
+		r, err := http.Get("http://" + a.publish.Addr().String() + path)
 		if err != nil {
 			t.Fatal(err)
 		}
