@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 )
@@ -60,9 +61,9 @@ func (w *walker) ether(kind uint16, b []byte) bool {
 	case 0x0800, 0x86dd:
 		return w.ip(b)
 	case 0x8100, 0x88a8, 0x9100, 0x9200: // tags of IEEE 802.1Q, 802.1ad and before it
-		return len(b) >= 4 && w.ether(big.Uint16(b[2:]), b[4:])
+		return w.tagged(b, 4)
 	case 0x893f: // IEEE 802.1BR
-		return len(b) >= 8 && w.ether(big.Uint16(b[6:]), b[8:])
+		return w.tagged(b, 8)
 	case 0x88e7: // IEEE 802.1ah
 		return len(b) >= 4 && w.ethernet(b[4:])
 	case 0x8847, 0x8848:
@@ -74,8 +75,13 @@ func (w *walker) ether(kind uint16, b []byte) bool {
 	case 0x880b:
 		return w.ppp(b)
 	}
-	snap := kind < 0x0600 && len(b) >= 8 && string(b[:6]) == "\xaa\xaa\x03\x00\x00\x00"
-	return snap && w.ether(big.Uint16(b[6:]), b[8:])
+	snap := kind < 0x0600 && bytes.HasPrefix(b, []byte("\xaa\xaa\x03\x00\x00\x00"))
+	return snap && w.tagged(b, 8)
+}
+
+// tagged takes a header of n octets that ends in an EtherType.
+func (w *walker) tagged(b []byte, n int) bool {
+	return len(b) >= n && w.ether(big.Uint16(b[n-2:]), b[n:])
 }
 
 // mpls takes labels (RFC 3032), and what the first octet behind them tells.

@@ -37,7 +37,7 @@ func Cleartext(client, origin []byte) (name string, more bool) {
 		}
 	}
 	name, more = clientCleartext(client)
-	return name, (more || open) && len(client) < clearLimit
+	return name, name == "" && (more || open) && len(client) < clearLimit
 }
 
 // clientCleartext is [Cleartext] for the client's octets.
