@@ -23,6 +23,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/services"
 	"github.com/clearspan/clearspan/appliance/sessions"
 	"github.com/clearspan/clearspan/certs"
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
@@ -38,7 +39,8 @@ type Appliance struct {
 	feed      *feed.Feed
 	audit     *audit.Log
 	learned   *learn.Table
-	lessons   string // file where that outlives the process
+	resolved  decrypt.Addresses // of names, as the DNS said
+	lessons   string            // file where that outlives the process
 	metrics   *admin.Metrics
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published

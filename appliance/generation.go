@@ -24,6 +24,7 @@ import (
 type generation struct {
 	intakes.Engine
 	overload    admission.Overload
+	certified   func(host string) bool // has users with client certificates; nil: none has
 	forger      *certs.Forger
 	authorities *authority.Set
 	page        *blockpage.Page
@@ -52,6 +53,9 @@ func (a *Appliance) newGeneration(cfg *config.Config) (_ *generation, err error)
 	}
 	g := &generation{overload: cfg.Limits.Overload}
 	if g.Policy, err = rules.Table(cfg); err != nil {
+		return nil, err
+	}
+	if g.certified, err = rules.CertificateHost(cfg); err != nil {
 		return nil, err
 	}
 	router, err := rules.Router(cfg)
@@ -124,6 +128,8 @@ func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Ju
 		Upstream:        rules.Upstreams(cfg, router),
 		Names:           rules.Names(cfg.Policy),
 		Resolver:        net.DefaultResolver,
+		Addresses:       &a.resolved,
+		CertificateHost: g.certified,
 		Forger:          g.forger,
 		Verifier:        judge,
 		HandshakeReason: func(err error) string { return string(certs.ReasonOf(err)) },

@@ -48,6 +48,8 @@ type Session struct {
 	OriginTLS LegTLS
 	QUIC      *QUIC // of a QUIC flow, which the engine did not carry; nil for TCP
 
+	BypassBy Cause // who caused that the session passed unopened; "" if it did not
+
 	Refusal string       // how the client refused our leaf: "unknown_ca" or another alert, "closed"; "" if it did not
 	Taught  learn.Lesson // what the session taught, "" if nothing; whether it was learned is the Learner's
 
@@ -57,6 +59,8 @@ type Session struct {
 	octets   [2]atomic.Uint64
 	events   atomic.Uint32
 	resolves atomic.Bool
+	forcedBy Cause // by whom the session is tunneled whatever the decision says; "" for nobody
+	routed   bool  // we have looked the server name up to find the way
 
 	mu       sync.Mutex // guards the rest
 	services map[string]string

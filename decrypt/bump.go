@@ -32,7 +32,7 @@ func (s *session) establish(ctx context.Context) (stage, error) {
 		met = s.meetOrigin(ctx)
 	}
 	if met != nil && !s.showsUntrusted(met) {
-		return s.unestablished(met)
+		return s.unestablished(ctx, met)
 	}
 	if err := s.clientHandshake(ctx, met == nil); err != nil {
 		return stageEnd, err
@@ -49,14 +49,11 @@ func (s *session) showsUntrusted(met error) bool {
 }
 
 // unestablished takes a session whose origin is not to be met, for err.
-func (s *session) unestablished(err error) (stage, error) {
+func (s *session) unestablished(ctx context.Context, err error) (stage, error) {
+	if certificateMatter(err) {
+		return s.uncertified(ctx, err)
+	}
 	switch verdict := s.account.OriginTLS.Verdict; {
-	case errors.Is(err, handshake.ErrCertificateRequested):
-		if s.engine.cfg.Origin.ClientCertificate == BlockRequest || s.upgraded() {
-			return stageEnd, refusal(reasonClientCert, err, handshake.AlertHandshakeFailure)
-		}
-		s.report(learn.ClientCertificate, whyRequested)
-		return s.unbump(), nil
 	case errors.As(err, new(*failure)):
 		return stageEnd, err
 	case verdict != "" && s.engine.cfg.Origin.OnInvalid.Action(verdict) == PassOn && !s.upgraded():
@@ -83,6 +80,7 @@ func (s *session) unsuited(err error) (stage, error) {
 	}
 	s.account.Decision, s.denial = d, fail(reasonPolicy, err, handshake.AlertAccessDenied)
 	if d.Action != policy.Terminate {
+		s.account.forcedBy = ByOrigin
 		s.giveUp()
 	}
 	return s.choose(), nil

@@ -61,7 +61,7 @@ func (s *session) lookUpCertificate(ctx context.Context) (stage, error) {
 // certificate describes what the origin has shown to the policy, empty for nothing. The
 // origin is judged if its handshake failed only because it asks for our certificate.
 func (s *session) certificate(ctx context.Context) *policy.Certificate {
-	requested := errors.Is(s.lookup.err, handshake.ErrCertificateRequested)
+	requested := certificateMatter(s.lookup.err)
 	chain := s.originState.PeerCertificates
 	if s.originTLS == nil && !requested || len(chain) == 0 {
 		return new(policy.Certificate)
@@ -71,7 +71,7 @@ func (s *session) certificate(ctx context.Context) *policy.Certificate {
 	}
 	trusted := s.account.OriginTLS.Verdict == "ok"
 	if s.account.SNI != "" && trusted {
-		s.remember(&s.engine.checks, checkKey{s.account.SNI, s.account.Origin})
+		s.remember(&s.engine.checks, s.checkKey(s.account.SNI))
 	}
 	return describe(chain[0], trusted)
 }

@@ -42,7 +42,14 @@ func (s *session) choose() stage {
 	case s.unbumpable:
 		return ways[s.opening][policy.Tunnel]
 	}
-	return ways[s.opening][d.Action]
+	way := ways[s.opening][d.Action]
+	if way == stageTunnel && s.claimed() != "" { // a name that may be false
+		if d.Action == policy.TunnelCheck {
+			return stageCheck
+		}
+		return stageProve
+	}
+	return way
 }
 
 // decide asks the policy with what is known, and again if the session is to go
@@ -61,6 +68,6 @@ func (s *session) decide(ctx context.Context) (stage, error) {
 // handshake with its origin has shown that it cannot be bumped, or should not.
 func (s *session) unbump() stage {
 	s.giveUp()
-	s.unbumpable = true
+	s.unbumpable, s.account.forcedBy = true, ByOrigin
 	return s.choose()
 }

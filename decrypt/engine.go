@@ -26,11 +26,14 @@ type Config struct {
 	Forger   Forger
 	Verifier Verifier // asked for more if it is an [Assessor]
 
-	Tap      Tap                        // nil: no taps
-	Learner  Learner                    // nil: nothing is remembered
-	Resolver Resolver                   // for tunnel-check and [policy.SNIUnresolved]; nil: the origin's certificate alone decides
-	Ended    func(s *Session, t Stream) // called when a session has ended, after the stream's Close
-	Logger   *slog.Logger               // nil discards
+	Tap      Tap      // nil: no taps
+	Learner  Learner  // nil: nothing is remembered
+	Resolver Resolver // for tunnel-check and [policy.SNIUnresolved]; nil: the origin's certificate alone decides
+	// Addresses remembers what Resolver said; nil: the engine's own do. It may be
+	// shared among engines.
+	Addresses *Addresses
+	Ended     func(s *Session, t Stream) // called when a session has ended, after the stream's Close
+	Logger    *slog.Logger               // nil discards
 
 	// KeyLog returns where the TLS secrets of both legs go, a line of the NSS key
 	// log format a Write; nil: nowhere. It is called before each handshake, when
@@ -55,6 +58,10 @@ type Config struct {
 	// HandshakeReason gives the verdict behind an origin handshake that failed,
 	// "" if it failed for another reason than trust; nil: always "".
 	HandshakeReason func(err error) string
+	// CertificateHost reports whether the operator has named a host whose users have
+	// client certificates: with [AnswerNone], sessions with such an origin are tunneled
+	// if it asks for one; nil: none.
+	CertificateHost func(name string) bool
 
 	Client  ClientOptions
 	Origin  OriginOptions
@@ -67,7 +74,8 @@ type Config struct {
 type Engine struct {
 	cfg          Config
 	log          *slog.Logger
-	checks       memory[checkKey] // names that belong to their destinations
+	addresses    *Addresses
+	checks       memory[checkKey] // names for which their destinations have certificates
 	mismatched   memory[checkKey] // names that do not resolve to them
 	unresolvable memory[checkKey] // names of which nobody could tell
 	lookups      chan struct{}    // has room for maxLookups
@@ -97,7 +105,10 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	return &Engine{cfg: cfg, log: cfg.Logger, lookups: make(chan struct{}, maxLookups), handshakes: handshake.NewPool()}, nil
+	if cfg.Addresses == nil {
+		cfg.Addresses = new(Addresses)
+	}
+	return &Engine{cfg: cfg, log: cfg.Logger, addresses: cfg.Addresses, lookups: make(chan struct{}, maxLookups), handshakes: handshake.NewPool()}, nil
 }
 
 // Serve carries one session and returns when both legs are closed. It takes

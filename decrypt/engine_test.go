@@ -148,6 +148,7 @@ type testbed struct {
 	sessions    chan *Session
 	greeting    []byte                               // passed before the engine got the session
 	own         func(string, bool) []tls.Certificate // as in Incoming
+	incoming    func(*Incoming)                      // changes what the intake says; may be nil
 	slow        time.Duration                        // how long dialing the origin takes
 	certificate atomic.Pointer[tls.Certificate]      // the only one of own, nil for none
 	front       net.Listener
@@ -198,7 +199,7 @@ func newTestbed(t *testing.T, origin func(*testbed, net.Conn), change func(*test
 				return
 			}
 			running.Go(func() {
-				engine.Serve(ctx, &Incoming{
+				in := &Incoming{
 					Intake: "test", Conn: conn,
 					Client: conn.RemoteAddr().(*net.TCPAddr).AddrPort(),
 					Origin: netip.MustParseAddrPort(back.Addr().String()),
@@ -208,7 +209,11 @@ func newTestbed(t *testing.T, origin func(*testbed, net.Conn), change func(*test
 						time.Sleep(b.slow)
 						return new(net.Dialer).DialContext(ctx, "tcp", back.Addr().String())
 					},
-				})
+				}
+				if b.incoming != nil {
+					b.incoming(in)
+				}
+				engine.Serve(ctx, in)
 			})
 		}
 	})

@@ -126,6 +126,8 @@ const (
 	whyRefused = "refused"
 	// The origin asked for a client certificate.
 	whyRequested = "requested"
+	// The origin ended the session because there was no client certificate.
+	whyInsisted = "insisted"
 	// The TLS handshake with the origin failed.
 	whyHandshake = "handshake"
 	// The origin renegotiated TLS 1.2 within a session, and that failed.

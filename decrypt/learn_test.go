@@ -187,7 +187,7 @@ func TestClientCertificateLearned(t *testing.T) {
 		c.ClientAuth = tls.RequestClientCert
 		c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { asked++; return nil, nil }
 	}, func(b *testbed) {
-		b.cfg.Tap, b.cfg.Learner = nil, learn.New(everything, learn.Config{})
+		b.cfg.Tap, b.cfg.Learner, b.cfg.Origin.ClientCertificate = nil, learn.New(everything, learn.Config{}), TunnelRequest
 	})
 	for i, want := range []struct {
 		learned, taught string

@@ -23,11 +23,11 @@ const maxLookups = 64
 // depends on it the session waits; if it is only noted, it does not, and the
 // function that is returned ends the search.
 func (d *decision) lookUp(ctx context.Context) (stop func()) {
-	key, now := checkKey{d.account.SNI, d.account.Origin}, time.Now()
+	key, now := d.checkKey(d.account.SNI), time.Now()
 	switch {
 	case !d.doubtful(key.name):
 		return nil
-	case d.engine.checks.known(key, now):
+	case d.engine.addresses.Has(key.name, key.origin.Addr(), now), d.engine.checks.known(key, now):
 		d.account.Resolved()
 		return nil
 	case d.engine.unresolvable.known(key, now):
@@ -37,9 +37,8 @@ func (d *decision) lookUp(ctx context.Context) (stop func()) {
 		return nil
 	}
 	look := func(ctx context.Context) {
-		switch belongs, known := d.engine.resolves(ctx, key); {
+		switch belongs, known := d.engine.resolves(ctx, key, d.engine.cfg.Origin.ConnectTimeout); {
 		case belongs:
-			d.remember(&d.engine.checks, key)
 			d.account.Resolved()
 		case known:
 			d.remember(&d.engine.mismatched, key)

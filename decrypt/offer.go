@@ -68,5 +68,5 @@ func (s *session) offerOrigin(ctx context.Context) error {
 // alerts for an offer in which nothing suits it (RFC 7301, Section 3.2, and what
 // servers sent before that).
 func refusesOffer(err error) bool {
-	return handshake.Answers(err, handshake.AlertNoApplicationProtocol, handshake.AlertHandshakeFailure)
+	return !certificateMatter(err) && handshake.Answers(err, handshake.AlertNoApplicationProtocol, handshake.AlertHandshakeFailure)
 }

@@ -24,7 +24,7 @@ type OriginOptions struct {
 	ConnectTimeout time.Duration // for the TCP handshake; default 10 s
 	Resolve        Resolve       // default ResolveDestination
 	OnInvalid      OnInvalid
-	// ClientCertificate is the answer to a certificate request; default TunnelRequest.
+	// ClientCertificate is the answer to a certificate request; default AnswerNone.
 	ClientCertificate CertificateRequest
 	// FullHandshakes switches resumption off. Otherwise origins are offered the sessions
 	// that they had with the same client in the last hour. They are judged in either
@@ -85,12 +85,15 @@ const (
 type CertificateRequest string
 
 const (
-	// TunnelRequest starts over and tunnels. A dialogue that has turned to TLS cannot
-	// be started over: there it is AnswerNone, for MySQL servers ask everybody.
+	// TunnelRequest starts over and tunnels, whoever the origin is. A dialogue that has
+	// turned to TLS cannot be started over: there it is AnswerNone, for MySQL servers ask
+	// everybody.
 	TunnelRequest CertificateRequest = "tunnel"
 	// BlockRequest ends the session.
 	BlockRequest CertificateRequest = "block"
-	// AnswerNone sends an empty list; the origin may go on without.
+	// AnswerNone sends an empty list; the origin may go on without. A host of
+	// [Config.CertificateHost] is tunneled instead if the destination has that name, and
+	// an origin that insists is learned if its name resolves to it.
 	AnswerNone CertificateRequest = "none"
 )
 
@@ -103,7 +106,7 @@ func (c *Config) complete() error {
 	setDefault(&c.Origin.MinTLS, tls.VersionTLS12)
 	setDefault(&c.Origin.ConnectTimeout, 10*time.Second)
 	setDefault(&c.Origin.Resolve, ResolveDestination)
-	setDefault(&c.Origin.ClientCertificate, TunnelRequest)
+	setDefault(&c.Origin.ClientCertificate, AnswerNone)
 	setDefault(&c.Refusal.Answer, TellRefused)
 	setDefault(&c.Silence, 100*time.Millisecond)
 	switch c.Origin.ClientCertificate {

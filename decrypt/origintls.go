@@ -31,12 +31,16 @@ func (s *session) meetOrigin(ctx context.Context) error {
 		case err == nil:
 			s.cached.Keep(time.Now(), s.account.OriginTLS.ChainSHA256, &s.originState)
 			return nil
-		case !s.cached.Used(), leg.IsTimeout(err), errors.Is(err, handshake.ErrCertificateRequested), errors.As(err, new(*failure)),
+		case errors.Is(err, errHasty):
+		case s.engine.cfg.Origin.ClientCertificate == AnswerNone && errors.Is(err, handshake.ErrCertificateRequested) && !s.isCertifiedHost(ctx):
+			s.bare = true
+		case !s.cached.Used(), leg.IsTimeout(err), certificateMatter(err), errors.As(err, new(*failure)),
 			s.originTLS != nil && !s.account.OriginTLS.Resumed:
 			return err
+		default:
+			s.cached.Forget()
+			s.fullOrigin = true
 		}
-		s.cached.Forget()
-		s.fullOrigin = true
 		s.hangUp()
 		s.originTLS, s.originState = nil, tls.ConnectionState{}
 		s.account.OriginTLS = LegTLS{}
@@ -50,7 +54,7 @@ func (s *session) meetOrigin(ctx context.Context) error {
 // certificate says, and offers it the given application protocols. On failure
 // Verdict and Finding are set if the reason is one of trust.
 func (s *session) originHandshake(offer []string) error {
-	how, keys := s.engine.cfg.Origin.ClientCertificate, s.keyLog()
+	keys := s.keyLog()
 	o := handshake.Origin{
 		Name:          s.serverName(),
 		Protocols:     offer,
@@ -58,14 +62,19 @@ func (s *session) originHandshake(offer []string) error {
 		Keys:          keys,
 		Timeout:       s.engine.cfg.Client.HandshakeTimeout,
 		Sessions:      s.originSessions(keys != nil),
-		NoCertificate: how == AnswerNone || how == TunnelRequest && s.upgraded(),
-		RefuseLate:    how == BlockRequest,
+		NoCertificate: s.answersNone(),
+		RefuseLate:    s.engine.cfg.Origin.ClientCertificate == BlockRequest,
 	}
 	result, err := o.Shake(s.origin)
-	s.originTLS, s.originState, s.renegotiation = result.Conn, result.State, result.Renegotiation
+	if err == nil {
+		err = s.awaitInsistence(&result)
+	}
+	s.originTLS, s.originState, s.requested = result.Conn, result.State, result.Requested
+	s.renegotiation = result.Renegotiation
 	a := &s.account.OriginTLS
 	a.Handshake = result.Took
 	if err != nil {
+		s.originTLS = nil
 		if a.Verdict = s.engine.cfg.HandshakeReason(err); a.Verdict != "" {
 			a.Finding = finding(err)
 		}

@@ -16,43 +16,47 @@ import (
 // origin, or the name's addresses, can decide. The engine itself decides again in
 // [Engine.Serve]. It borrows flight.
 func (e *Engine) Preview(in *Incoming, flight []byte) (action policy.Action, more bool) {
-	a, more := e.preview(in, flight)
+	d, more := e.preview(in, flight)
 	if more {
 		return 0, true
 	}
-	if a.Decision.Pending || e.cfg.Names == NamesFirst && a.SNI != "" && a.Decision.Action != policy.Terminate {
+	switch a := d.account; {
+	case a.Decision.Pending, e.cfg.Names == NamesFirst && a.SNI != "" && a.Decision.Action != policy.Terminate,
+		a.Decision.Action == policy.Tunnel && !d.provenOffhand():
 		return policy.Bump, false // it is for the engine to find out, with a connection of its own
 	}
-	return a.Decision.Action, false
+	return d.account.Decision.Action, false
 }
 
 // Account accounts for a session that its intake leaves alone after [Engine.Preview]
 // said tunnel: it ends at once, as far as the engine knows, with no octets. It
 // borrows flight.
 func (e *Engine) Account(in *Incoming, flight []byte) {
-	a, _ := e.preview(in, flight)
+	d, _ := e.preview(in, flight)
+	a := d.account
 	a.Outcome = Tunneling
+	a.attribute()
 	a.End = time.Now()
 	if e.cfg.Ended != nil {
 		e.cfg.Ended(a, nil)
 	}
 }
 
-// preview decides on the first flight, and returns the account with the decision.
-func (e *Engine) preview(in *Incoming, flight []byte) (a *Session, more bool) {
-	d := e.newDecision(in)
+// preview decides on the first flight.
+func (e *Engine) preview(in *Incoming, flight []byte) (d decision, more bool) {
+	d = e.newDecision(in)
 	more = d.read(flight)
 	if d.announced(false) {
 		d.hello = nil // as in Serve: a file may begin like anything
 		if d.ask(d.facts()) != policy.Terminate && d.data.active && d.data.protected {
-			d.account.Decision.Action = policy.Tunnel // the hello has gone by: it came from the other end
+			d.account.Decision.Action, d.account.Decision.Claim = policy.Tunnel, policy.NoClaim // the hello has gone by: it came from the other end
 		}
-		return d.account, false
+		return d, false
 	}
 	if !more {
 		d.ask(d.facts())
 	}
-	return d.account, more
+	return d, more
 }
 
 // Facts returns what the first octets of a client tell the policy. With more,

@@ -37,18 +37,22 @@ func (e *Engine) JudgeQUIC(in *Incoming, q *QUIC, hello *clienthello.Hello, bloc
 		d.meet(hello)
 		q.ALPN, s.ClientTLS.JA4 = hello.ALPN, hello.JA4QUIC()
 	}
-	s.Decision = e.cfg.Policy.Decide(d.facts())
-	switch d := &s.Decision; {
-	case d.Action == policy.Terminate:
+	d.asked = d.facts()
+	s.Decision = e.cfg.Policy.Decide(d.asked)
+	switch is := &s.Decision; {
+	case is.Action == policy.Terminate:
 		s.Reason = reasonPolicy
 	case block:
 		s.Reason = reasonQUICBlocked
-	case d.Action == policy.TunnelCheck, d.Pending, e.cfg.Names == NamesFirst && s.SNI != "", hello == nil && e.mayTerminate():
+	case is.Action == policy.Tunnel && !d.provenOffhand() && d.unproven().Action == policy.Terminate:
+		s.Reason = reasonQUICUnjudged
+	case is.Action == policy.TunnelCheck, is.Pending, e.cfg.Names == NamesFirst && s.SNI != "", hello == nil && e.mayTerminate():
 		s.Reason = reasonQUICUnjudged
 	}
 	if s.Reason != "" {
 		s.Outcome, q.Refused = Terminated, true
 	}
+	s.attribute()
 	s.End = time.Now()
 	return s
 }

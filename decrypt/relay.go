@@ -25,7 +25,7 @@ func (s *session) carry(ctx context.Context) (stage, error) {
 	}
 	s.heed()
 	if s.content == Decrypted {
-		err = s.insists(s.received(s.renegotiated(err)))
+		err = s.insists(s.received(s.renegotiated(ctx, s.insisted(ctx, err))))
 	}
 	return stageEnd, err
 }

@@ -1,6 +1,7 @@
 package decrypt
 
 import (
+	"context"
 	"errors"
 
 	"github.com/clearspan/clearspan/decrypt/learn"
@@ -9,7 +10,7 @@ import (
 // renegotiated looks at how a decrypted session ended, with err, whose origin may have
 // renegotiated. If that failed, the session teaches what a failed first handshake would
 // have taught: the origin needs a client certificate if it has asked for one.
-func (s *session) renegotiated(err error) error {
+func (s *session) renegotiated(ctx context.Context, err error) error {
 	s.account.OriginTLS.Renegotiated = s.renegotiation.Done()
 	var f *failure
 	if !s.renegotiation.Failed() || errors.As(err, &f) && f.reason != reasonOriginReset && f.reason != reasonService {
@@ -18,8 +19,10 @@ func (s *session) renegotiated(err error) error {
 	switch {
 	case !s.renegotiation.AsksForCertificate():
 		s.report(learn.FailedOrigin, whyRenegotiation)
-	case s.engine.cfg.Origin.ClientCertificate != BlockRequest:
+	case s.engine.cfg.Origin.ClientCertificate == TunnelRequest:
 		s.report(learn.ClientCertificate, whyRequested)
+	case s.engine.cfg.Origin.ClientCertificate == AnswerNone:
+		s.heedInsistence(ctx)
 	}
 	if err == nil { // a service has told the client
 		return nil

@@ -31,6 +31,7 @@ func (s *session) reroute(ctx context.Context) error {
 		return fail(reasonUnresolved, err, handshake.AlertAccessDenied)
 	}
 	a.Resolved()
+	a.routed = true
 	if slices.Contains(route.Addrs, a.Origin) {
 		return nil
 	}

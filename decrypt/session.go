@@ -23,12 +23,16 @@ import (
 type session struct {
 	decision // its facts, and what the policy says
 
-	stage      stage   // that runs
-	opening    opening // what the session begins with
-	met        bool    // the origin's handshake was tried: its certificate is known, or not to be had
-	unbumpable bool    // the session is tunneled where the policy says bump
-	denial     error   // why a session is terminated; nil: the decision says so
-	content    Content // of what is relayed
+	stage      stage    // that runs
+	opening    opening  // what the session begins with
+	met        bool     // the origin's handshake was tried: its certificate is known, or not to be had
+	requested  bool     // the origin has asked for a client certificate, and was told that there is none
+	bare       bool     // it is told so though the operator has named the host
+	shown      checkKey // the name for which the session is tunneled, and where it was shown to belong; zero: none
+	patient    bool     // it is not waited for what it makes of that
+	unbumpable bool     // the session is tunneled where the policy says bump
+	denial     error    // why a session is terminated; nil: the decision says so
+	content    Content  // of what is relayed
 
 	halfOpen   bool        // it is counted among the sessions that are half open
 	stopLookup func()      // ends a look-up of the server name; may be nil

@@ -17,6 +17,7 @@ const (
 	stageDecide                 // ask the policy
 	stageLookup                 // ask the origin for its certificate, and the policy again
 	stageTerminate              // refuse the session
+	stageProve                  // find out whether a name that has the session tunneled may be believed
 	stageCheck                  // find out whether the server name belongs to the destination
 	stageTunnel                 // dial the origin, to pass everything unopened
 	stageBump                   // make the handshakes with origin and client
@@ -37,6 +38,7 @@ var stages = [...]func(*session, context.Context) (stage, error){
 	stageDecide:    (*session).decide,            // ways
 	stageLookup:    (*session).lookUpCertificate, // ways
 	stageTerminate: (*session).terminate,         //
+	stageProve:     (*session).prove,             // ways
 	stageCheck:     (*session).check,             // stageTunnel, stageTerminate
 	stageTunnel:    (*session).tunnel,            // stageRelay
 	stageBump:      (*session).bump,              // stageRelay, ways
@@ -78,4 +80,5 @@ func (s *session) settle() {
 	default:
 		a.Outcome = Failed
 	}
+	a.attribute()
 }

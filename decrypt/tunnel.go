@@ -1,6 +1,10 @@
 package decrypt
 
-import "context"
+import (
+	"context"
+
+	"github.com/clearspan/clearspan/decrypt/internal/handshake"
+)
 
 // tunnel passes everything unchanged, from the octets that were peeked at on.
 func (s *session) tunnel(ctx context.Context) (stage, error) {
@@ -16,6 +20,9 @@ func (s *session) plain(ctx context.Context) (stage, error) {
 func (s *session) pass(ctx context.Context, content Content) (stage, error) {
 	if err := s.dial(ctx); err != nil {
 		return stageEnd, err
+	}
+	if s.strays() {
+		return stageEnd, fail(reasonNameCheck, errElsewhere, handshake.AlertAccessDenied)
 	}
 	s.content = content
 	return stageRelay, nil

@@ -43,6 +43,7 @@ type Metrics struct {
 	raw        *prometheus.CounterVec   // sink, reason
 	refusals   *prometheus.CounterVec   // intake, reason
 	recalled   *prometheus.CounterVec   // lesson
+	bypassed   *prometheus.CounterVec   // cause
 	quic       *prometheus.CounterVec   // action, outcome
 
 	intakes, sinks, losses, reasons, statuses, refused, raws, protocols words
@@ -85,6 +86,7 @@ func NewMetrics(version string) *Metrics {
 		finished:   counter("handshakes_total", "Finished TLS handshakes of ended sessions, full or resumed.", "leg", "kind"),
 		refusals:   counter("intake_refusals_total", "Connections that an intake refused, by reason.", "intake", "reason"),
 		quic:       counter("quic_flows_total", "QUIC flows that clearspan judged, by action and outcome.", "action", "outcome"),
+		bypassed:   counter("sessions_bypassed_total", "Sessions that passed unopened, by who caused that.", "by"),
 		recalled:   counter("sessions_learned_total", "Sessions that clearspan tunneled because of a lesson, by lesson.", "lesson"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "handshake_duration_seconds", Help: "Duration of TLS handshakes.",
@@ -97,7 +99,7 @@ func NewMetrics(version string) *Metrics {
 	}, []string{"service", "result"})
 	m.registry.MustRegister(
 		m.services, m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
-		m.streams, m.rendered, m.replaced, m.raw, m.recalled, m.quic,
+		m.streams, m.rendered, m.replaced, m.raw, m.recalled, m.bypassed, m.quic,
 		buildInfo(version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -154,6 +156,9 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	for _, event := range s.Events().Names() {
 		m.events.WithLabelValues(event).Inc()
 	}
+	if by := s.BypassBy; by != "" {
+		m.bypassed.WithLabelValues(string(by)).Inc()
+	}
 	if lesson := s.Decision.Learned; lesson != "" {
 		m.recalled.WithLabelValues(lesson).Inc()
 	}
@@ -186,6 +191,9 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 // QUIC counts a QUIC flow that was judged. It is no session: intakes hand none over.
 func (m *Metrics) QUIC(s *decrypt.Session) {
 	m.quic.WithLabelValues(s.Decision.Action.String(), s.Outcome.String()).Inc()
+	if by := s.BypassBy; by != "" {
+		m.bypassed.WithLabelValues(string(by)).Inc()
+	}
 }
 
 // Handshake counts a TLS handshake of the leg "client" or "origin" that took d

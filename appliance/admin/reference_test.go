@@ -70,7 +70,7 @@ func TestFamiliesFromTheStart(t *testing.T) {
 func TestKnownWords(t *testing.T) {
 	for name, beyond := range map[string]string{
 		"outcome": (decrypt.Terminated + 1).String(), "result of STARTTLS": (decrypt.StartTLSStripped + 1).String(),
-		"action": (policy.Terminate + 1).String(), "event": (policy.LateTLS + 1).String(),
+		"action": (policy.Terminate + 1).String(), "event": (policy.TunnelUnproven + 1).String(),
 	} {
 		if beyond != "" && beyond != "unknown" && !strings.Contains(beyond, "(") {
 			t.Errorf("the %s %q has no series", name, beyond)
@@ -108,7 +108,7 @@ func read(f *dto.MetricFamily) family {
 // topics are the sections of the page; a family is in the first whose pattern matches.
 var topics = []struct{ title, pattern, text string }{
 	{"Sessions", "sessions_(open|total)|relayed_.*|handshake.*|starttls_.*|ech_.*", ""},
-	{"Policy and learning", "policy_.*|sessions_learned_total|learned_.*|lessons_.*", ""},
+	{"Policy and learning", "policy_.*|sessions_(learned|bypassed)_total|learned_.*|lessons_.*", ""},
 	{"Origins", "origin_.*", ""},
 	{"Intakes", "intake_.*|wire_.*|strays_.*|quic_.*|dns_.*", "An intake of mode `wire` has `clearspan_wire_frames_total`. Intakes of mode `tproxy` and `redirect` have `clearspan_strays_total` and `clearspan_quic_datagrams_total`. Intakes of mode `dns` have `clearspan_dns_`, in sum for all of them."},
 	{"Mirrors", "mirror_.*", "The label `sink` is the name of the mirror. Names with `http2` are there for mirrors with `http2: transcode`."},

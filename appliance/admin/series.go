@@ -56,11 +56,14 @@ func (m *Metrics) foresee() {
 	for _, status := range []string{certs.StatusGood, certs.StatusRevoked, certs.StatusUnknown} {
 		m.revocation.WithLabelValues(m.statuses.bound(status))
 	}
-	for e := policy.NoSNI; e <= policy.LateTLS; e++ {
+	for e := policy.NoSNI; e <= policy.TunnelUnproven; e++ {
 		m.events.WithLabelValues(e.String())
 	}
 	for e := decrypt.ECHOffered; e <= decrypt.ECHInsisted; e++ {
 		m.ech.WithLabelValues(e.String())
+	}
+	for _, cause := range decrypt.Causes {
+		m.bypassed.WithLabelValues(string(cause))
 	}
 	for _, lesson := range learn.Lessons {
 		if lesson != learn.NarrowOffer { // which tunnels nothing

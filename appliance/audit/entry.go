@@ -70,6 +70,9 @@ type Entry struct {
 	Would string `json:"would"`
 	// The events of the session. Words: see [reasons](reasons.md#events).
 	Events []string `json:"events"`
+	// The cause, if clearspan passed the session unopened: `origin`, `client` or
+	// `operator`. Empty for other sessions. Words: see [reasons](reasons.md#causes-of-bypasses).
+	BypassBy string `json:"bypass_by"`
 	// The lesson of an earlier session for which clearspan tunneled this one. Empty
 	// without one. Words: see [reasons](reasons.md#lessons).
 	Learned string `json:"learned"`
@@ -311,7 +314,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Transport: "tcp", StartTLS: s.StartTLS.String(), Related: s.Related,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason, Notice: s.Notice.String(), Service: s.Services(), Finding: s.Findings(),
-		Learned: s.Decision.Learned, Taught: string(s.Taught),
+		BypassBy: string(s.BypassBy), Learned: s.Decision.Learned, Taught: string(s.Taught),
 		Events: s.Events().Names(), ForgedSerial: s.ForgedSerial,
 		Octets: Octets{
 			ClientToOrigin: s.Octets(decrypt.ClientToOrigin),

@@ -30,6 +30,7 @@ var events = map[string]string{
 	"event:no-shared-cipher": "The server does not speak a version of TLS that this network allows.",
 	"event:ech-required":     "The connection hides the name of its site. This network does not allow that.",
 	"event:late-tls":         "The connection begins encryption where this network does not expect it.",
+	"event:tunnel-unproven":  "The requested name does not belong to the server of this connection.",
 	"event:ech":              "The connection may hide the name of its site. This network does not allow that.",
 }
 

@@ -294,13 +294,13 @@ func TestOpenDoors(t *testing.T) {
 	const wire = "intake: [{name: wire, mode: wire, legs: [a, b], takeover: accept%s}]\n"
 	const routed = "intake: [{name: gw, mode: tproxy, listen: :8099, from: [lan0], ports: 443%s}]\n"
 	const proxy = "intake: [{name: proxy, mode: explicit, listen: :8080%s}]\n"
-	const none = "origin: {client_certificate: none}\n"
+	const none = "origin: {client_certificate: block}\n"
 	for _, tt := range []struct {
 		name, text string
 		want       []string // beginnings
 	}{
 		{"a wire's defaults", "intake: [{name: wire, mode: wire, legs: [a, b]}]\n", []string{
-			"intake wire: down: wire:", "intake wire: grace:", "intake wire: takeover: late:", "intake wire: quic: block:", "origin.client_certificate: tunnel:"}},
+			"intake wire: down: wire:", "intake wire: grace:", "intake wire: takeover: late:", "intake wire: quic: block:", "policy.learn.client_certificate.action: tunnel:"}},
 		{"a wire that blocks", fmt.Sprintf(wire, ", down: block") + none, []string{"intake wire: grace:", "intake wire: quic: block:"}},
 		{"a wire that is not strict", fmt.Sprintf(wire, ", down: block, strict: false, quic: pass, ports: 443") + none,
 			[]string{"intake wire: strict: false:", "intake wire: grace:", "intake wire: ports:", "intake wire: quic: pass:"}},
@@ -316,8 +316,12 @@ func TestOpenDoors(t *testing.T) {
 			[]string{"policy.default: tunnel:", "rule a and 1 more: action: tunnel:", "rule b: learn: tunnel:"}},
 		{"events and lessons", fmt.Sprintf(proxy, "") + none + "policy: {events: {no-sni: tunnel, ech: terminate}, learn: {pinned: {action: tunnel}, failed_origin: {action: tunnel}}}\n",
 			[]string{"policy.events.no-sni: tunnel:", "policy.learn.pinned.action: tunnel:", "policy.learn.failed_origin.action: tunnel:"}},
+		{"unproven tunnels", fmt.Sprintf(proxy, "") + none + "policy: {events: {tunnel-unproven: tunnel}}\n", []string{"policy.events.tunnel-unproven: tunnel:"}},
+		{"client certificates", fmt.Sprintf(proxy, "") + "origin: {client_certificate: tunnel}\n", []string{"origin.client_certificate: tunnel:"}},
+		{"hosts with client certificates", fmt.Sprintf(proxy, "") + "origin: {client_certificate_hosts: a.test}\npolicy: {learn: {client_certificate: {action: alert}}}\n",
+			[]string{"origin.client_certificate_hosts:"}},
 		{"monitor", fmt.Sprintf(proxy, "") + none + "policy: {mode: monitor}\n", []string{"policy.mode: monitor:"}},
-		{"invalid origins", fmt.Sprintf(proxy, "") + "origin: {client_certificate: none, on_invalid: {default: tunnel, expired: tunnel}}\n",
+		{"invalid origins", fmt.Sprintf(proxy, "") + "origin: {client_certificate: block, on_invalid: {default: tunnel, expired: tunnel}}\n",
 			[]string{"origin.on_invalid: default: tunnel:", "origin.on_invalid: expired: tunnel:"}},
 		{"a service", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", on_failure: open, max_body: 1MiB, mode: respmod}]
 policy: {services: av, rules: [{name: a, port: 1, action: bump, services: none}]}` + "\n",

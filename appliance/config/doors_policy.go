@@ -40,6 +40,7 @@ var eventDoors = []Door{
 	eventDoor(policy.NoSharedCipher, "sessions whose client or origin offers old ciphers only pass undecrypted"),
 	eventDoor(policy.ECHRequired, "sessions of clients that insist on Encrypted Client Hello pass undecrypted"),
 	eventDoor(policy.ECH, "sessions whose hello has the ECH extension pass undecrypted"),
+	eventDoor(policy.TunnelUnproven, "sessions of a rule with `tunnel` pass undecrypted wherever they go, if they claim its host name"),
 }
 
 // eventDoor is the door of an event that has sessions tunneled.
@@ -55,6 +56,14 @@ func eventDoor(e policy.Event, passes string) Door {
 }
 
 var learnDoors = []Door{
+	{
+		Key: "policy.learn.client_certificate.action", Open: string(learn.Tunnel),
+		Passes: "sessions of origins that insist on a client certificate pass undecrypted, if DNS leads their name to the destination",
+		Shut:   "Use `alert` or `off`.",
+		open: when("policy.learn.client_certificate.action: tunnel", func(c *Config) bool {
+			return c.Origin.ClientCertificate == decrypt.AnswerNone && c.Policy.Learn.ClientCertificate == learn.Tunnel
+		}),
+	},
 	{
 		Key: "policy.learn.pinned.action", Open: string(learn.Tunnel),
 		Passes: "sessions of clients that refused the forged certificate several times pass undecrypted",
@@ -76,6 +85,22 @@ var originDoors = []Door{
 		Shut:   "Use `none` or `block`.",
 		open: when("origin.client_certificate: tunnel", func(c *Config) bool {
 			return c.Origin.ClientCertificate == decrypt.TunnelRequest
+		}),
+	},
+	{
+		Key: "origin.client_certificate_hosts", Open: "a list",
+		Passes: "sessions of these hosts pass undecrypted if the origin asks for a client certificate",
+		Shut:   "Without the key, clearspan answers that there is none.",
+		open: when("origin.client_certificate_hosts", func(c *Config) bool {
+			return c.Origin.ClientCertificate == decrypt.AnswerNone && len(c.Origin.ClientCertificateHosts) > 0
+		}),
+	},
+	{
+		Key: "origin.client_certificate_lists", Open: "a list",
+		Passes: "sessions of the hosts in these lists pass undecrypted if the origin asks for a client certificate",
+		Shut:   "Without the key, clearspan answers that there is none.",
+		open: when("origin.client_certificate_lists", func(c *Config) bool {
+			return c.Origin.ClientCertificate == decrypt.AnswerNone && len(c.Origin.ClientCertificateLists) > 0
 		}),
 	},
 	{

@@ -98,6 +98,10 @@ var policyKeys = []Key{
 		Doc: "TLS began behind other octets of the session, as no dialogue that clearspan follows has it. Without an action, the rules decide. Where only the origin's answer shows it, only `terminate` acts.",
 	},
 	{
+		Path: "policy.events.tunnel-unproven", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Terminate.String(),
+		Doc: "A rule tunnels the session by a host name, and neither DNS nor a certificate shows that the destination is that host. `log` means `bump`.",
+	},
+	{
 		Path: "policy.rules", Type: TypeTables, Absent: "none",
 		Doc: "The rules, in the order in which clearspan asks them. A rule matches if all its conditions match. A condition matches if one of its values does.",
 	},

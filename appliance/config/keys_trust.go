@@ -110,12 +110,20 @@ func originKeys() []Key {
 			Doc: "The address to which a session with a server name goes.",
 		},
 		{
-			Path: "origin.client_certificate", Type: TypeWord, Default: string(decrypt.TunnelRequest), Example: string(decrypt.AnswerNone), Words: []Choice{
-				{string(decrypt.TunnelRequest), "clearspan passes the session unopened. After STARTTLS it answers with an empty certificate."},
+			Path: "origin.client_certificate", Type: TypeWord, Default: string(decrypt.AnswerNone), Example: string(decrypt.BlockRequest), Words: []Choice{
+				{string(decrypt.TunnelRequest), "clearspan passes the session unopened, whoever the origin is. After STARTTLS it answers with an empty certificate."},
 				{string(decrypt.BlockRequest), "clearspan ends the session."},
-				{string(decrypt.AnswerNone), "clearspan answers with an empty certificate. The origin decides."},
+				{string(decrypt.AnswerNone), "clearspan answers with an empty certificate. If the origin ends the handshake for it, `policy.learn.client_certificate` decides. The hosts of the next two keys are exceptions."},
 			},
 			Doc: "The reaction to an origin that asks for a client certificate.",
+		},
+		{
+			Path: "origin.client_certificate_hosts", Type: TypePattern, List: true, Absent: "none", Example: `["*.bank.test", bank.test]`,
+			Doc: "Hosts whose users have client certificates. If such an origin asks for one, clearspan passes the session unopened. The origin must prove its name by its certificate or by DNS. Only for `client_certificate: none`.",
+		},
+		{
+			Path: "origin.client_certificate_lists", Type: TypeReference, List: true, Absent: "none", Example: "[finance]",
+			Doc: "Names of `policy.lists` with more such hosts.",
 		},
 		{
 			Path: "origin.alpn_offer", Type: TypeText, List: true, Absent: "the client's list", Example: "[http/1.1]",

@@ -17,6 +17,10 @@ type Origin struct {
 	// FetchIntermediates has certificates of issuers fetched that an origin leaves out.
 	FetchIntermediates bool
 	decrypt.OriginOptions
+	// ClientCertificateHosts are patterns of hosts, and ClientCertificateLists names of
+	// lists with hosts, whose users have client certificates: sessions are tunneled if
+	// such an origin asks for one. Default none.
+	ClientCertificateHosts, ClientCertificateLists []string
 	// ALPNOffer are the application protocols that an origin is offered at most,
 	// where no rule says otherwise. Default nil: those of the client.
 	ALPNOffer []string
@@ -36,6 +40,8 @@ var blocked = []certs.Reason{certs.Revoked, certs.WeakSignature, certs.Malformed
 func (r *reader) origin(n *node) (o Origin) {
 	t := r.table(n, "origin")
 	o.Roots = r.roots(t, []string{"system"})
+	o.ClientCertificateHosts = values(t, "client_certificate_hosts", nil, parsePattern)
+	o.ClientCertificateLists = r.laterLists(t, "client_certificate_lists")
 	o.ALPNOffer = values(t, "alpn_offer", nil, parseALPN)
 	o.Revocation = r.revocation(t.get("revocation"))
 	o.OnInvalid = r.onInvalid(t.get("on_invalid"))
@@ -43,6 +49,22 @@ func (r *reader) origin(n *node) (o Origin) {
 	t.fill("origin", "", &o, &o.Upstream)
 	t.close()
 	return o
+}
+
+// laterLists reads names of lists, which are known later.
+func (r *reader) laterLists(t *table, key string) []string {
+	names := values(t, key, nil, func(s string) (string, error) { return s, nil })
+	if len(names) > 0 {
+		at := t.place(key)
+		r.listed = append(r.listed, func(known []string) {
+			for _, name := range names {
+				if _, err := among("list", known)(name); err != nil {
+					r.fail(at, "%s: %v", key, err)
+				}
+			}
+		})
+	}
+	return names
 }
 
 // roots reads the key roots: PEM files, or "system".

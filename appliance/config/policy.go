@@ -75,6 +75,9 @@ func (r *reader) policy(n *node, mirrors []Mirror, intakes []Intake, services []
 	for _, l := range p.Lists {
 		known.lists = append(known.lists, l.Name)
 	}
+	for _, check := range r.listed {
+		check(known.lists)
+	}
 	items := r.list(t.get("rules"), "rules")
 	names := make(map[string]int, len(items))
 	p.Rules = slices.Grow(p.Rules, len(items))

@@ -13,6 +13,7 @@ type reader struct {
 	dir       string // what relative paths are relative to
 	errs      Errors
 	listeners []listener
+	listed    []func(lists []string) // check names of lists, when these are known
 	// What one table leaves to the next: there are many.
 	lines map[string]int // empty
 	spare []string       // nil if an open table has it

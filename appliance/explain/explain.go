@@ -23,6 +23,11 @@ func Session(w io.Writer, table *policy.Table, facts *policy.Facts) {
 	if d.Action == policy.Bump && facts.TLS && (d.Treatment == nil || d.Treatment.Learn != string(learn.Off)) {
 		fmt.Fprintln(w, "  learned: an entry may tunnel the session; see clearspan learned list")
 	}
+	if d.Claim != policy.NoClaim && action == policy.Tunnel {
+		unproven := *facts
+		unproven.Events = facts.Events.With(policy.TunnelUnproven)
+		fmt.Fprintf(w, "  proof: DNS or a certificate must show that the destination has the name, else: %s\n", table.Decide(&unproven).Action)
+	}
 	fmt.Fprintf(w, "rule %s: %s", d.Rule, action)
 	if d.Treatment != nil {
 		fmt.Fprintf(w, "; %s", d.Treatment)

@@ -81,7 +81,7 @@ func loadList(l config.List) (*policy.List, error) {
 // to tunnel, they are none to learn it.
 func Lessons(cfg *config.Config) learn.Options {
 	o := cfg.Policy.Learn
-	if cfg.Origin.ClientCertificate != decrypt.TunnelRequest {
+	if cfg.Origin.ClientCertificate == decrypt.BlockRequest {
 		o.ClientCertificate = learn.Off
 	}
 	return o

@@ -28,15 +28,20 @@ const (
 	// LateTLS: TLS began behind other octets of the session, and no dialogue that is
 	// followed has negotiated it.
 	LateTLS
+	// TunnelUnproven: a rule tunnels the session by a name, and neither the DNS nor the
+	// certificate of the destination shows that the destination has that name. Without an
+	// action the session is decrypted.
+	TunnelUnproven
 
 	eventCount
 )
 
-var eventNames = [eventCount]string{"no-sni", "sni-mismatch", "sni-unresolved", "no-shared-cipher", "ech-required", "ech", "late-tls"}
+var eventNames = [eventCount]string{"no-sni", "sni-mismatch", "sni-unresolved", "no-shared-cipher", "ech-required", "ech", "late-tls", "tunnel-unproven"}
 
 // eventRules are the names of events in place of a rule's.
 var eventRules = [eventCount]string{
 	"event:no-sni", "event:sni-mismatch", "event:sni-unresolved", "event:no-shared-cipher", "event:ech-required", "event:ech", "event:late-tls",
+	"event:tunnel-unproven",
 }
 
 // String returns the word used in configuration, audit entries and metrics.
@@ -65,6 +70,9 @@ func (s Events) With(e Event) Events { return s | 1<<e }
 
 // Has reports whether e is in the set.
 func (s Events) Has(e Event) bool { return s&(1<<e) != 0 }
+
+// without returns the set less e.
+func (s Events) without(e Event) Events { return s &^ (1 << e) }
 
 // Names returns the words of the events, never nil.
 func (s Events) Names() []string {

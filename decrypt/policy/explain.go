@@ -36,8 +36,12 @@ func (t *Table) Explain(f *Facts) []Step {
 	var s subject
 	s.set(f, t.index.named())
 	steps := t.explainRules(&s)
-	if e, ok := t.event(f.Events); ok && steps[len(steps)-1].Action != Terminate {
+	d := t.match(f)
+	events := d.weighs(f.Events)
+	if e, ok := t.event(events); ok && d.Action != Terminate {
 		steps = append(steps, Step{Rule: eventRules[e], Matched: true, Action: t.events[e]})
+	} else if events.Has(TunnelUnproven) {
+		steps = append(steps, Step{Rule: eventRules[TunnelUnproven], Matched: true, Action: Bump})
 	}
 	return steps
 }

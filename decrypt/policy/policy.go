@@ -53,6 +53,15 @@ func ParseAction(s string) (Action, error) {
 	return 0, fmt.Errorf("unknown action %q, want bump, tunnel, tunnel-check or terminate", s)
 }
 
+// Claim is a name that a client gives, by which a rule lets its session go.
+type Claim uint8
+
+const (
+	NoClaim   Claim = iota
+	HostClaim       // the host that the client asked for
+	SNIClaim        // the server name of its hello
+)
+
 // Facts are what is known of a session when a decision is asked for. Unknown
 // facts are zero; a rule that asks for an unknown fact does not match.
 type Facts struct {
@@ -87,6 +96,10 @@ type Decision struct {
 	// Pending tells that another rule may decide once the origin's certificate is
 	// known: the action is what is to be done if it cannot be had.
 	Pending bool
+
+	// Claim says on which name the action rests, if it is tunnel or tunnel-check and the
+	// rule says nothing of the destination's address: the name may be false.
+	Claim Claim
 
 	// Monitored tells that Action is not what the table says, which is Would.
 	Monitored bool

@@ -193,17 +193,35 @@ func (t *Table) Terminates() bool {
 // there are, unless the host is in doubt.
 func (t *Table) Decide(f *Facts) Decision {
 	d := t.match(f)
-	if e, ok := t.event(f.Events); ok && d.Action != Terminate {
-		d.Rule, d.Action = eventRules[e], t.events[e]
-		d.Pending = d.Pending && d.Action != Terminate
+	events := d.weighs(f.Events)
+	if e, ok := t.event(events); ok && d.Action != Terminate {
+		d.decide(e, t.events[e])
+	} else if events.Has(TunnelUnproven) {
+		d.decide(TunnelUnproven, Bump)
 	}
 	if t.monitor {
+		d.Claim = NoClaim
 		d.Monitored, d.Would, d.Pending = true, d.Action, false
 		if d.Action != Bump || f.TLS {
 			d.Action = Tunnel
 		}
 	}
 	return d
+}
+
+// weighs returns the events that may change a decision. Whether a tunnel is proven does
+// not matter to another one.
+func (d *Decision) weighs(events Events) Events {
+	if d.Action != Tunnel || d.Claim == NoClaim {
+		return events.without(TunnelUnproven)
+	}
+	return events
+}
+
+// decide has an event decide.
+func (d *Decision) decide(e Event, a Action) {
+	d.Rule, d.Action, d.Claim = eventRules[e], a, NoClaim
+	d.Pending = d.Pending && a != Terminate
 }
 
 // match finds the first rule that matches.
@@ -238,11 +256,29 @@ func (t *Table) match(f *Facts) Decision {
 	d := Decision{Rule: Default, Action: t.def, Treatment: t.treatment}
 	if best < none {
 		r := &t.rules[best]
-		d = Decision{Rule: r.name, Action: r.action, Treatment: r.treatment}
+		d = Decision{Rule: r.name, Action: r.action, Treatment: r.treatment, Claim: t.claim(&s, best)}
 	}
 	// Nobody is asked where the answer can be none but terminate.
 	d.Pending = others < best || terminates < best && d.Action != Terminate
 	return d
+}
+
+// claim returns on which name a rule that matches has a session tunneled.
+func (t *Table) claim(s *subject, number uint32) Claim {
+	r := &t.rules[number]
+	switch {
+	case !r.named, r.action != Tunnel && r.action != TunnelCheck, r.conditions != nil && len(r.origin) > 0:
+		return NoClaim
+	case s.sni.length == 0:
+		return HostClaim
+	case s.host.length == 0:
+		return SNIClaim
+	}
+	hostOnly := subject{facts: s.facts, host: s.host}
+	if t.index.meets(&hostOnly, number) {
+		return HostClaim
+	}
+	return SNIClaim
 }
 
 // doubtful returns the first rule before best that terminates the session if a host in

@@ -135,6 +135,10 @@ var groups = []group{
 		enumeration("decrypt/policy", "Event", "eventNames"),
 	},
 	{
+		"Causes of bypasses", "These words stand in the audit key `bypass_by` and in the metric `clearspan_sessions_bypassed_total`.",
+		typed("decrypt", "Cause"),
+	},
+	{
 		"Lessons", "These words stand in the audit keys `learned` and `taught`, in the output of `clearspan learned list`, and in metrics.",
 		typed("decrypt/learn", "Lesson"),
 	},

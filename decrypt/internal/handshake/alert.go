@@ -18,14 +18,19 @@ const (
 	AlertBadRecordMAC     Alert = 20
 	AlertRecordOverflow   Alert = 22
 	AlertHandshakeFailure Alert = 40
+	AlertNoCertificate    Alert = 41 // of SSL 3.0
 	AlertBadCertificate   Alert = 42
-	AlertAccessDenied     Alert = 49
-	AlertDecodeError      Alert = 50
-	AlertProtocolVersion  Alert = 70
-	AlertInternalError    Alert = 80
+
+	AlertCertificateUnknown Alert = 46
+
+	AlertAccessDenied    Alert = 49
+	AlertDecodeError     Alert = 50
+	AlertProtocolVersion Alert = 70
+	AlertInternalError   Alert = 80
 
 	AlertInsufficientSecurity Alert = 71
 
+	AlertCertificateRequired   Alert = 116
 	AlertNoApplicationProtocol Alert = 120 // RFC 7301, Section 3.2
 	AlertECHRequired           Alert = 121 // RFC 9849, Section 5
 )

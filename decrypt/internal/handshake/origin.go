@@ -6,6 +6,7 @@ package handshake
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -29,10 +30,31 @@ type Result struct {
 	Took  time.Duration
 
 	Renegotiation *Renegotiation // of an origin; nil if it failed, or the connection cannot wait
+	// Requested tells that the origin asked for a client certificate.
+	Requested bool
 }
 
 // ErrCertificateRequested says that the origin asks for a client certificate.
 var ErrCertificateRequested = errors.New("origin asks for a client certificate")
+
+// ErrCertificateRequired says that the origin asked for a client certificate, and ended
+// the session because there is none.
+var ErrCertificateRequired = errors.New("origin insists on a client certificate")
+
+// insistence are the alerts by which origins say so. RFC 8446, Section 4.4.2.4, has
+// certificate_required, and RFC 5246, Section 7.4.6, handshake_failure.
+var insistence = []Alert{
+	AlertHandshakeFailure, AlertNoCertificate, AlertBadCertificate, AlertCertificateUnknown, AlertAccessDenied, AlertCertificateRequired,
+}
+
+// Insists returns err, as an [ErrCertificateRequired] if it is an alert by which an
+// origin insists on the client certificate that it asked for.
+func Insists(err error) error {
+	if err != nil && Answers(err, insistence...) {
+		return fmt.Errorf("%w: %w", ErrCertificateRequired, err)
+	}
+	return err
+}
 
 // Origin is the handshake with an origin.
 type Origin struct {
@@ -51,9 +73,13 @@ type Origin struct {
 // certificate says. Result says how far it came in case of an error. Within a session of
 // TLS 1.2 the origin may begin more of them.
 func (o *Origin) Shake(conn net.Conn) (Result, error) {
+	requested := new(bool) // the connection holds no more
 	first := failRequest
 	if o.NoCertificate {
-		first = answerNone
+		first = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			*requested = true
+			return new(tls.Certificate), nil
+		}
 	}
 	cfg := &tls.Config{
 		ServerName:                  o.Name,
@@ -68,7 +94,7 @@ func (o *Origin) Shake(conn net.Conn) (Result, error) {
 	}
 	p, ok := conn.(patient)
 	if !ok {
-		return shake(conn, tls.Client(conn, cfg), o.Timeout)
+		return insisted(requested)(shake(conn, tls.Client(conn, cfg), o.Timeout))
 	}
 	again := &Renegotiation{patient: p, timeout: o.Timeout, refuse: o.RefuseLate}
 	cfg.Renegotiation = tls.RenegotiateFreelyAsClient
@@ -78,7 +104,7 @@ func (o *Origin) Shake(conn net.Conn) (Result, error) {
 		}
 		return first(info)
 	}
-	result, err := shake(conn, tls.Client(again, cfg), o.Timeout)
+	result, err := insisted(requested)(shake(conn, tls.Client(again, cfg), o.Timeout))
 	if err == nil {
 		again.established, again.greeting = true, nil
 		result.Renegotiation = again
@@ -86,12 +112,19 @@ func (o *Origin) Shake(conn net.Conn) (Result, error) {
 	return result, err
 }
 
-func failRequest(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	return nil, ErrCertificateRequested
+// insisted adds to what came of a handshake whether the origin has requested a
+// certificate that we do not have, and insists on it.
+func insisted(requested *bool) func(Result, error) (Result, error) {
+	return func(r Result, err error) (Result, error) {
+		if r.Requested = *requested; r.Requested {
+			err = Insists(err)
+		}
+		return r, err
+	}
 }
 
-func answerNone(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	return new(tls.Certificate), nil
+func failRequest(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return nil, ErrCertificateRequested
 }
 
 // shake completes a handshake in time. The deadline stays if it fails.
