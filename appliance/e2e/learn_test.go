@@ -205,29 +205,45 @@ func TestLearnNothing(t *testing.T) {
 	c.Stop()
 }
 
-// TestLearnClientCertificate: the origin is spared our handshake from the second
-// session on.
-func TestLearnClientCertificate(t *testing.T) {
-	c := newScene(t, settings{})
+// TestAskedForCertificate: nginx asks for a client certificate. It says by a page, not by
+// the handshake, whether it insists. Only the host that the operator has named is
+// tunneled.
+func TestAskedForCertificate(t *testing.T) {
+	const named = "named.example.test"
+	c := newScene(t, settings{Hosts: lab.OriginV4 + " " + webName + " " + named + "\n", Origin: "client_certificate_hosts: " + named})
 	dir := c.Directory("mutual")
-	web, err := lab.StartNginx(c.Origin, dir, []lab.Site{{Port: lab.TLSPort, Certificate: &c.Cert, ClientCA: c.PKI.RootFile}})
+	cert, err := c.PKI.Issue(webName, named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web, err := lab.StartNginx(c.Origin, dir, []lab.Site{
+		{Port: lab.TLSPort, Certificate: &cert, ClientCA: c.PKI.RootFile},
+		{Port: 6443, Certificate: &cert, ClientCA: c.PKI.RootFile, ClientMust: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Write(filepath.Join(web.Root, "page.bin"), []byte("page"))
-	for range 3 {
-		r, err := lab.Curl(c.Ctx, c.Client, c.PKI.RootFile, append(lab.Resolve(webName, lab.OriginV4), "https://"+webName+"/page.bin")...)
-		if err != nil || r.Stdout != "page" {
-			t.Errorf("%v: %s", err, r.Stdout)
+	for _, tt := range []struct{ host, port, roots, want string }{
+		{webName, "443", c.CA, "page"},
+		{webName, "6443", c.CA, "No required SSL certificate"},
+		{webName, "6443", c.CA, "No required SSL certificate"},
+		{named, "443", c.PKI.RootFile, "page"},
+		{named, "6443", c.PKI.RootFile, "No required SSL certificate"},
+	} {
+		args := []string{"--resolve", tt.host + ":" + tt.port + ":" + lab.OriginV4, "https://" + tt.host + ":" + tt.port + "/page.bin"}
+		r, err := lab.Curl(c.Ctx, c.Client, tt.roots, args...)
+		if err != nil || !strings.Contains(r.Stdout, tt.want) {
+			t.Errorf("%s:%s: %v: %s", tt.host, tt.port, err, r.Stdout)
 		}
 	}
 	c.Stop()
 	var got []string
 	for _, e := range c.Entries() {
-		got = append(got, e.Outcome+" "+e.Action+" learned="+e.Learned+" taught="+e.Taught)
+		got = append(got, strings.Join([]string{e.SNI, e.Outcome, e.BypassBy, e.Taught}, " "))
 	}
-	want := []string{"tunneled bump learned= taught=client-certificate", "tunneled tunnel learned=client-certificate taught=", "tunneled tunnel learned=client-certificate taught="}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
+	asked, passed := webName+" bumped  ", named+" tunneled origin "
+	if want := []string{asked, asked, asked, passed + "client-certificate", passed + "client-certificate"}; fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%q", got)
 	}
 }

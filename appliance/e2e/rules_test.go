@@ -21,6 +21,7 @@ import (
 func TestReloadLists(t *testing.T) {
 	var list string
 	c := newScene(t, settings{
+		Hosts:  lab.OriginV4 + " www.bank.test www.shop.test a.n99999.test\n",
 		Policy: "{default: bump, lists: {finance: {file: finance.txt}}, rules: [{name: banks, category: finance, action: tunnel}]}",
 		Prepare: prepared(func(c *scene) {
 			list = filepath.Join(c.Dir, "finance.txt")

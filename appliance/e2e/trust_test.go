@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
 	"os"
@@ -147,10 +148,10 @@ func TestInvalidOrigins(t *testing.T) {
 	}
 }
 
-// TestClientCertificate lets an origin ask for the client's own certificate,
-// which only a tunnel can give.
+// TestClientCertificate has an origin insist on the client's own certificate, which only
+// a tunnel can give.
 func TestClientCertificate(t *testing.T) {
-	c := newScene(t, settings{})
+	c := newScene(t, settings{Hosts: lab.OriginV4 + " " + webName + "\n"})
 	alice, err := c.PKI.Make(lab.Request{Names: []string{"alice"}, Client: true})
 	if err != nil {
 		t.Fatal(err)
@@ -161,19 +162,25 @@ func TestClientCertificate(t *testing.T) {
 		ClientCAs:    c.Pool(c.PKI.RootFile),
 	})
 	c.Listen(6443, echo)
-	conn := c.Dial(6443)
-	client := tls.Client(conn, &tls.Config{
-		RootCAs: c.Pool(c.PKI.RootFile), ServerName: webName, Certificates: []tls.Certificate{c.Pair(alice)},
-	})
+	dial := func() (*tls.Conn, ends) {
+		conn := c.Dial(6443)
+		return tls.Client(conn, &tls.Config{
+			RootCAs: c.Pool(c.PKI.RootFile, c.CA), ServerName: webName, Certificates: []tls.Certificate{c.Pair(alice)},
+		}), scenetest.LocalPort(conn)
+	}
+	client, port := dial()
+	client.HandshakeContext(c.Ctx) // on a slow machine, the alert comes when we have been met
+	if state := client.ConnectionState(); len(state.PeerCertificates) == 0 || !bytes.Equal(state.PeerCertificates[0].Raw, c.Cert.Leaf.Raw) {
+		client.Close()
+		client, port = dial()
+	}
 	if err := client.HandshakeContext(c.Ctx); err != nil {
 		t.Fatal(err)
 	}
 	scenetest.Same(t, "certificate", client.ConnectionState().PeerCertificates[0].Raw, c.Cert.Leaf.Raw)
 	c.echoed(client, "for alice only")
-	if recorded := c.Stop(); len(recorded) != 0 {
-		t.Errorf("%d conversations on the mirror", len(recorded))
-	}
-	if e := c.EntryOf(c.Entries(), scenetest.LocalPort(conn)); e.Outcome != "tunneled" || e.Reason != "" || e.Rule != "default" || e.ForgedSerial != "" {
+	c.Stop()
+	if e := c.EntryOf(c.Entries(), port); e.Outcome != "tunneled" || e.Reason != "" || e.Rule != "default" || e.ForgedSerial != "" || e.BypassBy != "origin" {
 		t.Errorf("entry %+v", e)
 	}
 }

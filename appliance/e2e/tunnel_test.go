@@ -17,7 +17,7 @@ import (
 // TestUntouched covers the actions under which nothing is decrypted: tunnel,
 // tunnel-check and terminate.
 func TestUntouched(t *testing.T) {
-	c := newScene(t, settings{Policy: `
+	c := newScene(t, settings{Hosts: lab.OriginV4 + " www.bank.test\n", Policy: `
   default: bump
   rules:
     - {name: private, host: [bank.test, "*.bank.test"], action: tunnel}

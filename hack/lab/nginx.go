@@ -21,6 +21,7 @@ type Site struct {
 	HTTP1       bool     // do not offer HTTP/2
 	Staple      string   // file with the OCSP response to staple; may be empty
 	Proxied     bool     // connections begin with a header of the PROXY protocol; X-Client of answers says what it says
+	ClientMust  bool     // a client without a certificate of ClientCA gets status 400
 	ClientCA    string   // file with the authority of the client certificates that it asks for; may be empty
 
 	PriorKnowledge bool   // HTTP/2 without TLS, and nothing else
@@ -120,7 +121,7 @@ func (s Site) config() string {
 		b.WriteString("    add_header X-Client $proxy_protocol_addr;\n")
 	}
 	if s.ClientCA != "" {
-		fmt.Fprintf(&b, "    ssl_client_certificate %s;\n    ssl_verify_client optional;\n", s.ClientCA)
+		fmt.Fprintf(&b, "    ssl_client_certificate %s;\n    ssl_verify_client %s;\n", s.ClientCA, map[bool]string{false: "optional", true: "on"}[s.ClientMust])
 	}
 	if s.Echo {
 		b.WriteString("    return 200 \"$request_method $host $request_uri\";\n")

@@ -16,6 +16,8 @@ import (
 
 // Entry is the part of an audit entry that tests ask for.
 type Entry struct {
+	BypassBy string `json:"bypass_by"`
+
 	Session, Intake, SNI, ALPN, Protocol, StartTLS, Related, Rule, Action, Would, Outcome, Reason, Learned, Taught, Notice, Upstream string
 
 	Start string
