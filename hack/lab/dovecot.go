@@ -65,4 +65,8 @@ service imap-login {
 service pop3-login {
   chroot =
 }
+mail_plugins = zlib
+protocol imap {
+  mail_plugins = zlib imap_zlib
+}
 `

@@ -44,10 +44,14 @@ type Scene struct {
 	Dir       string // the appliance's
 	CA        string // PEM file that clients trust
 	stopped   bool
-	finish    func(*Scene)
-	Gaps      bool   // as in settings
-	blind     bool   // as in settings
-	Kernel    string // what the appliance may change in the box, before it started
+
+	// Deflated is the port of origins whose sessions turn to DEFLATE; 0 for none. Set it
+	// before Stop.
+	Deflated uint16
+	finish   func(*Scene)
+	Gaps     bool   // as in settings
+	blind    bool   // as in settings
+	Kernel   string // what the appliance may change in the box, before it started
 }
 
 // Settings of a scene; the zero value is the usual appliance.
