@@ -19,7 +19,7 @@ type Member struct {
 	// Web is how it looks at HTTP. Its name, and whether it fails open, are set
 	// from the member.
 	Web *adapt.Service
-	// Mail stands in the way of sessions that are SMTP.
+	// Mail stands in the way of sessions that are SMTP, IMAP or POP3.
 	Mail decrypt.Service
 	// Session stands in the way of every session, whatever it carries.
 	Session decrypt.Service
@@ -84,6 +84,9 @@ func (c *Chain) Services(s *decrypt.Session, names []string) (list []decrypt.Ser
 		case isMail && m.Mail != nil:
 			flush()
 			list = append(list, m.Mail)
+		case m.Mail != nil && m.Web != nil && mail.MayGreet(s):
+			flush()
+			list = append(list, mail.Either(m.Mail, c.engine([]string{name})))
 		case m.Web != nil && beside && m.Foreign != adapt.Block:
 			c.bypass(s, name)
 		case m.Web != nil:
@@ -138,7 +141,7 @@ func (c *Chain) engine(names []string) decrypt.Service {
 		cfg.Upgrade = adapt.Stricter(cfg.Upgrade, m.Upgrade)
 		cfg.Whole = cfg.Whole || m.Whole
 		if m.Mail != nil {
-			cfg.Own = []string{"smtp"}
+			cfg.Own = []string{"smtp", "imap", "pop3"}
 		}
 	}
 	e := web.New(cfg)

@@ -57,10 +57,11 @@ func TestServices(t *testing.T) {
 		{"HTTP/2", "tls", "h2", []string{"av", "dlp", "ips"}, []string{"web", "ips"}},
 		{"around a device", "tls", "http/1.1", []string{"av", "ips", "dlp"}, []string{"web", "ips", "web"}},
 		{"plain HTTP", "http", "", []string{"ips", "av"}, []string{"ips", "web"}},
-		{"TLS that tells nothing", "tls", "", []string{"av"}, []string{"web"}},
+		{"TLS that tells nothing", "tls", "", []string{"av", "dlp"}, []string{"either", "web"}},
 		{"mail", "smtp", "", []string{"av", "dlp", "ips"}, []string{"av mail", "ips"}},
-		{"another protocol, by its word alone", "tls", "dot", []string{"av"}, []string{"web"}},
-		{"behind STARTTLS", "imap", "imap", []string{"av"}, []string{"web"}},
+		{"another protocol, by its word alone", "tls", "dot", []string{"av"}, []string{"either"}},
+		{"behind STARTTLS", "imap", "imap", []string{"av"}, []string{"av mail"}},
+		{"another protocol behind STARTTLS", "xmpp", "xmpp-client", []string{"av"}, []string{"web"}},
 		{"plain, another protocol, blocked", "ssh", "", []string{"av", "strict"}, []string{"web"}},
 		{"data of FTP", "ftp-data", "", []string{"av"}, nil},
 		{"plain, another protocol", "ssh", "", []string{"av"}, nil},
@@ -75,6 +76,8 @@ func TestServices(t *testing.T) {
 					got = append(got, string(s))
 				case *web.Engine:
 					got = append(got, "web")
+				default: // by the greeting
+					got = append(got, "either")
 				}
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

@@ -172,7 +172,7 @@ func (d *Dialogue) Client(p []byte, spans []Span) (out []Span, consumed int, s S
 
 // Yield has the dialogue come to Plain as soon as the client says what only makes
 // sense in a session that stays without TLS, and all it said before is answered;
-// that command is not consumed. Of SMTP only; others go on as before.
+// that command is not consumed. Of SMTP, IMAP and POP3; others go on as before.
 func (d *Dialogue) Yield() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -111,12 +111,27 @@ func (x *mailbox) holdOrigin(text []byte) bool {
 // isStatus reports whether a word begins a status response.
 func isStatus(word []byte) bool { return imap.StatusOf(word) != imap.NoStatus }
 
+// plain implements yielder, for a whole line. Services see all that comes with a login or
+// behind it. What is outstanding before it holds no message.
+func (x *mailbox) plain(d *Dialogue, text []byte) bool {
+	if x.response || x.rest {
+		return false
+	}
+	c, fault := imap.ParseCommand(text, imap.Strict)
+	if _, literal := imap.ParseLiteral(text); fault == nil && !literal && c.BeforeLogin() {
+		return false
+	}
+	d.yield(x.greeted && !x.mid && len(x.sent) == 0 && d.origin.opaque == 0 && !d.origin.line.Partial())
+	return true
+}
+
 // waiting returns the index of the oldest command c with the tag, or -1.
 func (x *mailbox) waiting(tag []byte, c command) int {
 	return slices.IndexFunc(x.sent, func(t tagged) bool { return t.command == c && t.tag == string(tag) })
 }
 
 func (x *mailbox) originLine(d *Dialogue, text []byte) {
+	defer d.relieve()
 	if x.mid {
 		x.originLiteral(d, text)
 		return

@@ -22,6 +22,39 @@ type lineProtocol interface {
 	originLine(d *Dialogue, text []byte)
 }
 
+// plain implements yielder for the protocols that do.
+func (l lines) plain(d *Dialogue, p []byte) bool {
+	y, ok := l.lineProtocol.(yielder)
+	if !ok || d.client.line.Partial() || d.client.opaque > 0 {
+		return false
+	}
+	end := bytes.IndexByte(p, '\n') + 1
+	switch {
+	case end > 0:
+	case len(p) < maxLine:
+		return true // wait for more of the line
+	default:
+		end = maxLine
+	}
+	return y.plain(d, p[:end])
+}
+
+// yield moves the dialogue to Plain if it is settled, or has the client wait until it is.
+func (d *Dialogue) yield(settled bool) {
+	if settled {
+		d.state = Plain
+		return
+	}
+	d.wait, d.held, d.detained = true, true, true
+}
+
+// relieve ends a wait that was for an answer before Plain.
+func (d *Dialogue) relieve() {
+	if d.detained {
+		d.answered()
+	}
+}
+
 func (l lines) client(d *Dialogue, w *writer, p []byte) {
 	d.line(&d.client, w, p, l.holdClient, l.clientLine)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/clearspan/clearspan/decrypt/proto/line"
+	"github.com/clearspan/clearspan/decrypt/proto/pipeline"
 	"github.com/clearspan/clearspan/decrypt/proto/pop3"
 )
 
@@ -47,6 +48,20 @@ func (x *postOffice) clientLine(d *Dialogue, text []byte) {
 	x.sent.push(d, c)
 }
 
+// plain implements yielder, for a whole line. Services see all that comes with a login or
+// behind it.
+func (x *postOffice) plain(d *Dialogue, text []byte) bool {
+	if x.response {
+		return false
+	}
+	c, fault := pop3.ParseCommand(text, pop3.Strict)
+	if fault == nil && c.BeforeLogin() && x.sent.Len() < pipeline.Max {
+		return false
+	}
+	d.yield(x.greeted && !x.body && x.sent.Len() == 0 && !d.origin.line.Partial())
+	return true
+}
+
 func (x *postOffice) holdOrigin(text []byte) bool {
 	if x.body {
 		return x.sent.front() == capability && pop3.CouldBe(text, pop3.STLS)
@@ -55,6 +70,7 @@ func (x *postOffice) holdOrigin(text []byte) bool {
 }
 
 func (x *postOffice) originLine(d *Dialogue, text []byte) {
+	defer d.relieve()
 	r, ok := pop3.ParseReply(text)
 	final := ok && !r.Continue
 	c := x.sent.front()

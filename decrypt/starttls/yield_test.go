@@ -40,7 +40,18 @@ func TestYield(t *testing.T) {
 		{"and a command between odd blanks", "O: 220 hi\nC: NOOP\nO: 250 a\nC: ␋MAIL␋FROM:<a@a.test>", sniff.Greeting220, Plain, "\vMAIL\vFROM:<a@a.test>\r\n"},
 		{"FTP", "O: 220 hi\nC: USER a\nO: 331 and\nC: PASS b\nO: 230 in\nC: MAIL", sniff.Greeting220, Following, ""},
 		{"more commands than are followed", greeted + "C: NOOP\n" + strings.Repeat("C< NOOP\n", pipeline.Max), sniff.SMTP, Requested, "NOOP\r\n"},
-		{"IMAP", "O: * OK hi\nC: a MAIL", sniff.IMAP, Following, ""},
+		{"IMAP", "O: * OK hi\nC: a CAPABILITY\nO: * CAPABILITY IMAP4rev1\nO< a OK\nC: b LOGIN x y", sniff.IMAP, Plain, "b LOGIN x y\r\n"},
+		{"IMAP, any other command", "O: * OK hi\nC: b SELECT x", sniff.IMAP, Plain, "b SELECT x\r\n"},
+		{"IMAP, malformed", "O: * OK hi\nC: b  CAPABILITY", sniff.IMAP, Plain, "b  CAPABILITY\r\n"},
+		{"IMAP, with a literal", "O: * OK hi\nC: b ID {3}", sniff.IMAP, Plain, "b ID {3}\r\n"},
+		{"IMAP, a capability is outstanding", "O: * OK hi\nC: a CAPABILITY\nC< b LOGIN x y", sniff.IMAP, Plain, "b LOGIN x y\r\n"},
+		{"IMAP, within a response", "O: * OK hi\nC: a CAPABILITY\nO: * LIST () x {5}\nC: b LOGIN x y", sniff.IMAP, Requested, "b LOGIN x y\r\n"},
+		{"IMAP, behind it", "O: * OK hi\nC: a CAPABILITY\nO: * LIST () x {5}\nC: b LOGIN x y\nO: abc\nO: ", sniff.IMAP, Plain, "b LOGIN x y\r\n"},
+		{"IMAP with TLS", "O: * OK hi\nC: a STARTTLS\nO: a OK", sniff.IMAP, Upgraded, ""},
+		{"POP3", "O: +OK hi\nC: CAPA\nO: +OK\nO: STLS\nO: .\nC: USER x", sniff.POP3, Plain, "USER x\r\n"},
+		{"POP3, before an answer", "O: +OK hi\nC: CAPA\nC< RETR 1", sniff.POP3, Requested, "RETR 1\r\n"},
+		{"POP3, behind it", "O: +OK hi\nC: CAPA\nC< RETR 1\nO: +OK\nO: x\nO: .", sniff.POP3, Plain, "RETR 1\r\n"},
+		{"POP3 with TLS", "O: +OK hi\nC: STLS\nO: +OK", sniff.POP3, Upgraded, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, cut := range cutters {

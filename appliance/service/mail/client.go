@@ -2,6 +2,7 @@ package mail
 
 import (
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/clearspan/clearspan/decrypt"
@@ -23,7 +24,21 @@ func (c *client) say(p []byte) error {
 	return err
 }
 
+// write writes to the client. The caller has locked writing.
+func (c *client) write(p []byte) error {
+	_, err := c.end.Write(p)
+	return err
+}
+
 // answer says a reply of our own.
 func (c *client) answer(code int, format string, args ...any) error {
 	return c.say(fmt.Appendf(nil, "%d %s\r\n", code, fmt.Sprintf(format, args...)))
+}
+
+// copy writes all of r to the client.
+func (c *client) copy(r io.Reader) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	_, err := io.Copy(c.end, r)
+	return err
 }

@@ -158,9 +158,10 @@ func TestSpeaks(t *testing.T) {
 		want                   bool
 	}{
 		{"smtp", "", "192.0.2.1:2525", true},
-		{"tls", "", "192.0.2.1:465", true},
-		{"tls", "h2", "192.0.2.1:465", false},
-		{"tls", "", "192.0.2.1:443", false},
+		{"imap", "", "192.0.2.1:2525", true},
+		{"pop3", "", "192.0.2.1:2525", true},
+		{"ftp", "", "192.0.2.1:25", false},
+		{"tls", "", "192.0.2.1:465", false},
 		{"http", "", "192.0.2.1:465", false},
 	} {
 		s := &decrypt.Session{Protocol: tt.protocol, ALPN: tt.alpn, Origin: netip.MustParseAddrPort(tt.origin)}

@@ -1,7 +1,10 @@
-// Package mail stands between the two ends of an SMTP session that is decrypted or
-// plain. A service examines every message before the origin gets its content.
+// Package mail stands between the two ends of a session of SMTP, IMAP or POP3 that is
+// decrypted or plain. A service examines every message before the other end gets its
+// content.
 //
-// The dialogue passes command by command, pipelining included (RFC 2920). The
+// # Mail that is sent
+//
+// The dialogue of SMTP passes command by command, pipelining included (RFC 2920). The
 // package holds back the content of DATA (RFC 5321) and BDAT (RFC 3030). If a
 // recipient was accepted, the package answers the client's DATA itself. It keeps
 // content in memory up to Config.Memory, beyond that in a file without a name.
@@ -28,8 +31,26 @@
 //
 //	the content, without the dots of transparency
 //
+// Messages of IMAP and POP3 have no X-Mail-From and no X-Rcpt-To. A part of a message,
+// which a client fetches alone, comes without its header. The package shows it as a
+// message of its own that has the part in each form that it may have: see asParts.
+//
 // If the answer has status 200, its body replaces the content. Any other status
 // blocks the message.
+//
+// # Mail that is fetched
+//
+// The package holds what a client fetches as it holds mail that is sent. By POP3
+// (RETR, TOP), the client gets -ERR in place of a refused message. By IMAP (BODY[],
+// BODY[n], RFC822, BINARY[]), it gets a notice in place of a refused literal, and the
+// session goes on. If the service fails, it gets NIL and the tagged response NO.
+//
+// If a client asks for ranges (BODY[]<0.1000>), the package asks the origin for the
+// whole, and cuts. Headers alone (BODY[HEADER], BODY[1.MIME]) pass. So do literals of
+// at most 1024 octets that are no contents of a message. Longer ones are shown.
+//
+// What a client puts into a mailbox (APPEND, REPLACE) is held, too. The origin gets
+// all messages of one command when all are judged.
 //
 // # Refusals
 //
@@ -38,12 +59,22 @@
 //   - Content with a lone dot between line ends that are not both CRLF: 550 5.5.2.
 //     Some servers end a message there and take the rest for commands (SMTP
 //     smuggling).
+//
 //   - Commands with a bare CR or NUL, without a first word of letters and digits, or,
 //     except AUTH, with over 2000 octets: 500.
+//
 //   - BURL (RFC 4468) and XEXCH50, because content would come another way: 502. The
 //     package also removes them from the announcement.
+//
 //   - STARTTLS: 454. The session is cleartext here already.
+//
 //   - DATA and BDAT without a recipient: 503.
 //
-// A bare LF becomes CRLF. A dialogue that is not SMTP, or out of step, ends.
+//   - IMAP: STARTTLS and COMPRESS: BAD. CATENATE (RFC 4469): NO. The package also removes
+//     them, and URLAUTH, from the announcement.
+//
+//   - POP3: STLS: -ERR.
+//
+// A bare LF becomes CRLF. A dialogue that is none of these protocols, or out of step,
+// ends.
 package mail

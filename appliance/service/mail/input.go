@@ -19,10 +19,16 @@ var errLongLine = errors.New("line is too long")
 type input struct {
 	br    *bufio.Reader
 	lines line.Buffer
+	most  int               // octets of a line, without its end
+	fault func(error) error // of a line that is longer
 }
 
-func newInput(end decrypt.End) *input {
-	return &input{br: bufio.NewReaderSize(end, maxLine+2), lines: line.Buffer{Head: maxLine + 2}}
+func newInput(end decrypt.End) *input { return newInputOf(end, maxLine, violatedSMTP) }
+
+// newInputOf returns an input whose lines have up to most octets. It takes memory for
+// lines as long as they are.
+func newInputOf(end decrypt.End, most int, fault func(error) error) *input {
+	return &input{br: bufio.NewReaderSize(end, maxLine+2), lines: line.Buffer{Head: most + 2}, most: most, fault: fault}
 }
 
 // line returns a line without its end. It is valid until the next read. io.EOF: the
@@ -35,8 +41,8 @@ func (in *input) line() ([]byte, error) {
 		}
 		text, n, whole := in.lines.Next(p)
 		in.br.Discard(n)
-		if length += n; length > maxLine+2 {
-			return nil, &violation{errLongLine}
+		if length += n; length > in.most+2 {
+			return nil, in.fault(errLongLine)
 		}
 		if whole {
 			return line.Trim(text), nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // Adapter decides about messages. *icap.Client is one.
@@ -25,7 +26,7 @@ type Config struct {
 	FailOpen bool
 
 	// MaxMessage is the longest content that is held, in octets. Default 128 MiB. A
-	// longer one is answered 552 5.3.4.
+	// longer one is refused, by SMTP with 552 5.3.4.
 	MaxMessage int64
 
 	Memory int    // octets of a message that are kept in memory. Default 256 KiB
@@ -51,8 +52,11 @@ var severity = map[string]int{
 	WordUnmodified: 1, WordBypassed: 2, WordModified: 3, WordFailedOpen: 4, WordFailedClosed: 5, WordBlocked: 6,
 }
 
-// Service carries SMTP sessions. It is a decrypt.Service.
-type Service struct{ cfg Config }
+// Service carries sessions of SMTP, IMAP and POP3. It is a decrypt.Service.
+type Service struct {
+	cfg    Config
+	speaks sniff.Protocol // of the session, where its account does not tell; else Unknown
+}
 
 // New returns a service.
 func New(cfg Config) (*Service, error) {
@@ -65,27 +69,59 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Memory <= 0 {
 		cfg.Memory = 256 << 10
 	}
-	return &Service{cfg}, nil
+	return &Service{cfg: cfg}, nil
 }
 
-// Speaks reports whether a session that is about to be carried is SMTP: it was
-// found to be, or it is TLS on the port of SMTP over TLS (RFC 8314) without a word
-// about another protocol.
+// protocolTLS is the word for a session whose TLS begins with its first octet.
+const protocolTLS = "tls"
+
+// Speaks reports whether a session that is about to be carried is known to be mail: SMTP,
+// IMAP or POP3. TLS that began with the first octet does not tell, see [Either].
 func Speaks(s *decrypt.Session) bool {
-	return s.Protocol == "smtp" || s.Protocol == "tls" && s.ALPN == "" && s.Origin.Port() == 465
+	return s.Protocol == sniff.SMTP.String() || s.Protocol == sniff.IMAP.String() || s.Protocol == sniff.POP3.String()
+}
+
+// protocol returns the protocol of a session.
+func (m *Service) protocol(s *decrypt.Session) sniff.Protocol {
+	for _, p := range []sniff.Protocol{sniff.IMAP, sniff.POP3} {
+		if m.speaks == p || s.Protocol == p.String() {
+			return p
+		}
+	}
+	return sniff.SMTP
 }
 
 // violation ends a session whose dialogue cannot be followed.
-type violation struct{ err error }
+type violation struct {
+	protocol string
+	reason   string
+	err      error
+}
 
-func (v *violation) Error() string { return fmt.Sprintf("follow SMTP dialogue: %v", v.err) }
+func (v *violation) Error() string { return fmt.Sprintf("follow %s dialogue: %v", v.protocol, v.err) }
 
 // Reason is why the session ends, in the audit entry.
-func (v *violation) Reason() string { return reasonViolation }
+func (v *violation) Reason() string { return v.reason }
 
 // The mail dialogue is not SMTP, or commands and replies are out of step.
 // Cause: An attack, or a protocol that only resembles SMTP.
 // Do: Examine the client. A rule with `services: none` passes the session.
 const reasonViolation = "smtp-violation"
 
-func violated(format string, args ...any) error { return &violation{fmt.Errorf(format, args...)} }
+// The dialogue is not IMAP, or commands and responses are out of step.
+// Cause: An attack, or a protocol that only resembles IMAP.
+// Do: Examine the client. A rule with `services: none` passes the session.
+const reasonIMAP = "imap-violation"
+
+// The dialogue is not POP3, or commands and replies are out of step.
+// Cause: An attack, or a protocol that only resembles POP3.
+// Do: Examine the client. A rule with `services: none` passes the session.
+const reasonPOP3 = "pop3-violation"
+
+func violated(format string, args ...any) error {
+	return violatedSMTP(fmt.Errorf(format, args...))
+}
+
+func violatedSMTP(err error) error { return &violation{"SMTP", reasonViolation, err} }
+func violatedIMAP(err error) error { return &violation{"IMAP", reasonIMAP, err} }
+func violatedPOP3(err error) error { return &violation{"POP3", reasonPOP3, err} }

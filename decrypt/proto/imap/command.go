@@ -114,14 +114,23 @@ func (c *Command) proper(text []byte) bool {
 		}
 	}
 	rest, ok := bytes.CutPrefix(text, c.Tag)
-	if rest, ok = bytes.CutPrefix(rest, []byte(" ")); !ok {
+	if !ok || len(rest) == 0 || rest[0] != ' ' {
 		return false
 	}
-	if c.UID && len(rest) > len("UID ") && rest[3] == ' ' {
+	if rest = rest[1:]; c.UID && len(rest) > len("UID ") && rest[3] == ' ' {
 		rest = rest[len("UID "):]
 	}
 	rest, ok = bytes.CutPrefix(rest, c.Word)
 	return ok && (len(rest) == 0 || rest[0] == ' ')
+}
+
+// BeforeLogin reports whether a command may come before a login and says nothing of it.
+func (c *Command) BeforeLogin() bool {
+	switch c.Verb {
+	case STARTTLS, CAPABILITY, LOGOUT:
+		return true
+	}
+	return line.Is(c.Word, "NOOP") || line.Is(c.Word, "ID") || line.Is(c.Word, "ENABLE")
 }
 
 // maxWord is more than any tag or command has, in octets.

@@ -165,3 +165,10 @@ func IsDone(text []byte) bool {
 	word, rest := line.Word(text, line.Blanks)
 	return line.Is(word, "DONE") && len(rest) == 0
 }
+
+// Notes calls f with the note of each command without a tagged response.
+func (d *Dialogue[N]) Notes(f func(note N)) {
+	for _, s := range d.sent {
+		f(s.note)
+	}
+}

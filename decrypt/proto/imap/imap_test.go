@@ -141,7 +141,7 @@ func TestStrict(t *testing.T) {
 	}{
 		{"a NOOP\r\n", nil}, {"a.1-b NOOP", nil}, {"a UID FETCH 1 (BODY[])", nil}, {`a LOGIN "b {3}" c`, nil}, {"a APPEND x {3}", nil}, {"a APPEND x (\\Seen) ~{3+}", nil},
 		{`a LOGIN "b\"" {3}`, nil}, {"a FETCH 1 BODY[HEADER.FIELDS ({3}", nil},
-		{"a  NOOP", ErrTag}, {" a NOOP", ErrTag}, {"a", ErrTag}, {"", ErrTag}, {"a\tNOOP", ErrTag}, {"a NOOP\tx", ErrTag}, {"(a NOOP", ErrTag}, {"+ NOOP", ErrTag}, {"* NOOP", ErrTag},
+		{"a  NOOP", ErrTag}, {" a NOOP", ErrTag}, {" a a", ErrTag}, {"a", ErrTag}, {"", ErrTag}, {"a\tNOOP", ErrTag}, {"a NOOP\tx", ErrTag}, {"(a NOOP", ErrTag}, {"+ NOOP", ErrTag}, {"* NOOP", ErrTag},
 		{"\xc3\xa9 NOOP", ErrTag}, {"a UID  FETCH 1", ErrTag}, {"a {3}", ErrTag}, {strings.Repeat("a", 65) + " NOOP", ErrTag},
 		{"a NOOP\rb", ErrControl}, {"a NOOP\x00", ErrControl}, {`a LOGIN "b {3}`, ErrLiteral}, {`a LOGIN "b`, ErrQuote}, {"a LOGIN b{3}", ErrLiteral}, {"a LOGIN b\\{3+}", ErrLiteral},
 		{"a LOGIN {3} x", ErrLiteral}, {"a LOGIN {}", ErrLiteral}, {"a LOGIN {3} {4}", ErrLiteral}, {"a LOGIN {3 }", ErrLiteral},

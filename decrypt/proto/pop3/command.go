@@ -75,6 +75,17 @@ func ParseCommand(text []byte, s Strictness) (c Command, err error) {
 	return c, nil
 }
 
+// BeforeLogin reports whether a command may come before a login and says nothing of it.
+func (c *Command) BeforeLogin() bool {
+	switch c.Verb {
+	case STLS, CAPA, LANG, QUIT:
+		return true
+	case AUTH:
+		return len(c.Argument) == 0
+	}
+	return line.Is(c.Word, "UTF8") || line.Is(c.Word, "NOOP")
+}
+
 // maxWord is more than any command has, in octets.
 const maxWord = 16
 

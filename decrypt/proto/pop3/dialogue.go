@@ -104,10 +104,13 @@ func (d *Dialogue[N]) Within() bool { return d.within }
 func (d *Dialogue[N]) Text(p []byte) (text []byte, n int, over bool) {
 	text, n, over = d.lines.Next(p)
 	if over {
-		d.within, d.answers = false, sent[N]{}
+		d.End()
 	}
 	return text, n, over
 }
+
+// End ends a reply that goes on, for a reader that finds its end without Text.
+func (d *Dialogue[N]) End() { d.within, d.answers = false, sent[N]{} }
 
 // Ambiguous reports whether the lines so far hold an end for some clients.
 func (d *Dialogue[N]) Ambiguous() bool { return d.lines.Ambiguous }
