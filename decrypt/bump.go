@@ -11,6 +11,9 @@ import (
 
 // bump terminates TLS on both legs.
 func (s *session) bump(ctx context.Context) (next stage, err error) {
+	if s.hello.FinalDot {
+		return stageEnd, fail(reasonMalformed, errFinalDot, handshake.AlertUnrecognizedName)
+	}
 	s.met = true
 	err = s.shake(func() (err error) {
 		next, err = s.establish(ctx)

@@ -25,7 +25,8 @@ const (
 	// Do: Raise `limits.pending` if the address is a NAT or a proxy.
 	reasonPending = "client-pending"
 	// The first octets look like TLS, but are not a valid ClientHello.
-	// Cause: A broken or hostile client, or a protocol that only resembles TLS.
+	// Cause: A broken or hostile client, a protocol that only resembles TLS, or a server
+	// name that ends with a dot.
 	// Do: Tunnel the destination by a rule if the client is legitimate.
 	reasonMalformed = "malformed-hello"
 	// The ClientHello is longer than 64 KiB.

@@ -158,12 +158,12 @@ func TestRenegotiation(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var origin otherServer
 			b := newTestbed(t, origin.serve, func(b *testbed) {
+				origin.address = b.freePort()
 				b.cfg.Client.HandshakeTimeout, b.cfg.Client.IdleTimeout = time.Minute, time.Minute
 				if tt.services {
 					b.cfg.Services = func(*Session) []Service { return []Service{passer{}} }
 				}
 			})
-			origin.address = b.freePort()
 			s := b.startServer(origin.address)
 			conn := b.dial()
 			conn.SetDeadline(time.Now().Add(time.Minute))
@@ -252,9 +252,9 @@ func TestCertificateForAPlace(t *testing.T) {
 		t.Run(fmt.Sprint(tt.place, tt.request), func(t *testing.T) {
 			var origin otherServer
 			b := newTestbed(t, origin.serve, func(b *testbed) {
+				origin.address = b.freePort()
 				b.cfg.Client.HandshakeTimeout, b.cfg.Origin.ClientCertificate = time.Minute, tt.request
 			})
-			origin.address = b.freePort()
 			dir := b.files()
 			for _, place := range []string{"may", "need"} {
 				if err := os.MkdirAll(filepath.Join(dir, "pages", place), 0o755); err != nil {

@@ -2,6 +2,7 @@ package decrypt
 
 import (
 	"crypto/tls"
+	"errors"
 	"slices"
 
 	"github.com/clearspan/clearspan/decrypt/clienthello"
@@ -27,7 +28,11 @@ var rsaSuites = []uint16{
 	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// canAnswer reports whether a client can be answered at all: it offers a version, a
+// errFinalDot says why a hello is not answered whose server name ends with a dot.
+var errFinalDot = errors.New("server name with a final dot (RFC 6066, Section 3)")
+
+// canAnswer reports whether a client can be answered at all. Its server name has no final
+// dot: crypto/tls refuses such a hello, and the keys depend on its octets. And it offers a version, a
 // cipher suite, a group and a signature algorithm that we take (RFC 8446, Section
 // 4.1.1). Its highest version counts: it does not take a lower one from an origin
 // that has the same (RFC 8446, Section 4.1.3). Where the origin's own certificate is
@@ -35,6 +40,8 @@ var rsaSuites = []uint16{
 func canAnswer(hello *clienthello.Hello, least uint16, own bool) bool {
 	highest := hello.MaxVersion()
 	switch {
+	case hello.FinalDot: // crypto/tls refuses the hello, and the handshake's keys depend on its octets
+		return false
 	case highest < least || highest < tls.VersionTLS12:
 		return false
 	case highest == tls.VersionTLS13:

@@ -1,6 +1,7 @@
 package decrypt
 
 import (
+	"bytes"
 	"crypto/tls"
 	"os"
 	"os/exec"
@@ -40,6 +41,12 @@ func TestCanAnswer(t *testing.T) {
 		{"CCM alone, TLS 1.3", list(0x0304), list(ccm), list(0x1d), list(pss), false, false},
 		{"TLS 1.1", list(0x0302), list(rsaSuite), list(0x1d), list(pss), false, false},
 	} {
+		if tt.want {
+			dotted := &clienthello.Hello{Version: 0x0303, Versions: tt.versions, CipherSuites: tt.suites, Groups: tt.groups, SignatureSchemes: tt.schemes, FinalDot: true}
+			if canAnswer(dotted, tls.VersionTLS12, tt.own) {
+				t.Errorf("%s, with a final dot", tt.name)
+			}
+		}
 		hello := &clienthello.Hello{Version: 0x0303, Versions: tt.versions, CipherSuites: tt.suites, Groups: tt.groups, SignatureSchemes: tt.schemes}
 		if got := canAnswer(hello, tls.VersionTLS12, tt.own); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
@@ -93,5 +100,34 @@ func TestNothingInCommon(t *testing.T) {
 				t.Errorf("%s, events %v (%s %v)", s.Outcome, s.Events().Names(), s.Reason, s.Err)
 			}
 		})
+	}
+}
+
+// A server name that ends with a dot is the name without it to the policy. If such a hello
+// is not tunneled, its client is told what is wrong with it, and the origin sees nothing.
+func TestFinalDot(t *testing.T) {
+	openssl := openSSL(t)
+	for _, tunnel := range []bool{false, true} {
+		b := newTLSTestbed(t, echo, nil, func(b *testbed) {
+			table, err := rules(t, policy.Bump).WithEvents(policy.EventActions{})
+			if tunnel {
+				table, err = rules(t, policy.Bump).WithEvents(policy.EventActions{policy.NoSharedCipher: policy.Tunnel})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.cfg.Policy = table
+		})
+		out, _ := exec.CommandContext(t.Context(), openssl, "s_client", "-connect", b.front.Addr().String(), "-servername", "www.example.test.").CombinedOutput()
+		s := b.session()
+		if s.SNI != "www.example.test" || !s.Events().Has(policy.NoSharedCipher) {
+			t.Errorf("name %q, events %v", s.SNI, s.Events().Names())
+		}
+		switch {
+		case tunnel && s.Outcome != Tunneling:
+			t.Errorf("%s (%s %v)", s.Outcome, s.Reason, s.Err)
+		case !tunnel && (s.Reason != reasonMalformed || !bytes.Contains(out, []byte("SSL alert number 112"))):
+			t.Errorf("reason %s, the client says %s", s.Reason, out)
+		}
 	}
 }

@@ -41,6 +41,7 @@ type Hello struct {
 	Extensions       []uint16 // types, in order of appearance
 	ServerName       string   // lower case, without trailing dot; "" unless Name is NameUsable
 	Name             NameState
+	FinalDot         bool // the server name ended with a dot, which RFC 6066, Section 3, forbids
 	ALPN             []string
 	SignatureSchemes []uint16
 	Groups           []uint16

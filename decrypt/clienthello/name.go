@@ -32,6 +32,9 @@ func (h *Hello) serverName(list reader) bool {
 		if s, ok := usableName(name); ok {
 			h.ServerName, h.Name = s, NameUsable
 		}
+		if len(name) > 0 && name[len(name)-1] == '.' {
+			h.FinalDot = true
+		}
 	}
 	return true
 }

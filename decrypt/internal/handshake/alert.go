@@ -31,6 +31,7 @@ const (
 	AlertInsufficientSecurity Alert = 71
 
 	AlertCertificateRequired   Alert = 116
+	AlertUnrecognizedName      Alert = 112 // RFC 6066, Section 3
 	AlertNoApplicationProtocol Alert = 120 // RFC 7301, Section 3.2
 	AlertECHRequired           Alert = 121 // RFC 9849, Section 5
 )
