@@ -11,10 +11,10 @@ import (
 
 // Bounds on what an origin presents: what is beyond is not looked at further.
 const (
-	maxPresented = 64   // certificates
+	maxPresented = 64     // certificates
 	maxNames     = 10_000 // subject alternative names of a leaf
-	maxPath      = 10   // certificates of a path, leaf and root included
-	maxSerial    = 20   // octets of a serial number (RFC 5280, Section 4.1.2.2)
+	maxPath      = 10     // certificates of a path, leaf and root included
+	maxSerial    = 20     // octets of a serial number (RFC 5280, Section 4.1.2.2)
 )
 
 // checkSize refuses what would take long to judge.
