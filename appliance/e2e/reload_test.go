@@ -20,7 +20,7 @@ import (
 // good one concerns sessions that begin later, and no session is lost.
 func TestReload(t *testing.T) {
 	const closing = "default: bump\n"
-	c := newScene(t, settings{Policy: "\n  " + closing})
+	c := newScene(t, settings{Hosts: lab.OriginV4 + " late.bank.test\n", Policy: "\n  " + closing})
 	web := c.Nginx()
 	load := &load{page: c.Page(web, "page.bin", 20_000), roots: c.Pool(c.CA)}
 	stop := load.start(c)

@@ -33,6 +33,7 @@ func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
 func wireSceneWith(t *testing.T, takeover, members, policy string, vlan uint16) *scene {
 	name := fmt.Sprintf("e2e-%d-%d", os.Getpid(), wires.Add(1))
 	c := newScene(t, settings{
+		Hosts:   lab.OriginV4 + " bank.example.test\n",
 		Network: lab.NewInline,
 		Prepare: prepared(func(c *scene) {
 			for _, end := range []*netlab.Namespace{c.Client, c.Origin} {
