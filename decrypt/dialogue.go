@@ -130,7 +130,6 @@ func (d *dialogue) pump(dir Direction, from, to *leg.Leg) error {
 		ended := err == nil && len(p) <= have
 		if len(p) > 0 && !d.spoken[dir] {
 			d.first(dir, from)
-			p = from.Unread()
 		}
 		if p, err = d.begins(dir, from, to, have, err); err != nil {
 			return err

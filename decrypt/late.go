@@ -43,7 +43,7 @@ func (r legsRecorder) Begin(p []byte) (relay.Beginning, error) {
 	}
 	switch {
 	case b.Hold == 0:
-	case len(p) > recordHeader:
+	case len(p) > recordHeader && p[0] == recordHandshake:
 		b.Hold = r.engine.cfg.Client.HandshakeTimeout
 	default:
 		b.Hold = r.engine.sniffTimeout()

@@ -40,6 +40,7 @@ var eventDoors = []Door{
 	eventDoor(policy.NoSharedCipher, "sessions whose client or origin offers old ciphers only pass undecrypted"),
 	eventDoor(policy.ECHRequired, "sessions of clients that insist on Encrypted Client Hello pass undecrypted"),
 	eventDoor(policy.ECH, "sessions whose hello has the ECH extension pass undecrypted"),
+	eventDoor(policy.LateTLS, "sessions in which TLS begins late pass undecrypted from there on"),
 	eventDoor(policy.TunnelUnproven, "sessions of a rule with `tunnel` pass undecrypted wherever they go, if they claim its host name"),
 }
 

@@ -16,8 +16,11 @@ func InFlight(p []byte, most int) (at int, err error) {
 			break
 		}
 		at += next
-		if n, err := Complete(p[at:]); err == nil && n == len(p)-at && well(p[at:]) == nil {
+		switch n, err := Complete(p[at:]); {
+		case err == nil && n == len(p)-at && well(p[at:]) == nil:
 			return at, nil
+		case err == ErrShort && len(p)-at > recordHeader: // it comes in several segments
+			return 0, ErrShort
 		}
 	}
 	return 0, ErrNotTLS
