@@ -35,7 +35,7 @@ func (s *session) between() {
 	switch {
 	case s.content == Decrypted && s.account.SNI != "" && (s.account.ALPN == "" || s.account.ALPN == "http/1.1" || s.account.ALPN == "h2"):
 		s.host = new(hostCheck)
-	case s.content == Tunneled, s.opening == opensData:
+	case s.content == Tunneled:
 		return
 	}
 	if s.services == nil {

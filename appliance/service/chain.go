@@ -91,7 +91,7 @@ func (c *Chain) Services(s *decrypt.Session, names []string) (list []decrypt.Ser
 			c.bypass(s, name)
 		case m.Web != nil:
 			pending = append(pending, name)
-		case m.Session != nil:
+		case m.Session != nil && (s.Protocol != protocolData || s.ClientTLS.Version != 0):
 			flush()
 			list = append(list, m.Session)
 		}
@@ -111,13 +111,17 @@ func (c *Chain) bypass(s *decrypt.Session, name string) {
 	}
 }
 
+// protocolData is the word for a data connection of FTP. Without TLS, devices do not see
+// it.
+const protocolData = "ftp-data"
+
 // isForeign reports whether s is a plain session that began as a known protocol other
 // than HTTP, or one that FTP announced.
 func isForeign(s *decrypt.Session) bool {
 	switch s.Protocol {
 	case "", "tls", "http", "http2":
 		return false
-	case "ftp-data":
+	case protocolData:
 		return true // decrypted, too: a file may begin like anything
 	}
 	return s.ALPN == "" && s.ClientTLS.Version == 0

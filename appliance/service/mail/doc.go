@@ -52,6 +52,12 @@
 // What a client puts into a mailbox (APPEND, REPLACE) is held, too. The origin gets
 // all messages of one command when all are judged.
 //
+// # Files of FTP
+//
+// A data connection carries one file. The package holds what one end sends until its
+// end, and shows it by RESPMOD as application/octet-stream from http://ftp.invalid/. A
+// refused file resets the connection.
+//
 // # Refusals
 //
 // The package refuses these with an answer of its own:

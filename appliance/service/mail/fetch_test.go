@@ -312,3 +312,35 @@ func TestPOP3(t *testing.T) {
 		}
 	}
 }
+
+// transfer has one end send a file and returns what the other end gets.
+func transfer(t *testing.T, cfg Config, script string) (words, got string, err error) {
+	t.Helper()
+	client, near := pair(t)
+	far, origin := pair(t)
+	cfg.Name, cfg.Dir = "av", t.TempDir()
+	cfg.Observe = func(_, word string, _ time.Duration) { words += word }
+	m, e := New(cfg)
+	if e != nil {
+		t.Fatal(e)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err = m.Carry(t.Context(), &decrypt.Session{Protocol: protocolData}, end{near}, end{far})
+		near.Close()
+		far.Close()
+	})
+	from, to := client, origin
+	if strings.HasPrefix(script, "S") {
+		from, to = origin, client
+	}
+	if script != "" {
+		io.WriteString(from, strings.TrimSuffix(script[3:], "\n")+"\r\n")
+	}
+	from.CloseWrite()
+	to.SetReadDeadline(time.Now().Add(30 * time.Second))
+	text, _ := io.ReadAll(to)
+	to.CloseWrite()
+	wg.Wait()
+	return words, string(text), err
+}

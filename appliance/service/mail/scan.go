@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -30,6 +31,7 @@ type scan struct {
 type shown struct {
 	content *content
 	fields  []byte // header fields about it, each with its line end
+	media   string // its type; "": it is a message
 	part    bool   // it is no message, but a part of one in an unknown transfer coding
 }
 
@@ -132,15 +134,19 @@ func (x *scan) wrap(m shown) *icap.Message {
 	number := x.messages
 	x.mu.Unlock()
 	body, n := m.content.text()
-	media := "message/rfc822"
+	media := cmp.Or(m.media, "message/rfc822")
 	if m.part {
 		media, body, n = asParts(m.content)
+	}
+	host, suffix := "mail.invalid", ".eml"
+	if m.media != "" {
+		host, suffix = "ftp.invalid", ""
 	}
 	h := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n", media, n)
 	h = append(h, m.fields...)
 	return &icap.Message{
 		Method:   icap.RESPMOD,
-		Request:  fmt.Appendf(nil, "GET http://mail.invalid/%s/%d.eml HTTP/1.1\r\nHost: mail.invalid\r\n\r\n", x.s.ID, number),
+		Request:  fmt.Appendf(nil, "GET http://%s/%s/%d%s HTTP/1.1\r\nHost: %s\r\n\r\n", host, x.s.ID, number, suffix, host),
 		Response: append(h, "\r\n"...),
 		Body:     body, Length: n,
 		Client: x.s.Client, Server: x.s.Origin,

@@ -75,10 +75,10 @@ func New(cfg Config) (*Service, error) {
 // protocolTLS is the word for a session whose TLS begins with its first octet.
 const protocolTLS = "tls"
 
-// Speaks reports whether a session that is about to be carried is known to be mail: SMTP,
-// IMAP or POP3. TLS that began with the first octet does not tell, see [Either].
+// Speaks reports whether a session that is about to be carried is known to be mail, by
+// SMTP, IMAP or POP3, or a file of FTP. TLS that began with the first octet does not tell, see [Either].
 func Speaks(s *decrypt.Session) bool {
-	return s.Protocol == sniff.SMTP.String() || s.Protocol == sniff.IMAP.String() || s.Protocol == sniff.POP3.String()
+	return s.Protocol == sniff.SMTP.String() || s.Protocol == sniff.IMAP.String() || s.Protocol == sniff.POP3.String() || s.Protocol == protocolData
 }
 
 // protocol returns the protocol of a session.

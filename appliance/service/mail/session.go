@@ -31,6 +31,9 @@ func (m *Service) Carry(ctx context.Context, s *decrypt.Session, near, far decry
 	look := &scan{cfg: &m.cfg, ctx: ctx, s: s}
 	greeted := Speaks(s) // in the dialogue that told the protocol
 	c := &client{input: newInput(near), end: near}
+	if s.Protocol == protocolData {
+		return files(look, near, far)
+	}
 	switch m.protocol(s) {
 	case sniff.IMAP:
 		return both(newMailbox(look, near, far), near, far, cancel)
