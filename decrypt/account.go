@@ -65,6 +65,8 @@ type Session struct {
 	mu       sync.Mutex // guards the rest
 	services map[string]string
 	findings map[string]string
+	requests []Refused
+	refusals [4]uint64 // by action of the rule
 }
 
 // Served notes the word for what a service did with the session; the last one of

@@ -52,10 +52,13 @@ func (s *session) follow(context.Context) (stage, error) {
 	case d.refused:
 		return stageTerminate, nil
 	case d.yielded:
+		if s.account.Decision.Action != policy.Bump {
+			s.content = Tunneled
+		}
 		s.services = d.services
+		s.inspect(d.begun)
 		return stageRelay, nil
 	}
-	s.host = nil
 	if c := s.control.Load(); c != nil {
 		c.Secured()
 	}
@@ -83,6 +86,9 @@ type dialogue struct {
 	spans    []starttls.Span
 	parts    []Part
 	services []Service // that yielded is for
+
+	undecided bool   // the client's octets do not tell the protocol, and requests are to be judged
+	begun     []byte // those of them that were passed
 }
 
 // over reports whether the session goes on with another stage.
@@ -201,13 +207,11 @@ func (d *dialogue) first(dir Direction, from *leg.Leg) {
 	default:
 		proto := s.sniff(from, sniff.Client, s.engine.sniffTimeout())
 		host, doubt := s.requestedHost(proto)
-		_, undecided := sniff.Client(from.Unread())
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		s.account.Host, s.doubt = host, doubt
-		if undecided {
-			s.host = &hostCheck{plain: s.facts()}
-		}
+		_, more := sniff.Client(from.Unread())
+		d.undecided = more && s.judges()
 		d.firstOfClient(proto)
 	}
 }

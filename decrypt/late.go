@@ -27,11 +27,9 @@ type Late struct {
 // turns to TLS.
 func (r legsRecorder) Begin(p []byte) (relay.Beginning, error) {
 	if r.unread.Swap(false) {
-		if r.host == nil {
-			r.host = &hostCheck{over: true}
-		}
-		if err := r.overrule(r.askAgain(), reasonPolicy); err != nil {
-			return relay.Beginning{}, err
+		if d := r.askAgain(); d.Action == policy.Terminate {
+			r.overrule = &d
+			return relay.Beginning{}, fail(reasonPolicy, nil, 0)
 		}
 	}
 	if r.content == Tunneled || r.opening == opensData || r.client.Depth() >= maxDepth {
@@ -119,7 +117,8 @@ func (s *session) turn() (stage, error) {
 	} else if err == nil {
 		err = s.flushOrigin()
 	}
-	s.services, s.host = nil, nil
+	s.services = nil
+	s.ignore()
 	if c := s.control.Load(); c != nil {
 		c.Secured()
 	}

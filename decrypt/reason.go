@@ -85,11 +85,16 @@ const (
 	// Cause: A rule with `origin_name` or `issuer` matched after the plain dialogue.
 	// Do: Write a rule with `host`, `origin` or `port` for that server.
 	reasonTooLate = "too-late"
-	// The first request inside TLS is for another host than the server name, and
+	// A request inside TLS is for another host than the server name, and
 	// `policy.events.sni-mismatch` terminates.
 	// Cause: Domain fronting, or a connection shared between hosts.
-	// Do: See the key `http` of the entry. Write a rule for known services.
+	// Do: See the keys `refused` and `http` of the entry. Write a rule for known services.
 	reasonMismatch = "sni-mismatch"
+	// clearspan could not read a request, and a rule asks for hosts, paths or methods.
+	// The request is malformed, or its head has more than 64 KiB.
+	// Cause: A broken or hostile client, or a protocol that only resembles HTTP.
+	// Do: Examine the client. Tunnel the destination by a rule if the client is legitimate.
+	reasonRequests = "unreadable-request"
 	// The client uses Encrypted Client Hello, and ended the session because clearspan
 	// cannot read it.
 	// Cause: The client has the key of the origin from DNS.

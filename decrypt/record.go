@@ -64,14 +64,6 @@ func (s *session) count(dir Direction, p []byte, first bool) {
 // legsRecorder records a session's octets. It implements [relay.Recorder].
 type legsRecorder struct{ *session }
 
-// Inspect implements [relay.Recorder].
-func (r legsRecorder) Inspect(p []byte) error {
-	if r.host == nil {
-		return nil
-	}
-	return r.checkHost(p)
-}
-
 // Relayed implements [relay.Recorder].
 func (r legsRecorder) Relayed(dir Direction, p []byte, first bool) { r.show(dir, r.content, p, first) }
 

@@ -32,10 +32,10 @@ func (s *session) carry(ctx context.Context) (stage, error) {
 
 // between finds out what stands between the legs, and what is looked for there.
 func (s *session) between() {
-	switch {
-	case s.content == Decrypted && s.account.SNI != "" && (s.account.ALPN == "" || s.account.ALPN == "http/1.1" || s.account.ALPN == "h2"):
-		s.host = new(hostCheck)
-	case s.content == Tunneled:
+	if s.content != Tunneled || s.opening == opensPlain && s.account.Protocol != "" {
+		s.inspect(nil)
+	}
+	if s.content == Tunneled {
 		return
 	}
 	if s.services == nil {
@@ -63,7 +63,7 @@ func (s *session) relayRaw() error {
 		l.Stall(s.engine.cfg.Client.IdleTimeout)
 	}
 	pump := func(dir Direction, from, to *leg.Leg) func() error {
-		if s.content == Tunneled && s.stream == nil && from.Socket() && to.Socket() {
+		if s.content == Tunneled && s.stream == nil && s.inspection == nil && from.Socket() && to.Socket() {
 			return func() error { return s.legs.Splice(dir, from, to) }
 		}
 		return func() error { return s.legs.Raw(dir, from, to) }

@@ -13,6 +13,7 @@ import (
 	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
 	"github.com/clearspan/clearspan/decrypt/internal/relay"
+	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/decrypt/proto/ftp"
 )
 
@@ -53,7 +54,8 @@ type session struct {
 	beyond         string                      // host that the client has asked a proxy for last, within the session
 	unread         atomic.Bool                 // TLS passes that was not recognised in time; the policy is to be asked
 	negotiated     bool                        // TLS begins as a dialogue that was followed has it
-	host           *hostCheck                  // nil: nothing is looked for in the cleartext
+	inspection     *requests                   // judges the requests in the cleartext; nil: nothing does
+	overrule       *policy.Decision            // by which the session is to end, nil for none; the client's direction sets it
 	control        atomic.Pointer[ftp.Control] // what an FTP session announces is read; nil: nothing
 	closedSilently bool                        // the client closed soon after its handshake without sending data; set before the relay ends, read after it
 

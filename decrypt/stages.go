@@ -69,7 +69,7 @@ func (s *session) live(ctx context.Context) error {
 func (s *session) settle() {
 	a := s.account
 	switch {
-	case s.stage == stageTerminate, s.overruled():
+	case s.stage == stageTerminate, s.overrule != nil:
 		a.Outcome = Terminated
 	case s.stage == stageRelay:
 		a.Outcome = [...]Outcome{Decrypted: Bumped, Plain: Passed, Tunneled: Tunneling}[s.content]

@@ -19,10 +19,16 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	if d.over() {
 		return 0, starttls.Upgraded, nil
 	}
-	begins := dir == ClientToOrigin && !d.heard[0] && !d.heard[1] && len(p) > 0
+	first := dir == ClientToOrigin && !d.heard[dir] && len(p) > 0
+	begins := first && !d.heard[OriginToClient]
+	late := dir == ClientToOrigin && d.decides(p)
 	n, state = d.read(dir, p)
 	d.recognize()
-	n, state = d.choose(dir, p, n, state, begins)
+	if (first || late) && d.leave() {
+		d.spans, n, state = d.spans[:0], 0, starttls.Upgraded
+	} else {
+		n, state = d.choose(dir, p, n, state, begins)
+	}
 	if d.refused {
 		d.dismiss()
 		return 0, starttls.Upgraded, nil
@@ -34,13 +40,11 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 		d.spans = append(d.spans, starttls.Span{N: rest})
 		n = len(p)
 	}
-	if dir == ClientToOrigin && d.session.host != nil {
-		if err := d.session.checkHost(p[:n]); err != nil {
-			return 0, state, err
-		}
-	}
 	if err := d.show(dir, p[:n]); err != nil {
 		return 0, state, err
+	}
+	if dir == ClientToOrigin && d.undecided {
+		d.begun = append(d.begun, p[:n]...)
 	}
 	d.wake(dir, state)
 	return n, state, nil
@@ -57,7 +61,7 @@ func (d *dialogue) read(dir Direction, p []byte) (n int, state starttls.State) {
 	switch {
 	case d.follower == nil:
 		d.spans = append(d.spans, starttls.Span{N: len(p)})
-		if d.heard[0] && d.heard[1] {
+		if d.heard[0] && d.heard[1] && !d.undecided {
 			return len(p), starttls.Done // both spoke, and it is nothing we follow
 		}
 		return len(p), starttls.Following
@@ -125,6 +129,35 @@ func (d *dialogue) choose(dir Direction, p []byte, n int, state starttls.State, 
 		return n + more, state
 	}
 	return n, state
+}
+
+// decides looks whether p makes a request of what the client has begun.
+func (d *dialogue) decides(p []byte) (late bool) {
+	if !d.undecided || len(d.begun) == 0 {
+		return false
+	}
+	proto, more := sniff.Client(append(d.begun[:len(d.begun):len(d.begun)], p...))
+	d.undecided = more
+	if proto != sniff.HTTP && proto != sniff.HTTP2 || d.proto != sniff.Unknown {
+		return false
+	}
+	d.proto = proto
+	return true
+}
+
+// leave hands a session of HTTP over to where its requests are judged. What the client has
+// begun waits there.
+func (d *dialogue) leave() bool {
+	if d.proto != sniff.HTTP && d.proto != sniff.HTTP2 || d.refused || !d.session.judges() {
+		return false
+	}
+	d.undecided = false
+	if d.session.account.Decision.Action == policy.Bump {
+		d.services = d.session.askServices()
+	}
+	d.yielded = true
+	d.session.origin.Poke()
+	return true
 }
 
 // mayBeHTTP reports whether the client's first octets are a request, or do not tell

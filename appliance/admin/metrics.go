@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
 // namespace starts the name of every metric of ours.
@@ -45,6 +46,7 @@ type Metrics struct {
 	recalled   *prometheus.CounterVec   // lesson
 	bypassed   *prometheus.CounterVec   // cause
 	quic       *prometheus.CounterVec   // action, outcome
+	requests   *prometheus.CounterVec   // action
 
 	intakes, sinks, losses, reasons, statuses, refused, raws, protocols words
 
@@ -87,6 +89,7 @@ func NewMetrics(version string) *Metrics {
 		refusals:   counter("intake_refusals_total", "Connections that an intake refused, by reason.", "intake", "reason"),
 		quic:       counter("quic_flows_total", "QUIC flows that clearspan judged, by action and outcome.", "action", "outcome"),
 		bypassed:   counter("sessions_bypassed_total", "Sessions that passed unopened, by who caused that.", "by"),
+		requests:   counter("policy_refused_requests_total", "Requests within sessions that the policy refused, by the action of the rule.", "action"),
 		recalled:   counter("sessions_learned_total", "Sessions that clearspan tunneled because of a lesson, by lesson.", "lesson"),
 		handshakes: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "handshake_duration_seconds", Help: "Duration of TLS handshakes.",
@@ -99,7 +102,7 @@ func NewMetrics(version string) *Metrics {
 	}, []string{"service", "result"})
 	m.registry.MustRegister(
 		m.services, m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
-		m.streams, m.rendered, m.replaced, m.raw, m.recalled, m.bypassed, m.quic,
+		m.streams, m.rendered, m.replaced, m.raw, m.recalled, m.bypassed, m.quic, m.requests,
 		buildInfo(version),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -152,6 +155,11 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	m.sessions.WithLabelValues(action, s.Outcome.String()).Inc()
 	if s.Decision.Monitored {
 		m.monitored.WithLabelValues(s.Decision.Would.String()).Inc()
+	}
+	for a, n := range s.RefusedBy() {
+		if n > 0 {
+			m.requests.WithLabelValues(policy.Action(a).String()).Add(float64(n))
+		}
 	}
 	for _, event := range s.Events().Names() {
 		m.events.WithLabelValues(event).Inc()

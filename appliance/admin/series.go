@@ -22,6 +22,7 @@ func (m *Metrics) foresee() {
 	for a := policy.Bump; a <= policy.Terminate; a++ {
 		actions = append(actions, a.String())
 		m.monitored.WithLabelValues(a.String())
+		m.requests.WithLabelValues(a.String())
 	}
 	for _, action := range actions {
 		for o := decrypt.Failed; o <= decrypt.Terminated; o++ {

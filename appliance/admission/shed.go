@@ -15,7 +15,7 @@ type ShedPolicy struct {
 // Decide implements decrypt.Policy.
 func (p ShedPolicy) Decide(f *policy.Facts) policy.Decision {
 	d := p.Table.Decide(f)
-	if d.Action != policy.Bump || d.Pending { // it is asked again
+	if d.Action != policy.Bump || d.Pending || f.Request != nil { // it is asked again, or has begun
 		return d
 	}
 	if level, _ := p.Level(); level == Ample {

@@ -18,6 +18,6 @@ func Dropped(intake, reason string, frames uint64, start, end time.Time) Entry {
 		Intake: intake, Outcome: outcomeDropped, Reason: reason, Frames: frames,
 		Events: []string{}, Service: map[string]string{}, Finding: map[string]string{},
 		Mirror: map[string]Mirror{}, Flow: Flow{Ports: map[string]uint16{}},
-		HTTP: []facts.Exchange{}, Mail: []facts.Mail{}, Logins: []facts.Login{}, Transfers: []facts.Transfer{},
+		HTTP: []facts.Exchange{}, Refused: []Refused{}, Mail: []facts.Mail{}, Logins: []facts.Login{}, Transfers: []facts.Transfer{},
 	}
 }

@@ -118,6 +118,11 @@ type Entry struct {
 	HTTP []facts.Exchange `json:"http"`
 	// The number of web requests. 0 without `audit.facts`.
 	HTTPTotal uint64 `json:"http_total"`
+	// The first 32 requests within the session that the policy refused. Empty if it refused
+	// none. These requests are part of `http`, with the status of clearspan's answer.
+	Refused []Refused `json:"refused"`
+	// The number of requests that the policy refused.
+	RefusedTotal uint64 `json:"refused_total"`
 	// The first 32 mail messages. Empty without `audit.facts`.
 	Mail []facts.Mail `json:"mail"`
 	// The number of mail messages. 0 without `audit.facts`.
@@ -177,6 +182,33 @@ type QUIC struct {
 	Hello string `json:"hello"`
 	// The application protocols (ALPN) that the client offers. Empty without a hello.
 	ALPN []string `json:"alpn"`
+}
+
+// Refused describes a request that the policy refused.
+type Refused struct {
+	// The host that the request names. Empty if it names none, or is ambiguous.
+	Host string `json:"host"`
+	// The method.
+	Method string `json:"method"`
+	// The path, decoded and without query, at most 256 octets.
+	Path string `json:"path"`
+	// The rule that decided, as `rule` of the session.
+	Rule string `json:"rule"`
+	// The action of the rule. If it is not `terminate`, the request needs a session of its
+	// own.
+	Action string `json:"action"`
+	// The status of clearspan's answer: `421` or `403`.
+	Status int `json:"status"`
+}
+
+// refused describes the requests that the policy refused.
+func refused(s *decrypt.Session) (list []Refused, total uint64) {
+	first, total := s.Refused()
+	list = make([]Refused, 0, len(first))
+	for _, r := range first {
+		list = append(list, Refused{r.Host, r.Method, r.Path, r.Rule, r.Action.String(), r.Status})
+	}
+	return list, total
 }
 
 // ClientTLS describes the client leg.
@@ -329,6 +361,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 			Octets: Octets{l.Octets[decrypt.ClientToOrigin], l.Octets[decrypt.OriginToClient]},
 		}
 	}
+	e.Refused, e.RefusedTotal = refused(s)
 	if e.Service == nil {
 		e.Service = map[string]string{}
 	}

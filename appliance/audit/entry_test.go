@@ -216,6 +216,8 @@ func TestEntryOfBumpedSession(t *testing.T) {
   }
  ],
  "http_total": 7,
+ "refused": [],
+ "refused_total": 0,
  "mail": [
   {
    "fetched": false,
@@ -250,7 +252,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","upstream":"","sni":"","alpn":"","alpn_offer":"",` +
 		`"transport":"tcp","protocol":"","starttls":"","late_tls":null,"related":"","rule":"","action":"","would":"","events":[],"bypass_by":"","learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"quic":null,"tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"frames":0,"mirror":{},` +
-		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"mail":[],"mail_total":0,"logins":[],"logins_total":0,"transfers":[],"transfers_total":0}`
+		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"refused":[],"refused_total":0,"mail":[],"mail_total":0,"logins":[],"logins_total":0,"transfers":[],"transfers_total":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Errorf("entry (-want +got):\n%s", diff)
 	}

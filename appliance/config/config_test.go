@@ -144,7 +144,7 @@ func TestFullFile(t *testing.T) {
 				ClientCertificate: learn.Alert, ClientCertificateFor: 3 * time.Hour, FailedOrigin: learn.Tunnel, FailedOriginFor: 5 * time.Minute,
 				NarrowOffer: learn.Tunnel, NarrowOfferFor: 7 * time.Minute, Entries: 500, ClientEntries: 20,
 			},
-			Lists:  []List{{"finance", "testdata/finance.txt"}, {"web-mail", "testdata/finance.txt"}},
+			Lists:  []List{{"finance", "testdata/finance.txt", HostList}, {"web-mail", "testdata/finance.txt", HostList}},
 			Events: policy.EventActions{policy.NoSNI: policy.Bump, policy.ECH: policy.Terminate, policy.ECHRequired: policy.Tunnel}, NoLookup: true, Rules: []Rule{
 				{Rule: policy.Rule{Name: "mail", Port: []policy.PortRange{{First: 465, Last: 465}}, Action: policy.Bump, Treatment: policy.Treatment{Services: []string{"ips", "av"}}}},
 				{Rule: policy.Rule{Name: "bare", Port: []policy.PortRange{{First: 993, Last: 993}}, Action: policy.Bump, Treatment: policy.Treatment{Services: []string{}}}},
@@ -246,7 +246,7 @@ func TestExampleFile(t *testing.T) {
 			t.Errorf("%s (-default +example):\n%s", row.name, diff)
 		}
 	}
-	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 6 || len(c.Mirrors) != 4 {
+	if len(c.Intakes) != 3 || len(c.Policy.Rules) != 7 || len(c.Mirrors) != 4 {
 		t.Errorf("%d intakes, %d rules, %d mirrors", len(c.Intakes), len(c.Policy.Rules), len(c.Mirrors))
 	}
 }

@@ -54,7 +54,7 @@ var policyKeys = []Key{
 	},
 	{
 		Path: "policy.lists", Type: TypeTable, Absent: "none",
-		Doc: "Categories of host names. Each key is the name of a category.",
+		Doc: "Categories of host names or of URLs. Each key is the name of a category.",
 	},
 	{
 		Path: "policy.lists.NAME", Type: TypeTable, Absent: "none", Example: "{file: finance.txt}",
@@ -62,7 +62,14 @@ var policyKeys = []Key{
 	},
 	{
 		Path: "policy.lists.NAME.file", Type: TypeFile, Required: true, Example: "finance.txt",
-		Doc: "A file with one host name in each line. A name also stands for all names below it. `#` begins a comment. A reload reads the file again.",
+		Doc: "A file with one host name, or one URL, in each line. A name also stands for all names below it. `#` begins a comment. A reload reads the file again.",
+	},
+	{
+		Path: "policy.lists.NAME.kind", Type: TypeWord, Default: string(HostList), Example: string(URLList), Words: []Choice{
+			{string(HostList), "Host names."},
+			{string(URLList), "URLs: a host and the beginning of a path. A URL stands for all paths below it. Scheme, port and query are ignored."},
+		},
+		Doc: "The kind of entries in the file. Rules with a category of URLs need action `bump` or `terminate`.",
 	},
 	{
 		Path: "policy.events", Type: TypeTable,
@@ -74,7 +81,7 @@ var policyKeys = []Key{
 	},
 	{
 		Path: "policy.events.sni-mismatch", Type: TypeWord, Words: eventWords(), Synonyms: synonyms, Default: "log", Example: policy.Terminate.String(),
-		Doc: "The server name differs from the CONNECT name, or from the host of the first request. For the host of a request, only `terminate` acts.",
+		Doc: "The server name differs from the CONNECT name, or from the host of a request. For the host of a request, only `terminate` acts on the request; another action refuses it with 421.",
 	},
 	{
 		Path: "policy.events.sni-unresolved", Type: TypeWord, Default: "log", Example: policy.Terminate.String(),
@@ -123,6 +130,14 @@ var ruleKeys = []Key{
 	{
 		Path: "policy.rules[].category", Type: TypeReference, List: true, Absent: "every host", Example: "[finance]",
 		Doc: "Names of `policy.lists`. Together with `host` it is one condition: one of both must match.",
+	},
+	{
+		Path: "policy.rules[].path", Type: TypeText, List: true, Absent: "every path", Example: `["/upload/*"]`,
+		Doc: "The path of a request, without query. `*` stands for any octets. clearspan compares decoded paths in lower case. The rule needs action `bump` or `terminate`.",
+	},
+	{
+		Path: "policy.rules[].method", Type: TypeText, List: true, Absent: "every method", Example: "[POST, PUT]",
+		Doc: "The method of a request. The rule needs action `bump` or `terminate`.",
 	},
 	{
 		Path: "policy.rules[].intake", Type: TypeReference, List: true, Absent: "every intake", Example: "[explicit]",

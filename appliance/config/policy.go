@@ -74,6 +74,9 @@ func (r *reader) policy(n *node, mirrors []Mirror, intakes []Intake, services []
 	p.Events, p.NoLookup = r.events(t.get("events"))
 	for _, l := range p.Lists {
 		known.lists = append(known.lists, l.Name)
+		if l.Kind == URLList {
+			known.urls = append(known.urls, l.Name)
+		}
 	}
 	for _, check := range r.listed {
 		check(known.lists)
@@ -117,6 +120,7 @@ func (r *reader) rule(n *node, names map[string]int, known vocabulary) (rule Rul
 		r.fail(t.place("services"), "services: need action bump, tunneled and terminated sessions bypass all services")
 	}
 	t.fill("policy.rules[]", "", &rule.Rule, &rule.Treatment)
+	r.byRequest(t, &rule, known)
 	t.close()
 	return rule
 }

@@ -10,11 +10,20 @@ import (
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
-// List is a category: a file with a name a line.
+// List is a category: a file with a name, or a URL, a line.
 type List struct {
 	Name string
 	File string
+	Kind ListKind
 }
+
+// ListKind is what the lines of a list are. Default host.
+type ListKind string
+
+const (
+	HostList ListKind = "host"
+	URLList  ListKind = "url"
+)
 
 // PolicyMode is whether the policy is followed.
 type PolicyMode string
@@ -34,7 +43,7 @@ func (r *reader) lists(n *node) (lists []List) {
 			continue
 		}
 		of := r.table(p.value, p.key)
-		lists = append(lists, List{p.key, required(of, "file", parseFile(r.dir))})
+		lists = append(lists, List{p.key, required(of, "file", parseFile(r.dir)), value(of, "kind", HostList, oneOf(HostList, URLList))})
 		of.close()
 	}
 	return lists
@@ -91,10 +100,42 @@ func (r *reader) conditions(t *table, rule *Rule, known vocabulary) {
 		return s, nil
 	})
 	rule.Time = r.periods(t)
+	rule.Path = values(t, "path", nil, func(s string) (string, error) { return s, policy.CheckPath(s) })
+	rule.Method = values(t, "method", nil, parseMethod)
+}
+
+// parseMethod accepts the name of a method (RFC 9110, Section 9.1).
+func parseMethod(s string) (string, error) {
+	if s == "" || len(s) > 64 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~") != "" {
+		return "", fmt.Errorf("%q is not the name of a method", s)
+	}
+	return s, nil
+}
+
+// byRequest refuses what a rule that is asked about each request cannot have: it is known
+// when the session runs.
+func (r *reader) byRequest(t *table, rule *Rule, known vocabulary) {
+	key := ""
+	switch {
+	case len(rule.Path) > 0:
+		key = "path"
+	case len(rule.Method) > 0:
+		key = "method"
+	case slices.ContainsFunc(rule.Category, func(name string) bool { return slices.Contains(known.urls, name) }):
+		key = "category"
+	default:
+		return
+	}
+	if rule.Action != policy.Bump && rule.Action != policy.Terminate {
+		r.fail(t.place(key), "%s: needs action bump or terminate, a request is known within a session only", key)
+	}
+	if tr := &rule.Treatment; tr.Mirrors != nil || tr.Content != nil || tr.ALPNOffer != nil || tr.Learn != "" || tr.Services != nil || tr.Upstream != "" {
+		r.fail(t.place(key), "%s: excludes mirror, content, alpn_offer, learn, services and proxy, which hold for a session", key)
+	}
 }
 
 // vocabulary are the names that rules may choose from.
-type vocabulary struct{ mirrors, lists, intakes, services []string }
+type vocabulary struct{ mirrors, lists, urls, intakes, services []string }
 
 // among accepts the known names of what.
 func among(what string, known []string) func(string) (string, error) {

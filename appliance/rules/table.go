@@ -74,6 +74,9 @@ func loadList(l config.List) (*policy.List, error) {
 		return nil, fmt.Errorf("open list %s: %w", l.Name, err)
 	}
 	defer f.Close()
+	if l.Kind == config.URLList {
+		return policy.ReadURLList(l.Name, l.File, f)
+	}
 	return policy.ReadList(l.Name, l.File, f)
 }
 

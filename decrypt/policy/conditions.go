@@ -17,6 +17,7 @@ type conditions struct {
 	ja4                    []fingerprint
 	time                   []Period
 
+	request     requestCondition
 	certificate certificateCondition
 }
 
@@ -34,6 +35,9 @@ const (
 	onJA4
 	onTime
 	onHost
+	onMethod
+	onPath
+	onRequest // is not known yet, all else but the certificate is met
 	onOriginName
 	onIssuer
 	onCertificate // is not known yet, all else is met
@@ -81,6 +85,9 @@ func newConditions(r *Rule) (*conditions, error) {
 			return nil, err
 		}
 	}
+	if c.request, err = newRequestCondition(r); err != nil {
+		return nil, err
+	}
 	if c.certificate, err = newCertificateCondition(r); err != nil {
 		return nil, err
 	}
@@ -92,7 +99,7 @@ func newConditions(r *Rule) (*conditions, error) {
 
 func (c *conditions) none() bool {
 	return len(c.intake)+len(c.protocol)+len(c.alpn)+len(c.port)+len(c.origin)+len(c.client)+len(c.ja4)+len(c.time) == 0 &&
-		!c.certificate.asks()
+		!c.certificate.asks() && !c.request.asks()
 }
 
 // prefixes masks the prefixes and turns IPv4 in IPv6 into IPv4.
@@ -116,10 +123,8 @@ func prefixes(condition string, in []netip.Prefix) ([]netip.Prefix, error) {
 func (r *rule) mismatch(s *subject, hostMet bool) condition {
 	c := r.conditions
 	switch {
-	case c == nil && !hostMet:
-		return onHost
 	case c == nil:
-		return matched
+		return r.ofRequest(s, hostMet)
 	case len(c.intake) > 0 && !slices.Contains(c.intake, s.facts.Intake):
 		return onIntake
 	case len(c.protocol) > 0 && !c.protocolMet(s.facts):
@@ -136,10 +141,25 @@ func (r *rule) mismatch(s *subject, hostMet bool) condition {
 		return onJA4
 	case len(c.time) > 0 && !c.timeMet(s.facts.Time):
 		return onTime
+	}
+	if met := r.ofRequest(s, hostMet); met != matched || !c.certificate.asks() {
+		return met
+	}
+	return c.certificate.mismatch(s.facts, r.action)
+}
+
+// ofRequest is mismatch for the conditions on the host, on the method and on the path.
+func (r *rule) ofRequest(s *subject, hostMet bool) condition {
+	request := s.facts.Request
+	switch {
+	case !hostMet && r.urls && request == nil:
+		return onRequest
 	case !hostMet:
 		return onHost
-	case c.certificate.asks():
-		return c.certificate.mismatch(s.facts, r.action)
+	case r.urls && request != nil && request.Doubt && r.action != Terminate:
+		return onPath
+	case r.conditions != nil && r.request.asks():
+		return r.request.mismatch(request, r.action)
 	}
 	return matched
 }

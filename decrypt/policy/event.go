@@ -12,8 +12,8 @@ type Event uint8
 const (
 	// NoSNI: the hello has no usable server name.
 	NoSNI Event = iota
-	// SNIMismatch: the server name differs from the CONNECT name, or from the host of the
-	// first request inside TLS.
+	// SNIMismatch: the server name differs from the CONNECT name, or from the host of a
+	// request inside TLS.
 	SNIMismatch
 	// SNIUnresolved: the server name does not resolve to the destination.
 	SNIUnresolved

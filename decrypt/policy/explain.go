@@ -117,6 +117,8 @@ func (r *rule) why(c condition, s *subject) string {
 		return fmt.Sprintf("time is %s, not in %s", f.Time.Format("15:04 Mon MST"), join(r.time))
 	case onHost:
 		return s.whyHost(r)
+	case onMethod, onPath, onRequest:
+		return r.whyRequest(c, f.Request)
 	case onOriginName, onIssuer:
 		return r.whyCertificate(c, f)
 	case onCertificate:
@@ -145,6 +147,18 @@ func (s *subject) whyHost(r *rule) string {
 		why += ", nor in " + strings.Join(categories, ", ")
 	}
 	return why
+}
+
+func (r *rule) whyRequest(c condition, request *Request) string {
+	switch {
+	case c == onRequest:
+		return "no request is known yet: it is decided again for each request of a session that is decrypted or plain"
+	case c == onMethod:
+		return fmt.Sprintf("method is %s, not %s", request.Method, few(r.request.method))
+	case request.Doubt:
+		return "servers may read the path in different ways, and only terminate may rely on it"
+	}
+	return fmt.Sprintf("path is %s, not %s", request.path, few(r.request.path))
 }
 
 func (r *rule) whyCertificate(c condition, f *Facts) string {
@@ -203,6 +217,11 @@ func (r *rule) met(s *subject) string {
 		add(len(c.alpn) > 0, "alpn %s", strings.Join(f.ALPN, ", "))
 		add(len(c.ja4) > 0, "ja4 %s", f.JA4)
 		add(len(c.time) > 0, "time %s", f.Time.Format("15:04 Mon MST"))
+		if f.Request != nil {
+			add(len(c.request.method) > 0, "method %s", f.Request.Method)
+			add(len(c.request.path) > 0, "path %s", f.Request.path)
+			add(len(c.request.path) > 0 && f.Request.Doubt, "a path in doubt")
+		}
 		if f.Certificate != nil {
 			add(len(c.certificate.names) > 0, "certificate for %s", few(f.Certificate.Names))
 			add(len(c.certificate.issuer) > 0, "issuer %s", few(f.Certificate.Issuers))

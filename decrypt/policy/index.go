@@ -174,7 +174,7 @@ func (x *index) search(s *subject, look func(rules []uint32)) {
 			x.name(&s.host, look)
 		}
 		for i := range x.lists {
-			if l := &x.lists[i]; l.list.has(&s.sni) || l.list.has(&s.host) {
+			if l := &x.lists[i]; l.list.meets(s) {
 				look(l.rules)
 			}
 		}

@@ -21,6 +21,8 @@ const (
 type List struct {
 	name  string
 	names nameTable
+	urls  *urlTable // of a list of URLs, which has no names; nil: it is none
+	count int       // of URLs
 }
 
 // ListError is one fault in the file of a list.
@@ -42,10 +44,19 @@ func (e *ListError) Unwrap() error { return e.Err }
 // [*ListError] for file, one a line.
 func ReadList(name, file string, r io.Reader) (*List, error) {
 	l := &List{name: name, names: newNameTable(0)}
+	var n hostName
+	if err := readEntries(name, file, r, func(entry string) error { return l.add(&n, entry) }); err != nil {
+		return nil, err
+	}
+	l.names.clip()
+	return l, nil
+}
+
+// readEntries calls add with every entry of a list.
+func readEntries(name, file string, r io.Reader, add func(entry string) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, maxListLine), maxListLine)
 	var errs []error
-	var n hostName
 	line := 0
 	for lines.Scan() && len(errs) < maxListErrors {
 		line++
@@ -58,7 +69,7 @@ func ReadList(name, file string, r io.Reader) (*List, error) {
 		if len(entry) == 0 {
 			continue
 		}
-		if err := l.add(&n, string(entry)); err != nil {
+		if err := add(string(entry)); err != nil {
 			before := text[:bytes.Index(text, entry)]
 			errs = append(errs, &ListError{file, line, utf8.RuneCount(before) + 1, err})
 		}
@@ -68,11 +79,7 @@ func ReadList(name, file string, r io.Reader) (*List, error) {
 	} else if err != nil {
 		errs = append(errs, fmt.Errorf("read list %s: %w", name, err))
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	l.names.clip()
-	return l, nil
+	return errors.Join(errs...)
 }
 
 func (l *List) add(n *hostName, s string) error {
@@ -91,11 +98,25 @@ func (l *List) add(n *hostName, s string) error {
 // Name returns the name of the list.
 func (l *List) Name() string { return l.name }
 
-// Len returns how many names the list has.
-func (l *List) Len() int { return l.names.count }
+// Len returns how many names or URLs the list has.
+func (l *List) Len() int { return l.names.count + l.count }
 
-// Octets returns how much memory the names take.
-func (l *List) Octets() int { return l.names.octets() }
+// Octets returns how much memory they take.
+func (l *List) Octets() int {
+	if l.urls != nil {
+		return 8 * len(l.urls.slots)
+	}
+	return l.names.octets()
+}
+
+// meets reports whether the list stands for the host, or for the request, of s.
+func (l *List) meets(s *subject) bool {
+	if l.urls == nil {
+		return l.has(&s.sni) || l.has(&s.host)
+	}
+	r := s.facts.Request
+	return r != nil && l.urls.has(s.target(), r.path, r.Doubt)
+}
 
 // Has reports whether a name of the list stands for host, in any spelling. It
 // allocates nothing unless host is not ASCII.

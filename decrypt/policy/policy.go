@@ -82,6 +82,9 @@ type Facts struct {
 	Time   time.Time // of the decision
 	Events Events
 
+	// Request is one of the requests within the session. Nil: none is known yet.
+	Request *Request
+
 	// Certificate is the origin's. Nil: it was not asked for yet. Of an origin that
 	// was asked and showed none it is empty.
 	Certificate *Certificate

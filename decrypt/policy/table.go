@@ -41,6 +41,16 @@ type Rule struct {
 	OriginName []string
 	Issuer     []string
 
+	// Path and Method ask for the requests within a session, and so does a Category of
+	// URLs. Such a rule decides about each request, see [Table.Requests]: as long as no
+	// request is known, it does not match. It can terminate, or except requests from rules
+	// behind it (bump), and has no Treatment.
+	//
+	// Path holds patterns for the path of a request in its canonical form, see
+	// [Request.SetTarget]. "*" stands for octets of any kind and number.
+	Path   []string
+	Method []string // compared exactly
+
 	Action    Action
 	Treatment Treatment // what it leaves open is that of the default, see [Table.WithDefault]
 }
@@ -67,7 +77,9 @@ type Table struct {
 	treatment *Treatment // of the default
 	events    EventActions
 	monitor   bool
-	ends      bool // the default or a rule may terminate
+	ends      bool     // the default or a rule may terminate
+	need      Need     // of requests, whatever the session
+	guarded   []uint32 // rules that need more, in some sessions
 }
 
 // rule is a Rule, checked and prepared. Its names are in the index.
@@ -76,6 +88,7 @@ type rule struct {
 	action      Action
 	named       bool // has a condition on the host
 	lists       []*List
+	urls        bool       // some of lists are of URLs
 	own         *Treatment // as the rule has it; nil: nothing
 	treatment   *Treatment // with what the default adds; nil: nothing
 	*conditions            // nil: none but that on the host
@@ -125,6 +138,7 @@ func New(rules []Rule, def Action) (*Table, error) {
 		return nil, fmt.Errorf("index rules: %w", err)
 	}
 	t.index = &index
+	t.survey()
 	return t, nil
 }
 
@@ -168,8 +182,11 @@ func prepare(name string, r *Rule) (rule, error) {
 		return rule{}, fmt.Errorf("category has no list")
 	}
 	var err error
-	p.conditions, err = newConditions(r)
-	return p, err
+	if p.conditions, err = newConditions(r); err != nil {
+		return p, err
+	}
+	p.urls = slices.ContainsFunc(p.lists, (*List).URLs)
+	return p, p.checkRequest()
 }
 
 // Terminates reports whether there are facts of which [Table.Decide] says terminate, or
@@ -302,6 +319,17 @@ type subject struct {
 	facts          *Facts
 	client, origin netip.Addr
 	sni, host      hostName
+	named          hostName // by the request
+}
+
+// target is the host of the request.
+func (s *subject) target() *hostName {
+	for _, n := range []*hostName{&s.named, &s.host} {
+		if n.length > 0 {
+			return n
+		}
+	}
+	return &s.sni
 }
 
 func (s *subject) set(f *Facts, names bool) {
@@ -311,5 +339,8 @@ func (s *subject) set(f *Facts, names bool) {
 	if names {
 		s.sni.set(f.SNI)
 		s.host.set(f.Host)
+		if f.Request != nil && f.Request.Host != "" {
+			s.named.set(f.Request.Host)
+		}
 	}
 }

@@ -208,6 +208,16 @@ var bans = []ban{
 		reason: "it carries octets between two legs; the session decides",
 	},
 	{
+		from:   "decrypt/internal/relay",
+		to:     []string{module + "/decrypt/internal/request", module + "/decrypt/proto/http1", module + "/decrypt/proto/http2"},
+		reason: "it knows no protocol; an inspector does",
+	},
+	{
+		from:   "decrypt/internal/request",
+		to:     []string{module + "/decrypt/internal/relay", module + "/decrypt/internal/leg", module + "/decrypt/policy", module + "/decrypt/sniff"},
+		reason: "it reads requests, which its judge decides about; it carries nothing",
+	},
+	{
 		from:   "decrypt/clienthello",
 		to:     []string{module},
 		reason: "leaf package",

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -34,6 +36,8 @@ type question struct {
 	facts            policy.Facts
 	events           []string
 	names, issuers   []string
+	path, method     string
+	url              string
 	untrusted, rules bool
 }
 
@@ -46,7 +50,8 @@ func explainCommand() *cobra.Command {
 
 With --client and --origin: every rule that does not decide, and why, then the rule
 that decides. A condition on a fact that no flag gives is not met. The time is now,
-unless --time gives another one.
+unless --time gives another one. --path, --method and --url ask about a request
+within the session, whose other facts are those of the session.
 
 With --pcap: for each TCP connection of the capture (pcap or pcapng, - for standard
 input) whether clearspan would decrypt it, by which rule, and which condition of the
@@ -58,6 +63,7 @@ Exit status: 0 explained, 1 bad configuration or flag, 2 the capture cannot be r
 		Example: `  clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:443 --sni www.bank.test
   clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:25 --protocol smtp
   clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:443 --issuer "Example CA" --time 2026-01-02T23:00:00Z
+  clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:443 --method POST --url https://www.example.test/upload/x
   clearspan policy explain -c clearspan.yaml --pcap office.pcap`,
 		Args: cobra.MatchAll(takes(), requiresConfig, asksOneThing),
 		RunE: func(cmd *cobra.Command, _ []string) error { return q.answer(cmd) },
@@ -78,11 +84,15 @@ Exit status: 0 explained, 1 bad configuration or flag, 2 the capture cannot be r
 	f.StringSliceVar(&q.events, "event", nil, "`EVENT` of the session, such as no-sni or ech")
 	f.StringSliceVar(&q.names, "origin-name", nil, "`NAME` in the origin's certificate")
 	f.StringArrayVar(&q.issuers, "issuer", nil, "`NAME` of the issuer of the origin's certificate")
+	f.StringVar(&q.path, "path", "", "`PATH` of a request within the session")
+	f.StringVar(&q.method, "method", "", "`METHOD` of a request within the session (default GET)")
+	f.StringVar(&q.url, "url", "", "`URL` of a request within the session: host and path")
 	f.BoolVar(&q.untrusted, "untrusted", false, "the origin's certificate fails verification")
 	cmd.MarkFlagRequired("config")
 	cmd.MarkFlagsOneRequired("pcap", "client")
 	cmd.MarkFlagsMutuallyExclusive("pcap", "client")
 	cmd.MarkFlagsMutuallyExclusive("pcap", "origin")
+	cmd.MarkFlagsMutuallyExclusive("path", "url")
 	return cmd
 }
 
@@ -100,7 +110,7 @@ func asksOneThing(cmd *cobra.Command, _ []string) error {
 	case !set("pcap"):
 		return nil
 	}
-	for _, fact := range []string{"client", "origin", "sni", "host", "alpn", "protocol", "ja4", "time", "event", "origin-name", "issuer", "untrusted"} {
+	for _, fact := range []string{"client", "origin", "sni", "host", "alpn", "protocol", "ja4", "time", "event", "origin-name", "issuer", "untrusted", "path", "method", "url"} {
 		if set(fact) {
 			return fmt.Errorf("--%s does not apply to --pcap: the facts are those of the capture", fact)
 		}
@@ -177,6 +187,9 @@ func (q *question) complete() (err error) {
 		}
 		f.Events = f.Events.With(e)
 	}
+	if err := q.request(); err != nil {
+		return err
+	}
 	if f.Protocol == "" {
 		f.Protocol = "tls"
 	}
@@ -185,6 +198,26 @@ func (q *question) complete() (err error) {
 		f.Certificate = &policy.Certificate{Names: q.names, Issuers: q.issuers, Trusted: !q.untrusted}
 		f.TLS = true
 	}
+	return nil
+}
+
+// request reads the flags about a request within the session.
+func (q *question) request() error {
+	if q.path == "" && q.method == "" && q.url == "" {
+		return nil
+	}
+	r := &policy.Request{Method: cmp.Or(q.method, "GET")}
+	target := q.path
+	if q.url != "" {
+		u, err := url.Parse(q.url)
+		if err != nil || u.Host == "" {
+			return fmt.Errorf("--url: %q is no address such as https://www.example.test/path", q.url)
+		}
+		r.Host, target = u.Hostname(), u.EscapedPath()
+		q.facts.Host = r.Host
+	}
+	r.SetTarget([]byte(target))
+	q.facts.Request = r
 	return nil
 }
 

@@ -33,6 +33,7 @@ type LegEnd struct {
 	held   []byte // that the client has said, and may begin another session with
 	judged int    // octets of held that do not
 
+	inspected
 	peeked [1]byte // read by Await
 	has    bool    // peeked holds an octet
 	ending error   // sticky
@@ -55,13 +56,37 @@ func (e *LegEnd) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if e.inspects() {
+		return e.readInspected(p)
+	}
+	if n, err = e.flight(p); err != nil {
+		return 0, err
+	}
+	return n, e.moved(e.dir, p[:n])
+}
+
+// flight reads what is known not to begin another session. It returns no octets if the leg
+// was poked.
+func (e *LegEnd) flight(p []byte) (n int, err error) {
 	if len(e.held) > 0 {
 		return e.readHeld(p)
 	}
+	if n, err = e.take(p); n == 0 || err != nil {
+		return 0, err
+	}
+	if e.recorded && e.relay.mayTurn() {
+		e.held = append([]byte(nil), p[:n]...)
+		return e.readHeld(p)
+	}
+	return n, nil
+}
+
+// take reads what is at hand. It returns no octets if the leg was poked.
+func (e *LegEnd) take(p []byte) (n int, err error) {
 	if e.has {
 		e.has = false
 		p[0], n = e.peeked[0], 1
-	} else if n, err = e.read(p); err != nil {
+	} else if n, err = e.read(p); n == 0 {
 		return 0, err
 	}
 	for n < len(p) { // what else is at hand; an error comes again
@@ -70,22 +95,7 @@ func (e *LegEnd) Read(p []byte) (n int, err error) {
 			break
 		}
 	}
-	if e.recorded && e.relay.mayTurn() {
-		e.held = append([]byte(nil), p[:n]...)
-		return e.readHeld(p)
-	}
-	return e.give(p[:n])
-}
-
-// give accounts for p, which the service gets.
-func (e *LegEnd) give(p []byte) (int, error) {
-	if e.recorded {
-		if err := e.relay.Recorder.Inspect(p); err != nil {
-			e.ending = err
-			return 0, err
-		}
-	}
-	return len(p), e.moved(e.dir, p)
+	return n, nil
 }
 
 // moved accounts for octets of this leg.
@@ -99,18 +109,19 @@ func (e *LegEnd) moved(dir Direction, p []byte) error {
 
 // Await returns when Read will not wait.
 func (e *LegEnd) Await() error {
-	if e.has || len(e.held) > 0 {
+	if e.has || e.poked || e.last || len(e.held)+len(e.rest) > 0 {
 		return nil
 	}
 	n, err := e.read(e.peeked[:])
 	e.has = n > 0
+	e.poked = n == 0 && err == nil
 	if err == io.EOF {
 		return nil
 	}
 	return err
 }
 
-// read is Read without account of what came.
+// read is Read without account of what came. It returns nothing if the leg was poked.
 func (e *LegEnd) read(p []byte) (int, error) {
 	for e.ending == nil {
 		n, err := e.text.Read(p)
@@ -125,7 +136,9 @@ func (e *LegEnd) read(p []byte) (int, error) {
 		case errors.Is(err, leg.ErrAgain):
 			if err := e.leg.FlushIfFree(); err != nil {
 				e.ending = e.broken(err)
-			} else if err := e.relay.Await(e.leg, 0); err != nil && !e.relay.turned.Load() {
+			} else if err := e.relay.Await(e.leg, 0); err == ErrPoked && e.inspects() && !e.relay.turned.Load() {
+				return 0, nil
+			} else if err != nil && !e.relay.turned.Load() {
 				e.ending = err
 			}
 		case err == io.EOF:
@@ -153,6 +166,9 @@ func (e *LegEnd) ended(dir Direction) {
 // Write implements [End]. What an origin takes no more that has ended in order, early
 // in a request say, is let go: its answer must arrive.
 func (e *LegEnd) Write(p []byte) (int, error) {
+	if e.inspects() {
+		return e.writeInspected(p)
+	}
 	if err := e.moved(e.dir.Opposite(), p); err != nil {
 		return 0, err
 	}
@@ -182,6 +198,9 @@ func (e *LegEnd) complete(err error) bool {
 // CloseWrite implements [End]. Behind an end without close_notify there is none
 // either: what may have been cut off must not look complete (RFC 8446, Section 6.1).
 func (e *LegEnd) CloseWrite() error {
+	if e.closed.Load() {
+		return nil
+	}
 	if e.relay.turned.Load() {
 		return nil // the session goes on without the service
 	}

@@ -23,7 +23,7 @@ func (e *LegEnd) readHeld(p []byte) (int, error) {
 	if e.held = e.held[n:]; len(e.held) == 0 {
 		e.held = nil
 	}
-	return e.give(p[:n])
+	return n, nil
 }
 
 // judge asks the Recorder about what is held, of which judged octets may go on then. It

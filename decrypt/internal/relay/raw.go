@@ -15,39 +15,57 @@ import (
 func (r *Relay) Raw(dir Direction, from, to *leg.Leg) error {
 	for {
 		err := r.Await(from, 0)
+		poked := err == ErrPoked
 		switch {
 		case r.turned.Load():
 			return nil
-		case err == ErrPoked:
+		case poked && r.Inspector == nil:
 			continue // by a dialogue that is over
-		case err != nil:
+		case err != nil && !poked:
 			return err
-		case len(from.Unread()) == 0:
-			return r.SourceEnded(dir, from, to)
+		case len(from.Unread()) == 0 && !poked:
+			return r.rawEnded(dir, from, to)
 		}
 		n := len(from.Unread())
-		if dir == proto.ClientToOrigin {
+		if dir == proto.ClientToOrigin && n > 0 {
 			var turned bool
 			if n, turned, err = r.Begins(from, to); turned || err != nil {
 				return err
 			}
 		}
-		if err := r.pass(dir, from.Unread()[:n], from, to); err != nil {
+		last, werr, err := r.pass(dir, from.Unread()[:n], from, to)
+		switch {
+		case err != nil:
 			return err
+		case werr != nil:
+			return r.Undeliverable(dir, from, werr)
+		case last:
+			return r.lastPassed(dir, to, from, to)
 		}
 	}
 }
 
-// pass carries p, which is unread of from.
-func (r *Relay) pass(dir Direction, p []byte, from, to *leg.Leg) error {
-	if err := r.relayed(dir, p); err != nil {
-		return err
+// rawEnded is SourceEnded, behind what was held.
+func (r *Relay) rawEnded(dir Direction, from, to *leg.Leg) error {
+	if p := r.held(dir); len(p) > 0 {
+		to.Send(p) // a leg that is gone shows next
 	}
-	if err := to.Send(p); err != nil {
-		return r.Undeliverable(dir, from, err)
+	return r.SourceEnded(dir, from, to)
+}
+
+// pass carries p, which is unread of from.
+func (r *Relay) pass(dir Direction, p []byte, from, to *leg.Leg) (last bool, werr, err error) {
+	pass, last, err := r.inspected(dir, p)
+	if err != nil {
+		return false, nil, err
+	}
+	if len(pass) > 0 {
+		if werr = to.Send(pass); werr != nil {
+			return false, werr, nil
+		}
 	}
 	from.Consume(len(p))
-	return nil
+	return last, nil, nil
 }
 
 // spliceChunk is how many octets the kernel carries between two looks at the counters.
@@ -57,8 +75,10 @@ const spliceChunk = 16 << 20
 // be sockets.
 func (r *Relay) Splice(dir Direction, from, to *leg.Leg) error {
 	if p := from.Unread(); len(p) > 0 {
-		if err := r.pass(dir, p, from, to); err != nil {
+		if _, werr, err := r.pass(dir, p, from, to); err != nil {
 			return err
+		} else if werr != nil {
+			return r.Undeliverable(dir, from, werr)
 		}
 	}
 	if from.Err() != nil {

@@ -20,9 +20,6 @@ type Direction = proto.Direction
 // Recorder is told what is carried, before it is. Calls for one direction do not
 // overlap, and behind Reset nothing is Relayed. It borrows what it is given.
 type Recorder interface {
-	// Inspect looks at what the client says, and returns an error if the session is to
-	// end before it goes on.
-	Inspect(p []byte) error
 	// Relayed is told of p. It is the first if nothing was carried before, either way.
 	Relayed(dir Direction, p []byte, first bool)
 	// Spliced is told of n octets that the kernel has carried.
@@ -44,12 +41,30 @@ type Beginning struct {
 	Turn bool          // the session goes on as another, from the first octet on
 }
 
+// Inspector looks at what is said before it goes on. Each direction is for one goroutine
+// at a time.
+type Inspector interface {
+	// Inspect takes p, which may be empty, and returns what goes on: p, a part of it, or
+	// something else, valid until the next call for the direction. With last, nothing goes
+	// on behind that. If the direction is that of the client, the session then ends when
+	// the other one has. An error ends the session.
+	Inspect(dir Direction, p []byte) (pass []byte, last bool, err error)
+	// Due reports whether something else goes to the client now, for which Inspect is
+	// called without octets of the origin. Who waits for those is poked, unless it is a
+	// service. The same holds for octets of the client.
+	Due() bool
+	// End returns what goes on of the client's octets that were held, when it has ended in
+	// order.
+	End() []byte
+}
+
 // Relay is what both directions of a session share. Its methods are for one goroutine
 // a direction.
 type Relay struct {
-	Recorder Recorder
-	Idle     time.Duration // how long neither direction may move
-	Silence  time.Duration // the same before the first octet, 0: as Idle; not to be set while octets are carried
+	Recorder  Recorder
+	Inspector Inspector     // nil: nothing is looked at; not to be set while octets are carried
+	Idle      time.Duration // how long neither direction may move
+	Silence   time.Duration // the same before the first octet, 0: as Idle; not to be set while octets are carried
 
 	order    [2]sync.Mutex // by direction: what is carried is recorded; both to fail
 	progress atomic.Int64  // octets carried in both directions, to tell idle from one-way
@@ -136,6 +151,45 @@ func (r *Relay) relayed(dir Direction, p []byte) error {
 	}
 	r.spoke(dir)
 	r.Recorder.Relayed(dir, p, r.progress.Add(int64(len(p))) == int64(len(p)))
+	return nil
+}
+
+// inspected has p recorded, and returns what goes on of it: see [Inspector]. What is
+// recorded is what the client said, and what it gets. p may be empty if there is an Inspector.
+func (r *Relay) inspected(dir Direction, p []byte) (pass []byte, last bool, err error) {
+	switch {
+	case r.Inspector == nil:
+		return p, false, r.relayed(dir, p)
+	case dir == proto.ClientToOrigin:
+		if len(p) > 0 {
+			if err := r.relayed(dir, p); err != nil {
+				return nil, false, err
+			}
+		}
+		return r.Inspector.Inspect(dir, p)
+	}
+	if pass, last, err = r.Inspector.Inspect(dir, p); err == nil && len(pass) > 0 {
+		err = r.relayed(dir, pass)
+	}
+	return pass, last, err
+}
+
+// held returns what goes on at the end of a direction, of what was held.
+func (r *Relay) held(dir Direction) []byte {
+	if r.Inspector == nil || dir != proto.ClientToOrigin {
+		return nil
+	}
+	return r.Inspector.End()
+}
+
+// retired waits until the other direction has ended, behind the last that went on of this
+// one. What the source still says is discarded.
+func (r *Relay) retired(dir Direction, from *leg.Leg) error {
+	if !r.awaitFinish(dir.Opposite(), r.Idle) {
+		return ErrAborted
+	}
+	r.ended(dir)
+	discard(from)
 	return nil
 }
 

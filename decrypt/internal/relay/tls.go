@@ -15,44 +15,37 @@ import (
 // source holds no complete record any more. While it waits it holds no buffer. Both legs
 // are in the mode of [leg.Leg.Relaying].
 func (r *Relay) TLS(dir Direction, src, dst *tls.Conn, from, to *leg.Leg) error {
-	for {
+	for poked := false; ; {
 		chunk := leg.TakeChunk()
 		n, err := readChunk(src, chunk)
-		var werr error
-		if n > 0 {
-			p := chunk[:n]
-			var ferr error
-			if dir == proto.ClientToOrigin {
-				p, ferr = r.flight(src, dst, from, to, chunk, n)
-			}
-			if ferr == nil && len(p) > 0 {
-				ferr, werr = r.send(dir, dst, p)
-			}
-			if ferr != nil {
-				leg.Release(chunk)
-				return ferr
-			}
+		var last bool
+		var ierr, werr error
+		if n > 0 || poked {
+			last, werr, ierr = r.carry(dir, src, dst, from, to, chunk, n)
+			poked = false
 		}
 		leg.Release(chunk)
 		switch {
+		case ierr != nil:
+			return ierr
 		case r.turned.Load() && dir == proto.ClientToOrigin:
 			return nil
 		case werr != nil:
 			return r.Undeliverable(dir, from, werr)
+		case last:
+			return r.lastPassed(dir, dst, from, to)
 		case err == nil:
 			continue
 		case errors.Is(err, leg.ErrAgain) && len(from.Unread()) > 0:
 			return r.broken(dir, errStuck)
 		case errors.Is(err, leg.ErrAgain):
-			if err := r.drain(dir, from, to); err != nil || r.turned.Load() {
+			if err := r.drain(dir, from, to); err == ErrPoked && r.Inspector != nil && !r.turned.Load() {
+				poked = true
+			} else if err != nil || r.turned.Load() {
 				return err
 			}
 		case err == io.EOF:
-			r.ended(dir)
-			if from.Err() == nil { // close_notify came, not only a FIN
-				dst.CloseWrite() // a leg that is gone shows in closed
-			}
-			return r.closed(dir, to)
+			return r.textEnded(dir, dst, from, to)
 		case leg.IsTimeout(err): // an old deadline; only Await decides on idleness
 			from.SetReadDeadline(time.Time{})
 		default:
@@ -81,23 +74,52 @@ func write(to io.Writer, p []byte) (n int, err error) {
 
 const internalError = 80 // RFC 8446, Section 6.2
 
-// send has p recorded, and writes it. Errors of the destination are apart.
-func (r *Relay) send(dir Direction, dst *tls.Conn, p []byte) (err, destination error) {
-	if err := r.inspected(dir, p); err != nil {
-		return err, nil
-	}
-	_, destination = write(dst, p)
-	return nil, destination
-}
-
-// inspected has p recorded, after a look at what the client says.
-func (r *Relay) inspected(dir Direction, p []byte) error {
-	if dir == proto.ClientToOrigin {
-		if err := r.Recorder.Inspect(p); err != nil {
-			return err
+// carry has n octets of chunk inspected, which came from src, and writes what goes on of
+// them.
+func (r *Relay) carry(dir Direction, src, dst *tls.Conn, from, to *leg.Leg, chunk []byte, n int) (last bool, werr, err error) {
+	p := chunk[:n]
+	if dir == proto.ClientToOrigin && n > 0 {
+		if p, err = r.flight(src, dst, from, to, chunk, n); err != nil || len(p) == 0 {
+			return false, nil, err
 		}
 	}
-	return r.relayed(dir, p)
+	return r.forward(dir, p, dst)
+}
+
+// forward has p inspected and writes what goes on of it. Errors of the destination are apart.
+func (r *Relay) forward(dir Direction, p []byte, dst *tls.Conn) (last bool, werr, err error) {
+	pass, last, err := r.inspected(dir, p)
+	if err == nil && len(pass) > 0 {
+		_, werr = write(dst, pass)
+	}
+	return last, werr, err
+}
+
+// textEnded carries the end of a source of TLS on.
+func (r *Relay) textEnded(dir Direction, dst *tls.Conn, from, to *leg.Leg) error {
+	if p := r.held(dir); len(p) > 0 {
+		dst.Write(p) // a leg that is gone shows in closed
+	}
+	r.ended(dir)
+	if from.Err() == nil { // close_notify came, not only a FIN
+		dst.CloseWrite()
+	}
+	return r.closed(dir, to)
+}
+
+// lastPassed ends a direction behind the last that goes on.
+func (r *Relay) lastPassed(dir Direction, dst Cleartext, from, to *leg.Leg) error {
+	if err := to.Flush(); err != nil {
+		return r.Undeliverable(dir, from, err)
+	}
+	if dir == proto.ClientToOrigin {
+		return r.retired(dir, from)
+	}
+	r.ended(dir)
+	if dst != Cleartext(to) {
+		dst.CloseWrite()
+	}
+	return r.closed(dir, to)
 }
 
 // readChunk fills p with what src has at hand. n may be positive beside an error.

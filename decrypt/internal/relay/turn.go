@@ -144,7 +144,7 @@ func (r *Relay) flight(src, dst *tls.Conn, from, to *leg.Leg, chunk []byte, n in
 // apart carries p, which the client has sent together with what follows.
 func (r *Relay) apart(dst *tls.Conn, from, to *leg.Leg, p []byte) error {
 	r.divided = true
-	err, werr := r.send(proto.ClientToOrigin, dst, p)
+	_, werr, err := r.forward(proto.ClientToOrigin, p, dst)
 	if err == nil && werr == nil {
 		werr = to.Flush()
 	}
