@@ -189,6 +189,7 @@ func TestIMAP(t *testing.T) {
 			S: f OK
 			C: g APPEND x y
 			S: g BAD`), ""},
+		{"lines that are no responses", Config{Adapter: adapter(clean)}, passive("C: a NOOP\nS: answer to a\nS: a OK"), ""},
 		{"concealed", Config{Adapter: adapter(clean)}, `
 			S: * OK [CAPABILITY IMAP4rev1 STARTTLS IDLE COMPRESS=DEFLATE] hello STARTTLS
 			c: * OK [CAPABILITY IMAP4rev1 IDLE] hello STARTTLS
@@ -252,7 +253,7 @@ func TestIMAPOutOfStep(t *testing.T) {
 		"tag in use":               "C: a NOOP\ns: a NOOP\nC: a NOOP",
 		"literal within":           "C: a LOGIN {3} x",
 		"consent to nothing":       "C: a NOOP\ns: a NOOP\nS: + go",
-		"not a response":           "S: hello",
+		"not a response":           "S: hello {3}",
 		"quote":                    "C: a LOGIN \"b {3+}",
 		"command in IDLE":          "C: a IDLE\ns: a IDLE\nS: + x\nc: + x\nC: b NOOP",
 		"name that is two lines":   "C: a APPEND {4+}\nC: a\nC:  {3+}",
@@ -292,6 +293,7 @@ func TestPOP3(t *testing.T) {
 			C: RETR 1
 			S: -ERR none`), ""},
 		{"clean", Config{Adapter: adapter(clean)}, passive("C: RETR 1\nS: +OK here\nS: Subject: x\nS: \nS: ..a\nS: .\nC: top 1 0\nS: +OK\nS: .\nC: QUIT\nS: +OK"), "unmodified unmodified"},
+		{"a line that is no reply", Config{Adapter: adapter(clean)}, passive("C: X\nS: answer\nC: NOOP\nS: +OK"), ""},
 		{"pipelined", Config{Adapter: adapter(blocking)}, "C: RETR 1\nC: RETR 2\nC: NOOP\ns: RETR 1\ns: RETR 2\ns: NOOP\nS: +OK\nS: evil\nS: .\nS: +OK\nS: good\nS: .\nS: +OK\n" +
 			"c: -ERR Message refused" + threat + "\nc: +OK\nc: good\nc: .\nc: +OK\n", "blocked unmodified"},
 		{"hidden by a dot", Config{Adapter: adapter(blocking)}, "C: RETR 1\ns: RETR 1\nS: +OK\nS: ..\nS: evil\nS: .\nc: -ERR Message refused" + threat + "\n", "blocked"},
@@ -303,7 +305,7 @@ func TestPOP3(t *testing.T) {
 		{"an end for some clients", Config{Adapter: adapter(clean)}, "C: RETR 1\ns: RETR 1\nS: +OK\nS: a␊.␊\nS: .\nc: -ERR Message refused: a dot stands alone between bare CR or LF\n", "blocked"},
 	})
 	for name, script := range map[string]string{
-		"nobody asked": "S: +OK", "not a reply": "C: NOOP\ns: NOOP\nS: hello", "endless line": "C: " + strings.Repeat("x", maxLine+10),
+		"nobody asked": "S: +OK", "not a reply": "C: NOOP\ns: NOOP\nS: +hello", "a line too many": "C: RETR 1\ns: RETR 1\nS: hello\nc: hello\nS: evil", "endless line": "C: " + strings.Repeat("x", maxLine+10),
 	} {
 		_, err := converse(t, Config{Adapter: adapter(clean)}, "pop3", 1<<20, script)
 		var v interface{ Reason() string }

@@ -160,10 +160,14 @@ func (x *postOffice) replies() error {
 	}
 }
 
-// take takes the first line of a reply.
+// take takes the first line of a reply. Clients take a line without a plus for a negative
+// one.
 func (x *postOffice) take(text []byte) (pop3.Answer[struct{}], error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if _, ok := pop3.ParseReply(text); !ok && text[0] != '+' {
+		text = []byte("-ERR")
+	}
 	a, err := x.dialogue.Reply(text)
 	x.saying = err == nil
 	x.changed.Broadcast()

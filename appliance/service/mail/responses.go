@@ -39,6 +39,9 @@ func (x *mailbox) take(text []byte) (a imap.Answer[*fetching], own bool, err err
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	a, err = x.dialogue.Respond(text)
+	if _, announced := imap.ParseLiteral(text); err == imap.ErrResponse && !announced {
+		err = nil // a line that answers nothing
+	}
 	own = a.Kind == imap.Continue && x.own
 	x.saying = !own
 	x.changed.Broadcast()
@@ -58,6 +61,8 @@ func (x *mailbox) relay(text []byte, a imap.Answer[*fetching]) error {
 	x.client.writing.Lock()
 	defer x.client.writing.Unlock()
 	switch {
+	case a.To == imap.Other && a.Word == nil && a.Kind == imap.Tagged: // malformed
+		return x.client.write(text)
 	case a.Kind == imap.Tagged && a.Note != nil && a.Note.failed && a.Status == imap.OK:
 		return x.client.write(fmt.Appendf(nil, "%s NO [UNAVAILABLE] Content cannot be inspected now, try again later\r\n", a.Tag))
 	case a.Status != imap.NoStatus, a.Kind == imap.Untagged && line.Is(a.Word, imap.CAPABILITY.String()):
