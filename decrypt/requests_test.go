@@ -248,15 +248,16 @@ func TestRequestsHTTP2(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			transport := &http2.Transport{AllowHTTP: true}
-			cc, err := transport.NewClientConn(c)
+			transport := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
+			transport.Protocols.SetUnencryptedHTTP2(true) // the connection is there already
+			cc, err := transport.NewClientConn(t.Context(), "http", "www.example.test:80")
 			if err != nil {
 				t.Fatal(err)
 			}
 			ask := func(host, path, body string) (int, error) {
 				ctx, stop := context.WithTimeout(t.Context(), 50*time.Second)
 				defer stop()
-				r, err := http.NewRequestWithContext(ctx, "POST", "https://"+host+path, io.NopCloser(strings.NewReader(body)))
+				r, err := http.NewRequestWithContext(ctx, "POST", "http://"+host+path, io.NopCloser(strings.NewReader(body)))
 				if err != nil {
 					return 0, err
 				}
