@@ -33,7 +33,6 @@ func wireScene(t *testing.T, takeover, policy string, vlan uint16) *scene {
 func wireSceneWith(t *testing.T, takeover, members, policy string, vlan uint16) *scene {
 	name := fmt.Sprintf("e2e-%d-%d", os.Getpid(), wires.Add(1))
 	c := newScene(t, settings{
-		Hosts:   lab.OriginV4 + " bank.example.test\n",
 		Network: lab.NewInline,
 		Prepare: prepared(func(c *scene) {
 			for _, end := range []*netlab.Namespace{c.Client, c.Origin} {
@@ -97,7 +96,7 @@ func TestWire(t *testing.T) {
 		vlan           uint16
 	}{{"late", "late", 0}, {"accept", "accept", 0}, {"VLAN", "late", 77}} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := wireScene(t, tt.takeover, "{default: bump, rules: [{name: bank, host: [bank.example.test], action: tunnel}]}", tt.vlan)
+			c := wireScene(t, tt.takeover, "{default: bump, rules: [{name: bank, host: [bank.example.test], origin: ["+lab.OriginV4+"], action: tunnel}]}", tt.vlan)
 			web := c.Nginx()
 			page := c.Page(web, "page.bin", 300_000)
 			mailboxes, err := lab.NewMailboxes(c.Directory("mail"), domain, map[string]string{user: password})

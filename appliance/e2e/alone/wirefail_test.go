@@ -84,7 +84,7 @@ func newFailing(t *testing.T) *failing {
 intake:
   - {name: %s, mode: wire, legs: [%s, %s], ports: [443, %d]}
 origin: {roots: [%q]}
-policy: {default: bump, rules: [{name: bank, host: [bank.example.test], action: tunnel}]}
+policy: {default: bump, rules: [{name: bank, host: [bank.example.test], origin: [192.0.2.10], action: tunnel}]}
 audit: {file: sessions.jsonl}
 admin: {listen: "off"}
 `, c.name, lab.LANInterface, lab.WANInterface, floodPort, c.pki.RootFile)
