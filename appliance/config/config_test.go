@@ -328,7 +328,7 @@ policy: {services: av, rules: [{name: a, port: 1, action: bump, services: none}]
 			[]string{"service av: on_failure: open:", "service av: max_body:", "service av: foreign: pass:", "service av: upgrade: pass:", "service av: ranges: pass:", "service av: paused: pass:", "service av: streams:", "service av: mode:", "rule a: services: none:"}},
 		{"a service that fails closed", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a"}]` + "\n",
 			[]string{"service av: foreign: known:", "service av: streams:"}},
-		{"a service without doors", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", foreign: block, streams: []}]` + "\n", nil},
+		{"a service without doors", fmt.Sprintf(proxy, "") + none + `services: [{name: av, kind: icap, url: "icap://127.0.0.1/a", foreign: block, upgrade: scan, streams: []}]` + "\n", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := Parse("c.yaml", []byte("state: s\n"+tt.text), t.TempDir())

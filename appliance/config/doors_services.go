@@ -33,7 +33,7 @@ var serviceDoors = []Door{
 	{
 		Key: "services[].upgrade", Of: onlyICAP, Open: "pass",
 		Passes: "WebSocket, and what follows other upgrades and CONNECT, pass it by",
-		Shut:   "`upgrade: block` refuses them.",
+		Shut:   "`upgrade: block` refuses them, `scan` shows it the messages of WebSocket.",
 		open:   services("upgrade: pass", func(s Service) bool { return s.Upgrade == adapt.Pass }),
 	},
 	{

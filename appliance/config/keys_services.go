@@ -90,6 +90,7 @@ var serviceKeys = []Key{
 	{
 		Path: "services[].upgrade", Type: TypeWord, Of: onlyICAP, Absent: "`block` if `on_failure` is `closed`, else `pass`", Example: string(adapt.Pass), Words: []Choice{
 			{string(adapt.Block), "clearspan refuses the upgrade."},
+			{string(adapt.Scan), "The service sees each message of WebSocket. clearspan refuses the rest."},
 			{string(adapt.Pass), "The octets behind it pass unseen."},
 		},
 		Doc: "WebSocket and other upgrades, and CONNECT inside of a session.",

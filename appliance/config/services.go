@@ -25,7 +25,7 @@ type Service struct {
 
 	// Of kind icap. What holds without the keys follows from FailOpen.
 	Foreign adapt.Passage // sessions that it is not for
-	Upgrade adapt.Passage // what follows a granted upgrade or CONNECT: block or pass
+	Upgrade adapt.Passage // what follows a granted upgrade or CONNECT: block, scan or pass
 	Whole   bool          // requests for a part of the content ask for the whole
 
 	// Roots are whom icaps servers are trusted by: "system" and PEM files. Kind icap

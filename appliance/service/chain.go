@@ -139,7 +139,7 @@ func (c *Chain) engine(names []string) decrypt.Service {
 	for _, name := range names {
 		m := c.members[name]
 		w := *m.Web
-		w.Name, w.FailOpen = name, m.FailOpen
+		w.Name, w.FailOpen, w.WebSocket = name, m.FailOpen, m.Upgrade == adapt.Scan
 		cfg.Services = append(cfg.Services, w)
 		cfg.Foreign = adapt.Stricter(cfg.Foreign, m.Foreign)
 		cfg.Upgrade = adapt.Stricter(cfg.Upgrade, m.Upgrade)

@@ -177,6 +177,11 @@ var bans = []ban{
 		reason: "the versions of HTTP share what is in adapt and buffered, and nothing else",
 	},
 	{
+		from:   "appliance/service/web/ws",
+		to:     []string{module + "/appliance/service/web/h1", module + "/appliance/service/web/h2"},
+		reason: "it carries frames, whatever version of HTTP led to them",
+	},
+	{
 		from:   "appliance/service/web/buffered",
 		to:     []string{module + "/appliance"},
 		reason: "it knows ends, not what they carry",
@@ -253,6 +258,11 @@ var bans = []ban{
 	{
 		from:   "decrypt/proto/http2",
 		to:     []string{"io", "net", "os", "sync", "time"},
+		reason: "syntax has no I/O, no clock and no goroutine",
+	},
+	{
+		from:   "decrypt/proto/websocket",
+		to:     []string{"net", "os", "sync", "time"},
 		reason: "syntax has no I/O, no clock and no goroutine",
 	},
 	{

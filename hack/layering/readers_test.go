@@ -36,6 +36,17 @@ var marks = []mark{
 		name:      "frame type of HTTP/2",
 		constants: regexp.MustCompile(`(?i)^(frame|type)?(headers|rststream|pushpromise|goaway|windowupdate|continuation)(frame|type)?$`),
 		home:      "decrypt/proto/http2",
+		except:    map[string]string{"decrypt/proto/websocket": "its messages have continuations, too"},
+	},
+	{
+		name:      "frame of WebSocket",
+		constants: regexp.MustCompile(`(?i)^(op|opcode|frame|type)?pong(frame)?$`),
+		home:      "decrypt/proto/websocket",
+	},
+	{
+		name:     "another's frames of WebSocket",
+		imported: "golang.org/x/net/websocket",
+		home:     "decrypt/proto/websocket",
 	},
 	{
 		name:     "another's frames of HTTP/2",

@@ -29,8 +29,9 @@
 //   - an answer without a request,
 //   - HTTP/2 after HTTP/1.1.
 //
-// After a granted Upgrade or CONNECT, octets pass unread, or the session ends, as
-// [adapt.Config] Upgrade says. The package never grants an upgrade to HTTP/2, because it
+// After a granted Upgrade or CONNECT, octets pass unread, or the session ends, or
+// package ws shows the messages of WebSocket to the services, as [adapt.Config] Upgrade
+// says. The package never grants an upgrade to HTTP/2, because it
 // would bypass the services. Sessions that do not begin as HTTP pass unread or end,
 // as [adapt.Config] Foreign says.
 //

@@ -44,20 +44,20 @@ func whole(raw []byte) bool {
 // WithoutFraming returns a copy of a header block without transfer coding and
 // length, with room for another.
 func WithoutFraming(raw []byte) []byte {
-	return without(raw, func(name []byte) bool {
+	return Without(raw, func(name []byte) bool {
 		return http1.Is(name, "transfer-encoding") || http1.Is(name, "content-length")
 	})
 }
 
 // WithoutRanges returns a copy of the header block of a request that asks for the whole.
-func WithoutRanges(raw []byte) []byte { return without(raw, IsRange) }
+func WithoutRanges(raw []byte) []byte { return Without(raw, IsRange) }
 
 // IsRange reports whether a field asks for a part of the content (RFC 9110, Sections
 // 13.1.5 and 14.2).
 func IsRange(name []byte) bool { return http1.Is(name, "range") || http1.Is(name, "if-range") }
 
-// without returns a copy of a header block without some fields, with room for others.
-func without(raw []byte, out func(name []byte) bool) []byte {
+// Without returns a copy of a header block without some fields, with room for others.
+func Without(raw []byte, out func(name []byte) bool) []byte {
 	section := http1.Section(raw)
 	dst := make([]byte, 0, len(raw)+48)
 	dst = append(dst, raw[:len(raw)-len(section)]...)

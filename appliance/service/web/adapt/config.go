@@ -1,6 +1,7 @@
 package adapt
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
@@ -14,12 +15,18 @@ const (
 	// Known passes sessions of protocols that package sniff recognizes, by the first
 	// octets of both ends. It blocks the others.
 	Known Passage = "known"
+	// Scan shows the messages of WebSocket to the services, and blocks what is not
+	// WebSocket. Of upgrades only.
+	Scan  Passage = "scan"
 	Block Passage = "block"
 )
 
+// Passes reports whether octets that nobody reads may pass.
+func (p Passage) Passes() bool { return p != Scan && p != Block }
+
 // Stricter returns that of two passages which lets less pass.
 func Stricter(a, b Passage) Passage {
-	for _, p := range []Passage{Block, Known} {
+	for _, p := range []Passage{Block, Scan, Known} {
 		if a == p || b == p {
 			return p
 		}
@@ -60,6 +67,8 @@ type Config struct {
 
 	// User names who the client of a session is; nil: nobody knows.
 	User func(*decrypt.Session) string
+
+	held *atomic.Int64 // octets of messages of WebSocket, in all sessions
 }
 
 // WithDefaults returns the configuration with defaults in place of zeros.
@@ -73,5 +82,22 @@ func (c Config) WithDefaults() Config {
 	if c.Stall == 0 {
 		c.Stall = 30 * time.Second
 	}
+	c.held = new(atomic.Int64)
 	return c
 }
+
+// maxHeld bounds the messages of WebSocket that all sessions hold, in octets.
+const maxHeld = 256 << 20
+
+// Hold takes room for n octets of a message that is held, and reports whether there was
+// some. They are given back by Free.
+func (c *Config) Hold(n int) bool {
+	if c.held.Add(int64(n)) > maxHeld {
+		c.Free(n)
+		return false
+	}
+	return true
+}
+
+// Free gives back the room of n octets.
+func (c *Config) Free(n int) { c.held.Add(-int64(n)) }

@@ -30,6 +30,10 @@ type Message struct {
 
 	Client, Server netip.AddrPort
 	User           string // "" if unknown
+
+	// WebSocket tells that it is one message of WebSocket, whose headers are made up.
+	// All of Body is in memory.
+	WebSocket bool
 }
 
 // Outcome is what a service did with a message.

@@ -67,6 +67,10 @@ const (
 	Unasked = "unasked"
 	// The session changed to another protocol, and the services do not allow that.
 	Upgraded = "upgrade"
+	// A frame of WebSocket is malformed, and services read its messages.
+	BadFrame = "websocket-frame"
+	// A message of WebSocket is too long to be shown to the services.
+	LongMessage = "websocket-size"
 	// A CONNECT request has a body.
 	// Only: Requests.
 	ConnectBody = "connect-body"

@@ -14,6 +14,10 @@ type Service struct {
 	Requests  bool // wants requests
 	Responses bool // wants responses
 
+	// WebSocket tells that the service wants messages of WebSocket, too. Others it
+	// lets pass unseen.
+	WebSocket bool
+
 	// FailOpen lets a message pass as it came when the adapter fails, as long as
 	// what was read of its body is still at hand (see Config.Replay). Otherwise
 	// the client gets an error page.
@@ -40,6 +44,9 @@ func (s *Service) wants(kind Kind) bool {
 
 // bypasses tells that a message is not to be shown to the service.
 func (s *Service) bypasses(m *Message, media []byte) bool {
+	if m.WebSocket && !s.WebSocket {
+		return true
+	}
 	if s.MaxBody > 0 && m.Length > s.MaxBody {
 		return true
 	}

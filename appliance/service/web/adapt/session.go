@@ -107,6 +107,24 @@ func (s *Session) Bypass() {
 	}
 }
 
+// BypassLong notes that a message of WebSocket, too long to be held, goes past the
+// services, and reports whether it may: if each service that wants it bypasses such a
+// length, or fails open.
+func (s *Session) BypassLong(kind Kind, most int64) bool {
+	for i := range s.Config.Services {
+		w := &s.Config.Services[i]
+		if w.wants(kind) && w.WebSocket && !w.FailOpen && (w.MaxBody == 0 || w.MaxBody > most) {
+			return false
+		}
+	}
+	for i := range s.Config.Services {
+		if w := &s.Config.Services[i]; w.wants(kind) {
+			s.note(w.Name, WordBypassed, 0)
+		}
+	}
+	return true
+}
+
 // Wants reports whether any service wants messages of a kind.
 func (s *Session) Wants(kind Kind) bool {
 	for i := range s.Config.Services {

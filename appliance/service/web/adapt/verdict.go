@@ -16,6 +16,7 @@ type Verdict struct {
 	Header  []byte // nil: as it came
 	Body    io.Reader
 	Blocked bool // header and body answer the client
+	Failed  bool // Blocked because a service failed
 
 	open []io.Closer // to be closed behind the body
 }
@@ -84,6 +85,9 @@ func (s *Session) show(ctx context.Context, service *Service, m Message, v *Verd
 	var t *replayBuffer
 	if m.Body != nil {
 		t = &replayBuffer{src: m.Body, limit: s.Config.Replay, lost: !service.FailOpen}
+		if m.WebSocket {
+			t.limit = max(t.limit, int(m.Length))
+		}
 		m.Body = t
 	}
 	start := time.Now()
@@ -146,6 +150,6 @@ func (s *Session) failed(ctx context.Context, service *Service, err error, took 
 	}
 	s.note(service.Name, WordFailedClosed, took)
 	head, body := Page(503, WhyService, false)
-	v.Header, v.Body, v.Blocked = head, bytes.NewReader(body), true
+	v.Header, v.Body, v.Blocked, v.Failed = head, bytes.NewReader(body), true, true
 	return nil
 }

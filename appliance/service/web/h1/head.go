@@ -6,6 +6,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/appliance/service/web/ws"
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
@@ -106,6 +107,9 @@ type hints struct {
 	expect  bool // 100-continue
 	upgrade bool // there is an Upgrade field
 	http2   bool // it names h2c or h2
+	socket  bool // it names websocket
+	other   bool // it names another protocol
+	extends bool // there is a field of extensions of WebSocket
 	ranges  bool // there is a Range or If-Range field
 }
 
@@ -114,12 +118,16 @@ func (h *hints) take(f http1.Field) {
 	switch {
 	case adapt.IsRange(f.Name):
 		h.ranges = true
+	case ws.IsExtension(f.Name):
+		h.extends = true
 	case http1.Is(f.Name, "expect"):
 		h.expect = h.expect || http1.Is(f.Value, "100-continue")
 	case http1.Is(f.Name, "upgrade"):
 		h.upgrade = true
 		for v := range bytes.SplitSeq(f.Value, []byte(",")) {
 			v = http1.Trim(v)
+			named := http1.Is(v, "websocket")
+			h.socket, h.other = h.socket || named, h.other || !named
 			h.http2 = h.http2 || http1.HasPrefix(v, "h2") || http1.HasPrefix(v, "http/2")
 		}
 	}

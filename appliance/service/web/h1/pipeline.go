@@ -9,6 +9,7 @@ type exchange struct {
 	method  []byte // one of those below, nil for any other
 	minor   int    // of HTTP/1
 	upgrade bool   // asked for one
+	socket  bool   // to WebSocket
 	http2   bool   // to HTTP/2
 
 	pushed    bool // onto the queue
@@ -24,7 +25,7 @@ var (
 
 // newExchange returns the exchange that a request begins.
 func newExchange(r *request) *exchange {
-	e := &exchange{minor: r.Minor, upgrade: r.upgrade, http2: r.http2}
+	e := &exchange{minor: r.Minor, upgrade: r.upgrade, http2: r.http2, socket: r.socket}
 	switch {
 	case r.is("HEAD"):
 		e.method = methodHead

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/appliance/service/web/ws"
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
@@ -55,10 +56,13 @@ func (x *Session) request(r *request) (more bool, err error) {
 	if r.ranges && x.Config.Whole && x.Wants(adapt.Response) {
 		r.raw, lead = adapt.WithoutRanges(r.raw), 0
 	}
+	if r.socket && r.extends && x.Config.Upgrade == adapt.Scan {
+		r.raw, lead = ws.WithoutExtensions(r.raw), 0
+	}
 	if x.Wants(adapt.Request) {
 		return x.showRequest(r, b, e)
 	}
-	if x.Wants(adapt.Response) {
+	if x.Wants(adapt.Response) || r.socket {
 		e.request = slices.Clone(r.raw)
 	}
 	if err := x.push(e); err != nil {
@@ -76,7 +80,7 @@ func (x *Session) request(r *request) (more bool, err error) {
 func (x *Session) showRequest(r *request, b *body, e *exchange) (more bool, err error) {
 	raw := slices.Clone(r.raw)
 	m := adapt.Message{Kind: adapt.Request, Request: raw, Length: b.length()}
-	if x.Wants(adapt.Response) {
+	if x.Wants(adapt.Response) || r.socket {
 		e.request = raw
 	}
 	if r.Framing.Extent != http1.NoContent {
@@ -125,6 +129,8 @@ func (x *Session) sent(e *exchange, err error) (more bool, _ error) {
 	switch {
 	case err != nil:
 		return false, nil
+	case raw && x.socket != nil:
+		return false, x.socket.FromClient()
 	case raw:
 		return false, buffered.Relay(x.Origin, x.Client)
 	}
@@ -143,9 +149,9 @@ func (x *Session) adapted(r *request, raw []byte, b *body, e *exchange, v *adapt
 		if fault != http1.Sound {
 			return false, adapt.ErrUnsound
 		}
-		e.upgrade, e.http2 = changed.upgrade, changed.http2
+		e.upgrade, e.http2, e.socket = changed.upgrade, changed.http2, changed.socket
 	}
-	if x.Wants(adapt.Response) {
+	if x.Wants(adapt.Response) || e.socket {
 		e.request = raw
 	}
 	if x.push(e) != nil {

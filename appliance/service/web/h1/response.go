@@ -6,6 +6,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
 	"github.com/clearspan/clearspan/appliance/service/web/buffered"
+	"github.com/clearspan/clearspan/appliance/service/web/ws"
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
 )
 
@@ -158,7 +159,7 @@ func (x *Session) switches(e *exchange, r *response) error {
 	switch {
 	case r.Code == 101 && !e.upgrade:
 		return adapt.Refuse(adapt.Response, adapt.Unasked)
-	case x.Config.Upgrade == adapt.Block, r.Code == 101 && (e.http2 || r.http2):
+	case !x.Config.Upgrade.Passes() && !x.reads(e, r), r.Code == 101 && (e.http2 || r.http2):
 		return adapt.Refuse(adapt.Response, adapt.Upgraded)
 	}
 	if err := x.begin(e); err != nil {
@@ -168,7 +169,19 @@ func (x *Session) switches(e *exchange, r *response) error {
 		return err
 	}
 	x.responses.consume(r.raw)
+	if x.Config.Upgrade == adapt.Scan {
+		socket := ws.New(x.Session, e.request)
+		x.socket = socket // seen by the other goroutine behind pop
+		x.pop(true)
+		return socket.FromOrigin()
+	}
 	x.Bypass()
 	x.pop(true)
 	return buffered.Relay(x.Client, x.Origin)
+}
+
+// reads reports whether what follows a response is WebSocket that services can read: the
+// origin uses no extension (RFC 6455, Section 4.2.2).
+func (x *Session) reads(e *exchange, r *response) bool {
+	return x.Config.Upgrade == adapt.Scan && r.Code == 101 && e.socket && r.socket && !r.other && !r.extends
 }

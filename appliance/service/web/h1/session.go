@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/appliance/service/web/ws"
 )
 
 // Session is an HTTP/1.1 session: one goroutine reads requests, one responses.
@@ -19,6 +20,7 @@ type Session struct {
 	cond    sync.Cond // queue, raw, over, busy, and the end of the session
 	queue   []*exchange
 	raw     bool      // an upgrade was granted
+	socket  *ws.Conn  // carries what follows the upgrade; nil: octets pass unread
 	over    bool      // no more responses come
 	busy    bool      // a request is being read, or held by a service
 	partial bool      // a response has begun and not ended

@@ -55,7 +55,7 @@ func (x *Session) begin(id uint32, ends bool, m *fields) {
 		x.count(st, adapt.Request)
 	}
 	switch {
-	case m.tunnel && x.Config.Upgrade == adapt.Block:
+	case m.tunnel && !x.Config.Upgrade.Passes():
 		head, body := adapt.Page(403, adapt.WhyUpgrade, false)
 		x.hold(st, adapt.Request, m, &adapt.Verdict{Header: head, Body: bytes.NewReader(body), Blocked: true})
 	case x.Wants(adapt.Request) && !m.tunnel:

@@ -194,6 +194,32 @@ func say2(p *peer, data []byte, n int) {
 	}
 }
 
+// TestNoTunnels: what the services could not read is not offered, and not granted.
+func TestNoTunnels(t *testing.T) {
+	for _, upgrade := range []adapt.Passage{adapt.Block, adapt.Scan} {
+		cfg := webtest.One(webtest.Preview(9))
+		cfg.Upgrade = upgrade
+		sc := webtest.Play(t, cfg, "h2")
+		client, origin := newPeer(t, sc.Client), newPeer(t, sc.Origin)
+		client.later(func() {
+			io.WriteString(client.end, http2.ClientPreface)
+			client.WriteSettings()
+		})
+		io.CopyN(io.Discard, origin.end, int64(len(http2.ClientPreface)))
+		next[*http2.SettingsFrame](origin)
+		origin.later(func() { origin.WriteSettings(http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1}) })
+		if v, ok := next[*http2.SettingsFrame](client).Value(http2.SettingEnableConnectProtocol); ok {
+			t.Errorf("%s: client was told of extended CONNECT: %d", upgrade, v)
+		}
+		client.later(func() {
+			client.header(1, false, ":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":authority", "a", ":path", "/")
+		})
+		if f := next[*http2.MetaHeadersFrame](client); f.PseudoValue("status") != "403" {
+			t.Errorf("%s: client got %v", upgrade, f)
+		}
+	}
+}
+
 // TestEndToEnd has what is not a message pass from end to end.
 func TestEndToEnd(t *testing.T) {
 	_, client, origin := meet(t, webtest.One(webtest.Preview(9)), http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 7}, http2.Setting{ID: http2.SettingEnableConnectProtocol, Val: 1})

@@ -29,7 +29,7 @@ func (x *Session) settings(from, to *conn, f *http2.Frame) error {
 		case http2.NoRFC7540Priorities:
 			told = append(told, s)
 		case http2.EnableConnectProtocol:
-			if x.Config.Upgrade != adapt.Block {
+			if x.Config.Upgrade.Passes() {
 				told = append(told, s)
 			}
 		}
