@@ -27,7 +27,7 @@ type PassingPolicy interface {
 // the client asked for, by way of no other proxy.
 func (e *Engine) DialsEarly(in *Incoming) bool {
 	passing, ok := e.cfg.Policy.(PassingPolicy)
-	if !ok || e.cfg.Names == NamesFirst || e.cfg.Upstream != nil {
+	if !ok || e.cfg.Names == NamesFirst || e.cfg.Upstream != nil || e.cfg.Origin.Resolve == ResolveSNI {
 		return false
 	}
 	d := e.newDecision(in)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clearspan/clearspan/decrypt/internal/request"
 	"github.com/clearspan/clearspan/decrypt/policy"
+	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // RequestPolicy is a [Policy] that knows what of the requests within a session can change
@@ -275,9 +276,25 @@ func (q *requests) reason() string {
 	return reasonPolicy
 }
 
+// tell notes the protocol of a plain session whose client was too slow to tell it, and the
+// host that it asked for last.
+func (q *requests) tell() {
+	if q == nil || !q.asked || q.content == Decrypted || q.account.Protocol != "" {
+		return
+	}
+	q.account.Protocol = sniff.HTTP.String()
+	if q.inspector.HTTP2() {
+		q.account.Protocol = sniff.HTTP2.String()
+	}
+	if q.account.Host == "" && !q.doubt {
+		q.account.Host = string(q.host)
+	}
+}
+
 // heed notes what ends the session before its ends do.
 func (s *session) heed() {
 	s.inspection.stop()
+	s.inspection.tell()
 	if s.overrule == nil {
 		return
 	}

@@ -16,7 +16,7 @@ func TestExplainCapture(t *testing.T) {
 	c := newScene(t, settings{Policy: `
   default: bump
   rules:
-    - {name: banks, host: ["*.bank.test"], action: tunnel}
+    - {name: banks, host: ["*.bank.test"], origin: [` + lab.OriginV4 + `], action: tunnel}
     - {name: evil, host: ["*.evil.test"], action: terminate}`})
 	c.Page(c.Nginx(), "page.bin", 20_000)
 	lan, err := lab.StartCapture(c.Box, lab.LANInterface, filepath.Join(c.Directory("lan"), "lan.pcap"))

@@ -94,6 +94,13 @@ func (i *Inspector) Begun(p []byte) {
 	i.gone, i.released = len(i.begun), true
 }
 
+// HTTP2 reports whether the requests are of HTTP/2.
+func (i *Inspector) HTTP2() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.protocol == http2Protocol
+}
+
 // Release has such octets go on with the next call of Inspect. What follows them is still
 // looked at.
 func (i *Inspector) Release() {
