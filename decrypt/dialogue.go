@@ -87,8 +87,11 @@ type dialogue struct {
 	parts    []Part
 	services []Service // that yielded is for
 
-	undecided bool   // the client's octets do not tell the protocol, and requests are to be judged
-	begun     []byte // those of them that were passed
+	told      sniff.Protocol // by the greeting; Unknown: none
+	keeps     bool           // the greeting may still tell a protocol, and waits
+	strays    bool           // the client's words are none of the protocol that was told; the policy is to be asked
+	undecided bool           // the client's octets do not tell the protocol, and requests are to be judged
+	begun     []byte         // those of them that were passed
 }
 
 // over reports whether the session goes on with another stage.
@@ -111,6 +114,7 @@ func (d *dialogue) greeted(greeting []byte) {
 		return // a file may begin like anything
 	}
 	d.proto, _ = sniff.Origin(greeting)
+	d.told = d.proto
 	if d.begin(); d.follower != nil {
 		d.spans, _, _ = d.follower.Origin(greeting, d.spans[:0])
 	}
@@ -119,6 +123,9 @@ func (d *dialogue) greeted(greeting []byte) {
 // begin begins to follow the protocol, if there is anything to follow.
 func (d *dialogue) begin() {
 	d.follower = starttls.New(d.proto)
+	if d.follower != nil {
+		d.follower.Check()
+	}
 	if d.follower != nil && d.session.engine.cfg.Services != nil {
 		d.follower.Yield()
 	}

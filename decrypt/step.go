@@ -19,15 +19,24 @@ func (d *dialogue) step(dir Direction, p []byte, ended bool) (n int, state start
 	if d.over() {
 		return 0, starttls.Upgraded, nil
 	}
+	if d.awaits(dir, p, ended) {
+		return 0, starttls.Following, nil
+	}
 	first := dir == ClientToOrigin && !d.heard[dir] && len(p) > 0
-	begins := first && !d.heard[OriginToClient]
+	goesOn := d.goesOn(dir, p)
 	late := dir == ClientToOrigin && d.decides(p)
 	n, state = d.read(dir, p)
+	if state == starttls.Foreign {
+		d.stray(p[n:])
+	}
 	d.recognize()
-	if (first || late) && d.leave() {
+	switch {
+	case state == starttls.Foreign:
+		n, state = d.abandon(p, n)
+	case (first || late) && d.leave():
 		d.spans, n, state = d.spans[:0], 0, starttls.Upgraded
-	} else {
-		n, state = d.choose(dir, p, n, state, begins)
+	default:
+		n, state = d.choose(dir, p, n, state, first || goesOn)
 	}
 	if d.refused {
 		d.dismiss()
@@ -69,6 +78,9 @@ func (d *dialogue) read(dir Direction, p []byte) (n int, state starttls.State) {
 		d.spans, n, state = d.follower.Client(p, d.spans)
 	default:
 		d.spans, n, state = d.follower.Origin(p, d.spans)
+		if state == starttls.Done && !d.heard[ClientToOrigin] {
+			state = starttls.Following // the client may not fit
+		}
 	}
 	return n, state
 }
@@ -80,10 +92,11 @@ func (d *dialogue) recognize() {
 	if d.follower != nil {
 		proto = d.follower.Protocol()
 	}
-	if proto == d.decided || proto == sniff.Unknown || proto == sniff.Greeting220 {
+	unknown := proto == sniff.Unknown || proto == sniff.Greeting220
+	if proto == d.decided && !d.strays || unknown && !d.strays {
 		return
 	}
-	d.decided = proto
+	d.decided, d.strays = proto, false
 	s := d.session
 	s.account.Protocol = proto.String()
 	s.control.Store(nil)
@@ -117,7 +130,9 @@ func (d *dialogue) choose(dir Direction, p []byte, n int, state starttls.State, 
 	web := begins && d.mayBeHTTP()
 	switch {
 	case (web || state == starttls.Plain) && d.yield():
-		d.session.origin.Poke()
+		if d.session.origin.Poke(); dir == OriginToClient {
+			d.session.client.Poke()
+		}
 		if web {
 			d.spans, n = d.spans[:0], 0
 		}

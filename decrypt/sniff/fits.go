@@ -44,7 +44,7 @@ var fitting = map[Protocol][2]func([]byte) match{
 	DNS:         {isDNS, func(b []byte) match { return dns(b, 0x80) }},
 	SMB:         {isSMB, isSMB},
 	VNC:         {isVNC, isVNC},
-	IRC:         {words(append(ircAnswers, "NICK", "USER", "PASS")...), isIRCAnswer},
+	IRC:         {words(ircFirst...), isIRCAnswer},
 	NNTP:        {words(nntpOnly...), reply("200", "201")},
 	ManageSieve: {words(sieveOnly...), isManageSieve},
 	Syslog:      {isSyslog, nil},

@@ -33,6 +33,7 @@ var originProtocols = []candidate{
 	{VNC, isVNC},
 	{Rsync, func(b []byte) match { return prefix(b, "@RSYNCD: ") }},
 	{ManageSieve, isManageSieve},
+	{IRC, isIRCNotice},
 }
 
 var imapGreetings = []string{"* OK", "* PREAUTH", "* BYE"}

@@ -171,8 +171,9 @@ var (
 	pop3Only      = []string{"CAPA", "APOP", "STLS", "USER", "PASS", "AUTH", "NOOP", "QUIT", "STAT", "LIST", "UTF8", "LANG"}
 	nntpOnly      = []string{"CAPABILITIES", "MODE", "AUTHINFO", "STARTTLS", "GROUP", "LIST", "ARTICLE", "HEAD", "STAT", "DATE", "HELP", "QUIT", "IHAVE", "CHECK", "TAKETHIS", "POST", "XOVER", "OVER", "NEWNEWS", "NEWGROUPS"}
 	sieveOnly     = []string{"AUTHENTICATE", "STARTTLS", "CAPABILITY", "NOOP", "LOGOUT"}
-	smtpAnswers   = []string{"NOOP", "QUIT", "AUTH", "HELP", "XCLIENT"}
-	ftpAnswers    = []string{"NOOP", "QUIT", "HELP", "AUTH", "MLST", "MODE", "STRU", "ALLO", "REST", "SITE", "XCRC"}
+	smtpAnswers   = []string{"LHLO", "NOOP", "QUIT", "AUTH", "HELP", "XCLIENT"}
+	ftpAnswers    = []string{"NOOP", "QUIT", "HELP", "AUTH", "MLST", "MODE", "STRU", "ALLO", "REST", "SITE", "XCRC", "SIZE", "MDTM", "MKD", "RMD", "DELE", "CLNT", "AVBL", "XSHA256"}
+	ircFirst      = []string{"NICK", "USER", "PASS", "CAP", "STARTTLS", "AUTHENTICATE", "WEBIRC", "PING", "PONG", "NOTICE", "ERROR", "MODE", "VERSION", "QUIT"}
 	ircAnswers    = []string{"NOTICE", "PING", "CAP", "ERROR", "AUTHENTICATE"}
 	textDialogues = [][]string{imapOnly, pop3Only, ftpOnly, ftpAnswers, smtpOnly, smtpAnswers}
 )

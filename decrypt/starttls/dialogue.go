@@ -41,9 +41,12 @@ const (
 	// Plain: after [Dialogue.Yield], the client goes on without TLS. What follows the
 	// consumed octets is the rest of a plain session, in both directions.
 	Plain
+	// Foreign: after [Dialogue.Check], the client says what is no command of the
+	// protocol. What follows the consumed octets may be of any.
+	Foreign
 )
 
-var states = [...]string{"following", "requested", "upgraded", "done", "violation", "plain"}
+var states = [...]string{"following", "requested", "upgraded", "done", "violation", "plain", "foreign"}
 
 // String returns the state's name in lower case.
 func (s State) String() string {
@@ -90,6 +93,7 @@ type Dialogue struct {
 	held           bool // and there are some
 	yields         bool // the dialogue ends where the client goes on without TLS
 	detained       bool // wait is for that alone
+	checks         bool // the dialogue ends where the client says what is no command
 	client, origin side
 	marks          []mark // of the line at hand
 	out            writer // of the call at hand
@@ -140,7 +144,7 @@ func New(p sniff.Protocol) *Dialogue {
 // many of them can be relayed now. Spans that cover exactly those are appended to
 // spans. An incomplete line at the end may be left; it comes again, with more
 // octets, in the next call. A state other than Following holds for both
-// directions. After Upgraded, Violation or Plain nothing is consumed: behind Upgraded the
+// directions. After Upgraded, Violation, Plain or Foreign nothing is consumed: behind Upgraded the
 // rest of p is TLS, as it is where no answer is waited for (MySQL).
 func (d *Dialogue) Client(p []byte, spans []Span) (out []Span, consumed int, s State) {
 	d.mu.Lock()
@@ -156,6 +160,9 @@ func (d *Dialogue) Client(p []byte, spans []Span) (out []Span, consumed int, s S
 		}
 		if d.state == Following && d.wait {
 			d.held = true
+			break
+		}
+		if d.foreign(p[w.n:]) {
 			break
 		}
 		if y, ok := d.grammar.(yielder); ok && d.yields && d.state == Following && y.plain(d, p[w.n:]) {
@@ -279,7 +286,7 @@ func (d *Dialogue) step(s *side, w *writer, p []byte, grammar func(*Dialogue, *w
 	switch {
 	case d.state == Done:
 		w.add(len(p), false)
-	case d.state == Upgraded, d.state == Violation, d.state == Plain:
+	case d.state == Upgraded, d.state == Violation, d.state == Plain, d.state == Foreign:
 	case s.opaque > 0:
 		n := int(min(uint64(len(p)), s.opaque))
 		s.opaque -= uint64(n)
