@@ -10,9 +10,10 @@ import (
 
 // Service stands between the two legs of a decrypted or plain session: it moves
 // the cleartext, and may change or withhold it. It carries a plain session of SMTP
-// from the first command of mail on, behind greeting and EHLO, and one whose client
-// speaks first in an unknown protocol from the first octet on. It carries no other
-// plain dialogue that could turn to TLS. If it has a method Refuse(*Session) error, that is
+// from the first command of mail on, behind greeting and EHLO, and one of HTTP or an
+// unknown protocol from the client's first octet on, or from where the client's words do
+// not fit the protocol that was told. It carries no other plain dialogue that could turn
+// to TLS. If it has a method Refuse(*Session) error, that is
 // asked when the protocol of such a dialogue is known, and ends it by an error.
 type Service interface {
 	// Carry serves s and returns when both directions have ended. If it returns

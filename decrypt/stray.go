@@ -28,7 +28,7 @@ func (d *dialogue) greets(p []byte, ended bool) bool {
 	if d.heard[ClientToOrigin] {
 		return false
 	}
-	if d.keeps = more && !ended; d.keeps {
+	if d.keeps = more && !ended && len(p) > 1; d.keeps { // one octet may begin a packet's length, or be all
 		return true
 	}
 	if d.proto == sniff.Unknown {

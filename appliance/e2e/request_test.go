@@ -33,6 +33,7 @@ func TestUnusualRequests(t *testing.T) {
 		{"unknown", 8005, 8100}, // another protocol, and the service
 		{"exempt", 8006, 8100},  // another protocol, and a rule that takes no service
 		{"banner", 8007, 8101},  // a protocol that is known, and the service
+		{"greets", 8008, 8102},  // a greeting that tells no protocol, and the service
 	}
 	ports := make(map[string]int)
 	var list []string
@@ -46,7 +47,7 @@ func TestUnusualRequests(t *testing.T) {
 		Policy: `{default: bump, events: {sni-mismatch: terminate}, rules: [
     {name: evil, intake: [ruled, both], host: [` + evil + `], action: terminate},
     {name: exempt, intake: [exempt], action: bump, services: none},
-    {name: scanned, intake: [dead, both, unknown, exempt, banner], action: bump, services: [av]}]}`,
+    {name: scanned, intake: [dead, both, unknown, exempt, banner, greets], action: bump, services: [av]}]}`,
 		More: "services:\n  - {name: av, kind: icap, url: \"icap://127.0.0.1:1/avscan\", timeout: 2s, on_failure: closed}",
 	})
 	sites := []lab.Site{{Port: 80, Echo: true}, {Port: 443, Certificate: &c.Cert, Echo: true}}
@@ -62,6 +63,10 @@ func TestUnusualRequests(t *testing.T) {
 	c.Listen(8100, echo)
 	c.Listen(8101, func(conn net.Conn) {
 		io.WriteString(conn, "SSH-2.0-origin\r\n")
+		echo(conn)
+	})
+	c.Listen(8102, func(conn net.Conn) {
+		io.WriteString(conn, "hello\r\n")
 		echo(conn)
 	})
 
@@ -136,7 +141,9 @@ func TestUnusualRequests(t *testing.T) {
 	}{
 		{"unknown", "", []string{"\x05ask"}},
 		{"exempt", "answer to \x05ask", []string{"\x05ask"}},
-		{"banner", "SSH-2.0-origin\r\nanswer to \x05ask", []string{"", "\x05ask"}},
+		{"banner", "SSH-2.0-origin\r\nanswer to SSH-2.0-client\r\n", []string{"", "SSH-2.0-client\r\n"}},
+		{"banner", "SSH-2.0-origin\r\n", []string{"", "\x05ask"}}, // which is none of its words
+		{"greets", "hello\r\n", []string{"", "\x05ask"}},
 	} {
 		acting.Go(func() {
 			t.Run(r.intake, func(t *testing.T) {

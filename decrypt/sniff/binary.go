@@ -112,6 +112,9 @@ func isMySQL(b []byte) match {
 		protocol  = 10
 	)
 	if len(b) < 3 {
+		if len(b) == 2 && int(b[1])<<8 > maxLength {
+			return no
+		}
 		return maybe
 	}
 	if length := int(b[0]) | int(b[1])<<8 | int(b[2])<<16; length < 20 || length > maxLength {
