@@ -38,6 +38,10 @@ func (d *dialogue) greets(p []byte, ended bool) bool {
 	return false
 }
 
+// maxAnswer is how many octets of a client's first line are waited for: as many as the
+// dialogue keeps of a line.
+const maxAnswer = 4 << 10
+
 // answers looks whether the client's first words fit what the greeting told. If they do
 // not, the dialogue strays. It reports whether more octets are needed.
 func (d *dialogue) answers(p []byte, ended bool) bool {
@@ -55,7 +59,7 @@ func (d *dialogue) answers(p []byte, ended bool) bool {
 	switch {
 	case request, !fits && (!more || ended):
 		d.stray(p)
-	case fits && !open, ended, len(p) >= http1.MaxStart:
+	case fits && !open, ended, len(p) >= maxAnswer:
 	default:
 		return true
 	}

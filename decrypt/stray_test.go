@@ -153,6 +153,7 @@ func TestStraysNot(t *testing.T) {
 		lines    []string
 	}{
 		{"SMTP", []string{"220 x ESMTP\r\n"}, []string{"EHLO c\r\n", "XCLIENT a\r\n", "\r\n", "foo\r\n", "QUIT\r\n"}},
+		{"SMTP, a long command", []string{"220 x ESMTP\r\n"}, []string{"AUTH GSSAPI " + strings.Repeat("a", 12000) + "\r\n", "QUIT\r\n"}},
 		{"SMTP in pieces", []string{"22", "0-x\r\n", "220 x ESMTP\r\n"}, []string{"EHLO c\r\n", "NOOP\r\n"}},
 		{"LMTP", []string{"220 x LMTP\r\n"}, []string{"LHLO c\r\n", "QUIT\r\n"}},
 		{"FTP", []string{"220 FTP\r\n"}, []string{"USER a\r\n", "PASS GET / b\r\n", "SITE CHMOD 644 http/a\r\n", "\xff\xf4\xff\xf2ABOR\r\n", "MFMT 1 a\r\n"}},

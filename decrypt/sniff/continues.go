@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
+	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
 // Continues borrows b, the beginning of a client's line, and reports whether that may be
@@ -18,30 +19,35 @@ func Continues(p Protocol, b []byte) (fits, more bool) {
 		b = b[:len(line)+1]
 	}
 	request, open := http1.Recognize(b)
+	open = open && !ended
 	if request && command(b, fileArguments) == yes && !versioned(line) {
 		request = false
 	}
-	request = request || prefix(b, "PRI * HTTP/2.0") == yes
+	request = request || prefix(b, http2.Preface) == yes || prefix(b, http2.Preface) == maybe && ended
 	m := no
 	switch p {
-	case SMTP, FTP, POP3:
+	case SMTP, POP3:
+		m = isWord(b)
+	case FTP:
+		for len(b) > 0 && b[0] >= telnetIP {
+			b = b[1:]
+		}
 		m = isWord(b)
 	case IMAP:
 		m = isTagged(b)
 	case Greeting220:
 		m = isText(b)
 	}
-	return m == yes && !request && (ended || !open), m != no && !request && !ended && (m == maybe || open)
+	return m == yes && !request && !open, m != no && !request && !ended && (m == maybe || open)
 }
 
 // maxVerb is how many octets a command has at most.
 const maxVerb = 32
 
 // isWord wants a word of letters, digits and hyphens, perhaps behind blanks, or an empty
-// line. Clients of FTP may put an interrupt of Telnet before it (RFC 959, Section
-// 4.1.3).
+// line.
 func isWord(b []byte) match {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t' || b[0] >= telnetIP) {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]
 	}
 	for i, c := range b {
@@ -55,8 +61,8 @@ func isWord(b []byte) match {
 	return maybe
 }
 
-// telnetIP is the lowest of the octets of Telnet: Interrupt Process, Data Mark (242) and
-// Interpret As Command (255) among them.
+// telnetIP is the lowest of the octets of Telnet that clients of FTP may put before a
+// command (RFC 959, Section 4.1.3): Data Mark, Interrupt Process, Interpret As Command.
 const telnetIP = 242
 
 // isTagged wants a tag, and a word behind it.

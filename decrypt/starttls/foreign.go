@@ -26,8 +26,8 @@ func (d *Dialogue) foreign(p []byte) bool {
 	}
 	fits, more := sniff.Continues(d.protocol, p)
 	switch {
-	case more && len(p) < maxLine:
-		return true
+	case more:
+		return len(p) < maxLine // no request by its beginning
 	case !fits:
 		d.state = Foreign
 		return true
