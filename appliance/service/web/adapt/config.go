@@ -1,7 +1,7 @@
 package adapt
 
 import (
-	"sync/atomic"
+	"net/netip"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
@@ -68,7 +68,7 @@ type Config struct {
 	// User names who the client of a session is; nil: nobody knows.
 	User func(*decrypt.Session) string
 
-	held *atomic.Int64 // octets of messages of WebSocket, in all sessions
+	held *held // of all sessions
 }
 
 // WithDefaults returns the configuration with defaults in place of zeros.
@@ -82,22 +82,6 @@ func (c Config) WithDefaults() Config {
 	if c.Stall == 0 {
 		c.Stall = 30 * time.Second
 	}
-	c.held = new(atomic.Int64)
+	c.held = &held{clients: make(map[netip.Addr]int)}
 	return c
 }
-
-// maxHeld bounds the messages of WebSocket that all sessions hold, in octets.
-const maxHeld = 256 << 20
-
-// Hold takes room for n octets of a message that is held, and reports whether there was
-// some. They are given back by Free.
-func (c *Config) Hold(n int) bool {
-	if c.held.Add(int64(n)) > maxHeld {
-		c.Free(n)
-		return false
-	}
-	return true
-}
-
-// Free gives back the room of n octets.
-func (c *Config) Free(n int) { c.held.Add(-int64(n)) }

@@ -145,7 +145,7 @@ func (s *side) hold(p []byte) bool {
 	}
 	if need > cap(s.held) {
 		bigger := slices.Grow([]byte(nil), max(need, min(2*cap(s.held), MaxMessage)))
-		if !s.conn.Config.Hold(cap(bigger)) {
+		if !s.conn.Hold(cap(bigger)) {
 			return false
 		}
 		held := append(bigger, s.held...)
@@ -158,7 +158,7 @@ func (s *side) hold(p []byte) bool {
 
 // free gives back the memory of the message.
 func (s *side) free() {
-	s.conn.Config.Free(s.room)
+	s.conn.Free(s.room)
 	s.held, s.room = nil, 0
 }
 
