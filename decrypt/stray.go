@@ -57,7 +57,7 @@ func (d *dialogue) answers(p []byte, ended bool) bool {
 		request, open = http1.Recognize(p)
 	}
 	switch {
-	case request, !fits && (!more || ended):
+	case request, !fits && (!more || ended), !fits && len(p) >= maxAnswer && d.told != sniff.MySQL:
 		d.stray(p)
 	case fits && !open, ended, len(p) >= maxAnswer:
 	default:

@@ -47,6 +47,7 @@ func strayServices(got chan<- string) func(*Session) []Service {
 // than the greeting's protocol. Services get the rest, and nobody else does.
 func TestStrays(t *testing.T) {
 	const get = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+	long := "FROB /" + strings.Repeat("a", 4090) // may still be a request
 	for _, tt := range []struct {
 		name, greeting string
 		lines          []string // that the origin hears, and answers with 200
@@ -68,6 +69,10 @@ func TestStrays(t *testing.T) {
 		{"IMAP, HTTP", "* OK x\r\n", nil, get, "http, client: " + get},
 		{"IMAP that needs no login, HTTP", "* PREAUTH x\r\n", nil, get, "http, client: " + get},
 		{"IMAP, HTTP behind a command", "* OK x\r\n", []string{"a NOOP\r\n"}, get, "http, client: " + get},
+		{"SMTP, a long line", "220 x ESMTP\r\n", nil, long, ", client: " + long[:256]},
+		{"IMAP, a long line", "* OK x\r\n", nil, long, ", client: " + long[:256]},
+		{"POP3, a long line", "+OK x\r\n", nil, long, ", client: " + long[:256]},
+		{"SMTP, a long line behind a command", "220 x ESMTP\r\n", []string{"EHLO c\r\n"}, long, ", client: " + long[:256]},
 		{"POP3, HTTP", "+OK x\r\n", nil, get, "http, client: " + get},
 		{"POP3, HTTP behind a command", "+OK x\r\n", []string{"CAPA\r\n"}, get, "http, client: " + get},
 		{"SSH, HTTP", "SSH-2.0-x\r\n", nil, get, "http, client: " + get},

@@ -27,7 +27,8 @@ var originProtocols = []candidate{
 	{SSH, isSSH},
 	{POP3, func(b []byte) match { return command(b, []string{"+OK"}) }},
 	{IMAP, func(b []byte) match { return command(b, imapGreetings) }},
-	{SMTP, func(b []byte) match { return command(b, []string{"554"}) }}, // no service (RFC 5321, Section 3.1)
+	{SMTP, func(b []byte) match { return command(b, []string{"554", "421"}) }}, // no service, for good or now (RFC 5321, Sections 3.1 and 3.8)
+	{FTP, func(b []byte) match { return command(b, []string{"120"}) }},         // service later (RFC 959, Section 5.4)
 	{MySQL, isMySQL},
 	{NNTP, func(b []byte) match { return command(b, []string{"200", "201"}) }}, // RFC 3977, Section 5.1
 	{VNC, isVNC},

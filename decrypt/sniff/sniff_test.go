@@ -132,6 +132,8 @@ func TestOrigin(t *testing.T) {
 		{"POP3, bare", "+OK\r\n", POP3, false},
 		{"not POP3", "+OKAY\r\n", Unknown, false},
 		{"IMAP", "* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n", IMAP, false},
+		{"no service for now", "421 busy\r\n", SMTP, false},
+		{"FTP, later", "120 wait\r\n", FTP, false},
 		{"IMAP, PREAUTH", "* PREAUTH hello\r\n", IMAP, false},
 		{"IMAP, half", "* O", Unknown, true},
 		{"SSH", "SSH-2.0-OpenSSH_9.2p1\r\n", SSH, false},

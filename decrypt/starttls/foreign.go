@@ -26,9 +26,9 @@ func (d *Dialogue) foreign(p []byte) bool {
 	}
 	fits, more := sniff.Continues(d.protocol, p)
 	switch {
-	case more:
-		return len(p) < maxLine // no request by its beginning
-	case !fits:
+	case more && len(p) < maxLine:
+		return true
+	case !fits: // nor can what is longer be told from a request
 		d.state = Foreign
 		return true
 	}

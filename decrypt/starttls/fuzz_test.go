@@ -7,6 +7,13 @@ import (
 	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
+// checking is a dialogue that checks what its client says, as that of an engine does.
+func checking(t testing.TB, p sniff.Protocol) *Dialogue {
+	d := newDialogue(t, p)
+	d.Check()
+	return d
+}
+
 // FuzzDialogue plays turns, separated by octet 0 or, in protocols that have it, by
 // "|||", whole and cut in pieces: the same octets are relayed and hidden, and the
 // dialogue ends in the same state. The seeds in testdata are captures of real servers
@@ -46,8 +53,8 @@ func FuzzDialogue(f *testing.F) {
 			turns = append(turns, turn{origin, octets})
 			origin = !origin
 		}
-		a := play(t, newDialogue(t, p), turns, whole)
-		b := play(t, newDialogue(t, p), turns, func(n int) int { return min(n, 1+int(size)) })
+		a := play(t, checking(t, p), turns, whole)
+		b := play(t, checking(t, p), turns, func(n int) int { return min(n, 1+int(size)) })
 		if a.state == Violation && b.state == Upgraded {
 			return // what came behind the reply was not in the same read
 		}

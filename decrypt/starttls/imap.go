@@ -145,7 +145,7 @@ func (x *mailbox) originLine(d *Dialogue, text []byte) {
 		x.proceed(d)
 		return
 	case string(first) == "*":
-		if imap.StatusOf(verb) == imap.PREAUTH && !x.greeted {
+		if imap.StatusOf(verb) == imap.PREAUTH && !x.greeted && !d.yields { // services see the session that needs no login
 			d.state = Done
 		}
 		x.greeted = true

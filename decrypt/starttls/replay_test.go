@@ -73,7 +73,7 @@ func play(t testing.TB, d *Dialogue, turns []turn, cut cutter) *replay {
 
 // feed hands over octets of one direction and checks the spans that come back.
 func (r *replay) feed(origin bool, octets string) {
-	if r.state == Upgraded || r.state == Violation || r.state == Plain {
+	if r.state == Upgraded || r.state == Violation || r.state == Plain || r.state == Foreign {
 		return
 	}
 	dir, ask := 0, r.d.Client

@@ -47,6 +47,8 @@ func TestYield(t *testing.T) {
 		{"IMAP, a capability is outstanding", "O: * OK hi\nC: a CAPABILITY\nC< b LOGIN x y", sniff.IMAP, Plain, "b LOGIN x y\r\n"},
 		{"IMAP, within a response", "O: * OK hi\nC: a CAPABILITY\nO: * LIST () x {5}\nC: b LOGIN x y", sniff.IMAP, Requested, "b LOGIN x y\r\n"},
 		{"IMAP, behind it", "O: * OK hi\nC: a CAPABILITY\nO: * LIST () x {5}\nC: b LOGIN x y\nO: abc\nO: ", sniff.IMAP, Plain, "b LOGIN x y\r\n"},
+		{"IMAP that needs no login", "O: * PREAUTH hi\nC: a FETCH 1 BODY[]", sniff.IMAP, Plain, "a FETCH 1 BODY[]\r\n"},
+		{"IMAP that needs no login, behind a capability", "O: * PREAUTH hi\nC: a CAPABILITY\nO: a OK\nC: b SELECT x", sniff.IMAP, Plain, "b SELECT x\r\n"},
 		{"IMAP with TLS", "O: * OK hi\nC: a STARTTLS\nO: a OK", sniff.IMAP, Upgraded, ""},
 		{"POP3", "O: +OK hi\nC: CAPA\nO: +OK\nO: STLS\nO: .\nC: USER x", sniff.POP3, Plain, "USER x\r\n"},
 		{"POP3, before an answer", "O: +OK hi\nC: CAPA\nC< RETR 1", sniff.POP3, Requested, "RETR 1\r\n"},
@@ -106,8 +108,13 @@ func FuzzYield(f *testing.F) {
 			turns = append(turns, turn{origin, octets})
 			origin = !origin
 		}
-		a := play(t, yielding(t, sniff.SMTP), turns, whole)
-		b := play(t, yielding(t, sniff.SMTP), turns, func(n int) int { return min(n, 1+int(size)) })
+		checked := func() *Dialogue {
+			d := yielding(t, sniff.SMTP)
+			d.Check()
+			return d
+		}
+		a := play(t, checked(), turns, whole)
+		b := play(t, checked(), turns, func(n int) int { return min(n, 1+int(size)) })
 		if a.state == Violation && b.state == Upgraded {
 			return
 		}
