@@ -77,6 +77,14 @@ func (c *scene) slowOrigin(repositories string) {
 		list, sum, err := delays(r.Body)
 		fmt.Fprintln(w, len(list), sum, int64(slices.Max(append(list, 0))), err)
 	})
+	mux.HandleFunc("/sum", func(w http.ResponseWriter, r *http.Request) {
+		h := sha256.New()
+		n, err := io.Copy(h, r.Body)
+		fmt.Fprint(w, n, " ", hex.EncodeToString(h.Sum(nil)))
+		if err != nil {
+			fmt.Fprint(w, " ", err)
+		}
+	})
 	mux.HandleFunc("/lab.Echo/Say", answerRPC)
 	mux.Handle("/git/", &cgi.Handler{
 		Path: "/usr/lib/git-core/git-http-backend", Root: "/git", Dir: repositories,
@@ -240,14 +248,15 @@ func (c *scene) talk(site string) {
 	}
 }
 
-// git pushes a commit to a repository, and clones it.
+// git pushes a commit to a repository, and clones it. It speaks HTTP/1.1: libcurl 7.88 now
+// and then sends wrong octets of a long body by HTTP/2 on a machine that is busy.
 func (c *scene) git(repositories, url string) {
 	c.Helper()
 	run := func(args ...string) {
 		c.Helper()
 		settings := []string{
 			"-c", "user.name=lab", "-c", "user.email=lab@example.test", "-c", "safe.directory=*", "-c", "http.receivepack=true", "-c", "init.defaultBranch=main",
-			"-c", "http.sslCAInfo=" + c.CA, "-c", "http.curloptResolve=" + webName + ":7443:" + lab.OriginV4, "-c", "http.postBuffer=65536",
+			"-c", "http.sslCAInfo=" + c.CA, "-c", "http.curloptResolve=" + webName + ":7443:" + lab.OriginV4, "-c", "http.postBuffer=65536", "-c", "http.version=HTTP/1.1",
 		}
 		if r, err := lab.Run(c.Ctx, c.Client, "", "git", append(settings, args...)...); err != nil {
 			c.Fatalf("git %v: %v\n%s%s", args, err, r.Stdout, r.Stderr)
