@@ -248,15 +248,16 @@ func (c *scene) talk(site string) {
 	}
 }
 
-// git pushes a commit to a repository, and clones it. It speaks HTTP/1.1: libcurl 7.88 now
-// and then sends wrong octets of a long body by HTTP/2 on a machine that is busy.
+// git pushes a commit to a repository, and clones it. It holds what it pushes in memory:
+// git 2.39 with libcurl 7.88 sends wrong octets of what it streams, now and then, on a
+// machine that is busy.
 func (c *scene) git(repositories, url string) {
 	c.Helper()
 	run := func(args ...string) {
 		c.Helper()
 		settings := []string{
 			"-c", "user.name=lab", "-c", "user.email=lab@example.test", "-c", "safe.directory=*", "-c", "http.receivepack=true", "-c", "init.defaultBranch=main",
-			"-c", "http.sslCAInfo=" + c.CA, "-c", "http.curloptResolve=" + webName + ":7443:" + lab.OriginV4, "-c", "http.postBuffer=65536", "-c", "http.version=HTTP/1.1",
+			"-c", "http.sslCAInfo=" + c.CA, "-c", "http.curloptResolve=" + webName + ":7443:" + lab.OriginV4, "-c", "http.postBuffer=16777216",
 		}
 		if r, err := lab.Run(c.Ctx, c.Client, "", "git", append(settings, args...)...); err != nil {
 			c.Fatalf("git %v: %v\n%s%s", args, err, r.Stdout, r.Stderr)
