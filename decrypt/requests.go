@@ -33,6 +33,7 @@ type requests struct {
 	asked   bool // what follows is known
 	host    []byte
 	doubt   bool
+	target  []byte // method and path, where the policy needs them
 	verdict request.Verdict
 
 	decision policy.Decision // on the request that was refused last
@@ -126,12 +127,26 @@ func (q *requests) stop() {
 
 // Judge implements [request.Judge].
 func (q *requests) Judge(r *request.Request) request.Verdict {
-	if q.asked && !r.Broken && q.need < policy.NeedsRequest && q.doubt == r.Doubt && q.verdict == request.Pass && bytes.Equal(q.host, r.Host) {
+	if q.asked && !r.Broken && q.verdict == request.Pass && q.same(r) {
 		return request.Pass
 	}
 	q.asked, q.doubt, q.host = true, r.Doubt, append(q.host[:0], r.Host...)
+	if q.need >= policy.NeedsRequest {
+		q.target = append(append(append(q.target[:0], r.Method...), ' '), r.Path...)
+	}
 	q.verdict = q.judge(r)
 	return q.verdict
+}
+
+// same reports whether a request is like the one that the policy was asked about last, in
+// what it needs.
+func (q *requests) same(r *request.Request) bool {
+	if q.doubt != r.Doubt || !bytes.Equal(q.host, r.Host) {
+		return false
+	}
+	n := len(r.Method)
+	return q.need < policy.NeedsRequest ||
+		len(q.target) == n+1+len(r.Path) && bytes.Equal(q.target[:n], r.Method) && bytes.Equal(q.target[n+1:], r.Path)
 }
 
 // judge asks the policy about a request.
