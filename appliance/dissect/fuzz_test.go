@@ -23,6 +23,8 @@ func FuzzSession(f *testing.F) {
 		both[st.dir] = append(both[st.dir], st.text...)
 	}
 	f.Add(both[0], both[1], false, byte(7), uint16(0), byte(0))
+	f.Add([]byte("T \x1c HTTP/"), []byte("0"), false, byte('\a'), uint16(102), byte('T'))
+	f.Add([]byte("0 \x0e HTTP/"), []byte("0"), false, byte('\a'), uint16(102), byte('T'))
 	f.Fuzz(func(t *testing.T, client, origin []byte, originFirst bool, cut byte, at uint16, lost byte) {
 		n := min(int(at), len(client))
 		steps := []step{up(string(client[:n])), upLost(uint64(lost)), up(string(client[n:])), down(string(origin)), downEnd()}

@@ -27,7 +27,8 @@ const (
 	HostBracket
 	// HostLength: the host has more than 255 octets.
 	HostLength
-	// HostTarget: the request target has none of the four forms.
+	// HostTarget: the request target has none of the four forms, or the request line is
+	// no line of HTTP/1 though it names a version.
 	HostTarget
 	// HostCut: the head is not complete.
 	HostCut
@@ -75,10 +76,13 @@ func FindHost(b []byte) (h Host, more bool) {
 		return Host{Doubt: HostCut}, true
 	}
 	r, fault := ParseRequestLine(line, Loose)
-	if fault != Sound {
-		return Host{Doubt: NoHost}, false
+	if fault == Sound {
+		_, fault = minor(r.Version, Loose)
 	}
-	if _, fault := minor(r.Version, Loose); fault != Sound {
+	switch {
+	case fault != Sound && hasVersion(line) && !bytes.HasPrefix(line, []byte(preface)): // a server may read a host behind it
+		return Host{Doubt: HostTarget}, false
+	case fault != Sound:
 		return Host{Doubt: NoHost}, false
 	}
 	var fields hostFields

@@ -12,8 +12,9 @@ const MaxStart = 16 << 10
 // with more octets. Recognize does not allocate.
 //
 // It skips empty lines and white space (RFC 9112, Section 2.2), takes any token as
-// a method, and white space of any kind behind it (Section 3). A first line with
-// "HTTP/" behind white space is a request line. A method of RFC 9110 is known by
+// a method, and white space of any kind behind it (Section 3), that of lenient servers
+// too. A first line with "HTTP/" behind white space is a request line, unless another
+// control octet stands where its target begins. A method of RFC 9110 is known by
 // the beginning of its target alone, as clients of HTTP/0.9 write it. RTSP, SIP and
 // ICAP name versions of their own, and the preface of HTTP/2 is not HTTP/1.
 //
@@ -30,15 +31,17 @@ func Recognize(b []byte) (is, more bool) {
 	switch {
 	case size == len(line), !ended && bytes.HasPrefix([]byte(preface), line):
 		return false, !ended && !whole
-	case size == 0, classes[line[size]]&space == 0, bytes.HasPrefix(line, []byte(preface)):
+	case size == 0, !isBlank(line[size]), bytes.HasPrefix(line, []byte(preface)):
 		return false, false
 	}
 	method, rest := line[:size], line[size:]
-	target := trimSpace(rest)
+	target := skipBlanks(rest)
 	switch {
+	case len(target) > 0 && classes[target[0]]&control != 0:
+		return false, false
 	case hasVersion(rest), known(method) && targetBegins(target, string(method) == "CONNECT"):
 		return true, false
-	case ended, len(target) > 0 && classes[target[0]]&control != 0:
+	case ended:
 		return false, false
 	case whole:
 		return targetBegins(target, false), false
@@ -71,7 +74,7 @@ func hasVersion(rest []byte) bool {
 			return false
 		}
 		const name = "http"
-		if i > len(name) && Is(rest[i-len(name):i], name) && classes[rest[i-len(name)-1]]&space != 0 {
+		if i > len(name) && Is(rest[i-len(name):i], name) && isBlank(rest[i-len(name)-1]) {
 			return true
 		}
 		rest = rest[i+1:]

@@ -24,9 +24,9 @@ type RequestLine struct {
 // ParseRequestLine reads a request line without its line end.
 //
 // If the mode is [Strict], single blanks separate method, target and version. If it
-// is [Loose], white space of any kind and length does (RFC 9112, Section 3), the
-// target may hold blanks, and white space may stand around the line. A line without
-// a version is [BadStart] in both modes.
+// is [Loose], white space of any kind and length does (RFC 9112, Section 3), that of
+// lenient servers too. The target may hold blanks then, and white space may stand around
+// the line. A line without a version is [BadStart] in both modes.
 func ParseRequestLine(line []byte, m Mode) (r RequestLine, fault Fault) {
 	fault = r.parse(line, m)
 	return r, fault
@@ -69,20 +69,35 @@ func (r *RequestLine) strict(line []byte) Fault {
 func (r *RequestLine) loose(line []byte) Fault {
 	line = trimSpace(line)
 	n := tokenLen(line)
-	if n == 0 || n == len(line) || classes[line[n]]&space == 0 {
+	if n == 0 || n == len(line) || !isBlank(line[n]) {
 		return BadStart
 	}
 	r.Method = line[:n]
-	rest := trimSpace(line[n:])
+	rest := skipBlanks(line[n:])
 	i := len(rest)
-	for i > 0 && classes[rest[i-1]]&space == 0 {
+	for i > 0 && !isBlank(rest[i-1]) {
 		i--
 	}
 	r.Target, r.Version = trimSpace(rest[:i]), rest[i:]
-	if len(r.Target) == 0 || !HasPrefix(r.Version, "http/") {
+	if len(r.Target) == 0 || classes[r.Target[0]]&control != 0 || !HasPrefix(r.Version, "http/") {
 		return BadStart
 	}
 	return Sound
+}
+
+// isBlank reports whether a server may take c for white space between the words of a
+// request line: with that of RFC 9112, Section 3, what Unicode calls so in ISO 8859-1, as
+// Python's servers have it.
+func isBlank(c byte) bool {
+	return classes[c]&space != 0 || 0x1c <= c && c <= 0x1f || c == 0x85 || c == 0xa0
+}
+
+// skipBlanks returns what is behind them.
+func skipBlanks(p []byte) []byte {
+	for len(p) > 0 && isBlank(p[0]) {
+		p = p[1:]
+	}
+	return p
 }
 
 // trimSpace cuts white space of any kind from both ends.
