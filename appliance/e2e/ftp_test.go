@@ -157,6 +157,9 @@ func (w transfer) judge(c *scene, e entry, outcome string, recorded []mirrortest
 	if len(v.Streams[1-dir]) != 0 {
 		c.Errorf("%d octets in the other direction", len(v.Streams[1-dir]))
 	}
+	if c.Failed() {
+		c.Logf("recorded between %s and %s: entry %+v", v.Client, v.Origin, e)
+	}
 	if w.command == "EPRT" {
 		return // tshark does not connect it
 	}

@@ -133,3 +133,50 @@ func TestBeside(t *testing.T) {
 		}
 	}
 }
+
+// TestAgain: a test that fails beside others and passes alone is unsteady, one that
+// fails twice is broken, and a race has no second try.
+func TestAgain(t *testing.T) {
+	for _, row := range []struct {
+		name, body string
+		good       bool
+		unsteady   int
+	}{
+		{"unsteady", `if _, err := os.Stat("mark"); err != nil { os.WriteFile("mark", nil, 0o600); t.Fatal("busy") }`, true, 1},
+		{"broken", `t.Fatal("broken")`, false, 0},
+		{"race", `if _, err := os.Stat("mark"); err != nil { os.WriteFile("mark", nil, 0o600); t.Fatal("WARNING: DATA RACE") }`, false, 0},
+		{"panic", `if _, err := os.Stat("mark"); err != nil { os.WriteFile("mark", nil, 0o600); panic("at once") }`, false, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			root := t.TempDir()
+			for name, text := range map[string]string{
+				"go.mod":          "module m\n",
+				"part/it_test.go": "package part\nimport (\"os\"; \"testing\")\nvar _ = os.Stat\nfunc TestGood(t *testing.T) {}\nfunc TestIt(t *testing.T) { " + row.body + " }\n",
+			} {
+				file := filepath.Join(root, name)
+				if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out bytes.Buffer
+			r := Run{Root: root, Module: "m", Args: []string{"-vet=off", "./..."}, Keep: io.Discard, Out: &out}
+			report, err := r.Do(t.Context())
+			if err == nil {
+				report, err = r.Again(t.Context(), report)
+			}
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out.String())
+			}
+			if report.Good() != row.good || len(report.Unsteady) != row.unsteady {
+				t.Errorf("report %+v\n%s", report, out.String())
+			}
+			report.Print(&out, 1)
+			if strings.Contains(out.String(), "unsteady: part TestIt") != (row.unsteady > 0) {
+				t.Errorf("printed\n%s", out.String())
+			}
+		})
+	}
+}

@@ -35,6 +35,9 @@ type Report struct {
 	Passed, Failed, Skipped int
 	Packages, Tests         []Took
 	Broken                  []string // packages and tests that failed
+	Unsteady                []string // tests that failed once and passed alone
+
+	grave bool // a failure that no second try excuses
 }
 
 // Good reports whether tests ran and none failed.
@@ -127,6 +130,7 @@ func (r *Report) endPackage(action, name string, elapsed time.Duration, said *st
 	if action == "fail" {
 		r.Broken = append(r.Broken, name)
 		if said != nil { // of a panic, or of what a time limit ended
+			r.grave = r.grave || isGrave(said.String())
 			fmt.Fprint(out, said.String())
 		}
 	}
@@ -142,6 +146,7 @@ func (r *Report) endTest(action, name string, said *strings.Builder, out io.Writ
 		r.Failed++
 		r.Broken = append(r.Broken, name)
 		if said != nil {
+			r.grave = r.grave || isGrave(said.String())
 			fmt.Fprint(out, said.String())
 		}
 	}
@@ -164,6 +169,9 @@ func (r *Report) Print(out io.Writer, n int) {
 	for _, b := range r.Broken {
 		fmt.Fprintf(out, "failed: %s\n", b)
 	}
+	for _, u := range r.Unsteady {
+		fmt.Fprintf(out, "unsteady: %s failed beside others, and passed alone: mend it\n", u)
+	}
 	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", r.Passed, r.Failed, r.Skipped)
 }
 
@@ -175,4 +183,5 @@ func (r *Report) Add(o *Report) {
 	r.Packages = append(r.Packages, o.Packages...)
 	r.Tests = append(r.Tests, o.Tests...)
 	r.Broken = append(r.Broken, o.Broken...)
+	r.Unsteady = append(r.Unsteady, o.Unsteady...)
 }

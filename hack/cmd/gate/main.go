@@ -4,7 +4,8 @@
 //
 // LINE is a command that runs beside the first run, at low priority: half of the time
 // of tests is waiting. If it fails, so does the gate. The events of go test -json are kept in FILE. Packages have the time that
-// hack/gate/limits.txt gives them. A second "--" begins another run, which starts
+// hack/gate/limits.txt gives them. Up to three tests that failed have a second try,
+// alone; what passes only then is named as unsteady. A second "--" begins another run, which starts
 // when the first has ended.
 package main
 
@@ -81,6 +82,9 @@ func run(ctx context.Context, events string, slowest int, unlimited bool, beside
 	for _, part := range split(args) {
 		r := gate.Run{Root: root, Module: module, Args: part, Limits: limits, Keep: keep, Out: os.Stdout}
 		report, err := r.Do(ctx)
+		if err == nil {
+			report, err = r.Again(ctx, report)
+		}
 		if report != nil {
 			total.Add(report)
 		}
