@@ -195,28 +195,29 @@ func (c *Scene) EntryOf(entries []Entry, port Ends) Entry {
 // meant: the appliance must have been stopped.
 func (c *Scene) ConversationOf(recorded []mirrortest.Conversation, port Ends) mirrortest.Conversation {
 	c.Helper()
-	found := -1
-	for i := range recorded {
-		switch client, origin := recorded[i].Client.Port(), recorded[i].Origin.Port(); {
-		case client != port.Client:
-		case origin == port.Origin:
-			return recorded[i]
-		case found >= 0:
-			e := c.EntryOf(c.Entries(), port)
-			for _, mapped := range e.Flow.Ports {
-				if v := FindConversation(recorded, Ends{port.Client, mapped}); v != nil {
-					return *v
-				}
-			}
-			c.Fatalf("nothing recorded for ports %v, shown as %v", port, e.Flow.Ports)
-		default:
-			found = i
+	if v := FindConversation(recorded, port); v != nil {
+		return *v
+	}
+	var others []mirrortest.Conversation
+	for _, v := range recorded {
+		if v.Client.Port() == port.Client {
+			others = append(others, v)
 		}
 	}
-	if found < 0 {
+	switch len(others) {
+	case 0:
 		c.Fatalf("nothing recorded for ports %v", port)
+	case 1:
+		return others[0]
 	}
-	return recorded[found]
+	e := c.EntryOf(c.Entries(), port)
+	for _, mapped := range e.Flow.Ports {
+		if v := FindConversation(others, Ends{port.Client, mapped}); v != nil {
+			return *v
+		}
+	}
+	c.Fatalf("nothing recorded for ports %v, shown as %v", port, e.Flow.Ports)
+	return mirrortest.Conversation{}
 }
 
 // FindConversation returns what was recorded between exactly these ends, nil for
