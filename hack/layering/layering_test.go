@@ -107,6 +107,11 @@ var bans = []ban{
 		reason: "leaf package",
 	},
 	{
+		from:   "appliance/notify",
+		to:     []string{module},
+		reason: "leaf package; what it tells the service manager is told by its caller",
+	},
+	{
 		from:   "appliance/privilege",
 		to:     []string{module},
 		except: []string{"appliance/privilege/rights"},
