@@ -117,6 +117,19 @@ func (s *Session) Resolves() bool { return s.resolves.Load() }
 // Resolved notes it. Safe for concurrent use.
 func (s *Session) Resolved() { s.resolves.Store(true) }
 
+// AskedFor returns the name that the client asked for, as rules judge it: the host of the
+// request of a plain session, else the name in CONNECT or SOCKS, else the server name; ""
+// without any. A client chooses it freely.
+func (s *Session) AskedFor() string {
+	switch {
+	case s.Host != "":
+		return s.Host
+	case s.Name != "":
+		return s.Name
+	}
+	return s.SNI
+}
+
 // Octets returns how many octets of application data were taken from one leg to
 // be relayed in direction d so far. What was relayed to taps and what was
 // counted here is the same number. Octets of a tunnel count raw. Safe for

@@ -37,12 +37,17 @@ func fail(reason string, err error, a handshake.Alert) error {
 // the box itself.
 var ErrLoop = errors.New("destination is a listener of clearspan itself")
 
+// ErrUnresolved is wrapped by what an intake returns for a name without an address.
+var ErrUnresolved = errors.New("no address")
+
 // dialFailure distinguishes an origin that refuses from one that is silent.
 func dialFailure(err error) *failure {
 	reason := reasonDial
 	switch {
 	case errors.Is(err, ErrLoop):
 		reason = reasonLoop
+	case errors.Is(err, ErrUnresolved):
+		reason = reasonNoAddress
 	case errors.Is(err, syscall.ECONNREFUSED):
 		reason = reasonRefused
 	}

@@ -41,6 +41,10 @@ const (
 	// Cause: The name does not exist, or the DNS server of this machine does not know it.
 	// Do: Try `getent ahosts NAME` on this machine.
 	reasonUnresolved = "origin-unresolved"
+	// The name in CONNECT, SOCKS or the request has no address.
+	// Cause: The name does not exist, or the DNS server of this machine does not know it.
+	// Do: Try `getent ahosts NAME` on this machine, with the `host` of the entry.
+	reasonNoAddress = "unresolved"
 	// The origin refused the TCP connection.
 	// Cause: No server listens on that port, or a firewall answers for it.
 	// Do: Try `nc -vz ADDRESS PORT` on this machine.

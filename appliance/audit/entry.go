@@ -41,6 +41,9 @@ type Entry struct {
 	// The upstream proxy by way of which clearspan reached the origin. If the origin's name
 	// has no address here, `origin` holds the proxy's address. Empty without a proxy.
 	Upstream string `json:"upstream"`
+	// The name that the client asked for: in the request of a plain session, in CONNECT or
+	// SOCKS, or else in the ClientHello. Empty if it named none.
+	Host string `json:"host"`
 	// The server name of the ClientHello. Empty without one.
 	SNI string `json:"sni"`
 	// The application protocol (ALPN) that the origin chose. Empty if it chose none.
@@ -343,7 +346,7 @@ func NewEntry(s *decrypt.Session, mirrors map[string]Mirror, flow *Flow) Entry {
 		Time: Time{time.Now()}, Start: Time{s.Start}, End: Time{s.End},
 		Session: s.ID, Intake: s.Intake,
 		Client: unmap(s.Client), Origin: unmap(s.Origin), Intended: unmap(s.Destination), Upstream: s.Upstream,
-		SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
+		Host: s.AskedFor(), SNI: s.SNI, ALPN: s.ALPN, Offer: s.Offer.String(), Protocol: s.Protocol,
 		Transport: "tcp", StartTLS: s.StartTLS.String(), Related: s.Related,
 		Rule: s.Decision.Rule, Outcome: s.Outcome.String(), Reason: s.Reason, Notice: s.Notice.String(), Service: s.Services(), Finding: s.Findings(),
 		BypassBy: string(s.BypassBy), Learned: s.Decision.Learned, Taught: string(s.Taught),

@@ -105,6 +105,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "origin": "192.0.2.1:465",
  "destination": "",
  "upstream": "",
+ "host": "mail\u003c\u003e\u0026.example.test",
  "sni": "mail\u003c\u003e\u0026.example.test",
  "alpn": "h2",
  "alpn_offer": "",
@@ -249,7 +250,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","upstream":"","sni":"","alpn":"","alpn_offer":"",` +
+	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","upstream":"","host":"","sni":"","alpn":"","alpn_offer":"",` +
 		`"transport":"tcp","protocol":"","starttls":"","late_tls":null,"related":"","rule":"","action":"","would":"","events":[],"bypass_by":"","learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"quic":null,"tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"frames":0,"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"refused":[],"refused_total":0,"mail":[],"mail_total":0,"logins":[],"logins_total":0,"transfers":[],"transfers_total":0}`

@@ -20,7 +20,7 @@ const (
 )
 
 var (
-	errUnresolved = errors.New("resolve destination: no address")
+	errUnresolved = fmt.Errorf("resolve destination: %w", decrypt.ErrUnresolved)
 	errForbidden  = errors.New("open destination: forbidden")
 	errLoop       = fmt.Errorf("%w: %w", errForbidden, decrypt.ErrLoop)
 )
@@ -98,11 +98,27 @@ func (s *server) looped(client netip.AddrPort, dst destination, told bool) {
 	if missed, ok := s.loops.allow(time.Now()); ok {
 		s.Logger.Warn("destination is a listener of clearspan itself", "client", client, "origin", dst.String(), "missed", missed)
 	}
+	s.unreached(client, dst, decrypt.ErrLoop, told)
+}
+
+// lost tells of a request whose destination resolve has refused with err, if that makes
+// an entry: a loop, and a name without an address.
+func (s *server) lost(client netip.AddrPort, dst destination, err error) {
+	switch {
+	case errors.Is(err, decrypt.ErrLoop):
+		s.looped(client, dst, true)
+	case errors.Is(err, decrypt.ErrUnresolved):
+		s.unreached(client, dst, err, true)
+	}
+}
+
+// unreached tells of a session that ended because of its destination.
+func (s *server) unreached(client netip.AddrPort, dst destination, err error, told bool) {
 	in := &decrypt.Incoming{Intake: s.Name, Client: client, Name: dst.name}
 	if dst.addr.IsValid() {
 		in.Origin = netip.AddrPortFrom(dst.addr, dst.port)
 	}
-	s.Unreached(in, decrypt.ErrLoop, told)
+	s.Unreached(in, err, told)
 }
 
 // permit refuses what the guard refuses, and addresses that are no single host:

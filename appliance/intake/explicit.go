@@ -203,8 +203,8 @@ func (e *explicit) find(ctx context.Context, conn clientConn, dst destination) (
 		return nil, errForbidden
 	}
 	addrs, err := e.resolve(ctx, client.Addr(), dst)
-	if errors.Is(err, decrypt.ErrLoop) {
-		e.looped(client, dst, true)
+	if err != nil {
+		e.lost(client, dst, err)
 	}
 	return addrs, err
 }

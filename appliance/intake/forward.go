@@ -15,8 +15,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/clearspan/clearspan/decrypt"
 )
 
 const (
@@ -120,9 +118,7 @@ func (f *forwarder) dial(ctx context.Context, _, address string) (net.Conn, erro
 	}
 	addrs, err := f.resolve(ctx, f.client.Addr(), dst)
 	if err != nil {
-		if errors.Is(err, decrypt.ErrLoop) {
-			f.looped(f.client, dst, true)
-		}
+		f.lost(f.client, dst, err)
 		return nil, err
 	}
 	near, far, err := socketPair()

@@ -90,7 +90,7 @@ type Options struct {
 	DialsEarly func(in *decrypt.Incoming) bool
 
 	// Unreached is told of a session that the intake ends because its destination is a
-	// loop, see [decrypt.ErrLoop], or did not answer before the client was told that it
+	// loop, see [decrypt.ErrLoop], has no address, or did not answer before the client was told that it
 	// is connected. told says that the client has an answer to its request. in has no
 	// connection. May be nil. Called concurrently.
 	Unreached func(in *decrypt.Incoming, err error, told bool)
