@@ -17,6 +17,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/feed"
+	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intakes"
 	"github.com/clearspan/clearspan/appliance/publish"
@@ -53,7 +54,7 @@ type Appliance struct {
 	engine  atomic.Pointer[generation]
 	renewed chan struct{}                        // something waits in it after a change of generation
 	past    struct{ forged, hits atomic.Uint64 } // counts of earlier generations
-	ready   atomic.Bool
+	health  *health.Board
 
 	reload sync.Mutex     // one reload at a time; guards cfg
 	cfg    *config.Config // the running one
@@ -116,16 +117,17 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	}
 	serving.Go(func() { authority.Rotate(a.killed, a.changes, a.renewed, a.renew, a.log) })
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
+	serving.Go(func() { a.health.Run(a.killed) })
 	if !a.intakes.AwaitWires(ctx) {
 		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved
 	}
-	a.ready.Store(true)
+	a.setWorker(health.Reading{})
 	for i, addr := range a.intakes.Addrs() {
 		a.log.Info("intake listens", "intake", a.cfg.Intakes[i].Name, "listen", addr.String())
 	}
 	a.log.Info("ready", a.addresses()...)
 	<-ctx.Done()
-	a.ready.Store(false)
+	a.setWorker(health.Reading{State: health.Down, Why: "draining"})
 	a.intakes.Stop()
 	if n := a.limiter.Open(); n > 0 {
 		a.log.Info("draining", "sessions", n, "timeout", drain.String())

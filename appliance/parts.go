@@ -28,6 +28,7 @@ import (
 // may use those before it. Parts that are not configured cost nothing.
 func (a *Appliance) open() error {
 	a.metrics = admin.NewMetrics(a.version)
+	a.openHealth()
 	for _, part := range []func() error{
 		a.openAdmission,
 		a.openState,
@@ -89,6 +90,7 @@ func (a *Appliance) openFeed() (err error) {
 		return err
 	}
 	a.closers.push("mirrors", a.feed.Close)
+	a.feed.Watch(a.health)
 	a.book = &sessions.Book{Metrics: a.metrics, Feed: a.feed, Audit: a.audit, Logger: a.log}
 	return nil
 }
@@ -159,7 +161,7 @@ func (a *Appliance) openAdmin() error {
 		return err
 	}
 	a.admin, err = admin.New(admin.Config{
-		Options: a.cfg.Admin, Ready: a.ready.Load, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: a.log,
+		Options: a.cfg.Admin, Health: a.health, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: a.log,
 	})
 	if err != nil {
 		return err

@@ -3,7 +3,7 @@
 // cleartext.
 //
 //	/livez    200 while the process runs
-//	/readyz   200 when sessions are accepted, else 503
+//	/readyz   200 if no part that must be ready is down, else 503; the parts that are not ok
 //	/metrics  Prometheus text format, names start with clearspan_
 //
 //	/api/learned  what was learned of sessions, JSON; changes by POST and DELETE, see [Learned]
@@ -21,6 +21,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/net/netutil"
+
+	"github.com/clearspan/clearspan/appliance/health"
 )
 
 const (
@@ -37,11 +39,11 @@ type Options struct {
 // Config is what a server needs.
 type Config struct {
 	Options
-	Metrics *Metrics     // required
-	Ready   func() bool  // called concurrently; nil: always ready
-	Learned Learned      // nil: nothing is learned
-	Token   string       // that changes need, see [Token]; empty: nothing is changed
-	Logger  *slog.Logger // may be nil
+	Metrics *Metrics      // required
+	Health  *health.Board // nil: always ready
+	Learned Learned       // nil: nothing is learned
+	Token   string        // that changes need, see [Token]; empty: nothing is changed
+	Logger  *slog.Logger  // may be nil
 }
 
 // Server answers operators. Make one with [New], run it with Serve, end it with
@@ -58,8 +60,8 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Ready == nil {
-		c.Ready = func() bool { return true }
+	if c.Health == nil {
+		c.Health = health.New()
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
@@ -68,13 +70,7 @@ func New(c Config) (*Server, error) {
 	errorLog := slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if c.Ready() {
-			answer(w, http.StatusOK, "ready")
-		} else {
-			answer(w, http.StatusServiceUnavailable, "not ready")
-		}
-	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { readiness(w, c.Health.Health()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics.registry, promhttp.HandlerOpts{
 		ErrorLog: errorLog, MaxRequestsInFlight: maxScrapes,
 	}))

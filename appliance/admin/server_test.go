@@ -6,20 +6,22 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/clearspan/clearspan/appliance/health"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // serve runs a server on loopback until the test ends.
-func serve(t *testing.T, ready func() bool) *Server {
+func serve(t *testing.T, board *health.Board) *Server {
 	t.Helper()
-	s, err := New(Config{Options: Options{Listen: "127.0.0.1:0"}, Metrics: NewMetrics("1.2.3"), Ready: ready})
+	s, err := New(Config{Options: Options{Listen: "127.0.0.1:0"}, Metrics: NewMetrics("1.2.3"), Health: board})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +64,9 @@ func do(t *testing.T, s *Server, method, path, host string) (int, string) {
 }
 
 func TestHealth(t *testing.T) {
-	var ready atomic.Bool
-	s := serve(t, ready.Load)
+	board := health.New()
+	s := serve(t, board)
+	board.Require(health.Worker, "main", true)
 	for _, row := range []struct {
 		name, method, path string
 		ready              bool
@@ -71,19 +74,39 @@ func TestHealth(t *testing.T) {
 		body               string
 	}{
 		{"alive while not ready", "GET", "/livez", false, 200, "ok\n"},
-		{"not ready", "GET", "/readyz", false, 503, "not ready\n"},
+		{"not ready", "GET", "/readyz", false, 503, "not ready\ndown: worker main: starting (since TIME)\n"},
 		{"ready", "GET", "/readyz", true, 200, "ready\n"},
 		{"index", "GET", "/", true, 200, "clearspan: /livez /readyz /metrics /api/learned\n"},
 		{"unknown path", "GET", "/debug/pprof/", true, 404, "404 page not found\n"},
 		{"other method", "POST", "/livez", true, 405, "Method Not Allowed\n"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			ready.Store(row.ready)
+			reading := health.Reading{}
+			if !row.ready {
+				reading = health.Reading{State: health.Down, Why: "starting"}
+			}
+			board.Set(health.Worker, "main", reading)
 			status, body := do(t, s, row.method, row.path, "localhost")
+			body = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:]+Z`).ReplaceAllString(body, "TIME")
 			if status != row.status || body != row.body {
 				t.Errorf("%d %q, want %d %q", status, body, row.status, row.body)
 			}
 		})
+	}
+}
+
+// The box is ready without a mirror that nobody requires. The answer names it all the same.
+func TestReadyNamesWhatIsDown(t *testing.T) {
+	board := health.New()
+	s := serve(t, board)
+	board.Set(health.Mirror, "recorder", health.Reading{State: health.Down, Why: "interface mirror0: no carrier"})
+	status, body := do(t, s, "GET", "/readyz", "localhost")
+	if status != 200 || !strings.HasPrefix(body, "ready\ndown: mirror recorder: interface mirror0: no carrier (since ") {
+		t.Errorf("%d %q", status, body)
+	}
+	board.Require(health.Mirror, "recorder", true)
+	if status, _ := do(t, s, "GET", "/readyz", "localhost"); status != 503 {
+		t.Errorf("%d with a required mirror down", status)
 	}
 }
 

@@ -76,6 +76,7 @@ type sink struct {
 
 	named   func(addr netip.Addr, name string) // tells the mirror what an origin is called; may be nil
 	secrets func(lines []byte) error           // gives the mirror TLS secrets; may be nil
+	status  func() status                      // how the mirror does
 }
 
 // losses are the words for why octets may not reach the sink.
@@ -145,6 +146,7 @@ func (k *sink) openInterface(m config.Mirror, log *slog.Logger) error {
 		}
 		ports, k.ports = append(ports, p), append(k.ports, p)
 	}
+	k.status = func() status { return portStatus(m.Interfaces, ports) }
 	return nil
 }
 
@@ -156,6 +158,7 @@ func (k *sink) openPCAPNG(m config.Mirror, log *slog.Logger) error {
 		return err
 	}
 	k.ports, k.close, k.named = mirror.Balance{s}, s.Close, s.Name
+	k.status = func() status { return fileStatus(s.Stats()) }
 	if m.Secrets {
 		k.secrets = s.Secrets
 	}
@@ -173,6 +176,7 @@ func (k *sink) openPCAPOverIP(m config.Mirror, log *slog.Logger) error {
 		log.Warn("every machine with a private address may read the mirror, see key from", "listen", s.Addr().String())
 	}
 	k.ports, k.close = mirror.Balance{s}, s.Close
+	k.status = func() status { return liveStatus(s.Stats()) }
 	return nil
 }
 
@@ -184,6 +188,7 @@ func (k *sink) openVXLAN(m config.Mirror, log *slog.Logger) error {
 		return err
 	}
 	k.ports, k.close = mirror.Balance{s}, s.Close
+	k.status = func() status { return remoteStatus(m.Remote.Remote.String(), s.Stats()) }
 	return nil
 }
 

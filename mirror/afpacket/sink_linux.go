@@ -382,15 +382,31 @@ func (s *Sink) Idle() bool { return false }
 
 // Stats returns the totals so far. It may be called after Close.
 func (s *Sink) Stats() Stats {
-	c := s.watch.Counters()
+	c, l := s.watch.Counters(), s.watch.Link()
 	return Stats{
 		Frames:        s.counters.Frames.Load(),
 		Octets:        s.counters.Octets.Load(),
 		Lost:          s.counters.Lost(),
 		DevicePackets: c.Packets - s.base.Packets,
 		DeviceDropped: c.Dropped - s.base.Dropped,
-		Up:            s.usable(s.watch.Link()) == nil,
+		Up:            s.usable(l) == nil,
+		Link:          string(l.State),
+		Queued:        s.queuedOctets(),
 	}
+}
+
+// queuedOctets asks the kernel what waits to be sent; 0 after Close.
+func (s *Sink) queuedOctets() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.fd < 0 {
+		return 0
+	}
+	n, err := unix.IoctlGetInt(s.fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return uint64(max(n, 0))
 }
 
 // Close makes later and waiting Sends fail with mirror.ErrClosed, waits for

@@ -74,7 +74,7 @@ func framesArriveIdentical(t *testing.T, gso bool) {
 	if s.MTU() != 1500 || s.Idle() {
 		t.Errorf("MTU, Idle = %d, %t; want 1500, false", s.MTU(), s.Idle())
 	}
-	want := Stats{Lost: map[string]uint64{}, Up: true}
+	want := Stats{Lost: map[string]uint64{}, Up: true, Link: "up"}
 	for _, tt := range []struct {
 		name    string
 		n       int
@@ -112,7 +112,7 @@ func framesArriveIdentical(t *testing.T, gso bool) {
 // own frames add.
 func ours(s *Sink) Stats {
 	st := s.Stats()
-	st.DevicePackets, st.DeviceDropped = 0, 0
+	st.DevicePackets, st.DeviceDropped, st.Queued = 0, 0, 0
 	return st
 }
 
@@ -230,7 +230,7 @@ func full(t *testing.T, gso bool) {
 				t.Errorf("delivered %d, lost %d; want loss: %t", delivered, lost, tt.lossy)
 			}
 			rec.Frames(t, delivered, 50*time.Millisecond)
-			want := Stats{Frames: uint64(delivered), Octets: uint64(delivered) * 1000, Lost: map[string]uint64{}, Up: true}
+			want := Stats{Frames: uint64(delivered), Octets: uint64(delivered) * 1000, Lost: map[string]uint64{}, Up: true, Link: "up"}
 			if lost > 0 {
 				want.Lost["queue-full"] = uint64(lost)
 			}

@@ -14,4 +14,8 @@ type Stats struct {
 	// Lost too.
 	DevicePackets, DeviceDropped uint64
 	Up                           bool // frames can be sent now
+	// Link is the state of the interface: "up", "missing", "down", "no carrier" or "not
+	// ethernet".
+	Link   string
+	Queued uint64 // octets of kernel memory that wait in transmit queues
 }

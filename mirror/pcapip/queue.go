@@ -103,3 +103,14 @@ func (q *queue) close(discard bool) bool {
 	q.signal()
 	return first
 }
+
+// octets returns how many wait, those that the writer has included.
+func (q *queue) octets() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := len(q.lent)
+	for _, chunk := range q.chunks {
+		n += len(chunk)
+	}
+	return uint64(n)
+}

@@ -14,12 +14,17 @@ type Stats struct {
 	Lost    map[string]uint64 // frames lost, by the word of mirror.LossReason; no zero entries
 	Missed  uint64            // frames that a reader had no room for, summed over the readers
 	Readers int               // connected now
+	Queued  uint64            // octets that wait for readers, the longest queue of one
 }
 
 // Stats returns the totals so far. It may be called after Close.
 func (s *Sink) Stats() Stats {
 	st := s.count.snapshot()
-	st.Readers = len(*s.readers.Load())
+	readers := *s.readers.Load()
+	st.Readers = len(readers)
+	for _, r := range readers {
+		st.Queued = max(st.Queued, r.queue.octets())
+	}
 	return st
 }
 

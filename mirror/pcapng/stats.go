@@ -11,6 +11,7 @@ type Stats struct {
 	Failed bool              // the storage fails at present
 
 	SecretsLost uint64 // calls of Secrets that failed
+	Queued      uint64 // octets that wait for the disk
 }
 
 // Stats returns the totals so far. It may be called after Close; then every
@@ -21,5 +22,11 @@ func (s *Sink) Stats() Stats {
 	st := s.stats
 	st.Lost = maps.Clone(st.Lost)
 	st.Failed = s.failed
+	for _, b := range s.pending {
+		st.Queued += uint64(len(b.blocks))
+	}
+	if s.current != nil {
+		st.Queued += uint64(len(s.current.blocks))
+	}
 	return st
 }

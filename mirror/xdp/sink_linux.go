@@ -282,9 +282,12 @@ func (s *Sink) Idle() bool { return false }
 
 // Stats returns the totals so far. It may be called after Close.
 func (s *Sink) Stats() afpacket.Stats {
-	c := s.watch.Counters()
+	c, l := s.watch.Counters(), s.watch.Link()
 	s.mu.Lock()
-	up := s.usable(s.watch.Link()) == nil
+	up, queued := s.usable(l) == nil, 0
+	if s.socket != nil {
+		queued = s.socket.waiting() * s.socket.memory.chunk
+	}
 	s.mu.Unlock()
 	return afpacket.Stats{
 		Frames:        s.counters.Frames.Load(),
@@ -293,6 +296,8 @@ func (s *Sink) Stats() afpacket.Stats {
 		DevicePackets: c.Packets - s.base.Packets,
 		DeviceDropped: c.Dropped - s.base.Dropped,
 		Up:            up,
+		Link:          string(l.State),
+		Queued:        uint64(queued),
 	}
 }
 

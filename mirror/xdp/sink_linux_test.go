@@ -58,8 +58,10 @@ func TestFramesArriveIdentical(t *testing.T) {
 		count += uint64(n)
 	}
 	tempo.Until(t, "device counts what was sent", func() bool { return s.Stats().DevicePackets == count })
-	want := afpacket.Stats{Frames: count, Octets: octets, Lost: map[string]uint64{}, DevicePackets: count, Up: true}
-	if diff := cmp.Diff(want, s.Stats()); diff != "" {
+	want := afpacket.Stats{Frames: count, Octets: octets, Lost: map[string]uint64{}, DevicePackets: count, Up: true, Link: "up"}
+	got := s.Stats()
+	got.Queued = 0 // the device may be late
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Stats (-want +got):\n%s", diff)
 	}
 }

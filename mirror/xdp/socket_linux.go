@@ -130,6 +130,12 @@ func (s *socket) write(header, payload []byte) {
 
 func (s *socket) publish() { s.tx.producer.Store(s.produced) }
 
+// waiting returns how many frames the device has not sent yet.
+func (s *socket) waiting() int {
+	completed := s.completion.producer.Load() - s.completion.consumer.Load()
+	return max(ringSize-len(s.memory.free)-int(completed), 0)
+}
+
 // kick has the kernel take descriptors. It returns how many it took, and
 // whether the device dropped the last of these. It never waits.
 func (s *socket) kick() (taken int, dropped bool, errno unix.Errno) {
