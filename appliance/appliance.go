@@ -16,6 +16,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/control"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/intake"
@@ -58,6 +59,9 @@ type Appliance struct {
 
 	reload sync.Mutex     // one reload at a time; guards cfg
 	cfg    *config.Config // the running one
+
+	controls                         // of operators
+	inForce  atomic.Pointer[inForce] // what operators are told of the configuration
 
 	kill   context.CancelFunc // ends all sessions
 	killed context.Context
@@ -108,6 +112,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 			}
 		})
 	}
+	serving.Go(a.serveControl)
 	if a.publish != nil {
 		serving.Go(func() {
 			if err := a.publish.Serve(); err != nil {
@@ -122,12 +127,14 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved
 	}
 	a.setWorker(health.Reading{})
+	a.phase.Store(control.Serving)
 	for i, addr := range a.intakes.Addrs() {
 		a.log.Info("intake listens", "intake", a.cfg.Intakes[i].Name, "listen", addr.String())
 	}
 	a.log.Info("ready", a.addresses()...)
 	<-ctx.Done()
 	a.setWorker(health.Reading{State: health.Down, Why: "draining"})
+	a.phase.Store(control.Draining)
 	a.intakes.Stop()
 	if n := a.limiter.Open(); n > 0 {
 		a.log.Info("draining", "sessions", n, "timeout", drain.String())

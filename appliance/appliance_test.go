@@ -103,13 +103,13 @@ func TestSessionEndToEnd(t *testing.T) {
 	// A reload changes the policy, and only that.
 	bad := parse(t, dir, fmt.Sprintf(box, origin.Listener.Addr(), "bump"))
 	bad.Origin.Roots = []string{filepath.Join(dir, "missing.pem")}
-	if err := a.Reload(bad); err == nil {
+	if _, err := a.Reload(bad); err == nil {
 		t.Error("a configuration that cannot work was taken")
 	}
 	if body, err := get(roots); err != nil || body != "hello" {
 		t.Errorf("after a bad reload: %q, %v", body, err)
 	}
-	if err := a.Reload(parse(t, dir, fmt.Sprintf(box, origin.Listener.Addr(), "terminate"))); err != nil {
+	if _, err := a.Reload(parse(t, dir, fmt.Sprintf(box, origin.Listener.Addr(), "terminate"))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := get(roots); err == nil || !strings.Contains(err.Error(), "access denied") {

@@ -132,7 +132,7 @@ func TestAuthorityLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Reload(cfg); err != nil {
+	if _, err := a.Reload(cfg); err != nil {
 		t.Fatal(err)
 	}
 	tempo.Until(t, "both are published", func() bool {

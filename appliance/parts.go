@@ -40,6 +40,7 @@ func (a *Appliance) open() error {
 		a.openIntakes,
 		a.openPublish,
 		a.openAdmin,
+		a.openControl,
 	} {
 		if err := part(); err != nil {
 			return err

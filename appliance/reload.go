@@ -3,8 +3,11 @@ package appliance
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"time"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/control"
 	"github.com/clearspan/clearspan/appliance/rules"
 )
 
@@ -22,18 +25,26 @@ var fixed = map[string]func(*config.Config) any{
 	"limits.memory": func(c *config.Config) any { return &c.Limits.Memory },
 }
 
+// changing are the parts that a reload puts in force, by their keys.
+var changing = map[string]func(*config.Config) any{
+	"policy": func(c *config.Config) any { return &c.Policy },
+	"block":  func(c *config.Config) any { return &c.Block },
+	"leaf":   func(c *config.Config) any { return &c.Leaf },
+	"client": func(c *config.Config) any { return &c.Client },
+	"origin": func(c *config.Config) any { return &c.Origin },
+	"limits": func(c *config.Config) any { return &c.Limits },
+}
+
 // Reload puts policy, block, leaf, client, origin and the session limit of cfg in force
 // for sessions that begin from now on, and loads the authorities again. Changes
-// elsewhere need a restart and are listed in the log. On error the running
-// configuration stays.
-func (a *Appliance) Reload(cfg *config.Config) error {
+// elsewhere need a restart: they are listed in the log and in what is returned. On error
+// the running configuration stays.
+func (a *Appliance) Reload(cfg *config.Config) (control.Reloaded, error) {
 	a.reload.Lock()
 	defer a.reload.Unlock()
-	merged, restart := *cfg, []string(nil)
-	for key, part := range fixed {
-		if !reflect.DeepEqual(part(a.cfg), part(cfg)) {
-			restart = append(restart, key)
-		}
+	merged := *cfg
+	done := control.Reloaded{File: a.file, Changed: []string{}, Restart: differing(fixed, a.cfg, cfg)}
+	for _, part := range fixed {
 		reflect.ValueOf(part(&merged)).Elem().Set(reflect.ValueOf(part(a.cfg)).Elem())
 	}
 	if a.publish == nil {
@@ -41,7 +52,11 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 	}
 	g, err := a.newGeneration(&merged)
 	if err != nil {
-		return fmt.Errorf("reload: %w", err)
+		return control.Reloaded{}, fmt.Errorf("reload: %w", err)
+	}
+	done.Changed = append(done.Changed, differing(changing, a.cfg, &merged)...)
+	if g.authorities.Trusted.Fingerprint() != a.engine.Load().authorities.Trusted.Fingerprint() {
+		done.Changed = append(done.Changed, "certificate of the authority")
 	}
 	a.install(g)
 	a.learned.SetOptions(rules.Lessons(&merged))
@@ -50,12 +65,25 @@ func (a *Appliance) Reload(cfg *config.Config) error {
 	if err := a.audit.Reopen(); err != nil {
 		a.log.Error("audit trail not reopened", "err", err)
 	}
-	for _, key := range restart {
+	for _, key := range done.Restart {
 		a.log.Warn("change needs a restart", "key", key)
 	}
 	a.cfg = &merged
+	a.inForce.Store(&inForce{cfg: &merged, loaded: time.Now(), waits: done.Restart})
 	a.log.Info("reloaded", "rules", len(cfg.Policy.Rules))
-	return nil
+	return done, nil
+}
+
+// differing returns the keys whose parts are not the same in both configurations, sorted.
+func differing(parts map[string]func(*config.Config) any, before, after *config.Config) []string {
+	list := []string{}
+	for key, part := range parts {
+		if !reflect.DeepEqual(part(before), part(after)) {
+			list = append(list, key)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // renew is a reload of the authorities alone.

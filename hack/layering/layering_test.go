@@ -102,6 +102,11 @@ var bans = []ban{
 		reason: "an inline device is a service to the engine; it knows no configuration file, and no frames but by the kernel",
 	},
 	{
+		from:   "appliance/control",
+		to:     []string{module + "/mirror", module + "/certs", module + "/appliance/config", module + "/appliance/intake", module + "/appliance/service"},
+		reason: "it tells what the box answers; the box is behind an interface",
+	},
+	{
 		from:   "appliance/netspace",
 		to:     []string{module},
 		reason: "leaf package",

@@ -138,6 +138,7 @@ var areas = []struct{ title, folders, text string }{
 	{"Intakes", "appliance/intake(/.*)?", "Each message also has the key `intake`, the name of the intake."},
 	{"Services", "appliance/service(/.*)?", "Each message also has the key `service`, the name of the service."},
 	{"Mirrors", "mirror.*", "Each message also has the key `mirror`, the name of the mirror. Messages about capture files have `directory`, those about readers `reader`."},
+	{"Control socket", "appliance/control(/.*)?", "`user` and `pid` are those of the operator."},
 	{"Certificates", "certs.*", ""},
 	{"Sessions and learning", "decrypt.*", ""},
 }
@@ -166,6 +167,7 @@ var remedies = map[string]string{
 	"wire maintenance failed":                                                 "The wire cannot read its maps. Old flows stay in them until the next try.",
 	"intake ended":                                                            "An intake stopped. Restart clearspan.",
 	"administration ended":                                                    "Health checks and metrics stopped. Restart clearspan.",
+	"control socket ended":                                                    "Commands such as `clearspan reload` do not reach the process. SIGHUP works. Restart clearspan.",
 	"publishing ended":                                                        "The page with the CA certificate stopped. Restart clearspan.",
 	"service found a threat":                                                  "A service found a virus or a violation. Examine the client.",
 	"TLS secrets are written: the files of this mirror decrypt every captured connection": "The mirror has `secrets: true`. Protect the files.",

@@ -127,7 +127,7 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	eventually(ts, "/readyz of "+line.Admin+" is 200", func() bool {
-		answer, err := client("", nil).Get("http://" + line.Admin + "/readyz")
+		answer, err := httpClient("", nil).Get("http://" + line.Admin + "/readyz")
 		if err != nil {
 			return false
 		}
@@ -149,8 +149,8 @@ func signalAll(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// client is a client of its own: it keeps no connection.
-func client(proxy string, roots *x509.CertPool) *http.Client {
+// httpClient is a client of its own: it keeps no connection.
+func httpClient(proxy string, roots *x509.CertPool) *http.Client {
 	t := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots}}
 	if proxy != "" {
 		t.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: proxy})
@@ -170,7 +170,7 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("no certificate in %s", args[3])
 		}
 	}
-	answer, err := client(args[2], roots).Get(args[1])
+	answer, err := httpClient(args[2], roots).Get(args[1])
 	ts.Check(err)
 	defer answer.Body.Close()
 	_, err = io.Copy(ts.Stdout(), answer.Body)

@@ -18,6 +18,8 @@ const (
 	exitConfig = 1
 	// The command failed while it ran. `feed check`: the capture or the command line could not be read.
 	exitRuntime = 2
+	// `reload`: done, but some changes need a restart.
+	exitRestart = 3
 )
 
 // exitError is an error of a command that ran, with the exit code it asks for.

@@ -15,7 +15,7 @@ import (
 // exitCodes returns the exit codes with their comments, in order.
 func exitCodes(t *testing.T) (rows [][]string) {
 	rows = [][]string{{reference.Code("0"), "The command succeeded."}}
-	for _, c := range reference.Parse(t, "appliance/cmd/clearspan").Numbers(t, "exit(Config|Runtime)") {
+	for _, c := range reference.Parse(t, "appliance/cmd/clearspan").Numbers(t, "exit(Config|Runtime|Restart)") {
 		rows = append(rows, []string{reference.Code(c.Text), c.Meaning})
 	}
 	return rows

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -111,7 +110,9 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 
-	a, err := appliance.New(cfg, version, log, appliance.WithPrompt(prompt("Passphrase of the authority's key: ")))
+	a, err := appliance.New(cfg, version, log,
+		appliance.WithPrompt(prompt("Passphrase of the authority's key: ")),
+		appliance.WithReloader(absolute(file), reloader(load, file, log)))
 	if err != nil {
 		return diagnose(file, cfg, err)
 	}
@@ -136,7 +137,7 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 		for s := range signals {
 			switch {
 			case s == syscall.SIGHUP:
-				reload(a, load, file, log)
+				a.Operations().Reload(ctx) // the log has the error
 			case ctx.Err() == nil:
 				log.Info("stopping", "signal", s.String())
 				stop()
@@ -153,21 +154,6 @@ func bounded(yes bool) string {
 		return "bounded"
 	}
 	return "not bounded"
-}
-
-func reload(a *appliance.Appliance, load func() (*config.Config, error), file string, log *slog.Logger) {
-	cfg, err := load()
-	if err == nil {
-		if err = a.Reload(cfg); err != nil {
-			err = diagnose(file, cfg, err)
-		}
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		err = fmt.Errorf("%w (a running clearspan opens only what is in the directories of files that its configuration named at the start: others need a restart)", err)
-	}
-	if err != nil {
-		log.Error("configuration unchanged", "err", err)
-	}
 }
 
 // newLogger writes text on a terminal, JSON elsewhere.
