@@ -24,6 +24,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/publish"
 	"github.com/clearspan/clearspan/appliance/services"
 	"github.com/clearspan/clearspan/appliance/sessions"
+	"github.com/clearspan/clearspan/appliance/tickets"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
@@ -40,6 +41,7 @@ type Appliance struct {
 	directory certs.Directory  // of the authority that clients trust
 	feed      *feed.Feed
 	audit     *audit.Log
+	tickets   *tickets.File
 	learned   *learn.Table
 	resolved  decrypt.Addresses // of names, as the DNS said
 	lessons   string            // file where that outlives the process
@@ -123,6 +125,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	serving.Go(func() { authority.Rotate(a.killed, a.changes, a.renewed, a.renew, a.log) })
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
 	serving.Go(func() { a.health.Run(a.killed) })
+	serving.Go(func() { a.tickets.Run(a.killed) })
 	if !a.intakes.AwaitWires(ctx) {
 		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved
 	}

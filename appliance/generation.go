@@ -136,6 +136,8 @@ func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Ju
 		Tap:             a.feed,
 		KeyLog:          a.feed.KeyLog(),
 		Services:        a.services.Of,
+		Tickets:         a.tickets.Secrets,
+		TicketScope:     g.authorities.Scope(),
 		Learner:         a.learned,
 		Ended:           a.book.Ended,
 		Logger:          a.log,

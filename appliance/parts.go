@@ -20,6 +20,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/rules"
 	"github.com/clearspan/clearspan/appliance/services"
 	"github.com/clearspan/clearspan/appliance/sessions"
+	"github.com/clearspan/clearspan/appliance/tickets"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 )
@@ -34,6 +35,7 @@ func (a *Appliance) open() error {
 		a.openState,
 		a.openAudit,
 		a.openFeed,
+		a.openTickets,
 		a.openLearned,
 		a.openServices,
 		a.openEngine,
@@ -93,6 +95,12 @@ func (a *Appliance) openFeed() (err error) {
 	a.closers.push("mirrors", a.feed.Close)
 	a.feed.Watch(a.health)
 	a.book = &sessions.Book{Metrics: a.metrics, Feed: a.feed, Audit: a.audit, Logger: a.log}
+	return nil
+}
+
+// openTickets reads the secrets of earlier processes, so that clients resume.
+func (a *Appliance) openTickets() error {
+	a.tickets = tickets.Open(filepath.Join(a.cfg.State, "tickets.secret"), a.log)
 	return nil
 }
 

@@ -59,6 +59,7 @@ func (a *Appliance) Reload(cfg *config.Config) (control.Reloaded, error) {
 		done.Changed = append(done.Changed, "certificate of the authority")
 	}
 	a.install(g)
+	a.tickets.Renew()
 	a.learned.SetOptions(rules.Lessons(&merged))
 	a.intakes.Renew()
 	a.limiter.SetLimits(cfg.Limits.Limits)

@@ -26,7 +26,7 @@ func (s *session) clientHandshake(ctx context.Context, trusted bool) error {
 	ecdsa := s.hello.SupportsECDSA(c.MaxVersion)
 	c.Forge = func() (*tls.Certificate, error) { return s.forge(ctx, s.originState.PeerCertificates, trusted, ecdsa) }
 	if !s.engine.cfg.Client.FullHandshakes {
-		c.Tickets, c.Binding = &s.engine.tickets, s.binding(s.own, trusted)
+		c.Tickets, c.Binding = s.engine.tickets, s.binding(s.own, trusted)
 	}
 	gone := s.clientGone()
 	result, err := c.Shake(s.client)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clearspan/clearspan/decrypt/internal/handshake"
 	"github.com/clearspan/clearspan/decrypt/internal/leg"
+	"github.com/clearspan/clearspan/decrypt/ticket"
 )
 
 // Resolver finds the addresses of a name. *net.Resolver is one.
@@ -63,6 +64,14 @@ type Config struct {
 	// if it asks for one; nil: none.
 	CertificateHost func(name string) bool
 
+	// Tickets are the secrets that seal the tickets of clients. Engines with the same
+	// secrets and scope open each other's tickets. nil: the engine has its own, and its
+	// tickets end with it.
+	Tickets *ticket.Secrets
+	// TicketScope tells engines apart that clients must know apart: it is a name of the
+	// authorities of Forger.
+	TicketScope []byte
+
 	Client  ClientOptions
 	Origin  OriginOptions
 	Limits  Limits
@@ -82,7 +91,7 @@ type Engine struct {
 	upgraders    upgraders
 	announced    announcements
 	ech          memory[echKey] // where clients insisted on ECH
-	tickets      handshake.TicketKeys
+	tickets      *ticket.Keys
 	origins      handshake.OriginCache
 	halfOpen     halfOpen
 	handshakes   *handshake.Pool
@@ -108,7 +117,10 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Addresses == nil {
 		cfg.Addresses = new(Addresses)
 	}
-	return &Engine{cfg: cfg, log: cfg.Logger, addresses: cfg.Addresses, lookups: make(chan struct{}, maxLookups), handshakes: handshake.NewPool()}, nil
+	return &Engine{
+		cfg: cfg, log: cfg.Logger, addresses: cfg.Addresses, lookups: make(chan struct{}, maxLookups), handshakes: handshake.NewPool(),
+		tickets: ticket.NewKeys(cfg.Tickets, cfg.TicketScope),
+	}, nil
 }
 
 // Serve carries one session and returns when both legs are closed. It takes

@@ -43,8 +43,8 @@ func (d *decision) forge(ctx context.Context, chain []*x509.Certificate, trusted
 }
 
 // binding says what a client's session is good for: this name at this port, these
-// certificates of the origin, this verdict on them, this authority. The policy
-// generation, and the process, are bound by the engine's keys.
+// certificates of the origin, this verdict on them, this one of our authorities. Which
+// authorities those are is bound by the engine's keys.
 func (d *decision) binding(own []tls.Certificate, trusted bool) []byte {
 	p := make([]byte, 0, 512)
 	bound := []string{d.identity(), d.serverName(), d.account.OriginTLS.ChainSHA256, d.account.OriginTLS.Verdict}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt/policy"
+	"github.com/clearspan/clearspan/decrypt/ticket"
 )
 
 // resumption is a testbed whose origin and client resume where they may.
@@ -314,20 +315,42 @@ func (v *switchable) Verify(ctx context.Context, name string, state *tls.Connect
 	return v.Verifier.Verify(ctx, name, state)
 }
 
-// TestTicketOfGeneration: with another engine nothing resumes.
+// TestTicketOfGeneration: a ticket opens in another engine if it has the same secrets
+// for the same authorities.
 func TestTicketOfGeneration(t *testing.T) {
-	eachVersion(t, func(t *testing.T, version uint16) {
-		old := newResumable(t, version, nil)
-		old.cache = &sameTicket{}
-		old.exchange(nil)
-		r := newResumable(t, version, func(b *testbed) {
-			b.forger, b.cfg.Forger, b.cfg.Verifier = old.forger, old.cfg.Forger, old.cfg.Verifier
+	secrets := ticket.NewSecrets()
+	for _, tt := range []struct {
+		name    string
+		secrets *ticket.Secrets
+		scope   string
+		resumes bool
+	}{
+		{"same secrets", secrets, "authority", true},
+		{"other secrets", ticket.NewSecrets(), "authority", false},
+		{"other authority", secrets, "other", false},
+		{"no secrets", nil, "authority", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			eachVersion(t, func(t *testing.T, version uint16) {
+				at443 := func(in *Incoming) { in.Origin = netip.AddrPortFrom(in.Origin.Addr(), 443) } // tickets are for a port
+				old := newResumable(t, version, func(b *testbed) {
+					b.incoming = at443
+					b.cfg.Tickets, b.cfg.TicketScope = secrets, []byte("authority")
+				})
+				old.cache = &sameTicket{}
+				old.exchange(nil)
+				r := newResumable(t, version, func(b *testbed) {
+					b.incoming = at443
+					b.forger, b.cfg.Forger, b.cfg.Verifier = old.forger, old.cfg.Forger, old.cfg.Verifier
+					b.cfg.Tickets, b.cfg.TicketScope = tt.secrets, []byte(tt.scope)
+				})
+				r.origins.Store(old.origins.Load())
+				r.cache = old.cache
+				s, _ := r.exchange(nil)
+				r.want(s, tt.resumes, false)
+			})
 		})
-		r.origins.Store(old.origins.Load())
-		r.cache = old.cache
-		s, _ := r.exchange(nil)
-		r.want(s, false, false)
-	})
+	}
 }
 
 // TestTicketRefused: an origin that breaks off when it sees a ticket gets a full

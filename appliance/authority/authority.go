@@ -5,6 +5,7 @@
 package authority
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -111,6 +112,17 @@ func (s *Set) CRL(base string) string {
 		return ""
 	}
 	return base + "/" + s.Lists[0].Name()
+}
+
+// Scope names the keys of both authorities (SHA-256 of each SubjectPublicKeyInfo). What a
+// client was shown by one set of them is not good with another.
+func (s *Set) Scope() []byte {
+	scope := make([]byte, 0, 2*sha256.Size)
+	for _, a := range []*certs.Authority{s.Trusted, s.Untrusted} {
+		sum := sha256.Sum256(a.Certificate().RawSubjectPublicKeyInfo)
+		scope = append(scope, sum[:]...)
+	}
+	return scope
 }
 
 // Material is what the publish page shows.

@@ -80,7 +80,7 @@ var connectionKeys = []Key{
 	},
 	{
 		Path: "client.resumption", Field: "!FullHandshakes", Type: TypeBool, Default: "true", Example: "false",
-		Doc: "Clients may resume TLS sessions with the same origin, certificates and verdict. A reload ends the tickets.",
+		Doc: "Clients may resume TLS sessions with the same origin, certificates and verdict, also after a reload and a restart.",
 	},
 }
 

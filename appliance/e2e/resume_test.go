@@ -13,8 +13,9 @@ import (
 )
 
 // TestResumption has openssl resume sessions through the appliance with nginx as
-// the origin: both legs resume, but not with another name, not after a reload and
-// not with an origin that has gone bad. What the mirror shows of such sessions is
+// the origin: both legs resume, but not with another name and not with an origin that
+// has gone bad. Clients resume after a reload and a restart, but not with another
+// authority. What the mirror shows of such sessions is
 // judged as in every test.
 func TestResumption(t *testing.T) {
 	c := newScene(t, settings{})
@@ -66,8 +67,21 @@ func TestResumption(t *testing.T) {
 	}
 	c.reload("reloaded")
 	for _, v := range versions {
-		step("session after a reload", v, mailName, false, false)
+		step("session after a reload", v, mailName, true, false)
 		step("second session after it", v, mailName, true, true)
+	}
+	c.restart()
+	for _, v := range versions {
+		step("session after a restart", v, mailName, true, false)
+	}
+	for _, name := range []string{"ca.crt", "ca.key"} { // the next start makes another authority
+		if err := os.Remove(filepath.Join(filepath.Dir(c.CA), name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.restart()
+	for _, v := range versions {
+		step("session with another authority", v, mailName, false, false)
 	}
 	if err := web.Stop(); err != nil {
 		t.Fatal(err)
@@ -107,6 +121,20 @@ func TestResumption(t *testing.T) {
 		}
 		serials[key] = e.ForgedSerial
 	}
+}
+
+// restart ends the appliance and starts it again.
+func (c *scene) restart() {
+	c.Helper()
+	if err := c.Appliance.Stop(); err != nil {
+		c.Fatal(err)
+	}
+	ready := strings.Count(c.Appliance.Log(), `"msg":"ready"`)
+	var err error
+	if c.Appliance, err = lab.StartAppliance(c.Box, c.Dir, scenetest.Binary, string(c.ReadFile(c.Appliance.ConfigFile))); err != nil {
+		c.Fatal(err)
+	}
+	c.AwaitLog(ready+1, `"msg":"ready"`) // both processes write one log
 }
 
 // openssl asks an origin for /page by openssl s_client, with the ticket in a file

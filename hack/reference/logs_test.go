@@ -135,6 +135,7 @@ func (s *Source) spread(f *ast.File, name string) (keys []string) {
 var areas = []struct{ title, folders, text string }{
 	{"Start, reload and stop", "appliance|appliance/(authority|feed|intakes|services|sessions)|appliance/cmd/.*", ""},
 	{"Audit log", "appliance/audit", ""},
+	{"Session tickets", "appliance/tickets", ""},
 	{"Intakes", "appliance/intake(/.*)?", "Each message also has the key `intake`, the name of the intake."},
 	{"Services", "appliance/service(/.*)?", "Each message also has the key `service`, the name of the service."},
 	{"Mirrors", "mirror.*", "Each message also has the key `mirror`, the name of the mirror. Messages about capture files have `directory`, those about readers `reader`."},
@@ -209,6 +210,8 @@ var remedies = map[string]string{
 	"issuer not fetched":                                                                      "A certificate names where its issuer's is, and that cannot be had. Allow HTTP from this machine.",
 	"revocation source failed":                                                                "An OCSP responder or a list cannot be had. Allow HTTP from this machine.",
 	"unreadable file of learned entries renamed":                                              "The file of learned entries is broken. clearspan begins with none.",
+	"secret of session tickets replaced":                                                      "The file could not be used. Clients make a full handshake once.",
+	"session tickets end with the process":                                                    "The file cannot be locked or written. Clients make a full handshake after a restart. Make room in STATE.",
 	"learned entries not saved":                                                               "Learned entries are lost at the next start. Make room in STATE.",
 	"learned entry forgotten, the table is full":                                              "Raise `policy.learn.entries` or `client_entries`.",
 	"client refuses our certificates for a host":                                              "Install the CA on the client, or tunnel the host by a rule.",

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/clearspan/clearspan/decrypt/ticket"
 )
 
 // Client is the handshake with the client of one session, which is shown whom it is
@@ -19,11 +21,11 @@ type Client struct {
 	Own   []tls.Certificate                // the origin's own, shown in place of a forged one
 	Forge func() (*tls.Certificate, error) // makes the certificate if there is none of Own
 
-	Tickets *TicketKeys // nil: no client resumes
-	Binding []byte      // what a ticket must have been given for
+	Tickets *ticket.Keys // nil: no client resumes
+	Binding []byte       // what a ticket must have been given for
 
-	shown   ticket // by certificate
-	resumed ticket // by ticket
+	shown   content // by certificate
+	resumed content // by ticket
 }
 
 // Shake completes the handshake on a connection, which it borrows. Result says how far
@@ -56,7 +58,7 @@ func (c *Client) Shake(conn net.Conn) (Result, error) {
 // leafEnd is when the first of the origin's own certificates ends, or a ticket could no
 // longer be opened.
 func (c *Client) leafEnd() time.Time {
-	end := time.Now().Add(ticketPeriods * ticketPeriod)
+	end := time.Now().Add(ticketLife)
 	for i := range c.Own {
 		if leaf := c.Own[i].Leaf; leaf != nil && leaf.NotAfter.Before(end) {
 			end = leaf.NotAfter
@@ -72,7 +74,7 @@ func (c *Client) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if err != nil {
 		return nil, err // crypto/tls sends internal_error
 	}
-	c.shown.until = time.Now().Add(ticketPeriods * ticketPeriod)
+	c.shown.until = time.Now().Add(ticketLife)
 	if leaf.Leaf != nil {
 		c.shown.serial = leaf.Leaf.SerialNumber.Text(16)
 		c.shown.until = leaf.Leaf.NotAfter
@@ -87,7 +89,7 @@ func (c *Client) wrap(cs tls.ConnectionState, state *tls.SessionState) ([]byte, 
 	if cs.DidResume {
 		t = c.resumed
 	}
-	return c.Tickets.seal(time.Now(), c.Binding, t, state)
+	return seal(c.Tickets, time.Now(), c.Binding, t, state)
 }
 
 // unwrap opens the ticket that the client sent. One that does not open makes for
@@ -96,7 +98,7 @@ func (c *Client) unwrap(sealed []byte, cs tls.ConnectionState) (*tls.SessionStat
 	if cs.Version < tls.VersionTLS13 && c.Keys != nil {
 		return nil, nil // crypto/tls logs no secret of such a session
 	}
-	t, state := c.Tickets.open(time.Now(), c.Binding, sealed)
+	t, state := open(c.Tickets, time.Now(), c.Binding, sealed)
 	c.resumed = t
 	return state, nil
 }
