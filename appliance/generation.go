@@ -139,6 +139,7 @@ func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Ju
 		Tickets:         a.tickets.Secrets,
 		TicketScope:     g.authorities.Scope(),
 		Learner:         a.learned,
+		Watch:           a.book.Watch.Begin,
 		Ended:           a.book.Ended,
 		Logger:          a.log,
 	})

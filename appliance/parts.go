@@ -21,6 +21,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/services"
 	"github.com/clearspan/clearspan/appliance/sessions"
 	"github.com/clearspan/clearspan/appliance/tickets"
+	"github.com/clearspan/clearspan/appliance/watch"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 )
@@ -94,7 +95,7 @@ func (a *Appliance) openFeed() (err error) {
 	}
 	a.closers.push("mirrors", a.feed.Close)
 	a.feed.Watch(a.health)
-	a.book = &sessions.Book{Metrics: a.metrics, Feed: a.feed, Audit: a.audit, Logger: a.log}
+	a.book = &sessions.Book{Metrics: a.metrics, Feed: a.feed, Audit: a.audit, Watch: watch.New(0), Logger: a.log}
 	return nil
 }
 

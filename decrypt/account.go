@@ -57,6 +57,7 @@ type Session struct {
 	Untrusted    bool   // the leaf was signed by the untrusted authority
 
 	octets   [2]atomic.Uint64
+	missed   atomic.Uint64
 	events   atomic.Uint32
 	resolves atomic.Bool
 	forcedBy Cause // by whom the session is tunneled whatever the decision says; "" for nobody
@@ -135,6 +136,14 @@ func (s *Session) AskedFor() string {
 // counted here is the same number. Octets of a tunnel count raw. Safe for
 // concurrent use.
 func (s *Session) Octets(d Direction) uint64 { return s.octets[d].Load() }
+
+// Miss counts octets that a tap was given, or should have been, and did not deliver. Safe
+// for concurrent use.
+func (s *Session) Miss(octets uint64) { s.missed.Add(octets) }
+
+// Missed returns how many octets taps did not deliver so far, of all taps together. Safe
+// for concurrent use.
+func (s *Session) Missed() uint64 { return s.missed.Load() }
 
 // LegTLS describes the TLS of one leg; zero if it has none.
 type LegTLS struct {

@@ -24,8 +24,8 @@ func (s *session) end(err error) {
 		s.account.Reason, s.account.Err = reasonMalformed, err
 	}
 	s.mu.Lock()
-	if s.canceled {
-		s.account.Reason, s.account.Err = reasonShutdown, nil
+	if s.canceled != "" {
+		s.account.Reason, s.account.Err = s.canceled, nil
 	}
 	origin := s.origin
 	s.mu.Unlock()

@@ -36,6 +36,10 @@ type Config struct {
 	Ended     func(s *Session, t Stream) // called when a session has ended, after the stream's Close
 	Logger    *slog.Logger               // nil discards
 
+	// Watch is called with each session that begins in [Engine.Serve]; nil: nobody watches.
+	// It may return nil. Ended is called for the same sessions, and for some others.
+	Watch func(Running) Observer
+
 	// KeyLog returns where the TLS secrets of both legs go, a line of the NSS key
 	// log format a Write; nil: nowhere. It is called before each handshake, when
 	// the decision of s is known. An error of Write ends the session. With a nil
@@ -128,6 +132,9 @@ func New(cfg Config) (*Engine, error) {
 func (e *Engine) Serve(ctx context.Context, in *Incoming) {
 	s := &session{decision: e.newDecision(in), client: leg.New(in.Conn)}
 	s.legs.Recorder, s.legs.Idle = legsRecorder{s}, e.cfg.Client.IdleTimeout
+	if e.cfg.Watch != nil {
+		s.observer = e.cfg.Watch(s)
+	}
 	stop := context.AfterFunc(ctx, s.cancel)
 	err := Contain(func() error { return s.refuse(ctx, s.live(ctx)) })
 	stop()

@@ -131,6 +131,10 @@ const (
 	// Cause: A stop or restart, after the time of `clearspan run --drain`.
 	// Do: Raise `--drain` if sessions should have more time.
 	reasonShutdown = "shutdown"
+	// An operator ended the session.
+	// Cause: `clearspan sessions end`, or the same by the control socket.
+	// Do: Nothing.
+	reasonOperator = "operator"
 	// The intake refuses QUIC, so that clients use TCP.
 	// Cause: `quic: block` of the intake.
 	// Do: Nothing. The client connects again by TCP, and that session has its own entry.

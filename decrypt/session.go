@@ -1,6 +1,7 @@
 package decrypt
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -59,6 +60,8 @@ type session struct {
 	control        atomic.Pointer[ftp.Control] // what an FTP session announces is read; nil: nothing
 	closedSilently bool                        // the client closed soon after its handshake without sending data; set before the relay ends, read after it
 
+	observer Observer // nil: nobody watches
+
 	opened  bool        // the tap was asked for a stream
 	stream  Stream      // nil until cleartext is at hand, or for good
 	swapped Direction   // 1 if the legs' directions are the reverse of the session's, see swapLegs
@@ -67,7 +70,7 @@ type session struct {
 	mu       sync.Mutex // guards the rest against cancel
 	client   *leg.Leg
 	origin   *leg.Leg // nil until dialed
-	canceled bool
+	canceled string   // the reason for which it is; "" if it is not
 }
 
 // dial opens the origin leg unless it is open.
@@ -93,9 +96,9 @@ func (s *session) dial(ctx context.Context) error {
 	s.origin = l
 	canceled := s.canceled
 	s.mu.Unlock()
-	if canceled {
+	if canceled != "" {
 		l.Abort()
-		return fail(reasonShutdown, nil, 0)
+		return fail(canceled, nil, 0)
 	}
 	return nil
 }
@@ -140,11 +143,14 @@ func (s *session) hangUp() {
 	}
 }
 
-// cancel resets both legs; every wait on them ends.
-func (s *session) cancel() {
+// cancel ends the session with the engine.
+func (s *session) cancel() { s.abort(reasonShutdown) }
+
+// abort resets both legs; every wait on them ends. The first reason stays.
+func (s *session) abort(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.canceled = true
+	s.canceled = cmp.Or(s.canceled, reason)
 	s.client.Abort()
 	if s.origin != nil {
 		s.origin.Abort()

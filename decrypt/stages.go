@@ -54,6 +54,7 @@ func (s *session) live(ctx context.Context) error {
 	for next := stagePeek; next != stageEnd; {
 		s.stage = next
 		s.settle()
+		s.reached()
 		var err error
 		next, err = stages[s.stage](s, ctx)
 		s.settle()

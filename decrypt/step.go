@@ -106,6 +106,7 @@ func (d *dialogue) recognize() {
 	s.ask(s.facts())
 	d.refused = s.choose() == stageTerminate
 	s.settle()
+	s.reached()
 	if !d.refused && s.account.Decision.Action == policy.Bump {
 		d.permit()
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/sessions"
+	"github.com/clearspan/clearspan/appliance/watch"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 	"github.com/clearspan/clearspan/hack/quicclient"
@@ -63,7 +64,7 @@ func verdicts(t *testing.T, file string) *Set {
 	}
 	return &Set{cfg: Config{
 		Engine: func() *Engine { return &Engine{Engine: engine, Policy: table} },
-		Book:   &sessions.Book{Metrics: metrics, Feed: mirrors, Audit: trail, Logger: log},
+		Book:   &sessions.Book{Metrics: metrics, Feed: mirrors, Audit: trail, Watch: watch.New(10), Logger: log},
 	}, log: log}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/feed"
+	"github.com/clearspan/clearspan/appliance/watch"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -16,6 +17,7 @@ type Book struct {
 	Metrics *admin.Metrics
 	Feed    *feed.Feed
 	Audit   *audit.Log
+	Watch   *watch.Registry // of open sessions and the last ended ones
 	Logger  *slog.Logger
 
 	datagrams rate
@@ -38,6 +40,11 @@ func (b *Book) Ended(s *decrypt.Session, t decrypt.Stream) {
 		b.Logger.Warn("service found a threat", "session", s.ID, "service", service, "finding", finding, "client", s.Client, "origin", s.Origin)
 	}
 	b.Audit.Write(audit.NewEntry(s, r.Mirrors, r.Flow).With(r.Facts))
+	user := ""
+	if logins := r.Facts.Logins; len(logins) > 0 {
+		user = logins[0].User
+	}
+	b.Watch.End(s, user)
 }
 
 // Flow accounts for a QUIC flow that was judged. Whoever makes up datagrams fills the
@@ -46,6 +53,7 @@ func (b *Book) Flow(s *decrypt.Session) {
 	b.Metrics.QUIC(s)
 	if b.datagrams.affords(s.End) {
 		b.Audit.Write(audit.NewEntry(s, nil, nil))
+		b.Watch.End(s, "")
 	} else {
 		b.datagrams.unwritten.Add(1)
 	}

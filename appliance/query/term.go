@@ -1,0 +1,250 @@
+package query
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// term compares one field with values, one of which is enough.
+type term struct {
+	field  ID
+	kind   Kind
+	anyway bool // there is no field: names and addresses
+	texts  []pattern
+	nets   []network
+	spans  []span // of numbers
+}
+
+// span is a range of numbers, its ends included.
+type span struct{ from, to int64 }
+
+// network is what an address is compared with.
+type network struct {
+	prefix netip.Prefix
+	port   uint16 // 0: any
+}
+
+func (n network) has(a netip.AddrPort) bool {
+	return a.IsValid() && (n.port == 0 || n.port == a.Port()) && n.prefix.Contains(a.Addr().Unmap().WithZone(""))
+}
+
+// loose are the fields that a word without a field looks into.
+var loose = [...]ID{Session, Host, SNI, User, Rule, Reason}
+
+func (t *term) match(row Row) bool {
+	if t.anyway {
+		return t.matchLoose(row)
+	}
+	switch t.kind {
+	case Text:
+		return matchAny(t.texts, row.Text(t.field))
+	case Words:
+		rest := row.Text(t.field)
+		for more := true; more; {
+			var word string
+			if word, rest, more = strings.Cut(rest, ","); matchAny(t.texts, word) {
+				return true
+			}
+		}
+		return false
+	case Address:
+		a := row.Address(t.field)
+		for _, n := range t.nets {
+			if n.has(a) {
+				return true
+			}
+		}
+		return false
+	}
+	v := row.Number(t.field)
+	if t.kind == Time && v == 0 {
+		return false // not known
+	}
+	for _, s := range t.spans {
+		if s.from <= v && v <= s.to {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *term) matchLoose(row Row) bool {
+	for _, f := range loose {
+		if matchAny(t.texts, row.Text(f)) {
+			return true
+		}
+	}
+	for _, n := range t.nets {
+		if n.has(row.Address(Client)) || n.has(row.Address(Origin)) {
+			return true
+		}
+	}
+	return false
+}
+
+// named are the fields by name and alias.
+var named = func() map[string]*Field {
+	m := make(map[string]*Field)
+	for i := range Fields {
+		f := &Fields[i]
+		m[f.Name] = f
+		for _, a := range f.Aliases {
+			m[a] = f
+		}
+	}
+	return m
+}()
+
+// Lookup returns the field of a name or alias, nil for none.
+func Lookup(name string) *Field { return named[strings.ToLower(name)] }
+
+// term reads a term.
+func (p *parser) term(t token) (*node, error) {
+	if t.field == "" {
+		return &node{op: single, term: looseTerm(t.values)}, nil
+	}
+	f := Lookup(t.field)
+	if f == nil {
+		return nil, &Error{t.column, fmt.Sprintf("unknown field %q", t.field), nearFields(t.field)}
+	}
+	n := &node{op: single, term: term{field: f.ID, kind: f.Kind}}
+	by := t.op
+	switch f.ID {
+	case After:
+		n.term.field, by = Start, ">="
+	case Before:
+		n.term.field, by = Start, "<"
+	}
+	if by != t.op && t.op != ":" && t.op != "=" {
+		return nil, t.fault(fmt.Sprintf("%s has the operator : only", f.Name))
+	}
+	for _, v := range t.values {
+		if err := p.compare(&n.term, f, by, v); err != nil {
+			return nil, err
+		}
+	}
+	if by == "!=" {
+		return &node{op: negation, sub: []*node{n}}, nil
+	}
+	return n, nil
+}
+
+// looseTerm is the term of words without a field.
+func looseTerm(values []value) term {
+	t := term{anyway: true}
+	for _, v := range values {
+		pattern := newPattern(v)
+		if !v.quoted && !strings.Contains(v.text, "*") {
+			pattern.inside = true
+		}
+		if v.text != "" {
+			t.texts = append(t.texts, pattern)
+		}
+		if n, ok := parseNetwork(v.text); ok {
+			t.nets = append(t.nets, n)
+		}
+	}
+	return t
+}
+
+// compare adds a value to the term of field f.
+func (p *parser) compare(t *term, f *Field, by string, v value) error {
+	fault := func(want string) error {
+		return &Error{Column: v.column, Problem: fmt.Sprintf("%s wants %s, not %q", f.Name, want, v.text)}
+	}
+	ordered := by != ":" && by != "=" && by != "!="
+	if ordered && f.Kind <= Address {
+		return &Error{Column: v.column, Problem: fmt.Sprintf("%s has no order, ask %s:%s", f.Name, f.Name, v.text)}
+	}
+	switch f.Kind {
+	case Text, Words:
+		if f.Words != nil && !v.quoted && !strings.Contains(v.text, "*") && !slices.Contains(f.Words, strings.ToLower(v.text)) {
+			near := nearest(v.text, f.Words)
+			if len(near) == 0 {
+				near = f.Words
+			}
+			return &Error{v.column, fmt.Sprintf("%s is never %q", f.Name, v.text), near}
+		}
+		t.texts = append(t.texts, newPattern(v))
+	case Address:
+		n, ok := parseNetwork(v.text)
+		if !ok {
+			return fault("an address or a prefix")
+		}
+		t.nets = append(t.nets, n)
+	default:
+		s, ok := parseSpan(f.Kind, v.text, p.now)
+		if !ok {
+			return fault(examples[f.Kind])
+		}
+		t.spans = append(t.spans, s.ordered(by))
+	}
+	return nil
+}
+
+// examples say what values of a kind look like.
+var examples = map[Kind]string{
+	PortRange: "a port or a range such as 8000-8099",
+	Size:      "a size such as 1500, 64KiB or 1MB",
+	Duration:  "a duration such as 90s, 1h30m or 2d",
+	Time:      "a time such as 2026-11-01, 2026-11-01T12:30, 14:05 or 15m",
+}
+
+// ordered returns the numbers that stand in an order to those of s.
+func (s span) ordered(by string) span {
+	const most = 1<<63 - 1
+	switch by {
+	case "<":
+		if s.from == -most-1 {
+			return span{0, -1} // none
+		}
+		return span{-most - 1, s.from - 1}
+	case "<=":
+		return span{-most - 1, s.to}
+	case ">":
+		if s.to == most {
+			return span{0, -1}
+		}
+		return span{s.to + 1, most}
+	case ">=":
+		return span{s.from, most}
+	}
+	return s
+}
+
+// parseNetwork reads an address, with or without a port, or a prefix.
+func parseNetwork(text string) (network, bool) {
+	text = strings.TrimSpace(text)
+	if a, err := netip.ParseAddrPort(text); err == nil {
+		u := a.Addr().Unmap().WithZone("")
+		return network{netip.PrefixFrom(u, u.BitLen()), a.Port()}, true
+	}
+	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		a = a.Unmap().WithZone("")
+		return network{netip.PrefixFrom(a, a.BitLen()), 0}, true
+	}
+	if p, err := netip.ParsePrefix(text); err == nil {
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+		}
+		return network{p.Masked(), 0}, true
+	}
+	return network{}, false
+}
+
+// parseSpan reads a number of a kind, or a range of them.
+func parseSpan(k Kind, text string, now time.Time) (span, bool) {
+	switch k {
+	case PortRange:
+		return parsePorts(text)
+	case Size:
+		return parseSize(text)
+	case Duration:
+		d, ok := parseDuration(text)
+		return span{int64(d), int64(d)}, ok
+	}
+	return parseTime(text, now)
+}
