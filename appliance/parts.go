@@ -1,6 +1,8 @@
 package appliance
 
 import (
+	"context"
+	"crypto/tls"
 	"math"
 	"net"
 	"net/http"
@@ -139,10 +141,13 @@ func (a *Appliance) openIntakes() (err error) {
 		Limiter:       a.limiter,
 		Resolver:      net.DefaultResolver,
 		Pages:         map[string]http.Handler{publish.Host: publish.Handler(a.material)},
-		Book:          a.book,
-		Metrics:       a.metrics,
-		Opened:        a.closers.push,
-		Logger:        a.log,
+		SecurePage: func(conn net.Conn, host string) {
+			publish.ServeTLS(conn, host, publish.Handler(a.material), a.certify)
+		},
+		Book:    a.book,
+		Metrics: a.metrics,
+		Opened:  a.closers.push,
+		Logger:  a.log,
 	})
 	return err
 }
@@ -150,11 +155,16 @@ func (a *Appliance) openIntakes() (err error) {
 // material is what the publish page shows now.
 func (a *Appliance) material() publish.Material { return a.engine.Load().authorities.Material() }
 
+// certify makes a leaf for our own pages.
+func (a *Appliance) certify(ctx context.Context, name string) (*tls.Certificate, error) {
+	return a.engine.Load().forger.Forge(ctx, nil, name, true, true)
+}
+
 func (a *Appliance) openPublish() (err error) {
 	if a.cfg.Authority.Publish == "" {
 		return nil
 	}
-	a.publish, err = publish.New(publish.Config{Listen: a.cfg.Authority.Publish, Material: a.material, Logger: a.log})
+	a.publish, err = publish.New(publish.Config{Listen: a.cfg.Authority.Publish, Material: a.material, Certify: a.certify, Logger: a.log})
 	if err != nil {
 		return err
 	}

@@ -6,9 +6,9 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/oneconn"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -28,7 +28,6 @@ const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src da
 // seconds is not answered.
 func (p *Page) Serve(s *decrypt.Session, conn net.Conn) {
 	html, status := p.HTML(s), Status(s)
-	l := &single{conn: conn, closed: make(chan struct{})}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -42,15 +41,9 @@ func (p *Page) Serve(s *decrypt.Session, conn net.Conn) {
 		MaxHeaderBytes:               maxHead,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(io.Discard, "", 0),
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			if state == http.StateClosed {
-				l.Close()
-			}
-		},
 	}
 	server.SetKeepAlivesEnabled(false)
-	server.Serve(l)
-	conn.Close()
+	oneconn.Serve(server, conn)
 }
 
 // answer is one page for all requests.
@@ -77,29 +70,3 @@ func setHeader(h http.Header, html []byte) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Connection", "close")
 }
-
-// single is a listener with one connection.
-type single struct {
-	conn   net.Conn
-	taken  bool // Accept is called by one goroutine
-	closed chan struct{}
-	end    sync.Once
-}
-
-// Accept returns the connection, and the second time waits for Close.
-func (l *single) Accept() (net.Conn, error) {
-	if !l.taken {
-		l.taken = true
-		return l.conn, nil
-	}
-	<-l.closed
-	return nil, net.ErrClosed
-}
-
-// Close leaves the connection alone.
-func (l *single) Close() error {
-	l.end.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *single) Addr() net.Addr { return l.conn.LocalAddr() }

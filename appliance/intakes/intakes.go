@@ -42,7 +42,8 @@ type Config struct {
 	Engine        func() *Engine // the one in force
 	Limiter       *intake.Limiter
 	Resolver      intake.Resolver
-	Pages         map[string]http.Handler // see [intake.Options]
+	Pages         map[string]http.Handler          // see [intake.Options]
+	SecurePage    func(conn net.Conn, host string) // the same
 	Book          *sessions.Book
 	Metrics       *admin.Metrics
 	Opened        func(part string, close func() error) // told of each that is open
@@ -102,7 +103,7 @@ func (s *Set) open(c config.Intake) (intake.Intake, error) {
 	}
 	switch c.Mode {
 	case config.Explicit:
-		o.Forbid, o.DialsEarly, o.Pages = s.forbid, s.dialsEarly, s.cfg.Pages
+		o.Forbid, o.DialsEarly, o.Pages, o.SecurePage = s.forbid, s.dialsEarly, s.cfg.Pages, s.cfg.SecurePage
 		o.StandIn = func(ctx context.Context, name string) netip.Addr { return s.cfg.Engine().StandIn(ctx, name) }
 		c.Proxy.Certificates = certificates
 		return intake.NewExplicit(c.Proxy, o)
