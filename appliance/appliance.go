@@ -17,6 +17,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/control"
+	"github.com/clearspan/clearspan/appliance/exceptions"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/intake"
@@ -45,6 +46,7 @@ type Appliance struct {
 	learned   *learn.Table
 	resolved  decrypt.Addresses // of names, as the DNS said
 	lessons   string            // file where that outlives the process
+	asked     *exceptions.Store
 	metrics   *admin.Metrics
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published

@@ -14,6 +14,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/authority"
+	"github.com/clearspan/clearspan/appliance/exceptions"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/gcpace"
 	"github.com/clearspan/clearspan/appliance/intake"
@@ -77,7 +78,10 @@ func (a *Appliance) openAdmission() (err error) {
 	})
 }
 
-func (a *Appliance) openState() error { return authority.MakeState(a.cfg.State) }
+func (a *Appliance) openState() error {
+	a.asked = exceptions.Open(filepath.Join(a.cfg.State, exceptions.FileName))
+	return authority.MakeState(a.cfg.State)
+}
 
 func (a *Appliance) openAudit() (err error) {
 	if a.audit, err = audit.Open(a.cfg.Audit.Options, a.log); err != nil {

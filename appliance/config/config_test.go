@@ -17,6 +17,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/nameserver"
@@ -177,7 +178,10 @@ func TestFullFile(t *testing.T) {
 			{Name: "near", Kind: VXLAN, Remote: vxlan.Config{Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: mirror.Drop},
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []string{"decrypted", "plain"}},
 		},
-		Block: Refusal{RefusalOptions: decrypt.RefusalOptions{Answer: decrypt.TellRefused, HTTPS: true}, Page: "testdata/block.html"},
+		Block: Refusal{
+			RefusalOptions: decrypt.RefusalOptions{Answer: decrypt.TellRefused, HTTPS: true},
+			Options:        blockpage.Options{Page: "testdata/block.html", Contact: "helpdesk@example.com", Exceptions: true},
+		},
 		Audit: Audit{Options: audit.Options{File: "stdout"}, Facts: true, Content: facts.Options{Queries: true}},
 		Services: []Service{
 			{Name: "av", Kind: ICAP, ICAP: icap.Config{

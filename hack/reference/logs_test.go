@@ -151,6 +151,7 @@ var remedies = map[string]string{
 	"legs of crashed inline devices not returned":                             "Interfaces of an earlier run may be in use still. See `err`.",
 	"exempt addresses of a wire not replaced":                                 "After a reload, a wire still has the old addresses. Reload again.",
 	"audit trail not reopened":                                                "After SIGHUP, the audit log still goes to the old file. Check directory and rights.",
+	"request for an exception not kept":                                       "The list of `clearspan exceptions` is full, or its file is not writable. See `err`. Answer the requests, then `--clear`.",
 	"privileges kept":                                                         "The kernel, a container or a token does not allow a bound. The process can do more than it needs. See `err`.",
 	"change needs a restart":                                                  "The reload left the key in `key` as it was. Restart clearspan.",
 	"root skipped":                                                            "clearspan cannot read a certificate or file of `origin.roots`. Repair the file.",

@@ -70,7 +70,7 @@ See it work on real traffic:   make demo, in the source tree (needs root)`,
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("clearspan {{.Version}}\n")
-	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), intakeCommand(), reloadCommand(), learnedCommand(), feedCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), intakeCommand(), reloadCommand(), learnedCommand(), exceptionsCommand(), feedCommand(), versionCommand())
 	root.AddCommand(completionCommand())
 	root.AddCommand(movedCommands()...)
 	prepare(root)
