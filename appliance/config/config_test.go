@@ -112,7 +112,7 @@ func TestFullFile(t *testing.T) {
 			}},
 			{Name: "wire", Mode: Wire, Wire: wire.Config{
 				Legs: [2]string{"lan2", "wan2"}, Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 465, Last: 465}},
-				Takeover: wire.Accept, Down: intake.DownBlock, Link: wire.Both, QUIC: intake.PassQUIC, Stall: 2 * time.Second, Open: true, Grace: time.Minute,
+				Takeover: wire.Accept, Down: intake.DownBlock, DownUnsafe: true, Link: wire.Both, QUIC: intake.PassQUIC, Stall: 2 * time.Second, Open: true, Grace: time.Minute,
 			}},
 			{Name: "names", Mode: DNS, DNS: nameserver.Config{
 				Listen: "127.0.0.1:53", Strip: []nameserver.Strip{nameserver.Keys, nameserver.HTTP3}, Timeout: time.Second, From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},

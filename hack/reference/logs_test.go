@@ -222,9 +222,10 @@ var remedies = map[string]string{
 
 	"exempt addresses of an intake not replaced":                                    "After a reload, the kernel rules of an intake still have the old addresses. Reload again.",
 	"too many exempt addresses for the rules of the kernel: the rest is not exempt": "Rules name more addresses than `limit`. `strays: reset` and `quic: block` hold for the rest, too.",
-	"QUIC is not looked at":                    "The kernel gives clearspan no copies of QUIC datagrams. `quic` holds, but such flows have no entry. See `err`.",
-	"QUIC is refused before its name is known": "clearspan has no raw socket to answer with, see `err`, so that the kernel answers at once. Give it CAP_NET_RAW.",
-	"QUIC flow not refused":                    "The flow passes against a rule. The kernel could not add it to its set, see `err`. `missed` counts flows that were not logged.",
+	"QUIC is not looked at":                                    "The kernel gives clearspan no copies of QUIC datagrams. `quic` holds, but such flows have no entry. See `err`.",
+	"QUIC is refused before its name is known":                 "clearspan has no raw socket to answer with, see `err`, so that the kernel answers at once. Give it CAP_NET_RAW.",
+	"a killed process takes the wire apart and cuts the cable": "clearspan runs in a mount namespace of its own. See `down_unsafe` of the intake `wire`.",
+	"QUIC flow not refused":                                    "The flow passes against a rule. The kernel could not add it to its set, see `err`. `missed` counts flows that were not logged.",
 }
 
 func TestReferenceOfLogs(t *testing.T) {
