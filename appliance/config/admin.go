@@ -10,7 +10,7 @@ func (r *reader) admin(n *node) (a admin.Options) {
 		}
 		return parseListen(s)
 	})
-	r.listens(t, "listen", "admin", a.Listen)
+	r.page(t, "listen", "admin", a.Listen)
 	t.fill("admin", "", &a)
 	t.close()
 	return a

@@ -122,9 +122,9 @@ func TestFullFile(t *testing.T) {
 		Authority: Authority{
 			Certificate: "testdata/ca.crt", Key: "testdata/ca.key",
 			UntrustedCertificate: "testdata/untrusted.crt", UntrustedKey: "testdata/untrusted.key",
-			PassphraseFile: "testdata/passphrase", Publish: "127.0.0.1:10080",
+			PassphraseFile: "testdata/passphrase", Publish: "127.0.0.1:8091",
 		},
-		Leaf:   Leaf{LeafOptions: certs.LeafOptions{Lifetime: 12 * time.Hour, Cache: 500}, CRL: "http://127.0.0.1:10080"},
+		Leaf:   Leaf{LeafOptions: certs.LeafOptions{Lifetime: 12 * time.Hour, Cache: 500}, CRL: "http://127.0.0.1:8091"},
 		Client: decrypt.ClientOptions{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, SilenceTimeout: 20 * time.Second, IdleTimeout: 10 * time.Minute, FullHandshakes: true},
 		Origin: Origin{
 			Roots: []string{"system", "testdata/extra.pem"}, FetchIntermediates: true,
