@@ -10,10 +10,6 @@
 //	/clearspan-ca.p12           PKCS #12 with an empty password
 //	/clearspan-ca.mobileconfig  profile for iOS and macOS
 //	/IDENTIFIER.crl             revocation list, if there is one
-//	/trust                      one line; a device that gets it by HTTPS trusts the authority
-//
-// The port speaks HTTP, and the same by TLS with a leaf that the authority signed: a
-// device that trusts it opens the page both ways.
 package publish
 
 import (
@@ -53,7 +49,6 @@ type Material struct {
 type Config struct {
 	Listen   string          // "ADDRESS:PORT", required
 	Material func() Material // required; called for each request, concurrently
-	Certify  Certify         // makes leaves for our own name; nil: no TLS. Called concurrently
 	Logger   *slog.Logger    // may be nil
 }
 
@@ -61,7 +56,6 @@ type Config struct {
 type Server struct {
 	http     *http.Server
 	listener net.Listener
-	certify  Certify
 	close    sync.Once
 	closeErr error
 }
@@ -71,13 +65,12 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	port, err := net.Listen("tcp", c.Listen)
+	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for publishing on %s: %w", c.Listen, err)
 	}
 	return &Server{
-		listener: port,
-		certify:  c.Certify,
+		listener: listener,
 		http: &http.Server{
 			Handler:           Handler(c.Material),
 			ReadHeaderTimeout: 5 * time.Second,
@@ -95,11 +88,7 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Serve answers requests until Close is called and then returns nil.
 func (s *Server) Serve() error {
-	l := netutil.LimitListener(s.listener, maxConnections)
-	if s.certify != nil {
-		l = &listener{l, s.certify}
-	}
-	err := s.http.Serve(l)
+	err := s.http.Serve(netutil.LimitListener(s.listener, maxConnections))
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

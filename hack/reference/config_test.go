@@ -17,7 +17,6 @@ type part struct {
 }
 
 var parts = []part{
-	{"Base", "base", "", ""},
 	{"File", "state", "", ""},
 	{"User", "user", "", ""},
 	{"Intakes", "intake", "", "mode"},
