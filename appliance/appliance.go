@@ -17,6 +17,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/control"
+	"github.com/clearspan/clearspan/appliance/exceptions"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/intake"
@@ -45,6 +46,7 @@ type Appliance struct {
 	learned   *learn.Table
 	resolved  decrypt.Addresses // of names, as the DNS said
 	lessons   string            // file where that outlives the process
+	asked     *exceptions.Store
 	metrics   *admin.Metrics
 	admin     *admin.Server
 	publish   *publish.Server // nil if certificates are not published
@@ -57,7 +59,7 @@ type Appliance struct {
 	engine  atomic.Pointer[generation]
 	renewed chan struct{}                        // something waits in it after a change of generation
 	past    struct{ forged, hits atomic.Uint64 } // counts of earlier generations
-	condition
+	health  *health.Board
 
 	reload sync.Mutex     // one reload at a time; guards cfg
 	cfg    *config.Config // the running one
@@ -125,7 +127,6 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	serving.Go(func() { authority.Rotate(a.killed, a.changes, a.renewed, a.renew, a.log) })
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
 	serving.Go(func() { a.health.Run(a.killed) })
-	serving.Go(func() { a.remindOfAuthorities(a.killed) })
 	serving.Go(func() { a.tickets.Run(a.killed) })
 	serving.Go(func() { a.book.Watch.Run(a.killed, nil) })
 	if !a.intakes.AwaitWires(ctx) {
@@ -138,7 +139,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	}
 	a.log.Info("ready", a.addresses()...)
 	<-ctx.Done()
-	a.setWorker(health.Reading{State: health.Down, Why: "draining", Quiet: true})
+	a.setWorker(health.Reading{State: health.Down, Why: "draining"})
 	a.phase.Store(control.Draining)
 	a.intakes.Stop()
 	if n := a.limiter.Open(); n > 0 {

@@ -84,7 +84,7 @@ func (a *Appliance) newGeneration(cfg *config.Config) (_ *generation, err error)
 	if err != nil {
 		return nil, err
 	}
-	if g.page, err = blockpage.Load(cfg.Block.Page); err != nil {
+	if g.page, err = blockpage.New(cfg.Block.Options, a.askedFor); err != nil {
 		return nil, err
 	}
 	if cfg.Block.Answer != decrypt.ResetRefused && !cfg.Block.HTTPS {

@@ -122,7 +122,5 @@ func (o operations) Reload(ctx context.Context) (control.Reloaded, error) {
 	if o.reloader == nil {
 		return control.Reloaded{}, control.NewProblem(control.TypeRequest, "this box has no configuration that can be read again")
 	}
-	done, err := o.reloader(ctx, o.Appliance)
-	o.noteReload(err)
-	return done, err
+	return o.reloader(ctx, o.Appliance)
 }

@@ -1,6 +1,8 @@
 package appliance
 
 import (
+	"context"
+	"crypto/tls"
 	"math"
 	"net"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/authority"
+	"github.com/clearspan/clearspan/appliance/exceptions"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/gcpace"
 	"github.com/clearspan/clearspan/appliance/intake"
@@ -30,8 +33,8 @@ import (
 // may use those before it. Parts that are not configured cost nothing.
 func (a *Appliance) open() error {
 	a.metrics = admin.NewMetrics(a.version)
+	a.openHealth()
 	for _, part := range []func() error{
-		a.openHealth,
 		a.openAdmission,
 		a.openState,
 		a.openAudit,
@@ -41,7 +44,6 @@ func (a *Appliance) open() error {
 		a.openServices,
 		a.openEngine,
 		a.openIntakes,
-		a.watchParts,
 		a.openPublish,
 		a.openAdmin,
 		a.openControl,
@@ -76,7 +78,10 @@ func (a *Appliance) openAdmission() (err error) {
 	})
 }
 
-func (a *Appliance) openState() error { return authority.MakeState(a.cfg.State) }
+func (a *Appliance) openState() error {
+	a.asked = exceptions.Open(filepath.Join(a.cfg.State, exceptions.FileName))
+	return authority.MakeState(a.cfg.State)
+}
 
 func (a *Appliance) openAudit() (err error) {
 	if a.audit, err = audit.Open(a.cfg.Audit.Options, a.log); err != nil {
@@ -95,6 +100,7 @@ func (a *Appliance) openFeed() (err error) {
 		return err
 	}
 	a.closers.push("mirrors", a.feed.Close)
+	a.feed.Watch(a.health)
 	a.book = &sessions.Book{Metrics: a.metrics, Feed: a.feed, Audit: a.audit, Watch: watch.New(0), Logger: a.log}
 	return nil
 }
@@ -139,10 +145,13 @@ func (a *Appliance) openIntakes() (err error) {
 		Limiter:       a.limiter,
 		Resolver:      net.DefaultResolver,
 		Pages:         map[string]http.Handler{publish.Host: publish.Handler(a.material)},
-		Book:          a.book,
-		Metrics:       a.metrics,
-		Opened:        a.closers.push,
-		Logger:        a.log,
+		SecurePage: func(conn net.Conn, host string) {
+			publish.ServeTLS(conn, host, publish.Handler(a.material), a.certify)
+		},
+		Book:    a.book,
+		Metrics: a.metrics,
+		Opened:  a.closers.push,
+		Logger:  a.log,
 	})
 	return err
 }
@@ -150,11 +159,16 @@ func (a *Appliance) openIntakes() (err error) {
 // material is what the publish page shows now.
 func (a *Appliance) material() publish.Material { return a.engine.Load().authorities.Material() }
 
+// certify makes a leaf for our own pages.
+func (a *Appliance) certify(ctx context.Context, name string) (*tls.Certificate, error) {
+	return a.engine.Load().forger.Forge(ctx, nil, name, true, true)
+}
+
 func (a *Appliance) openPublish() (err error) {
 	if a.cfg.Authority.Publish == "" {
 		return nil
 	}
-	a.publish, err = publish.New(publish.Config{Listen: a.cfg.Authority.Publish, Material: a.material, Logger: a.log})
+	a.publish, err = publish.New(publish.Config{Listen: a.cfg.Authority.Publish, Material: a.material, Certify: a.certify, Logger: a.log})
 	if err != nil {
 		return err
 	}

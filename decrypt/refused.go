@@ -108,7 +108,11 @@ func (c *pageConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *pageConn) Write(p []byte) (int, error)      { return c.answer.Write(p) }
+func (c *pageConn) Write(p []byte) (int, error) { return c.answer.Write(p) }
+
+// Canned says that what the client sends next does not come here.
+func (c *pageConn) Canned() {}
+
 func (c *pageConn) Close() error                     { return nil }
 func (c *pageConn) LocalAddr() net.Addr              { return c.conn.LocalAddr() }
 func (c *pageConn) RemoteAddr() net.Addr             { return c.conn.RemoteAddr() }

@@ -1,7 +1,8 @@
 // Package blockpage answers HTTP clients whose session was refused. It renders one
 // page with the reason, from a template that operators can replace. It answers by
 // HTTP/1.1 or HTTP/2 and closes the connection. The page shows octets of the client
-// only in escaped form. The package reads the head of the request and no more.
+// only in escaped form. The package reads the head of the request and no more, but for
+// the form by which users ask for an exception.
 package blockpage
 
 import (
@@ -14,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/clearspan/clearspan/decrypt"
@@ -40,16 +42,52 @@ type Facts struct {
 	Session     string // identifier, as in the audit entry
 	Client      string // address
 	Time        string // RFC 3339, UTC
+	Contact     string // whom users turn to, as the operator wrote it; "" for nobody
+	ContactLink string // Contact as a link: an https URL, or mailto for a mail address; "" for none
+	Ask         string // where a form with the field reason asks for an exception by POST; "" for nowhere
+	Asked       bool   // the client has just done so
+}
+
+// Options are what operators choose.
+type Options struct {
+	// Page is the file of a template (html/template) in place of the built-in page;
+	// empty for that.
+	Page string
+	// Contact is whom users turn to: a mail address, a URL, or any text.
+	Contact string
+	// Exceptions has the page offer a form to ask for an exception.
+	Exceptions bool
 }
 
 // Page is a template. It is safe for concurrent use.
-type Page struct{ template *template.Template }
+type Page struct {
+	template *template.Template
+	contact  string
+	ask      Ask // nil: no form
+}
+
+// Ask takes what a user wrote who asks for an exception from the refusal of s, at most
+// 500 characters. An error means that it was not kept. It borrows s.
+type Ask func(s *decrypt.Session, reason string) error
+
+// New returns the page of o. ask is what becomes of its form; nil for no form.
+func New(o Options, ask Ask) (*Page, error) {
+	p, err := Load(o.Page)
+	if err != nil {
+		return nil, err
+	}
+	p.contact = o.Contact
+	if o.Exceptions {
+		p.ask = ask
+	}
+	return p, nil
+}
 
 // Load reads a template (html/template) of at most 1 MiB from a file, or takes
 // the built-in one if file is "". A template that cannot be rendered is an error.
 func Load(file string) (*Page, error) {
 	if file == "" {
-		return &Page{builtIn}, nil
+		return &Page{template: builtIn}, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -67,7 +105,7 @@ func Load(file string) (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read block page: %v", err)
 	}
-	p := &Page{t}
+	p := &Page{template: t}
 	if _, err := p.execute(&Facts{Host: "www.example.test", Reason: "policy", Policy: true, Rule: "rule", Session: "0123456789abcdef"}); err != nil {
 		return nil, fmt.Errorf("render block page: %v", err)
 	}
@@ -77,12 +115,30 @@ func Load(file string) (*Page, error) {
 // HTML returns the page about a session that was refused. It reads fields of s
 // that are set by then.
 func (p *Page) HTML(s *decrypt.Session) []byte {
-	facts := factsOf(s)
-	if html, err := p.execute(&facts); err == nil {
+	facts := p.facts(s)
+	return p.render(&facts)
+}
+
+// render executes the template, or the built-in one if it fails for these facts.
+func (p *Page) render(facts *Facts) []byte {
+	if html, err := p.execute(facts); err == nil {
 		return html
 	}
-	html, _ := (&Page{builtIn}).execute(&facts) // a template that fails for some facts only
+	html, _ := (&Page{template: builtIn}).execute(facts)
 	return html
+}
+
+// facts returns those of a session, with the contact.
+func (p *Page) facts(s *decrypt.Session) Facts {
+	f := factsOf(s)
+	f.Contact = p.contact
+	switch {
+	case strings.HasPrefix(f.Contact, "https://"), strings.HasPrefix(f.Contact, "http://"):
+		f.ContactLink = f.Contact
+	case strings.Count(f.Contact, "@") == 1 && !strings.ContainsAny(f.Contact, " <>:"):
+		f.ContactLink = "mailto:" + f.Contact
+	}
+	return f
 }
 
 // Status is the status of the answer: 403 for what a rule refused, 502 for an

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,3 +231,68 @@ func TestServeNoRequest(t *testing.T) {
 		<-done
 	})
 }
+
+// TestAsk sends the form as a browser does, as a page of another site would, and as
+// somebody who wants to fill memory.
+func TestAsk(t *testing.T) {
+	for _, tt := range []struct {
+		name, site, reason string
+		full               bool
+		status             int
+		kept               string
+	}{
+		{"browser", "same-origin", "for  my\r\n\x1b[31mwork", false, 200, "for my [31mwork"},
+		{"no browser", "", "for my work", false, 200, "for my work"},
+		{"another site", "cross-site", "spam", false, 403, ""},
+		{"long", "same-origin", strings.Repeat("ä", 600), false, 200, strings.Repeat("ä", 500)},
+		{"endless", "same-origin", strings.Repeat("x", maxForm), false, 400, ""},
+		{"full", "same-origin", "work", true, 503, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var kept string
+			p, err := New(Options{Contact: "helpdesk@example.com", Exceptions: true}, func(_ *decrypt.Session, reason string) error {
+				if tt.full {
+					return errTooLong
+				}
+				kept = reason
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := p.answer(session(), nil)
+			for _, want := range []string{`action="/.well-known/clearspan/exception"`, `href="mailto:helpdesk@example.com"`, `<label for="why">`} {
+				if !strings.Contains(string(a.html), want) {
+					t.Errorf("no %s in %s", want, a.html)
+				}
+			}
+			r := httptest.NewRequest("POST", askPath, strings.NewReader(url.Values{"reason": {tt.reason}}.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			if tt.site != "" {
+				r.Header.Set("Sec-Fetch-Site", tt.site)
+			}
+			w := httptest.NewRecorder()
+			a.ServeHTTP(w, r)
+			if w.Code != tt.status || kept != tt.kept || strings.Contains(w.Body.String(), `id="asked"`) != (tt.status == 200) {
+				t.Errorf("status %d, kept %q\n%s", w.Code, kept, w.Body)
+			}
+		})
+	}
+	// Without the option there is no form, nor on a page about one request among others.
+	for _, p := range []struct {
+		on   bool
+		conn net.Conn
+	}{{false, nil}, {true, canned{}}} {
+		page, err := New(Options{Exceptions: p.on}, func(*decrypt.Session, string) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := page.answer(session(), p.conn); strings.Contains(string(a.html), "<form") || a.ask != nil {
+			t.Errorf("a form: %s", a.html)
+		}
+	}
+}
+
+type canned struct{ net.Conn }
+
+func (canned) Canned() {}

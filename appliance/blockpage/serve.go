@@ -6,9 +6,9 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/oneconn"
 	"github.com/clearspan/clearspan/decrypt"
 )
 
@@ -19,7 +19,10 @@ const (
 )
 
 // contentPolicy lets a page bring its own style and images, and load nothing.
-const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// askPath is where the form goes. The request comes to the refused host, and thus here.
+const askPath = "/.well-known/clearspan/exception"
 
 // Serve answers the requests of a client with the page about s, and returns when
 // the connection is closed, which the first answer leads to. It is the Page of a
@@ -27,14 +30,12 @@ const contentPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src da
 // a protocol or with http/1.1, or not encrypted. Whoever sends no request in ten
 // seconds is not answered.
 func (p *Page) Serve(s *decrypt.Session, conn net.Conn) {
-	html, status := p.HTML(s), Status(s)
-	l := &single{conn: conn, closed: make(chan struct{})}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{
-		Handler:                      answer{status, html},
+		Handler:                      p.answer(s, conn),
 		Protocols:                    &protocols,
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ReadTimeout:                  requestTime,
@@ -42,28 +43,50 @@ func (p *Page) Serve(s *decrypt.Session, conn net.Conn) {
 		MaxHeaderBytes:               maxHead,
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(io.Discard, "", 0),
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			if state == http.StateClosed {
-				l.Close()
-			}
-		},
 	}
 	server.SetKeepAlivesEnabled(false)
-	server.Serve(l)
-	conn.Close()
+	oneconn.Serve(server, conn)
 }
 
-// answer is one page for all requests.
+// answer is what all requests of a session get.
 type answer struct {
-	status int
-	html   []byte
+	page    *Page
+	session *decrypt.Session
+	html    []byte
+	ask     Ask // nil: there is no form
 }
 
-// ServeHTTP implements http.Handler. It leaves a request's content unread.
-func (a answer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	setHeader(w.Header(), a.html)
-	w.WriteHeader(a.status)
-	w.Write(a.html)
+// Canned is a connection on which a page is rendered about one request among others.
+// What the client sends next does not come here.
+type Canned interface{ Canned() }
+
+func (p *Page) answer(s *decrypt.Session, conn net.Conn) *answer {
+	a := &answer{page: p, session: s, ask: p.ask}
+	facts := p.facts(s)
+	if _, canned := conn.(Canned); canned {
+		a.ask = nil
+	}
+	if a.ask != nil {
+		facts.Ask = askPath
+	}
+	a.html = p.render(&facts)
+	return a
+}
+
+// ServeHTTP implements http.Handler. It leaves a request's content unread, if it is not
+// the form.
+func (a *answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.ask != nil && r.Method == http.MethodPost && r.URL.Path == askPath {
+		a.asked(w, r)
+		return
+	}
+	a.send(w, Status(a.session), a.html)
+}
+
+func (a *answer) send(w http.ResponseWriter, status int, html []byte) {
+	setHeader(w.Header(), html)
+	w.WriteHeader(status)
+	w.Write(html)
 }
 
 // setHeader sets the fields that go with a page: it must not be kept, framed,
@@ -77,29 +100,3 @@ func setHeader(h http.Header, html []byte) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Connection", "close")
 }
-
-// single is a listener with one connection.
-type single struct {
-	conn   net.Conn
-	taken  bool // Accept is called by one goroutine
-	closed chan struct{}
-	end    sync.Once
-}
-
-// Accept returns the connection, and the second time waits for Close.
-func (l *single) Accept() (net.Conn, error) {
-	if !l.taken {
-		l.taken = true
-		return l.conn, nil
-	}
-	<-l.closed
-	return nil, net.ErrClosed
-}
-
-// Close leaves the connection alone.
-func (l *single) Close() error {
-	l.end.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *single) Addr() net.Addr { return l.conn.LocalAddr() }

@@ -27,7 +27,7 @@ func (r *reader) authority(n *node) (a Authority) {
 	}
 	a.PassphraseFile = value(t, "passphrase_file", "", parseFile(r.dir))
 	t.fill("authority", "", &a)
-	r.listens(t, "publish", "publish", a.Publish)
+	r.page(t, "publish", "publish", a.Publish)
 	t.close()
 	return a
 }

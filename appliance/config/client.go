@@ -25,6 +25,7 @@ type Leaf struct {
 func (r *reader) leaf(n *node, publish string) (l Leaf) {
 	t := r.table(n, "leaf")
 	l.CRL = value(t, "crl", "", parseCRL(publish))
+	r.pageURL(t, "crl", l.CRL)
 	if l.CRL != "" && publish == "" {
 		r.fail(t.place("crl"), "crl: the list needs authority.publish, which serves it")
 	}
@@ -50,7 +51,7 @@ func parseCRL(publish string) func(string) (string, error) {
 		}
 		u, err := url.Parse(s)
 		if err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return "", fmt.Errorf("want true, false or an address such as http://ca.example.test:10080, not %q", s)
+			return "", fmt.Errorf("want true, false or an address such as http://ca.example.test:8091, not %q", s)
 		}
 		return strings.TrimSuffix(s, "/"), nil
 	}

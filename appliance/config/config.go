@@ -97,14 +97,8 @@ func Default(euid int, getenv func(string) string) *Config {
 }
 
 func builtIn(state string) *Config {
-	c := defaults(state)
-	c.Intakes = []Intake{proxy("127.0.0.1:8080")}
-	files := DefaultMirror("files", PCAPNG)
-	files.Files.Directory = filepath.Join(c.State, "pcap")
-	live := DefaultMirror("live", PCAPOverIP)
-	live.Live.Addr = "127.0.0.1:57012"
-	c.Mirrors = []Mirror{files, live}
-	return c
+	r := &reader{lines: make(map[string]int)}
+	return r.config(builtInTree(), state)
 }
 
 // defaults returns what holds for keys that a file does not set: what an empty file
@@ -121,6 +115,7 @@ var Starter = os.Geteuid()
 // config reads the whole file. state is the state directory of a file that names none.
 func (r *reader) config(root *node, state string) *Config {
 	t := r.table(root, "configuration")
+	r.base(t)
 	c := &Config{State: value(t, "state", state, parsePath(r.dir))}
 	c.User = value(t, "user", "", parseAccount)
 	c.Intakes = r.intakes(t)
@@ -133,7 +128,7 @@ func (r *reader) config(root *node, state string) *Config {
 	c.Policy = r.policy(t.get("policy"), c.Mirrors, c.Intakes, c.Services)
 	c.Block = r.block(t.get("block"))
 	c.Audit = r.audit(t.get("audit"), c.State)
-	c.Admin = r.admin(t.get("admin"), c.Mirrors, c.Services)
+	c.Admin = r.admin(t.get("admin"))
 	c.Limits = r.limits(t.get("limits"))
 	t.close()
 	return c

@@ -17,6 +17,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/admission"
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/nameserver"
@@ -111,7 +112,7 @@ func TestFullFile(t *testing.T) {
 			}},
 			{Name: "wire", Mode: Wire, Wire: wire.Config{
 				Legs: [2]string{"lan2", "wan2"}, Ports: []policy.PortRange{{First: 443, Last: 443}, {First: 465, Last: 465}},
-				Takeover: wire.Accept, Down: intake.DownBlock, Link: wire.Both, QUIC: intake.PassQUIC, Stall: 2 * time.Second, Open: true, Grace: time.Minute,
+				Takeover: wire.Accept, Down: intake.DownBlock, DownUnsafe: true, Link: wire.Both, QUIC: intake.PassQUIC, Stall: 2 * time.Second, Open: true, Grace: time.Minute,
 			}},
 			{Name: "names", Mode: DNS, DNS: nameserver.Config{
 				Listen: "127.0.0.1:53", Strip: []nameserver.Strip{nameserver.Keys, nameserver.HTTP3}, Timeout: time.Second, From: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
@@ -121,9 +122,9 @@ func TestFullFile(t *testing.T) {
 		Authority: Authority{
 			Certificate: "testdata/ca.crt", Key: "testdata/ca.key",
 			UntrustedCertificate: "testdata/untrusted.crt", UntrustedKey: "testdata/untrusted.key",
-			PassphraseFile: "testdata/passphrase", Publish: "127.0.0.1:10080",
+			PassphraseFile: "testdata/passphrase", Publish: "127.0.0.1:8091",
 		},
-		Leaf:   Leaf{LeafOptions: certs.LeafOptions{Lifetime: 12 * time.Hour, Cache: 500}, CRL: "http://127.0.0.1:10080"},
+		Leaf:   Leaf{LeafOptions: certs.LeafOptions{Lifetime: 12 * time.Hour, Cache: 500}, CRL: "http://127.0.0.1:8091"},
 		Client: decrypt.ClientOptions{MinTLS: 0x0304, HandshakeTimeout: 5 * time.Second, SilenceTimeout: 20 * time.Second, IdleTimeout: 10 * time.Minute, FullHandshakes: true},
 		Origin: Origin{
 			Roots: []string{"system", "testdata/extra.pem"}, FetchIntermediates: true,
@@ -177,7 +178,10 @@ func TestFullFile(t *testing.T) {
 			{Name: "near", Kind: VXLAN, Remote: vxlan.Config{Remote: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), 0), Full: mirror.Drop},
 				Ports: DefaultPorts, STARTTLS: ConcealSTARTTLS, HTTP2: KeepHTTP2, Content: []string{"decrypted", "plain"}},
 		},
-		Block: Refusal{RefusalOptions: decrypt.RefusalOptions{Answer: decrypt.TellRefused, HTTPS: true}, Page: "testdata/block.html"},
+		Block: Refusal{
+			RefusalOptions: decrypt.RefusalOptions{Answer: decrypt.TellRefused, HTTPS: true},
+			Options:        blockpage.Options{Page: "testdata/block.html", Contact: "helpdesk@example.com", Exceptions: true},
+		},
 		Audit: Audit{Options: audit.Options{File: "stdout"}, Facts: true, Content: facts.Options{Queries: true}},
 		Services: []Service{
 			{Name: "av", Kind: ICAP, ICAP: icap.Config{

@@ -16,6 +16,12 @@ var wireDoors = []Door{
 		open:   intakes("down: wire", func(in Intake) bool { return in.Mode == Wire && in.Wire.Down == intake.DownWire }),
 	},
 	{
+		Key: "intake[].down_unsafe", Of: onlyWire, Open: "true",
+		Passes: "nothing passes after a kill in a mount namespace of its own, and the legs return to the machine",
+		Shut:   "Without the key, such a wire does not start.",
+		open:   intakes("down_unsafe: true", func(in Intake) bool { return in.Mode == Wire && in.Wire.DownUnsafe }),
+	},
+	{
 		Key: "intake[].strict", Of: onlyWire, Open: "false",
 		Passes: "fragments, IP options, foreign tags and unknown connections pass unjudged",
 		Shut:   "`strict: true` drops them.",

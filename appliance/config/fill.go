@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // described holds the descriptions of keys by the path of their table.
@@ -163,6 +166,20 @@ var parsers = map[Type]func(string) (any, error){
 	TypeUser:      boxed(parseUser),
 	TypeServer:    boxed(parseServer),
 	TypeMedia:     boxed(parseMedia),
+	TypeText:      boxed(parseText),
+}
+
+const maxText = 200 // characters of a text that is shown to people
+
+// parseText reads one line of text.
+func parseText(s string) (string, error) {
+	if utf8.RuneCountInString(s) > maxText {
+		return "", fmt.Errorf("want at most %d characters", maxText)
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return "", errors.New("want one line without control characters")
+	}
+	return s, nil
 }
 
 func boxed[T any](parse func(string) (T, error)) func(string) (any, error) {

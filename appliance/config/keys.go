@@ -121,6 +121,13 @@ func choices[T any](words ...T) []Choice {
 
 var topKeys = []Key{
 	{
+		Path: "base", Type: TypeWord, Default: string(NoBase), Example: string(DefaultBase), Words: []Choice{
+			{string(NoBase), "Sections that the file does not name have the defaults of their keys. There is no mirror, and the file must name an intake."},
+			{string(DefaultBase), "Sections that the file does not name are those of `clearspan config default`: an explicit proxy, capture files, a live feed."},
+		},
+		Doc: "The configuration that the file changes. A section that the file names replaces the whole section.",
+	},
+	{
 		Path: "state", Type: TypePath, Absent: "`/var/lib/clearspan`; for other users than root `~/.local/state/clearspan`", Example: "/srv/recorder",
 		Doc: "The directory for all files that clearspan writes. The reference calls it STATE.",
 	},

@@ -140,6 +140,10 @@ var intakeKeys = []Key{
 		Doc: "The treatment of selected connections while clearspan does not run.",
 	},
 	{
+		Path: "intake[].down_unsafe", Type: TypeBool, Of: onlyWire, Default: "false", Example: "true",
+		Doc: "If true, a wire with `down: wire` also starts in a mount namespace that is not that of PID 1. If clearspan is killed there, the cable is cut.",
+	},
+	{
 		Path: "intake[].link", Type: TypeWord, Of: onlyWire, Default: string(wire.Each), Example: string(wire.Both), Words: []Choice{
 			{string(wire.Each), "It stays up."},
 			{string(wire.Both), "clearspan takes it down, and sets it up when the carrier is back for 1 s."},

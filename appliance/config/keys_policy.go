@@ -312,13 +312,21 @@ var blockKeys = []Key{
 	{
 		Path: "block.answer", Type: TypeWord, Default: string(decrypt.TellRefused), Example: string(decrypt.ResetRefused), Words: []Choice{
 			{string(decrypt.TellRefused), "A TLS alert, a page for plain HTTP, status 403 for a proxy request, an error line in mail."},
-			{string(decrypt.ResetRefused), "A TCP reset. It excludes `page` and `https`."},
+			{string(decrypt.ResetRefused), "A TCP reset. It excludes `page`, `https`, `contact` and `exceptions`."},
 		},
 		Doc: "How clearspan answers the client.",
 	},
 	{
 		Path: "block.page", Type: TypeFile, Absent: "the built-in page", Example: "block.html",
-		Doc: "A page template (Go `html/template`). Fields: `.Host .Reason .Explanation .Policy .Rule .Session .Client .Time`.",
+		Doc: "A page template (Go `html/template`). Fields: `.Host .Reason .Explanation .Policy .Rule .Session .Client .Time .Contact .ContactLink .Ask .Asked`.",
+	},
+	{
+		Path: "block.contact", Type: TypeText, Absent: "the operator of this network", Example: "helpdesk@example.com",
+		Doc: "Whom the page sends users to: a mail address, a URL, or any text.",
+	},
+	{
+		Path: "block.exceptions", Type: TypeBool, Default: "false", Example: "true",
+		Doc: "The page has a form by which users ask for an exception. `clearspan exceptions` lists what they asked for.",
 	},
 	{
 		Path: "block.https", Type: TypeBool, Default: "false", Example: "true",

@@ -33,7 +33,7 @@ var authorityKeys = []Key{
 		Doc: "A file whose first line is the passphrase of the encrypted keys. clearspan also encrypts new keys with it.",
 	},
 	{
-		Path: "authority.publish", Type: TypeListen, Absent: "no server", Example: "127.0.0.1:10080",
+		Path: "authority.publish", Type: TypeListen, Absent: "no server", Example: "127.0.0.1:8091",
 		Doc: "The address of a web page with the CA certificate and instructions for clients.",
 	},
 }
@@ -52,7 +52,7 @@ var connectionKeys = []Key{
 		Doc: "How many forged certificates clearspan keeps in memory.",
 	},
 	{
-		Path: "leaf.crl", Type: TypeURL, Default: "false", Example: "http://ca.example.test:10080", Beside: "authority.publish", Words: []Choice{
+		Path: "leaf.crl", Type: TypeURL, Default: "false", Example: "http://ca.example.test:8091", Beside: "authority.publish", Words: []Choice{
 			{"false", "Forged certificates name no revocation list."},
 			{"true", "Forged certificates name an empty revocation list at the address of `authority.publish`."},
 		},

@@ -54,10 +54,21 @@ var (
 	parseLearn    = oneOf(string(learn.Off), string(learn.Alert), string(learn.Tunnel))
 )
 
+// parseAction accepts an action, or one of its synonyms.
+func parseAction(s string) (policy.Action, error) {
+	a, err := policy.ParseAction(s)
+	if near := nearest(s, actionWords); err != nil && near != "" {
+		return a, fmt.Errorf("unknown action %q (did you mean %q?), want bump, tunnel, tunnel-check or terminate", s, near)
+	}
+	return a, err
+}
+
+var actionWords = []string{"bump", "decrypt", "tunnel", "splice", "bypass", "tunnel-check", "terminate"}
+
 // policy reads the rule table; the others are what rules may name.
 func (r *reader) policy(n *node, mirrors []Mirror, intakes []Intake, services []Service) (p Policy) {
 	t := r.table(n, "policy")
-	p.Default = value(t, "default", policy.Bump, policy.ParseAction)
+	p.Default = value(t, "default", policy.Bump, parseAction)
 	var known vocabulary
 	for _, m := range mirrors {
 		known.mirrors = append(known.mirrors, m.Name)
@@ -105,7 +116,7 @@ func (r *reader) rule(n *node, names map[string]int, known vocabulary) (rule Rul
 	rule.Port = values(t, "port", nil, parsePorts)
 	rule.Protocol = values(t, "protocol", nil, parseProtocol)
 	rule.ALPN = values(t, "alpn", nil, parseALPN)
-	rule.Action = required(t, "action", policy.ParseAction)
+	rule.Action = required(t, "action", parseAction)
 	r.conditions(t, &rule, known)
 	rule.Proxy = ruleProxy(t)
 	rule.Treatment = policy.Treatment{

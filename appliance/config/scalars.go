@@ -41,6 +41,9 @@ func oneOf[T any](values ...T) func(string) (T, error) {
 		if last := len(texts) - 1; last > 0 {
 			want = strings.Join(texts[:last], ", ") + " or " + texts[last]
 		}
+		if near := nearest(s, texts); near != "" {
+			return v, fmt.Errorf("unknown value %q (did you mean %q?), want %s", s, near, want)
+		}
 		return v, fmt.Errorf("unknown value %q, want %s", s, want)
 	}
 }
@@ -68,6 +71,9 @@ func number(low, high uint64) func(string) (uint64, error) {
 func duration(low, high time.Duration) func(string) (time.Duration, error) {
 	return func(s string) (time.Duration, error) {
 		d, err := time.ParseDuration(s)
+		if meant := meantDuration(s); err != nil && meant != "" {
+			return 0, fmt.Errorf("want a duration such as 30s or 1h, not %q (did you mean %q?)", s, meant)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("want a duration such as 30s or 1h, not %q", s)
 		}
@@ -88,6 +94,9 @@ func parseSize(s string) (uint64, error) {
 	}
 	v, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil {
+		if meant := meantSize(s); meant != "" {
+			return 0, fmt.Errorf("want a size such as 512MiB or a number of octets, not %q (did you mean %q?)", s, meant)
+		}
 		return 0, fmt.Errorf("want a size such as 512MiB or a number of octets, not %q", s)
 	}
 	if v > math.MaxInt64>>shift {

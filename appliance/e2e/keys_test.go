@@ -236,7 +236,7 @@ func TestKeysStayInside(t *testing.T) {
 	config := filepath.Join(c.Dir, "clearspan.yaml")
 	c.Write(config, []byte(`state: `+c.state+`
 intake: [{name: proxy, mode: explicit, listen: 127.0.0.1:8080}]
-authority: {publish: 127.0.0.1:10080}
+authority: {publish: 127.0.0.1:8091}
 leaf: {crl: true}
 origin: {roots: ["`+c.PKI.RootFile+`"]}
 mirror: [{name: files, kind: pcapng, directory: pcap}]
@@ -340,7 +340,7 @@ func (c *rootless) wantNoKeys(hidden secrets, pid int) {
 		"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=2", "/debug/pprof/cmdline", "/debug/pprof/profile?seconds=1", "/debug/pprof/trace?seconds=1", "/debug/vars"} {
 		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS"} {
 			ask(method, "http://127.0.0.1:8090"+path)
-			ask(method, "http://127.0.0.1:10080"+path)
+			ask(method, "http://127.0.0.1:8091"+path)
 		}
 	}
 	if len(asked) < 100 {

@@ -90,7 +90,7 @@ func intermediate(t *testing.T, dir string) (root, bundle string) {
 func TestClientsAcceptLeaves(t *testing.T) {
 	for _, imported := range []bool{false, true} {
 		t.Run(fmt.Sprintf("imported=%v", imported), func(t *testing.T) {
-			publish := lab.BoxLANV4 + ":10080"
+			publish := lab.BoxLANV4 + ":8091"
 			var root string
 			c := newScene(t, settings{
 				More: "authority: {publish: \"" + publish + "\"}\nleaf: {crl: true}",
@@ -131,6 +131,9 @@ func TestClientsAcceptLeaves(t *testing.T) {
 				if err != nil || !strings.Contains(r.Stdout, sort.signature) || !strings.Contains(r.Stdout, "Verify return code: 0 (ok)") {
 					t.Errorf("openssl with %s: %v\n%.3000s", sort.algorithms, err, r.Stdout)
 				}
+			}
+			if document, err := lab.Chromium(c.Ctx, c.Client, t.TempDir(), c.CA, "box.test", lab.BoxLANV4, "http://box.test:8091/"); err != nil || !strings.Contains(document, "clearspan-ca.cer") {
+				t.Errorf("Chromium, the page of the authority: %v, %.500s", err, document)
 			}
 			c.checkList(publish)
 			c.Stop()

@@ -128,6 +128,12 @@ func (e *explicit) connect(ctx context.Context, conn clientConn, r *bufio.Reader
 		}
 		return nil
 	}
+	if e.hasSecurePage(dst) {
+		if _, err := conn.Write([]byte(established)); err != nil {
+			return nil
+		}
+		return func() { e.SecurePage(unread(conn, r), dst.name) }
+	}
 	addrs, err := e.find(ctx, conn, dst)
 	if err != nil {
 		writeRefusal(conn, refusal(err))
@@ -190,6 +196,11 @@ func (e *explicit) socks(ctx context.Context, conn clientConn, r *bufio.Reader, 
 		return nil
 	}
 	return e.session(ctx, in, unread(conn, r), early)
+}
+
+// hasSecurePage reports whether dst is one of our own pages, asked for by HTTPS.
+func (s *server) hasSecurePage(dst destination) bool {
+	return s.SecurePage != nil && s.Pages[dst.name] != nil && dst.port == 443
 }
 
 var errNoProxyRequest = errors.New("read request: neither HTTP nor SOCKS")

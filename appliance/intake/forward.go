@@ -274,6 +274,10 @@ func (f *forwarder) tunnel(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, badRequest("CONNECT needs host:port"))
 		return
 	}
+	if f.hasSecurePage(dst) {
+		f.securePage(w, dst.name)
+		return
+	}
 	addrs, err := f.find(r.Context(), f.conn, dst)
 	if err != nil {
 		f.refuse(w, err)
@@ -306,6 +310,21 @@ func (f *forwarder) tunnel(w http.ResponseWriter, r *http.Request) {
 	}
 	f.leave()
 	f.session(f.ctx, in, f.unread(conn, buffered.Reader), early)()
+}
+
+// securePage has one of our own pages answer by TLS.
+func (f *forwarder) securePage(w http.ResponseWriter, host string) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		f.refuse(w, err)
+		return
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, established); err != nil {
+		return
+	}
+	f.leave()
+	f.SecurePage(f.unread(conn, buffered.Reader), host)
 }
 
 // unread returns the client's socket with everything put back that was read from

@@ -78,6 +78,10 @@ type Options struct {
 	// origin form, one at a time for each client connection.
 	Pages map[string]http.Handler
 
+	// SecurePage answers a client that asked for one of Pages by CONNECT to port 443,
+	// and closes conn. nil: such a request is refused. Called concurrently.
+	SecurePage func(conn net.Conn, host string)
+
 	// Forbid is asked before an explicit intake accepts a request of CONNECT or
 	// SOCKS; it borrows in, which has no connection. With forbidden the client gets
 	// the page, which is HTML, with status 403, or the reply of SOCKS for it; nobody

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/admission"
@@ -43,7 +42,8 @@ type Config struct {
 	Engine        func() *Engine // the one in force
 	Limiter       *intake.Limiter
 	Resolver      intake.Resolver
-	Pages         map[string]http.Handler // see [intake.Options]
+	Pages         map[string]http.Handler          // see [intake.Options]
+	SecurePage    func(conn net.Conn, host string) // the same
 	Book          *sessions.Book
 	Metrics       *admin.Metrics
 	Opened        func(part string, close func() error) // told of each that is open
@@ -57,10 +57,9 @@ type Set struct {
 	log    *slog.Logger
 	own    guard
 	all    []intake.Intake
-	ended  []atomic.Pointer[error] // why Serve of all ended early
-	wires  []*wire.Intake          // of all
-	routed []intake.Routed         // of all
-	names  []*nameserver.Server    // of all
+	wires  []*wire.Intake       // of all
+	routed []intake.Routed      // of all
+	names  []*nameserver.Server // of all
 	peeks  []*quic.Peek
 }
 
@@ -77,7 +76,6 @@ func Open(cfg Config) (*Set, error) {
 		s.all = append(s.all, in)
 		cfg.Opened("intake "+c.Name, in.Close)
 	}
-	s.ended = make([]atomic.Pointer[error], len(s.all))
 	return s, cfg.Metrics.QUICLost(cfg.Book.Unwritten, s.forgotten)
 }
 
@@ -105,7 +103,7 @@ func (s *Set) open(c config.Intake) (intake.Intake, error) {
 	}
 	switch c.Mode {
 	case config.Explicit:
-		o.Forbid, o.DialsEarly, o.Pages = s.forbid, s.dialsEarly, s.cfg.Pages
+		o.Forbid, o.DialsEarly, o.Pages, o.SecurePage = s.forbid, s.dialsEarly, s.cfg.Pages, s.cfg.SecurePage
 		o.StandIn = func(ctx context.Context, name string) netip.Addr { return s.cfg.Engine().StandIn(ctx, name) }
 		c.Proxy.Certificates = certificates
 		return intake.NewExplicit(c.Proxy, o)
@@ -189,10 +187,9 @@ func Admit(c *admission.Controller, overload admission.Overload) (refused intake
 // sessions. Call it once.
 func (s *Set) Serve(ctx context.Context) {
 	var serving sync.WaitGroup
-	for i, in := range s.all {
+	for _, in := range s.all {
 		serving.Go(func() {
 			if err := in.Serve(ctx); err != nil {
-				s.ended[i].Store(&err)
 				s.log.Error("intake ended", "err", err)
 			}
 		})

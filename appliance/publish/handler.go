@@ -19,10 +19,14 @@ var pageText string
 //go:embed style.css
 var style []byte
 
+//go:embed page.js
+var script []byte
+
 var page = template.Must(template.New("page").Parse(pageText))
 
-// policy allows the page its style sheet and nothing else.
-const policy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// policy allows the page its style sheet, its script, and questions of the script to
+// ourselves by HTTPS, which tell whether the device trusts the authority.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src https:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // baseName is how downloads are called, before the dot.
 const baseName = "clearspan-ca"
@@ -46,7 +50,7 @@ func Handler(material func() Material) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		file, err := open(name, material())
+		file, err := open(name, r.Host, material())
 		switch {
 		case err != nil:
 			http.Error(w, "this file cannot be made now", http.StatusInternalServerError)
@@ -62,6 +66,7 @@ func Handler(material func() Material) http.Handler {
 type file struct {
 	kind    string // media type
 	content []byte
+	anybody bool   // scripts of other origins may read it, such as our own page without TLS
 	save    string // name under which a browser saves it; "" to show it
 	age     time.Duration
 }
@@ -71,6 +76,9 @@ func (f *file) serve(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", f.kind)
 	h.Set("Content-Length", strconv.Itoa(len(f.content)))
+	if f.anybody {
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
 	if f.save != "" {
 		h.Set("Content-Disposition", `attachment; filename="`+f.save+`"`)
 	}
@@ -82,11 +90,15 @@ func (f *file) serve(w http.ResponseWriter) {
 	w.Write(f.content)
 }
 
-// open returns nil for a name that is not served.
-func open(name string, m Material) (*file, error) {
+// open returns nil for a name that is not served. host is what the client calls us.
+func open(name, host string, m Material) (*file, error) {
 	switch name {
 	case "":
-		return render(m)
+		return render(host, m)
+	case "page.js":
+		return &file{kind: "text/javascript; charset=utf-8", content: script, age: time.Hour}, nil
+	case trustFile:
+		return &file{kind: "text/plain; charset=utf-8", content: []byte(trustAnswer), anybody: true}, nil
 	case "style.css":
 		return &file{kind: "text/css; charset=utf-8", content: style, age: time.Hour}, nil
 	case baseName + "-2.cer":
@@ -119,13 +131,16 @@ type authority struct {
 	Name, Fingerprint, From, To, File string
 }
 
-func render(m Material) (*file, error) {
+func render(host string, m Material) (*file, error) {
 	var data struct {
 		Authorities []authority
 		Next        string // when the second one signs; "" if it did
 		Host        string
+		Here        string // address of the page, as the client knows it
+		Code        *code  // of Here, for the camera of another device
 	}
-	data.Host = Host
+	data.Host, data.Here = Host, "http://"+host+"/"
+	data.Code = newCode(data.Here)
 	for i, c := range m.Certificates {
 		a := authority{
 			Name: c.Subject.String(), Fingerprint: certs.Fingerprint(c), File: baseName + ".cer",

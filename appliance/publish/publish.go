@@ -10,6 +10,10 @@
 //	/clearspan-ca.p12           PKCS #12 with an empty password
 //	/clearspan-ca.mobileconfig  profile for iOS and macOS
 //	/IDENTIFIER.crl             revocation list, if there is one
+//	/trust                      one line; a device that gets it by HTTPS trusts the authority
+//
+// The port speaks HTTP, and the same by TLS with a leaf that the authority signed: a
+// device that trusts it opens the page both ways.
 package publish
 
 import (
@@ -49,6 +53,7 @@ type Material struct {
 type Config struct {
 	Listen   string          // "ADDRESS:PORT", required
 	Material func() Material // required; called for each request, concurrently
+	Certify  Certify         // makes leaves for our own name; nil: no TLS. Called concurrently
 	Logger   *slog.Logger    // may be nil
 }
 
@@ -56,6 +61,7 @@ type Config struct {
 type Server struct {
 	http     *http.Server
 	listener net.Listener
+	certify  Certify
 	close    sync.Once
 	closeErr error
 }
@@ -65,12 +71,13 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	port, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for publishing on %s: %w", c.Listen, err)
 	}
 	return &Server{
-		listener: listener,
+		listener: port,
+		certify:  c.Certify,
 		http: &http.Server{
 			Handler:           Handler(c.Material),
 			ReadHeaderTimeout: 5 * time.Second,
@@ -88,7 +95,11 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Serve answers requests until Close is called and then returns nil.
 func (s *Server) Serve() error {
-	err := s.http.Serve(netutil.LimitListener(s.listener, maxConnections))
+	l := netutil.LimitListener(s.listener, maxConnections)
+	if s.certify != nil {
+		l = &listener{l, s.certify}
+	}
+	err := s.http.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

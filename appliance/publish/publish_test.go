@@ -55,6 +55,8 @@ func TestHandler(t *testing.T) {
 	}{
 		{"GET", "/", 200, "text/html; charset=utf-8"},
 		{"GET", "/style.css", 200, "text/css; charset=utf-8"},
+		{"GET", "/page.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/trust", 200, "text/plain; charset=utf-8"},
 		{"GET", "/clearspan-ca.pem", 200, "application/x-pem-file"},
 		{"GET", "/clearspan-ca.cer", 200, "application/x-x509-ca-cert"},
 		{"GET", "/clearspan-ca-2.cer", 200, "application/x-x509-ca-cert"},
@@ -97,13 +99,16 @@ func TestPage(t *testing.T) {
 	body, _ := io.ReadAll(get(h, "GET", "/").Body)
 	text := string(body)
 	for _, want := range []string{
-		a.Fingerprint(), b.Fingerprint(), "signs from", "Windows", "macOS", "iOS", "Android", "Debian", "Red Hat", "Firefox", "Java", "curl", "&lt;script",
+		a.Fingerprint(), b.Fingerprint(), "signs from", "Windows", "macOS", "iOS", "Android", "Debian", "Red Hat", "Firefox", "Java", "curl", "&lt;script", "<main>", "<svg", "http://example.com/",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	for _, never := range []string{"<script", "javascript:", " on", "style=", "https://cdn"} {
+	if n := strings.Count(text, "<script"); n != 1 || !strings.Contains(text, `<script src="/page.js">`) {
+		t.Errorf("%d scripts", n)
+	}
+	for _, never := range []string{"javascript:", " on", "style=", "https://cdn"} {
 		if i := strings.Index(text, never); i >= 0 && (never != " on" || regexp.MustCompile(` on[a-z]+=`).MatchString(text)) {
 			t.Errorf("the page holds %q", never)
 		}

@@ -16,17 +16,9 @@ import (
 // Table builds the rule table that cfg describes, and reads its lists. Every
 // fault of a list is a [*policy.ListError].
 func Table(cfg *config.Config) (*policy.Table, error) {
-	lists, err := loadLists(cfg.Policy.Lists)
+	rules, err := withLists(cfg)
 	if err != nil {
 		return nil, err
-	}
-	rules := make([]policy.Rule, 0, len(cfg.Policy.Rules))
-	for _, r := range cfg.Policy.Rules {
-		rule := r.Rule
-		for _, name := range r.Category {
-			rule.Category = append(rule.Category, lists[name])
-		}
-		rules = append(rules, rule)
 	}
 	table, err := policy.New(rules, cfg.Policy.Default)
 	if err != nil {
@@ -42,6 +34,23 @@ func Table(cfg *config.Config) (*policy.Table, error) {
 		table = table.Monitor()
 	}
 	return table, nil
+}
+
+// withLists returns the rules of cfg with their lists, which it reads.
+func withLists(cfg *config.Config) ([]policy.Rule, error) {
+	lists, err := loadLists(cfg.Policy.Lists)
+	if err != nil {
+		return nil, err
+	}
+	rules := make([]policy.Rule, 0, len(cfg.Policy.Rules))
+	for _, r := range cfg.Policy.Rules {
+		rule := r.Rule
+		for _, name := range r.Category {
+			rule.Category = append(rule.Category, lists[name])
+		}
+		rules = append(rules, rule)
+	}
+	return rules, nil
 }
 
 // Names tells when server names are looked up.

@@ -14,8 +14,8 @@ import (
 // stands when everything in it is loaded. The browser keeps its files in dir,
 // which is its home and new to it, trusts the certificates in the PEM file ca
 // beside its own, and finds host at address without a name server. All that it
-// does for itself is off.
-func Chromium(ctx context.Context, ns *netlab.Namespace, dir, ca, host, address, url string) (string, error) {
+// does for itself is off. more are further arguments.
+func Chromium(ctx context.Context, ns *netlab.Namespace, dir, ca, host, address, url string, more ...string) (string, error) {
 	database := filepath.Join(dir, ".pki", "nssdb")
 	if err := os.MkdirAll(database, 0o700); err != nil {
 		return "", err
@@ -28,10 +28,11 @@ func Chromium(ctx context.Context, ns *netlab.Namespace, dir, ca, host, address,
 			return "", err
 		}
 	}
-	cmd := ns.Command(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+	args := append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--disable-features=OptimizationHints,MediaRouter", "--user-data-dir="+filepath.Join(dir, "profile"),
-		"--host-resolver-rules=MAP "+host+" "+bracket(address)+", MAP * ~NOTFOUND", "--timeout=60000", "--dump-dom", url)
+		"--disable-features=OptimizationHints,MediaRouter", "--user-data-dir=" + filepath.Join(dir, "profile"),
+		"--host-resolver-rules=MAP " + host + " " + bracket(address) + ", MAP * ~NOTFOUND", "--timeout=60000"}, more...)
+	cmd := ns.Command(ctx, "chromium", append(args, "--dump-dom", url)...)
 	var out, errs bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = environment(dir), &out, &errs
 	if err := cmd.Run(); err != nil {

@@ -42,6 +42,15 @@ func NewWire(l *netlab.Lab) (*Wire, error) {
 			return nil, err
 		}
 	}
+	if err := w.Plug(); err != nil {
+		return nil, err
+	}
+	return w, plainPorts(w.Client)
+}
+
+// Plug makes both links, as [NewWire] does. It is for the time after their end in the box
+// has gone.
+func (w *Wire) Plug() error {
 	for _, link := range [][2]netlab.End{{
 		{Namespace: w.Client, Name: ClientInterface, MAC: WireClientMAC, Addresses: hosts(WireClientV4, WireClientV6)},
 		{Namespace: w.Box, Name: LANInterface, MAC: net.HardwareAddr{0x0a, 0, 0x5e, 0, 0, 0x12}},
@@ -49,9 +58,9 @@ func NewWire(l *netlab.Lab) (*Wire, error) {
 		{Namespace: w.Box, Name: WANInterface, MAC: net.HardwareAddr{0x0a, 0, 0x5e, 0, 0, 0x13}},
 		{Namespace: w.Origin, Name: OriginInterface, MAC: WireOriginMAC, Addresses: hosts(OriginV4, OriginV6)},
 	}} {
-		if err := l.Link(link[0], link[1], netlab.LinkOptions{}); err != nil {
-			return nil, err
+		if err := w.Lab.Link(link[0], link[1], netlab.LinkOptions{}); err != nil {
+			return err
 		}
 	}
-	return w, plainPorts(w.Client)
+	return nil
 }

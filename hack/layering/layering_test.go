@@ -164,6 +164,7 @@ var bans = []ban{
 	{
 		from:   "appliance/blockpage",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance"},
+		allow:  []string{module + "/appliance/oneconn"},
 		reason: "every client reaches the page: it knows the session that was refused and nothing else",
 	},
 	{

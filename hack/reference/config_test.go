@@ -17,6 +17,7 @@ type part struct {
 }
 
 var parts = []part{
+	{"Base", "base", "", ""},
 	{"File", "state", "", ""},
 	{"User", "user", "", ""},
 	{"Intakes", "intake", "", "mode"},

@@ -2,56 +2,75 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/clearspan/clearspan/appliance/config"
-	"github.com/clearspan/clearspan/certs"
 )
 
+// checkFlags are the flags of check.
+type checkFlags struct {
+	file               string
+	strict, here, json bool
+}
+
 func checkCommand() *cobra.Command {
-	var file string
+	var f checkFlags
 	cmd := &cobra.Command{
 		Use:   "check -c FILE",
 		Short: "Check a configuration file; every error with its line",
 		Long: `Check a configuration file, and the files that it names: lists, certificates,
 roots, revocation lists and the block page. Nothing is started or changed.
 
-Every error is a line FILE:LINE:COL: MESSAGE on standard error.
+Every error is a line FILE:LINE:COL: MESSAGE on standard error. A warning is a line
+FILE:LINE:COL: warning: MESSAGE: the file is good, but it may say what nobody meant.
+On a terminal, each is followed by the line of the file and a mark below its column.
 
-Exit status: 0 the file is good, 1 it is not.`,
-		Example:               "  clearspan check -c /etc/clearspan.yaml",
+With --here, this machine is compared with the file, too: addresses that others have,
+missing interfaces, missing rights, services that do not answer, full disks. Run it as
+the user that starts clearspan.
+
+Exit status: 0 the file is good, 1 it is not, or --strict and there are warnings.`,
+		Example: `  clearspan check -c /etc/clearspan.yaml
+  clearspan check -c /etc/clearspan.yaml --here --strict
+  clearspan check -c /etc/clearspan.yaml --json | jq .errors`,
 		DisableFlagsInUseLine: true,
 		Args:                  cobra.MatchAll(takes(), requiresConfig),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(file)
-			if err == nil {
-				err = checkConfig(file, cfg)
-			}
-			if err != nil {
-				return badConfig(err)
-			}
-			if _, skipped, _ := certs.LoadRoots(cfg.Origin.Roots); len(skipped) > 0 {
-				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", errors.Join(skipped...))
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s, %s, %s)\n", file,
-				count(len(cfg.Intakes), "intake"), count(len(cfg.Policy.Rules), "rule"), count(len(cfg.Mirrors), "mirror"))
-			for _, door := range cfg.OpenDoors() {
-				fmt.Fprintln(cmd.OutOrStdout(), "open door:", door)
-			}
-			return nil
-		},
+		RunE:                  func(cmd *cobra.Command, _ []string) error { return f.check(cmd) },
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "", "configuration `FILE`")
+	cmd.Flags().StringVarP(&f.file, "config", "c", "", "configuration `FILE`")
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "exit with 1 if there are warnings")
+	cmd.Flags().BoolVar(&f.here, "here", false, "compare this machine with the file, too")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.MarkFlagRequired("config")
 	return cmd
 }
 
-// count returns a number of things, such as "1 rule" and "2 rules".
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
+// check reads the file and everything that belongs to it, and prints what is wrong.
+func (f *checkFlags) check(cmd *cobra.Command) error {
+	r := &report{File: f.file}
+	cfg, err := config.Load(f.file)
+	if err == nil {
+		err = checkConfig(f.file, cfg)
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	if _, unreadable := errors.AsType[config.Errors](err); err != nil && !unreadable && cfg == nil {
+		return badConfig(err) // there is no such file
+	}
+	r.add(err)
+	if err == nil {
+		r.warn(warnings(cfg))
+	}
+	if err == nil && f.here {
+		r.look(cmd.Context(), cfg)
+	}
+	r.finish(cfg, err == nil)
+	if !f.json {
+		r.writeText(cmd)
+	} else if err := r.writeJSON(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if !r.OK || f.strict && len(r.Warnings) > 0 {
+		return badConfig(errSaid)
+	}
+	return nil
 }

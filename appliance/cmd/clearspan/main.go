@@ -32,7 +32,13 @@ func (e *exitError) Error() string { return e.err.Error() }
 
 func (e *exitError) Unwrap() error { return e.err }
 
-func badConfig(err error) error { return &exitError{exitConfig, err} }
+// badConfig has err, unless it asks for another exit code, end the program with exitConfig.
+func badConfig(err error) error {
+	if e, ok := err.(*exitError); ok {
+		return e
+	}
+	return &exitError{exitConfig, err}
+}
 
 func main() { os.Exit(execute()) }
 
@@ -43,7 +49,7 @@ func execute() int {
 		return 0
 	}
 	if e, ok := errors.AsType[*exitError](err); ok {
-		fmt.Fprintln(os.Stderr, err)
+		say(os.Stderr, err)
 		return e.code
 	}
 	return refuse(os.Stderr, cmd, err)
@@ -70,7 +76,8 @@ See it work on real traffic:   make demo, in the source tree (needs root)`,
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("clearspan {{.Version}}\n")
-	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), intakeCommand(), reloadCommand(), learnedCommand(), feedCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), intakeCommand(), reloadCommand(), learnedCommand(), exceptionsCommand(), feedCommand(), versionCommand())
+	root.AddCommand(configCommand())
 	root.AddCommand(completionCommand())
 	root.AddCommand(movedCommands()...)
 	prepare(root)

@@ -40,7 +40,11 @@ This needs no root. Clients of the proxy find the authority's certificate on
 http://clearspan.internal/.
 
 Flags for quick use replace parts of that: --listen and --static the proxy; --pcap,
---interface and --pcap-over-ip the captures and the live feed; --state STATE.
+--interface and --pcap-over-ip the captures and the live feed; --admin the console;
+--roots the system's roots; --state STATE. --publish adds a page with the authority's
+certificate. If another program has a port of the list above, and no flag names an
+address, clearspan takes the next free port and logs it. clearspan config default
+prints the list as a file.
 
 When everything is open, clearspan gives up what it no longer needs. A start as root
 becomes the user clearspan, if there is one, else a user without a name. What stays
@@ -69,6 +73,9 @@ Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 				return badConfig(err)
 			}
 			load := func() (*config.Config, error) { return loadConfig(file, quick) }
+			if file == "" {
+				load = movable(quick, log)
+			}
 			finish, err := startProfile(profile)
 			if err != nil {
 				return err
@@ -84,6 +91,9 @@ Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 	f.StringVar(&quick.Interface, "interface", "", "mirror onto network interface `IF` (needs CAP_NET_RAW)")
 	f.StringVar(&quick.PCAPOverIP, "pcap-over-ip", "", "serve the live feed on `ADDR`")
 	f.StringVar(&quick.State, "state", "", "keep state in `DIR`")
+	f.StringSliceVar(&quick.Roots, "roots", nil, "trust origins by these PEM `FILES`; system stands for the roots of this machine")
+	f.StringVar(&quick.Admin, "admin", "", "serve health and metrics on `ADDR`, or off")
+	f.StringVar(&quick.Publish, "publish", "", "serve the page with the authority's certificate on `ADDR`")
 	f.StringVar(&level, "log-level", "info", "lowest `LEVEL` that is logged: debug, info, warn or error")
 	f.StringVar(&profile, "profile", "", "write a CPU profile (pprof) of the run into `FILE`")
 	f.DurationVar(&drain, "drain", 30*time.Second, "how long open sessions may go on after SIGTERM")
@@ -114,7 +124,7 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 		appliance.WithPrompt(prompt("Passphrase of the authority's key: ")),
 		appliance.WithReloader(absolute(file), reloader(load, file, log)))
 	if err != nil {
-		return diagnose(file, cfg, err)
+		return remedy(file, cfg, err)
 	}
 	remove, err := writePID(cfg.State)
 	if err != nil {

@@ -45,6 +45,9 @@ type Config struct {
 	Legs     [2]string
 	Takeover Takeover    // default Late
 	Down     intake.Down // default DownWire
+	// DownUnsafe has a wire with DownWire start where its pins and names end with the
+	// process, see [netspace.Lasting]: a killed one then cuts the cable.
+	DownUnsafe bool
 	// Link has a leg follow the other one's carrier, so that the device beyond learns
 	// that the path is cut, while the process runs. Its end sets both legs up. A killed
 	// one leaves them as they are, until the next start.

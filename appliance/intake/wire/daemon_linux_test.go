@@ -64,6 +64,8 @@ type settings struct {
 	CPUs     string // processors that it may use, for taskset; empty: all
 	Brief    bool   // answer each session with an octet and reset it, instead of relaying it
 	Judge    bool   // QUIC, see judgeQUIC
+	Own      bool   // a mount namespace of the daemon's own
+	Unsafe   bool   // start there
 	Remove   bool   // remove the wire instead of running it
 }
 
@@ -114,7 +116,7 @@ func daemon(text string) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	in, err := wire.New(wire.Config{
-		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, Link: s.Link, QUIC: s.QUIC, Copy: s.Copy, Ports: s.Ports,
+		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, DownUnsafe: s.Unsafe, Link: s.Link, QUIC: s.QUIC, Copy: s.Copy, Ports: s.Ports,
 		Exempt: s.Exempt, Decide: ask, Stall: s.Stall, Recover: s.Recover,
 		Dropped: func(d wire.Drops) { fmt.Printf("dropped %s %d\n", d.Cause, d.Frames) },
 		Open:    s.Open, Overload: s.Overload, Grace: s.Grace, Sessions: s.Sessions,
@@ -247,6 +249,9 @@ func (b *bench) launch(s settings) *daemonProcess {
 	command := []string{os.Args[0]}
 	if s.CPUs != "" {
 		command = append([]string{"taskset", "-c", s.CPUs}, command...)
+	}
+	if s.Own {
+		command = append([]string{"unshare", "--mount"}, command...)
 	}
 	p := &daemonProcess{
 		Cmd: b.Box.Command(context.Background(), command[0], command[1:]...), b: b, stderr: new(bytes.Buffer),

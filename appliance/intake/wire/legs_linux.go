@@ -182,11 +182,9 @@ func (n *namespace) releaseLeg(l leg) error {
 	return nil
 }
 
-// restoreLeg sets an interface up in the process's namespace if it was.
+// restoreLeg makes an interface in the process's namespace as it was. Of a wire whose
+// namespace has gone, physical legs come back by themselves, as the wire had them.
 func restoreLeg(l leg) error {
-	if !l.Up {
-		return nil
-	}
 	links, err := hostLinks()
 	if err != nil {
 		return err
@@ -196,7 +194,13 @@ func restoreLeg(l leg) error {
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		return nil // as in releaseLeg
 	}
-	if err == nil {
+	if err == nil && l.ARP {
+		err = links.LinkSetARPOn(link)
+	}
+	if err == nil && !l.Promisc && link.Attrs().Promisc > 0 {
+		err = links.SetPromiscOff(link)
+	}
+	if err == nil && l.Up {
 		err = links.LinkSetUp(link)
 	}
 	if err != nil {

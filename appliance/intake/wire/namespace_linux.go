@@ -33,6 +33,19 @@ func enterNamespace(name string, create bool) (*namespace, error) {
 	return &namespace{n}, nil
 }
 
+// enter opens the wire's namespace. If there is none, it makes one, and takes away what a
+// wire has left whose namespace has gone: its programs are on legs that are elsewhere.
+func (w *wire) enter() (*namespace, error) {
+	n, err := enterNamespace(w.name, false)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return n, err
+	}
+	if err := os.RemoveAll(pinDir(w.name)); err != nil {
+		return nil, fmt.Errorf("remove pins of a wire that has gone: %w", err)
+	}
+	return enterNamespace(w.name, true)
+}
+
 // hostNamespace opens the namespace of the process's main thread; the caller
 // closes it.
 func hostNamespace() (netns.NsHandle, error) {

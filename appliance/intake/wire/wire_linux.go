@@ -62,6 +62,9 @@ func New(config Config, o intake.Options) (*Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create wire intake: %w", err)
 	}
+	if err := mayStart(config, o.Logger); err != nil {
+		return nil, fmt.Errorf("create wire intake: %w", err)
+	}
 	config.judgesQUIC = o.QUIC != nil
 	w := &wire{taking: make(chan struct{}), config: config, name: o.Name, timeout: o.ConnectTimeout}
 	if w.timeout <= 0 {
@@ -159,7 +162,7 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.namespace, err = enterNamespace(w.name, true); err != nil {
+	if w.namespace, err = w.enter(); err != nil {
 		return nil, err
 	}
 	if err := w.setUpLegs(); err != nil {

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/here"
+)
+
+// movable returns what reads the configuration of a start without a file. Addresses that
+// no flag names fall to the next free port if another process has them. Each later
+// call returns the same addresses.
+func movable(quick config.Quick, log *slog.Logger) func() (*config.Config, error) {
+	moved := make(map[string]string) // from and to
+	first := true
+	return func() (*config.Config, error) {
+		cfg, err := quick.Config(config.Starter, os.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		if first {
+			first = false
+			if pid, runs := running(cfg.State); runs {
+				return nil, &exitError{exitRuntime, fmt.Errorf("clearspan runs already (pid %s) with state directory %s: end it, or start another one with --state DIR", pid, cfg.State)}
+			}
+			move(quick, cfg, moved, log)
+		}
+		for _, address := range quick.Movable(cfg) {
+			if to, ok := moved[*address]; ok {
+				*address = to
+			}
+		}
+		return cfg, nil
+	}
+}
+
+// running reports whether a process runs with a state directory, and its number. A process
+// that was killed leaves its file behind, but not its lock.
+func running(state string) (pid string, runs bool) {
+	f, err := os.Open(pidFile(state))
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	if free, err := lock(f, syscall.LOCK_SH); err != nil || free {
+		return "", false
+	}
+	number, err := io.ReadAll(io.LimitReader(f, 16))
+	return strings.TrimSpace(string(number)), err == nil
+}
+
+// move finds other ports for addresses that are taken.
+func move(quick config.Quick, cfg *config.Config, moved map[string]string, log *slog.Logger) {
+	used := make(map[string]bool)
+	for _, l := range here.Listeners(cfg) {
+		used[l.Address] = true
+	}
+	for _, address := range quick.Movable(cfg) {
+		from := *address
+		if from == "" || !errors.Is(here.Free(from), syscall.EADDRINUSE) {
+			continue
+		}
+		if to := nextFree(from, used); to != "" {
+			moved[from], used[to] = to, true
+			log.Warn("address in use, another one is taken", "listen", from, "by", here.Owner(from), "instead", to)
+		}
+	}
+}
+
+// nextFree returns the address with the next port that is free and that browsers open; ""
+// if there is none near.
+func nextFree(address string, used map[string]bool) string {
+	host, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return ""
+	}
+	for n := port + 1; n <= port+100 && n <= 65535; n++ {
+		next := net.JoinHostPort(host, strconv.FormatUint(n, 10))
+		if !used[next] && config.SafePort(uint16(n)) && here.Free(next) == nil {
+			return next
+		}
+	}
+	return ""
+}
+
+// remedy returns why an appliance did not start: faults of its configuration if it has
+// any, else err with a way out.
+func remedy(file string, cfg *config.Config, err error) error {
+	if bad := checkConfig(file, cfg); bad != nil {
+		return badConfig(bad)
+	}
+	return here.Remedy(cfg, file, err)
+}
