@@ -19,6 +19,7 @@ const (
 	broken      = ".broken"       // behind the name of a file that could not be read
 	saveDelay   = 1 * time.Second // so that many changes are one file
 	saveRetry   = time.Minute
+	lookEvery   = 2 * time.Second // at the file, which another process may have changed
 )
 
 type file struct {
@@ -31,22 +32,13 @@ type file struct {
 // logged: it is no reason not to start. Entries that are over, or that could not
 // have been learned, are left out.
 func (t *Table) Load(path string) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	t.syncing.Lock()
+	defer t.syncing.Unlock()
+	entries, known, err := t.read(path)
+	if err != nil || entries == nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("open learned entries: %w", err)
-	}
-	defer f.Close()
-	entries, err := decode(io.LimitReader(f, maxFile))
-	if err != nil {
-		if moved := os.Rename(path, path+broken); moved != nil {
-			return fmt.Errorf("set learned entries aside: %w", moved)
-		}
-		t.log.Warn("unreadable file of learned entries renamed", "file", path+broken, "err", err)
-		return nil
-	}
+	t.synced, t.base = known, byKey(entries)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
@@ -62,6 +54,32 @@ func (t *Table) Load(path string) error {
 	return nil
 }
 
+// read returns the entries of a file, and which file that is; nil if there is none, or none
+// that can be read, which is set aside then.
+func (t *Table) read(path string) ([]Entry, os.FileInfo, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open learned entries: %w", err)
+	}
+	defer f.Close()
+	known, err := f.Stat()
+	if err != nil {
+		return nil, nil, fmt.Errorf("open learned entries: %w", err)
+	}
+	entries, err := decode(io.LimitReader(f, maxFile))
+	if err != nil {
+		if moved := os.Rename(path, path+broken); moved != nil {
+			return nil, nil, fmt.Errorf("set learned entries aside: %w", moved)
+		}
+		t.log.Warn("unreadable file of learned entries renamed", "file", path+broken, "err", err)
+		return nil, nil, nil
+	}
+	return entries, known, nil
+}
+
 // decode reads a file.
 func decode(r io.Reader) ([]Entry, error) {
 	var f file
@@ -74,6 +92,9 @@ func decode(r io.Reader) ([]Entry, error) {
 	}
 	if len(f.Entries) > maxFileKept {
 		return nil, fmt.Errorf("read learned entries: there are %d, more than %d", len(f.Entries), maxFileKept)
+	}
+	if f.Entries == nil {
+		f.Entries = []Entry{}
 	}
 	return f.Entries, nil
 }
@@ -99,8 +120,10 @@ func (e *Entry) valid() bool {
 
 // Save writes the entries to a new file of mode 0600 and renames it to path, so
 // that path is whole at every time.
-func (t *Table) Save(path string) (err error) {
-	data, err := json.Marshal(file{fileVersion, t.List()})
+func (t *Table) Save(path string) error { return save(path, t.List()) }
+
+func save(path string, entries []Entry) (err error) {
+	data, err := json.Marshal(file{fileVersion, entries})
 	if err != nil {
 		return fmt.Errorf("write learned entries: %w", err)
 	}
@@ -125,9 +148,11 @@ func (t *Table) Save(path string) (err error) {
 	return nil
 }
 
-// Run saves the table a second after a change, until ctx ends, and then once
-// more if there was one.
+// Run synchronizes the table with the file a second after a change, and when another process
+// has changed the file, until ctx ends, and then once more if there was a change.
 func (t *Table) Run(ctx context.Context, path string) {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -137,6 +162,11 @@ func (t *Table) Run(ctx context.Context, path string) {
 			default:
 			}
 			return
+		case <-look.C:
+			if t.changedElsewhere(path) {
+				t.save(path)
+			}
+			continue
 		case <-t.dirty:
 		}
 		wait := saveDelay
@@ -156,7 +186,7 @@ func (t *Table) Run(ctx context.Context, path string) {
 }
 
 func (t *Table) save(path string) bool {
-	err := t.Save(path)
+	err := t.Sync(path)
 	if err != nil {
 		t.log.Error("learned entries not saved", "err", err)
 	}

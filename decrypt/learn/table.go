@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -64,6 +65,10 @@ type Table struct {
 	now   func() time.Time
 	size  atomic.Int64  // of entries and strikes: most sessions need not look further
 	dirty chan struct{} // something waits in it after a change
+
+	syncing sync.Mutex     // one at a time; guards the two below; taken before mu
+	base    map[key]*Entry // what the file held when this process last read or wrote it
+	synced  os.FileInfo    // that file; nil if there was none
 
 	mu       sync.Mutex // guards the rest
 	options  Options
