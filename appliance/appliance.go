@@ -39,6 +39,7 @@ type Appliance struct {
 
 	closers   closers          // of what is open
 	prompt    certs.Passphrase // may be nil
+	told      func()           // when the box is ready; may be nil
 	directory certs.Directory  // of the authority that clients trust
 	feed      *feed.Feed
 	audit     *audit.Log
@@ -138,6 +139,9 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 		a.log.Info("intake listens", "intake", a.cfg.Intakes[i].Name, "listen", addr.String())
 	}
 	a.log.Info("ready", a.addresses()...)
+	if a.told != nil {
+		a.told()
+	}
 	<-ctx.Done()
 	a.setWorker(health.Reading{State: health.Down, Why: "draining"})
 	a.phase.Store(control.Draining)

@@ -257,19 +257,18 @@ func TestExampleFile(t *testing.T) {
 
 func TestDefault(t *testing.T) {
 	for _, row := range []struct {
-		name, home, state string
-		euid              int
+		name, home, given, state string
+		euid                     int
 	}{
-		{"root", "/root", "/var/lib/clearspan", 0},
-		{"user", "/home/u", "/home/u/.local/state/clearspan", 1000},
-		{"user without home", "", "/var/lib/clearspan", 1000},
+		{"root", "/root", "", "/var/lib/clearspan", 0},
+		{"user", "/home/u", "", "/home/u/.local/state/clearspan", 1000},
+		{"user without home", "", "", "/var/lib/clearspan", 1000},
+		{"service of a user", "/nonexistent", "/var/lib/given:/var/lib/more", "/var/lib/given", 1000},
+		{"service of root", "/root", "/var/lib/given", "/var/lib/given", 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := Default(row.euid, func(key string) string {
-				if key == "HOME" {
-					return row.home
-				}
-				return ""
+				return map[string]string{"HOME": row.home, "STATE_DIRECTORY": row.given}[key]
 			})
 			if c.State != row.state {
 				t.Errorf("state is %s, want %s", c.State, row.state)

@@ -128,7 +128,7 @@ var topKeys = []Key{
 		Doc: "The configuration that the file changes. A section that the file names replaces the whole section.",
 	},
 	{
-		Path: "state", Type: TypePath, Absent: "`/var/lib/clearspan`; for other users than root `~/.local/state/clearspan`", Example: "/srv/recorder",
+		Path: "state", Type: TypePath, Absent: "what systemd says in `STATE_DIRECTORY`, else `/var/lib/clearspan`; for other users than root `~/.local/state/clearspan`", Example: "/srv/recorder",
 		Doc: "The directory for all files that clearspan writes. The reference calls it STATE.",
 	},
 	{

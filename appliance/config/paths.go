@@ -88,8 +88,12 @@ func (r *reader) keyPair(t *table, certificate, key string, token bool) (cert, p
 }
 
 // defaultState returns where state is kept when the configuration does not say:
+// the directory that systemd gives to a service (STATE_DIRECTORY, systemd.exec(5)),
 // /var/lib/clearspan for root, ~/.local/state/clearspan for others.
 func defaultState(euid int, getenv func(string) string) string {
+	if first, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); filepath.IsAbs(first) {
+		return first
+	}
 	if euid != 0 {
 		if home := getenv("HOME"); filepath.IsAbs(home) {
 			return filepath.Join(home, ".local", "state", "clearspan")

@@ -116,12 +116,21 @@ func keep(have *cap.Set, list []cap.Value) error {
 	set := cap.NewSet()
 	err = errors.Join(set.SetFlag(cap.Permitted, true, list...), set.SetFlag(cap.Effective, true, list...))
 	if err == nil {
-		err = set.SetProc()
+		err = replace(now, set)
 	}
 	if err != nil {
 		return fmt.Errorf("drop capabilities: %w", err)
 	}
 	return nil
+}
+
+// replace has every thread go from the capabilities now to those of set. A process that
+// has them already asks for nothing: its manager may have forbidden the call.
+func replace(now, set *cap.Set) error {
+	if difference, err := now.Cf(set); err == nil && difference == 0 {
+		return nil
+	}
+	return set.SetProc()
 }
 
 func permits(set *cap.Set, v cap.Value) bool {

@@ -153,6 +153,7 @@ var remedies = map[string]string{
 	"audit trail not reopened":                                                "After SIGHUP, the audit log still goes to the old file. Check directory and rights.",
 	"request for an exception not kept":                                       "The list of `clearspan exceptions` is full, or its file is not writable. See `err`. Answer the requests, then `--clear`.",
 	"address in use, another one is taken":                                    "clearspan runs without a file, and the process in `by` has a built-in address. clearspan listens on the address in `instead`.",
+	"service manager not told":                                                "systemd does not learn how clearspan is, and may end it. See `err`.",
 	"privileges kept":                                                         "The kernel, a container or a token does not allow a bound. The process can do more than it needs. See `err`.",
 	"change needs a restart":                                                  "The reload left the key in `key` as it was. Restart clearspan.",
 	"root skipped":                                                            "clearspan cannot read a certificate or file of `origin.roots`. Repair the file.",

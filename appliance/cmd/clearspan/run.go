@@ -120,9 +120,13 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 
-	a, err := appliance.New(cfg, version, log,
+	manager := openManager(log)
+	defer manager.Close()
+	var a *appliance.Appliance
+	a, err = appliance.New(cfg, version, log,
 		appliance.WithPrompt(prompt("Passphrase of the authority's key: ")),
-		appliance.WithReloader(absolute(file), reloader(load, file, log)))
+		appliance.WithReloader(absolute(file), manager.around(reloader(load, file, log))),
+		appliance.WithReady(func() { manager.serves(a) }))
 	if err != nil {
 		return remedy(file, cfg, err)
 	}
@@ -150,6 +154,7 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 				a.Operations().Reload(ctx) // the log has the error
 			case ctx.Err() == nil:
 				log.Info("stopping", "signal", s.String())
+				manager.stops(drain)
 				stop()
 			default:
 				a.Kill()

@@ -107,6 +107,10 @@ func capabilities(cfg *config.Config) (c []cap.Value) {
 	return c
 }
 
+// Files returns the files and directories that an appliance of cfg opens again while it
+// runs, as far as the configuration names them. file is the configuration file.
+func Files(cfg *config.Config, file string) (reads, writes []string) { return files(cfg, file) }
+
 // files returns the paths that the configuration names. Files to read may be
 // replaced while the process runs, so that their directories stand for them.
 func files(cfg *config.Config, file string) (reads, writes []string) {
@@ -139,10 +143,16 @@ func files(cfg *config.Config, file string) (reads, writes []string) {
 			reads = append(reads, path, filepath.Dir(path))
 		}
 	}
-	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" { // systemd's, with a passphrase
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); holds(dir) { // systemd's, with a passphrase
 		reads = append(reads, dir)
 	}
 	return reads, writes
+}
+
+// holds reports whether a directory has something in it.
+func holds(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return dir != "" && err == nil && len(entries) > 0
 }
 
 // namedPairs are the pairs of files that the configuration names, or "".
