@@ -27,6 +27,8 @@ func (st *store) recover() error {
 		path := filepath.Join(st.directory, name)
 		packets, err := recoverFile(path)
 		switch {
+		case errors.Is(err, errInUse):
+			st.log.Info("capture file of another process left alone", "file", path+partial)
 		case err != nil:
 			st.log.Warn("capture file of an earlier run not recovered", "file", path+partial, "err", err)
 		case packets == 0:

@@ -265,7 +265,10 @@ func (st *store) prune() {
 	}
 	names, err := st.list("")
 	for _, name := range names[:max(0, len(names)-st.keep)] {
-		err = errors.Join(err, os.Remove(filepath.Join(st.directory, name)))
+		gone := os.Remove(filepath.Join(st.directory, name))
+		if !errors.Is(gone, fs.ErrNotExist) { // else another sink of the directory was faster
+			err = errors.Join(err, gone)
+		}
 	}
 	if err != nil {
 		st.log.Warn("old capture files not removed", "directory", st.directory, "err", err)

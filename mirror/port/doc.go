@@ -10,4 +10,7 @@
 // frame that no recorder takes for traffic (the local experimental EtherType 88b5, to
 // a reserved multicast address). The device must count this frame. The package logs
 // the chosen method and the reasons against the others.
+//
+// An interface has one queue for AF_XDP. If another process has it, such as one that ends
+// its sessions, frames go by SendMMsg until the queue is free.
 package port

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/afpacket"
 	"github.com/clearspan/clearspan/mirror/xdp"
@@ -49,6 +51,9 @@ func Open(cfg Config) (Sink, Method, error) {
 	}
 	if cfg.Method != Auto && cfg.Method != "" {
 		s, err := open(cfg, cfg.Method)
+		if cfg.Method == XDP && errors.Is(err, unix.EBUSY) {
+			return openTurn(cfg, err)
+		}
 		return s, cfg.Method, err
 	}
 	var reasons []error // against those that cost less
@@ -63,6 +68,9 @@ func Open(cfg Config) (Sink, Method, error) {
 			s.Close()
 		}
 		reasons = append(reasons, fmt.Errorf("%s: %w", m, err))
+		if m == XDP && errors.Is(err, unix.EBUSY) {
+			return openTurn(cfg, reasons...)
+		}
 	}
 	return nil, "", errors.Join(reasons...)
 }

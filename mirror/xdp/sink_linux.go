@@ -2,6 +2,7 @@ package xdp
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -23,6 +24,10 @@ type Config struct {
 	Patience  time.Duration
 	MTU       int          // longest IP packet, in octets, if less than the interface's; 0: that
 	Logger    *slog.Logger // nil discards
+
+	// Await has Open succeed while another socket has the queue of the interface. The sink
+	// looks for it every second; until [Sink.Bound], Sends fail with mirror.ErrNoLink.
+	Await bool
 }
 
 const (
@@ -40,6 +45,8 @@ const (
 	// stalls bounds how often a call of the kernel is repeated that did
 	// nothing and gave no reason.
 	stalls = 8
+	// retryBusy is how often a queue is tried that another socket has.
+	retryBusy = time.Second
 )
 
 // Sink sends frames out of one interface. Its methods are safe for concurrent
@@ -51,6 +58,8 @@ type Sink struct {
 	outage    link.Outage
 	log       *slog.Logger
 	name      string
+	await     bool
+	bound     atomic.Bool
 	namespace *namespace
 	watch     *link.Watcher
 	base      link.Counters // of the device when the sink was opened
@@ -60,7 +69,8 @@ type Sink struct {
 
 	mu      sync.Mutex
 	socket  *socket // nil while none is bound
-	refused error   // why none could be bound, or nil
+	tried   time.Time
+	refused error // why none could be bound, or nil
 }
 
 var _ mirror.Sink = (*Sink)(nil)
@@ -84,6 +94,7 @@ func Open(cfg Config) (*Sink, error) {
 	if cfg.MTU > 0 {
 		s.mtu = min(s.mtu, cfg.MTU)
 	}
+	s.await = cfg.Await
 	var err error
 	if s.namespace, err = currentNamespace(); err != nil {
 		return nil, err
@@ -96,6 +107,9 @@ func Open(cfg Config) (*Sink, error) {
 	s.mu.Lock()
 	err = s.refused
 	s.mu.Unlock()
+	if s.await && errors.Is(err, unix.EBUSY) {
+		err = nil
+	}
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -112,6 +126,11 @@ func (s *Sink) prepare(_ *link.Watcher, l link.Link) {
 	if l.State != link.Up || fits || s.closing.Load() {
 		return
 	}
+	waiting := s.await && errors.Is(s.refused, unix.EBUSY)
+	if waiting && time.Since(s.tried) < retryBusy {
+		return
+	}
+	s.tried = time.Now()
 	s.unbind()
 	chunk := smallChunk
 	if l.MTU+frameOverhead > chunk {
@@ -119,9 +138,13 @@ func (s *Sink) prepare(_ *link.Watcher, l link.Link) {
 	}
 	before := s.refused
 	s.refused = s.namespace.do(func() (err error) {
-		s.socket, err = openSocket(l.Index, chunk)
+		s.socket, err = openSocket(l.Index, chunk, waiting)
 		return err
 	})
+	s.bound.Store(s.refused == nil)
+	if s.await && errors.Is(s.refused, unix.EBUSY) {
+		return
+	}
 	if s.refused != nil {
 		s.refused = fmt.Errorf("send on %s by XDP: %w", s.name, s.refused)
 		if before == nil {
@@ -129,6 +152,9 @@ func (s *Sink) prepare(_ *link.Watcher, l link.Link) {
 		}
 	}
 }
+
+// Bound reports whether the sink has the queue, or had it last.
+func (s *Sink) Bound() bool { return s.bound.Load() }
 
 // unbind gives the socket up. s.mu is held.
 func (s *Sink) unbind() {

@@ -34,8 +34,9 @@ type socket struct {
 }
 
 // openSocket binds a socket for frames of at most chunk octets to the interface
-// with the given index, in the calling thread's network namespace.
-func openSocket(index, chunk int) (_ *socket, err error) {
+// with the given index, in the calling thread's network namespace. If the queue is taken, it
+// waits a moment for it, unless atOnce is set.
+func openSocket(index, chunk int, atOnce bool) (_ *socket, err error) {
 	s := &socket{fd: -1, index: index}
 	defer func() {
 		if err != nil {
@@ -53,7 +54,11 @@ func openSocket(index, chunk int) (_ *socket, err error) {
 	}
 	// Fails without CAP_NET_ADMIN, and is not vital.
 	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendSpace)
-	if err := s.bind(); err != nil {
+	patience := bindPatience
+	if atOnce {
+		patience = 0
+	}
+	if err := s.bind(patience); err != nil {
 		return nil, fmt.Errorf("bind XDP socket: %w", err)
 	}
 	return s, nil
@@ -92,11 +97,11 @@ func (s *socket) configure() error {
 	return err
 }
 
-func (s *socket) bind() error {
+func (s *socket) bind(patience time.Duration) error {
 	address := &unix.SockaddrXDP{Flags: unix.XDP_COPY | unix.XDP_USE_NEED_WAKEUP, Ifindex: uint32(s.index)}
 	for waited := time.Duration(0); ; waited += 5 * time.Millisecond {
 		err := unix.Bind(s.fd, address)
-		if !errors.Is(err, unix.EBUSY) || waited >= bindPatience {
+		if !errors.Is(err, unix.EBUSY) || waited >= patience {
 			return err
 		}
 		time.Sleep(5 * time.Millisecond)
