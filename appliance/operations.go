@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/control"
+	"github.com/clearspan/clearspan/appliance/health"
+	"github.com/clearspan/clearspan/appliance/query"
+	"github.com/clearspan/clearspan/appliance/watch"
 )
 
 // controls are what operators reach the box by.
@@ -79,42 +84,71 @@ func (a *Appliance) serveControl() {
 // Operations returns what operators may ask of the box.
 func (a *Appliance) Operations() control.Operations { return operations{a} }
 
+// recent is the window of the rates in a status.
+const recent = 10 * time.Second
+
 // operations are those of a box.
 type operations struct{ *Appliance }
 
 // Status implements [control.Operations].
 func (o operations) Status() control.Status {
-	now := o.inForce.Load()
+	now, is := o.inForce.Load(), o.health.Health()
 	phase, _ := o.phase.Load().(control.Phase)
 	limit, _ := o.admission.Limit()
-	trusted := o.engine.Load().authorities.Trusted
+	trusted, counts := o.engine.Load().authorities.Trusted, o.book.Watch.Counts()
 	s := control.Status{
-		State:    control.OK,
-		Version:  o.version,
-		Started:  o.started,
-		Process:  os.Getpid(),
-		Phase:    phase,
-		Sessions: control.Sessions{Open: o.limiter.Open(), Limit: now.cfg.Limits.Sessions},
-		Memory:   control.Memory{Used: o.admission.Used(), Limit: limit},
+		State:   is.State,
+		Ready:   is.Ready,
+		Phase:   phase,
+		Version: o.version,
+		Started: o.started,
+		Process: os.Getpid(),
+		Sessions: control.Sessions{
+			Open: o.limiter.Open(), Limit: now.cfg.Limits.Sessions, Began: counts.Began, Ended: counts.Ended,
+			Recent: o.book.Watch.Rates(recent),
+		},
+		Memory: control.Memory{Used: o.admission.Used(), Limit: limit},
 		Config: control.Config{
-			File: o.file, State: now.cfg.State, Loaded: now.loaded, Rules: len(now.cfg.Policy.Rules), Waits: now.waits,
+			File: o.file, State: absolute(now.cfg.State), Loaded: now.loaded, Rules: len(now.cfg.Policy.Rules), Waits: append([]string{}, now.waits...),
 		},
 		Authority: control.Authority{Fingerprint: trusted.Fingerprint(), Expires: trusted.Certificate().NotAfter},
+		Parts:     is.Parts,
 	}
-	if phase != control.Serving {
-		s.State = control.Down
-	}
-	addrs := o.intakes.Addrs()
-	for i, in := range now.cfg.Intakes {
-		s.Intakes = append(s.Intakes, control.Intake{Name: in.Name, Mode: string(in.Mode), Listen: addrs[i].String()})
-	}
-	for _, m := range now.cfg.Mirrors {
-		s.Mirrors = append(s.Mirrors, control.Named{Name: m.Name, Kind: string(m.Kind)})
-	}
-	for _, v := range now.cfg.Services {
-		s.Services = append(s.Services, control.Named{Name: v.Name, Kind: string(v.Kind)})
+	for _, a := range o.Alerts() {
+		if a.Resolved.IsZero() {
+			s.Alerts++
+		}
 	}
 	return s
+}
+
+// Alerts implements [control.Operations].
+func (o operations) Alerts() []health.Alert { return o.health.Alerts() }
+
+// Sessions implements [control.Operations].
+func (o operations) Sessions(q *query.Query, limit int, at watch.Cursor) ([]watch.Row, watch.Cursor, error) {
+	return o.book.Watch.List(q, limit, at)
+}
+
+// Session implements [control.Operations].
+func (o operations) Session(id string) (d control.Detail, found bool) {
+	if d.Row, found = o.book.Watch.Get(id); found && d.State == watch.Ended {
+		d.Entry, _ = audit.Find(o.inForce.Load().cfg.Audit.File, id) // it may be in a file that was moved
+	}
+	return d, found
+}
+
+// EndSession implements [control.Operations].
+func (o operations) EndSession(id string) bool { return o.book.Watch.Kill(id) }
+
+// Subscribe implements [control.Operations].
+func (o operations) Subscribe(q *query.Query) (*watch.Subscription, error) {
+	return o.book.Watch.Subscribe(q)
+}
+
+// Top implements [control.Operations].
+func (o operations) Top(ctx context.Context, window time.Duration, limit int) (control.Top, error) {
+	return control.Measure(ctx, o.book.Watch, window, limit)
 }
 
 // Reload implements [control.Operations].
@@ -123,4 +157,12 @@ func (o operations) Reload(ctx context.Context) (control.Reloaded, error) {
 		return control.Reloaded{}, control.NewProblem(control.TypeRequest, "this box has no configuration that can be read again")
 	}
 	return o.reloader(ctx, o.Appliance)
+}
+
+// absolute returns the absolute path of a directory.
+func absolute(dir string) string {
+	if path, err := filepath.Abs(dir); err == nil {
+		return path
+	}
+	return dir
 }

@@ -14,8 +14,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/clearspan/clearspan/appliance/health"
+	"github.com/clearspan/clearspan/appliance/query"
+	"github.com/clearspan/clearspan/appliance/watch"
 )
 
 // asUser has the test binary be a client: it asks at the socket that the variable names.
@@ -65,14 +70,42 @@ func askAs(t *testing.T, path string, uid uint32, groups []uint32, method, url s
 type fake struct {
 	status Status
 	reload func() (Reloaded, error)
+
+	registry *watch.Registry // real
 }
 
-func (f *fake) Status() Status { return f.status }
+func (f *fake) Status() Status {
+	if f.registry != nil {
+		counts := f.registry.Counts()
+		f.status.Sessions.Began, f.status.Sessions.Ended = counts.Began, counts.Ended
+	}
+	return f.status
+}
+
+func (f *fake) Alerts() []health.Alert { return []health.Alert{} }
+func (f *fake) Mirrors() []Mirror      { return []Mirror{} }
+func (f *fake) Services() []Service    { return []Service{} }
+func (f *fake) Intakes() []Intake      { return []Intake{} }
+
+func (f *fake) Sessions(q *query.Query, limit int, at watch.Cursor) ([]watch.Row, watch.Cursor, error) {
+	return f.registry.List(q, limit, at)
+}
+func (f *fake) Session(id string) (d Detail, found bool) {
+	d.Row, found = f.registry.Get(id)
+	return d, found
+}
+func (f *fake) EndSession(id string) bool { return f.registry.Kill(id) }
+func (f *fake) Subscribe(q *query.Query) (*watch.Subscription, error) {
+	return f.registry.Subscribe(q)
+}
+func (f *fake) Top(ctx context.Context, window time.Duration, limit int) (Top, error) {
+	return Measure(ctx, f.registry, window, limit)
+}
 
 func (f *fake) Reload(context.Context) (Reloaded, error) { return f.reload() }
 
 // serve runs a server on a socket until the test ends, and returns the socket's path.
-func serve(t *testing.T, o Operations, group int) string {
+func serve(t testing.TB, o Operations, group int) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "control") // where other users come by
 	if err != nil {

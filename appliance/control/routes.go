@@ -18,7 +18,15 @@ type Route struct {
 
 // Routes is the table of everything that can be asked.
 var Routes = []Route{
-	{"GET", "/api/v1/status", Read, "How the box is: a [Status].", false, (*Server).status},
+	{"GET", "/api/v1/status", Read, "How the box is: a [Status].", false, look(Operations.Status)},
+	{"GET", "/api/v1/alerts", Read, "What an operator must act on: a list of [health.Alert].", false, look(Operations.Alerts)},
+	{"GET", "/api/v1/mirrors", Read, "A list of [Mirror].", false, look(Operations.Mirrors)},
+	{"GET", "/api/v1/services", Read, "A list of [Service].", false, look(Operations.Services)},
+	{"GET", "/api/v1/intakes", Read, "A list of [Intake].", false, look(Operations.Intakes)},
+	{"GET", "/api/v1/sessions", Read, "Sessions that match `query`, `limit` of them from `cursor`: a [List]. As application/x-ndjson: a stream of [Event].", false, (*Server).sessions},
+	{"GET", "/api/v1/sessions/{id}", Read, "What is known of a session: a [Detail].", false, (*Server).session},
+	{"DELETE", "/api/v1/sessions/{id}", Full, "Resets an open session.", false, (*Server).endSession},
+	{"GET", "/api/v1/top", Read, "Who has most of the traffic, measured for the time `window`: a [Top] of `limit` rows each.", false, (*Server).top},
 	{"POST", "/api/v1/reload", Full, "Reads the configuration again: a [Reloaded].", true, (*Server).reload},
 }
 
@@ -54,6 +62,10 @@ func (s *Server) run(w http.ResponseWriter, q *http.Request, r Route) {
 	if r.slow {
 		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(slowTimeout))
 	}
+	if stream, ok := streams[r.Method+" "+r.Path]; ok && q.Header.Get("Accept") == ndjson {
+		s.stream(w, q, stream)
+		return
+	}
 	answer, err := r.answer(s, q)
 	if err != nil {
 		refuse(w, err)
@@ -65,6 +77,41 @@ func (s *Server) run(w http.ResponseWriter, q *http.Request, r Route) {
 	json.NewEncoder(w).Encode(answer)
 }
 
-func (s *Server) status(*http.Request) (any, error) { return s.operations.Status(), nil }
+// ndjson is the content type of streams.
+const ndjson = "application/x-ndjson"
+
+// streams are the routes that can be followed. Their functions return an error before they
+// have written anything.
+var streams = map[string]func(*Server, http.ResponseWriter, *http.Request) error{
+	"GET /api/v1/sessions": (*Server).follow,
+}
+
+// stream answers with a stream, if there may be one more.
+func (s *Server) stream(w http.ResponseWriter, q *http.Request, run func(*Server, http.ResponseWriter, *http.Request) error) {
+	ended, ok := s.takeStream()
+	if !ok {
+		refuse(w, NewProblem(TypeBusy, fmt.Sprintf("%d streams are open: no more are allowed", maxStreams)))
+		return
+	}
+	defer ended()
+	if err := run(s, w, q); err != nil {
+		refuse(w, err)
+	}
+}
+
+// takeStream counts one more stream, if there may be one. ended takes it back.
+func (s *Server) takeStream() (ended func(), ok bool) {
+	select {
+	case s.streams <- struct{}{}:
+		return func() { <-s.streams }, true
+	default:
+		return nil, false
+	}
+}
+
+// look answers with what an operation tells.
+func look[T any](tell func(Operations) T) func(*Server, *http.Request) (any, error) {
+	return func(s *Server, _ *http.Request) (any, error) { return tell(s.operations), nil }
+}
 
 func (s *Server) reload(q *http.Request) (any, error) { return s.operations.Reload(q.Context()) }

@@ -28,6 +28,24 @@ func (f *Feed) Watch(board *health.Board) {
 	}
 }
 
+// Queue is what waits in a mirror.
+type Queue struct {
+	Octets  uint64
+	Readers int // of a live feed; -1 for other mirrors
+}
+
+// Queues returns what waits in the mirrors now, by name.
+func (f *Feed) Queues() map[string]Queue {
+	list := make(map[string]Queue, len(f.sinks))
+	for _, k := range f.sinks {
+		if k.status != nil {
+			s := k.status()
+			list[k.name] = Queue{Octets: s.queued, Readers: s.readers}
+		}
+	}
+	return list
+}
+
 // portStatus describes a mirror of interfaces. Sessions are spread over them: one that is
 // down costs those that are on it.
 func portStatus(names []string, ports []port.Sink) status {

@@ -53,10 +53,10 @@ func (r *Registry) listOpen(q *query.Query, limit int, start int64, before uint6
 		return cmp.Or(b.row.Start.Compare(a.row.Start), cmp.Compare(b.key, a.key))
 	}
 	var list []found
-	now := time.Now()
+	now, oldest := time.Now(), int64(math.MinInt64)
 	r.all(func(l *Live) {
 		at := l.account.Start.UnixNano()
-		if at > start || at == start && l.key >= before {
+		if at < oldest || at > start || at == start && l.key >= before {
 			return
 		}
 		row := l.row(now)
@@ -66,6 +66,7 @@ func (r *Registry) listOpen(q *query.Query, limit int, start int64, before uint6
 		if list = append(list, found{row, l.key}); len(list) > 2*limit+1000 {
 			slices.SortFunc(list, older)
 			list = list[:limit+1]
+			oldest = list[limit].row.Start.UnixNano() // no older one comes into the list
 		}
 	})
 	slices.SortFunc(list, older)

@@ -28,6 +28,7 @@ import (
 //	mode OCTAL FILE...                 files have these permissions
 //	ready LOG                          wait until an appliance is ready
 //	await REGEXP FILE                  wait until a file matches
+//	prints REGEXP PROGRAM [ARG...]     run a program until its standard output matches
 //	signal TERM|INT|HUP|KILL           send it to the programs in the background
 //	origin                             serve $HOST:8000 (HTTP) and $HOST:8443 (HTTPS, root.pem)
 //	get STATUS URL [PROXY [ROOTS]]     fetch a page; it is standard output
@@ -49,6 +50,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"listens": listening,
 	"mode":    mode,
 	"origin":  startOrigin,
+	"prints":  prints,
 	"ready":   ready,
 	"signal":  signalAll,
 }
@@ -106,6 +108,17 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	eventually(ts, args[0]+" in "+args[1], func() bool {
 		text, _ := os.ReadFile(ts.MkAbs(args[1]))
 		return pattern.Match(text)
+	})
+}
+
+// prints runs a program again and again, until what it prints matches.
+func prints(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, args, 2, true, "prints REGEXP PROGRAM [ARG...]")
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	eventually(ts, args[0], func() bool {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		return pattern.MatchString(ts.ReadFile("stdout"))
 	})
 }
 

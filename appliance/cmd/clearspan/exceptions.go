@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -79,14 +77,4 @@ func showExceptions(w io.Writer, all []exceptions.Request, asJSON bool) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", r.Time.Local().Format(time.DateTime), r.Client, visible(r.Host), visible(by), visible(r.Reason))
 	}
 	return t.Flush()
-}
-
-// visible replaces what a terminal would act on in text of users.
-func visible(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
 }

@@ -59,7 +59,7 @@ func prepare(root *cobra.Command) {
 		if !cmd.HasAvailableFlags() && !cmd.HasAvailableInheritedFlags() {
 			cmd.DisableFlagsInUseLine = true
 		}
-		if cmd.HasSubCommands() {
+		if cmd.HasSubCommands() && cmd.RunE == nil {
 			cmd.Use += " COMMAND"
 			cmd.DisableFlagsInUseLine = true
 			cmd.Args = knownCommand

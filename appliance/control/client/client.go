@@ -110,17 +110,6 @@ func (c *Client) Close() error {
 	return c.dir.Close()
 }
 
-// Status asks how the box is.
-func (c *Client) Status(ctx context.Context) (s control.Status, err error) {
-	return s, c.ask(ctx, "GET", "/api/v1/status", nil, &s)
-}
-
-// Reload has the box read its configuration again. If the running one stays, the error
-// wraps a [*control.Problem].
-func (c *Client) Reload(ctx context.Context) (r control.Reloaded, err error) {
-	return r, c.ask(ctx, "POST", "/api/v1/reload", nil, &r)
-}
-
 // ask sends a request and reads the answer into to, unless that is nil.
 func (c *Client) ask(ctx context.Context, method, path string, body, to any) error {
 	res, err := c.send(ctx, method, path, body)
@@ -141,6 +130,11 @@ func (c *Client) ask(ctx context.Context, method, path string, body, to any) err
 
 // send sends a request. The caller closes the body of the answer, which is a success.
 func (c *Client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	return c.accept(ctx, method, path, body, "application/json")
+}
+
+// accept is send, and says what content type the answer is to have.
+func (c *Client) accept(ctx context.Context, method, path string, body any, kind string) (*http.Response, error) {
 	text := ""
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -154,6 +148,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any) (*http
 		return nil, fmt.Errorf("ask %s: %w", c.path, err)
 	}
 	q.Header.Set("Content-Type", "application/json")
+	q.Header.Set("Accept", kind)
 	res, err := c.http.Do(q)
 	if err != nil {
 		if e, ok := errors.AsType[*url.Error](err); ok {
