@@ -23,6 +23,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intakes"
 	"github.com/clearspan/clearspan/appliance/publish"
+	"github.com/clearspan/clearspan/appliance/screen"
 	"github.com/clearspan/clearspan/appliance/services"
 	"github.com/clearspan/clearspan/appliance/sessions"
 	"github.com/clearspan/clearspan/appliance/tickets"
@@ -40,6 +41,7 @@ type Appliance struct {
 	closers   closers          // of what is open
 	prompt    certs.Passphrase // may be nil
 	told      func()           // when the box is ready; may be nil
+	screen    *screen.Screen   // may be nil
 	directory certs.Directory  // of the authority that clients trust
 	feed      *feed.Feed
 	audit     *audit.Log
@@ -79,6 +81,9 @@ type Option func(*Appliance)
 // WithPrompt has ask called if the authority's key is encrypted and nothing else
 // gives the passphrase.
 func WithPrompt(ask certs.Passphrase) Option { return func(a *Appliance) { a.prompt = ask } }
+
+// WithScreen has a person told what to do first, and how each session ended.
+func WithScreen(s *screen.Screen) Option { return func(a *Appliance) { a.screen = s } }
 
 // New opens everything that cfg asks for: authorities (created where there are
 // none), sinks, audit trail, listeners, kernel rules. On error nothing is left
@@ -142,6 +147,8 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	if a.told != nil {
 		a.told()
 	}
+	a.screen.Say(a.steps()...)
+	serving.Go(func() { a.screen.Run(a.killed) })
 	<-ctx.Done()
 	a.setWorker(health.Reading{State: health.Down, Why: "draining"})
 	a.phase.Store(control.Draining)
@@ -181,4 +188,17 @@ func (a *Appliance) addresses() []any {
 		args = append(args, "publish", a.publish.Addr().String())
 	}
 	return append(args, "fingerprint", a.engine.Load().authorities.Trusted.Fingerprint(), "version", a.version)
+}
+
+// steps is what the screen says first.
+func (a *Appliance) steps() []string {
+	certificate, _ := authority.Files(a.cfg)
+	o := screen.Open{Config: a.cfg, Intakes: a.intakes.Addrs(), CA: certificate.Certificate}
+	if a.admin != nil {
+		o.Admin = a.admin.Addr()
+	}
+	if a.publish != nil {
+		o.Publish = a.publish.Addr()
+	}
+	return screen.Steps(o)
 }

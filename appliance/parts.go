@@ -101,7 +101,7 @@ func (a *Appliance) openFeed() (err error) {
 	}
 	a.closers.push("mirrors", a.feed.Close)
 	a.feed.Watch(a.health)
-	a.book = &sessions.Book{Metrics: a.metrics, Feed: a.feed, Audit: a.audit, Watch: watch.New(0), Logger: a.log}
+	a.book = &sessions.Book{Metrics: a.metrics, Feed: a.feed, Audit: a.audit, Watch: watch.New(0), Logger: a.log, Screen: a.screen}
 	return nil
 }
 

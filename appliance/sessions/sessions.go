@@ -8,6 +8,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/feed"
+	"github.com/clearspan/clearspan/appliance/screen"
 	"github.com/clearspan/clearspan/appliance/watch"
 	"github.com/clearspan/clearspan/decrypt"
 )
@@ -19,6 +20,7 @@ type Book struct {
 	Audit   *audit.Log
 	Watch   *watch.Registry // of open sessions and the last ended ones
 	Logger  *slog.Logger
+	Screen  *screen.Screen // of a person who looks; may be nil
 
 	datagrams rate
 }
@@ -39,7 +41,9 @@ func (b *Book) Ended(s *decrypt.Session, t decrypt.Stream) {
 	for service, finding := range s.Findings() {
 		b.Logger.Warn("service found a threat", "session", s.ID, "service", service, "finding", finding, "client", s.Client, "origin", s.Origin)
 	}
-	b.Audit.Write(audit.NewEntry(s, r.Mirrors, r.Flow).With(r.Facts))
+	entry := audit.NewEntry(s, r.Mirrors, r.Flow).With(r.Facts)
+	b.Audit.Write(entry)
+	b.Screen.Ended(entry)
 	user := ""
 	if logins := r.Facts.Logins; len(logins) > 0 {
 		user = logins[0].User

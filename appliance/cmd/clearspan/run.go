@@ -18,11 +18,13 @@ import (
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/appliance/privilege/rights"
+	"github.com/clearspan/clearspan/appliance/screen"
 )
 
 func runCommand() *cobra.Command {
 	var file, level, profile string
 	var drain time.Duration
+	var quiet bool
 	var quick config.Quick
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -53,6 +55,10 @@ If the authority's key is encrypted, the passphrase comes from
 authority.passphrase_file, from the systemd credential authority-passphrase, or
 from the terminal.
 
+On a terminal, clearspan says what to do first, and then a line for each session that
+ends. Warnings and errors stand between them. --log-level info has it log the rest,
+too. --quiet leaves the lines out.
+
 Signals:
   SIGHUP           Read the configuration and the authorities again. If the file is
                    bad, the running configuration stays.
@@ -68,9 +74,17 @@ Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 			if file != "" && quick.Set() {
 				return badConfig(errors.New("-c and the flags for quick use exclude each other: write their values into the file"))
 			}
+			show := term.IsTerminal(int(os.Stderr.Fd()))
+			if show && !quiet && !cmd.Flags().Changed("log-level") {
+				level = "warn" // the screen says the rest
+			}
 			log, err := newLogger(level)
 			if err != nil {
 				return badConfig(err)
+			}
+			var options []appliance.Option
+			if show && !quiet {
+				options = append(options, appliance.WithScreen(screen.New(os.Stderr)))
 			}
 			load := func() (*config.Config, error) { return loadConfig(file, quick) }
 			if file == "" {
@@ -80,7 +94,7 @@ Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 			if err != nil {
 				return err
 			}
-			return errors.Join(run(load, file, log, drain), finish())
+			return errors.Join(run(load, file, log, drain, options), finish())
 		},
 	}
 	f := cmd.Flags()
@@ -95,6 +109,7 @@ Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 	f.StringVar(&quick.Admin, "admin", "", "serve health and metrics on `ADDR`, or off")
 	f.StringVar(&quick.Publish, "publish", "", "serve the page with the authority's certificate on `ADDR`")
 	f.StringVar(&level, "log-level", "info", "lowest `LEVEL` that is logged: debug, info, warn or error")
+	f.BoolVarP(&quiet, "quiet", "q", false, "on a terminal: log, instead of next steps and a line a session")
 	f.StringVar(&profile, "profile", "", "write a CPU profile (pprof) of the run into `FILE`")
 	f.DurationVar(&drain, "drain", 30*time.Second, "how long open sessions may go on after SIGTERM")
 	return cmd
@@ -107,7 +122,7 @@ func loadConfig(file string, quick config.Quick) (*config.Config, error) {
 	return quick.Config(config.Starter, os.Getenv)
 }
 
-func run(load func() (*config.Config, error), file string, log *slog.Logger, drain time.Duration) error {
+func run(load func() (*config.Config, error), file string, log *slog.Logger, drain time.Duration, options []appliance.Option) error {
 	cfg, err := load()
 	if err != nil {
 		return badConfig(err)
@@ -123,10 +138,10 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 	manager := openManager(log)
 	defer manager.Close()
 	var a *appliance.Appliance
-	a, err = appliance.New(cfg, version, log,
+	a, err = appliance.New(cfg, version, log, append(options,
 		appliance.WithPrompt(prompt("Passphrase of the authority's key: ")),
 		appliance.WithReloader(absolute(file), manager.around(reloader(load, file, log))),
-		appliance.WithReady(func() { manager.serves(a) }))
+		appliance.WithReady(func() { manager.serves(a) }))...)
 	if err != nil {
 		return remedy(file, cfg, err)
 	}
