@@ -2,8 +2,10 @@ package explain
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -16,16 +18,18 @@ const maxRules = 20
 
 // Summary counts connections of a capture.
 type Summary struct {
-	Frames, Flows int
-	Silent        int            // clients that said nothing
-	Fates         map[string]int // what would become of the others
-	Rules         map[string]int // which rule decides of the others
+	Frames int            `json:"frames"`
+	Flows  int            `json:"connections"`
+	Silent int            `json:"silent"` // clients that said nothing
+	Fates  map[string]int `json:"fates"`  // what would become of the others
+	Rules  map[string]int `json:"rules"`  // which rule decides of the others
 }
 
 // Options says how a capture is looked at.
 type Options struct {
 	Intake string // name of the intake that connections would come in by; may be empty
 	Rules  bool   // write every rule that is passed over, too
+	JSON   bool   // write a JSON object a connection, see [Connection]
 }
 
 // Capture reads a capture, pcap or pcapng, and writes for each TCP connection
@@ -48,17 +52,19 @@ func Capture(w io.Writer, table *policy.Table, r io.Reader, o Options) (Summary,
 			return true
 		}
 		facts.Time = f.start
-		line := "undecided: the hello is not whole"
+		c := Connection{Frame: f.frame, Client: f.client, Origin: f.origin, Protocol: facts.Protocol, Name: cmp.Or(facts.SNI, facts.Host)}
 		if more && facts.Protocol == "tls" {
-			s.Fates["undecided"]++
+			c.Fate = "undecided"
 		} else {
-			line = s.count(table, facts)
+			c.decide(table, facts)
+			s.Rules[c.Rule]++
 		}
-		if _, err := fmt.Fprintf(w, "%d  %v > %v  %s  %s\n", f.frame, f.client, f.origin, name(facts), line); err != nil && writing == nil {
-			writing = fmt.Errorf("write: %w", err)
-		}
+		s.Fates[c.Fate]++
 		if o.Rules {
-			steps(w, "    ", table, facts)
+			c.Steps = steps(table, facts)
+		}
+		if err := c.write(w, o.JSON); err != nil && writing == nil {
+			writing = fmt.Errorf("write: %w", err)
 		}
 		return true
 	})
@@ -66,46 +72,69 @@ func Capture(w io.Writer, table *policy.Table, r io.Reader, o Options) (Summary,
 	return s, cmp.Or(err, writing)
 }
 
-// name says what a connection is, as far as it told.
-func name(f *policy.Facts) string {
-	words := []string{f.Protocol}
-	if f.Protocol == "" {
-		words[0] = "unknown"
-	}
-	switch {
-	case f.SNI != "":
-		words = append(words, f.SNI)
-	case f.Host != "":
-		words = append(words, f.Host)
-	}
-	return strings.Join(words, " ")
+// Connection is a connection of a capture, and what would become of it.
+type Connection struct {
+	Frame    int            `json:"frame"` // the first one
+	Client   netip.AddrPort `json:"client"`
+	Origin   netip.AddrPort `json:"origin"`
+	Protocol string         `json:"protocol,omitempty"`
+	Name     string         `json:"name,omitempty"` // server name or host
+	Fate     string         `json:"fate"`
+	Rule     string         `json:"rule,omitempty"`
+	Met      string         `json:"met,omitempty"`     // conditions of the rule
+	Pending  string         `json:"pending,omitempty"` // rule that may match the origin's certificate
+	Events   []string       `json:"events,omitempty"`
+	Steps    []Step         `json:"steps,omitempty"`
+
+	passed int // rules that were passed over
 }
 
-// count decides, notes it and says it.
-func (s *Summary) count(table *policy.Table, f *policy.Facts) string {
+// decide asks the table.
+func (c *Connection) decide(table *policy.Table, f *policy.Facts) {
 	d := table.Decide(f)
 	action := d.Action
 	if d.Monitored {
 		action = d.Would
 	}
-	fate := fate(action, f.TLS)
-	s.Fates[fate]++
-	s.Rules[d.Rule]++
+	c.Fate, c.Rule, c.Events = fate(action, f.TLS), d.Rule, f.Events.Names()
 	all := table.Explain(f)
-	line := fmt.Sprintf("%s: rule %s", fate, d.Rule)
-	if met := all[len(all)-1].Met; met != "" {
-		line += ", " + met
-	} else if d.Rule == policy.Default {
-		line += fmt.Sprintf(", %d passed over", len(all)-1)
-	}
+	c.Met, c.passed = all[len(all)-1].Met, len(all)-1
 	for _, step := range all {
 		if step.Pending {
-			line += "; unless rule " + step.Rule + " matches the origin's certificate"
+			c.Pending = step.Rule
 			break
 		}
 	}
-	if events := f.Events.Names(); len(events) > 0 {
-		line += "; events " + strings.Join(events, ", ")
+}
+
+// write writes the connection, as text or as a JSON object on a line.
+func (c *Connection) write(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(c)
+	}
+	_, err := fmt.Fprintf(w, "%d  %v > %v  %s  %s\n", c.Frame, c.Client, c.Origin, strings.TrimSpace(cmp.Or(c.Protocol, "unknown")+" "+c.Name), c.text())
+	for _, step := range c.Steps {
+		fmt.Fprintf(w, "    %s\n", step.text)
+	}
+	return err
+}
+
+// text says what would become of the connection, and why.
+func (c *Connection) text() string {
+	if c.Rule == "" {
+		return "undecided: the hello is not whole"
+	}
+	line := fmt.Sprintf("%s: rule %s", c.Fate, c.Rule)
+	if c.Met != "" {
+		line += ", " + c.Met
+	} else if c.Rule == policy.Default {
+		line += fmt.Sprintf(", %d passed over", c.passed)
+	}
+	if c.Pending != "" {
+		line += "; unless rule " + c.Pending + " matches the origin's certificate"
+	}
+	if len(c.Events) > 0 {
+		line += "; events " + strings.Join(c.Events, ", ")
 	}
 	return line
 }

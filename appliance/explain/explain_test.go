@@ -259,7 +259,10 @@ func TestSession(t *testing.T) {
 		{"monitor", monitor, policy.Facts{SNI: "evil.test", TLS: true}, "rule evil: terminate; mode monitor: tunnel instead"},
 	} {
 		var out strings.Builder
-		Session(&out, row.table, &row.facts)
+		answer := Session(row.table, &row.facts, Lessons{})
+		if err := answer.WriteText(&out); err != nil {
+			t.Error(err)
+		}
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 		if got := lines[len(lines)-1]; got != row.want {
 			t.Errorf("%s: %q, want %q", row.name, got, row.want)

@@ -39,6 +39,9 @@ func (e *Entry) key() key { return key{e.Lesson, e.Client, e.Host, e.Offer} }
 
 func (e *Entry) expired(now time.Time) bool { return !e.Kept && !now.Before(e.Expires) }
 
+// at reports whether the entry holds at a destination.
+func (e *Entry) at(d Destination) bool { return slices.Contains(e.Destinations, d) }
+
 const maxDestinations = 16
 
 // addDestination notes a destination and reports whether it is new.
@@ -162,7 +165,7 @@ func (t *Table) lookup(k key, d Destination) *Entry {
 	case e.expired(t.now()):
 		t.forget(k)
 		return nil
-	case !slices.Contains(e.Destinations, d):
+	case !e.at(d):
 		return nil
 	}
 	t.entries.Touch(k)

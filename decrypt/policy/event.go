@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -61,6 +62,9 @@ func ParseEvent(s string) (Event, error) {
 	}
 	return 0, fmt.Errorf("unknown event %q, want one of %s", s, strings.Join(eventNames[:], ", "))
 }
+
+// EventNames returns the names that [ParseEvent] accepts.
+func EventNames() []string { return slices.Clone(eventNames[:]) }
 
 // Events is a set of events. The zero value is empty.
 type Events uint16

@@ -4,17 +4,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
-	"os"
-	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
-	"github.com/clearspan/clearspan/appliance/config"
-	"github.com/clearspan/clearspan/appliance/explain"
-	"github.com/clearspan/clearspan/appliance/rules"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
 
@@ -31,7 +29,9 @@ func policyCommand() *cobra.Command {
 
 // question holds the flags of explain.
 type question struct {
-	file, capture, client, origin, time string
+	at                            box
+	capture, client, origin, time string
+	json                          bool
 
 	facts            policy.Facts
 	events           []string
@@ -44,7 +44,7 @@ type question struct {
 func explainCommand() *cobra.Command {
 	var q question
 	cmd := &cobra.Command{
-		Use:   "explain -c FILE {--client ADDR --origin ADDR:PORT | --pcap FILE}",
+		Use:   "explain {--client ADDR --origin ADDR:PORT | --pcap FILE}",
 		Short: "Say what would happen to a session, or to those of a capture, and why",
 		Long: `Say what the policy does to a session.
 
@@ -57,7 +57,9 @@ With --pcap: for each TCP connection of the capture (pcap or pcapng, - for stand
 input) whether clearspan would decrypt it, by which rule, and which condition of the
 rule it meets; then a summary.
 
-The rules and lists are read from the configuration file; no appliance is asked.
+The rules and lists are read from the configuration file. Without -c, the file is that
+of the running appliance; if none runs, the built-in configuration counts. What the
+appliance has learned is read from its state directory, and counts, too.
 
 Exit status: 0 explained, 1 bad configuration or flag, 2 the capture cannot be read.`,
 		Example: `  clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:443 --sni www.bank.test
@@ -65,11 +67,12 @@ Exit status: 0 explained, 1 bad configuration or flag, 2 the capture cannot be r
   clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:443 --issuer "Example CA" --time 2026-01-02T23:00:00Z
   clearspan policy explain -c clearspan.yaml --client 10.0.0.5 --origin 192.0.2.1:443 --method POST --url https://www.example.test/upload/x
   clearspan policy explain -c clearspan.yaml --pcap office.pcap`,
-		Args: cobra.MatchAll(takes(), requiresConfig, asksOneThing),
+		Args: cobra.MatchAll(takes(), asksOneThing),
 		RunE: func(cmd *cobra.Command, _ []string) error { return q.answer(cmd) },
 	}
+	q.at.flags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&q.file, "config", "c", "", "configuration `FILE`")
+	f.BoolVar(&q.json, "json", false, "print JSON: one object, or one a connection and a last one with the summary")
 	f.StringVar(&q.capture, "pcap", "", "explain the connections of capture `FILE`")
 	f.BoolVar(&q.rules, "rules", false, "with --pcap: show the rules that do not decide, too")
 	f.StringVar(&q.client, "client", "", "address of the client, `ADDR` or ADDR:PORT")
@@ -88,7 +91,6 @@ Exit status: 0 explained, 1 bad configuration or flag, 2 the capture cannot be r
 	f.StringVar(&q.method, "method", "", "`METHOD` of a request within the session (default GET)")
 	f.StringVar(&q.url, "url", "", "`URL` of a request within the session: host and path")
 	f.BoolVar(&q.untrusted, "untrusted", false, "the origin's certificate fails verification")
-	cmd.MarkFlagRequired("config")
 	cmd.MarkFlagsOneRequired("pcap", "client")
 	cmd.MarkFlagsMutuallyExclusive("pcap", "client")
 	cmd.MarkFlagsMutuallyExclusive("pcap", "origin")
@@ -118,53 +120,6 @@ func asksOneThing(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-func (q *question) answer(cmd *cobra.Command) error {
-	cfg, err := config.Load(q.file)
-	if err != nil {
-		return badConfig(err)
-	}
-	table, err := rules.Table(cfg)
-	if err != nil {
-		return diagnose(q.file, cfg, badConfig(err))
-	}
-	if name := q.facts.Intake; name != "" && !slices.ContainsFunc(cfg.Intakes, func(in config.Intake) bool { return in.Name == name }) {
-		return badConfig(fmt.Errorf("--intake: %s has no intake %q", q.file, name))
-	}
-	if q.capture != "" {
-		return q.look(cmd, table)
-	}
-	if err := q.complete(); err != nil {
-		return badConfig(err)
-	}
-	for _, door := range cfg.OpenDoors() { // first: the rule that decides is the last line
-		fmt.Fprintln(cmd.OutOrStdout(), "open door:", door)
-	}
-	explain.Session(cmd.OutOrStdout(), table, &q.facts)
-	return nil
-}
-
-// look answers for a capture.
-func (q *question) look(cmd *cobra.Command, table *policy.Table) error {
-	in := os.Stdin
-	if q.capture != "-" {
-		f, err := os.Open(q.capture)
-		if err != nil {
-			return fmt.Errorf("read capture: %w", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	out := cmd.OutOrStdout()
-	summary, err := explain.Capture(out, table, in, explain.Options{Intake: q.facts.Intake, Rules: q.rules})
-	if err != nil {
-		err = fmt.Errorf("%s: %w", q.capture, err)
-	}
-	if err != nil && summary.Frames == 0 {
-		return err
-	}
-	return errors.Join(summary.WriteText(out), err)
-}
-
 // complete reads the flags that are not facts as they stand.
 func (q *question) complete() (err error) {
 	f := &q.facts
@@ -172,7 +127,7 @@ func (q *question) complete() (err error) {
 		return fmt.Errorf("--client: %q is no address such as 10.0.0.5 or 10.0.0.5:50000", q.client)
 	}
 	if f.Origin, err = netip.ParseAddrPort(q.origin); err != nil {
-		return fmt.Errorf("--origin: %q is no address and port such as 192.0.2.1:443", q.origin)
+		return fmt.Errorf("--origin: %q is no address and port such as 192.0.2.1:443%s", q.origin, isName(q.origin))
 	}
 	f.Time = time.Now()
 	if q.time != "" {
@@ -183,7 +138,7 @@ func (q *question) complete() (err error) {
 	for _, name := range q.events {
 		e, err := policy.ParseEvent(name)
 		if err != nil {
-			return fmt.Errorf("--event: %w", err)
+			return fmt.Errorf("--event: %w%s", err, meant(name, policy.EventNames()))
 		}
 		f.Events = f.Events.With(e)
 	}
@@ -199,6 +154,18 @@ func (q *question) complete() (err error) {
 		f.TLS = true
 	}
 	return nil
+}
+
+// isName says where a name belongs that stands in place of an address.
+func isName(origin string) string {
+	host, _, err := net.SplitHostPort(origin)
+	if err != nil {
+		host = origin
+	}
+	if _, err := netip.ParseAddr(host); err == nil || !strings.ContainsFunc(host, unicode.IsLetter) {
+		return ""
+	}
+	return ": names go to --sni or --host"
 }
 
 // request reads the flags about a request within the session.
