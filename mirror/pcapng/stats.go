@@ -11,7 +11,7 @@ type Stats struct {
 	Failed bool              // the storage fails at present
 
 	SecretsLost uint64 // calls of Secrets that failed
-	Queued      uint64 // octets that wait for the disk
+	Queued      uint64 // octets of frames that wait for the disk
 }
 
 // Stats returns the totals so far. It may be called after Close; then every
@@ -23,10 +23,10 @@ func (s *Sink) Stats() Stats {
 	st.Lost = maps.Clone(st.Lost)
 	st.Failed = s.failed
 	for _, b := range s.pending {
-		st.Queued += uint64(len(b.blocks))
+		st.Queued += b.octets // blocks are the writer's
 	}
 	if s.current != nil {
-		st.Queued += uint64(len(s.current.blocks))
+		st.Queued += s.current.octets
 	}
 	return st
 }
