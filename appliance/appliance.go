@@ -134,7 +134,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
 	serving.Go(func() { a.health.Run(a.killed) })
 	serving.Go(func() { a.tickets.Run(a.killed) })
-	serving.Go(func() { a.book.Watch.Run(a.killed, nil) })
+	serving.Go(func() { a.book.Watch.Run(a.killed, a.metrics.RelayedOctets) })
 	if !a.intakes.AwaitWires(ctx) {
 		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved
 	}

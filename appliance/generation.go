@@ -140,6 +140,7 @@ func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Ju
 		TicketScope:     g.authorities.Scope(),
 		Learner:         a.learned,
 		Watch:           a.book.Watch.Begin,
+		Relayed:         a.metrics.Relayed,
 		Ended:           a.book.Ended,
 		Logger:          a.log,
 	})

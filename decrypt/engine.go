@@ -39,6 +39,10 @@ type Config struct {
 	// Watch is called with each session that begins in [Engine.Serve]; nil: nobody watches.
 	// It may return nil. Ended is called for the same sessions, and for some others.
 	Watch func(Running) Observer
+	// Relayed is called with the octets of a session as they are counted: what it was told
+	// of a session adds up to [Session.Octets]. The goroutine of the direction calls it, and
+	// it may read the decision. Nil: nobody is told.
+	Relayed func(s *Session, dir Direction, octets uint64)
 
 	// KeyLog returns where the TLS secrets of both legs go, a line of the NSS key
 	// log format a Write; nil: nowhere. It is called before each handshake, when

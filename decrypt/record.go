@@ -45,9 +45,18 @@ func (s *session) showParts(dir Direction, parts []Part, p []byte, first bool) {
 	}
 }
 
+// add counts octets of a direction of the legs.
+func (s *session) add(dir Direction, octets uint64) {
+	dir = s.sessionDir(dir)
+	s.account.octets[dir].Add(octets)
+	if relayed := s.engine.cfg.Relayed; relayed != nil {
+		relayed(s.account, dir, octets)
+	}
+}
+
 // count counts p, and looks for what it announces.
 func (s *session) count(dir Direction, p []byte, first bool) {
-	s.account.octets[s.sessionDir(dir)].Add(uint64(len(p)))
+	s.add(dir, uint64(len(p)))
 	if dir == OriginToClient && s.content != Tunneled {
 		s.passesUnread(p)
 	}
@@ -69,7 +78,10 @@ func (r legsRecorder) Relayed(dir Direction, p []byte, first bool) { r.show(dir,
 
 // Spliced implements [relay.Recorder].
 func (r legsRecorder) Spliced(dir Direction, octets int64) {
-	r.account.octets[r.sessionDir(dir)].Add(uint64(octets))
+	r.add(dir, uint64(octets))
+	if b, ok := r.stream.(Blind); ok {
+		b.Passed(r.sessionDir(dir), uint64(octets))
+	}
 }
 
 // Ended implements [relay.Recorder].

@@ -54,6 +54,12 @@ func (s *session) relayTLS() error {
 	)
 }
 
+// unseen reports whether no tap needs the session's octets.
+func (s *session) unseen() bool {
+	_, blind := s.stream.(Blind)
+	return blind || s.stream == nil
+}
+
 // relayRaw relays both directions as they are. A tunnel that nobody taps is carried by
 // splice(2); in a plain session TLS may begin at any time.
 func (s *session) relayRaw() error {
@@ -63,7 +69,7 @@ func (s *session) relayRaw() error {
 		l.Stall(s.engine.cfg.Client.IdleTimeout)
 	}
 	pump := func(dir Direction, from, to *leg.Leg) func() error {
-		if s.content == Tunneled && s.stream == nil && s.inspection == nil && from.Socket() && to.Socket() {
+		if s.content == Tunneled && s.unseen() && s.inspection == nil && from.Socket() && to.Socket() {
 			return func() error { return s.legs.Splice(dir, from, to) }
 		}
 		return func() error { return s.legs.Raw(dir, from, to) }

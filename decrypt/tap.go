@@ -57,6 +57,14 @@ type Stream interface {
 	Close()
 }
 
+// Blind is a [Stream] that needs no octets, but counts them: the kernel may carry a
+// tunnel that has one. The two directions call it concurrently.
+type Blind interface {
+	Stream
+	// Passed is Data for octets that only the kernel saw.
+	Passed(dir Direction, octets uint64)
+}
+
 // Part is a run of N octets of one kind.
 type Part struct {
 	N       int

@@ -87,7 +87,9 @@ func (c *Conversation) flush(b *batch, retry bool) (returned int) {
 	}
 	n, err := c.sink.Send(b.frames[:b.n])
 	retry = retry && err != nil && errors.Is(err, ErrTooLong) && c.allowedMSS() < b.mss
+	frames, octets := c.counters.frames, c.counters.octets[0]+c.counters.octets[1]
 	returned = c.account(b, min(max(n, 0), b.n), err, retry)
+	c.counters.delivered(frames, octets)
 	clear(b.frames[:b.n]) // holds no payload of the caller's any longer
 	b.n = 0
 	return returned

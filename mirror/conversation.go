@@ -38,6 +38,9 @@ type Options struct {
 	// Lost, if set, is told of every loss that the account counts, before the
 	// method that was called for returns. It must not call the conversation.
 	Lost func(dir Direction, octets uint64, reason string)
+	// Delivered, if set, is told of frames that the sink has taken, with the octets in
+	// them, as Lost is of losses. What it was told adds up to the account.
+	Delivered func(frames, octets uint64)
 }
 
 // state is how far one direction has come.
@@ -94,7 +97,7 @@ func Open(sink Sink, flow Flow, opts Options) *Conversation {
 		opts.ISN = rand.Uint32
 	}
 	flow = flow.Mirrored(opts)
-	c := &Conversation{sink: sink, now: opts.Now, pending: true, counters: counters{onLoss: opts.Lost}}
+	c := &Conversation{sink: sink, now: opts.Now, pending: true, counters: counters{onLoss: opts.Lost, onDelivery: opts.Delivered}}
 	c.segmenter, _ = sink.(Segmenter)
 	c.clock = uint32(c.now().UnixMilli())
 	real, offers := opts.Handshake.usable()

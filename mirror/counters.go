@@ -10,6 +10,7 @@ type counters struct {
 	octets             [2]uint64
 	losses             []loss // few: a slice is smaller than a map
 	onLoss             func(dir Direction, n uint64, reason string)
+	onDelivery         func(frames, octets uint64)
 }
 
 type loss struct {
@@ -33,6 +34,13 @@ func (c *counters) lose(dir Direction, n uint64, reason string) {
 	entry.octets[dir] += n
 	if c.onLoss != nil {
 		c.onLoss(dir, n, reason)
+	}
+}
+
+// delivered tells what was delivered since there were that many frames and octets.
+func (c *counters) delivered(frames, octets uint64) {
+	if n := c.frames - frames; n > 0 && c.onDelivery != nil {
+		c.onDelivery(n, c.octets[0]+c.octets[1]-octets)
 	}
 }
 

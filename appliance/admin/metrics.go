@@ -19,14 +19,14 @@ const namespace = "clearspan"
 // Metrics counts what the appliance does. Label values come from the
 // configuration and from fixed words, never from traffic, and each label is
 // bounded: see [words]. The methods are safe for concurrent use and cost some
-// hundred nanoseconds: they are called per session, not per packet.
+// hundred nanoseconds: they are called per session. Those that are called for each piece
+// that is relayed cost some ten: see [Metrics.Relayed] and [Metrics.Mirrored].
 type Metrics struct {
 	registry *prometheus.Registry
 
 	open       *prometheus.GaugeVec     // intake
 	sessions   *prometheus.CounterVec   // action, outcome
 	startTLS   *prometheus.CounterVec   // protocol, result
-	octets     *prometheus.CounterVec   // direction
 	verdicts   *prometheus.CounterVec   // reason
 	revocation *prometheus.CounterVec   // status
 	events     *prometheus.CounterVec   // event
@@ -50,6 +50,9 @@ type Metrics struct {
 
 	intakes, sinks, losses, reasons, statuses, refused, raws, protocols words
 
+	relayed relayed
+	live    atomic.Pointer[map[string]*sinkSeries] // by name; never changed, only replaced
+
 	forging atomic.Pointer[func() (forged, hits uint64)]
 }
 
@@ -72,7 +75,6 @@ func NewMetrics(version string) *Metrics {
 		open:       gauge("sessions_open", "Open sessions.", "intake"),
 		sessions:   counter("sessions_total", "Sessions that ended, by action and outcome.", "action", "outcome"),
 		startTLS:   counter("starttls_dialogues_total", "Plain dialogues that offered or requested TLS, by result.", "protocol", "result"),
-		octets:     counter("relayed_octets_total", "Octets of application data that ended sessions relayed.", "direction"),
 		verdicts:   counter("origin_verdicts_total", "Verifications of origins: ok, or the reason of the failure.", "reason"),
 		revocation: counter("origin_revocation_checks_total", "Verifications of origins, by revocation status.", "status"),
 		events:     counter("policy_events_total", "Sessions with an event, by event.", "event"),
@@ -101,7 +103,7 @@ func NewMetrics(version string) *Metrics {
 		Buckets: serviceBuckets,
 	}, []string{"service", "result"})
 	m.registry.MustRegister(
-		m.services, m.open, m.sessions, m.startTLS, m.octets, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
+		m.services, m.open, m.sessions, m.startTLS, &m.relayed, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
 		m.streams, m.rendered, m.replaced, m.raw, m.recalled, m.bypassed, m.quic, m.requests,
 		buildInfo(version),
 		collectors.NewGoCollector(),
@@ -173,9 +175,6 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	if result := s.StartTLS.String(); result != "" {
 		m.startTLS.WithLabelValues(m.protocols.bound(s.Protocol), result).Inc()
 	}
-	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
-		m.octets.WithLabelValues(d.String()).Add(float64(s.Octets(d)))
-	}
 	if v := s.OriginTLS.Verdict; v != "" {
 		m.verdicts.WithLabelValues(m.reasons.bound(v)).Inc()
 	}
@@ -215,33 +214,6 @@ func (m *Metrics) Handshake(leg string, d time.Duration, ok bool) {
 		result = results[1]
 	}
 	m.handshakes.WithLabelValues(leg, result).Observe(d.Seconds())
-}
-
-// Mirrored counts frames that sink took, and the octets of a session in them.
-func (m *Metrics) Mirrored(sink string, frames, octets uint64) {
-	sink = m.sinks.bound(sink)
-	m.frames.WithLabelValues(sink).Add(float64(frames))
-	m.mirrored.WithLabelValues(sink).Add(float64(octets))
-}
-
-// MirrorLost counts octets of a session that did not reach sink, for a reason
-// that is a fixed word.
-func (m *Metrics) MirrorLost(sink, reason string, octets uint64) {
-	m.lost.WithLabelValues(m.sinks.bound(sink), m.losses.bound(reason)).Add(float64(octets))
-}
-
-// Transcoded counts what sink got of an HTTP/2 session that was shown as
-// HTTP/1.1: streams, octets of payload in place of the session's, fields that
-// were replaced, and octets that were shown as HTTP/2 for a reason that is a fixed
-// word.
-func (m *Metrics) Transcoded(sink string, streams, octets, replaced, raw uint64, reason string) {
-	sink = m.sinks.bound(sink)
-	m.streams.WithLabelValues(sink).Add(float64(streams))
-	m.rendered.WithLabelValues(sink).Add(float64(octets))
-	m.replaced.WithLabelValues(sink).Add(float64(replaced))
-	if reason != "" {
-		m.raw.WithLabelValues(sink, m.raws.bound(reason)).Add(float64(raw))
-	}
 }
 
 // Refused counts a connection that intake did not hand on, for a reason that is

@@ -3,27 +3,17 @@ package admin
 import (
 	"crypto/tls"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
 )
-
-// setOctets sets the counters that only the engine can advance.
-func setOctets(s *decrypt.Session, up, down uint64) {
-	field := reflect.ValueOf(s).Elem().FieldByName("octets")
-	octets := (*[2]atomic.Uint64)(unsafe.Pointer(field.UnsafeAddr()))
-	octets[decrypt.ClientToOrigin].Store(up)
-	octets[decrypt.OriginToClient].Store(down)
-}
 
 func TestMetricsOfSessions(t *testing.T) {
 	m := NewMetrics("1.2.3")
@@ -36,7 +26,9 @@ func TestMetricsOfSessions(t *testing.T) {
 		ClientTLS: decrypt.LegTLS{Version: tls.VersionTLS13, Resumed: true},
 		OriginTLS: decrypt.LegTLS{Version: tls.VersionTLS12, Verdict: "ok", Revocation: "good"},
 	}
-	setOctets(bumped, 10, 2000)
+	m.Relayed(bumped, decrypt.ClientToOrigin, 10)
+	m.Relayed(bumped, decrypt.OriginToClient, 1900)
+	m.Relayed(&decrypt.Session{}, decrypt.OriginToClient, 100)
 	m.SessionEnded(bumped)
 	m.SessionEnded(&decrypt.Session{
 		Intake: "proxy", Outcome: decrypt.Terminated,
@@ -71,6 +63,9 @@ func TestMetricsOfSessions(t *testing.T) {
 		`origin_verdicts_total{reason="expired"}`:                       1,
 		`origin_verdicts_total{reason="ok"}`:                            1,
 		`origin_verdicts_total{reason="revoked"}`:                       0,
+		`action_octets_total{action="bump"}`:                            1910,
+		`action_octets_total{action="none"}`:                            100,
+		`action_octets_total{action="tunnel"}`:                          0,
 		`relayed_octets_total{direction="client_to_origin"}`:            10,
 		`relayed_octets_total{direction="origin_to_client"}`:            2000,
 		`sessions_open{intake="proxy"}`:                                 1,

@@ -107,7 +107,7 @@ func read(f *dto.MetricFamily) family {
 
 // topics are the sections of the page; a family is in the first whose pattern matches.
 var topics = []struct{ title, pattern, text string }{
-	{"Sessions", "sessions_(open|total)|relayed_.*|handshake.*|starttls_.*|ech_.*", ""},
+	{"Sessions", "sessions_(open|total)|relayed_.*|action_.*|handshake.*|starttls_.*|ech_.*", ""},
 	{"Policy and learning", "policy_.*|sessions_(learned|bypassed)_total|learned_.*|lessons_.*", ""},
 	{"Origins", "origin_.*", ""},
 	{"Intakes", "intake_.*|wire_.*|strays_.*|quic_.*|dns_.*", "An intake of mode `wire` has `clearspan_wire_frames_total`. Intakes of mode `tproxy` and `redirect` have `clearspan_strays_total` and `clearspan_quic_datagrams_total`. Intakes of mode `dns` have `clearspan_dns_`, in sum for all of them."},
@@ -169,7 +169,7 @@ func TestReferenceOfMetrics(t *testing.T) {
 	}
 	p := reference.NewPage("Metrics",
 		"clearspan serves metrics in the Prometheus text format under `/metrics`. The key `admin.listen` of the [configuration](config.md#administration) sets the address.",
-		"Metrics of sessions count when a session ends. Only `clearspan_sessions_open` and the metrics of services and wires change before.",
+		"Most metrics of sessions count when a session ends. While it is open, `clearspan_sessions_open` changes, and so do relayed octets and the metrics of mirrors, services and wires.",
 		"Every family is there from the start. Series with known labels begin at 0, before the first event. Label values come from the configuration and from fixed words, never from traffic. If a label gets more than 256 values, further values become `other`.")
 	placed := make(map[string]bool)
 	for _, topic := range topics {

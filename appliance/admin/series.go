@@ -34,9 +34,6 @@ func (m *Metrics) foresee() {
 			m.quic.WithLabelValues(a.String(), o.String())
 		}
 	}
-	for _, d := range []decrypt.Direction{decrypt.ClientToOrigin, decrypt.OriginToClient} {
-		m.octets.WithLabelValues(d.String())
-	}
 	for _, leg := range legs {
 		for _, kind := range kinds {
 			m.finished.WithLabelValues(leg, kind)
@@ -80,26 +77,6 @@ func (m *Metrics) Intake(name string, refusals []string) {
 	m.open.WithLabelValues(name)
 	for _, reason := range refusals {
 		m.refusals.WithLabelValues(name, m.refused.bound(reason))
-	}
-}
-
-// Sink adds the series of a sink by its name. losses are the words that MirrorLost may
-// be given, raws those for Transcoded; nil if the sink shows HTTP/2 as it is.
-func (m *Metrics) Sink(name string, losses, raws []string) {
-	name = m.sinks.bound(name)
-	m.frames.WithLabelValues(name)
-	m.mirrored.WithLabelValues(name)
-	for _, reason := range losses {
-		m.lost.WithLabelValues(name, m.losses.bound(reason))
-	}
-	if raws == nil {
-		return
-	}
-	m.streams.WithLabelValues(name)
-	m.rendered.WithLabelValues(name)
-	m.replaced.WithLabelValues(name)
-	for _, reason := range raws {
-		m.raw.WithLabelValues(name, m.raws.bound(reason))
 	}
 }
 

@@ -33,6 +33,10 @@ func TestMirrorDown(t *testing.T) {
 	c.mirror(false)
 	c.AwaitLog(1, "mirror interface not usable", lab.MirrorInterface)
 	session.Exchange(10)
+	const lost = `clearspan_mirror_lost_octets_total{reason="no-link",sink="recorder"}`
+	if n := c.Metrics()[lost]; n < 10*2*16<<10 {
+		t.Errorf("%v octets of sessions that are open count as lost", n)
+	}
 	c.mirror(true)
 	c.AwaitLog(2, "mirror interface usable", lab.MirrorInterface) // the first one at the start
 	session.Exchange(10)

@@ -34,6 +34,7 @@ func TestMetrics(t *testing.T) {
 	c.refused(c.CA, append(lab.Resolve(webName, lab.OriginV4), "https://"+webName+":4/")...)
 	// What an explicit proxy must not do: reach the appliance itself.
 	c.refused(c.CA, "--proxy", "http://"+lab.BoxLANV4+":8080", "--proxytunnel", "http://"+adminAddr+"/metrics")
+	c.countsMeanwhile()
 	c.Quiet(before)
 	m := c.Metrics()
 	c.Stop()
@@ -75,14 +76,14 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	for name, n := range map[string]float64{
-		`clearspan_sessions_total{action="bump",outcome="bumped"}`:             1,
+		`clearspan_sessions_total{action="bump",outcome="bumped"}`:             2,
 		`clearspan_sessions_total{action="bump",outcome="plain"}`:              1,
 		`clearspan_sessions_total{action="bump",outcome="failed"}`:             2, // one of them a loop
 		`clearspan_sessions_total{action="tunnel",outcome="tunneled"}`:         1,
 		`clearspan_sessions_total{action="terminate",outcome="terminated"}`:    1,
 		`clearspan_forged_leaves_total`:                                        1,
-		`clearspan_handshake_duration_seconds_count{leg="client",result="ok"}`: 1,
-		`clearspan_handshake_duration_seconds_count{leg="origin",result="ok"}`: 1,
+		`clearspan_handshake_duration_seconds_count{leg="client",result="ok"}`: 2,
+		`clearspan_handshake_duration_seconds_count{leg="origin",result="ok"}`: 2,
 		`clearspan_sessions_open{intake="gateway"}`:                            0,
 		`clearspan_mirror_lost_octets_total{reason="no-reader",sink="live"}`:   want[`clearspan_mirror_octets_total{sink="recorder"}`],
 		`clearspan_mirror_octets_total{sink="files"}`:                          want[`clearspan_mirror_octets_total{sink="recorder"}`],
@@ -91,4 +92,26 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s is %v (%t), want %v", name, got, ok, n)
 		}
 	}
+}
+
+// countsMeanwhile looks at the metrics while a session is open.
+func (c *scene) countsMeanwhile() {
+	c.Helper()
+	names := []string{
+		`clearspan_relayed_octets_total{direction="client_to_origin"}`,
+		`clearspan_relayed_octets_total{direction="origin_to_client"}`,
+		`clearspan_mirror_lost_octets_total{reason="no-reader",sink="live"}`,
+		`clearspan_mirror_octets_total{sink="recorder"}`,
+		`clearspan_mirror_frames_total{sink="recorder"}`,
+	}
+	const relayed = 4 * 16 << 10 // each way
+	session, before := c.Chat(firstPort), c.Metrics()
+	session.Exchange(4)
+	after := c.Metrics()
+	for i, least := range []float64{relayed, relayed, 2 * relayed, 2 * relayed, 8} {
+		if n := after[names[i]] - before[names[i]]; n < least {
+			c.Errorf("%s: %v count while the session is open, want %v", names[i], n, least)
+		}
+	}
+	session.End()
 }

@@ -15,6 +15,7 @@ import (
 // delivery is one session on its way to one sink. Its fan-out guards it.
 type delivery struct {
 	sink         *sink
+	session      *decrypt.Session
 	treatment    *policy.Treatment // that content was chosen by
 	content      [4]bool           // by decrypt.Content: what the sink takes and the rule shows
 	conversation conversation      // nil until something is to be shown, and how
@@ -26,6 +27,8 @@ type delivery struct {
 	shift        *mysql.SequenceShift // nil: octets are shown as they are
 	omitted      map[string][2]uint64 // octets left out of the conversation, by reason
 	sum          mirror.Account       // complete when the session has ended
+	transcoded   audit.Transcoded     // what was counted of it
+	tally        tally                // of what any goroutine may read
 }
 
 // conversation is a [mirror.Conversation], or an [http2.Session] that makes
@@ -40,7 +43,7 @@ type conversation interface {
 
 // deliver begins the delivery of s to a sink. What was relayed before is omitted.
 func deliver(s *decrypt.Session, to *sink) *delivery {
-	d := &delivery{sink: to}
+	d := &delivery{sink: to, session: s}
 	for dir := range decrypt.Direction(2) {
 		d.omit(dir, lostUnselected, s.Octets(dir))
 	}
@@ -140,6 +143,7 @@ func (d *delivery) show(s *decrypt.Session, dir decrypt.Direction, content decry
 		p = d.shift.Rewrite(mirror.Direction(dir), p)
 	}
 	d.conversation.Data(mirror.Direction(dir), p)
+	d.countStreams()
 }
 
 // start opens the conversation of a session that speaks a protocol, in the words of
@@ -148,6 +152,7 @@ func (d *delivery) start(s *decrypt.Session, content decrypt.Content, protocol s
 	opts := d.sink.options
 	opts.Protocol = protocol
 	opts.Handshake = handshake(s.Link.Handshake)
+	opts.Lost, opts.Delivered = func(_ mirror.Direction, n uint64, reason string) { d.lost(reason, n) }, d.delivered
 	flow := mirror.Flow{
 		Client:    s.Client,
 		Origin:    s.Origin,
@@ -201,9 +206,10 @@ func (d *delivery) omit(dir decrypt.Direction, reason string, octets uint64) {
 	n := d.omitted[reason]
 	n[dir] += octets
 	d.omitted[reason] = n
+	d.lost(reason, octets)
 }
 
-// account joins what was omitted to the account of the conversation, and counts it.
+// account joins what was omitted to the account of the conversation.
 func (d *delivery) account() {
 	for reason, n := range d.omitted {
 		if d.sum.Lost == nil {
@@ -213,21 +219,11 @@ func (d *delivery) account() {
 		d.sum.Lost[reason] = [2]uint64{sum[0] + n[0], sum[1] + n[1]}
 	}
 	d.omitted = nil
-	count, name := d.sink.metrics, d.sink.name
-	if count == nil {
-		return
-	}
-	count.Mirrored(name, d.sum.Frames, d.sum.Octets[0]+d.sum.Octets[1])
-	for reason, n := range d.sum.Lost {
-		count.MirrorLost(name, reason, n[0]+n[1])
-	}
-	if _, t := d.streams(); t != nil {
-		count.Transcoded(name, t.Streams, t.Octets, t.Replaced, t.Raw, t.Reason)
-	}
+	d.countStreams()
 }
 
-// streams tells what became of an HTTP/2 session that was shown as HTTP/1.1; nil
-// for any other.
+// streams lists the streams of an HTTP/2 session that was shown as HTTP/1.1, and tells
+// what became of it; nil for any other.
 func (d *delivery) streams() ([]audit.Stream, *audit.Transcoded) {
 	h, ok := d.conversation.(*http2.Session)
 	if !ok {
@@ -238,7 +234,12 @@ func (d *delivery) streams() ([]audit.Stream, *audit.Transcoded) {
 	for i, st := range r.Mapped {
 		list[i] = audit.Stream(st)
 	}
-	return list, &audit.Transcoded{
+	t := transcoded(r)
+	return list, &t
+}
+
+func transcoded(r http2.Report) audit.Transcoded {
+	return audit.Transcoded{
 		Streams: r.Streams, Octets: r.Rendered[0] + r.Rendered[1], Lost: r.RenderedLost[0] + r.RenderedLost[1],
 		Replaced: r.Replaced, Raw: r.Raw[0] + r.Raw[1], Reason: r.RawReason,
 	}

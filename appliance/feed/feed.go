@@ -68,10 +68,13 @@ func (f *Feed) Open(s *decrypt.Session) decrypt.Stream {
 	if f.facts != nil && content != decrypt.Tunneled {
 		to.facts = facts.New(*f.facts) // also without any mirror
 	}
-	if !shown && to.facts == nil {
-		return nil // it may be spliced; what the rule kept from a mirror is counted at its end
+	switch {
+	case shown || to.facts != nil:
+		return to
+	case len(to.deliveries) > 0:
+		return &blind{to} // it may be spliced, and what the rule keeps from mirrors counts
 	}
-	return to
+	return nil
 }
 
 // Report is what is known of a session that has ended: what mirrors got of it, and what
@@ -84,8 +87,8 @@ type Report struct {
 
 // Report accounts for a session. t is what Open returned for it, closed, or nil.
 func (f *Feed) Report(s *decrypt.Session, t decrypt.Stream) (r Report) {
-	to, ok := t.(*fanout)
-	if !ok {
+	to := fanoutOf(t)
+	if to == nil {
 		if to = f.unmirrored(s); to == nil {
 			return r
 		}
@@ -97,8 +100,8 @@ func (f *Feed) Report(s *decrypt.Session, t decrypt.Stream) (r Report) {
 	return r
 }
 
-// unmirrored returns the fan-out of a session that had none because its rule kept it
-// from every mirror that would have taken it, closed; nil for others.
+// unmirrored returns the fan-out of a tunnel that ended before a mirror was asked, closed;
+// nil for others.
 func (f *Feed) unmirrored(s *decrypt.Session) *fanout {
 	octets := s.Octets(decrypt.ClientToOrigin) + s.Octets(decrypt.OriginToClient)
 	if s.Outcome != decrypt.Tunneling || octets == 0 {

@@ -32,11 +32,16 @@ func recording(name string, content ...decrypt.Content) (*sink, *mirrortest.Reco
 // counts is a [Metrics] of one mirror.
 type counts struct {
 	lost       map[string]uint64
+	frames     uint64
+	octets     uint64
 	transcoded audit.Transcoded
 }
 
 func (c *counts) Sink(string, []string, []string) {}
-func (c *counts) Mirrored(string, uint64, uint64) {}
+func (c *counts) Mirrored(_ string, frames, octets uint64) {
+	c.frames += frames
+	c.octets += octets
+}
 func (c *counts) MirrorLost(_, reason string, octets uint64) {
 	if c.lost == nil {
 		c.lost = make(map[string]uint64)
@@ -44,7 +49,8 @@ func (c *counts) MirrorLost(_, reason string, octets uint64) {
 	c.lost[reason] += octets
 }
 func (c *counts) Transcoded(_ string, streams, octets, replaced, raw uint64, reason string) {
-	c.transcoded = audit.Transcoded{Streams: streams, Octets: octets, Replaced: replaced, Raw: raw, Reason: reason}
+	t := &c.transcoded
+	t.Streams, t.Octets, t.Replaced, t.Raw, t.Reason = t.Streams+streams, t.Octets+octets, t.Replaced+replaced, t.Raw+raw, reason
 }
 
 func session(outcome decrypt.Outcome) *decrypt.Session {
@@ -319,15 +325,32 @@ func TestFeedTreatment(t *testing.T) {
 }
 
 // TestFeedHiddenTunnel: a tunnel that its rule keeps from every sink is spliced,
-// and accounted for when it has ended.
+// and accounted for while it is open.
 func TestFeedHiddenTunnel(t *testing.T) {
 	raw, _ := recording("raw", decrypt.Tunneled)
 	deaf, _ := recording("deaf", decrypt.Decrypted)
+	var count counts
+	raw.metrics = &count
 	f := &Feed{sinks: []*sink{raw, deaf}}
 	s := session(decrypt.Tunneling)
 	s.Decision.Treatment = &policy.Treatment{Mirrors: &policy.Mirrors{Names: []string{"deaf"}}}
-	if st := f.Open(s); st != nil {
-		t.Error("a stream for a tunnel that is shown nowhere")
+	st, ok := f.Open(s).(decrypt.Blind)
+	if !ok {
+		t.Fatal("a tunnel that is shown nowhere cannot be spliced")
+	}
+	st.Passed(decrypt.ClientToOrigin, 100)
+	st.Passed(decrypt.OriginToClient, 1000)
+	st.Data(decrypt.OriginToClient, decrypt.Tunneled, []byte("abc"))
+	want := map[string]audit.Mirror{"raw": {Lost: 1103, Reason: lostUnselected}}
+	if diff := cmp.Diff(want, f.Progress(st)); diff != "" || count.lost[lostUnselected] != 1103 || s.Missed() != 0 {
+		t.Errorf("while it is open (-want +got):\n%s, metrics %v", diff, count.lost)
+	}
+	st.Close()
+	if diff := cmp.Diff(want, f.Report(s, st).Mirrors); diff != "" || count.lost[lostUnselected] != 1103 {
+		t.Errorf("at its end (-want +got):\n%s, metrics %v", diff, count.lost)
+	}
+	if st := (&Feed{sinks: []*sink{deaf}}).Open(s); st != nil {
+		t.Error("a stream for a tunnel that no sink takes")
 	}
 	if st := f.unmirrored(s); st != nil {
 		t.Error("an account of no octets")

@@ -97,6 +97,9 @@ type account struct {
 	units  [2]unit          // under way, by direction
 	dir    mirror.Direction // whose octets are at hand
 	single bool             // they are shown octet by octet
+
+	onLoss     func(dir mirror.Direction, n uint64, reason string) // see mirror.Options
+	onDelivery func(frames, octets uint64)
 }
 
 // missed hears of every loss in any conversation ([mirror.Options.Lost]).
@@ -120,10 +123,19 @@ func (a *account) say(c *mirror.Conversation, dir mirror.Direction, p []byte) {
 
 // exactly shows octets that stand for themselves.
 func (a *account) exactly(c *mirror.Conversation, dir mirror.Direction, p []byte) {
+	before := a.octets[a.dir]
 	a.single = true
 	a.say(c, dir, p)
 	a.single = false
 	a.octets[a.dir] += uint64(len(p))
+	a.delivered(a.octets[a.dir] - before)
+}
+
+// delivered tells that octets as they were relayed are in frames.
+func (a *account) delivered(octets uint64) {
+	if octets > 0 && a.onDelivery != nil {
+		a.onDelivery(0, octets)
+	}
 }
 
 // count counts the unit under way in a direction, and n octets more of it.
@@ -132,6 +144,7 @@ func (a *account) count(dir mirror.Direction, n int) {
 	octets := u.octets + uint64(n)
 	if u.lost == "" {
 		a.octets[dir] += octets
+		a.delivered(octets)
 	} else {
 		a.lose(dir, octets, u.lost)
 	}
@@ -153,6 +166,9 @@ func (a *account) lose(dir mirror.Direction, n uint64, reason string) {
 		a.losses = append(a.losses, loss{reason: reason})
 	}
 	a.losses[i].octets[dir] += n
+	if a.onLoss != nil {
+		a.onLoss(dir, n, reason)
+	}
 }
 
 // add counts the frames of a conversation that is over.

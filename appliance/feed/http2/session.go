@@ -24,7 +24,8 @@ const (
 type Options struct {
 	// Options are those of all conversations. Protocol is h2 for the one with the
 	// session's own ports, and http/1.1 for those of streams, whose handshake is
-	// invented. Lost is not used.
+	// invented. Lost and Delivered are told of octets as they were relayed, and of the
+	// frames of all conversations.
 	mirror.Options
 	// Ports gives client ports to streams. Sessions on one sink share it; nil:
 	// ports of its own.
@@ -51,7 +52,11 @@ type Session struct {
 // stream is opened.
 func Open(sink mirror.Sink, flow mirror.Flow, opts Options) *Session {
 	s := &Session{original: opts.Options}
-	s.original.Lost, s.original.Protocol = s.account.missed, "h2"
+	s.account.onLoss, s.account.onDelivery = opts.Lost, opts.Delivered
+	s.original.Lost, s.original.Delivered, s.original.Protocol = s.account.missed, nil, "h2"
+	if opts.Delivered != nil {
+		s.original.Delivered = func(frames, _ uint64) { opts.Delivered(frames, 0) }
+	}
 	s.render.account = &s.account
 	s.streams = streams{sink: sink, flow: flow, options: s.original, ports: opts.Ports, account: &s.account, open: make(map[uint32]*stream)}
 	s.streams.options.Protocol, s.streams.options.Handshake = "http/1.1", nil

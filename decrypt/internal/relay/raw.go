@@ -68,42 +68,6 @@ func (r *Relay) pass(dir Direction, p []byte, from, to *leg.Leg) (last bool, wer
 	return last, nil, nil
 }
 
-// spliceChunk is how many octets the kernel carries between two looks at the counters.
-const spliceChunk = 16 << 20
-
-// Splice carries one direction inside the kernel, after what is buffered. Both legs must
-// be sockets.
-func (r *Relay) Splice(dir Direction, from, to *leg.Leg) error {
-	if p := from.Unread(); len(p) > 0 {
-		if _, werr, err := r.pass(dir, p, from, to); err != nil {
-			return err
-		} else if werr != nil {
-			return r.Undeliverable(dir, from, werr)
-		}
-	}
-	if from.Err() != nil {
-		return r.SourceEnded(dir, from, to)
-	}
-	for {
-		before := r.progress.Load()
-		n, err := from.SpliceTo(to, spliceChunk, time.Now().Add(r.Idle))
-		r.Recorder.Spliced(dir, n)
-		r.progress.Add(n)
-		switch {
-		case err == nil && n == spliceChunk:
-		case err == nil:
-			return r.SourceEnded(dir, from, to)
-		case leg.IsTimeout(err) && r.progress.Load() != before:
-		case leg.IsTimeout(err):
-			return ErrIdle
-		case errors.Is(err, syscall.EPIPE):
-			return r.Undeliverable(dir, from, err)
-		default:
-			return r.broken(dir, err)
-		}
-	}
-}
-
 // SourceEnded carries the end of a raw source on.
 func (r *Relay) SourceEnded(dir Direction, from, to *leg.Leg) error {
 	if from.Err() != io.EOF {
