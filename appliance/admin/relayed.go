@@ -27,9 +27,9 @@ type relayed struct {
 }
 
 var (
-	relayedDesc = prometheus.NewDesc(namespace+"_relayed_octets_total",
+	relayedDesc = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "relayed_octets_total"),
 		"Octets of application data that sessions have relayed.", []string{"direction"}, nil)
-	actionDesc = prometheus.NewDesc(namespace+"_action_octets_total",
+	actionDesc = prometheus.NewDesc(prometheus.BuildFQName(namespace, "", "action_octets_total"),
 		"Octets of application data that sessions have relayed, by the action when they were.", []string{"action"}, nil)
 )
 
