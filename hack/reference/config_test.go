@@ -1,7 +1,6 @@
 package reference
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -39,66 +38,6 @@ func below(path, top string) bool {
 	return path == top || strings.HasPrefix(path, top+".") || strings.HasPrefix(path, top+"[")
 }
 
-// value says what a key takes.
-func value(k *config.Key) string {
-	var b []string
-	switch k.Type {
-	case config.TypeWord:
-	case config.TypeNumber, config.TypeDuration, config.TypeSize:
-		text := string(k.Type)
-		switch {
-		case k.Min != "" && k.Max != "":
-			text += fmt.Sprintf(", %s to %s", k.Min, k.Max)
-		case k.Min != "":
-			text += ", at least " + k.Min
-		case k.Max != "":
-			text += ", at most " + k.Max
-		}
-		b = append(b, text)
-	case config.TypeVersion:
-		return "`1.2` or `1.3`"
-	default:
-		b = append(b, string(k.Type))
-	}
-	for _, w := range k.Words {
-		b = append(b, Code(w.Word))
-	}
-	const most = 20 // words in a sentence
-	var long string
-	if len(b) > most {
-		long, b = strings.Join(b[:most], ", ")+". Or: ", b[most:]
-	}
-	text := strings.Join(b, ", ")
-	if n := len(b); n > 1 {
-		text = strings.Join(b[:n-1], ", ") + " or " + b[n-1]
-	}
-	text = long + text
-	if k.List {
-		text = "list of: " + text
-	}
-	return text
-}
-
-// otherwise says what holds without a key.
-func otherwise(k *config.Key) string {
-	var list []string
-	if k.Default != "" {
-		list = append(list, Code(k.Default))
-	}
-	for _, w := range []string{"pcapng", "icap", "inline"} {
-		if d, ok := k.DefaultOf[w]; ok {
-			list = append(list, fmt.Sprintf("%s for `%s`", Code(d), w))
-		}
-	}
-	switch {
-	case len(list) > 0:
-		return strings.Join(list, "; ")
-	case k.Required:
-		return "required"
-	}
-	return k.Absent
-}
-
 func configPage() *Page {
 	p := NewPage("Configuration keys",
 		"This page lists every key of the YAML configuration file. The annotated file [example.yaml](../../config/example.yaml) shows them in context. [config.schema.json](config.schema.json) is a JSON Schema for editors. `clearspan check -c FILE` checks a file.",
@@ -132,7 +71,7 @@ func configPage() *Page {
 			if k.Of != nil {
 				only = Codes(k.Of)
 			}
-			rows = append(rows, []string{Code(k.Path), value(k), otherwise(k), only, k.Doc})
+			rows = append(rows, []string{Code(k.Path), k.Takes(), k.Otherwise(), only, k.Doc})
 			for _, w := range k.Words {
 				if w.Doc != "" {
 					words = append(words, []string{Code(k.Path), Code(w.Word), w.Doc})

@@ -22,7 +22,7 @@ bounds, and manual pages. Packages of clearspan have them already; what depends
 on the configuration is made again by clearspan deploy systemd.`,
 		Example: "  clearspan deploy systemd -c /etc/clearspan/clearspan.yaml",
 	}
-	cmd.AddCommand(deploySystemdCommand())
+	cmd.AddCommand(deploySystemdCommand(), deployManCommand())
 	return cmd
 }
 

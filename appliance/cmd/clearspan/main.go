@@ -3,14 +3,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 )
-
-// version is set by the linker.
-var version = "unknown"
 
 // Exit codes.
 const (
@@ -84,18 +80,4 @@ See it work on real traffic:   make demo, in the source tree (needs root)`,
 	root.AddCommand(movedCommands()...)
 	prepare(root)
 	return root
-}
-
-func versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Long:    "Print the version of this program. A build without a version prints \"unknown\".",
-		Example: "  clearspan version",
-		Args:    takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "clearspan", version)
-			return err
-		},
-	}
 }
