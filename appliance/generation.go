@@ -133,7 +133,7 @@ func (a *Appliance) newEngine(cfg *config.Config, g *generation, judge *certs.Ju
 		Forger:          g.forger,
 		Verifier:        judge,
 		HandshakeReason: func(err error) string { return string(certs.ReasonOf(err)) },
-		Tap:             a.feed,
+		Tap:             a.book,
 		KeyLog:          a.feed.KeyLog(),
 		Services:        a.services.Of,
 		Tickets:         a.tickets.Secrets,

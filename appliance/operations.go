@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -132,8 +133,11 @@ func (o operations) Sessions(q *query.Query, limit int, at watch.Cursor) ([]watc
 
 // Session implements [control.Operations].
 func (o operations) Session(id string) (d control.Detail, found bool) {
+	if e, open := o.book.Entry(id); open {
+		d.Entry, _ = json.Marshal(e) // it has a form in JSON, or none is shown
+	}
 	if d.Row, found = o.book.Watch.Get(id); found && d.State == watch.Ended {
-		d.Entry, _ = audit.Find(o.inForce.Load().cfg.Audit.File, id) // it may be in a file that was moved
+		d.Entry, _ = audit.FindAt(o.inForce.Load().cfg.Audit.File, id, d.End()) // it may be in a file that was moved
 	}
 	return d, found
 }

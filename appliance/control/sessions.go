@@ -32,7 +32,7 @@ type Event struct {
 // Detail is all that is known of a session.
 type Detail struct {
 	watch.Row
-	Entry json.RawMessage `json:"entry,omitempty"` // of the audit trail, if the session has ended
+	Entry json.RawMessage `json:"entry,omitempty"` // of the audit trail; of an open session: what it would say now
 }
 
 // question reads the parameter "query".

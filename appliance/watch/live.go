@@ -20,15 +20,16 @@ type Live struct {
 	account  *decrypt.Session // only what any goroutine may read
 	key      uint64
 
-	mu    sync.Mutex // guards the rest
-	shown bool       // subscribers were told that it is open
-	stage string
-	known Known
+	mu     sync.Mutex // guards the rest
+	shown  bool       // subscribers were told that it is open
+	stage  string
+	stream decrypt.Stream // nil: nothing is mirrored
+	known  known
 }
 
-// Known is what an account says that only the session's own goroutines may read: a copy
+// known is what an account says that only the session's own goroutines may read: a copy
 // of when the session reached its stage.
-type Known struct {
+type known struct {
 	Origin, Destination            netip.AddrPort
 	Upstream, Protocol, Host, SNI  string
 	ALPN, Related, Refusal, Serial string
@@ -43,8 +44,8 @@ type Known struct {
 }
 
 // know copies what an account says.
-func know(s *decrypt.Session) Known {
-	return Known{
+func know(s *decrypt.Session) known {
+	return known{
 		Origin: s.Origin, Destination: s.Destination,
 		Upstream: s.Upstream, Protocol: s.Protocol, Host: s.Host, SNI: s.SNI,
 		ALPN: s.ALPN, Related: s.Related, Refusal: s.Refusal, Serial: s.ForgedSerial,
@@ -79,7 +80,7 @@ func (l *Live) row(now time.Time) Row {
 }
 
 // rowOf returns the row of an account, of which k is known.
-func rowOf(s *decrypt.Session, k *Known) Row {
+func rowOf(s *decrypt.Session, k *known) Row {
 	r := Row{
 		Session: s.ID, Start: s.Start, Client: unmap(s.Client), Origin: unmap(k.Origin),
 		Host: cmp.Or(k.Host, s.Name, k.SNI), SNI: k.SNI, ALPN: k.ALPN,

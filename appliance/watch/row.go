@@ -18,14 +18,16 @@ const (
 // List is a list of words with commas between them. In JSON it is an array.
 type List string
 
-// MarshalJSON writes an array.
-func (l List) MarshalJSON() ([]byte, error) {
-	words := []string{}
-	if l != "" {
-		words = strings.Split(string(l), ",")
+// Words returns the words, not nil.
+func (l List) Words() []string {
+	if l == "" {
+		return []string{}
 	}
-	return json.Marshal(words)
+	return strings.Split(string(l), ",")
 }
+
+// MarshalJSON writes an array.
+func (l List) MarshalJSON() ([]byte, error) { return json.Marshal(l.Words()) }
 
 // UnmarshalJSON reads an array.
 func (l *List) UnmarshalJSON(p []byte) error {
