@@ -62,7 +62,7 @@ type Appliance struct {
 	engine  atomic.Pointer[generation]
 	renewed chan struct{}                        // something waits in it after a change of generation
 	past    struct{ forged, hits atomic.Uint64 } // counts of earlier generations
-	health  *health.Board
+	condition
 
 	reload sync.Mutex     // one reload at a time; guards cfg
 	cfg    *config.Config // the running one
@@ -133,6 +133,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	serving.Go(func() { authority.Rotate(a.killed, a.changes, a.renewed, a.renew, a.log) })
 	serving.Go(func() { a.learned.Run(a.killed, a.lessons) })
 	serving.Go(func() { a.health.Run(a.killed) })
+	serving.Go(func() { a.remindOfAuthorities(a.killed) })
 	serving.Go(func() { a.tickets.Run(a.killed) })
 	serving.Go(func() { a.book.Watch.Run(a.killed, a.metrics.RelayedOctets) })
 	if !a.intakes.AwaitWires(ctx) {
@@ -150,7 +151,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	a.screen.Say(a.steps()...)
 	serving.Go(func() { a.screen.Run(a.killed) })
 	<-ctx.Done()
-	a.setWorker(health.Reading{State: health.Down, Why: "draining"})
+	a.setWorker(health.Reading{State: health.Down, Why: "draining", Quiet: true})
 	a.phase.Store(control.Draining)
 	a.intakes.Stop()
 	if n := a.limiter.Open(); n > 0 {

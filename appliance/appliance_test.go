@@ -165,7 +165,7 @@ func TestNewFails(t *testing.T) {
 	for _, m := range regexp.MustCompile(`msg=closing part="?([a-z ]+)`).FindAllStringSubmatch(log.String(), -1) {
 		closed = append(closed, m[1])
 	}
-	if diff := cmp.Diff([]string{"intake fixed", "mirrors", "audit log", "memory"}, closed); diff != "" {
+	if diff := cmp.Diff([]string{"disks", "intake fixed", "mirrors", "audit log", "memory"}, closed); diff != "" {
 		t.Errorf("closed (-want +got):\n%s", diff)
 	}
 }

@@ -160,7 +160,9 @@ func (o operations) Reload(ctx context.Context) (control.Reloaded, error) {
 	if o.reloader == nil {
 		return control.Reloaded{}, control.NewProblem(control.TypeRequest, "this box has no configuration that can be read again")
 	}
-	return o.reloader(ctx, o.Appliance)
+	done, err := o.reloader(ctx, o.Appliance)
+	o.noteReload(err)
+	return done, err
 }
 
 // absolute returns the absolute path of a directory.

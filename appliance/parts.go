@@ -33,8 +33,8 @@ import (
 // may use those before it. Parts that are not configured cost nothing.
 func (a *Appliance) open() error {
 	a.metrics = admin.NewMetrics(a.version)
-	a.openHealth()
 	for _, part := range []func() error{
+		a.openHealth,
 		a.openAdmission,
 		a.openState,
 		a.openAudit,
@@ -44,6 +44,7 @@ func (a *Appliance) open() error {
 		a.openServices,
 		a.openEngine,
 		a.openIntakes,
+		a.watchParts,
 		a.openPublish,
 		a.openAdmin,
 		a.openControl,
@@ -100,7 +101,6 @@ func (a *Appliance) openFeed() (err error) {
 		return err
 	}
 	a.closers.push("mirrors", a.feed.Close)
-	a.feed.Watch(a.health)
 	a.book = &sessions.Book{Metrics: a.metrics, Feed: a.feed, Audit: a.audit, Watch: watch.New(0), Logger: a.log, Screen: a.screen}
 	return nil
 }

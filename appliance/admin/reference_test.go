@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -34,13 +36,28 @@ func everything(t *testing.T) *Metrics {
 		m.Memory(zero, zero), m.AuditLost(zero), m.LeafCache(zero), m.QUICLost(zero, zero), m.DNS(func() (q Queries) { return q }),
 		m.Learned(func() learn.Stats { return learn.Stats{} }),
 		m.WirePaths(someIntake, word("PATH")), m.Strays(someIntake, word("FATE")), m.QUICDatagrams(someIntake, word("FATE")),
-		m.DeviceCounters(someService, word("EVENT")),
+		m.DeviceCounters(someService, word("EVENT")), m.State(someState),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	return m
+}
+
+// someState is the state of a box with a part of each kind that has metrics of its own.
+func someState() State {
+	board := health.New()
+	for kind, name := range map[health.Kind]string{
+		health.Worker: "main", health.Intake: someIntake, health.Wire: someIntake, health.Mirror: someMirror, health.Service: someService,
+		health.Authority: "trusted", health.Audit: "log", health.Disk: "state", health.Config: "file",
+	} {
+		board.Set(kind, name, health.Reading{})
+	}
+	return State{
+		Health: board.Health(), Mirrors: []MirrorState{{Name: someMirror}}, Workers: 1,
+		Authorities: map[string]time.Time{"trusted": {}, "untrusted": {}}, Disks: map[string]uint64{"state": 0},
+	}
 }
 
 // TestFamiliesFromTheStart: every family is there before the first event, so that rates
@@ -107,31 +124,36 @@ func read(f *dto.MetricFamily) family {
 
 // topics are the sections of the page; a family is in the first whose pattern matches.
 var topics = []struct{ title, pattern, text string }{
+	{"State", "ready|part_.*|workers|config_.*|disk_.*", "A part is in one of the states ok, degraded and down. `/readyz` and the metrics show the same states. The label `part` is its kind, `name` its name in the configuration. The parts `worker` are processes, `disk` are directories that clearspan writes to."},
 	{"Sessions", "sessions_(open|total)|relayed_.*|action_.*|handshake.*|starttls_.*|ech_.*", ""},
 	{"Policy and learning", "policy_.*|sessions_(learned|bypassed)_total|learned_.*|lessons_.*", ""},
 	{"Origins", "origin_.*", ""},
 	{"Intakes", "intake_.*|wire_.*|strays_.*|quic_.*|dns_.*", "An intake of mode `wire` has `clearspan_wire_frames_total`. Intakes of mode `tproxy` and `redirect` have `clearspan_strays_total` and `clearspan_quic_datagrams_total`. Intakes of mode `dns` have `clearspan_dns_`, in sum for all of them."},
-	{"Mirrors", "mirror_.*", "The label `sink` is the name of the mirror. Names with `http2` are there for mirrors with `http2: transcode`."},
+	{"Mirrors", "mirror_.*|feed_.*", "The label `sink` is the name of the mirror. Names with `http2` are there for mirrors with `http2: transcode`."},
 	{"Services", "service_.*|inline_.*", "A service of kind `icap` has `clearspan_service_decision_seconds`. One of kind `inline` has `clearspan_inline_events_total`."},
-	{"Forged certificates", "forged_.*|leaf_.*", ""},
+	{"Authorities and forged certificates", "authority_.*|forged_.*|leaf_.*", "The authority `next` has a series while a rotation is planned."},
 	{"Audit log", "audit_.*", ""},
 	{"Process", "memory_.*|build_info", "Names with `go_` and `process_` come from the Go runtime and the kernel, and are not listed here."},
 }
 
 // wordsOf are where the page of reasons has the values of labels.
 var wordsOf = map[string]string{
-	"clearspan_origin_verdicts_total reason":         "`ok` and [reasons](reasons.md#verification-of-origins)",
-	"clearspan_mirror_lost_octets_total reason":      "[reasons](reasons.md#losses-of-mirrors)",
-	"clearspan_mirror_http2_raw_octets_total reason": "[reasons](reasons.md#http2-that-cannot-be-transcoded)",
-	"clearspan_intake_refusals_total reason":         "[reasons](reasons.md#connections-that-an-intake-refused)",
-	"clearspan_strays_total fate":                    "`reset`, `passed`",
-	"clearspan_quic_datagrams_total fate":            "`refused`, `passed`",
-	"clearspan_wire_frames_total path":               "[paths](reasons.md#frames-of-a-wire)",
-	"clearspan_service_decision_seconds result":      "[results](reasons.md#results-of-services)",
-	"clearspan_inline_events_total event":            "[results](reasons.md#results-of-inline-devices) and [events](reasons.md#frames-and-probes-of-inline-devices)",
-	"clearspan_build_info goversion":                 "the version of Go",
-	"clearspan_build_info revision":                  "the revision of the source",
-	"clearspan_build_info version":                   "the version of clearspan",
+	"clearspan_origin_verdicts_total reason":                 "`ok` and [reasons](reasons.md#verification-of-origins)",
+	"clearspan_mirror_lost_octets_total reason":              "[reasons](reasons.md#losses-of-mirrors)",
+	"clearspan_mirror_http2_raw_octets_total reason":         "[reasons](reasons.md#http2-that-cannot-be-transcoded)",
+	"clearspan_intake_refusals_total reason":                 "[reasons](reasons.md#connections-that-an-intake-refused)",
+	"clearspan_strays_total fate":                            "`reset`, `passed`",
+	"clearspan_quic_datagrams_total fate":                    "`refused`, `passed`",
+	"clearspan_wire_frames_total path":                       "[paths](reasons.md#frames-of-a-wire)",
+	"clearspan_service_decision_seconds result":              "[results](reasons.md#results-of-services)",
+	"clearspan_inline_events_total event":                    "[results](reasons.md#results-of-inline-devices) and [events](reasons.md#frames-and-probes-of-inline-devices)",
+	"clearspan_part_up name":                                 "names of parts",
+	"clearspan_part_degraded name":                           "names of parts",
+	"clearspan_disk_free_octets disk":                        "`state`, `audit`, `mirror NAME`",
+	"clearspan_authority_expiry_timestamp_seconds authority": "`trusted`, `untrusted`, `next`",
+	"clearspan_build_info goversion":                         "the version of Go",
+	"clearspan_build_info revision":                          "the revision of the source",
+	"clearspan_build_info version":                           "the version of clearspan",
 }
 
 func values(f family, label string) string {

@@ -34,6 +34,8 @@ const (
 // Options are what operators choose.
 type Options struct {
 	Listen string // "ADDRESS:PORT"; "": there is no server
+	// ReadyMirrors and ReadyServices are parts without which the box is not ready.
+	ReadyMirrors, ReadyServices []string
 }
 
 // Config is what a server needs.

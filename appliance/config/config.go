@@ -128,7 +128,7 @@ func (r *reader) config(root *node, state string) *Config {
 	c.Policy = r.policy(t.get("policy"), c.Mirrors, c.Intakes, c.Services)
 	c.Block = r.block(t.get("block"))
 	c.Audit = r.audit(t.get("audit"), c.State)
-	c.Admin = r.admin(t.get("admin"))
+	c.Admin = r.admin(t.get("admin"), c.Mirrors, c.Services)
 	c.Limits = r.limits(t.get("limits"))
 	t.close()
 	return c

@@ -28,6 +28,18 @@ var operationKeys = []Key{
 		Doc: "The address of the server. Everybody with access to it can read metrics and learned entries. Changes need the loopback address.",
 	},
 	{
+		Path: "admin.ready", Type: TypeTable,
+		Doc: "The parts without which `/readyz` answers 503, beside the intakes.",
+	},
+	{
+		Path: "admin.ready.mirrors", Type: TypeReference, List: true, Absent: "no mirror", Example: "interface",
+		Doc: "Mirrors that must not be down.",
+	},
+	{
+		Path: "admin.ready.services", Type: TypeReference, List: true, Absent: "no service", Example: "icap",
+		Doc: "Services that must not be down.",
+	},
+	{
 		Path: "limits", Type: TypeTable,
 		Doc: "The resources that clearspan takes from its machine.",
 	},

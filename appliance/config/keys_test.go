@@ -97,7 +97,7 @@ func world(path, kind string) *sheet {
 	listener := 0
 	root := &sheet{}
 	root.set("state", "/srv/clearspan")
-	all := path == "" || section(path) == "policy" || path == "origin.client_certificate_lists"
+	all := path == "" || section(path) == "policy" || strings.HasPrefix(path, "admin.ready") || path == "origin.client_certificate_lists"
 	for _, list := range []string{"intake", "mirror", "services"} {
 		var items []*sheet
 		of := kinds(list + "[]")

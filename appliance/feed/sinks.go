@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/facts"
@@ -77,6 +78,8 @@ type sink struct {
 	named   func(addr netip.Addr, name string) // tells the mirror what an origin is called; may be nil
 	secrets func(lines []byte) error           // gives the mirror TLS secrets; may be nil
 	status  func() status                      // how the mirror does
+	seen    atomic.Uint64                      // frames, when the mirror was last looked at
+	last    atomic.Int64                       // when there were more than before, nanoseconds since 1970; 0: never
 }
 
 // losses are the words for why octets may not reach the sink.

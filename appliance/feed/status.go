@@ -3,7 +3,9 @@ package feed
 import (
 	"fmt"
 	"strings"
+	"time"
 
+	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/pcapip"
@@ -15,6 +17,7 @@ import (
 // status is how a mirror does at one moment.
 type status struct {
 	health.Reading
+	frames  uint64 // so far
 	queued  uint64 // octets that wait
 	readers int    // of a live feed; -1 for other mirrors
 }
@@ -23,7 +26,7 @@ type status struct {
 func (f *Feed) Watch(board *health.Board) {
 	for _, k := range f.sinks {
 		if k.status != nil {
-			board.Add(health.Mirror, k.name, func() health.Reading { return k.status().Reading })
+			board.Add(health.Mirror, k.name, func() health.Reading { return k.look().Reading })
 		}
 	}
 }
@@ -46,6 +49,33 @@ func (f *Feed) Queues() map[string]Queue {
 	return list
 }
 
+// States returns how the mirrors do.
+func (f *Feed) States() []admin.MirrorState {
+	states := make([]admin.MirrorState, 0, len(f.sinks))
+	for _, k := range f.sinks {
+		s := status{readers: -1}
+		if k.status != nil {
+			s = k.look()
+		}
+		m := admin.MirrorState{Name: k.name, Queued: s.queued, Readers: s.readers}
+		if at := k.last.Load(); at != 0 {
+			m.Last = time.Unix(0, at)
+		}
+		states = append(states, m)
+	}
+	return states
+}
+
+// look asks the mirror how it does, and notes when it had more frames than before. The
+// board looks several times a second.
+func (k *sink) look() status {
+	s := k.status()
+	if k.seen.Swap(s.frames) != s.frames {
+		k.last.Store(time.Now().UnixNano())
+	}
+	return s
+}
+
 // portStatus describes a mirror of interfaces. Sessions are spread over them: one that is
 // down costs those that are on it.
 func portStatus(names []string, ports []port.Sink) status {
@@ -54,6 +84,7 @@ func portStatus(names []string, ports []port.Sink) status {
 	for i, p := range ports {
 		stats := p.Stats()
 		s.queued += stats.Queued
+		s.frames += stats.Frames
 		switch {
 		case stats.Up:
 		case stats.Link == "up": // a moment before it is used again
@@ -75,7 +106,7 @@ func portStatus(names []string, ports []port.Sink) status {
 }
 
 func fileStatus(stats pcapng.Stats) status {
-	s := status{queued: stats.Queued, readers: -1}
+	s := status{frames: stats.Frames, queued: stats.Queued, readers: -1}
 	if stats.Failed {
 		s.Reading = health.Reading{State: health.Down, Why: mirror.ErrStorage.Error(), Do: "Look at the disk of the capture files, and at its room. The log has the error."}
 	}
@@ -83,11 +114,11 @@ func fileStatus(stats pcapng.Stats) status {
 }
 
 func liveStatus(stats pcapip.Stats) status {
-	return status{queued: stats.Queued, readers: stats.Readers} // nobody need read
+	return status{frames: stats.Frames, queued: stats.Queued, readers: stats.Readers} // nobody need read
 }
 
 func remoteStatus(remote string, stats vxlan.Stats) status {
-	s := status{readers: -1}
+	s := status{frames: stats.Frames, readers: -1}
 	if !stats.Up {
 		s.Reading = health.Reading{State: health.Down, Why: "remote " + remote + " is not reached", Do: "Look at the route to the remote, and whether its port is open."}
 	}

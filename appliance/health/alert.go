@@ -76,7 +76,7 @@ func (b *Board) alert(now time.Time) {
 	holding := make(map[alertKey]bool, len(b.alerts.open))
 	for _, e := range b.order {
 		p := &e.part
-		if p.State == OK {
+		if p.State == OK || e.quiet {
 			continue
 		}
 		severity := Warning

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 const (
@@ -33,6 +34,7 @@ type key struct {
 
 type entry struct {
 	part  Part
+	quiet bool
 	probe Probe // nil: the part is set
 }
 
@@ -93,7 +95,7 @@ func (b *Board) entry(kind Kind, name string) *entry {
 	if len(b.parts) >= maxParts {
 		return nil
 	}
-	e := &entry{part: Part{Kind: kind, Name: name, State: Down, Since: b.now(), Why: "not started", Do: advice(kind)}}
+	e := &entry{quiet: true, part: Part{Kind: kind, Name: name, State: Down, Since: b.now(), Why: "not started", Do: advice(kind)}}
 	b.parts[key{kind, name}] = e
 	at, _ := slices.BinarySearchFunc(b.order, e, compare)
 	b.order = slices.Insert(b.order, at, e)
@@ -118,10 +120,27 @@ func (e *entry) set(r Reading, now time.Time) {
 	if e.part.State != r.State {
 		e.part.State, e.part.Since = r.State, now
 	}
-	e.part.Why, e.part.Do = r.Why, r.Do
+	e.quiet = r.Quiet
+	e.part.Why, e.part.Do = oneLine(r.Why), r.Do
 	if r.State != OK && r.Do == "" {
 		e.part.Do = advice(e.part.Kind)
 	}
+}
+
+// maxWhy bounds a cause, in octets: it may quote what a server answered.
+const maxWhy = 500
+
+// oneLine returns a cause as it is shown: bounded, and without control characters.
+func oneLine(why string) string {
+	if len(why) > maxWhy {
+		why = why[:maxWhy]
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(why, ""))
 }
 
 // refresh asks all probes. b.mu is held.

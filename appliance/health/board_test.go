@@ -105,6 +105,8 @@ func TestAlerts(t *testing.T) {
 	if diff := cmp.Diff(want, b.Alerts()); diff != "" {
 		t.Error(diff)
 	}
+	b.Set(Worker, "main", Reading{State: Down, Why: "starting", Quiet: true})
+	b.Require(Service, "av", true) // it has not started yet
 	b.Set(Mirror, "recorder", Reading{})
 	want[0].Resolved = c.Time
 	want[0], want[1] = want[1], want[0]

@@ -63,6 +63,7 @@ type Reading struct {
 	State State
 	Why   string // cause, for an operator; empty if all is well; no data of sessions
 	Do    string // what an operator can do; empty: the advice for the kind
+	Quiet bool   // nobody need act: the state makes no alert
 }
 
 // Probe finds the state of a part. It is called concurrently and often: it must return

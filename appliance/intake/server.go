@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,6 +41,7 @@ type server struct {
 	done     chan struct{} // closed by finish
 	throttle throttle
 	loops    throttle
+	failure  atomic.Pointer[acceptFailure] // the last one; nil: there was none
 
 	mu     sync.Mutex
 	closed bool
@@ -129,6 +131,7 @@ func (s *server) accept(ctx context.Context, l acceptor) {
 				return
 			}
 			s.Count(AcceptFailed)
+			s.failure.Store(&acceptFailure{err, time.Now()})
 			if missed, ok := s.throttle.allow(time.Now()); ok {
 				s.Logger.Error("accept failed", "err", err, "missed", missed)
 			}
@@ -139,12 +142,29 @@ func (s *server) accept(ctx context.Context, l acceptor) {
 			}
 			continue
 		}
+		if pause > 0 {
+			s.failure.Store(nil)
+		}
 		pause = 0
 		tcp := conn.(*net.TCPConn)
 		if !s.start(tcp, func() { s.session(ctx, tcp) }) {
 			reset(tcp)
 		}
 	}
+}
+
+// acceptFailure is an error of accept, and when it came.
+type acceptFailure struct {
+	err error
+	at  time.Time
+}
+
+// Failing returns why connections are not accepted at present, nil if they are.
+func (s *server) Failing() error {
+	if f := s.failure.Load(); f != nil && time.Since(f.at) < 2*maxPause { // it is tried again meanwhile
+		return f.err
+	}
+	return nil
 }
 
 // start runs f, which serves conn, in a goroutine of its own and closes conn

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/admission"
@@ -57,9 +58,10 @@ type Set struct {
 	log    *slog.Logger
 	own    guard
 	all    []intake.Intake
-	wires  []*wire.Intake       // of all
-	routed []intake.Routed      // of all
-	names  []*nameserver.Server // of all
+	ended  []atomic.Pointer[error] // why Serve of all ended early
+	wires  []*wire.Intake          // of all
+	routed []intake.Routed         // of all
+	names  []*nameserver.Server    // of all
 	peeks  []*quic.Peek
 }
 
@@ -76,6 +78,7 @@ func Open(cfg Config) (*Set, error) {
 		s.all = append(s.all, in)
 		cfg.Opened("intake "+c.Name, in.Close)
 	}
+	s.ended = make([]atomic.Pointer[error], len(s.all))
 	return s, cfg.Metrics.QUICLost(cfg.Book.Unwritten, s.forgotten)
 }
 
@@ -187,9 +190,10 @@ func Admit(c *admission.Controller, overload admission.Overload) (refused intake
 // sessions. Call it once.
 func (s *Set) Serve(ctx context.Context) {
 	var serving sync.WaitGroup
-	for _, in := range s.all {
+	for i, in := range s.all {
 		serving.Go(func() {
 			if err := in.Serve(ctx); err != nil {
+				s.ended[i].Store(&err)
 				s.log.Error("intake ended", "err", err)
 			}
 		})

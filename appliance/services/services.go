@@ -13,6 +13,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/feed"
+	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/service"
 	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/appliance/service/inline"
@@ -35,6 +36,7 @@ type Config struct {
 type Set struct {
 	chain *service.Chain
 	names []string
+	state []func() health.Reading // by names
 }
 
 // Open opens what sessions may be sent through. On error, those that Opened was told of
@@ -48,29 +50,30 @@ func Open(cfg Config) (*Set, error) {
 	set := new(Set)
 	var members []service.Member
 	for _, s := range cfg.Services {
-		m, err := cfg.open(s)
+		m, state, err := cfg.open(s)
 		if err != nil {
 			return nil, fmt.Errorf("open service %s: %w", s.Name, err)
 		}
 		members = append(members, m)
-		set.names = append(set.names, s.Name)
+		set.names, set.state = append(set.names, s.Name), append(set.state, state)
 	}
 	var err error
 	set.chain, err = service.NewChain(members, service.Options{Observe: cfg.Metrics.Served})
 	return set, err
 }
 
-func (cfg *Config) open(s config.Service) (m service.Member, err error) {
+func (cfg *Config) open(s config.Service) (m service.Member, state func() health.Reading, err error) {
 	m = service.Member{Name: s.Name, FailOpen: s.FailOpen}
 	switch s.Kind {
 	case config.ICAP:
-		err = cfg.openICAP(s, &m)
-		return m, err
+		client, err := cfg.openICAP(s, &m)
+		return m, func() health.Reading { return icapHealth(client.Servers()) }, err
 	case config.Inline:
-		m.Session, err = cfg.openInline(s)
-		return m, err
+		device, err := cfg.openInline(s)
+		m.Session = device
+		return m, func() health.Reading { return deviceHealth(device.Failing()) }, err
 	}
-	return m, fmt.Errorf("unknown kind %q", s.Kind)
+	return m, nil, fmt.Errorf("unknown kind %q", s.Kind)
 }
 
 // openInline takes the interfaces of a device.
@@ -85,17 +88,18 @@ func (cfg *Config) openInline(s config.Service) (*inline.Device, error) {
 }
 
 // openICAP makes the client of a service that sees web messages and mail.
-func (cfg *Config) openICAP(s config.Service, m *service.Member) error {
+func (cfg *Config) openICAP(s config.Service, m *service.Member) (*icap.Client, error) {
 	roots, skipped, err := certs.LoadRoots(s.Roots)
 	if err := errors.Join(append(skipped, err)...); err != nil {
-		return err
+		return nil, err
 	}
 	s.ICAP.TLS, s.ICAP.Logger = &tls.Config{RootCAs: roots}, cfg.Logger.With("service", s.Name)
 	client, err := icap.New(s.ICAP)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	cfg.Opened("service "+s.Name, client.Close)
+	client.Check(checkInterval)
 	cfg.Metrics.Service(s.Name, adapt.Words)
 	m.Foreign, m.Upgrade, m.Whole = s.Foreign, s.Upgrade, s.Whole
 	m.Web = &s.Web
@@ -108,7 +112,7 @@ func (cfg *Config) openICAP(s config.Service, m *service.Member) error {
 			Name: s.Name, Adapter: client, FailOpen: m.FailOpen, Dir: cfg.State, Observe: cfg.Metrics.Served,
 		})
 	}
-	return err
+	return client, err
 }
 
 // Has returns an error if rules of p name services that are not open.

@@ -57,6 +57,8 @@ type Spool struct {
 	full    bool // a line was lost since the file last took something
 	lost    uint64
 	waiting int            // lines in pending and batch
+	failure error          // of the last write; nil: the file took it
+	moved   time.Time      // when the file last took something, or nothing waited
 	out     io.WriteCloser // changed by the writer alone
 
 	// Of the writer alone.
@@ -116,6 +118,9 @@ func (s *Spool) Write(line []byte) {
 	kept := !s.closed && !over
 	first := over && !s.full && !s.closed
 	if kept {
+		if s.waiting == 0 {
+			s.moved = time.Now()
+		}
 		s.pending = append(s.pending, line...)
 		s.waiting++
 	} else {
@@ -169,7 +174,7 @@ func (s *Spool) flush() {
 			s.partial = taken - whole
 			lines := bytes.Count(s.batch[:whole], []byte{'\n'})
 			s.batch = s.batch[:copy(s.batch, s.batch[whole:])]
-			s.account(lines)
+			s.account(lines, err)
 			if !s.failing {
 				s.failing = true
 				if s.events.Failed != nil {
@@ -182,7 +187,7 @@ func (s *Spool) flush() {
 		if s.batch, s.partial = s.batch[:0], 0; cap(s.batch) > keepBuffer {
 			s.batch = nil // grown in a time of need
 		}
-		s.account(lines)
+		s.account(lines, nil)
 		if s.failing {
 			s.failing = false
 			if s.events.Recovered != nil {
@@ -207,12 +212,14 @@ func (s *Spool) take() bool {
 	return s.taken > 0
 }
 
-// account notes how many lines the file took, and what is left of the batch.
-func (s *Spool) account(lines int) {
+// account notes how many lines the file took, why it took no more, and what is left of
+// the batch.
+func (s *Spool) account(lines int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.failure = err
 	if lines > 0 {
-		s.full = false
+		s.full, s.moved = false, time.Now()
 	}
 	s.waiting -= lines
 	s.taken = len(s.batch)
@@ -278,6 +285,25 @@ func (s *Spool) Lost() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lost
+}
+
+// State is how the file of a spool does.
+type State struct {
+	Err     error         // of the last write; nil: the file took it
+	Full    bool          // lines are lost, since the file last took something
+	Waiting int           // lines that the file has not taken
+	Stalled time.Duration // how long it has taken nothing while lines wait
+}
+
+// State tells how the file does. It waits for no file.
+func (s *Spool) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := State{Err: s.failure, Full: s.full, Waiting: s.waiting}
+	if s.waiting > 0 {
+		state.Stalled = time.Since(s.moved)
+	}
+	return state
 }
 
 // Close writes what is pending and closes the file. It waits two seconds for a file

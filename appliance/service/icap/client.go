@@ -81,6 +81,7 @@ type Status struct {
 	Busy     int64  // messages in hand
 	Messages uint64 // so far
 	Failures uint64 // so far, those of OPTIONS included
+	Err      error  // why it does not do its work at present; nil: it does, as far as is known
 }
 
 // Servers returns the state of the servers, in the order of Config.URLs.
@@ -88,7 +89,7 @@ func (c *Client) Servers() []Status {
 	out := make([]Status, 0, len(c.servers))
 	for _, s := range c.servers {
 		busy, up, _ := s.load()
-		out = append(out, Status{s.host, up, busy, s.messages.Load(), s.failed.Load()})
+		out = append(out, Status{s.host, up, busy, s.messages.Load(), s.failed.Load(), s.problem()})
 	}
 	return out
 }

@@ -32,14 +32,18 @@ type server struct {
 	queue   []chan *conn
 	pruning *time.Timer
 
-	opts    *options
-	until   time.Time     // when opts has to be asked for again
-	asked   time.Time     // when they were asked for last
-	asking  chan struct{} // closed when OPTIONS under way is answered; nil: none is
-	lastErr error         // of OPTIONS
+	opts        *options
+	until       time.Time     // when opts has to be asked for again
+	asked       time.Time     // when they were asked for last
+	asking      chan struct{} // closed when OPTIONS under way is answered; nil: none is
+	lastErr     error         // of OPTIONS
+	lastFailure error         // of anything
 
-	failures int  // in a row
-	down     bool // left alone until it answers OPTIONS
+	failures int       // in a row
+	streak   int       // messages that failed in a row
+	proven   time.Time // when it last answered as it should
+	checked  error     // of the last check, see Client.Check
+	down     bool      // left alone until it answers OPTIONS
 }
 
 // options returns what the server offers. It waits for the first answer only;
@@ -87,6 +91,7 @@ func (s *server) ask() {
 		s.asking, s.lastErr = nil, err
 		if err == nil {
 			s.opts, s.until = o, time.Now().Add(o.ttl)
+			s.proven, s.checked = time.Now(), nil
 		} else {
 			s.until = time.Now().Add(firstPause)
 			s.fail(err, true)
@@ -154,7 +159,7 @@ func (s *server) inquire(c *conn, w *watch) (*options, error) {
 func (s *server) succeed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failures = 0
+	s.failures, s.streak, s.proven, s.checked = 0, 0, time.Now(), nil
 }
 
 // fail notes a failure. A hard one, which is that the server cannot be reached or
@@ -163,6 +168,8 @@ func (s *server) succeed() {
 // The caller holds the lock.
 func (s *server) fail(err error, hard bool) {
 	s.failed.Add(1)
+	s.streak++
+	s.lastFailure = err
 	switch s.failures++; {
 	case s.down || s.closed:
 		return
@@ -197,7 +204,8 @@ func (s *server) probe() {
 		}
 		s.mu.Lock()
 		s.opts, s.until, s.lastErr = o, time.Now().Add(o.ttl), nil
-		s.down, s.failures = false, 0
+		s.proven, s.checked = time.Now(), nil
+		s.down, s.failures, s.streak = false, 0, 0
 		s.mu.Unlock()
 		s.cfg.Logger.Info("ICAP server is used again", "server", s.host)
 		return
