@@ -8,8 +8,8 @@ import (
 
 // Beginnings of the common names of authorities that clearspan makes.
 const (
-	Trusted   = "clearspan inspection authority"
-	Untrusted = "clearspan UNTRUSTED authority"
+	TrustedName   = "clearspan inspection authority"
+	UntrustedName = "clearspan UNTRUSTED authority"
 )
 
 // maxName bounds a common name, in octets (RFC 5280, Appendix A.1, ub-common-name).

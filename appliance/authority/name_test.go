@@ -15,12 +15,12 @@ func TestName(t *testing.T) {
 		{"b\u00fcx \n1", "clearspan inspection authority, bx1 2026-12-01"},
 		{strings.Repeat("a", 63), "clearspan inspection authority, " + strings.Repeat("a", 21) + " 2026-12-01"},
 	} {
-		got := name(Trusted, tt.host, now)
+		got := name(TrustedName, tt.host, now)
 		if got != tt.want || len(got) > maxName {
 			t.Errorf("%q: %q, want %q", tt.host, got, tt.want)
 		}
 	}
-	if got := Name(Untrusted, now); !strings.HasPrefix(got, "clearspan UNTRUSTED authority, ") {
+	if got := Name(UntrustedName, now); !strings.HasPrefix(got, "clearspan UNTRUSTED authority, ") {
 		t.Error(got)
 	}
 }

@@ -85,10 +85,10 @@ own: it blocks an origin with a certificate that this authority has signed.`,
 // authority that clearspan has made, "" for others, which hand theirs on.
 func successorName(d certs.Directory) string {
 	l, err := d.List(time.Now())
-	if err != nil || !strings.HasPrefix(l.Signing.Subject.CommonName, authority.Trusted) {
+	if err != nil || !strings.HasPrefix(l.Signing.Subject.CommonName, authority.TrustedName) {
 		return ""
 	}
-	return authority.Name(authority.Trusted, time.Now())
+	return authority.Name(authority.TrustedName, time.Now())
 }
 
 var keyTypes = []certs.KeyType{certs.ECDSAP256, certs.ECDSAP384, certs.RSA4096}

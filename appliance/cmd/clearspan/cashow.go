@@ -74,7 +74,7 @@ func announce(w io.Writer, cfg *config.Config) error {
 	for _, a := range []struct {
 		what, name string
 		files      config.KeyFiles
-	}{{"trusted", authority.Trusted, trusted}, {"untrusted", authority.Untrusted, untrusted}} {
+	}{{"trusted", authority.TrustedName, trusted}, {"untrusted", authority.UntrustedName, untrusted}} {
 		fmt.Fprintf(w, "%s: not there yet, the first start of clearspan run creates it\n  subject      CN=%s\n  certificate  %s\n  key          %s\n",
 			a.what, authority.Name(a.name, time.Now()), a.files.Certificate, a.files.Key)
 	}
