@@ -18,6 +18,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/control"
 	"github.com/clearspan/clearspan/appliance/exceptions"
+	"github.com/clearspan/clearspan/appliance/export"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/intake"
@@ -45,6 +46,7 @@ type Appliance struct {
 	directory certs.Directory  // of the authority that clients trust
 	feed      *feed.Feed
 	audit     *audit.Log
+	outputs   *export.Set // nil: the audit log has none, and its files do not end
 	tickets   *tickets.File
 	learned   *learn.Table
 	resolved  decrypt.Addresses // of names, as the DNS said
@@ -136,6 +138,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	serving.Go(func() { a.remindOfAuthorities(a.killed) })
 	serving.Go(func() { a.tickets.Run(a.killed) })
 	serving.Go(func() { a.book.Watch.Run(a.killed, a.metrics.RelayedOctets) })
+	a.startOutputs()
 	if !a.intakes.AwaitWires(ctx) {
 		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved
 	}
@@ -153,6 +156,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	<-ctx.Done()
 	a.setWorker(health.Reading{State: health.Down, Why: "draining", Quiet: true})
 	a.phase.Store(control.Draining)
+	a.drainOutputs()
 	a.intakes.Stop()
 	if n := a.limiter.Open(); n > 0 {
 		a.log.Info("draining", "sessions", n, "timeout", drain.String())

@@ -12,7 +12,6 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/admission"
-	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/appliance/exceptions"
 	"github.com/clearspan/clearspan/appliance/feed"
@@ -82,14 +81,6 @@ func (a *Appliance) openAdmission() (err error) {
 func (a *Appliance) openState() error {
 	a.asked = exceptions.Open(filepath.Join(a.cfg.State, exceptions.FileName))
 	return authority.MakeState(a.cfg.State)
-}
-
-func (a *Appliance) openAudit() (err error) {
-	if a.audit, err = audit.Open(a.cfg.Audit.Options, a.log); err != nil {
-		return err
-	}
-	a.closers.push("audit log", a.audit.Close)
-	return a.metrics.AuditLost(a.audit.Lost)
 }
 
 func (a *Appliance) openFeed() (err error) {

@@ -33,7 +33,7 @@ func everything(t *testing.T) *Metrics {
 		return func() (map[string]uint64, error) { return map[string]uint64{word: 0}, nil }
 	}
 	for _, err := range []error{
-		m.Memory(zero, zero), m.AuditLost(zero), m.LeafCache(zero), m.QUICLost(zero, zero), m.DNS(func() (q Queries) { return q }),
+		m.Memory(zero, zero), m.AuditLost(zero), m.Outputs(func() []OutputState { return []OutputState{{Name: "x"}} }), m.LeafCache(zero), m.QUICLost(zero, zero), m.DNS(func() (q Queries) { return q }),
 		m.Learned(func() learn.Stats { return learn.Stats{} }),
 		m.WirePaths(someIntake, word("PATH")), m.Strays(someIntake, word("FATE")), m.QUICDatagrams(someIntake, word("FATE")),
 		m.DeviceCounters(someService, word("EVENT")), m.State(someState),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/clearspan/clearspan/appliance/spool"
+	"github.com/clearspan/clearspan/appliance/trail"
 )
 
 // Log appends entries to a file or to standard output, by a [spool.Spool]: no session
@@ -23,14 +25,24 @@ type Log struct {
 
 // Options are what operators choose for the log.
 type Options struct {
-	File string // path, or "stdout"
+	File   string        // path, or "stdout"
+	Rotate trail.Options // of a file
+}
+
+// Events tell of the file of a log. Each may be nil.
+type Events struct {
+	Written func() // entries were written
+	Ended   func() // the file has ended, and another has its name
 }
 
 // Open opens the log at o.File, which is created with mode 0600 if it does not
 // exist, in a directory that is created with mode 0700. The path "stdout" is
-// standard output. A line that a crash left unfinished is ended first. logger
-// may be nil.
-func Open(o Options, logger *slog.Logger) (*Log, error) {
+// standard output. A line that a crash left unfinished is ended first. Other processes may
+// append to the same file, see package trail. logger may be nil.
+func Open(o Options, logger *slog.Logger) (*Log, error) { return OpenTold(o, Events{}, logger) }
+
+// OpenTold is [Open] for who wants to be told of the file.
+func OpenTold(o Options, told Events, logger *slog.Logger) (*Log, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
@@ -45,7 +57,13 @@ func Open(o Options, logger *slog.Logger) (*Log, error) {
 	if err := os.MkdirAll(filepath.Dir(o.File), 0o700); err != nil {
 		return nil, fmt.Errorf("create audit directory: %w", err)
 	}
-	s, err := spool.Open(o.File, events)
+	s, err := spool.Use(o.File, func(path string) (io.WriteCloser, error) {
+		return trail.Open(path, o.Rotate, trail.Events{
+			Written: told.Written,
+			Ended:   told.Ended,
+			Failed:  func(err error) { logger.Error("audit log cannot be rotated, and grows", "err", err) },
+		})
+	}, events)
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}

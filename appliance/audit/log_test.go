@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/clearspan/clearspan/appliance/trail"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,7 +51,7 @@ func readLog(t *testing.T, path string) []string {
 
 func TestConcurrentWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "sessions.jsonl")
-	l, err := Open(Options{path}, nil)
+	l, err := Open(Options{File: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,11 +84,12 @@ func TestConcurrentWriters(t *testing.T) {
 
 func TestReopenAfterRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l, err := Open(Options{path}, nil)
+	l, err := Open(Options{File: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.Write(Entry{Session: "before"})
+	tempo.Until(t, "the entry is written", func() bool { return len(readLog(t, path)) == 1 })
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +116,7 @@ func TestUnfinishedLine(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"session":"torn`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := Open(Options{path}, nil)
+	l, err := Open(Options{File: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +135,7 @@ func TestUnfinishedLine(t *testing.T) {
 }
 
 func TestPathThatCannotBeOpened(t *testing.T) {
-	if _, err := Open(Options{t.TempDir()}, nil); err == nil || !strings.HasPrefix(err.Error(), "open audit log: ") {
+	if _, err := Open(Options{File: t.TempDir()}, nil); err == nil || !strings.HasPrefix(err.Error(), "open audit log: ") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -139,7 +143,7 @@ func TestPathThatCannotBeOpened(t *testing.T) {
 // An entry is in the file soon after its session has ended, with nothing behind it.
 func TestEntryIsWrittenAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	l, err := Open(Options{path}, nil)
+	l, err := Open(Options{File: path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +159,7 @@ func TestEntryIsWrittenAtOnce(t *testing.T) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	l, err := Open(Options{filepath.Join(b.TempDir(), "log")}, nil)
+	l, err := Open(Options{File: filepath.Join(b.TempDir(), "log")}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -166,4 +170,43 @@ func BenchmarkWrite(b *testing.B) {
 		l.Write(NewEntry(s, map[string]Mirror{"files": {Frames: 9}}, nil))
 	}
 	b.ReportMetric(float64(l.Lost())/float64(b.N), "lost/op")
+}
+
+// Two logs of one file, as of an old process that drains and a new one, lose no entry while
+// the file ends again and again.
+func TestTwoLogsRotate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.jsonl")
+	const each = 500
+	var writing sync.WaitGroup
+	for w := range 2 {
+		l, err := Open(Options{File: path, Rotate: trail.Options{Size: 20_000}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writing.Go(func() {
+			for i := range each {
+				l.Write(Entry{Session: fmt.Sprintf("%d-%d", w, i)})
+			}
+			if err := l.Close(); err != nil || l.Lost() != 0 {
+				t.Errorf("%d lost, %v", l.Lost(), err)
+			}
+		})
+	}
+	writing.Wait()
+	names, err := trail.Ended(path)
+	if err != nil || len(names) < 2 {
+		t.Errorf("%d files, %v", len(names), err)
+	}
+	seen := map[string]bool{}
+	for _, name := range append(names, filepath.Base(path)) {
+		for _, id := range readLog(t, filepath.Join(filepath.Dir(path), name)) {
+			if seen[id] {
+				t.Errorf("entry %s twice", id)
+			}
+			seen[id] = true
+		}
+	}
+	if len(seen) != 2*each {
+		t.Errorf("%d entries of %d", len(seen), 2*each)
+	}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/appliance/service/inline"
 	"github.com/clearspan/clearspan/appliance/service/web/adapt"
+	"github.com/clearspan/clearspan/appliance/trail"
 	"github.com/clearspan/clearspan/certs"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
@@ -182,7 +183,7 @@ func TestFullFile(t *testing.T) {
 			RefusalOptions: decrypt.RefusalOptions{Answer: decrypt.TellRefused, HTTPS: true},
 			Options:        blockpage.Options{Page: "testdata/block.html", Contact: "helpdesk@example.com", Exceptions: true},
 		},
-		Audit: Audit{Options: audit.Options{File: "stdout"}, Facts: true, Content: facts.Options{Queries: true}},
+		Audit: Audit{Options: audit.Options{File: "stdout", Rotate: trail.Options{Keep: 90, Compress: true}}, Facts: true, Content: facts.Options{Queries: true}},
 		Services: []Service{
 			{Name: "av", Kind: ICAP, ICAP: icap.Config{
 				URLs: []string{"icap://127.0.0.1:1344/avscan"}, Timeout: 5 * time.Second, Replay: 64 << 10, Connections: 64, Queue: 1024,

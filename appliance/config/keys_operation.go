@@ -1,6 +1,9 @@
 package config
 
-import "github.com/clearspan/clearspan/appliance/admission"
+import (
+	"github.com/clearspan/clearspan/appliance/admission"
+	"github.com/clearspan/clearspan/appliance/export"
+)
 
 var operationKeys = []Key{
 	{
@@ -10,6 +13,68 @@ var operationKeys = []Key{
 	{
 		Path: "audit.file", Type: TypePath, Words: []Choice{{"stdout", "Standard output."}}, Default: "sessions.jsonl", Example: "stdout",
 		Doc: "The file of the audit log. A relative path starts at STATE.",
+	},
+	{
+		Path: "audit.rotate", Type: TypeTable,
+		Doc: "When the file ends and a new one begins. The old one gets the time in its name: `sessions-20261201T093000-123456789Z.jsonl`.",
+	},
+	{
+		Path: "audit.rotate.size", Type: TypeSize, Min: "64KiB", Words: []Choice{{"0", "There is no limit."}}, Default: "0", Example: "256MiB",
+		Doc: "The size at which the file ends.",
+	},
+	{
+		Path: "audit.rotate.every", Type: TypeDuration, Min: "1m", Max: "8784h", Words: []Choice{{"0", "Never."}}, Default: "0", Example: "24h",
+		Doc: "The file ends at multiples of this time in UTC, when the next entry is written.",
+	},
+	{
+		Path: "audit.rotate.keep", Type: TypeNumber, Min: "1", Max: "1000000", Words: []Choice{{"0", "All."}}, Default: "90", Example: "365",
+		Doc: "How many old files clearspan keeps. It removes the oldest, also if an output has not sent it, and counts its entries as lost.",
+	},
+	{
+		Path: "audit.rotate.compress", Field: "Compress=zstd", Type: TypeWord, Default: "zstd", Example: "off", Words: []Choice{
+			{"zstd", "clearspan compresses old files by Zstandard, in the background. Their names end in `.zst`."},
+			{"off", "Old files stay as they are."},
+		},
+		Doc: "The compression of old files.",
+	},
+	{
+		Path: "audit.outputs", Type: TypeTables, Absent: "none", Example: "[{name: siem, to: \"syslog+tls://siem.example:6514\"}]",
+		Doc: "Further places for the entries. Each has all entries that are written after its first start. If it is away, clearspan sends the rest later, as long as it keeps the files.",
+	},
+	{
+		Path: "audit.outputs[].name", Type: TypeName, Required: true, Example: "siem",
+		Doc: "The name of the output in metrics and logs. Names are unique among outputs. It stands for the place in the audit log: a new name begins at the end.",
+	},
+	{
+		Path: "audit.outputs[].to", Type: TypeURL, Required: true, Example: "syslog+tls://siem.example:6514",
+		Doc: "The destination: `syslog+tls://HOST:PORT` (RFC 5425), `syslog+tcp://HOST:PORT` (RFC 6587, octet counting), `syslog+udp://HOST:PORT` (RFC 5426), or the path of a file. A relative path starts at STATE. The ports are 6514, 514 and 514 if absent.",
+	},
+	{
+		Path: "audit.outputs[].format", Type: TypeWord, Default: string(export.JSON), Example: string(export.CEF), Words: []Choice{
+			{string(export.JSON), "The entry as in the audit log."},
+			{string(export.CEF), "Common Event Format, version 0."},
+		},
+		Doc: "The form of an entry. By syslog, it is the message behind a header of RFC 5424.",
+	},
+	{
+		Path: "audit.outputs[].select", Type: TypeText, Absent: "all entries", Example: "outcome:terminated,failed",
+		Doc: "A query, as in `clearspan sessions`. Entries that do not match are not sent.",
+	},
+	{
+		Path: "audit.outputs[].ca", Type: TypeFile, Absent: "the roots of the system", Example: "siem-ca.pem",
+		Doc: "The authorities that the certificate of the receiver may come from (PEM). Only with `syslog+tls`.",
+	},
+	{
+		Path: "audit.outputs[].certificate", Type: TypeFile, Absent: "none", Example: "box.pem",
+		Doc: "The certificate that clearspan shows to the receiver (PEM). Only with `syslog+tls`.",
+	},
+	{
+		Path: "audit.outputs[].key", Type: TypeFile, Absent: "none", Example: "box.key",
+		Doc: "The key of `certificate` (PEM).",
+	},
+	{
+		Path: "audit.outputs[].server_name", Type: TypeHost, Absent: "the host of `to`", Example: "collector.siem.example",
+		Doc: "The name in the certificate of the receiver. Only with `syslog+tls`.",
 	},
 	{
 		Path: "audit.facts", Type: TypeBool, Default: "true", Example: "false",

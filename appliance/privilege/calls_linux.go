@@ -32,7 +32,7 @@ var usual = []string{
 	"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "munlock", "brk", "membarrier", "memfd_create", "rseq",
 	// threads and signals of this process
 	"futex", "set_robust_list", "get_robust_list", "set_tid_address", "gettid", "getpid", "getppid", "tgkill", "tkill", "kill",
-	"sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getattr", "sched_getscheduler", "sched_getparam", "getcpu", "getpriority",
+	"sched_yield", "sched_getaffinity", "sched_setaffinity", "sched_getattr", "sched_getscheduler", "sched_getparam", "getcpu", "getpriority", "setpriority",
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend", "rt_sigtimedwait", "sigaltstack", "restart_syscall",
 	"exit", "exit_group", "arch_prctl", "prctl",
 	"timer_create", "timer_settime", "timer_gettime", "timer_getoverrun", "timer_delete", "setitimer", "getitimer", "alarm", "pause",

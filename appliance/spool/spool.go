@@ -70,12 +70,16 @@ type Spool struct {
 
 // Open opens the file at path, which is created with mode 0600 if it does not exist. A
 // line that a crash left unfinished is ended first.
-func Open(path string, events Events) (*Spool, error) {
-	out, err := openFile(path)
+func Open(path string, events Events) (*Spool, error) { return Use(path, openFile, events) }
+
+// Use is [Open] with another way to open the file. Where a write fails in the middle of a
+// line, the next write to the same file begins with the rest of the line.
+func Use(path string, open func(path string) (io.WriteCloser, error), events Events) (*Spool, error) {
+	out, err := open(path)
 	if err != nil {
 		return nil, err
 	}
-	return start(path, out, openFile, retryDelay, events), nil
+	return start(path, out, open, retryDelay, events), nil
 }
 
 // To returns a spool of out, which it neither closes nor opens again.

@@ -57,8 +57,7 @@ because of the other one, and how many frames took which path.`,
 		},
 	}
 	status.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
-	var verbose bool
-	remove := &cobra.Command{
+	cmd.AddCommand(status, &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Take a wire apart: detach its programs, give its interfaces back",
 		Long: `Take a wire apart. clearspan detaches the kernel programs and moves both interfaces
@@ -75,16 +74,14 @@ End the process that runs the wire first.`,
 			case home == "":
 				err = wire.Remove(names[0])
 			default:
-				return runIn(cmd, home, "wire", "remove", names[0], fmt.Sprintf("--verbose=%t", verbose))
+				return runIn(cmd, home, "wire", "remove", names[0])
 			}
 			if err != nil {
 				return wireError(names[0], err)
 			}
-			return told(cmd, verbose, "wire %s is taken apart: no traffic passes between its interfaces", names[0])
+			return nil
 		},
-	}
-	verboseFlag(remove, &verbose)
-	cmd.AddCommand(status, remove)
+	})
 	return cmd
 }
 

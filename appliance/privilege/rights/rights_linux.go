@@ -10,6 +10,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/export"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/certs"
 )
@@ -118,6 +119,11 @@ func files(cfg *config.Config, file string) (reads, writes []string) {
 	if cfg.Audit.File != "stdout" {
 		writes = append(writes, cfg.Audit.File, filepath.Dir(cfg.Audit.File)) // one that was rotated is made again
 	}
+	for _, o := range cfg.Audit.Outputs {
+		if o.Network == export.File {
+			writes = append(writes, o.Address, filepath.Dir(o.Address))
+		}
+	}
 	for _, m := range cfg.Mirrors {
 		if m.Files.Directory != "" {
 			writes = append(writes, m.Files.Directory)
@@ -131,6 +137,9 @@ func files(cfg *config.Config, file string) (reads, writes []string) {
 	}
 	for _, s := range cfg.Services {
 		named = append(named, s.Roots...)
+	}
+	for _, o := range cfg.Audit.Outputs {
+		named = append(named, o.CA, o.Certificate, o.Key)
 	}
 	for _, l := range cfg.Policy.Lists {
 		named = append(named, l.File)

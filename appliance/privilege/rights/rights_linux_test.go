@@ -6,7 +6,9 @@ import (
 	"testing"
 
 	"github.com/clearspan/clearspan/appliance/audit"
+	"github.com/clearspan/clearspan/appliance/blockpage"
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/export"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/appliance/upstream"
 	"github.com/clearspan/clearspan/mirror/pcapng"
@@ -49,16 +51,19 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 		Services: []config.Service{{Kind: config.ICAP, Roots: []string{"system", at("service-roots")}}},
 		Mirrors:  []config.Mirror{{Kind: config.PCAPNG, Files: pcapng.Config{Directory: at("captures")}}},
 		Policy:   config.Policy{Lists: []config.List{{File: at("list")}}},
-		Block:    config.Refusal{Page: at("page")},
-		Audit:    config.Audit{Options: audit.Options{File: at("trail")}},
+		Block:    config.Refusal{Options: blockpage.Options{Page: at("page")}},
+		Audit: config.Audit{Options: audit.Options{File: at("trail")}, Outputs: []export.Output{
+			{Network: export.TLS, CA: at("siem-ca"), Certificate: at("siem-certificate"), Key: at("siem-key")},
+			{Network: export.File, Address: at("output")},
+		}},
 	}
 	reads, writes := files(cfg, at("file"))
-	for _, name := range []string{"certificate", "key", "untrusted-certificate", "untrusted-key", "passphrase", "roots", "crl", "site-certificate", "site-key", "service-roots", "list", "page", "credentials", "file"} {
+	for _, name := range []string{"certificate", "key", "untrusted-certificate", "untrusted-key", "passphrase", "roots", "crl", "site-certificate", "site-key", "service-roots", "list", "page", "credentials", "siem-ca", "siem-certificate", "siem-key", "file"} {
 		if !slices.Contains(reads, filepath.Dir(at(name))) {
 			t.Errorf("%s is not read", name)
 		}
 	}
-	for _, path := range []string{at("state"), at("captures"), filepath.Dir(at("trail"))} {
+	for _, path := range []string{at("state"), at("captures"), filepath.Dir(at("trail")), filepath.Dir(at("output"))} {
 		if !slices.Contains(writes, path) {
 			t.Errorf("%s is not written", path)
 		}
@@ -72,7 +77,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 			files++
 		}
 	}
-	if known := 20; files != known {
+	if known := 23; files != known {
 		t.Errorf("%d keys name files, this test knows %d: a new one belongs into files and here", files, known)
 	}
 }

@@ -1,0 +1,370 @@
+package export
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/query"
+	"github.com/clearspan/clearspan/appliance/trail"
+)
+
+const (
+	batch    = 512                    // entries that are sent at a time
+	maxAhead = 64 << 10               // entries that are sent and not acknowledged
+	minRetry = 100 * time.Millisecond // before the first attempt to connect again
+	maxRetry = 5 * time.Second        // doubled up to this
+	minPoll  = time.Millisecond       // for acknowledgements
+	maxPoll  = 200 * time.Millisecond
+	idlePoll = time.Second // for entries of other processes
+)
+
+// sender sends the entries of one output.
+type sender struct {
+	Output
+	trail   string // path of the log
+	rotate  trail.Options
+	query   *query.Query
+	tls     *tls.Config
+	encoder encoder
+	log     *slog.Logger
+	ended   func() // told when a file of this output has ended
+	cursor  *cursor
+	wake    chan struct{}   // there are new entries
+	idle    chan chan error // asks to be told when everything is sent
+
+	written, lost atomic.Uint64
+	oldest        atomic.Int64 // time of the oldest entry that was not acknowledged, in ns since 1970; 0: there is none
+
+	mu  sync.Mutex
+	at  trail.Position // that was read
+	err error
+
+	// Of run alone.
+	reader *trail.Reader
+	marks  marks
+	ack    trail.Position // what the receiver has, or does not want
+	asked  []chan error
+	stored trail.Position
+}
+
+func newSender(cfg Config, o Output, hostname string, ended func()) (*sender, error) {
+	s := &sender{
+		Output: o, trail: cfg.Trail, rotate: cfg.Rotate, log: cfg.Logger.With("output", o.Name),
+		ended: ended, wake: make(chan struct{}, 1), idle: make(chan chan error, 1),
+	}
+	var err error
+	if s.query, err = o.query(); err != nil {
+		return nil, err
+	}
+	if s.tls, err = o.tls(); err != nil {
+		return nil, err
+	}
+	s.encoder = newEncoder(o.Format, o.Network != File, hostname, cfg.Version)
+	var fresh bool
+	if s.cursor, s.at, fresh, err = openCursor(cursorPath(cfg.State, o.Name)); err != nil {
+		return nil, err
+	}
+	if fresh {
+		if s.at, err = trail.End(cfg.Trail); err == nil {
+			err = s.cursor.store(s.at)
+		}
+	}
+	if err != nil {
+		s.cursor.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *sender) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// askIdle returns a channel that gets something when everything is sent and acknowledged.
+func (s *sender) askIdle() <-chan error {
+	told := make(chan error, 1)
+	select {
+	case s.idle <- told:
+	default:
+	}
+	return told
+}
+
+func (s *sender) place() trail.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+func (s *sender) status() Status {
+	st := Status{Name: s.Name, Written: s.written.Load(), Lost: s.lost.Load()}
+	if t := s.oldest.Load(); t != 0 {
+		st.Lag = max(0, time.Since(time.Unix(0, t)))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.Err = s.err
+	return st
+}
+
+// fault notes why nothing is sent, nil if that is over, and tells the log once.
+func (s *sender) fault(err error) {
+	s.mu.Lock()
+	before := s.err
+	s.err = err
+	s.mu.Unlock()
+	switch {
+	case err != nil && before == nil:
+		s.log.Warn("audit output is not reached, entries wait in the audit files", "to", s.Address, "err", err)
+	case err == nil && before != nil:
+		s.log.Info("audit output is reached again", "to", s.Address)
+	}
+}
+
+// run sends until ctx ends. The cursor may have moved in another process since it was
+// opened.
+func (s *sender) run(ctx context.Context) {
+	if at, found := s.cursor.load(); found {
+		s.mu.Lock()
+		s.at = at
+		s.mu.Unlock()
+	}
+	s.ack, s.stored = s.at, s.at
+	s.reader = trail.NewReader(s.trail, s.ack)
+	defer s.reader.Close()
+	retry := minRetry
+	for s.await(ctx) {
+		began := time.Now()
+		err := s.connected(ctx)
+		s.rewind()
+		if ctx.Err() != nil {
+			break
+		}
+		s.fault(err)
+		if time.Since(began) > maxRetry {
+			retry = minRetry
+		}
+		if !pause(ctx, retry) {
+			break
+		}
+		retry = min(2*retry, maxRetry)
+	}
+	if err := s.cursor.sync(); err != nil {
+		s.log.Error("cursor of an audit output cannot be written", "err", err)
+	}
+}
+
+// await waits for an entry that the receiver does not have, and reports whether there is
+// one.
+func (s *sender) await(ctx context.Context) bool {
+	for {
+		line, err := s.next()
+		if err == nil {
+			s.oldest.Store(timeOf(line))
+			s.reader.Seek(s.ack)
+			return true
+		}
+		if err != io.EOF {
+			s.fault(err)
+		} else {
+			s.told()
+		}
+		if !s.wait(ctx, nil, idlePoll) {
+			return false
+		}
+	}
+}
+
+// next returns the next line of the log. Files that are gone or damaged are told of.
+func (s *sender) next() ([]byte, error) {
+	line, err := s.reader.Next()
+	if what := s.reader.Missed(); what != nil {
+		s.log.Error("audit file that an output has not sent is gone or damaged", "err", what)
+	}
+	return line, err
+}
+
+// wait waits for new entries, but not longer than d, and reports whether ctx goes on.
+// broken may be nil.
+func (s *sender) wait(ctx context.Context, broken <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case told := <-s.idle:
+		s.asked = append(s.asked, told)
+	case <-s.wake:
+	case <-broken:
+	case <-timer.C:
+	}
+	return true
+}
+
+// told tells who asked that everything is sent.
+func (s *sender) told() {
+	for _, c := range s.asked {
+		c <- nil
+	}
+	s.asked = nil
+}
+
+// rewind has the reader go back to what the receiver has.
+func (s *sender) rewind() {
+	s.reader.Seek(s.ack)
+	s.marks.clear()
+	s.note(s.ack)
+}
+
+func (s *sender) note(at trail.Position) {
+	s.mu.Lock()
+	s.at = at
+	s.mu.Unlock()
+}
+
+// connected opens a link, and sends on it until that breaks or ctx ends.
+func (s *sender) connected(ctx context.Context) error {
+	l, err := open(ctx, s)
+	if err != nil {
+		return err
+	}
+	s.fault(nil)
+	interrupt := context.AfterFunc(ctx, func() { l.interrupt(finalWait / 2) })
+	err = s.send(ctx, l)
+	interrupt()
+	if ctx.Err() != nil { // another process or a later one goes on here
+		s.settle(l)
+	}
+	s.acknowledge(l)
+	l.close(s.marks.len() == 0)
+	return err
+}
+
+// settle waits a moment for what was sent to be acknowledged: it is not sent again then.
+func (s *sender) settle(l link) {
+	for end := time.Now().Add(finalWait / 2); s.marks.len() > 0 && time.Now().Before(end); time.Sleep(10 * minPoll) {
+		s.acknowledge(l)
+	}
+}
+
+// send sends what there is, and what comes.
+func (s *sender) send(ctx context.Context, l link) error {
+	poll := minPoll
+	for ctx.Err() == nil {
+		n, err := s.fill(l)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if s.acknowledge(l) || n > 0 {
+			poll = minPoll
+		}
+		if n > 0 && err == nil && s.marks.len() < maxAhead {
+			select { // nothing has to be waited for
+			case <-l.broken():
+				return l.err()
+			default:
+				continue
+			}
+		}
+		d := idlePoll
+		if s.marks.len() > 0 {
+			d, poll = poll, min(2*poll, maxPoll)
+		} else if err == io.EOF {
+			s.told()
+		}
+		s.wait(ctx, l.broken(), d)
+		select {
+		case <-l.broken():
+			return l.err()
+		default:
+		}
+	}
+	return nil
+}
+
+// fill sends some entries, and returns how many it has read. io.EOF: there are no more.
+func (s *sender) fill(l link) (n int, err error) {
+	for n < batch && s.marks.len() < maxAhead {
+		line, err := s.next()
+		if err != nil {
+			return n, s.flush(l, err)
+		}
+		n++
+		m := mark{at: s.reader.Position(), time: timeOf(line)}
+		message, wanted, err := s.encoder.encode(line, s.query)
+		switch {
+		case err != nil: // no entry of ours
+			s.log.Debug("line of the audit log is passed over", "err", err)
+		case wanted:
+			m.counts = true
+			if err := l.add(message); errors.Is(err, errTooLong) {
+				m.counts = false
+				s.lost.Add(1)
+			} else if err != nil {
+				return n, err
+			}
+		}
+		m.end = l.end()
+		s.marks.push(m)
+	}
+	return n, s.flush(l, nil)
+}
+
+// flush sends what the link holds, and notes how far was read. The error is that of the
+// link, else err.
+func (s *sender) flush(l link, err error) error {
+	s.note(s.reader.Position())
+	if broken := l.flush(); broken != nil {
+		return broken
+	}
+	return err
+}
+
+// acknowledge moves the cursor to what the receiver has, and reports whether that is more
+// than before.
+func (s *sender) acknowledge(l link) bool {
+	have := l.acknowledged()
+	written := uint64(0)
+	for s.marks.len() > 0 && s.marks.first().end <= have {
+		m := s.marks.pop()
+		s.ack = m.at
+		if m.counts {
+			written++
+		}
+	}
+	s.written.Add(written)
+	if s.marks.len() > 0 {
+		s.oldest.Store(s.marks.first().time)
+	} else {
+		s.oldest.Store(0)
+	}
+	if s.ack == s.stored {
+		return false
+	}
+	if err := s.cursor.store(s.ack); err != nil {
+		s.log.Error("cursor of an audit output cannot be written", "err", err)
+	}
+	s.stored = s.ack
+	return true
+}
+
+func (s *sender) close() { s.cursor.close() }
+
+// pause waits, and reports whether ctx goes on.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
