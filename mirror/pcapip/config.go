@@ -17,6 +17,10 @@ type Config struct {
 	MTU        int           // octets of the longest IP packet, 68 to 65535, default 1500
 	Logger     *slog.Logger  // nil discards
 
+	// Feeders is where the sink of a process that ends its sessions hands readers and frames
+	// over, see [Sink.HandOver]. The sink owns it. nil: nobody does.
+	Feeders *net.UnixListener
+
 	// Permit is asked before a reader is served, one at a time; it borrows conn and
 	// must not read from it. With an error, the reader is disconnected. nil permits
 	// all.

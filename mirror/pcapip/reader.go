@@ -19,8 +19,12 @@ type reader struct {
 	timeout time.Duration
 	log     *slog.Logger
 
-	halfClosed     atomic.Bool // it sends nothing any more; perhaps it is gone
-	closing        atomic.Bool // write deadline is the sink's, not timeout
+	halfClosed     atomic.Bool   // it sends nothing any more; perhaps it is gone
+	closing        atomic.Bool   // write deadline is the sink's, not timeout
+	passing        atomic.Bool   // the connection is for another process
+	begun          bool          // it has the head of the file
+	done           chan struct{} // closed at the end of run
+	failed         error         // why the reader left, to be read after done
 	frames, missed atomic.Uint64
 }
 
@@ -29,6 +33,7 @@ func newReader(conn net.Conn, cfg *Config) *reader {
 		conn:    conn,
 		queue:   newQueue(cfg.Buffer),
 		timeout: cfg.Timeout,
+		done:    make(chan struct{}),
 		log:     cfg.Logger.With("reader", conn.RemoteAddr().String()),
 	}
 }
@@ -60,20 +65,30 @@ func (r *reader) enqueue(frames []mirror.Frame) (n int, left bool) {
 }
 
 // run serves the reader until it leaves or the queue is closed and empty. It
-// closes the connection.
+// closes the connection, unless that is for another process.
 func (r *reader) run() {
+	defer close(r.done)
 	listened := make(chan struct{})
 	go func() {
 		defer close(listened)
 		r.awaitClose()
 	}()
-	err := r.write(fileHead())
+	var err error
+	if !r.begun {
+		err = r.write(fileHead())
+	}
 	for err == nil {
 		chunk := r.queue.next()
 		if chunk == nil {
 			break
 		}
 		err = r.write(chunk)
+	}
+	if r.failed = err; r.passing.Load() {
+		r.conn.SetReadDeadline(time.Unix(1, 0)) // ends awaitClose
+		<-listened
+		r.log.Info("reader handed over", "frames", r.frames.Load(), "missed", r.missed.Load())
+		return
 	}
 	r.disconnect()
 	<-listened
@@ -89,12 +104,15 @@ func (r *reader) run() {
 }
 
 func (r *reader) write(octets []byte) error {
-	if !r.closing.Load() {
+	if !r.closing.Load() && !r.passing.Load() {
 		if err := r.conn.SetWriteDeadline(time.Now().Add(r.timeout)); err != nil {
 			return err
 		}
-		if r.closing.Load() { // drain came between
+		switch { // drain or pass came between
+		case r.closing.Load():
 			r.conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+		case r.passing.Load():
+			r.conn.SetWriteDeadline(time.Now().Add(passTimeout))
 		}
 	}
 	_, err := r.conn.Write(octets)
@@ -105,7 +123,9 @@ func (r *reader) write(octets []byte) error {
 // the connection ends, of which it tells the writer.
 func (r *reader) awaitClose() {
 	if _, err := io.Copy(io.Discard, r.conn); err != nil {
-		r.disconnect()
+		if !r.passing.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
+			r.disconnect()
+		}
 		return
 	}
 	r.halfClosed.Store(true)

@@ -26,10 +26,12 @@ type Sink struct {
 	listener net.Listener
 	count    counters
 
-	readers atomic.Pointer[[]*reader] // never nil; the slice is not changed once published
-	mu      sync.Mutex                // held while readers is replaced
-	closed  atomic.Bool               // set with mu held
-	group   sync.WaitGroup            // the accepting goroutine and one for every reader
+	readers atomic.Pointer[[]*reader]  // never nil; the slice is not changed once published
+	handing sync.RWMutex               // held to write while readers are given away: between two Sends
+	mu      sync.Mutex                 // held while readers is replaced
+	closed  atomic.Bool                // set with mu held
+	feeders map[*net.UnixConn]struct{} // guarded by mu: sinks that hand over
+	group   sync.WaitGroup             // the accepting goroutine and one for every reader
 }
 
 var _ mirror.Sink = (*Sink)(nil)
@@ -47,6 +49,10 @@ func Listen(cfg Config) (*Sink, error) {
 	s := &Sink{cfg: cfg, log: cfg.Logger, listener: listener}
 	s.readers.Store(new([]*reader))
 	s.group.Go(s.accept)
+	if cfg.Feeders != nil {
+		s.feeders = make(map[*net.UnixConn]struct{})
+		s.group.Go(func() { s.acceptFeeders(cfg.Feeders) })
+	}
 	return s, nil
 }
 
@@ -94,6 +100,8 @@ func (s *Sink) enqueue(frames []mirror.Frame) (int, error) {
 	if s.closed.Load() {
 		return 0, mirror.ErrClosed
 	}
+	s.handing.RLock()
+	defer s.handing.RUnlock()
 	best, served := 0, false
 	for _, r := range *s.readers.Load() {
 		n, left := r.enqueue(frames)
@@ -134,6 +142,12 @@ func (s *Sink) Close() error {
 	s.mu.Lock()
 	if s.closed.CompareAndSwap(false, true) {
 		s.listener.Close()
+		if s.cfg.Feeders != nil {
+			s.cfg.Feeders.Close()
+		}
+		for conn := range s.feeders {
+			conn.Close()
+		}
 		for _, r := range *s.readers.Load() {
 			r.drain()
 		}
@@ -177,12 +191,15 @@ func (s *Sink) permit(conn net.Conn) error {
 }
 
 // addReader serves conn, or closes it if there are too many readers.
-func (s *Sink) addReader(conn net.Conn) {
-	r := newReader(conn, &s.cfg)
+func (s *Sink) addReader(conn net.Conn) { s.add(newReader(conn, &s.cfg), false) }
+
+// add serves r. welcome is for one that there is room for whatever the limit.
+func (s *Sink) add(r *reader, welcome bool) {
+	conn := r.conn
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	readers := slices.Clone(*s.readers.Load())
-	if len(readers) >= s.cfg.MaxReaders {
+	if len(readers) >= s.cfg.MaxReaders && !welcome {
 		// One that closed its sending side is perhaps gone altogether; only
 		// writing to it would tell.
 		i := slices.IndexFunc(readers, func(r *reader) bool { return r.halfClosed.Load() })
