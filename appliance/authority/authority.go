@@ -74,7 +74,7 @@ func (s *Set) loadTrusted(cfg *config.Config, from certs.Directory, log *slog.Lo
 		s.Own = []*x509.Certificate{trusted.Certificate()}
 		return nil
 	}
-	held, created, err := from.Open(time.Now(), &certs.CreateOptions{CommonName: "clearspan inspection authority"})
+	held, created, err := from.Open(time.Now(), &certs.CreateOptions{CommonName: Name(TrustedName, time.Now())})
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (s *Set) loadUntrusted(cfg *config.Config, from certs.Directory, log *slog.
 		s.Untrusted, err = certs.LoadEncrypted(files.Certificate, files.Key, from.Passphrase)
 	} else {
 		// Nobody trusts it: its key is not worth a passphrase.
-		s.Untrusted, created, err = certs.LoadOrCreate(files.Certificate, files.Key, certs.CreateOptions{CommonName: "clearspan UNTRUSTED authority"})
+		s.Untrusted, created, err = certs.LoadOrCreate(files.Certificate, files.Key, certs.CreateOptions{CommonName: Name(UntrustedName, time.Now())})
 	}
 	if err != nil {
 		return err

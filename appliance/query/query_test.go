@@ -67,6 +67,8 @@ func TestMatch(t *testing.T) {
 		{`host:"*.example.com"`, false},
 		{"shop", true},
 		{"client-res", true},
+		{"c0ffee00", true},
+		{"C0FFEE01", false},
 		{"shop*", true},
 		{"example*", false},
 		{"*ample*", true},

@@ -13,6 +13,7 @@ type term struct {
 	field  ID
 	kind   Kind
 	anyway bool // there is no field: names and addresses
+	hex    bool // a text may be part of an identifier
 	texts  []pattern
 	nets   []network
 	spans  []span // of numbers
@@ -31,8 +32,9 @@ func (n network) has(a netip.AddrPort) bool {
 	return a.IsValid() && (n.port == 0 || n.port == a.Port()) && n.prefix.Contains(a.Addr().Unmap().WithZone(""))
 }
 
-// loose are the fields that a word without a field looks into.
-var loose = [...]ID{Session, Host, SNI, User, Rule, Reason}
+// loose are the fields that a word without a field looks into, beside addresses, and the
+// identifier if the word may be part of one.
+var loose = [...]ID{Host, SNI, User, Rule, Reason}
 
 func (t *term) match(row Row) bool {
 	if t.anyway {
@@ -76,6 +78,9 @@ func (t *term) matchLoose(row Row) bool {
 		if matchAny(t.texts, row.Text(f)) {
 			return true
 		}
+	}
+	if t.hex && matchAny(t.texts, row.Text(Session)) {
+		return true
 	}
 	for _, n := range t.nets {
 		if n.has(row.Address(Client)) || n.has(row.Address(Origin)) {
@@ -142,6 +147,7 @@ func looseTerm(values []value) term {
 		}
 		if v.text != "" {
 			t.texts = append(t.texts, pattern)
+			t.hex = t.hex || strings.Trim(strings.ToLower(v.text), "0123456789abcdef*") == ""
 		}
 		if n, ok := parseNetwork(v.text); ok {
 			t.nets = append(t.nets, n)

@@ -53,13 +53,14 @@ func (r *Registry) listOpen(q *query.Query, limit int, start int64, before uint6
 		return cmp.Or(b.row.Start.Compare(a.row.Start), cmp.Compare(b.key, a.key))
 	}
 	var list []found
+	var row Row // one, for all that are compared
 	now, oldest := time.Now(), int64(math.MinInt64)
 	r.all(func(l *Live) {
 		at := l.account.Start.UnixNano()
 		if at < oldest || at > start || at == start && l.key >= before {
 			return
 		}
-		row := l.row(now)
+		row = l.row(now)
 		if !q.Match(&row) {
 			return
 		}
@@ -84,21 +85,22 @@ func (r *Registry) listOpen(q *query.Query, limit int, start int64, before uint6
 
 // listEnded appends ended sessions that were added before number from.
 func (r *Registry) listEnded(rows []Row, q *query.Query, limit int, from uint64) ([]Row, Cursor) {
-	var buf []Row
+	var c chunk
+	var v view
 	for {
-		var first uint64
-		if buf, first = r.ended.before(from, buf[:0]); len(buf) == 0 {
+		if r.ended.before(from, &c); len(c.rows) == 0 {
 			return rows, ""
 		}
-		for i := range buf {
-			if !q.Match(&buf[i]) {
+		for i := range c.rows {
+			v = c.view(i)
+			if !q.Match(&v) {
 				continue
 			}
 			if len(rows) == limit {
-				return rows, Cursor(fmt.Sprintf("e%d", first-uint64(i)+1))
+				return rows, Cursor(fmt.Sprintf("e%d", c.number-uint64(i)+1))
 			}
-			rows = append(rows, buf[i])
+			rows = append(rows, v.row())
 		}
-		from = first - uint64(len(buf)) + 1
+		from = c.number - uint64(len(c.rows)) + 1
 	}
 }

@@ -82,13 +82,13 @@ func (l *Live) row(now time.Time) Row {
 // rowOf returns the row of an account, of which k is known.
 func rowOf(s *decrypt.Session, k *known) Row {
 	r := Row{
-		Session: s.ID, Start: s.Start, Client: unmap(s.Client), Origin: unmap(k.Origin),
+		Session: s.ID, Start: s.Start.UTC(), Client: unmap(s.Client), Origin: unmap(k.Origin),
 		Host: cmp.Or(k.Host, s.Name, k.SNI), SNI: k.SNI, ALPN: k.ALPN,
 		Sent: s.Octets(decrypt.ClientToOrigin), Received: s.Octets(decrypt.OriginToClient),
 	}
 	r.Words = Words{
 		Intake: s.Intake, Transport: "tcp", Upstream: k.Upstream, Protocol: k.Protocol, StartTLS: k.StartTLS.String(),
-		Rule: k.Decision.Rule, Events: List(strings.Join(s.Events().Names(), ",")),
+		Rule: k.Decision.Rule, Events: eventList(s.Events()),
 		BypassBy: string(k.BypassBy), Learned: k.Decision.Learned, Taught: string(k.Taught),
 		Outcome: k.Outcome.String(), Notice: k.Notice.String(), Refusal: k.Refusal, Verdict: k.OriginTLS.Verdict,
 		Service: results(s.Services()),
@@ -100,6 +100,22 @@ func rowOf(s *decrypt.Session, k *known) Row {
 		}
 	}
 	return r
+}
+
+// eventLists has the lists of events that were asked for: there are few combinations.
+var eventLists sync.Map // of policy.Events
+
+// eventList lists events.
+func eventList(e policy.Events) List {
+	if e == 0 {
+		return ""
+	}
+	if list, ok := eventLists.Load(e); ok {
+		return list.(List)
+	}
+	list := List(strings.Join(e.Names(), ","))
+	eventLists.Store(e, list)
+	return list
 }
 
 // results lists what services did.

@@ -89,7 +89,7 @@ func TestLife(t *testing.T) {
 	if got := <-sub.C; got.State != Ended || got.Duration != time.Minute || got.Reason != "operator" {
 		t.Errorf("subscriber got %+v", got)
 	}
-	if row, ok := reg.Get(a.account.ID); !ok || row.State != Ended || row.End() != a.account.End {
+	if row, ok := reg.Get(a.account.ID); !ok || row.State != Ended || !row.End().Equal(a.account.End) {
 		t.Errorf("ended session: %v %+v", ok, row)
 	}
 	if c := reg.Counts(); c.Open != 1 || c.Kept != 1 || c.Began != 2 || c.Ended != 1 {

@@ -238,6 +238,7 @@ var remedies = map[string]string{
 	"QUIC is not looked at":                                    "The kernel gives clearspan no copies of QUIC datagrams. `quic` holds, but such flows have no entry. See `err`.",
 	"QUIC is refused before its name is known":                 "clearspan has no raw socket to answer with, see `err`, so that the kernel answers at once. Give it CAP_NET_RAW.",
 	"a killed process takes the wire apart and cuts the cable": "clearspan runs in a mount namespace of its own. See `down_unsafe` of the intake `wire`.",
+	"wire is not taken over":                                   "The process before this one still has the wire. Connections pass, or are blocked, as `down` says, when it ends. Restart clearspan.",
 	"QUIC flow not refused":                                    "The flow passes against a rule. The kernel could not add it to its set, see `err`. `missed` counts flows that were not logged.",
 
 	"authority ends soon": "The certificate of the CA `authority` ends within 30 days, or has ended. For `trusted`, run `clearspan ca rotate`. The message comes at each start and once a day.",

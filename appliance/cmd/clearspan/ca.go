@@ -15,6 +15,9 @@ import (
 	"github.com/clearspan/clearspan/certs"
 )
 
+// errNoAuthority says that an authority is yet to be made.
+var errNoAuthority = errors.New("there is no authority")
+
 // caFlags say which appliance's authority is meant.
 type caFlags struct{ file, state string }
 
@@ -92,5 +95,5 @@ func missing(directory string, err error) error {
 	if _, there := os.Stat(certs.Directory{Path: directory}.CertFile()); !errors.Is(there, fs.ErrNotExist) {
 		return err
 	}
-	return fmt.Errorf("there is no authority in %s: the first start of clearspan run creates it, or clearspan ca import takes yours", directory)
+	return fmt.Errorf("%w in %s: the first start of clearspan run creates it, or clearspan ca import takes yours", errNoAuthority, directory)
 }

@@ -13,7 +13,7 @@ import (
 
 func caExport(f *caFlags) *cobra.Command {
 	var format, out string
-	var next bool
+	var next, verbose bool
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write the trusted authority's certificate, never its key",
@@ -53,11 +53,12 @@ holds one certificate: that of the authority that signs, or with --next the othe
 			if err := os.WriteFile(out, data, 0o644); err != nil {
 				return fmt.Errorf("write certificate: %w", err)
 			}
-			return nil
+			return told(cmd, verbose, "written to %s (%s)", out, format)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "pem", "`FORMAT`: pem, der, p12 or mobileconfig")
 	cmd.Flags().StringVarP(&out, "out", "o", "-", "write into `FILE`, - for standard output")
+	verboseFlag(cmd, &verbose)
 	cmd.Flags().BoolVar(&next, "next", false, "only the authority of a rotation that does not sign")
 	return cmd
 }

@@ -4,17 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/clearspan/clearspan/appliance/authority"
 	"github.com/clearspan/clearspan/certs"
 )
 
 func caRotate(f *caFlags) *cobra.Command {
 	var in, overlap time.Duration
 	var at, key string
-	var now, cancel bool
+	var now, cancel, verbose bool
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Make a successor of the authority",
@@ -36,7 +38,10 @@ own: it blocks an origin with a certificate that this authority has signed.`,
 				return err
 			}
 			if cancel {
-				return missing(d.Path, d.Cancel())
+				if err := missing(d.Path, d.Cancel()); err != nil {
+					return err
+				}
+				return told(cmd, verbose, "the successor is dropped: the present authority goes on")
 			}
 			from, err := signsFrom(time.Now(), in, at, now)
 			if err == nil && overlap < 0 {
@@ -48,7 +53,7 @@ own: it blocks an origin with a certificate that this authority has signed.`,
 			if err != nil {
 				return badConfig(err)
 			}
-			next, err := d.Rotate(certs.CreateOptions{Key: certs.KeyType(key)}, from, overlap)
+			next, err := d.Rotate(certs.CreateOptions{CommonName: successorName(d), Key: certs.KeyType(key)}, from, overlap)
 			if err != nil {
 				if errors.Is(err, certs.ErrRotating) {
 					err = fmt.Errorf("%w (--cancel drops its successor)", err)
@@ -71,8 +76,19 @@ own: it blocks an origin with a certificate that this authority has signed.`,
 	cmd.Flags().DurationVar(&overlap, "overlap", 30*24*time.Hour, "how long both are exported after that")
 	cmd.Flags().StringVar(&key, "key", string(certs.ECDSAP256), "`TYPE` of the key: ecdsa-p256, ecdsa-p384 or rsa-4096")
 	cmd.Flags().BoolVar(&cancel, "cancel", false, "drop the successor that does not sign yet")
+	verboseFlag(cmd, &verbose)
 	cmd.MarkFlagsMutuallyExclusive("in", "at", "now", "cancel")
 	return cmd
+}
+
+// successorName returns the common name of a successor: one with today's date for an
+// authority that clearspan has made, "" for others, which hand theirs on.
+func successorName(d certs.Directory) string {
+	l, err := d.List(time.Now())
+	if err != nil || !strings.HasPrefix(l.Signing.Subject.CommonName, authority.TrustedName) {
+		return ""
+	}
+	return authority.Name(authority.TrustedName, time.Now())
 }
 
 var keyTypes = []certs.KeyType{certs.ECDSAP256, certs.ECDSAP384, certs.RSA4096}

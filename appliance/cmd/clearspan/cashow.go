@@ -29,11 +29,14 @@ how long they are valid, and how each key is kept.
 		Example: "  clearspan ca show -c /etc/clearspan.yaml",
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := f.listing()
+			cfg, err := f.config()
 			if err != nil {
 				return err
 			}
-			cfg, err := f.config()
+			l, err := f.listing()
+			if errors.Is(err, errNoAuthority) {
+				return announce(cmd.OutOrStdout(), cfg)
+			}
 			if err != nil {
 				return err
 			}
@@ -63,6 +66,20 @@ how long they are valid, and how each key is kept.
 			return nil
 		},
 	}
+}
+
+// announce says what the first start makes.
+func announce(w io.Writer, cfg *config.Config) error {
+	trusted, untrusted := authority.Files(cfg)
+	for _, a := range []struct {
+		what, name string
+		files      config.KeyFiles
+	}{{"trusted", authority.TrustedName, trusted}, {"untrusted", authority.UntrustedName, untrusted}} {
+		fmt.Fprintf(w, "%s: not there yet, the first start of clearspan run creates it\n  subject      CN=%s\n  certificate  %s\n  key          %s\n",
+			a.what, authority.Name(a.name, time.Now()), a.files.Certificate, a.files.Key)
+	}
+	_, err := fmt.Fprintln(w, "clearspan ca import takes an authority of yours instead.")
+	return err
 }
 
 func showAuthority(w io.Writer, what string, c *x509.Certificate, f config.KeyFiles) {

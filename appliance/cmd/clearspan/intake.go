@@ -20,7 +20,8 @@ func intakeCommand() *cobra.Command {
 connections to the ports of the intake.`,
 		Example: "  clearspan intake remove gateway",
 	}
-	cmd.AddCommand(&cobra.Command{
+	var verbose bool
+	remove := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Take away the kernel rules that an intake left",
 		Long: `Take away the kernel rules that an intake of mode tproxy or redirect left: those of
@@ -34,9 +35,11 @@ End the process that runs the intake first.`,
 			if err := intake.Remove(names[0]); err != nil {
 				return intakeError(names[0], err)
 			}
-			return nil
+			return told(cmd, verbose, "the rules of intake %s are gone: its traffic is routed past clearspan", names[0])
 		},
-	})
+	}
+	verboseFlag(remove, &verbose)
+	cmd.AddCommand(remove)
 	return cmd
 }
 

@@ -47,7 +47,7 @@ learned, when it expires, and how often it was used.`,
 		},
 	}
 	list.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
-	var undo bool
+	var undo, verbose bool
 	pin := &cobra.Command{
 		Use:   "pin ID",
 		Short: "Keep an entry beyond its time, also where its lesson only alerts",
@@ -56,8 +56,14 @@ only alerts. --undo takes that back.`,
 		Example: `  clearspan learned pin 0123456789abcdef
   clearspan learned pin 0123456789abcdef --undo`,
 		Args: takes("ID"),
-		RunE: func(_ *cobra.Command, id []string) error {
-			return at.change("POST", id[0], fmt.Sprintf(`{"kept":%t}`, !undo))
+		RunE: func(cmd *cobra.Command, id []string) error {
+			if err := at.change("POST", id[0], fmt.Sprintf(`{"kept":%t}`, !undo)); err != nil {
+				return err
+			}
+			if undo {
+				return told(cmd, verbose, "entry %s expires again", id[0])
+			}
+			return told(cmd, verbose, "entry %s is pinned: such sessions pass undecrypted until clearspan learned pin --undo", id[0])
 		},
 	}
 	pin.Flags().BoolVar(&undo, "undo", false, "let the entry expire again")
@@ -68,10 +74,15 @@ only alerts. --undo takes that back.`,
 again.`,
 		Example: "  clearspan learned delete 0123456789abcdef",
 		Args:    takes("ID"),
-		RunE: func(_ *cobra.Command, id []string) error {
-			return at.change("DELETE", id[0], "")
+		RunE: func(cmd *cobra.Command, id []string) error {
+			if err := at.change("DELETE", id[0], ""); err != nil {
+				return err
+			}
+			return told(cmd, verbose, "entry %s is forgotten: its next session is decrypted", id[0])
 		},
 	}
+	verboseFlag(pin, &verbose)
+	verboseFlag(remove, &verbose)
 	cmd.AddCommand(list, pin, remove)
 	return cmd
 }

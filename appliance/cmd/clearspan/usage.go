@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // usageExit is the annotation of a command whose exit code exitConfig says
@@ -37,11 +38,22 @@ Global Flags:
 // refuse says what is wrong with the command line of cmd and how it is used. It
 // returns the exit code.
 func refuse(w io.Writer, cmd *cobra.Command, err error) int {
-	fmt.Fprintf(w, "%s: %v\nUsage: %s\nHelp:  %s --help\n", cmd.CommandPath(), err, cmd.UseLine(), cmd.CommandPath())
+	fmt.Fprintf(w, "%s: %v%s\nUsage: %s\nHelp:  %s --help\n", cmd.CommandPath(), err, meantFlag(cmd, err), cmd.UseLine(), cmd.CommandPath())
 	if _, ok := cmd.Annotations[usageExit]; ok {
 		return exitRuntime
 	}
 	return exitConfig
+}
+
+// meantFlag asks whether a flag was meant that is near an unknown one.
+func meantFlag(cmd *cobra.Command, err error) string {
+	name, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !ok {
+		return ""
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+	return meant("--"+name, names)
 }
 
 // prepare completes a finished tree: every error of a command that ran is an

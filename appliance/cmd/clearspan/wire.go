@@ -57,7 +57,8 @@ because of the other one, and how many frames took which path.`,
 		},
 	}
 	status.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
-	cmd.AddCommand(status, &cobra.Command{
+	var verbose bool
+	remove := &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Take a wire apart: detach its programs, give its interfaces back",
 		Long: `Take a wire apart. clearspan detaches the kernel programs and moves both interfaces
@@ -74,14 +75,16 @@ End the process that runs the wire first.`,
 			case home == "":
 				err = wire.Remove(names[0])
 			default:
-				return runIn(cmd, home, "wire", "remove", names[0])
+				return runIn(cmd, home, "wire", "remove", names[0], fmt.Sprintf("--verbose=%t", verbose))
 			}
 			if err != nil {
 				return wireError(names[0], err)
 			}
-			return nil
+			return told(cmd, verbose, "wire %s is taken apart: no traffic passes between its interfaces", names[0])
 		},
-	})
+	}
+	verboseFlag(remove, &verbose)
+	cmd.AddCommand(status, remove)
 	return cmd
 }
 

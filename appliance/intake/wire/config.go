@@ -48,6 +48,10 @@ type Config struct {
 	// DownUnsafe has a wire with DownWire start where its pins and names end with the
 	// process, see [netspace.Lasting]: a killed one then cuts the cable.
 	DownUnsafe bool
+	// Join has [New] take over from a process that runs the wire. That one must let its
+	// sessions end soon, and take no more, see [Intake.Taking]; they lose nothing.
+	// Without Join, New returns ErrInUse.
+	Join bool
 	// Link has a leg follow the other one's carrier, so that the device beyond learns
 	// that the path is cut, while the process runs. Its end sets both legs up. A killed
 	// one leaves them as they are, until the next start.

@@ -23,6 +23,8 @@ type copies struct {
 	inner int // index in the namespace, 0: there are none
 	outer int // index in the process's namespace
 	port  int // index there of the port where they leave
+
+	kept bool // the link is that of another process, which may still use it
 }
 
 // innerCopies is the name of the end in the namespace.
@@ -155,6 +157,11 @@ func disableOffloads(name string) error {
 // directory of pins exists.
 func (p *program) attachCopies(name string, c copies) error {
 	pin := filepath.Join(pinDir(name), "copies")
+	if c.kept {
+		return p.attachLink(pin, p.WireCopy, func() (link.Link, error) {
+			return link.AttachTCX(link.TCXOptions{Interface: c.outer, Program: p.WireCopy, Attach: ebpf.AttachTCXIngress})
+		})
+	}
 	if err := os.Remove(pin); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove pin of an earlier process: %w", err)
 	}

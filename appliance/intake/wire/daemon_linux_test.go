@@ -64,6 +64,7 @@ type settings struct {
 	CPUs     string // processors that it may use, for taskset; empty: all
 	Brief    bool   // answer each session with an octet and reset it, instead of relaying it
 	Judge    bool   // QUIC, see judgeQUIC
+	Join     bool   // take over from a daemon that runs the wire
 	Own      bool   // a mount namespace of the daemon's own
 	Unsafe   bool   // start there
 	Remove   bool   // remove the wire instead of running it
@@ -116,7 +117,7 @@ func daemon(text string) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	in, err := wire.New(wire.Config{
-		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, DownUnsafe: s.Unsafe, Link: s.Link, QUIC: s.QUIC, Copy: s.Copy, Ports: s.Ports,
+		Legs: [2]string{lab.LANInterface, lab.WANInterface}, Takeover: s.Takeover, Down: s.Down, DownUnsafe: s.Unsafe, Join: s.Join, Link: s.Link, QUIC: s.QUIC, Copy: s.Copy, Ports: s.Ports,
 		Exempt: s.Exempt, Decide: ask, Stall: s.Stall, Recover: s.Recover,
 		Dropped: func(d wire.Drops) { fmt.Printf("dropped %s %d\n", d.Cause, d.Frames) },
 		Open:    s.Open, Overload: s.Overload, Grace: s.Grace, Sessions: s.Sessions,
@@ -125,16 +126,24 @@ func daemon(text string) error {
 		return err
 	}
 	fmt.Println("ready")
+	taking := make(chan struct{})
 	go func() {
+		defer close(taking)
 		select {
 		case <-in.Taking():
 			fmt.Println("taking")
 		case <-ctx.Done():
 		}
 	}()
-	if err := in.Serve(ctx); err != nil {
+	sessions := ctx
+	if s.Join { // sessions go on after SIGTERM
+		sessions = context.Background()
+		defer context.AfterFunc(ctx, func() { in.Close() })()
+	}
+	if err := in.Serve(sessions); err != nil {
 		return err
 	}
+	<-taking
 	in.Wait()
 	return goleak.Find()
 }

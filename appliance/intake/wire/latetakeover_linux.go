@@ -30,8 +30,9 @@ type lateListener struct {
 	ring        *ringbuf.Reader
 	injector    *injector
 	decide      func(in *decrypt.Incoming, flight []byte) Decision
-	holdOnClose bool // after Close: flows stay where they are
-	holdFailed  bool // so do flows that cannot be taken
+	holdOnClose bool        // after Close: flows stay where they are
+	replaced    func() bool // another process takes them then
+	holdFailed  bool        // so do flows that cannot be taken
 	log         *slog.Logger
 	counters    *flowCounters // shared
 	addr        net.Addr
@@ -214,7 +215,7 @@ func (l *lateListener) sweep() {
 func (l *lateListener) abandon() {
 	for t, p := range l.held { // the programs see nobody any more
 		l.forget(t, p)
-		if !l.holdOnClose {
+		if !l.holdOnClose && !l.replaced() {
 			l.release(t, p)
 		}
 	}

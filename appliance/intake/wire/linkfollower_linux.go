@@ -74,17 +74,14 @@ func (w *wire) newLinkFollower(down int, fresh [2]bool) (*linkFollower, error) {
 }
 
 // start starts the goroutine, which close ends.
-func (c *linkFollower) start(log *slog.Logger) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	c.log, c.running = log.With("intake", c.w.name), true
+func (c *linkFollower) start() {
+	c.log, c.running = c.w.log, true
 	go c.run()
 }
 
 func (c *linkFollower) run() {
 	defer close(c.done)
-	for {
+	for !c.w.replaced() { // else another process does it
 		err := c.follow()
 		if err != nil && !c.failing {
 			c.log.Warn("legs do not follow each other", "err", err) // it is tried again
@@ -186,7 +183,7 @@ func (c *linkFollower) close() (err error) {
 	if c.running {
 		close(c.stop)
 		<-c.done
-		if c.downLeg != noLeg {
+		if c.downLeg != noLeg && !c.w.replaced() {
 			err = c.raise()
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cilium/ebpf"
@@ -29,13 +31,20 @@ const (
 func pinDir(name string) string { return filepath.Join(bpfDir, name) }
 
 // pinnedMaps are kept for Status, which another process calls.
-var pinnedMaps = []string{kernelMapPaths, kernelMapFlows, kernelMapOpened, kernelMapPassed, kernelMapHeartbeat, kernelMapListeners}
+var pinnedMaps = []string{kernelMapPaths, kernelMapHeartbeat, kernelMapListeners}
+
+// sharedMaps are what the programs know of flows. They are pinned for [Status], and for a
+// process that takes over while this one lets its sessions end.
+var sharedMaps = []string{
+	kernelMapSyns, kernelMapOpened, kernelMapFlows, kernelMapClosing, kernelMapPassed, kernelMapSources, kernelMapQuicFlows,
+}
 
 // program is what runs in the kernel.
 type program struct {
 	kernelObjects
 	links      []link.Link
 	rings      []*ebpf.Map // of held frames, one of a shard
+	attached   atomic.Bool // links does not change any more
 	reattached bool        // links of an earlier process were found and taken over
 }
 
@@ -53,8 +62,9 @@ func openPassed(name string, spec *ebpf.MapSpec) *ebpf.Map {
 	return m
 }
 
-// loadProgram loads the programs for the legs of these indexes.
-func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program, error) {
+// loadProgram loads the programs for the legs of these indexes. join has them share what
+// those of another process know.
+func loadProgram(name string, c Config, indexes [2]int, copies copies, join bool) (*program, error) {
 	spec, err := loadKernel()
 	if err != nil {
 		return nil, err
@@ -69,7 +79,17 @@ func loadProgram(name string, c Config, indexes [2]int, copies copies) (*program
 	spec.Maps[kernelMapHeartbeat].MaxEntries = uint32(beats + 1)
 	grace := monotonic() + uint64(c.Grace)
 	var o ebpf.CollectionOptions
-	if m := openPassed(name, spec.Maps[kernelMapPassed]); m != nil {
+	switch m := openPassed(name, spec.Maps[kernelMapPassed]); {
+	case join:
+		if m != nil {
+			m.Close()
+		}
+		if o.MapReplacements, err = openShared(name, spec.Maps); err != nil {
+			return nil, err
+		}
+		defer closeMaps(o.MapReplacements)
+		grace = 0
+	case m != nil:
 		defer m.Close()
 		o.MapReplacements = map[string]*ebpf.Map{kernelMapPassed: m}
 		grace = 0
@@ -135,15 +155,16 @@ func (p *program) attach(name string, indexes [2]int, accept bool) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("create directory of pins: %w", err)
 	}
-	for _, m := range pinnedMaps {
+	for _, m := range slices.Concat(pinnedMaps, sharedMaps) {
 		path := filepath.Join(dir, m)
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove pin of an earlier process: %w", err)
 		}
 	}
 	for name, m := range map[string]*ebpf.Map{
-		kernelMapPaths: p.Paths, kernelMapFlows: p.Flows, kernelMapOpened: p.Opened, kernelMapPassed: p.Passed,
-		kernelMapHeartbeat: p.kernelMaps.Heartbeat, kernelMapListeners: p.Listeners,
+		kernelMapPaths: p.Paths, kernelMapHeartbeat: p.kernelMaps.Heartbeat, kernelMapListeners: p.Listeners,
+		kernelMapSyns: p.Syns, kernelMapOpened: p.Opened, kernelMapFlows: p.Flows, kernelMapClosing: p.Closing,
+		kernelMapPassed: p.Passed, kernelMapSources: p.Sources, kernelMapQuicFlows: p.QuicFlows,
 	} {
 		if err := m.Pin(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("pin map %s: %w", name, err)

@@ -127,7 +127,7 @@ func (w *wire) openShards(o intake.Options) error {
 		l := &lateListener{
 			name: w.name, namespace: w.namespace, program: w.program, ring: ring, injector: injector, legs: w.originLegs,
 			decide: w.config.Decide, holdOnClose: w.config.Down == intake.DownBlock, holdFailed: w.config.Down == intake.DownBlock || !w.config.Open,
-			log: log, counters: &w.counters, addr: w.lookupListeners[0].Addr(), limits: b,
+			replaced: w.replaced, log: log, counters: &w.counters, addr: w.lookupListeners[0].Addr(), limits: b,
 			held: make(map[kernelTuple]*heldFlow), passing: passingFlows{limits: b}, banners: banners{limit: b.banners},
 		}
 		w.startHeartbeat(&l.loopHeartbeat, i)

@@ -16,8 +16,9 @@ import (
 // Intervals of what a wire looks after by itself.
 const (
 	watchEvery   = 10 * time.Second
-	reportEvery  = time.Minute      // at most, of frames that were dropped
-	heldLifetime = 60 * time.Second // of a flow that is held or about to pass
+	lockEvery    = 100 * time.Millisecond // that another process has
+	reportEvery  = time.Minute            // at most, of frames that were dropped
+	heldLifetime = 60 * time.Second       // of a flow that is held or about to pass
 	sweepBatch   = 1024
 )
 
@@ -66,12 +67,9 @@ func (s *sessions) has(t kernelTuple, isn uint32) bool {
 }
 
 // watch starts a watcher, which close ends.
-func (w *wire) watch(log *slog.Logger) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+func (w *wire) watch() {
 	w.watcher = &watcher{
-		w: w, log: log.With("intake", w.name), stop: make(chan struct{}), done: make(chan struct{}),
+		w: w, log: w.log, stop: make(chan struct{}), done: make(chan struct{}),
 		dropReports: dropReporter{report: w.config.Dropped, causes: make(map[string]*dropCause), since: time.Now()},
 	}
 	go w.watcher.run()
@@ -81,8 +79,14 @@ func (x *watcher) run() {
 	defer close(x.done)
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
+	locking := time.NewTicker(lockEvery)
+	defer locking.Stop()
 	for {
 		select {
+		case <-locking.C:
+			if x.w.tryLock() {
+				locking.Stop()
+			}
 		case <-x.stop:
 			if err := x.reportRemaining(); err != nil && !errors.Is(err, errClosed) {
 				x.log.Warn("wire maintenance failed", "err", err)
@@ -102,8 +106,10 @@ func (x *watcher) tick(now time.Time) error {
 	if x.w.closed {
 		return errClosed
 	}
-	if err := x.sweep(); err != nil {
-		return err
+	if !x.w.replaced() {
+		if err := x.sweep(); err != nil {
+			return err
+		}
 	}
 	counts, err := readPaths(x.w.program.kernelMaps.Paths)
 	if err != nil {
@@ -168,7 +174,7 @@ func (x *watcher) sweep() error {
 					continue
 				}
 				c.To = uint32(kernelStateSTATE_GONE)
-			case x.w.sessions.has(t, c.Isn):
+			case x.w.lock == nil, x.w.sessions.has(t, c.Isn): // another process carries sessions, too
 				continue
 			case x.orphans[t] != c.Isn: // it may have been taken just now
 				orphans[t] = c.Isn

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -25,10 +26,13 @@ type wire struct {
 	config          Config
 	name            string
 	timeout         time.Duration // to open an origin leg
-	lock            *lock
-	record          *record // changed by New and by carriers alone
+	lock            *lock         // guarded by mu; nil while another process has it
+	joined          bool          // another process ran the wire at the start, see Config.Join
+	record          *record       // changed by New and by carriers alone
 	namespace       *namespace
 	program         *program
+	attach          func() error   // puts the programs to work
+	switching       sync.WaitGroup // of takeOver
 	heartbeats      *heartbeatMap
 	processBeat     *processHeartbeat // of the heartbeats
 	indexes         [2]int
@@ -42,6 +46,7 @@ type wire struct {
 	linkFollower    *linkFollower // nil with Each
 	silentLoops     atomic.Int32  // loops without a heartbeat yet
 	taking          chan struct{} // closed when all have
+	log             *slog.Logger
 
 	mu     sync.RWMutex // guards what callers may ask for at any time
 	closed bool
@@ -66,7 +71,11 @@ func New(config Config, o intake.Options) (*Intake, error) {
 		return nil, fmt.Errorf("create wire intake: %w", err)
 	}
 	config.judgesQUIC = o.QUIC != nil
-	w := &wire{taking: make(chan struct{}), config: config, name: o.Name, timeout: o.ConnectTimeout}
+	w := &wire{taking: make(chan struct{}), config: config, name: o.Name, timeout: o.ConnectTimeout, log: o.Logger}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	w.log = w.log.With("intake", w.name)
 	if w.timeout <= 0 {
 		w.timeout = 10 * time.Second
 	}
@@ -78,9 +87,9 @@ func New(config Config, o intake.Options) (*Intake, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	w.watch(o.Logger)
-	if w.linkFollower != nil {
-		w.linkFollower.start(o.Logger)
+	w.watch()
+	if w.linkFollower != nil && !w.joined {
+		w.linkFollower.start()
 	}
 	return &Intake{in, w}, nil
 }
@@ -96,7 +105,10 @@ func (w *wire) open(o intake.Options) (listeners []net.Listener, err error) {
 		return nil, err
 	}
 	defer all.close()
-	if w.lock, err = lockOne(w.name); err != nil {
+	if w.lock, err = lockOne(w.name); errors.Is(err, ErrInUse) && w.config.Join {
+		w.joined, err = true, nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	fresh := false
@@ -168,11 +180,11 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 	if err := w.setUpLegs(); err != nil {
 		return nil, err
 	}
-	copies, err := w.namespace.linkCopies(w.name, w.config)
+	copies, err := w.linkCopies()
 	if err != nil {
 		return nil, err
 	}
-	if w.program, err = loadProgram(w.name, w.config, w.indexes, copies); err != nil {
+	if w.program, err = loadProgram(w.name, w.config, w.indexes, copies, w.joined); err != nil {
 		return nil, err
 	}
 	if err := w.SetExempt(w.config.Exempt); err != nil {
@@ -181,13 +193,20 @@ func (w *wire) build(o intake.Options) ([]net.Listener, error) {
 	if err := w.openSignals(); err != nil {
 		return nil, err
 	}
-	if err := w.namespace.Do(func() error {
-		return w.program.attach(w.name, w.indexes, w.config.Takeover == Accept)
-	}); err != nil {
-		return nil, err
+	w.attach = func() error {
+		err := w.namespace.Do(func() error {
+			return w.program.attach(w.name, w.indexes, w.config.Takeover == Accept)
+		})
+		if err == nil {
+			err = w.program.attachCopies(w.name, copies)
+		}
+		w.program.attached.Store(err == nil)
+		return err
 	}
-	if err := w.program.attachCopies(w.name, copies); err != nil {
-		return nil, err
+	if !w.joined { // else when the loops run
+		if err := w.attach(); err != nil {
+			return nil, err
+		}
 	}
 	if err := w.openQUIC(o); err != nil {
 		return nil, err
@@ -257,7 +276,11 @@ func (w *wire) startHeartbeat(h *loopHeartbeat, slot int) {
 	}
 	w.silentLoops.Add(1)
 	h.first = func() {
-		if w.silentLoops.Add(-1) == 0 {
+		switch {
+		case w.silentLoops.Add(-1) > 0:
+		case w.joined:
+			w.switching.Go(w.takeOver) // not here: the loop must go on
+		default:
 			close(w.taking)
 		}
 	}
@@ -287,6 +310,7 @@ func (w *wire) close() error {
 	if w.watcher != nil {
 		w.watcher.close()
 	}
+	w.switching.Wait()
 	var errs []error
 	if w.linkFollower != nil {
 		errs = append(errs, w.linkFollower.close())
