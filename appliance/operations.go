@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,13 +18,15 @@ import (
 	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/query"
 	"github.com/clearspan/clearspan/appliance/watch"
+	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
 // controls are what operators reach the box by.
 type controls struct {
-	file     string       // of the configuration, absolute; "": built in
-	reloader Reloader     // may be nil
-	listener net.Listener // of the control socket
+	file     string        // of the configuration, absolute; "": built in
+	reloader Reloader      // may be nil
+	recent   func() string // the last lines of the log; may be nil
+	listener net.Listener  // of the control socket
 	control  *control.Server
 	started  time.Time
 	phase    atomic.Value // of control.Phase
@@ -45,6 +48,9 @@ type Reloader func(context.Context, *Appliance) (control.Reloaded, error)
 func WithReloader(file string, f Reloader) Option {
 	return func(a *Appliance) { a.file, a.reloader = file, f }
 }
+
+// WithRecentLog has operators read the last lines of the log, which recent returns.
+func WithRecentLog(recent func() string) Option { return func(a *Appliance) { a.recent = recent } }
 
 // WithControl has operators reach the box by l, a listener of unix sockets that others
 // hold open. Without it [New] opens the control socket itself.
@@ -153,6 +159,38 @@ func (o operations) Subscribe(q *query.Query) (*watch.Subscription, error) {
 // Top implements [control.Operations].
 func (o operations) Top(ctx context.Context, window time.Duration, limit int) (control.Top, error) {
 	return control.Measure(ctx, o.book.Watch, window, limit)
+}
+
+// Learned implements [control.Operations].
+func (o operations) Learned() []learn.Entry { return append([]learn.Entry{}, o.learned.List()...) }
+
+// KeepLearned implements [control.Operations].
+func (o operations) KeepLearned(id string, keep bool) bool { return o.learned.Keep(id, keep) }
+
+// DeleteLearned implements [control.Operations].
+func (o operations) DeleteLearned(id string) bool { return o.learned.Delete(id) }
+
+// Metrics implements [control.Operations].
+func (o operations) Metrics(w io.Writer) error { return o.metrics.Snapshot().Write(w) }
+
+// Configuration implements [control.Operations].
+func (o operations) Configuration() ([]byte, error) {
+	if o.file == "" {
+		return []byte("# built in, with the flags of the command line\n"), nil
+	}
+	data, err := os.ReadFile(o.file)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return config.Redact(data)
+}
+
+// Log implements [control.Operations].
+func (o operations) Log() string {
+	if o.recent == nil {
+		return ""
+	}
+	return config.RedactText(o.recent())
 }
 
 // Reload implements [control.Operations].

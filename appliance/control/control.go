@@ -18,11 +18,13 @@ package control
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/query"
 	"github.com/clearspan/clearspan/appliance/watch"
+	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
 // Operations are what a box does for its operators. They are called concurrently. What
@@ -47,6 +49,19 @@ type Operations interface {
 	Subscribe(*query.Query) (*watch.Subscription, error)
 	// Top measures who has most of the traffic.
 	Top(ctx context.Context, window time.Duration, limit int) (Top, error)
+	// Learned returns what was learned of sessions.
+	Learned() []learn.Entry
+	// KeepLearned has an entry stay beyond its time, or takes that back. It reports whether
+	// there is one.
+	KeepLearned(id string, keep bool) bool
+	// DeleteLearned forgets an entry, and reports whether there was one.
+	DeleteLearned(id string) bool
+	// Metrics writes all metrics in the text format of Prometheus.
+	Metrics(io.Writer) error
+	// Configuration returns the configuration file without comments and secrets.
+	Configuration() ([]byte, error)
+	// Log returns the last lines of the log, without secrets.
+	Log() string
 	// Reload has the box read its configuration again. If the running configuration
 	// stays, the error says why.
 	Reload(context.Context) (Reloaded, error)

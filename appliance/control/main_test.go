@@ -21,6 +21,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/query"
 	"github.com/clearspan/clearspan/appliance/watch"
+	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
 // asUser has the test binary be a client: it asks at the socket that the variable names.
@@ -72,6 +73,7 @@ type fake struct {
 	reload func() (Reloaded, error)
 
 	registry *watch.Registry // real
+	learned  *learn.Table    // real
 }
 
 func (f *fake) Status() Status {
@@ -101,6 +103,14 @@ func (f *fake) Subscribe(q *query.Query) (*watch.Subscription, error) {
 func (f *fake) Top(ctx context.Context, window time.Duration, limit int) (Top, error) {
 	return Measure(ctx, f.registry, window, limit)
 }
+
+func (f *fake) Learned() []learn.Entry             { return f.learned.List() }
+func (f *fake) KeepLearned(id string, k bool) bool { return f.learned.Keep(id, k) }
+func (f *fake) DeleteLearned(id string) bool       { return f.learned.Delete(id) }
+
+func (f *fake) Metrics(w io.Writer) error      { _, err := io.WriteString(w, "up 1\n"); return err }
+func (f *fake) Configuration() ([]byte, error) { return []byte("state: /s\n"), nil }
+func (f *fake) Log() string                    { return "" }
 
 func (f *fake) Reload(context.Context) (Reloaded, error) { return f.reload() }
 

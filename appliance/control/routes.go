@@ -27,6 +27,12 @@ var Routes = []Route{
 	{"GET", "/api/v1/sessions/{id}", Read, "What is known of a session: a [Detail].", false, (*Server).session},
 	{"DELETE", "/api/v1/sessions/{id}", Full, "Resets an open session.", false, (*Server).endSession},
 	{"GET", "/api/v1/top", Read, "Who has most of the traffic, measured for the time `window`: a [Top] of `limit` rows each.", false, (*Server).top},
+	{"GET", "/api/v1/learned", Read, "What was learned of sessions: a list of [learn.Entry].", false, look(Operations.Learned)},
+	{"POST", "/api/v1/learned/{id}", Full, "Keeps an entry beyond its time, or lets it expire: {\"kept\": true}.", false, (*Server).keepLearned},
+	{"DELETE", "/api/v1/learned/{id}", Full, "Forgets an entry.", false, (*Server).deleteLearned},
+	{"GET", "/api/v1/metrics", Read, "All metrics, in the text format of Prometheus.", false, (*Server).metrics},
+	{"GET", "/api/v1/config", Full, "The configuration file without comments and secrets.", false, (*Server).configuration},
+	{"GET", "/api/v1/log", Full, "The last lines of the log, without secrets.", false, (*Server).recent},
 	{"POST", "/api/v1/reload", Full, "Reads the configuration again: a [Reloaded].", true, (*Server).reload},
 }
 
@@ -72,8 +78,13 @@ func (s *Server) run(w http.ResponseWriter, q *http.Request, r Route) {
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
+	if text, ok := answer.(Text); ok {
+		h.Set("Content-Type", text.Type)
+		w.Write(text.Body)
+		return
+	}
+	h.Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(answer)
 }
 

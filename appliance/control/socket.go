@@ -81,14 +81,23 @@ func listenAt(path string, group int) (*Socket, error) {
 	return s, nil
 }
 
-// openDir opens a directory. The one in /run is made if need be.
+// openDir opens a directory. The one in /run is made if need be, and everybody may go
+// there, whatever the umask is.
 func openDir(path string) (*os.File, error) {
 	if path == runDir {
 		if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
 	}
-	return os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	dir, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil || path != runDir {
+		return dir, err
+	}
+	if err := dir.Chmod(0o755); err != nil && !errors.Is(err, fs.ErrPermission) { // another user's, as systemd made it
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
 }
 
 // short names a file in an open directory by a path that fits into a socket's address,

@@ -22,7 +22,9 @@ func (b *box) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
 	f.StringVarP(&b.file, "config", "c", "", "configuration `FILE` of the running appliance")
 	f.StringVar(&b.state, "state", "", "its state `DIR`, if it runs without a file")
-	cmd.Args = cobra.MatchAll(cmd.Args, excludes("state", "config"))
+	if cmd.Args != nil {
+		cmd.Args = cobra.MatchAll(cmd.Args, excludes("state", "config"))
+	}
 }
 
 // states returns the state directories that the box may have, the likeliest first. A box

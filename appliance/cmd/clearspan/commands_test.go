@@ -35,6 +35,7 @@ import (
 //	hold PROXY ADDR:PORT               keep a session through a proxy open until the script ends
 //	[!] listens ADDR:PORT              something listens there, or nothing
 //	claim ADDR:PORT                    wait until no other script uses a fixed address
+//	unpack FILE                        unpack an archive (tar, zstd)
 //	capture FILE http|NAME [FRAMES]    write a capture: a request, or a ClientHello for NAME
 //
 // Variables beside testscript's: HOST is a loopback address of the script's own, so
@@ -53,6 +54,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"prints":  prints,
 	"ready":   ready,
 	"signal":  signalAll,
+	"unpack":  unpack,
 }
 
 // patience is how long commands wait for what must happen.

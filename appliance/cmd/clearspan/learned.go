@@ -1,7 +1,8 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/clearspan/clearspan/appliance/control"
+	"github.com/clearspan/clearspan/appliance/control/client"
 	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
@@ -22,14 +25,13 @@ func learnedCommand() *cobra.Command {
 host; origins that ask for client certificates, that refuse a shorter list of
 application protocols, or with which no handshake succeeds.
 
-These commands ask the appliance at its address of admin.listen, and change entries
-only from the same machine.`,
+These commands ask the appliance by its control socket. Changes need root or the user
+of the appliance.`,
 		Example: `  clearspan learned list -c /etc/clearspan.yaml`,
 	}
-	var at target
-	cmd.PersistentFlags().StringVarP(&at.file, "config", "c", "", "configuration `FILE` of the running appliance")
-	var asJSON bool
-	list := &cobra.Command{
+	var at box
+	at.flags(cmd)
+	list := listing(&at, &cobra.Command{
 		Use:   "list",
 		Short: "Show all entries",
 		Long: `Show all entries. Sessions that match an entry are tunneled, unless the lesson only
@@ -37,16 +39,7 @@ alerts (policy.learn). Each entry names the client and the host, says why it was
 learned, when it expires, and how often it was used.`,
 		Example: `  clearspan learned list
   clearspan learned list --json | jq -r .id`,
-		Args: takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			body, err := at.request("GET", "/api/learned", "")
-			if err != nil {
-				return err
-			}
-			return showLearned(cmd.OutOrStdout(), body, asJSON)
-		},
-	}
-	list.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	}, (*client.Client).Learned, showLearned)
 	var undo, verbose bool
 	pin := &cobra.Command{
 		Use:   "pin ID",
@@ -55,9 +48,11 @@ learned, when it expires, and how often it was used.`,
 only alerts. --undo takes that back.`,
 		Example: `  clearspan learned pin 0123456789abcdef
   clearspan learned pin 0123456789abcdef --undo`,
-		Args: takes("ID"),
+		Args:              takes("ID"),
+		ValidArgsFunction: at.completeLearned(),
 		RunE: func(cmd *cobra.Command, id []string) error {
-			if err := at.change("POST", id[0], fmt.Sprintf(`{"kept":%t}`, !undo)); err != nil {
+			err := changeLearned(&at, cmd, func(ctx context.Context, c *client.Client) error { return c.KeepLearned(ctx, id[0], !undo) })
+			if err != nil {
 				return err
 			}
 			if undo {
@@ -72,10 +67,12 @@ only alerts. --undo takes that back.`,
 		Short: "Forget an entry",
 		Long: `Forget an entry. Its next session is decrypted again, and may teach the same lesson
 again.`,
-		Example: "  clearspan learned delete 0123456789abcdef",
-		Args:    takes("ID"),
+		Example:           "  clearspan learned delete 0123456789abcdef",
+		Args:              takes("ID"),
+		ValidArgsFunction: at.completeLearned(),
 		RunE: func(cmd *cobra.Command, id []string) error {
-			if err := at.change("DELETE", id[0], ""); err != nil {
+			err := changeLearned(&at, cmd, func(ctx context.Context, c *client.Client) error { return c.DeleteLearned(ctx, id[0]) })
+			if err != nil {
 				return err
 			}
 			return told(cmd, verbose, "entry %s is forgotten: its next session is decrypted", id[0])
@@ -87,25 +84,33 @@ again.`,
 	return cmd
 }
 
-func showLearned(w io.Writer, body []byte, asJSON bool) error {
-	var answer struct{ Entries []learn.Entry }
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return fmt.Errorf("read entries: %w", err)
+// changeLearned changes an entry of the running box.
+func changeLearned(at *box, cmd *cobra.Command, change func(context.Context, *client.Client) error) error {
+	err := at.ask(cmd, change)
+	if p, ok := errors.AsType[*control.Problem](err); ok && p.Type == control.TypeNotFound {
+		return fmt.Errorf("%w: clearspan learned list shows all", err)
 	}
-	if asJSON {
-		for _, e := range answer.Entries {
-			if err := json.NewEncoder(w).Encode(e); err != nil {
-				return err
-			}
+	return err
+}
+
+// completeLearned completes identifiers of learned entries.
+func (b *box) completeLearned() completion {
+	return b.values(func(ctx context.Context, c *client.Client) (list []string, err error) {
+		entries, err := c.Learned(ctx)
+		for _, e := range entries {
+			list = append(list, e.ID+"\t"+visible(string(e.Lesson)+" "+e.Host))
 		}
-		return nil
-	}
+		return list, err
+	})
+}
+
+func showLearned(w io.Writer, entries []learn.Entry) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tLESSON\tCLIENT\tHOST\tDESTINATIONS\tWHY\tEXPIRES\tUSED")
-	for _, e := range answer.Entries {
-		client, expires := "all", e.Expires.Local().Format(time.DateTime)
+	for _, e := range entries {
+		whom, expires := "all", e.Expires.Local().Format(time.DateTime)
 		if e.Client != (netip.Addr{}) {
-			client = e.Client.String()
+			whom = e.Client.String()
 		}
 		if e.Kept {
 			expires = "never"
@@ -114,7 +119,7 @@ func showLearned(w io.Writer, body []byte, asJSON bool) error {
 		for _, d := range e.Destinations {
 			to = append(to, d.String())
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", e.ID, e.Lesson, client, e.Host, strings.Join(to, ","), e.Why, expires, e.Used)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", e.ID, e.Lesson, whom, visible(e.Host), strings.Join(to, ","), visible(e.Why), expires, e.Used)
 	}
 	return table.Flush()
 }

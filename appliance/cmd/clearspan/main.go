@@ -73,7 +73,7 @@ See it work on real traffic:   make demo, in the source tree (needs root)`,
 	}
 	root.SetVersionTemplate("clearspan {{.Version}}\n")
 	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), intakeCommand(), reloadCommand(), learnedCommand(), exceptionsCommand(), feedCommand(), versionCommand())
-	root.AddCommand(statusCommand(), sessionsCommand(), topCommand(), mirrorsCommand(), servicesCommand(), alertsCommand())
+	root.AddCommand(statusCommand(), sessionsCommand(), topCommand(), mirrorsCommand(), servicesCommand(), alertsCommand(), supportCommand())
 	root.AddCommand(configCommand())
 	root.AddCommand(deployCommand())
 	root.AddCommand(completionCommand())

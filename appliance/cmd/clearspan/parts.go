@@ -18,11 +18,15 @@ import (
 	"github.com/clearspan/clearspan/appliance/health"
 )
 
-// listing is a command that asks for a list and shows it.
-func listing[T any](cmd *cobra.Command, ask func(*client.Client, context.Context) ([]T, error), show func(io.Writer, []T) error) *cobra.Command {
-	var at box
+// listing is a command that asks a box for a list and shows it. at is nil if the command has
+// flags of its own that name the box.
+func listing[T any](at *box, cmd *cobra.Command, ask func(*client.Client, context.Context) ([]T, error), show func(io.Writer, []T) error) *cobra.Command {
 	var asJSON bool
 	cmd.Args = takes()
+	if at == nil {
+		at = new(box)
+		at.flags(cmd)
+	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return at.ask(cmd, func(ctx context.Context, c *client.Client) error {
 			list, err := ask(c, ctx)
@@ -40,13 +44,12 @@ func listing[T any](cmd *cobra.Command, ask func(*client.Client, context.Context
 			return nil
 		})
 	}
-	at.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return cmd
 }
 
 func mirrorsCommand() *cobra.Command {
-	return listing(&cobra.Command{
+	return listing(nil, &cobra.Command{
 		Use:   "mirrors",
 		Short: "Show what recorders get from the running appliance",
 		Long: `Show the mirrors of the running appliance: where each goes, its state, what it
@@ -94,7 +97,7 @@ func most(by map[string]uint64) []string {
 }
 
 func servicesCommand() *cobra.Command {
-	return listing(&cobra.Command{
+	return listing(nil, &cobra.Command{
 		Use:   "services",
 		Short: "Show the services that sessions go through",
 		Long: `Show the services of the running appliance: their servers or interfaces, their state,
@@ -122,7 +125,7 @@ func showServices(w io.Writer, list []control.Service) error {
 }
 
 func alertsCommand() *cobra.Command {
-	return listing(&cobra.Command{
+	return listing(nil, &cobra.Command{
 		Use:   "alerts",
 		Short: "Show what an operator must act on",
 		Long: `Show what an operator must act on: since when, why, and what to do. Alerts that were

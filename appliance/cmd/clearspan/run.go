@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -141,6 +142,7 @@ func run(load func() (*config.Config, error), file string, log *slog.Logger, dra
 	a, err = appliance.New(cfg, version, log, append(options,
 		appliance.WithPrompt(prompt("Passphrase of the authority's key: ")),
 		appliance.WithReloader(absolute(file), manager.around(reloader(load, file, log))),
+		appliance.WithRecentLog(recentLog.String),
 		appliance.WithReady(func() { manager.serves(a) }))...)
 	if err != nil {
 		return remedy(file, cfg, err)
@@ -193,8 +195,9 @@ func newLogger(level string) (*slog.Logger, error) {
 		return nil, fmt.Errorf("--log-level: unknown level %q, the levels are debug, info, warn and error", level)
 	}
 	opts := &slog.HandlerOptions{Level: l}
+	to := io.MultiWriter(&recentLog, os.Stderr)
 	if term.IsTerminal(int(os.Stderr.Fd())) {
-		return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
+		return slog.New(slog.NewTextHandler(to, opts)), nil
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, opts)), nil
+	return slog.New(slog.NewJSONHandler(to, opts)), nil
 }

@@ -38,7 +38,8 @@ has ended.`,
   clearspan sessions -f host:*.example.com
   clearspan sessions 'client:10.1.0.0/16 octets>1MB -action:tunnel after:1h'
   clearspan sessions --json outcome:failed | jq -r .reason`,
-		Args: cobra.ArbitraryArgs,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: at.completeQuery(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asked := strings.Join(args, " ")
 			if _, err := query.Parse(asked); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/control"
 	"github.com/clearspan/clearspan/appliance/health"
 	"github.com/clearspan/clearspan/appliance/watch"
+	"github.com/clearspan/clearspan/decrypt/learn"
 )
 
 // Status asks how the box is.
@@ -61,6 +62,42 @@ func (c *Client) Session(ctx context.Context, id string) (d control.Detail, err 
 // EndSession resets an open session.
 func (c *Client) EndSession(ctx context.Context, id string) error {
 	return c.ask(ctx, "DELETE", "/api/v1/sessions/"+url.PathEscape(id), nil, nil)
+}
+
+// Learned asks what was learned of sessions.
+func (c *Client) Learned(ctx context.Context) (list []learn.Entry, err error) {
+	return list, c.ask(ctx, "GET", "/api/v1/learned", nil, &list)
+}
+
+// KeepLearned has a learned entry stay beyond its time, or takes that back.
+func (c *Client) KeepLearned(ctx context.Context, id string, keep bool) error {
+	return c.ask(ctx, "POST", "/api/v1/learned/"+url.PathEscape(id), control.Kept{Kept: &keep}, nil)
+}
+
+// DeleteLearned has a learned entry forgotten.
+func (c *Client) DeleteLearned(ctx context.Context, id string) error {
+	return c.ask(ctx, "DELETE", "/api/v1/learned/"+url.PathEscape(id), nil, nil)
+}
+
+// Texts of a box, by what [Client.Text] asks for.
+const (
+	Metrics       = "metrics"
+	Configuration = "config" // without comments and secrets
+	Log           = "log"    // the last lines
+)
+
+// Text asks for a text.
+func (c *Client) Text(ctx context.Context, what string) ([]byte, error) {
+	res, err := c.send(ctx, "GET", "/api/v1/"+what, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read answer of %s: %w", c.path, err)
+	}
+	return text, nil
 }
 
 // Top has the box measure who has most of the traffic.
