@@ -19,7 +19,7 @@ var (
 	named     = regexp.MustCompile(`[\w-]+\.(?:crt|key|pem|p12|txt|html|crl)\b`)
 	whole     = regexp.MustCompile(`^# (?:\S*/)?clearspan\.yaml$`)
 	part      = regexp.MustCompile(`^# (?:\S*/)?clearspan\.yaml \(part\)$`)
-	elsewhere = regexp.MustCompile(`^(%YAML|# \S+\.yaml$)`)
+	elsewhere = regexp.MustCompile(`^(%YAML|# \S+\.ya?ml$)`)
 )
 
 // TestConfigurations reads each example of a configuration as the program does. One
