@@ -24,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/hack/tempo"
 )
 
@@ -130,6 +131,11 @@ func TestSessionEndToEnd(t *testing.T) {
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("metrics lack %s", want)
+		}
+	}
+	for _, step := range decrypt.Steps() {
+		if !regexp.MustCompile(fmt.Sprintf(`clearspan_session_step_seconds_count\{step=%q\} [1-9]`, step)).Match(text) {
+			t.Errorf("no session has the step %v", step)
 		}
 	}
 }

@@ -57,6 +57,7 @@ type Session struct {
 	Untrusted    bool   // the leaf was signed by the untrusted authority
 
 	octets   [2]atomic.Uint64
+	took     [stepCount]atomic.Int64 // nanoseconds
 	missed   atomic.Uint64
 	events   atomic.Uint32
 	resolves atomic.Bool

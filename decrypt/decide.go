@@ -63,7 +63,9 @@ func (d *decision) facts() *policy.Facts {
 // rule is for gets the answer of its control session. What was learned may have a
 // session tunneled that the policy would bump, and changes no other answer.
 func (d *decision) ask(f *policy.Facts) policy.Action {
+	start := time.Now()
 	answer := d.engine.cfg.Policy.Decide(f)
+	d.account.spend(StepDecision, start)
 	if d.data != nil && answer.Rule == policy.Default {
 		answer = d.data.decision
 	} else if would := answer.Would; f.TLS && !answer.Pending { // it is asked again

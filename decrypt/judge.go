@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"time"
 )
 
 // judge asks the verifier, notes its verdict, "ok" or a reason, and what it learned
@@ -35,7 +36,9 @@ func (d *decision) judge(ctx context.Context, state tls.ConnectionState) error {
 
 // forge makes the certificate that the client is shown for an origin of that chain.
 func (d *decision) forge(ctx context.Context, chain []*x509.Certificate, trusted, ecdsa bool) (*tls.Certificate, error) {
+	start := time.Now()
 	leaf, err := d.engine.cfg.Forger.Forge(ctx, chain, d.serverName(), trusted, ecdsa)
+	d.account.spend(StepForge, start)
 	if err != nil {
 		return nil, fail(reasonForge, err, 0)
 	}

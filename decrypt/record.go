@@ -49,6 +49,9 @@ func (s *session) showParts(dir Direction, parts []Part, p []byte, first bool) {
 func (s *session) add(dir Direction, octets uint64) {
 	dir = s.sessionDir(dir)
 	s.account.octets[dir].Add(octets)
+	if dir == OriginToClient && octets > 0 {
+		s.account.heard()
+	}
 	if relayed := s.engine.cfg.Relayed; relayed != nil {
 		relayed(s.account, dir, octets)
 	}

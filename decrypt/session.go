@@ -110,7 +110,9 @@ func (s *session) connect(ctx context.Context) (net.Conn, error) {
 		s.account.Upstream = up.Name
 		dial, failed = up.Dial, upstreamFailure
 	}
+	start := time.Now()
 	conn, err := dial(ctx)
+	s.account.spend(StepDial, start)
 	if err != nil {
 		return nil, failed(err)
 	}

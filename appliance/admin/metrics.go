@@ -53,6 +53,9 @@ type Metrics struct {
 	relayed relayed
 	live    atomic.Pointer[map[string]*sinkSeries] // by name; never changed, only replaced
 
+	steps     [len(steps)]prometheus.Observer
+	exampleAt [2]atomic.Int64 // when steps and handshakes had an exemplar last, nanoseconds since 1970
+
 	forging atomic.Pointer[func() (forged, hits uint64)]
 }
 
@@ -103,7 +106,7 @@ func NewMetrics(version string) *Metrics {
 		Buckets: serviceBuckets,
 	}, []string{"service", "result"})
 	m.registry.MustRegister(
-		m.services, m.open, m.sessions, m.startTLS, &m.relayed, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
+		m.stepTimes(), m.services, m.open, m.sessions, m.startTLS, &m.relayed, m.verdicts, m.revocation, m.events, m.ech, m.monitored, m.handshakes, m.finished, m.frames, m.mirrored, m.lost, m.refusals,
 		m.streams, m.rendered, m.replaced, m.raw, m.recalled, m.bypassed, m.quic, m.requests,
 		buildInfo(version),
 		collectors.NewGoCollector(),
@@ -166,6 +169,7 @@ func (m *Metrics) SessionEnded(s *decrypt.Session) {
 	for _, event := range s.Events().Names() {
 		m.events.WithLabelValues(event).Inc()
 	}
+	m.stepsTook(s)
 	if by := s.BypassBy; by != "" {
 		m.bypassed.WithLabelValues(string(by)).Inc()
 	}
@@ -203,9 +207,9 @@ func (m *Metrics) QUIC(s *decrypt.Session) {
 	}
 }
 
-// Handshake counts a TLS handshake of the leg "client" or "origin" that took d
+// Handshake counts a TLS handshake of a session, by its identifier, on the leg "client" or "origin" that took d
 // and was finished, or not.
-func (m *Metrics) Handshake(leg string, d time.Duration, ok bool) {
+func (m *Metrics) Handshake(session, leg string, d time.Duration, ok bool) {
 	if leg != "client" && leg != "origin" {
 		leg = other
 	}
@@ -213,7 +217,7 @@ func (m *Metrics) Handshake(leg string, d time.Duration, ok bool) {
 	if !ok {
 		result = results[1]
 	}
-	m.handshakes.WithLabelValues(leg, result).Observe(d.Seconds())
+	observe(m.handshakes.WithLabelValues(leg, result), d, m.exemplar(&m.exampleAt[1], session))
 }
 
 // Refused counts a connection that intake did not hand on, for a reason that is

@@ -36,8 +36,8 @@ func TestMetricsOfSessions(t *testing.T) {
 		OriginTLS: decrypt.LegTLS{Verdict: "expired"},
 	})
 	m.SessionEnded(&decrypt.Session{Intake: "proxy", Protocol: "ldap", StartTLS: decrypt.StartTLSRefused})
-	m.Handshake("client", 3*time.Millisecond, true)
-	m.Handshake("origin", 3*time.Second, false)
+	m.Handshake("0123456789abcdef", "client", 3*time.Millisecond, true)
+	m.Handshake("0123456789abcdef", "origin", 3*time.Second, false)
 	m.Mirrored("recorder", 7, 900)
 	m.MirrorLost("recorder", "queue-full", 100)
 	m.Transcoded("recorder", 3, 1200, 2, 0, "")
@@ -126,7 +126,7 @@ func gathered(t *testing.T, m *Metrics) map[string]float64 {
 func TestMetricNames(t *testing.T) {
 	m := NewMetrics("1.2.3")
 	m.SessionOpened("a")
-	m.Handshake("client", 0, true)
+	m.Handshake("0123456789abcdef", "client", 0, true)
 	m.Mirrored("a", 1, 1)
 	m.MirrorLost("a", "b", 1)
 	m.Transcoded("a", 1, 1, 1, 1, "b")
@@ -181,7 +181,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	}
 	wg.Wait()
 	m.Refused("\xff", strings.Repeat("x", 1000))
-	m.Handshake("leg\xff", time.Second, true)
+	m.Handshake("0123456789abcdef", "leg\xff", time.Second, true)
 	m.SessionEnded(&decrypt.Session{Intake: "\xfe", Outcome: 200, Decision: policy.Decision{Rule: "x", Action: 200}})
 	for name, limit := range map[string]int{
 		"intake_refusals_total": 2*maxWords + 4, "mirror_lost_octets_total": maxWords + 1, "mirror_http2_raw_octets_total": maxWords + 1, "handshake_duration_seconds": 5,

@@ -125,7 +125,7 @@ func read(f *dto.MetricFamily) family {
 // topics are the sections of the page; a family is in the first whose pattern matches.
 var topics = []struct{ title, pattern, text string }{
 	{"State", "ready|part_.*|workers|config_.*|disk_.*", "A part is in one of the states ok, degraded and down. `/readyz` and the metrics show the same states. The label `part` is its kind, `name` its name in the configuration. The parts `worker` are processes, `disk` are directories that clearspan writes to."},
-	{"Sessions", "sessions_(open|total)|relayed_.*|action_.*|handshake.*|starttls_.*|ech_.*", ""},
+	{"Sessions", "sessions_(open|total)|session_.*|relayed_.*|action_.*|handshake.*|starttls_.*|ech_.*", ""},
 	{"Policy and learning", "policy_.*|sessions_(learned|bypassed)_total|learned_.*|lessons_.*", ""},
 	{"Origins", "origin_.*", ""},
 	{"Intakes", "intake_.*|wire_.*|strays_.*|quic_.*|dns_.*", "An intake of mode `wire` has `clearspan_wire_frames_total`. Intakes of mode `tproxy` and `redirect` have `clearspan_strays_total` and `clearspan_quic_datagrams_total`. Intakes of mode `dns` have `clearspan_dns_`, in sum for all of them."},

@@ -74,7 +74,7 @@ func New(c Config) (*Server, error) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { readiness(w, c.Health.Health()) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics.registry, promhttp.HandlerOpts{
-		ErrorLog: errorLog, MaxRequestsInFlight: maxScrapes,
+		ErrorLog: errorLog, MaxRequestsInFlight: maxScrapes, EnableOpenMetrics: true,
 	}))
 	if c.Learned != nil {
 		learned{c.Learned, c.Token}.register(mux)

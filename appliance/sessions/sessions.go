@@ -34,7 +34,7 @@ func (b *Book) Ended(s *decrypt.Session, t decrypt.Stream) {
 	b.Metrics.SessionEnded(s)
 	for leg, l := range map[string]decrypt.LegTLS{"client": s.ClientTLS, "origin": s.OriginTLS} {
 		if l.Handshake > 0 {
-			b.Metrics.Handshake(leg, l.Handshake, l.Version != 0)
+			b.Metrics.Handshake(s.ID, leg, l.Handshake, l.Version != 0)
 		}
 	}
 	r := b.Feed.Report(s, t)
