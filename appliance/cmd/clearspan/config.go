@@ -1,6 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
 	"github.com/spf13/cobra"
 
 	"github.com/clearspan/clearspan/appliance/config"
@@ -9,9 +16,8 @@ import (
 func configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Print configuration files to start from, and the schema for editors",
-		Long: `Print configuration files to start from, and the schema for editors. Nothing is
-changed.
+		Short: "Configuration files to start from, the schema for editors, and order in files",
+		Long: `Configuration files to start from, the schema for editors, and order in files.
 
 A file that begins with "base: default" needs only the sections that it changes.`,
 		Example: `  clearspan config default > clearspan.yaml
@@ -42,6 +48,7 @@ language server complete and check keys by it, if the first line of the file is
   # yaml-language-server: $schema=clearspan.schema.json`,
 			Example: "  clearspan config schema > clearspan.schema.json",
 		}, config.Schema),
+		formatCommand(),
 	)
 	return cmd
 }
@@ -54,4 +61,92 @@ func printsCommand(cmd *cobra.Command, text func() []byte) *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+func formatCommand() *cobra.Command {
+	var write, check, verbose bool
+	cmd := &cobra.Command{
+		Use:   "format FILE",
+		Short: "Put a configuration file in order; comments stay",
+		Long: `Put a configuration file in order: keys as in the reference, two columns of
+indentation a level. Comments stay with the key below them, or on the line that they
+end. Tables in braces stay as they are. The result goes to standard output, or with
+--write into the file.
+
+A file with faults is refused, as clearspan check does.
+
+Exit status: 0 done, 1 the file has a fault, or --check and it is not in order.`,
+		Example: `  clearspan config format /etc/clearspan.yaml
+  clearspan config format --write /etc/clearspan.yaml`,
+		Args: cobra.MatchAll(takes("FILE"), excludes("write", "check")),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file := args[0]
+			if _, err := config.Load(file); err != nil {
+				return badConfig(err)
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				return badConfig(err)
+			}
+			ordered, err := config.Format(data)
+			if err != nil {
+				return badConfig(fmt.Errorf("%s: %w", file, err))
+			}
+			same := bytes.Equal(data, ordered)
+			switch {
+			case check && !same:
+				return badConfig(fmt.Errorf("%s is not in order: clearspan config format --write %s", file, file))
+			case check:
+				return nil
+			case !write:
+				_, err := cmd.OutOrStdout().Write(ordered)
+				return err
+			case same:
+				return told(cmd, verbose, "%s was in order", file)
+			}
+			if err := replace(file, ordered); err != nil {
+				return err
+			}
+			return told(cmd, verbose, "%s is in order now", file)
+		},
+	}
+	cmd.Flags().BoolVarP(&write, "write", "w", false, "write the result into the file")
+	cmd.Flags().BoolVar(&check, "check", false, "only tell whether the file is in order")
+	verboseFlag(cmd, &verbose)
+	return cmd
+}
+
+// replace puts data in place of a file, whole or not at all. The new one has the mode of
+// the old one, and its owner as far as the user may give files away.
+func replace(file string, data []byte) error {
+	file, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".clearspan-*.yaml")
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	defer os.Remove(f.Name()) // unless it was renamed
+	defer f.Close()
+	if _, err = io.Copy(f, bytes.NewReader(data)); err == nil {
+		err = f.Chmod(info.Mode().Perm())
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && err == nil && os.Geteuid() == 0 {
+		err = f.Chown(int(s.Uid), int(s.Gid))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return nil
 }
