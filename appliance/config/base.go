@@ -36,8 +36,9 @@ var builtInTree = sync.OnceValue(func() *node {
 // base reads which configuration the file starts from, and adds its sections to t.
 // Faults in them are those of the key base.
 func (r *reader) base(t *table) {
-	if value(t, "base", NoBase, oneOf(NoBase, DefaultBase)) != DefaultBase {
-		return
+	faults := len(r.errs)
+	if base := value(t, "base", NoBase, oneOf(NoBase, DefaultBase)); base == NoBase && len(r.errs) == faults {
+		return // after a fault, nothing is missed that a base would have
 	}
 	at := t.place("base")
 	for _, p := range builtInTree().pairs() {

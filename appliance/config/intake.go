@@ -128,7 +128,7 @@ func (in *Intake) ports() []policy.PortRange {
 func (r *reader) intakes(t *table) []Intake {
 	n := t.get("intake")
 	if n == nil {
-		t.missing("intake", ": no connection could reach the appliance")
+		t.missing("intake", ": no connection could reach the appliance; base: default has a proxy")
 		return nil
 	}
 	items := r.list(n, "intake")

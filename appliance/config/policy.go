@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/learn"
@@ -49,21 +51,38 @@ var protocols = []string{
 
 // What rules choose from, of which there may be many.
 var (
-	parseProtocol = oneOf(protocols...)
-	parseContent  = oneOf(classes(decrypt.Decrypted, decrypt.Plain, decrypt.Tunneled)...)
-	parseLearn    = oneOf(string(learn.Off), string(learn.Alert), string(learn.Tunnel))
+	parseKnownProtocol = oneOf(protocols...)
+	parseContent       = oneOf(classes(decrypt.Decrypted, decrypt.Plain, decrypt.Tunneled)...)
+	parseLearn         = oneOf(string(learn.Off), string(learn.Alert), string(learn.Tunnel))
 )
 
 // parseAction accepts an action, or one of its synonyms.
 func parseAction(s string) (policy.Action, error) {
 	a, err := policy.ParseAction(s)
-	if near := nearest(s, actionWords); err != nil && near != "" {
+	near := cmp.Or(otherActions[strings.ToLower(s)], nearest(s, actionWords))
+	if err != nil && near != "" {
 		return a, fmt.Errorf("unknown action %q (did you mean %q?), want bump, tunnel, tunnel-check or terminate", s, near)
 	}
 	return a, err
 }
 
 var actionWords = []string{"bump", "decrypt", "tunnel", "splice", "bypass", "tunnel-check", "terminate"}
+
+// otherActions are words that other products have for actions, and that are too wide to
+// be taken for them.
+var otherActions = map[string]string{
+	"block": "terminate", "deny": "terminate", "drop": "terminate", "reject": "terminate",
+	"allow": "tunnel", "pass": "tunnel", "permit": "tunnel", "ignore": "tunnel",
+	"inspect": "bump", "intercept": "bump", "mitm": "bump",
+}
+
+// parseProtocol accepts a protocol of rules.
+func parseProtocol(s string) (string, error) {
+	if other := map[string]string{"https": "tls", "ssl": "tls", "h2": "http2"}[strings.ToLower(s)]; other != "" {
+		return "", fmt.Errorf("unknown value %q, did you mean %q?", s, other)
+	}
+	return parseKnownProtocol(s)
+}
 
 // policy reads the rule table; the others are what rules may name.
 func (r *reader) policy(n *node, mirrors []Mirror, intakes []Intake, services []Service) (p Policy) {

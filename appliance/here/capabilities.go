@@ -82,16 +82,16 @@ func needs(cfg *config.Config, first uint16) (list []need) {
 
 // remedy says how a process gets capabilities.
 func remedy(lacks []cap.Value, why string) string {
-	names := make([]string, len(lacks))
+	names, upper := make([]string, len(lacks)), make([]string, len(lacks))
 	for i, v := range lacks {
-		names[i] = v.String()
+		names[i], upper[i] = v.String(), strings.ToUpper(v.String())
 	}
 	program, err := os.Executable()
 	if err != nil {
 		program = "clearspan"
 	}
 	return fmt.Sprintf("needs %s for %s: start clearspan as root, or run: setcap %s=ep %s",
-		strings.ToUpper(strings.Join(names, " and ")), why, strings.Join(names, ","), program)
+		strings.Join(upper, " and "), why, strings.Join(names, ","), program)
 }
 
 // firstPort returns the first port that every user may listen on.

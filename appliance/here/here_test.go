@@ -136,6 +136,9 @@ services: [{name: ips, kind: inline, legs: [c, d]}]
 			t.Errorf("%s needs %q, want %q", part, got[part], want)
 		}
 	}
+	if text := remedy([]cap.Value{cap.NET_ADMIN, cap.NET_RAW}, "mode tproxy"); !strings.HasPrefix(text, "needs CAP_NET_ADMIN and CAP_NET_RAW for mode tproxy: ") {
+		t.Error(text)
+	}
 	if text := remedy([]cap.Value{cap.NET_BIND_SERVICE}, "port 443"); !strings.HasPrefix(text, "needs CAP_NET_BIND_SERVICE for port 443: start clearspan as root, or run: setcap cap_net_bind_service=ep /") {
 		t.Error(text)
 	}

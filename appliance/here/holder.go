@@ -30,13 +30,15 @@ const maxLines = 1 << 20
 // address. Of other users' processes only root knows. It looks at the network namespace
 // of the process.
 func Holders(address netip.AddrPort) (holders []Holder) {
-	var inodes []string
+	var inodes, users []string
 	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		f, err := os.Open(table)
 		if err != nil {
 			continue
 		}
-		inodes = append(inodes, listening(f, address)...)
+		for _, l := range listening(f, address) {
+			inodes, users = append(inodes, l.inode), append(users, l.user)
+		}
 		f.Close()
 	}
 	if len(inodes) == 0 {
@@ -55,12 +57,50 @@ func Holders(address netip.AddrPort) (holders []Holder) {
 		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 		holders = append(holders, Holder{pid, strings.TrimSpace(string(name))})
 	}
+	if len(holders) == 0 {
+		return hidden(users)
+	}
 	return holders
 }
 
-// listening returns the inodes of the listeners in a table of the kernel (proc(5),
-// /proc/net/tcp) that overlap with address.
-func listening(table io.Reader, address netip.AddrPort) (inodes []string) {
+// hidden returns the one process of these users whose descriptors cannot be looked at:
+// that of a program which guards its memory, as clearspan does. If there are several,
+// nobody knows which it is.
+func hidden(users []string) (holders []Holder) {
+	folders, _ := filepath.Glob("/proc/[0-9]*")
+	for _, folder := range folders {
+		status, err := os.ReadFile(folder + "/status")
+		if err != nil || !slices.Contains(users, field(string(status), "Uid:")) {
+			continue
+		}
+		if f, err := os.ReadDir(folder + "/fd"); err == nil || len(f) > 0 {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(folder))
+		if err != nil || len(holders) > 0 {
+			return nil
+		}
+		holders = append(holders, Holder{pid, field(string(status), "Name:")})
+	}
+	return holders
+}
+
+// field returns the first value of a key in a status file of the kernel (proc(5)).
+func field(status, key string) string {
+	for line := range strings.Lines(status) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == key {
+			return words[1]
+		}
+	}
+	return ""
+}
+
+// listener is a socket that listens, and the number of the user who made it.
+type listener struct{ inode, user string }
+
+// listening returns the listeners in a table of the kernel (proc(5), /proc/net/tcp) that
+// overlap with address.
+func listening(table io.Reader, address netip.AddrPort) (list []listener) {
 	const listen = "0A" // TCP_LISTEN
 	lines := bufio.NewScanner(table)
 	for n := 0; n < maxLines && lines.Scan(); n++ {
@@ -69,10 +109,10 @@ func listening(table io.Reader, address netip.AddrPort) (inodes []string) {
 			continue
 		}
 		if at, ok := parseSocket(fields[1]); ok && overlap(at, address) {
-			inodes = append(inodes, fields[9])
+			list = append(list, listener{fields[9], fields[7]})
 		}
 	}
-	return inodes
+	return list
 }
 
 // parseSocket reads an address as the kernel writes it: words of 32 bits in the order of

@@ -17,8 +17,9 @@ type checkFlags struct {
 func checkCommand() *cobra.Command {
 	var f checkFlags
 	cmd := &cobra.Command{
-		Use:   "check -c FILE",
-		Short: "Check a configuration file; every error with its line",
+		Use:        "check -c FILE",
+		SuggestFor: []string{"validate", "test", "lint", "verify"},
+		Short:      "Check a configuration file; every error with its line",
 		Long: `Check a configuration file, and the files that it names: lists, certificates,
 roots, revocation lists and the block page. Nothing is started or changed.
 

@@ -61,7 +61,7 @@ func (q *question) configuration(cmd *cobra.Command) (cfg *config.Config, file s
 	}
 	note := "built in; no appliance runs"
 	state := q.at.state
-	q.at.ask(cmd, func(ctx context.Context, c *client.Client) error {
+	err = q.at.ask(cmd, func(ctx context.Context, c *client.Client) error {
 		s, err := c.Status(ctx)
 		if err != nil {
 			return err
@@ -76,6 +76,9 @@ func (q *question) configuration(cmd *cobra.Command) (cfg *config.Config, file s
 		}
 		return nil
 	})
+	if err != nil && !errors.Is(err, client.ErrNotRunning) {
+		note = fmt.Sprintf("built in; the running appliance cannot be asked: %v", err)
+	}
 	fmt.Fprintln(cmd.ErrOrStderr(), "configuration:", note)
 	if file != "" {
 		cfg, err = config.Load(file)

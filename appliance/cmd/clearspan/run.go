@@ -28,8 +28,9 @@ func runCommand() *cobra.Command {
 	var quiet bool
 	var quick config.Quick
 	cmd := &cobra.Command{
-		Use:   "run",
-		Short: "Run the appliance in the foreground",
+		Use:        "run",
+		SuggestFor: []string{"start", "serve", "up"},
+		Short:      "Run the appliance in the foreground",
 		Long: `Run the appliance in the foreground.
 
 Without -c and without flags for quick use, the appliance has:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -142,8 +143,10 @@ func takes(names ...string) cobra.PositionalArgs {
 // takesUpTo accepts arguments of these names, of which the first required must be
 // there.
 func takesUpTo(required int, names ...string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
+	return func(cmd *cobra.Command, args []string) error {
 		switch {
+		case len(args) > len(names) && isConfig(cmd, args[len(names)]):
+			return fmt.Errorf("unexpected argument %q, did you mean \"-c %[1]s\"?", args[len(names)])
 		case len(args) < required:
 			return fmt.Errorf("requires %s", strings.Join(names[len(args):required], " "))
 		case len(args) > len(names):
@@ -151,6 +154,12 @@ func takesUpTo(required int, names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// isConfig reports whether an argument is a file that was meant for -c.
+func isConfig(cmd *cobra.Command, arg string) bool {
+	ext := filepath.Ext(arg)
+	return cmd.Flags().Lookup("config") != nil && !cmd.Flags().Changed("config") && (ext == ".yaml" || ext == ".yml")
 }
 
 // takesSome accepts one argument or more; what says which.
