@@ -5,9 +5,10 @@ GO    ?= go
 BIN   := bin/clearspan
 export CGO_ENABLED ?= 0
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell hack/release/version.sh 2>/dev/null || echo unknown)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null)
 GENERATED := $(foreach d,appliance/intake/wire appliance/service/inline,$(d)/kernel_bpfel.go $(d)/kernel_bpfel.o)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
 
 # Runs go test, keeps its events, holds packages to their time and shows what is slow.
 GATE := $(GO) run ./hack/cmd/gate
@@ -22,7 +23,7 @@ PACKAGES := $(shell echo $$(($$(nproc) * 3 / 2)))
 # Tests that measure times run one after the other, when all others are done.
 ALONE := ./appliance/e2e/alone ./appliance/intake/wire
 
-.PHONY: help build dev build-pkcs11 build-bench build-demo demo demo-wire test quick test-one test-thorough format lint vet staticcheck generate docs drift bench profile packages packages-demo packages-bench fuzz clean
+.PHONY: release release-check help build dev build-pkcs11 build-bench build-demo demo demo-wire test quick test-one test-thorough format lint vet staticcheck generate docs drift bench profile packages packages-demo packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -68,7 +69,14 @@ test-one: ## one test or scene, RUN=TestName [PKG=./appliance/e2e]; its capture,
 	@mkdir -p bin
 	CGO_ENABLED=1 CLEARSPAN_KEEP=1 $(GO) test -race $(TESTFLAGS) $(EVIDENCE) -count 1 -v -run '^$(RUN)$$' $(or $(PKG),./appliance/e2e)
 
-test-thorough: packages-bench ## all tests with long runs, then every fuzz target for a minute; hours
+release: ## archives, packages, sums and lists of modules for amd64 and arm64, in bin/release
+	@rm -rf bin/release
+	hack/release/build.sh bin/release
+
+release-check: packages ## build what is released twice, in two places, and compare; lintian
+	hack/release/check.sh
+
+test-thorough: packages-bench release-check ## all tests with long runs, then every fuzz target for a minute; hours
 	@mkdir -p bin
 	CGO_ENABLED=1 CLEARSPAN_ROUNDS=5 $(GATE) -unlimited -events bin/thorough.jsonl -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 3h $$($(GO) list ./... | grep -v /e2e) \
 		-- $(TESTFLAGS) $(EVIDENCE) -timeout 6h ./appliance/e2e \
