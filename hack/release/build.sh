@@ -125,7 +125,9 @@ for arch in "${archs[@]}"; do
 	fi
 	if wanted sbom; then
 		sbom=$(tool cyclonedx-gomod)
-		GOARCH=$arch "$sbom" app -json -output-version 1.6 -licenses -noserial -notimestamp -main appliance/cmd/clearspan -output "$work/sbom.json" . 2>"$work/sbom.log" || { cat "$work/sbom.log" >&2; exit 1; }
+		# Of the program itself, so that nothing is listed that is not in it.
+		GOPROXY=off "$sbom" bin -json -output-version 1.6 -std -licenses -noserial -notimestamp -version "v$version" \
+			-output "$work/sbom.json" "$stage/clearspan" 2>"$work/sbom.log" || { cat "$work/sbom.log" >&2; exit 1; }
 		cp "$work/sbom.json" "$out/clearspan-$version-linux-$arch.cdx.json"
 	fi
 	gzip -9nc CHANGELOG.md >"$stage/doc/changelog.gz"
