@@ -17,7 +17,7 @@ type Counts struct {
 
 	ByStage   map[string]int `json:"by_stage"`   // of the open ones
 	ByAction  map[string]int `json:"by_action"`  // "" if none was decided on
-	ByOutcome map[string]int `json:"by_outcome"` // what they are if they end now
+	ByOutcome map[string]int `json:"by_outcome"` // "" before it is known
 }
 
 // Counts counts the sessions.
@@ -25,7 +25,7 @@ func (r *Registry) Counts() Counts {
 	c := Counts{ByStage: map[string]int{}, ByAction: map[string]int{}, ByOutcome: map[string]int{}}
 	r.all(func(l *Live) {
 		l.mu.Lock()
-		stage, outcome, action := l.stage, l.known.Outcome, ""
+		stage, outcome, action := l.stage, l.known.outcome(l.stage), ""
 		if l.known.Decision.Rule != "" {
 			action = l.known.Decision.Action.String()
 		}
@@ -33,7 +33,7 @@ func (r *Registry) Counts() Counts {
 		c.Open++
 		c.ByStage[stage]++
 		c.ByAction[action]++
-		c.ByOutcome[outcome.String()]++
+		c.ByOutcome[outcome]++
 	})
 	c.Began = r.began.Load()
 	c.Ended, c.Kept = r.ended.total()

@@ -74,9 +74,18 @@ func (l *Live) row(now time.Time) Row {
 	k, stage := l.known, l.stage
 	l.mu.Unlock()
 	r := rowOf(l.account, &k)
-	r.State, r.Stage, r.Duration = Open, stage, max(now.Sub(r.Start), 0)
+	r.State, r.Stage, r.Duration, r.Outcome = Open, stage, max(now.Sub(r.Start), 0), k.outcome(stage)
 	r.Lost = l.account.Missed()
 	return r
+}
+
+// outcome returns how a session is carried that has come to a stage; "" if that is open.
+func (k *known) outcome(stage string) string {
+	switch stage {
+	case decrypt.StageRelay, decrypt.StageDialogue, decrypt.StageRefuse:
+		return k.Outcome.String()
+	}
+	return ""
 }
 
 // rowOf returns the row of an account, of which k is known.

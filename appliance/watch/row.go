@@ -52,7 +52,7 @@ type Words struct {
 	BypassBy  string `json:"bypass_by"`
 	Learned   string `json:"learned"`
 	Taught    string `json:"taught"`
-	Outcome   string `json:"outcome"` // of an open session: what it is if it ends now
+	Outcome   string `json:"outcome"` // of an open session: "" before it is known
 	Reason    string `json:"reason"`
 	Notice    string `json:"notice"`
 	Refusal   string `json:"refusal"`

@@ -78,7 +78,7 @@ func TestLife(t *testing.T) {
 		t.Errorf("subscriber got %+v", got)
 	}
 	c := reg.Counts()
-	if c.Open != 2 || c.ByStage["relay"] != 1 || c.ByAction["tunnel"] != 1 || c.ByOutcome["bumped"] != 2 {
+	if c.Open != 2 || c.ByStage["relay"] != 1 || c.ByAction["tunnel"] != 1 || c.ByOutcome["bumped"] != 1 || c.ByOutcome[""] != 1 {
 		t.Errorf("counts %+v", c)
 	}
 	if !reg.Kill(a.account.ID) || !a.cut || reg.Kill("0000000000000009") {
