@@ -199,3 +199,29 @@ func TestMetricsMonitored(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// BenchmarkRelayed is what a piece of a session costs: the octets, and the frames of a
+// mirror.
+func BenchmarkRelayed(b *testing.B) {
+	m := NewMetrics("1")
+	m.Sink("recorder", []string{"queue-full"}, nil)
+	s := &decrypt.Session{Decision: policy.Decision{Rule: "default"}}
+	b.Run("octets", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			m.Relayed(s, decrypt.OriginToClient, 64<<10)
+		}
+	})
+	b.Run("mirror", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			m.Mirrored("recorder", 46, 64<<10)
+		}
+	})
+	b.Run("loss", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			m.MirrorLost("recorder", "queue-full", 64<<10)
+		}
+	})
+}
