@@ -139,6 +139,9 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	serving.Go(func() { a.tickets.Run(a.killed) })
 	serving.Go(func() { a.book.Watch.Run(a.killed, a.metrics.RelayedOctets) })
 	a.startOutputs()
+	if every := a.cfg.Audit.Interim; every > 0 {
+		serving.Go(func() { a.book.Interim(a.killed, every) })
+	}
 	if !a.intakes.AwaitWires(ctx) {
 		a.log.Error("a wire does not take connections yet") // its loop is stuck, or starved
 	}

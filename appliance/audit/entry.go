@@ -24,8 +24,12 @@ type Entry struct {
 	Time Time `json:"time"`
 	// When the client's connection arrived. For dropped frames: when the count begins.
 	Start Time `json:"start"`
-	// When the session ended. For dropped frames: when the count ends.
+	// When the session ended. For dropped frames: when the count ends. Null in an interim
+	// entry.
 	End Time `json:"end"`
+	// Whether the session goes on, see [interim entries](../operate.md#interim-entries). Its
+	// last entry holds all that it counted.
+	Interim bool `json:"interim"`
 	// The identifier of the session: 16 hexadecimal digits, random. Empty for dropped
 	// frames.
 	Session string `json:"session"`

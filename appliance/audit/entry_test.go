@@ -99,6 +99,7 @@ func TestEntryOfBumpedSession(t *testing.T) {
  "time": "2026-03-01T11:00:03.000000000Z",
  "start": "2026-03-01T11:00:00.000001500Z",
  "end": "2026-03-01T11:00:02.000001500Z",
+ "interim": false,
  "session": "00112233445566ff",
  "intake": "gateway",
  "client": "10.0.0.7:50123",
@@ -250,7 +251,7 @@ func TestEntryOfEmptySession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"time":null,"start":null,"end":null,"session":"","intake":"","client":"","origin":"","destination":"","upstream":"","host":"","sni":"","alpn":"","alpn_offer":"",` +
+	want := `{"time":null,"start":null,"end":null,"interim":false,"session":"","intake":"","client":"","origin":"","destination":"","upstream":"","host":"","sni":"","alpn":"","alpn_offer":"",` +
 		`"transport":"tcp","protocol":"","starttls":"","late_tls":null,"related":"","rule":"","action":"","would":"","events":[],"bypass_by":"","learned":"","taught":"","outcome":"failed","reason":"","notice":"","service":{},"service_finding":{},"quic":null,"tls_client":null,"tls_origin":null,` +
 		`"forged_serial":"","octets":{"client_to_origin":0,"origin_to_client":0},"frames":0,"mirror":{},` +
 		`"flow":{"client":"","origin":"","ports":{}},"community_id":"","http":[],"http_total":0,"refused":[],"refused_total":0,"mail":[],"mail_total":0,"logins":[],"logins_total":0,"transfers":[],"transfers_total":0}`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/export"
@@ -14,6 +15,9 @@ import (
 // Audit is where the entries of sessions go.
 type Audit struct {
 	audit.Options
+	// Interim is how long a session goes on before it has another interim entry; 0: it has
+	// none.
+	Interim time.Duration
 	Outputs []export.Output // unique names; of audit files only
 	// Facts has entries say what was requested and mailed. Default true.
 	Facts   bool

@@ -38,6 +38,10 @@ var operationKeys = []Key{
 		Doc: "The compression of old files.",
 	},
 	{
+		Path: "audit.interim", Type: TypeDuration, Min: "10s", Max: "24h", Words: []Choice{{"0", "Never."}}, Default: "0", Example: "5m",
+		Doc: "How often a long session has an entry before it ends. Such an entry has `interim: true`, and counts from the start of the session.",
+	},
+	{
 		Path: "audit.outputs", Type: TypeTables, Absent: "none", Example: "[{name: siem, to: \"syslog+tls://siem.example:6514\"}]",
 		Doc: "Further places for the entries. Each has all entries that are written after its first start. If it is away, clearspan sends the rest later, as long as it keeps the files.",
 	},

@@ -48,11 +48,15 @@ func appendCEF(b []byte, e *audit.Entry, host, version string) []byte {
 	if !known {
 		ev = event{"Session", 2}
 	}
+	class := e.Outcome
+	if e.Interim {
+		class, ev.name = interimClass, "Session goes on"
+	}
 	if len(e.Finding) > 0 {
 		ev.severity = findingSeverity
 	}
 	b = append(b, "CEF:0|clearspan|clearspan|"...)
-	for _, field := range []string{version, e.Outcome, ev.name} {
+	for _, field := range []string{version, class, ev.name} {
 		b = append(appendEscaped(b, field, `\|`), '|')
 	}
 	b = append(strconv.AppendInt(b, int64(ev.severity), 10), '|')

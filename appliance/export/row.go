@@ -37,7 +37,7 @@ var texts = map[query.ID]func(*audit.Entry) string{
 	query.Reason:    func(e *audit.Entry) string { return e.Reason },
 	query.Notice:    func(e *audit.Entry) string { return e.Notice },
 	query.Service:   func(e *audit.Entry) string { return pairs(e.Service, "=", ",") },
-	query.State:     func(*audit.Entry) string { return "ended" },
+	query.State:     state,
 	query.User:      user,
 	query.Refusal: func(e *audit.Entry) string {
 		if e.TLSClient == nil {
@@ -51,6 +51,14 @@ var texts = map[query.ID]func(*audit.Entry) string{
 		}
 		return e.TLSOrigin.Verdict
 	},
+}
+
+// state returns whether the session goes on.
+func state(e *audit.Entry) string {
+	if e.Interim {
+		return "open"
+	}
+	return "ended"
 }
 
 // user returns the name of the first login.

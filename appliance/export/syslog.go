@@ -23,6 +23,9 @@ const (
 // severities are those of entries by outcome; others are info.
 var severities = map[string]int{"terminated": warning, "failed": notice, "dropped": notice}
 
+// interimClass is the class of entries of sessions that go on.
+const interimClass = "interim"
+
 // encoder writes entries in a format, as messages of syslog or bare.
 type encoder struct {
 	format  Format
@@ -80,7 +83,7 @@ func (e *encoder) encode(line []byte, q *query.Query) (message []byte, wanted bo
 }
 
 // header writes the header of RFC 5424, Section 6, with the time of the entry. Its MSGID
-// is the outcome. There are no structured data. What follows is UTF-8 without a byte order
+// is the outcome, or "interim". There are no structured data. What follows is UTF-8 without a byte order
 // mark, which receivers would take for content.
 func (e *encoder) header(line, outcome []byte) {
 	severity, known := severities[string(outcome)]
@@ -94,6 +97,9 @@ func (e *encoder) header(line, outcome []byte) {
 	b = append(b, ' ')
 	b = append(b, e.host...)
 	b = append(b, " clearspan - "...)
+	if bytes.Contains(line, []byte(`"interim":true`)) {
+		outcome = []byte(interimClass)
+	}
 	b = append(b, outcome...)
 	e.buf = append(b, " - "...)
 }
