@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -114,4 +115,38 @@ func parseTime(text string, now time.Time) (span, bool) {
 	ago, ok := parseDuration(text)
 	at := now.Add(-ago).UnixNano()
 	return span{at, at}, ok && ago < 100*365*24*time.Hour && at > 0
+}
+
+// parseNetwork reads an address, with or without a port, or a prefix.
+func parseNetwork(text string) (network, bool) {
+	text = strings.TrimSpace(text)
+	if a, err := netip.ParseAddrPort(text); err == nil {
+		u := a.Addr().Unmap().WithZone("")
+		return network{netip.PrefixFrom(u, u.BitLen()), a.Port()}, true
+	}
+	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		a = a.Unmap().WithZone("")
+		return network{netip.PrefixFrom(a, a.BitLen()), 0}, true
+	}
+	if p, err := netip.ParsePrefix(text); err == nil {
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+		}
+		return network{p.Masked(), 0}, true
+	}
+	return network{}, false
+}
+
+// parseSpan reads a number of a kind, or a range of them.
+func parseSpan(k Kind, text string, now time.Time) (span, bool) {
+	switch k {
+	case PortRange:
+		return parsePorts(text)
+	case Size:
+		return parseSize(text)
+	case Duration:
+		d, ok := parseDuration(text)
+		return span{int64(d), int64(d)}, ok
+	}
+	return parseTime(text, now)
 }
