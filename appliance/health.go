@@ -66,6 +66,7 @@ func (a *Appliance) watchParts() error {
 			return a.engine.Load().authorities.Health(name, time.Now())
 		})
 	}
+	a.watchCounts()
 	return a.watchDisks()
 }
 
