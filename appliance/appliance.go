@@ -148,7 +148,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	a.setWorker(health.Reading{})
 	a.phase.Store(control.Serving)
 	for i, addr := range a.intakes.Addrs() {
-		a.log.Info("intake listens", "intake", a.cfg.Intakes[i].Name, "listen", addr.String())
+		a.log.Info("intake listens", "intake", a.inForce.Load().cfg.Intakes[i].Name, "listen", addr.String())
 	}
 	a.log.Info("ready", a.addresses()...)
 	if a.told != nil {
@@ -200,8 +200,9 @@ func (a *Appliance) addresses() []any {
 
 // steps is what the screen says first.
 func (a *Appliance) steps() []string {
-	certificate, _ := authority.Files(a.cfg)
-	o := screen.Open{Config: a.cfg, Intakes: a.intakes.Addrs(), CA: certificate.Certificate}
+	cfg := a.inForce.Load().cfg
+	certificate, _ := authority.Files(cfg)
+	o := screen.Open{Config: cfg, Intakes: a.intakes.Addrs(), CA: certificate.Certificate}
 	if a.admin != nil {
 		o.Admin = a.admin.Addr()
 	}
