@@ -41,7 +41,6 @@ type Appliance struct {
 
 	closers   closers          // of what is open
 	prompt    certs.Passphrase // may be nil
-	told      func()           // when the box is ready; may be nil
 	screen    *screen.Screen   // may be nil
 	directory certs.Directory  // of the authority that clients trust
 	feed      *feed.Feed
@@ -69,8 +68,9 @@ type Appliance struct {
 	reload sync.Mutex     // one reload at a time; guards cfg
 	cfg    *config.Config // the running one
 
-	controls                         // of operators
-	inForce  atomic.Pointer[inForce] // what operators are told of the configuration
+	membership                         // of a keeper's processes
+	controls                           // of operators
+	inForce    atomic.Pointer[inForce] // what operators are told of the configuration
 
 	kill   context.CancelFunc // ends all sessions
 	killed context.Context
@@ -151,12 +151,13 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 		a.log.Info("intake listens", "intake", a.inForce.Load().cfg.Intakes[i].Name, "listen", addr.String())
 	}
 	a.log.Info("ready", a.addresses()...)
-	if a.told != nil {
-		a.told()
-	}
 	a.screen.Say(a.steps()...)
 	serving.Go(func() { a.screen.Run(a.killed) })
+	a.join(stop, &serving)
 	<-ctx.Done()
+	if d := a.drainFor.Load(); d != nil {
+		drain = *d
+	}
 	a.setWorker(health.Reading{State: health.Down, Why: "draining", Quiet: true})
 	a.phase.Store(control.Draining)
 	a.drainOutputs()

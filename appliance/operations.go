@@ -62,12 +62,16 @@ func (a *Appliance) openControl() error {
 	a.phase.Store(control.Starting)
 	a.inForce.Store(&inForce{cfg: a.cfg, loaded: a.started})
 	if a.listener == nil {
-		socket, err := control.Listen(a.cfg.State)
-		if errors.Is(err, control.ErrInUse) {
-			return fmt.Errorf("state directory %s is in use by another clearspan", a.cfg.State)
-		}
+		held, err := a.holder().Listener(heldControl)
 		if err != nil {
 			return err
+		}
+		a.listener = held
+	}
+	if a.listener == nil {
+		socket, err := control.Listen(a.cfg.State)
+		if err != nil {
+			return stateInUse(a.cfg.State, err)
 		}
 		a.listener = socket
 		a.log.Debug("control socket", "path", socket.Path())
@@ -79,6 +83,14 @@ func (a *Appliance) openControl() error {
 		return err
 	})
 	return nil
+}
+
+// stateInUse says whose the socket of a state directory is.
+func stateInUse(state string, err error) error {
+	if errors.Is(err, control.ErrInUse) {
+		return fmt.Errorf("state directory %s is in use by another clearspan", state)
+	}
+	return err
 }
 
 // serveControl answers operators until the appliance closes.

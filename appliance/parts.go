@@ -84,7 +84,7 @@ func (a *Appliance) openState() error {
 }
 
 func (a *Appliance) openFeed() (err error) {
-	cfg := feed.Config{Mirrors: a.cfg.Mirrors, KeyLogFile: os.Getenv("SSLKEYLOGFILE"), Metrics: a.metrics, Logger: a.log}
+	cfg := feed.Config{Mirrors: a.cfg.Mirrors, KeyLogFile: os.Getenv("SSLKEYLOGFILE"), Metrics: a.metrics, Holder: a.holder(), Logger: a.log}
 	if a.cfg.Audit.Facts {
 		cfg.Facts = &a.cfg.Audit.Content
 	}
@@ -142,6 +142,8 @@ func (a *Appliance) openIntakes() (err error) {
 		Book:    a.book,
 		Metrics: a.metrics,
 		Opened:  a.closers.push,
+		Holder:  a.holder(),
+		Pulse:   a.pulse,
 		Logger:  a.log,
 	})
 	return err
@@ -159,7 +161,13 @@ func (a *Appliance) openPublish() (err error) {
 	if a.cfg.Authority.Publish == "" {
 		return nil
 	}
-	a.publish, err = publish.New(publish.Config{Listen: a.cfg.Authority.Publish, Material: a.material, Certify: a.certify, Logger: a.log})
+	listener, err := a.holder().Listener(heldPublish)
+	if err != nil {
+		return err
+	}
+	a.publish, err = publish.New(publish.Config{
+		Listen: a.cfg.Authority.Publish, Listener: listener, Material: a.material, Certify: a.certify, Logger: a.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -175,8 +183,12 @@ func (a *Appliance) openAdmin() error {
 	if err != nil {
 		return err
 	}
+	listener, err := a.holder().Listener(heldAdmin)
+	if err != nil {
+		return err
+	}
 	a.admin, err = admin.New(admin.Config{
-		Options: a.cfg.Admin, Health: a.health, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: a.log,
+		Options: a.cfg.Admin, Listener: listener, Health: a.health, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: a.log,
 	})
 	if err != nil {
 		return err

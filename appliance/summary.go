@@ -7,18 +7,6 @@ import (
 	"github.com/clearspan/clearspan/appliance/health"
 )
 
-// WithReady has tell called once, when the appliance is ready. It must not block.
-func WithReady(tell func()) Option { return func(a *Appliance) { a.told = tell } }
-
-// Alive takes what every new session takes, and returns when it has it. It does not
-// return while the process is stuck there: a watchdog asks it.
-func (a *Appliance) Alive() {
-	a.engine.Load()
-	a.admission.Used()
-	a.limiter.Open()
-	a.intakes.Addrs()
-}
-
 // Summary is a line about the box as it is now, such as "1,204 sessions, recorder no-link":
 // its open sessions, and the parts that are not as they should be, with the reason.
 func (a *Appliance) Summary() string {

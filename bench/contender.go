@@ -156,7 +156,7 @@ func (b *bed) clearspan(binary, more string) start {
 		if err != nil {
 			return 0, err
 		}
-		return a.Pid(), nil
+		return a.Worker(), nil
 	}
 }
 

@@ -46,6 +46,9 @@ type Config struct {
 	Learned Learned       // nil: nothing is learned
 	Token   string        // that changes need, see [Token]; empty: nothing is changed
 	Logger  *slog.Logger  // may be nil
+
+	// Listener is open already; nil: one is opened at Listen. The server owns it.
+	Listener net.Listener
 }
 
 // Server answers operators. Make one with [New], run it with Serve, end it with
@@ -65,7 +68,10 @@ func New(c Config) (*Server, error) {
 	if c.Health == nil {
 		c.Health = health.New()
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	listener, err := c.Listener, error(nil)
+	if listener == nil {
+		listener, err = net.Listen("tcp", c.Listen)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listen for admin on %s: %w", c.Listen, err)
 	}

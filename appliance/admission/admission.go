@@ -70,6 +70,7 @@ type Config struct {
 // concurrent use.
 type Controller struct {
 	gauges []*gauge
+	others uint64 // octets of a control group that other processes used at the start
 	open   func() int
 
 	admitted [slots]atomic.Int64 // sessions, by the time they began
@@ -100,6 +101,7 @@ func New(cfg Config) (*Controller, error) {
 		return nil, fmt.Errorf("find memory limit of control group: %w", err)
 	} else if group != nil {
 		c.gauges = append(c.gauges, group)
+		c.others = othersIn(group)
 	}
 	total, err := machineMemory()
 	if err != nil {
@@ -125,7 +127,20 @@ func (c *Controller) Limit() (octets uint64, whose string) {
 // Goal is what the Go runtime should aim to stay within, in octets.
 func (c *Controller) Goal() uint64 {
 	limit, _ := c.Limit()
-	return limit / 100 * goalPercent
+	return (limit - min(c.others, limit/4)) / 100 * goalPercent
+}
+
+// othersIn returns what other processes use of a limit now, such as the keeper.
+func othersIn(g *gauge) uint64 {
+	all, err := g.used()
+	if err != nil {
+		return 0
+	}
+	own, err := processMemory()
+	if err != nil {
+		return 0
+	}
+	return all - min(all, own)
 }
 
 // Floor is the heap, in octets, below which collecting garbage gains nothing; 0

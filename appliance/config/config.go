@@ -17,7 +17,6 @@
 package config
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -61,9 +60,9 @@ func (c *Config) AuthorityDir() string { return filepath.Join(c.State, "authorit
 // Load reads the file at path. The error is of type [Errors] if the file could
 // be read.
 func Load(path string) (*Config, error) {
-	data, err := readFile(path)
+	data, err := Read(path)
 	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+		return nil, err
 	}
 	return Parse(path, data, filepath.Dir(path))
 }

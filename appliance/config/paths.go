@@ -11,6 +11,15 @@ import (
 	"strings"
 )
 
+// Read returns the text of the file at path, for [Parse].
+func Read(path string) ([]byte, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return data, nil
+}
+
 // readFile returns the first maxFile+1 octets of a file: enough to see that it
 // is too long, even if it never ends.
 func readFile(path string) ([]byte, error) {

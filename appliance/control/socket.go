@@ -59,6 +59,22 @@ func Listen(state string) (*Socket, error) {
 	return nil, errs[len(errs)-1]
 }
 
+// Remove removes the sockets of a box with a state directory that nobody listens on.
+func Remove(state string) error {
+	var errs []error
+	for _, path := range Paths(state) {
+		dir, err := openDir(filepath.Dir(path))
+		if err != nil {
+			continue // there is none
+		}
+		if err := (&Socket{path: path}).removeStale(dir); err != nil && !errors.Is(err, ErrInUse) {
+			errs = append(errs, fmt.Errorf("remove control socket %s: %w", path, err))
+		}
+		dir.Close()
+	}
+	return errors.Join(errs...)
+}
+
 // listenAt listens at a path. What a process that was killed has left there is replaced.
 // The directory is locked meanwhile, so that two processes cannot both find a stale file.
 func listenAt(path string, group int) (*Socket, error) {

@@ -20,7 +20,7 @@ import (
 // peakMemory is the most that a process has had in memory, in octets.
 func (c *scene) peakMemory() int64 {
 	c.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Appliance.Pid()))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Appliance.Worker()))
 	if err != nil {
 		c.Fatal(err)
 	}

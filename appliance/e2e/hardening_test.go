@@ -50,7 +50,7 @@ func TestPrivilegesDropped(t *testing.T) {
 	page := c.Page(web, "page.bin", 10_000)
 	check := func(when string) {
 		t.Helper()
-		for line := range tasks(t, c.Appliance.Pid(), "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Uid") {
+		for line := range tasks(t, c.Appliance.Worker(), "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Uid") {
 			switch line {
 			case "CapInh: " + noCapabilities, "CapAmb: " + noCapabilities, "CapPrm: " + ofTProxy, "CapEff: " + ofTProxy, "CapBnd: " + ofTProxy, "NoNewPrivs: 1", "Seccomp: 2":
 			default:

@@ -272,7 +272,7 @@ policy: {default: bump, learn: {pinned: {action: tunnel, after: 1}}}
 		leaf := c.through(lab.OriginV4, webName, clientLeg)
 		clientLeg.addTo(t, hidden, "client")
 		originLeg.addTo(t, hidden, "origin")
-		scalar := findScalar(t, run.Pid(), leaf.PublicKey.(*ecdsa.PublicKey))
+		scalar := findScalar(t, lab.WorkerOf(run.Pid()), leaf.PublicKey.(*ecdsa.PublicKey))
 		if scalar == nil {
 			t.Fatal("the key of the leaf is not found in memory: the search does not work")
 		}
@@ -280,7 +280,7 @@ policy: {default: bump, learn: {pinned: {action: tunnel, after: 1}}}
 		if _, err := lab.Curl(c.Ctx, c.Box, c.PKI.RootFile, append(lab.Resolve(webName, lab.OriginV4), "-x", "http://127.0.0.1:8080", "https://"+webName+"/")...); err == nil {
 			t.Error("a client that does not trust the authority accepted it") // something to learn
 		}
-		c.wantNoKeys(hidden, run.Pid())
+		c.wantNoKeys(hidden, lab.WorkerOf(run.Pid()))
 		c.abort(run, sig)
 	}
 	text := log.String()
@@ -382,9 +382,14 @@ func (c *rootless) wantNoKeys(hidden secrets, pid int) {
 	}
 }
 
-// abort has the kernel, or Go, end the process. No core must be left.
+// abort has the kernel, or Go, end the worker and then the keeper. No core must be left.
 func (c *rootless) abort(run *netlab.Cmd, sig syscall.Signal) {
 	c.Helper()
+	worker := lab.WorkerOf(run.Pid())
+	if err := syscall.Kill(worker, sig); err != nil {
+		c.Fatal(err)
+	}
+	scenetest.Eventually(c, "end of the worker", func() bool { return syscall.Kill(worker, 0) != nil })
 	if err := run.Signal(sig); err != nil {
 		c.Fatal(err)
 	}

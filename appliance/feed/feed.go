@@ -153,6 +153,15 @@ func (f *Feed) Holds(p config.Policy) error {
 	return nil
 }
 
+// Yield leaves new readers of live feeds to another process. Those that there are go on.
+func (f *Feed) Yield() {
+	for _, k := range f.sinks {
+		if k.yield != nil {
+			k.yield()
+		}
+	}
+}
+
 // Close flushes and closes the sinks. No session may be open.
 func (f *Feed) Close() error {
 	var errs []error

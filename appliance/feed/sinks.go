@@ -12,6 +12,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/feed/http2"
+	"github.com/clearspan/clearspan/appliance/keeper/role"
 	"github.com/clearspan/clearspan/appliance/peer"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
@@ -27,6 +28,7 @@ type Config struct {
 	Facts      *facts.Options // what is read for the audit entry; nil: nothing
 	KeyLogFile string         // takes TLS secrets too, if a mirror keeps them; empty: none
 	Metrics    Metrics        // nil: nothing is counted
+	Holder     *role.Holder   // of listeners that are open already; may be nil
 	Logger     *slog.Logger   // nil discards
 }
 
@@ -47,6 +49,11 @@ func New(cfg Config) (*Feed, error) {
 	}
 	f := &Feed{facts: cfg.Facts}
 	for _, m := range cfg.Mirrors {
+		listener, err := cfg.Holder.Listener(ResourceName(m))
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		m.Live.Listener = listener
 		k, err := openSink(m, cfg.Logger.With("mirror", m.Name))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open mirror %s: %w", m.Name, err), f.Close())
@@ -63,12 +70,16 @@ func New(cfg Config) (*Feed, error) {
 	return f, nil
 }
 
+// ResourceName is the name of what the keeper holds for a mirror.
+func ResourceName(m config.Mirror) string { return "mirror/" + m.Name }
+
 // sink is one configured mirror: its ports, of which a session has one, and what is
 // shown there.
 type sink struct {
 	name    string
 	ports   mirror.Balance
 	close   func() error
+	yield   func()  // takes no more readers; may be nil
 	content [4]bool // by decrypt.Content
 	options mirror.Options
 	streams *http2.Ports // of HTTP/2 streams; nil: HTTP/2 is shown as it is
@@ -178,7 +189,7 @@ func (k *sink) openPCAPOverIP(m config.Mirror, log *slog.Logger) error {
 	if at, ok := s.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() && m.From == nil {
 		log.Warn("every machine with a private address may read the mirror, see key from", "listen", s.Addr().String())
 	}
-	k.ports, k.close = mirror.Balance{s}, s.Close
+	k.ports, k.close, k.yield = mirror.Balance{s}, s.Close, s.Yield
 	k.status = func() status { return liveStatus(s.Stats()) }
 	return nil
 }

@@ -2,6 +2,7 @@ package here
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -60,7 +61,18 @@ func Holders(address netip.AddrPort) (holders []Holder) {
 	if len(holders) == 0 {
 		return hidden(users)
 	}
-	return holders
+	return withoutChildren(holders)
+}
+
+// withoutChildren leaves processes out that have the listener from another one: who ends
+// that ends them.
+func withoutChildren(holders []Holder) []Holder {
+	return slices.DeleteFunc(slices.Clone(holders), func(h Holder) bool {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", h.PID))
+		rest := string(text[bytes.LastIndexByte(text, ')')+1:]) // the name may have anything in it
+		fields := strings.Fields(rest)
+		return len(fields) > 1 && slices.ContainsFunc(holders, func(other Holder) bool { return strconv.Itoa(other.PID) == fields[1] })
+	})
 }
 
 // hidden returns the one process of these users whose descriptors cannot be looked at:
@@ -77,10 +89,12 @@ func hidden(users []string) (holders []Holder) {
 			continue
 		}
 		pid, err := strconv.Atoi(filepath.Base(folder))
-		if err != nil || len(holders) > 0 {
-			return nil
+		if err == nil {
+			holders = append(holders, Holder{pid, field(string(status), "Name:")})
 		}
-		holders = append(holders, Holder{pid, field(string(status), "Name:")})
+	}
+	if holders = withoutChildren(holders); len(holders) > 1 {
+		return nil
 	}
 	return holders
 }

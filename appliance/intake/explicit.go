@@ -43,7 +43,7 @@ func NewExplicit(config Explicit, o Options) (Intake, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := listen("tcp", config.Listen, net.ListenConfig{})
+	l, err := o.listen(config.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("create explicit intake: %w", err)
 	}

@@ -108,6 +108,12 @@ type Options struct {
 	// unresolved. Only an explicit intake asks; nil: no name has one. Called concurrently.
 	StandIn func(ctx context.Context, name string) netip.Addr
 
+	// Listeners are open already, for an intake that has a listener at an address of its
+	// own, in place of those that it would open. It owns them.
+	Listeners []net.Listener
+	// Pulse notices that accept loops run; nil: nobody looks.
+	Pulse *Pulse
+
 	Resolver       Resolver      // nil: net.DefaultResolver
 	ConnectTimeout time.Duration // to open an origin leg, all addresses together; 0: 10 s
 

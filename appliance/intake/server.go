@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -45,7 +46,7 @@ type server struct {
 
 	mu     sync.Mutex
 	closed bool
-	open   int // sessions
+	open   int // sessions and accept loops
 }
 
 // newServer takes the listeners, at least one. The caller sets session before
@@ -71,16 +72,43 @@ func listen(network, address string, config net.ListenConfig) (*net.TCPListener,
 	return l.(*net.TCPListener), nil
 }
 
+// listen returns the listener of an intake that has one: the one that is open already,
+// or a new one.
+func (o Options) listen(address string) (net.Listener, error) {
+	if len(o.Listeners) == 1 {
+		return o.Listeners[0], nil
+	}
+	return listen("tcp", address, net.ListenConfig{})
+}
+
 // Serve implements [Intake].
 func (s *server) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
+	if !s.begin(len(s.listeners)) {
+		return nil
+	}
 	var loops sync.WaitGroup
 	for _, l := range s.listeners {
-		loops.Go(func() { s.accept(ctx, l) })
+		beat := s.Pulse.Loop(l)
+		loops.Go(func() {
+			defer s.end() // a connection that was accepted before Close is served
+			s.accept(ctx, l, beat)
+		})
 	}
 	loops.Wait()
 	return nil
+}
+
+// begin counts accept loops as sessions, unless the server is closed.
+func (s *server) begin(loops int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.open += loops
+	return true
 }
 
 // Addr implements [Intake].
@@ -121,11 +149,15 @@ func (s *server) finish() {
 	close(s.done)
 }
 
-// accept runs until the listener is closed by Close.
-func (s *server) accept(ctx context.Context, l acceptor) {
+// accept runs until the listener is closed by Close. beat is called when a pulse wakes it.
+func (s *server) accept(ctx context.Context, l acceptor, beat func()) {
 	pause := time.Duration(0)
 	for {
 		conn, err := l.Accept()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			beat()
+			continue
+		}
 		if err != nil {
 			if s.isClosed() {
 				return
@@ -147,6 +179,9 @@ func (s *server) accept(ctx context.Context, l acceptor) {
 		}
 		pause = 0
 		tcp := conn.(*net.TCPConn)
+		if s.Listeners != nil {
+			tcp.SetKeepAliveConfig(keepAlive) // an error: it is closed
+		}
 		if !s.start(tcp, func() { s.session(ctx, tcp) }) {
 			reset(tcp)
 		}

@@ -47,7 +47,7 @@ func NewStatic(config Static, o Options) (Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create static intake: origin %q: not a host and port", config.Origin)
 	}
-	l, err := listen("tcp", config.Listen, net.ListenConfig{})
+	l, err := o.listen(config.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("create static intake: %w", err)
 	}

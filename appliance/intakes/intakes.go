@@ -20,6 +20,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/intake"
 	"github.com/clearspan/clearspan/appliance/intake/nameserver"
 	"github.com/clearspan/clearspan/appliance/intake/wire"
+	"github.com/clearspan/clearspan/appliance/keeper/role"
 	"github.com/clearspan/clearspan/appliance/sessions"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/decrypt/policy"
@@ -48,6 +49,8 @@ type Config struct {
 	Book          *sessions.Book
 	Metrics       *admin.Metrics
 	Opened        func(part string, close func() error) // told of each that is open
+	Holder        *role.Holder                          // of listeners that are open already; may be nil
+	Pulse         *intake.Pulse                         // see [intake.Options]
 	Logger        *slog.Logger
 }
 
@@ -92,7 +95,12 @@ func (s *Set) open(c config.Intake) (intake.Intake, error) {
 		Resolver:       s.cfg.Resolver,
 		ConnectTimeout: s.cfg.Configuration.Origin.ConnectTimeout,
 		Count:          func(e intake.Event) { s.cfg.Metrics.Refused(c.Name, e.String()) },
+		Pulse:          s.cfg.Pulse,
 		Logger:         s.log,
+	}
+	var err error
+	if o.Listeners, err = s.cfg.Holder.Listeners(ResourceName(c)); err != nil {
+		return nil, err
 	}
 	if q := c.QUIC(); q != "" {
 		o.QUIC = s.peekQUIC(c.Name, q)

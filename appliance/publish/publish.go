@@ -55,6 +55,7 @@ type Config struct {
 	Material func() Material // required; called for each request, concurrently
 	Certify  Certify         // makes leaves for our own name; nil: no TLS. Called concurrently
 	Logger   *slog.Logger    // may be nil
+	Listener net.Listener    // open already; nil: one is opened at Listen; the server owns it
 }
 
 // Server publishes. Make one with [New], run it with Serve, end it with Close.
@@ -71,7 +72,10 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	port, err := net.Listen("tcp", c.Listen)
+	port, err := c.Listener, error(nil)
+	if port == nil {
+		port, err = net.Listen("tcp", c.Listen)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listen for publishing on %s: %w", c.Listen, err)
 	}

@@ -117,6 +117,12 @@ var bans = []ban{
 		reason: "leaf package; what it tells the service manager is told by its caller",
 	},
 	{
+		from:   "appliance/keeper",
+		to:     []string{module, "crypto", "net/http", "encoding/xml", "golang.org/x/net", "golang.org/x/crypto"},
+		allow:  []string{module + "/appliance/keeper"},
+		reason: "it has all rights, and reads nothing that comes from the network: no protocol, no TLS, no configuration",
+	},
+	{
 		from:   "appliance/privilege",
 		to:     []string{module},
 		except: []string{"appliance/privilege/rights"},

@@ -72,9 +72,10 @@ var marks = []mark{
 		except: map[string]string{"decrypt/sniff": "it tells clients by their first commands"},
 	},
 	{
-		name: "items of an IMAP message",
-		text: regexp.MustCompile(`(?i)^(BODY|BINARY|RFC822(\.[A-Z]+)?)$`),
-		home: "decrypt/proto/imap",
+		name:   "items of an IMAP message",
+		text:   regexp.MustCompile(`(?i)^(BODY|BINARY|RFC822(\.[A-Z]+)?)$`),
+		home:   "decrypt/proto/imap",
+		except: map[string]string{"appliance/cmd/clearspan": "a flag names the file of a program"},
 	},
 	{
 		name: "commands of POP3",

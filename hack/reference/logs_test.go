@@ -134,6 +134,7 @@ func (s *Source) spread(f *ast.File, name string) (keys []string) {
 // areas are the sections of the page, by folder; the first that matches counts.
 var areas = []struct{ title, folders, text string }{
 	{"Start, reload and stop", "appliance|appliance/(authority|feed|intakes|services|sessions)|appliance/cmd/.*", ""},
+	{"Processes", "appliance/keeper(/.*)?", "The keeper writes these. `worker` is the number of a worker, counted from the start."},
 	{"Audit log", "appliance/audit", ""},
 	{"Outputs of the audit log", "appliance/export", ""},
 	{"Session tickets", "appliance/tickets", ""},
@@ -147,6 +148,13 @@ var areas = []struct{ title, folders, text string }{
 
 // remedies explain messages at the levels ERROR and WARN.
 var remedies = map[string]string{
+	"worker ended unasked":                  "A worker crashed, was killed, or stopped to work; its sessions are lost. Another one takes its place. `stack` has what it wrote: report it.",
+	"worker not replaced":                   "The worker that was to take the place of a dead one did not start, see `err`. The keeper tries again.",
+	"workers die: no connections are taken": "Five workers ended within a minute. Connections are refused or pass, as without clearspan. See the messages before; the keeper tries again every 10 s.",
+	"resource not closed":                   "A listener, or what belongs to it in the kernel, is left. See `err`.",
+	"orders are not taken":                  "`clearspan upgrade` does not reach the process. Signals work.",
+	"upgrade undone":                        "The new program did not take over, see `err`. The program before it runs on, with its sessions.",
+
 	"authority not rotated": "The next CA did not take over. See `err`, and run `clearspan ca show`.",
 	"close intake":          "An intake did not close in order. Check for left kernel rules or wires.",
 	"legs of crashed inline devices not returned":                             "Interfaces of an earlier run may be in use still. See `err`.",

@@ -42,9 +42,11 @@ func Listen(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", cfg.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen for pcap readers: %w", err)
+	listener := cfg.Listener
+	if listener == nil {
+		if listener, err = net.Listen("tcp", cfg.Addr); err != nil {
+			return nil, fmt.Errorf("listen for pcap readers: %w", err)
+		}
 	}
 	s := &Sink{cfg: cfg, log: cfg.Logger, listener: listener}
 	s.readers.Store(new([]*reader))
@@ -156,6 +158,9 @@ func (s *Sink) Close() error {
 	s.group.Wait()
 	return nil
 }
+
+// Yield takes no more readers. Those that there are go on.
+func (s *Sink) Yield() { s.listener.Close() }
 
 // accept takes readers until the listener is closed.
 func (s *Sink) accept() {

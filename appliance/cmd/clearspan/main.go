@@ -72,11 +72,11 @@ See it work on real traffic:   make demo, in the source tree (needs root)`,
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("clearspan {{.Version}}\n")
-	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), intakeCommand(), reloadCommand(), learnedCommand(), exceptionsCommand(), feedCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), intakeCommand(), reloadCommand(), upgradeCommand(), learnedCommand(), exceptionsCommand(), feedCommand(), versionCommand())
 	root.AddCommand(statusCommand(), sessionsCommand(), topCommand(), mirrorsCommand(), servicesCommand(), alertsCommand(), supportCommand())
 	root.AddCommand(configCommand())
 	root.AddCommand(deployCommand())
-	root.AddCommand(completionCommand())
+	root.AddCommand(completionCommand(), roleCommand())
 	root.AddCommand(movedCommands()...)
 	prepare(root)
 	return root

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/clearspan/clearspan/appliance"
-	"github.com/clearspan/clearspan/appliance/control"
+	"github.com/clearspan/clearspan/appliance/keeper"
 	"github.com/clearspan/clearspan/appliance/notify"
 )
 
@@ -89,19 +87,19 @@ func (m *manager) follow(a state) {
 	}
 }
 
-// around has the manager know of each reload: that it began, and that the appliance serves
-// as before, or as it says now, when it is over.
-func (m *manager) around(reload appliance.Reloader) appliance.Reloader {
-	return func(ctx context.Context, a *appliance.Appliance) (control.Reloaded, error) {
-		if !m.served.Load() {
-			return reload(ctx, a)
-		}
+// told tells the manager what happens to the keeper.
+func (m *manager) told(k state, e keeper.Event, drain time.Duration) {
+	switch {
+	case e == keeper.Stopping:
+		m.stops(drain)
+	case e == keeper.Ready && !m.served.Load():
+		m.serves(k)
+	case e == keeper.Ready:
+		m.tell(m.Ready(k.Summary()))
+	case e == keeper.Changing && m.served.Load():
 		m.tell(m.Reloading("reads its configuration"))
-		done, err := reload(ctx, a)
-		if m.served.Load() { // it was not asked to stop meanwhile
-			m.tell(m.Ready(a.Summary()))
-		}
-		return done, err
+	case e == keeper.Failed:
+		m.tell(m.Status("workers die: no connections are taken"))
 	}
 }
 

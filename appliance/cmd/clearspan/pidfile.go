@@ -1,18 +1,53 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/clearspan/clearspan/appliance/authority"
+	"github.com/clearspan/clearspan/appliance/keeper"
 )
 
 func pidFile(state string) string { return filepath.Join(state, "clearspan.pid") }
 
-// writePID leaves the process's number for those who send it signals. One state
-// directory serves one process: the file is locked as long as that lives.
-func writePID(state string) (remove func(), err error) {
+// stateLock is the resource of the state directory. It leaves the keeper's number there
+// for those who send it signals. One directory serves one keeper: the file is locked as
+// long as that lives.
+func stateLock(state string) keeper.Resource {
+	return keeper.Resource{
+		Name: "state", Key: "state " + state, Private: true,
+		Open: func() (keeper.Holding, error) {
+			if err := authority.MakeState(state); err != nil {
+				return nil, err
+			}
+			f, err := writePID(state)
+			if err != nil {
+				return nil, err
+			}
+			return lockedState{keeper.Files{f}, state}, nil
+		},
+		Adopt: func(files []*os.File) (keeper.Holding, error) { return lockedState{files, state}, nil },
+	}
+}
+
+type lockedState struct {
+	files keeper.Files
+	state string
+}
+
+func (l lockedState) Files() []*os.File { return l.files }
+func (l lockedState) Stop() error       { return nil }
+
+func (l lockedState) Close() error {
+	return errors.Join(os.Remove(pidFile(l.state)), l.files.Close())
+}
+
+// writePID makes and locks the file.
+func writePID(state string) (*os.File, error) {
 	name := pidFile(state)
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -38,10 +73,7 @@ func writePID(state string) (remove func(), err error) {
 		f.Close()
 		return nil, fmt.Errorf("write pid file: %w", err)
 	}
-	return func() {
-		os.Remove(name)
-		f.Close()
-	}, nil
+	return f, nil
 }
 
 // lock takes the lock of a file without waiting.

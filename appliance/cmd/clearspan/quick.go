@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,31 +16,36 @@ import (
 	"github.com/clearspan/clearspan/appliance/here"
 )
 
-// movable returns what reads the configuration of a start without a file. Addresses that
-// no flag names fall to the next free port if another process has them. Each later
-// call returns the same addresses.
-func movable(quick config.Quick, log *slog.Logger) func() (*config.Config, error) {
-	moved := make(map[string]string) // from and to
-	first := true
-	return func() (*config.Config, error) {
-		cfg, err := quick.Config(config.Starter, os.Getenv)
-		if err != nil {
-			return nil, err
-		}
-		if first {
-			first = false
-			if pid, runs := running(cfg.State); runs {
-				return nil, &exitError{exitRuntime, fmt.Errorf("clearspan runs already (pid %s) with state directory %s: end it, or start another one with --state DIR", pid, cfg.State)}
-			}
-			move(quick, cfg, moved, log)
-		}
-		for _, address := range quick.Movable(cfg) {
-			if to, ok := moved[*address]; ok {
-				*address = to
-			}
-		}
-		return cfg, nil
+// mover reads the configuration of a start without a file. Addresses that no flag names
+// fall to the next free port if another process has them. Each later reading has the same
+// addresses.
+type mover struct {
+	quick config.Quick
+	log   *slog.Logger
+	moved map[string]string // from and to; nil: not known yet
+}
+
+// remember has later readings be as text, which a program before this one read.
+func (m *mover) remember(text []byte) {
+	if m.moved == nil {
+		json.Unmarshal(text, &m.moved) // what parse has understood
 	}
+}
+
+// read returns which addresses were replaced, as JSON.
+func (m *mover) read() ([]byte, error) {
+	cfg, err := m.quick.Config(config.Starter, os.Getenv)
+	if err != nil {
+		return nil, badConfig(err)
+	}
+	if m.moved == nil {
+		m.moved = make(map[string]string)
+		if pid, runs := running(cfg.State); runs {
+			return nil, &exitError{exitRuntime, fmt.Errorf("clearspan runs already (pid %s) with state directory %s: end it, or start another one with --state DIR", pid, cfg.State)}
+		}
+		move(m.quick, cfg, m.moved, m.log)
+	}
+	return json.Marshal(m.moved)
 }
 
 // running reports whether a process runs with a state directory, and its number. A process

@@ -1,25 +1,18 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/clearspan/clearspan/appliance"
 	"github.com/clearspan/clearspan/appliance/config"
-	"github.com/clearspan/clearspan/appliance/privilege"
-	"github.com/clearspan/clearspan/appliance/privilege/rights"
-	"github.com/clearspan/clearspan/appliance/screen"
 )
 
 func runCommand() *cobra.Command {
@@ -84,19 +77,7 @@ Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 			if err != nil {
 				return badConfig(err)
 			}
-			var options []appliance.Option
-			if show && !quiet {
-				options = append(options, appliance.WithScreen(screen.New(os.Stderr)))
-			}
-			load := func() (*config.Config, error) { return loadConfig(file, quick) }
-			if file == "" {
-				load = movable(quick, log)
-			}
-			finish, err := startProfile(profile)
-			if err != nil {
-				return err
-			}
-			return errors.Join(run(load, file, log, drain, options), finish())
+			return run(&start{File: file, Quick: quick, Level: level, Profile: profile, Drain: drain, Screen: show && !quiet}, log)
 		},
 	}
 	f := cmd.Flags()
@@ -122,64 +103,6 @@ func loadConfig(file string, quick config.Quick) (*config.Config, error) {
 		return config.Load(file)
 	}
 	return quick.Config(config.Starter, os.Getenv)
-}
-
-func run(load func() (*config.Config, error), file string, log *slog.Logger, drain time.Duration, options []appliance.Option) error {
-	cfg, err := load()
-	if err != nil {
-		return badConfig(err)
-	}
-	if err := privilege.Harden(); err != nil {
-		return err
-	}
-	// Never given back: a signal that comes while the process ends must not
-	// change its exit code.
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-
-	manager := openManager(log)
-	defer manager.Close()
-	var a *appliance.Appliance
-	a, err = appliance.New(cfg, version, log, append(options,
-		appliance.WithPrompt(prompt("Passphrase of the authority's key: ")),
-		appliance.WithReloader(absolute(file), manager.around(reloader(load, file, log))),
-		appliance.WithRecentLog(recentLog.String),
-		appliance.WithReady(func() { manager.serves(a) }))...)
-	if err != nil {
-		return remedy(file, cfg, err)
-	}
-	remove, err := writePID(cfg.State)
-	if err != nil {
-		a.Close()
-		return err
-	}
-	defer remove()
-	left, err := rights.Confine(cfg, file)
-	if err != nil {
-		a.Close()
-		return err
-	}
-	log.Info("privileges dropped", "user", left.User, "kept", left.Capabilities(), "files", bounded(left.Files), "system_calls", bounded(left.Calls))
-	for _, lack := range left.Lacks {
-		log.Warn("privileges kept", "err", lack)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	go func() {
-		for s := range signals {
-			switch {
-			case s == syscall.SIGHUP:
-				a.Operations().Reload(ctx) // the log has the error
-			case ctx.Err() == nil:
-				log.Info("stopping", "signal", s.String())
-				manager.stops(drain)
-				stop()
-			default:
-				a.Kill()
-			}
-		}
-	}()
-	return a.Run(ctx, drain)
 }
 
 func bounded(yes bool) string {

@@ -191,7 +191,7 @@ func (c *failing) fail(sig syscall.Signal, pace, limit time.Duration) {
 	})
 	time.Sleep(500 * time.Millisecond)
 	at := time.Now()
-	if err := c.appliance.Signal(sig); err != nil {
+	if err := c.appliance.SignalAll(sig); err != nil {
 		c.Fatal(err)
 	}
 	time.Sleep(600 * time.Millisecond)

@@ -1,0 +1,52 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+)
+
+// Listener is the resource of a TCP listener. config makes the socket; Multipath TCP is
+// off.
+func Listener(name, network, address string, config net.ListenConfig) Resource {
+	return Resource{
+		Name: name,
+		Key:  network + " " + address,
+		Open: func() (Holding, error) {
+			config.SetMultipathTCP(false)
+			l, err := config.Listen(context.Background(), network, address)
+			if err != nil {
+				return nil, err
+			}
+			defer l.Close()
+			f, err := l.(*net.TCPListener).File()
+			if err != nil {
+				return nil, fmt.Errorf("hold listener %s: %w", address, err)
+			}
+			return Files{f}, nil
+		},
+		Adopt: func(files []*os.File) (Holding, error) { return Files(files), nil },
+	}
+}
+
+// Files are descriptors that need nothing more than to be open.
+type Files []*os.File
+
+// Files implements [Holding].
+func (f Files) Files() []*os.File { return f }
+
+// Stop implements [Holding]. A listener without a descriptor refuses.
+func (f Files) Stop() error { return f.Close() }
+
+// Close implements [Holding].
+func (f Files) Close() error {
+	var errs []error
+	for _, file := range f {
+		if err := file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,68 @@
+package keeper
+
+import (
+	"os"
+	"time"
+)
+
+// Plan is what the keeper needs to know of a configuration.
+type Plan struct {
+	// Configuration is handed to workers as it is.
+	Configuration []byte
+	// Parsed is for those who made the plan: the keeper does not look at it.
+	Parsed any
+	// Resources are what the keeper opens for workers, in this order.
+	Resources []Resource
+	// Alone says why two workers of this configuration cannot be there at once; empty:
+	// they can.
+	Alone string
+	// InPlace reports whether a worker of running can change to this plan by itself.
+	InPlace func(running *Plan) bool
+	// Changed lists the keys whose values differ from those of running.
+	Changed func(running *Plan) []string
+	// Remedy adds to an error about a resource what can be done; may be nil.
+	Remedy func(error) error
+	// Drain is how long the sessions of a worker may go on when another one has taken
+	// over.
+	Drain time.Duration
+}
+
+// Resource is something that workers use one after the other.
+type Resource struct {
+	Name string // for workers, such as "intake/proxy"
+	Key  string // what it is, such as "tcp 127.0.0.1:8080"; unique in a plan
+	// Private resources are the keeper's alone: no worker gets their descriptors.
+	Private bool
+	// Open opens it.
+	Open func() (Holding, error)
+	// Adopt takes over what a keeper before this one held, by its descriptors in the
+	// order of [Holding.Files]. It owns them.
+	Adopt func(files []*os.File) (Holding, error)
+}
+
+// Holding is a resource that is open. The keeper calls its methods one at a time.
+type Holding interface {
+	// Files returns the descriptors, always the same ones in the same order. They are
+	// borrowed.
+	Files() []*os.File
+	// Stop takes no more connections. Those that workers have go on.
+	Stop() error
+	// Close undoes what Open did. No worker that uses the resource is left.
+	Close() error
+}
+
+// held is a resource that is open.
+type held struct {
+	Resource
+	holding Holding
+	stopped bool
+}
+
+// stop stops a holding once.
+func (h *held) stop() error {
+	if h.stopped {
+		return nil
+	}
+	h.stopped = true
+	return h.holding.Stop()
+}

@@ -1,0 +1,115 @@
+package appliance
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/control"
+	"github.com/clearspan/clearspan/appliance/feed"
+	"github.com/clearspan/clearspan/appliance/intakes"
+	"github.com/clearspan/clearspan/appliance/keeper"
+)
+
+// Names of what the keeper holds.
+const (
+	heldAdmin   = "admin"
+	heldPublish = "publish"
+	heldControl = "control"
+)
+
+// NewPlan tells the keeper what a box of cfg needs of it. text is what cfg was read
+// from. Sessions of a process that was replaced may go on for drain.
+func NewPlan(cfg *config.Config, text []byte, drain time.Duration) *keeper.Plan {
+	parsed := func(p *keeper.Plan) *config.Config { return p.Parsed.(*config.Config) }
+	return &keeper.Plan{
+		Configuration: text,
+		Parsed:        cfg,
+		Resources:     resources(cfg),
+		Alone:         alone(cfg),
+		Drain:         drain,
+		InPlace:       func(running *keeper.Plan) bool { return len(differing(fixed, parsed(running), cfg)) == 0 },
+		Changed: func(running *keeper.Plan) []string {
+			before := parsed(running)
+			return append(differing(fixed, before, cfg), differing(changing, before, cfg)...)
+		},
+	}
+}
+
+// resources are what the keeper opens for a box.
+func resources(cfg *config.Config) []keeper.Resource {
+	list := []keeper.Resource{keeper.Orders(cfg.State), controlSocket(cfg.State)}
+	list = append(list, intakes.Resources(cfg)...)
+	for _, m := range cfg.Mirrors {
+		if m.Kind == config.PCAPOverIP {
+			list = append(list, intakes.Listener(feed.ResourceName(m), m.Live.Addr))
+		}
+	}
+	if cfg.Authority.Publish != "" {
+		list = append(list, intakes.Listener(heldPublish, cfg.Authority.Publish))
+	}
+	if cfg.Admin.Listen != "" {
+		list = append(list, intakes.Listener(heldAdmin, cfg.Admin.Listen))
+	}
+	return list
+}
+
+// alone says why two processes of one configuration cannot be there at once.
+func alone(cfg *config.Config) string {
+	if why := intakes.Alone(cfg); why != "" {
+		return why
+	}
+	for _, m := range cfg.Mirrors {
+		if m.Kind == config.Interface {
+			return fmt.Sprintf("mirror %s has kind %s", m.Name, m.Kind)
+		}
+	}
+	for _, s := range cfg.Services {
+		if s.Kind == config.Inline {
+			return fmt.Sprintf("service %s has kind %s", s.Name, s.Kind)
+		}
+	}
+	return ""
+}
+
+// controlSocket is the resource of the control socket.
+func controlSocket(state string) keeper.Resource {
+	return keeper.Resource{
+		Name: heldControl, Key: "control " + state,
+		Open: func() (keeper.Holding, error) {
+			socket, err := control.Listen(state)
+			if err != nil {
+				return nil, stateInUse(state, err)
+			}
+			f, err := socket.File()
+			if err != nil {
+				socket.Close()
+				return nil, fmt.Errorf("hold control socket: %w", err)
+			}
+			if err := socket.UnixListener.Close(); err != nil { // f goes on
+				return nil, fmt.Errorf("hold control socket: %w", err)
+			}
+			return heldSocket{keeper.Files{f}, state}, nil
+		},
+		Adopt: func(files []*os.File) (keeper.Holding, error) { return heldSocket{files, state}, nil },
+	}
+}
+
+// heldSocket is the control socket, which stays until the end: processes that drain are
+// asked by it.
+type heldSocket struct {
+	files keeper.Files
+	state string
+}
+
+func (s heldSocket) Files() []*os.File { return s.files }
+func (s heldSocket) Stop() error       { return nil }
+
+// Close ends listening, and removes the socket's file.
+func (s heldSocket) Close() error {
+	if err := s.files.Close(); err != nil {
+		return err
+	}
+	return control.Remove(s.state)
+}
