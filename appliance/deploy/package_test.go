@@ -91,7 +91,7 @@ func TestPackage(t *testing.T) {
 	m.Run(t, `dpkg -i /first.deb && id clearspan && ! systemctl is-active clearspan && ! systemctl is-enabled clearspan
 man -w clearspan.yaml && man -w clearspan-deploy-systemd && bash -n /usr/share/bash-completion/completions/clearspan
 clearspan check -c /etc/clearspan/clearspan.yaml && systemctl enable --now clearspan && systemctl is-active clearspan`)
-	if got := m.Run(t, facts); !strings.Contains(got, "\nactive\nclearspan\nown\n") {
+	if got := m.Run(t, facts); !strings.Contains(got, "\nactive\nown\nclearspan\n") {
 		t.Errorf("the service: %s", got)
 	}
 	m.Run(t, "python3 /session.py >/session.log 2>&1 &")

@@ -54,25 +54,27 @@ func begin(t *testing.T, m *machine.Machine, yaml string) {
 	m.Run(t, "systemctl stop clearspan; clearspan deploy systemd -c "+ConfigFile+" && systemctl daemon-reload && systemctl start clearspan")
 }
 
-// facts prints what a test asks of the running service.
-const facts = `pid=$(systemctl show -p MainPID --value clearspan)
-systemctl show -p StatusText --value clearspan | grep -o '\b0 sessions'
+// facts prints what a test asks of the running service: of its status, its state, the
+// mounts of its main process, and what the process that serves says of its rights.
+const facts = `systemctl show -p StatusText --value clearspan | grep -o '\b0 sessions'
 systemctl is-active clearspan
-stat -c %U /proc/$pid
-[ "$(readlink /proc/$pid/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ] && echo machine || echo own
-journalctl _PID=$pid -o cat --no-pager | grep -o '"files":.*"system_calls":[^}]*'`
+[ "$(readlink /proc/$(systemctl show -p MainPID --value clearspan)/ns/mnt)" = "$(readlink /proc/1/ns/mnt)" ] && echo machine || echo own
+last=$(journalctl -u clearspan -o cat --no-pager | grep '"privileges dropped"' | tail -n 1)
+case $last in *'"user":'$(id -u clearspan)[,}]*) echo clearspan ;; *) echo "$last" ;; esac
+echo "$last" | grep -o '"files":"[^"]*","system_calls":"[^"]*"'`
 
 func TestUnitOfProxy(t *testing.T) {
 	t.Parallel()
 	m := service(t)
 	begin(t, m, "intake: [{name: p, mode: explicit, listen: 127.0.0.1:8080}]\nmirror: [{name: files, kind: pcapng, directory: pcap}]\n")
-	if got, want := m.Run(t, facts), "0 sessions\nactive\nclearspan\nown\n\"files\":\"bounded\",\"system_calls\":\"bounded\"\n"; got != want {
+	if got, want := m.Run(t, facts), "0 sessions\nactive\nown\nclearspan\n\"files\":\"bounded\",\"system_calls\":\"bounded\"\n"; got != want {
 		t.Errorf("proxy: %s, want %s", got, want)
 	}
 	if got := m.Run(t, "stat -c '%a %U' /var/lib/clearspan /var/lib/clearspan/authority/ca.key"); got != "700 clearspan\n600 clearspan\n" {
 		t.Errorf("state: %s", got)
 	}
 	m.Run(t, "systemctl reload clearspan && systemctl is-active clearspan")
+	m.Run(t, "clearspan reload -c "+ConfigFile+" && clearspan status -c "+ConfigFile) // as root
 	m.Write(t, ConfigFile, "intak: []\n", 0o644)
 	if out, err := m.Try("systemctl reload clearspan"); err == nil {
 		t.Errorf("a bad configuration is reloaded: %s", out)
@@ -105,7 +107,7 @@ func TestUnitOfGateway(t *testing.T) {
   - {name: low, mode: explicit, listen: 127.0.0.1:880}
 mirror: [{name: rec, kind: interface, interface: mirror0}]
 `)
-	if got, want := m.Run(t, facts), "0 sessions\nactive\nclearspan\nown\n\"files\":\"bounded\",\"system_calls\":\"bounded\"\n"; got != want {
+	if got, want := m.Run(t, facts), "0 sessions\nactive\nown\nclearspan\n\"files\":\"bounded\",\"system_calls\":\"bounded\"\n"; got != want {
 		t.Errorf("gateway: %s, want %s", got, want)
 	}
 	if got := m.Run(t, "journalctl -u clearspan -o cat --no-pager | grep -o '\"kept\":\"[^\"]*'"); !strings.HasPrefix(got, "\"kept\":\"net_bind_service net_admin net_raw\n") {
@@ -119,7 +121,7 @@ func TestUnitOfWire(t *testing.T) {
 	m := service(t)
 	begin(t, m, `intake: [{name: w, mode: wire, legs: [lan0, wan0], ports: [443], down: wire}]
 `)
-	if got, want := m.Run(t, facts), "0 sessions\nactive\nclearspan\nmachine\n\"files\":\"bounded\",\"system_calls\":\"bounded\"\n"; got != want {
+	if got, want := m.Run(t, facts), "0 sessions\nactive\nmachine\nclearspan\n\"files\":\"bounded\",\"system_calls\":\"bounded\"\n"; got != want {
 		t.Errorf("wire: %s, want %s", got, want)
 	}
 	taking := "clearspan wire status | grep 'taking connections'"
