@@ -182,6 +182,7 @@ func (r *receiver) expect(b *book) {
 // A receiver that goes and comes back, again and again, while files of the log end, are
 // compressed and counted, gets every entry once, in order.
 func TestReceiverAway(t *testing.T) {
+	t.Parallel()
 	r := newReceiver(t)
 	b := newBook(t, t.TempDir(), trail.Options{Size: 64 << 10, Compress: true}, Output{Name: "siem", Network: TCP, Address: r.address, Format: JSON})
 	for range 4 {
@@ -197,6 +198,7 @@ func TestReceiverAway(t *testing.T) {
 
 // A process that goes on where another one ended doubles and loses nothing.
 func TestProcessesTakeTurns(t *testing.T) {
+	t.Parallel()
 	r := newReceiver(t)
 	dir, o := t.TempDir(), Output{Name: "siem", Network: TCP, Address: r.address, Format: JSON}
 	old := newBook(t, dir, trail.Options{Size: 32 << 10}, o)
@@ -222,6 +224,7 @@ func TestProcessesTakeTurns(t *testing.T) {
 // What a receiver acknowledged and did not read before it was killed is all that is lost.
 // What it did not acknowledge is sent again.
 func TestReceiverThatDoesNotRead(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -251,6 +254,7 @@ func TestReceiverThatDoesNotRead(t *testing.T) {
 
 // An output that is away for longer than files are kept counts what it loses.
 func TestLostEntriesAreCounted(t *testing.T) {
+	t.Parallel()
 	b := newBook(t, t.TempDir(), trail.Options{Size: 10_000, Keep: 2, Compress: true}, Output{Name: "siem", Network: TCP, Address: "127.0.0.1:1", Format: JSON})
 	b.write(200)
 	tempo.Until(t, "files are removed", func() bool { return b.set.Status()[0].Lost > 0 })
