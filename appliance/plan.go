@@ -1,7 +1,10 @@
 package appliance
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"time"
 
@@ -43,7 +46,7 @@ func resources(cfg *config.Config) []keeper.Resource {
 	list = append(list, intakes.Resources(cfg)...)
 	for _, m := range cfg.Mirrors {
 		if m.Kind == config.PCAPOverIP {
-			list = append(list, intakes.Listener(feed.ResourceName(m), m.Live.Addr))
+			list = append(list, intakes.Listener(feed.ResourceName(m), m.Live.Addr), feeders(feed.FeedersPath(cfg.State, m), feed.FeedersName(m)))
 		}
 	}
 	if cfg.Authority.Publish != "" {
@@ -59,11 +62,6 @@ func resources(cfg *config.Config) []keeper.Resource {
 func alone(cfg *config.Config) string {
 	if why := intakes.Alone(cfg); why != "" {
 		return why
-	}
-	for _, m := range cfg.Mirrors {
-		if m.Kind == config.Interface {
-			return fmt.Sprintf("mirror %s has kind %s", m.Name, m.Kind)
-		}
 	}
 	for _, s := range cfg.Services {
 		if s.Kind == config.Inline {
@@ -112,4 +110,50 @@ func (s heldSocket) Close() error {
 		return err
 	}
 	return control.Remove(s.state)
+}
+
+// feeders is the resource of the socket at which a process that ends its sessions hands the
+// readers of a live feed over.
+func feeders(path, name string) keeper.Resource {
+	return keeper.Resource{
+		Name: name, Key: "feeders " + path,
+		Open: func() (keeper.Holding, error) {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("remove socket of an earlier process: %w", err)
+			}
+			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+			if err != nil {
+				return nil, fmt.Errorf("listen for feeds: %w", err)
+			}
+			l.SetUnlinkOnClose(false)
+			defer l.Close()
+			f, err := l.File()
+			if err == nil {
+				err = os.Chmod(path, 0o600)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("hold socket of feeds: %w", err)
+			}
+			return heldFeeders{keeper.Files{f}, path}, nil
+		},
+		Adopt: func(files []*os.File) (keeper.Holding, error) { return heldFeeders{files, path}, nil },
+	}
+}
+
+// heldFeeders is such a socket, which stays until the end: processes that drain use it.
+type heldFeeders struct {
+	files keeper.Files
+	path  string
+}
+
+func (h heldFeeders) Files() []*os.File { return h.files }
+func (h heldFeeders) Stop() error       { return nil }
+
+// Close ends listening, and removes the socket's file.
+func (h heldFeeders) Close() error {
+	err := h.files.Close()
+	if gone := os.Remove(h.path); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
 }

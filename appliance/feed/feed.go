@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/config"
@@ -40,6 +41,8 @@ type Feed struct {
 	sinks []*sink
 	keys  *keyLog        // nil: no sink keeps secrets
 	facts *facts.Options // nil: nothing is read for the audit entry
+
+	yielding sync.WaitGroup // of sinks that yield
 }
 
 // Open implements [decrypt.Tap].
@@ -153,11 +156,12 @@ func (f *Feed) Holds(p config.Policy) error {
 	return nil
 }
 
-// Yield leaves new readers of live feeds to another process. Those that there are go on.
+// Yield leaves the readers of live feeds to another process, and what they are to see of
+// this one.
 func (f *Feed) Yield() {
 	for _, k := range f.sinks {
 		if k.yield != nil {
-			k.yield()
+			f.yielding.Go(k.yield)
 		}
 	}
 }
@@ -171,5 +175,6 @@ func (f *Feed) Close() error {
 	if f.keys != nil {
 		errs = append(errs, f.keys.close())
 	}
+	f.yielding.Wait()
 	return errors.Join(errs...)
 }

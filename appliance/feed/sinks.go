@@ -1,11 +1,14 @@
 package feed
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 
@@ -54,6 +57,9 @@ func New(cfg Config) (*Feed, error) {
 			return nil, errors.Join(err, f.Close())
 		}
 		m.Live.Listener = listener
+		if m.Live.Feeders, err = feedersOf(cfg.Holder, m); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
 		k, err := openSink(m, cfg.Logger.With("mirror", m.Name))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open mirror %s: %w", m.Name, err), f.Close())
@@ -72,6 +78,32 @@ func New(cfg Config) (*Feed, error) {
 
 // ResourceName is the name of what the keeper holds for a mirror.
 func ResourceName(m config.Mirror) string { return "mirror/" + m.Name }
+
+// FeedersName is the name of what the keeper holds for processes that hand readers of a
+// mirror over, and FeedersPath the place of that socket.
+func FeedersName(m config.Mirror) string { return "feeders/" + m.Name }
+
+// FeedersPath is where that socket is. The name is short: paths of sockets have at most 107
+// octets.
+func FeedersPath(state string, m config.Mirror) string {
+	h := fnv.New32a()
+	h.Write([]byte(m.Name))
+	return filepath.Join(state, fmt.Sprintf("feed-%08x.sock", h.Sum32()))
+}
+
+// feedersOf takes the socket from the holder; nil if there is none.
+func feedersOf(holder *role.Holder, m config.Mirror) (*net.UnixListener, error) {
+	l, err := holder.Listener(FeedersName(m))
+	if err != nil || l == nil {
+		return nil, err
+	}
+	u, ok := l.(*net.UnixListener)
+	if !ok {
+		l.Close()
+		return nil, fmt.Errorf("socket of feeds of mirror %s is none", m.Name)
+	}
+	return u, nil
+}
 
 // sink is one configured mirror: its ports, of which a session has one, and what is
 // shown there.
@@ -190,6 +222,12 @@ func (k *sink) openPCAPOverIP(m config.Mirror, log *slog.Logger) error {
 		log.Warn("every machine with a private address may read the mirror, see key from", "listen", s.Addr().String())
 	}
 	k.ports, k.close, k.yield = mirror.Balance{s}, s.Close, s.Yield
+	if path := m.Live.Feeders; path != nil {
+		at, _ := path.Addr().(*net.UnixAddr)
+		k.yield = func() {
+			s.HandOver(context.Background(), func(context.Context) (*net.UnixConn, error) { return net.DialUnix("unix", nil, at) })
+		}
+	}
 	k.status = func() status { return liveStatus(s.Stats()) }
 	return nil
 }

@@ -37,7 +37,7 @@ func Listener(name, address string) keeper.Resource {
 func Alone(cfg *config.Config) string {
 	for _, c := range cfg.Intakes {
 		switch c.Mode {
-		case config.Explicit, config.Static:
+		case config.Explicit, config.Static, config.Wire: // a wire is taken over as it runs
 		default:
 			return fmt.Sprintf("intake %s has mode %s", c.Name, c.Mode)
 		}

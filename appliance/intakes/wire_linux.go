@@ -17,6 +17,7 @@ import (
 func (s *Set) openWire(c config.Intake, o intake.Options) (intake.Intake, error) {
 	limits := s.cfg.Configuration.Limits
 	w := c.Wire
+	w.Join = s.cfg.Holder != nil // the keeper starts a process beside another one to replace it
 	w.Sessions, w.Overload, w.Exempt, w.Copy = limits.Sessions, limits.Overload, s.exemptWire(), s.copies(c)
 	w.Decide = func(in *decrypt.Incoming, flight []byte) wire.Decision {
 		in.Intake = c.Name

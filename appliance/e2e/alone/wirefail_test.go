@@ -24,7 +24,7 @@ import (
 // floodPort is where the origin answers the flood.
 const floodPort = 6443
 
-// TestWireFailsOpen kills the appliance, or has it stand still, under new TLS
+// TestWireFailsOpen kills the worker, the keeper or both, or has them stand still, under new TLS
 // connections and amid transfers that it does not carry. CLEARSPAN_ROUNDS takes
 // the figures so many times, of a build without the race detector and at 500
 // connections a second.
@@ -33,18 +33,26 @@ func TestWireFailsOpen(t *testing.T) {
 	if tempo.Rounds() > 1 {
 		pace = 2 * time.Millisecond
 	}
+	both := func(a *lab.Appliance, sig syscall.Signal) error { return a.SignalAll(sig) }
 	for _, tt := range []struct {
 		name  string
+		hit   func(*lab.Appliance, syscall.Signal) error
 		sig   syscall.Signal
 		limit time.Duration // for connections begun after the signal to fail, on a quiet machine
 	}{
-		{"kill", syscall.SIGKILL, 10 * time.Millisecond},
-		{"stop", syscall.SIGSTOP, 150 * time.Millisecond},
+		{"kill both", both, syscall.SIGKILL, 10 * time.Millisecond},
+		{"kill worker", func(a *lab.Appliance, sig syscall.Signal) error { return syscall.Kill(a.Worker(), sig) }, syscall.SIGKILL, 10 * time.Millisecond},
+		{"kill keeper", func(a *lab.Appliance, sig syscall.Signal) error { return a.Signal(sig) }, syscall.SIGKILL, 10 * time.Millisecond},
+		{"stop", both, syscall.SIGSTOP, 150 * time.Millisecond},
 	} {
+		if tt.name == "kill keeper" && !tempo.Thorough() {
+			continue // wires of the package intake/wire show as much
+		}
 		for round := range tempo.Rounds() {
 			t.Run(fmt.Sprintf("%s/%d", tt.name, round), func(t *testing.T) {
-				c := newFailing(t)
-				c.fail(tt.sig, pace, tt.limit)
+				c := newFailing(t, "")
+				c.fail(func() error { return tt.hit(c.appliance, tt.sig) }, pace, tt.limit)
+				c.again(tt.name == "kill worker")
 			})
 		}
 	}
@@ -62,7 +70,8 @@ type failing struct {
 	trust     *tls.Config // of clients that know the box and the origin
 }
 
-func newFailing(t *testing.T) *failing {
+// newFailing starts the box. more are further keys of the wire.
+func newFailing(t *testing.T, more string) *failing {
 	t.Helper()
 	network, err := lab.NewInline(netlab.ForTest(t))
 	if err != nil {
@@ -82,12 +91,12 @@ func newFailing(t *testing.T) *failing {
 	c.dir = s.Directory("box")
 	yaml := fmt.Sprintf(`state: state
 intake:
-  - {name: %s, mode: wire, legs: [%s, %s], ports: [443, %d]}
+  - {name: %s, mode: wire, legs: [%s, %s], ports: [443, %d]%s}
 origin: {roots: [%q]}
 policy: {default: bump, rules: [{name: bank, host: [bank.example.test], origin: [192.0.2.10], action: tunnel}]}
 audit: {file: sessions.jsonl}
 admin: {listen: "off"}
-`, c.name, lab.LANInterface, lab.WANInterface, floodPort, c.pki.RootFile)
+`, c.name, lab.LANInterface, lab.WANInterface, floodPort, more, c.pki.RootFile)
 	c.start = func() *lab.Appliance {
 		a, err := lab.StartAppliance(c.Box, c.dir, scenetest.Binary, yaml)
 		if err != nil {
@@ -118,10 +127,10 @@ type attempt struct {
 	err    error
 }
 
-// once opens a TLS connection and has a line echoed.
-func (c *failing) once() (a attempt) {
+// once opens a TLS connection and has a line echoed, within a time.
+func (c *failing) once(within time.Duration) (a attempt) {
 	a.begun = time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	conn, err := c.Client.DialContext(ctx, "tcp", fmt.Sprintf("%s:%d", lab.OriginV4, floodPort))
 	if err != nil {
@@ -129,7 +138,7 @@ func (c *failing) once() (a attempt) {
 		return a
 	}
 	defer conn.Close()
-	conn.SetDeadline(a.begun.Add(2 * time.Second))
+	conn.SetDeadline(a.begun.Add(within))
 	client := tls.Client(conn, c.trust)
 	if a.err = client.Handshake(); a.err != nil {
 		return a
@@ -141,8 +150,24 @@ func (c *failing) once() (a attempt) {
 	return a
 }
 
-// fail sends the signal and judges what happens.
-func (c *failing) fail(sig syscall.Signal, pace, limit time.Duration) {
+// again has the box take connections again: by its keeper, or by a start.
+func (c *failing) again(keeper bool) {
+	c.Helper()
+	at := time.Now()
+	if !keeper {
+		c.appliance.SignalAll(syscall.SIGKILL)
+		<-c.appliance.Done()
+		c.appliance = c.start()
+	}
+	tempo.Until(c.T, "connections are taken again", func() bool { return c.once(2 * time.Second).forged })
+	c.Logf("taken again after %v", time.Since(at))
+	if err := c.appliance.Stop(); err != nil {
+		c.Error(err)
+	}
+}
+
+// fail does what makes the box fail and judges what happens.
+func (c *failing) fail(hit func() error, pace, limit time.Duration) {
 	c.Helper()
 	const size = 64 << 20
 	content := make([]byte, size)
@@ -182,7 +207,7 @@ func (c *failing) fail(sig syscall.Signal, pace, limit time.Duration) {
 			case <-tick.C:
 			}
 			all.Go(func() {
-				a := c.once()
+				a := c.once(2 * time.Second)
 				mu.Lock()
 				attempts = append(attempts, a)
 				mu.Unlock()
@@ -191,16 +216,12 @@ func (c *failing) fail(sig syscall.Signal, pace, limit time.Duration) {
 	})
 	time.Sleep(500 * time.Millisecond)
 	at := time.Now()
-	if err := c.appliance.SignalAll(sig); err != nil {
+	if err := hit(); err != nil {
 		c.Fatal(err)
 	}
 	time.Sleep(600 * time.Millisecond)
 	cancel()
 	all.Wait()
-	if sig != syscall.SIGKILL {
-		c.appliance.Signal(syscall.SIGKILL)
-	}
-	<-c.appliance.Done()
 
 	var before, forged, after, failed int
 	var last time.Duration

@@ -27,8 +27,10 @@ func talk(conn net.Conn) error {
 // connection fails, none passes unopened, and the old sessions go on to their end. So it
 // is a second time, and by a process that was killed afterwards.
 func TestJoin(t *testing.T) {
+	t.Parallel()
 	for _, takeover := range []wire.Takeover{wire.Late, wire.Accept} {
 		t.Run(string(takeover), func(t *testing.T) {
+			t.Parallel()
 			b := newBench(t)
 			b.echo("tcp", ":443")
 			s := settings{Takeover: takeover, Down: intake.DownBlock, Grace: time.Millisecond, Join: true}
