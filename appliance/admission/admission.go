@@ -157,8 +157,9 @@ func (c *Controller) Floor() uint64 {
 func (c *Controller) Buffers() uint64 { return c.Goal() / bufferShare }
 
 // Used returns what is in use of the limit that is closest to be reached, in
-// octets, as last measured.
+// octets, as measured not long ago.
 func (c *Controller) Used() uint64 {
+	c.Level() // measures, if the last time was long ago
 	var used uint64
 	var part float64
 	for _, g := range c.gauges {

@@ -17,6 +17,7 @@ import (
 // resume goes on where the keeper before this one left off. After an error nothing was
 // taken over, and the program before could not be run again either.
 func (k *Keeper) resume() error {
+	role.Name()
 	data, err := role.ReadMemFile(k.cfg.Inherited)
 	if err != nil {
 		return err

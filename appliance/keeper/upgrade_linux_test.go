@@ -23,6 +23,9 @@ func TestUpgrade(t *testing.T) {
 	if to, err := os.Readlink(filepath.Join("/proc", itoa(b.cmd.Process.Pid), "exe")); err != nil || filepath.Base(to) != "newer" {
 		t.Errorf("the keeper runs %s, %v", to, err)
 	}
+	if name, err := os.ReadFile(filepath.Join("/proc", itoa(b.cmd.Process.Pid), "comm")); err != nil || string(name) != "clearspan\n" {
+		t.Errorf("process listings name it %q, %v", name, err)
+	}
 	if got := old.say("b"); got != "1 b" {
 		t.Errorf("the old session: %q", got)
 	}

@@ -52,6 +52,10 @@ type Order struct {
 // goneDrain is how long sessions may go on when the keeper is gone without a word.
 const goneDrain = 30 * time.Second
 
+// Name gives the process its name back, which the kernel took from the descriptor that
+// it was run from. It is for people and changes nothing else.
+func Name() { os.WriteFile("/proc/self/comm", []byte("clearspan"), 0) }
+
 // Main runs a role in this process, which the keeper has started, and returns the exit
 // code. explain chooses that by the error, and what goes with it, see [Result].
 func Main(f Func, explain func(error) (code int, detail json.RawMessage)) int {
@@ -62,7 +66,7 @@ func Main(f Func, explain func(error) (code int, detail json.RawMessage)) int {
 			crash.Close() // it has a copy
 		}
 	}
-	os.WriteFile("/proc/self/comm", []byte("clearspan"), 0) // else "exe"; a name for people, no more
+	Name()
 	socket, err := fileConn(os.NewFile(socketFD, "keeper"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "this command is for clearspan itself:", err)
