@@ -46,7 +46,7 @@ func TestWireFailsOpen(t *testing.T) {
 		{"stop", both, syscall.SIGSTOP, 150 * time.Millisecond},
 	} {
 		if tt.name == "kill keeper" && !tempo.Thorough() {
-			continue // wires of the package intake/wire show as much
+			continue // the worker closes its listeners then, as at a stop
 		}
 		for round := range tempo.Rounds() {
 			t.Run(fmt.Sprintf("%s/%d", tt.name, round), func(t *testing.T) {
