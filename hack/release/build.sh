@@ -126,7 +126,7 @@ for arch in "${archs[@]}"; do
 	if wanted sbom; then
 		sbom=$(tool cyclonedx-gomod)
 		# Of the program itself, so that nothing is listed that is not in it.
-		GOPROXY=off "$sbom" bin -json -output-version 1.6 -std -licenses -noserial -notimestamp -version "v$version" \
+		GOPROXY=off "$sbom" bin -json -output-version 1.6 -std -noserial -notimestamp -version "v$version" \
 			-output "$work/sbom.json" "$stage/clearspan" 2>"$work/sbom.log" || { cat "$work/sbom.log" >&2; exit 1; }
 		cp "$work/sbom.json" "$out/clearspan-$version-linux-$arch.cdx.json"
 	fi
