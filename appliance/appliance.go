@@ -139,7 +139,7 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	serving.Go(func() { a.tickets.Run(a.killed) })
 	serving.Go(func() { a.book.Watch.Run(a.killed, a.metrics.RelayedOctets) })
 	a.startOutputs()
-	if every := a.cfg.Audit.Interim; every > 0 {
+	if every := a.inForce.Load().cfg.Audit.Interim; every > 0 {
 		serving.Go(func() { a.book.Interim(a.killed, every) })
 	}
 	if !a.intakes.AwaitWires(ctx) {
