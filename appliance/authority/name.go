@@ -32,9 +32,9 @@ func name(what, host string, now time.Time) string {
 		return c
 	}, host)
 	end := " " + now.UTC().Format(time.DateOnly)
-	host = host[:min(len(host), maxName-len(what)-len(", ")-len(end))]
+	host = host[:min(len(host), maxName-len(what)-len(" ")-len(end))]
 	if host == "" {
-		return what + "," + end
+		return what + end
 	}
-	return what + ", " + host + end
+	return what + " " + host + end // no comma: it would have to be escaped in subjects
 }
