@@ -44,6 +44,7 @@ func (a *Appliance) join(stop func(), serving *sync.WaitGroup) {
 		return
 	}
 	a.process.Holder.Close() // what nobody took
+	a.tell()                 // before, so that the service manager has it with the news that the box is ready
 	if err := a.process.Ready(a.version); err != nil {
 		a.log.Debug("keeper not told", "err", err) // it is gone, which ends this process
 	}
@@ -54,8 +55,13 @@ func (a *Appliance) join(stop func(), serving *sync.WaitGroup) {
 // beat tells the keeper that this process works, and how it is.
 func (a *Appliance) beat() {
 	if a.process.Beat() == nil { // else the keeper is gone, which ends this process
-		a.process.Tell(role.State{Sessions: a.limiter.Open(), Summary: a.Summary()})
+		a.tell()
 	}
+}
+
+// tell tells the keeper how this process is.
+func (a *Appliance) tell() {
+	a.process.Tell(role.State{Sessions: a.limiter.Open(), Summary: a.Summary()})
 }
 
 // obey does what the keeper says until ctx ends.

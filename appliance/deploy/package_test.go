@@ -81,6 +81,9 @@ echo(b"second")
 open("/second", "w").close()
 `
 
+// keeperAndWorker prints the process numbers of the service's keeper and its newest worker.
+const keeperAndWorker = `keeper=$(systemctl show -p MainPID --value clearspan); echo $keeper; pgrep -P $keeper -n`
+
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	m := machine.ForTest(t)
@@ -98,7 +101,17 @@ clearspan check -c /etc/clearspan/clearspan.yaml && systemctl enable --now clear
 	m.Wait(t, "cat /session.log; [ -e /first ]")
 
 	// A change of the configuration file stays, and the session goes on.
+	before := m.Run(t, keeperAndWorker)
 	m.Run(t, `echo '# ours' >>/etc/clearspan/clearspan.yaml; clearspan deploy systemd -c /etc/clearspan/clearspan.yaml && rm /etc/clearspan/clearspan.yaml.* 2>/dev/null; dpkg -i /second.deb && dpkg-query -W -f '${Version}' clearspan | grep 0.0.2 && grep '# ours' /etc/clearspan/clearspan.yaml`)
+	// The keeper is the new file, in the same process. The newest worker is another one.
+	m.Run(t, `[ /proc/$(systemctl show -p MainPID --value clearspan)/exe -ef /usr/bin/clearspan ] && [ $(systemctl show -p NRestarts --value clearspan) = 0 ]
+journalctl -u clearspan -o cat --no-pager | grep '"msg":"upgraded"'`)
+	keeperBefore, workerBefore, _ := strings.Cut(before, "\n")
+	keeper, worker, _ := strings.Cut(m.Run(t, keeperAndWorker), "\n")
+	if keeper != keeperBefore || worker == workerBefore {
+		t.Errorf("the upgrade: keeper %s, then %s; worker %s, then %s", keeperBefore, keeper, workerBefore, worker)
+	}
+	m.Run(t, "[ /proc/"+strings.TrimSpace(worker)+"/exe -ef /usr/bin/clearspan ]")
 	m.Run(t, "touch /go")
 	m.Wait(t, "cat /session.log; [ -e /second ]")
 	m.Run(t, "systemctl is-active clearspan")

@@ -196,6 +196,7 @@ func (k *Keeper) ready(w *worker) {
 	}
 	c := k.change
 	w.state, w.beat = Serving, time.Now()
+	k.summary.Store(w.summary)
 	before := k.plan
 	k.plan = w.plan
 	for _, old := range k.workers {

@@ -45,9 +45,9 @@ func (k *Keeper) message(w *worker, m *role.Message) {
 	case role.KindBeat:
 		w.beat = time.Now()
 	case role.KindState:
-		w.sessions = m.State.Sessions
+		w.sessions, w.summary = m.State.Sessions, m.State.Summary
 		if w.state == Serving {
-			k.summary.Store(m.State.Summary)
+			k.summary.Store(w.summary)
 		}
 	case role.KindDone:
 		k.changed(w, m.Result)

@@ -45,6 +45,7 @@ type worker struct {
 	beat     time.Time // the last one
 	killAt   time.Time // zero: never
 	sessions int
+	summary  string       // it said so last
 	result   *role.Result // what it said at its end
 	why      string       // the keeper ended it
 	unneeded bool         // it was ended before it was ready, by the end of all
