@@ -58,10 +58,14 @@ func (s *sheet) String() string {
 	return "{" + b.String() + "}"
 }
 
+// everyKey holds [Keys], which copies them: much for the race detector.
+var everyKey = Keys()
+
 // kinds returns the words by which tables of a list differ, such as the modes of
 // intakes. section is the first part of a path.
 func kinds(section string) []string {
-	for _, k := range Keys() {
+	for i := range everyKey {
+		k := &everyKey[i]
 		if k.Path == section+".mode" && section == "intake[]" || k.Path == section+".kind" {
 			words := make([]string, len(k.Words))
 			for i, w := range k.Words {
@@ -112,7 +116,8 @@ func world(path, kind string) *sheet {
 		}
 		for _, kind := range of {
 			item := &sheet{}
-			for _, k := range Keys() {
+			for i := range everyKey {
+				k := &everyKey[i]
 				if k.Table() != list+"[]" || !k.Required || !k.Applies(kind) {
 					continue
 				}
@@ -120,7 +125,7 @@ func world(path, kind string) *sheet {
 				case "name", "mode", "kind":
 					item.set(k.Name(), kind)
 				default:
-					item.set(k.Name(), example(&k, &listener))
+					item.set(k.Name(), example(k, &listener))
 				}
 			}
 			items = append(items, item)
@@ -132,7 +137,8 @@ func world(path, kind string) *sheet {
 	}
 	p, rule := &sheet{}, &sheet{}
 	p.set("lists", "{finance: {file: finance.txt}}")
-	for _, k := range Keys() {
+	for i := range everyKey {
+		k := &everyKey[i]
 		if k.Table() == "policy.rules[]" && k.Required {
 			rule.set(k.Name(), k.Example)
 		}
@@ -177,12 +183,12 @@ func put(t *testing.T, root *sheet, k *Key, kind, value string) {
 		at.remove(k.Instead)
 	}
 	if k.Beside != "" {
-		i := slices.IndexFunc(Keys(), func(o Key) bool { return o.Path == k.Beside })
+		i := slices.IndexFunc(everyKey, func(o Key) bool { return o.Path == k.Beside })
 		if i < 0 {
 			t.Fatalf("%s is beside %s, which is no key", k.Path, k.Beside)
 		}
-		beside := Keys()[i]
-		holder(root, &beside, kind).set(beside.Name(), beside.Example)
+		beside := &everyKey[i]
+		holder(root, beside, kind).set(beside.Name(), beside.Example)
 	}
 	switch name {
 	case "NAME":
@@ -222,8 +228,8 @@ func probed(t *testing.T, f func(t *testing.T, k *Key, kind string)) {
 
 // applies reports whether tables of that mode or kind have the table.
 func applies(keys []Key, table, kind string) bool {
-	for _, k := range keys {
-		if k.Path == table && k.Type == TypeTable && !k.Applies(kind) {
+	for i := range keys {
+		if k := &keys[i]; k.Path == table && k.Type == TypeTable && !k.Applies(kind) {
 			return false
 		}
 	}

@@ -20,8 +20,8 @@ import (
 	"github.com/clearspan/clearspan/appliance/screen"
 )
 
-// roles are the processes that a keeper starts.
-var roles = map[string]role.Func{"worker": worker}
+// roles are the processes that a keeper starts. Their rights are in [rights.Roles].
+var roles = map[string]role.Func{rights.Worker.Name: worker}
 
 // roleCommand is for the keeper alone.
 func roleCommand() *cobra.Command {
@@ -90,7 +90,7 @@ func worker(ctx context.Context, p *role.Process) error {
 	if err != nil {
 		return remedy(s.File, cfg, err)
 	}
-	left, err := rights.Confine(cfg, s.File)
+	left, err := rights.Confine(&rights.Worker, cfg, s.File)
 	if err == nil {
 		err = p.Confined()
 	}

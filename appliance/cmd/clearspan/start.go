@@ -14,6 +14,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/keeper"
 	"github.com/clearspan/clearspan/appliance/keeper/role"
 	"github.com/clearspan/clearspan/appliance/privilege"
+	"github.com/clearspan/clearspan/appliance/privilege/rights"
 )
 
 // start is what a run was asked for on its command line. The keeper hands it to workers.
@@ -84,7 +85,7 @@ func run(s *start, log *slog.Logger) error {
 	defer m.Close()
 	var k *keeper.Keeper
 	k = keeper.New(keeper.Config{
-		Name: "clearspan", Program: "/proc/self/exe", Arguments: []string{"role", "worker"}, Version: version,
+		Name: "clearspan", Program: "/proc/self/exe", Arguments: []string{"role", rights.Worker.Name}, Version: version,
 		Read: read, MakePlan: s.plan, Options: options, Drain: s.Drain,
 		Prompt: prompt("Passphrase of the authority's key: "), Inherited: inherited, Environ: m.Environ,
 		Explain: explainFailure, Logger: log,

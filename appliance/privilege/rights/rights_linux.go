@@ -3,6 +3,7 @@
 package rights
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,11 +16,14 @@ import (
 	"github.com/clearspan/clearspan/certs"
 )
 
-// Confine gives up, for good, all that an open appliance of cfg does not need: root,
+// Confine gives up, for good, all that a role of an open appliance of cfg does not need: root,
 // capabilities, files, system calls. Call it when the appliance is open. file is the configuration
 // file, "" if there is none. The state directory becomes the new user's.
-func Confine(cfg *config.Config, file string) (*privilege.Left, error) {
-	r := needed(cfg, file)
+func Confine(role *Role, cfg *config.Config, file string) (*privilege.Left, error) {
+	if role.Unbounded {
+		return nil, fmt.Errorf("the %s keeps the rights of the start", role.Name)
+	}
+	r := needed(role, cfg, file)
 	var lack error
 	if !r.Foreign || cfg.User != "" { // the module of a token knows files of its own
 		r.User, lack = owner(cfg)
@@ -49,63 +53,14 @@ func owner(cfg *config.Config) (privilege.User, error) {
 	return u, nil
 }
 
-// needed is what the appliance needs once everything is open. The user is not
-// among them.
-func needed(cfg *config.Config, file string) privilege.Rights {
-	r := privilege.Rights{Keep: capabilities(cfg), Foreign: usesToken(cfg)}
-	r.Reads, r.Writes = files(cfg, file)
-	for _, in := range cfg.Intakes {
-		switch in.Mode {
-		case config.TProxy, config.Redirect:
-			r.Writes = append(r.Writes, "/proc/sys/net")
-		case config.Wire:
-			r.Namespaces, r.Programs = true, true
-			r.Writes = append(r.Writes, "/proc/sys/net", "/run/clearspan", "/run/netns")
-			r.Keep = append(r.Keep, cap.DAC_OVERRIDE) // pins and records are root's
-		}
-	}
-	for _, m := range cfg.Mirrors {
-		r.Programs = r.Programs || m.Kind == config.Interface
-	}
-	for _, s := range cfg.Services {
-		if s.Kind == config.Inline {
-			r.Namespaces, r.Programs = true, true
-			r.Writes = append(r.Writes, "/proc/sys/net", "/run/clearspan", "/run/netns")
-			r.Keep = append(r.Keep, cap.DAC_OVERRIDE)
-		}
-	}
-	slices.Sort(r.Keep)
-	r.Keep = slices.Compact(r.Keep)
+// needed is what a role of the appliance needs once everything is open. The user is not
+// among it.
+func needed(role *Role, cfg *config.Config, file string) privilege.Rights {
+	r := role.Granted(cfg)
+	r.Foreign = usesToken(cfg)
+	reads, writes := files(cfg, file)
+	r.Reads, r.Writes = reads, append(r.Writes, writes...)
 	return r
-}
-
-// capabilities returns those that stay whatever files there are.
-func capabilities(cfg *config.Config) (c []cap.Value) {
-	for _, in := range cfg.Intakes {
-		switch in.Mode {
-		case config.TProxy:
-			// Origin legs have the client's address, and its port, which may be low.
-			c = append(c, cap.NET_ADMIN, cap.NET_RAW, cap.NET_BIND_SERVICE)
-		case config.Redirect:
-			c = append(c, cap.NET_ADMIN) // to take the rules back
-		case config.Wire:
-			// Sockets made in the established state, programs and maps; and
-			// namespaces, which are entered to give the legs back.
-			c = append(c, cap.NET_ADMIN, cap.NET_RAW, cap.NET_BIND_SERVICE, cap.BPF, cap.PERFMON, cap.SYS_ADMIN)
-		}
-	}
-	for _, m := range cfg.Mirrors {
-		if m.Kind == config.Interface {
-			c = append(c, cap.NET_ADMIN, cap.NET_RAW) // a port that comes back is opened again
-		}
-	}
-	for _, s := range cfg.Services {
-		if s.Kind == config.Inline {
-			// Transparent sockets, with clients' ports, which may be low.
-			c = append(c, cap.NET_ADMIN, cap.NET_BIND_SERVICE)
-		}
-	}
-	return c
 }
 
 // Files returns the files and directories that an appliance of cfg opens again while it

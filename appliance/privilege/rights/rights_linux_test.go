@@ -29,7 +29,7 @@ func TestNeededCapabilities(t *testing.T) {
 		{"wire", config.Wire, nil, "dac_override net_bind_service net_admin net_raw sys_admin perfmon bpf"},
 	} {
 		cfg := &config.Config{Intakes: []config.Intake{{Mode: row.intake}}, Mirrors: row.mirrors}
-		if got := (&privilege.Left{Keep: needed(cfg, "").Keep}).Capabilities(); got != row.want {
+		if got := (&privilege.Left{Keep: needed(&Worker, cfg, "").Keep}).Capabilities(); got != row.want {
 			t.Errorf("%s: %s, want %s", row.name, got, row.want)
 		}
 	}
@@ -84,7 +84,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	cfg := &config.Config{Authority: config.Authority{Certificate: "ca.crt", Key: "pkcs11:object=ca"}}
-	if !needed(cfg, "").Foreign {
+	if !needed(&Worker, cfg, "").Foreign {
 		t.Error("a token's module is not seen")
 	}
 	if reads, _ := files(cfg, ""); slices.Contains(reads, "pkcs11:object=ca") {
