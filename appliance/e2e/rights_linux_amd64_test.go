@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,8 +43,18 @@ func TestRightsOfWorker(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir := openDirectory(t)
-			yaml := "state: " + dir + "/state\nadmin: {listen: 'off'}\nmirror: [{name: files, kind: pcapng, directory: " + dir + "/captures}]\n" + row.yaml
+			dir, outside := openDirectory(t), openDirectory(t)
+			for _, name := range []string{rootsSocket(outside), "@" + outside} {
+				l, err := g.Box.Listen("unix", name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close()
+			}
+			if err := os.Chmod(rootsSocket(outside), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			yaml := "state: " + dir + "/state\nadmin: {listen: 'off'}\nmirror: [{name: files, kind: pcapng, directory: captures}]\n" + row.yaml
 			a, err := lab.StartAppliance(g.Box, dir, scenetest.Binary, yaml)
 			if err != nil {
 				t.Fatal(err)
@@ -67,7 +76,7 @@ func TestRightsOfWorker(t *testing.T) {
 				if pid, err := p.Call(unix.SYS_GETPID); err != nil || int(pid) != worker {
 					return fmt.Errorf("process %d, %w", pid, err)
 				}
-				for _, tt := range trespasses(rights.Worker.Granted(cfg), dir, a.Pid()) {
+				for _, tt := range trespasses(rights.Worker.Granted(cfg), dir, outside, a.Pid()) {
 					if err := tt.try(p); err != nil {
 						t.Error(err)
 					}
@@ -84,8 +93,10 @@ func TestRightsOfWorker(t *testing.T) {
 	}
 }
 
-// openDirectory makes a directory that all may enter. It has a file and a socket that the
-// kernel's older means alone would let the worker open.
+// rootsSocket is a socket in a directory that root alone may connect to.
+func rootsSocket(dir string) string { return filepath.Join(dir, "roots.sock") }
+
+// openDirectory makes a directory that all may enter. It has a file that all may write.
 func openDirectory(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "clearspan-rights-")
@@ -94,32 +105,23 @@ func openDirectory(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	open := filepath.Join(dir, "open")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(open, 0o777), os.Chmod(open, 0o777), os.WriteFile(open+"/file", nil, 0o666), os.Chmod(open+"/file", 0o666)); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{dir + "/roots.sock", "@" + dir} {
-		l, err := net.Listen("unix", name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-	}
-	if err := os.Chmod(dir+"/roots.sock", 0o600); err != nil {
+	err = errors.Join(os.Chmod(dir, 0o755), os.Mkdir(open, 0o777), os.Chmod(open, 0o777), os.WriteFile(open+"/file", nil, 0o666), os.Chmod(open+"/file", 0o666))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-// trespasses are the attempts of a worker with rights.
-func trespasses(r privilege.Rights, dir string, keeper int) []trespass {
+// trespasses are the attempts of a worker with rights. dir has its configuration and state.
+func trespasses(r privilege.Rights, dir, outside string, keeper int) []trespass {
 	raw := slices.Contains(r.Keep, cap.NET_RAW)
 	proc := fmt.Sprintf("/proc/%d/", keeper)
 	opens := func(path string, flags int) []any { return []any{unix.AT_FDCWD, path, flags, 0o600} }
 	list := []trespass{
 		{"read the passwords of the machine", unix.SYS_OPENAT, opens("/etc/shadow", unix.O_RDONLY), false},
-		{"read a file outside", unix.SYS_OPENAT, opens(dir+"/open/file", unix.O_RDONLY), false},
-		{"write a file outside", unix.SYS_OPENAT, opens(dir+"/open/file", unix.O_WRONLY), false},
-		{"make a file outside", unix.SYS_OPENAT, opens(dir+"/open/new", unix.O_WRONLY|unix.O_CREAT), false},
+		{"read a file outside", unix.SYS_OPENAT, opens(outside+"/open/file", unix.O_RDONLY), false},
+		{"write a file outside", unix.SYS_OPENAT, opens(outside+"/open/file", unix.O_WRONLY), false},
+		{"make a file outside", unix.SYS_OPENAT, opens(outside+"/open/new", unix.O_WRONLY|unix.O_CREAT), false},
 		{"make a file in /tmp", unix.SYS_OPENAT, opens("/tmp/clearspan-rights-planted", unix.O_WRONLY|unix.O_CREAT), false},
 		{"change its configuration", unix.SYS_OPENAT, opens(dir+"/clearspan.yaml", unix.O_WRONLY), false},
 		{"read the keeper's memory", unix.SYS_OPENAT, opens(proc+"mem", unix.O_RDONLY), false},
@@ -154,7 +156,7 @@ func trespasses(r privilege.Rights, dir string, keeper int) []trespass {
 		{"make a socket for frames", unix.SYS_SOCKET, []any{unix.AF_PACKET, unix.SOCK_RAW, 0}, raw},
 		{"make a socket", unix.SYS_SOCKET, []any{unix.AF_INET, unix.SOCK_STREAM, 0}, true},
 		{"make a file in its state", unix.SYS_OPENAT, opens(dir+"/state/new", unix.O_WRONLY|unix.O_CREAT), true},
-		{"make a file of captures", unix.SYS_OPENAT, opens(dir+"/captures/new", unix.O_WRONLY|unix.O_CREAT), true},
+		{"make a file of captures", unix.SYS_OPENAT, opens(dir+"/state/captures/new", unix.O_WRONLY|unix.O_CREAT), true},
 		{"read its configuration", unix.SYS_OPENAT, opens(dir+"/clearspan.yaml", unix.O_RDONLY), true},
 	}
 	if !r.Programs {
@@ -163,7 +165,7 @@ func trespasses(r privilege.Rights, dir string, keeper int) []trespass {
 	if !r.Namespaces {
 		list = append(list, trespass{"enter a namespace", unix.SYS_SETNS, []any{0, 0}, false})
 	}
-	for name, path := range map[string]string{"root's socket": dir + "/roots.sock", "an abstract socket": "\x00" + dir, "the keeper's socket": dir + "/state/keeper.sock"} {
+	for name, path := range map[string]string{"root's socket": rootsSocket(outside), "an abstract socket": "\x00" + outside} {
 		list = append(list, trespass{"connect to " + name, unix.SYS_CONNECT, []any{path}, false})
 	}
 	return list
