@@ -216,11 +216,29 @@ func newBench(t testing.TB) *bench {
 	return b
 }
 
+// said is what a process has written. It may be read while the process runs.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 // daemonProcess is a running daemon.
 type daemonProcess struct {
 	*netlab.Cmd
 	b      *bench
-	stderr *bytes.Buffer
+	stderr *said
 	ready  chan struct{}
 	taking chan struct{} // closed when it says so
 	still  chan struct{} // closed when a loop is held up
@@ -263,7 +281,7 @@ func (b *bench) launch(s settings) *daemonProcess {
 		command = append([]string{"unshare", "--mount"}, command...)
 	}
 	p := &daemonProcess{
-		Cmd: b.Box.Command(context.Background(), command[0], command[1:]...), b: b, stderr: new(bytes.Buffer),
+		Cmd: b.Box.Command(context.Background(), command[0], command[1:]...), b: b, stderr: new(said),
 		ready: make(chan struct{}), taking: make(chan struct{}), still: make(chan struct{}), drops: make(map[string]int),
 	}
 	p.Env = childEnv(text)
