@@ -75,6 +75,9 @@ func (a *Appliance) obey(ctx context.Context, stop func()) {
 			}
 			a.drainFor.Store(&o.Drain.For)
 			if o.Drain.Replaced {
+				if !a.process.Gone() {
+					a.intakes.Succeeded()
+				}
 				a.yield()
 			}
 			stop()

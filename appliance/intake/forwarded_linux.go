@@ -49,6 +49,9 @@ type Routed interface {
 	Intake
 	// SetExempt replaces the exempt addresses.
 	SetExempt(Exempt) error
+	// Succeeded says that another process runs the intake, too: Close removes rules that
+	// would stay.
+	Succeeded()
 	// Counts returns how many packets were forwarded or refused so far. Safe for
 	// concurrent use.
 	Counts() (Counts, error)
@@ -82,7 +85,7 @@ func (f *forwardedTable) Counts() (Counts, error) {
 	if err != nil {
 		return n, fmt.Errorf("open nftables: %w", err)
 	}
-	for _, name := range []string{forwardedTableName(f.match.name), quicTableName(f.match.name)} {
+	for _, name := range []string{f.name().Name, f.quicName()} {
 		table := &nftables.Table{Family: nftables.TableFamilyINet, Name: name}
 		objects, err := dump(func() ([]nftables.Obj, error) { return c.GetNamedObjects(table) })
 		if err != nil {

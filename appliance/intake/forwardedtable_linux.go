@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"runtime/debug"
-	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -24,7 +25,9 @@ type forwardedTable struct {
 	count  func(Event)
 	ask    func(client, origin netip.AddrPort, payload []byte) QUICVerdict // may be nil
 
+	suffix     string // of the names of tables; empty: this process alone has some
 	mu         sync.Mutex
+	succeeded  bool        // another process has tables of its own
 	table      *ownedTable // nil if the table does not belong to the process, or is not there
 	noPersist  bool        // the kernel has no tables that belong to a process and stay
 	exempt     exemptSets  // nil if there is no table
@@ -36,7 +39,11 @@ func newForwardedTable(m *nftMatch, config Forwarded, o Options) (*forwardedTabl
 	if config.Strays == ResetStrays && len(m.ports) == 0 {
 		return nil, errors.New("reset of unknown connections: needs ports")
 	}
-	return &forwardedTable{match: m, config: config, log: o.Logger, count: o.Count, ask: o.QUIC}, nil
+	f := &forwardedTable{match: m, config: config, log: o.Logger, count: o.Count, ask: o.QUIC}
+	if len(o.Listeners) > 0 { // another process may run the intake, too
+		f.suffix = "." + strconv.Itoa(os.Getpid())
+	}
+	return f, nil
 }
 
 // forwardedTableName is the name of an intake's table. The slash keeps it apart from
@@ -44,7 +51,7 @@ func newForwardedTable(m *nftMatch, config Forwarded, o Options) (*forwardedTabl
 func forwardedTableName(name string) string { return tablePrefix + name + "/forwarded" }
 
 func (f *forwardedTable) name() *nftables.Table {
-	return &nftables.Table{Family: nftables.TableFamilyINet, Name: forwardedTableName(f.match.name)}
+	return &nftables.Table{Family: nftables.TableFamilyINet, Name: forwardedTableName(f.match.name) + f.suffix}
 }
 
 // idle reports whether there is nothing to do.
@@ -60,6 +67,9 @@ func (f *forwardedTable) add() error {
 	defer nftMu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.suffix == "" {
+		defer f.sweepOthers()
+	}
 	if f.idle() {
 		return removeTable(f.name().Name)
 	}
@@ -158,11 +168,23 @@ func (f *forwardedTable) remove() error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.config.Down == DownBlock && f.exempt != nil {
+	blocks := f.config.Down == DownBlock && f.exempt != nil
+	f.exempt = nil
+	err = errors.Join(err, f.release())
+	switch {
+	case blocks && f.succeeded:
+		err = errors.Join(err, removeTable(f.name().Name))
+	case blocks:
 		f.log.Info("new connections are blocked until the next start, or clearspan intake remove")
 	}
-	f.exempt = nil
-	return errors.Join(err, f.release())
+	return err
+}
+
+// Succeeded implements [Routed].
+func (f *forwardedTable) Succeeded() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.succeeded = true
 }
 
 // SetExempt implements [Routed].
@@ -249,7 +271,7 @@ func Remove(name string) error {
 	}
 	found := false
 	for _, t := range tables {
-		if slices.Contains([]string{tablePrefix + name, forwardedTableName(name), quicTableName(name)}, t.Name) {
+		if t.Name == tablePrefix+name || ofForwarded(name, t.Name) {
 			found = true
 			err = errors.Join(err, removeTable(t.Name))
 		}

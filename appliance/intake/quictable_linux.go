@@ -36,9 +36,12 @@ type quicTable struct {
 // quicTableName is the name of an intake's table.
 func quicTableName(name string) string { return tablePrefix + name + "/quic" }
 
+// quicName is the name of this process's table.
+func (f *forwardedTable) quicName() string { return quicTableName(f.match.name) + f.suffix }
+
 // openQUICTable writes the table. f is called for each copy once serve runs.
 func (f *forwardedTable) openQUICTable() (_ *quicTable, err error) {
-	name := quicTableName(f.match.name)
+	name := f.quicName()
 	q := new(quicTable)
 	defer func() {
 		if err != nil {

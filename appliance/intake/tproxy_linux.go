@@ -63,6 +63,9 @@ type tproxy struct {
 // block it. A process that is stopped but alive goes on to attract connections.
 // Forwarded has a table of its own, clearspan_NAME/forwarded.
 //
+// With [Options.Listeners], a [Diversion] has the listeners, the table and the routing:
+// the intake adds what Forwarded asks for.
+//
 // Diverted packets are kept out of connection tracking, so that the mode does
 // not go together with NAT of the same clients. A firewall with a restrictive
 // input chain has to accept packets that bear the mark. No sysctl is changed:
@@ -81,14 +84,21 @@ func NewTProxy(config TProxy, o Options) (_ Routed, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("create tproxy intake: %w", err)
 	}
-	claims, err := n.lock(config)
-	if err != nil {
-		return nil, fmt.Errorf("create tproxy intake: %w", err)
+	t := &tproxy{forwardedTable: fence, certificates: certificatesByName(config.Certificates)}
+	kept := len(o.Listeners) > 0 // a Diversion has them
+	var claims nameLocks
+	if !kept {
+		if claims, err = n.lock(config); err != nil {
+			return nil, fmt.Errorf("create tproxy intake: %w", err)
+		}
 	}
-	t := &tproxy{forwardedTable: fence, mark: n.mark + 1, certificates: certificatesByName(config.Certificates)}
 	var listeners []acceptor
 	undo := func() error {
-		return errors.Join(fence.remove(), n.remove(), claims.Close(), t.neighbors.close())
+		err := errors.Join(fence.remove(), t.neighbors.close())
+		if !kept {
+			err = errors.Join(err, n.remove(), claims.Close())
+		}
+		return err
 	}
 	defer func() {
 		if err == nil {
@@ -98,22 +108,16 @@ func NewTProxy(config TProxy, o Options) (_ Routed, err error) {
 		err = errors.Join(fmt.Errorf("create tproxy intake: %w", err), undo())
 	}()
 
-	if err := checkSysctls(n.from); err != nil {
-		return nil, err
-	}
 	warnForwarding(o.Logger)
 	if t.neighbors, err = newNeighbors(n.from); err != nil {
 		return nil, err
 	}
-	loopback := func(f family) netip.Addr { return f.loopback }
-	if listeners, err = n.listen(loopback, net.ListenConfig{Control: transparent(t.mark)}, o.Logger); err != nil {
+	if listeners, err = n.start(config, o); err != nil {
 		return nil, err
 	}
+	t.mark = n.mark + 1
 	for _, l := range listeners {
 		t.ownAddrs = append(t.ownAddrs, addrPort(l.Addr()))
-	}
-	if err := n.add(); err != nil {
-		return nil, err
 	}
 	if err := fence.add(); err != nil {
 		return nil, err
@@ -127,6 +131,30 @@ func NewTProxy(config TProxy, o Options) (_ Routed, err error) {
 	}
 	o.Logger.Info("traffic is diverted", "iface", strings.Join(n.from, " "), "mark", fmt.Sprintf("%#x", n.mark), "table", n.table, "priority", n.priority)
 	return t, nil
+}
+
+// start opens the listeners and diverts, unless a [Diversion] does.
+func (n *tproxyNFT) start(config TProxy, o Options) ([]acceptor, error) {
+	if len(o.Listeners) > 0 {
+		return n.given(o.Listeners, config)
+	}
+	if err := checkSysctls(n.from); err != nil {
+		return nil, err
+	}
+	listeners, err := n.listenDiverted(o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.add(); err != nil {
+		return nil, errors.Join(err, closeAll(listeners))
+	}
+	return listeners, nil
+}
+
+// Serve implements [Intake].
+func (t *tproxy) Serve(ctx context.Context) error {
+	t.sweep()
+	return t.server.Serve(ctx)
 }
 
 func (t *tproxy) handle(ctx context.Context, conn *net.TCPConn) {

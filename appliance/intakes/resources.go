@@ -18,6 +18,8 @@ func Resources(cfg *config.Config) (list []keeper.Resource) {
 		switch c.Mode {
 		case config.Explicit, config.Static:
 			list = append(list, Listener(ResourceName(c), c.Listen()))
+		case config.TProxy:
+			list = append(list, diversion(c))
 		}
 	}
 	return list
@@ -37,7 +39,7 @@ func Listener(name, address string) keeper.Resource {
 func Alone(cfg *config.Config) string {
 	for _, c := range cfg.Intakes {
 		switch c.Mode {
-		case config.Explicit, config.Static, config.Wire: // a wire is taken over as it runs
+		case config.Explicit, config.Static, config.TProxy, config.Wire: // a wire is taken over as it runs
 		default:
 			return fmt.Sprintf("intake %s has mode %s", c.Name, c.Mode)
 		}

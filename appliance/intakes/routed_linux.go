@@ -23,6 +23,13 @@ func (s *Set) addRouted(name string, in intake.Routed, err error) (intake.Intake
 	return in, nil
 }
 
+// Succeeded says that another process has taken over: Stop takes away what would stay.
+func (s *Set) Succeeded() {
+	for _, in := range s.routed {
+		in.Succeeded()
+	}
+}
+
 // exemptRouted returns the addresses whose packets such intakes leave alone.
 func (s *Set) exemptRouted() intake.Exempt {
 	e, n := s.exempt(intake.MaxExempt)

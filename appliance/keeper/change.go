@@ -90,7 +90,7 @@ func (k *Keeper) planned(c *change, plan *Plan, err error) {
 	}
 	c.plan = plan
 	running := k.current()
-	if running == nil || plan.Alone == "" && k.plan.Alone == "" && !plan.InPlace(k.plan) {
+	if running == nil || plan.Alone == "" && k.plan.Alone == "" && !plan.InPlace(k.plan) && k.occupied(plan) == "" {
 		k.open(c)
 		return
 	}
@@ -137,6 +137,7 @@ func (k *Keeper) openResources(plan *Plan) error {
 			k.held[i].Resource = r // its name may be another one
 			continue
 		}
+		k.closeFormer(r)
 		holding, err := r.Open()
 		if err != nil {
 			if errors.Is(err, syscall.EADDRINUSE) && k.plan != nil {
@@ -151,6 +152,17 @@ func (k *Keeper) openResources(plan *Plan) error {
 		k.serveOrders(r.Name, holding)
 	}
 	return nil
+}
+
+// closeFormer closes what is in the way of a sole resource and has no user.
+func (k *Keeper) closeFormer(r Resource) {
+	k.held = slices.DeleteFunc(k.held, func(h *held) bool {
+		former := r.Sole && h.Sole && h.Name == r.Name && !slices.ContainsFunc(k.workers, func(w *worker) bool { return w.uses[h.Key] })
+		if former {
+			k.complain("close", h, errors.Join(h.stop(), h.holding.Close()))
+		}
+		return former
+	})
 }
 
 // startWorker starts a worker with what the plan needs.
@@ -283,7 +295,11 @@ func (k *Keeper) concluded(r role.Result) {
 // closeUnused closes what neither the plan in force nor a worker has a use for, and stops
 // what only draining workers use.
 func (k *Keeper) closeUnused() {
+	serving := k.current()
 	wanted := func(key string) bool {
+		if serving != nil && serving.uses[key] { // the plan may wait for a restart
+			return true
+		}
 		plans := []*Plan{k.plan}
 		if k.change != nil && k.change.worker != nil && k.change.worker.state == Starting {
 			plans = append(plans, k.change.plan)

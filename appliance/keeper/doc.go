@@ -32,6 +32,10 @@
 // new one is ready it accepts connections already. Only then the old one is told to
 // drain, and resources without a use close. No connection is refused in between.
 //
+// A sole resource is there once by its name, as rules of the kernel are. A plan with
+// another one of the same name waits for a restart: the worker changes what it can in
+// place.
+//
 // Some configurations do not bear two workers at once, see [Plan.Alone]. There, a
 // reload changes what it can in place, an upgrade is refused, and a dead worker is
 // replaced after its end.

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"os"
+	"slices"
 	"time"
 )
 
@@ -33,6 +34,9 @@ type Resource struct {
 	Key  string // what it is, such as "tcp 127.0.0.1:8080"; unique in a plan
 	// Private resources are the keeper's alone: no worker gets their descriptors.
 	Private bool
+	// Sole resources are open once by each name: one with another key takes its place at a
+	// restart.
+	Sole bool
 	// Open opens it.
 	Open func() (Holding, error)
 	// Adopt takes over what a keeper before this one held, by its descriptors in the
@@ -56,6 +60,27 @@ type held struct {
 	Resource
 	holding Holding
 	stopped bool
+}
+
+// occupied says which sole resource of a plan cannot be opened, because another one of
+// that name is there still; empty: none.
+func (k *Keeper) occupied(plan *Plan) string {
+	for _, r := range plan.Resources {
+		if r.Sole && slices.ContainsFunc(k.held, func(h *held) bool { return h.Sole && h.Name == r.Name && (h.stopped || h.Key != r.Key) }) {
+			return r.Name
+		}
+	}
+	return ""
+}
+
+// leaving says which sole resource only older workers use; empty: none.
+func (k *Keeper) leaving() string {
+	for _, h := range k.held {
+		if h.Sole && h.stopped {
+			return h.Name
+		}
+	}
+	return ""
 }
 
 // stop stops a holding once.

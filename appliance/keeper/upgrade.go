@@ -88,6 +88,12 @@ func (k *Keeper) tryProgram(c *change, plan *Plan) {
 		case plan.Alone != "":
 			program.Close()
 			k.refused(fmt.Errorf("upgrade needs a restart: %s", plan.Alone))
+		case k.occupied(plan) != "":
+			program.Close()
+			k.refused(fmt.Errorf("upgrade needs a restart: %s has changed", k.occupied(plan)))
+		case k.leaving() != "":
+			program.Close()
+			k.refused(fmt.Errorf("upgrade must wait: older workers use %s, which is not configured any more", k.leaving()))
 		default:
 			c.program = program
 			k.quiesce()

@@ -193,13 +193,14 @@ func (p *Process) Confined() error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("tie the process to its keeper: %w", err)
 	}
-	if p.isGone() {
+	if p.Gone() {
 		return ErrGone
 	}
 	return nil
 }
 
-func (p *Process) isGone() bool {
+// Gone reports whether the keeper has ended.
+func (p *Process) Gone() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.answers == nil
