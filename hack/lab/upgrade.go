@@ -48,7 +48,7 @@ func SendXMPP(server, ca, from, password, to string) []string {
 // LFTP has lftp act on commands, data connections being those of PASV or EPSV unless a
 // command says otherwise.
 func LFTP(server, ca, commands string) []string {
-	settings := "set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set ftp:ssl-allow no"
+	settings := "set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set ftp:port-range 40000-49999; set ftp:ssl-allow no"
 	if ca != "" {
 		settings += "; set ftp:ssl-allow yes; set ftp:ssl-allow-anonymous yes; set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:ca-file " + ca
 	}
