@@ -14,10 +14,16 @@ import (
 )
 
 // TestRoutedReplaced has workers of a gateway replaced under load: by a reload, by an
-// upgrade, and because one is killed. No connection fails, a session goes on all the
+// upgrade (the rules of redirect go with the program), and because one is killed. No connection fails, a session goes on all the
 // while, and the rules stay.
 func TestRoutedReplaced(t *testing.T) {
-	const gateway = `{name: gateway, mode: tproxy, listen: ":8099", from: [` + lab.LANInterface + `], ports: [443, 993], down: block, strays: reset}`
+	for _, mode := range []string{"tproxy", "redirect"} {
+		t.Run(mode, func(t *testing.T) { replaced(t, mode) })
+	}
+}
+
+func replaced(t *testing.T, mode string) {
+	gateway := `{name: gateway, mode: ` + mode + `, listen: ":8099", from: [` + lab.LANInterface + `], ports: [443, 993], down: block, strays: reset}`
 	c := newScene(t, settings{
 		Intake: gateway, Blind: true,
 		Finish: prepared(func(c *scene) {
@@ -44,8 +50,13 @@ func TestRoutedReplaced(t *testing.T) {
 	c.rewrite(gateway, gateway+"\n  - {name: proxy, mode: explicit, listen: 127.0.0.1:8080}")
 	c.Clearspan("reload", "-c", c.Appliance.ConfigFile)
 	second := other("a reload", first)
-	c.Clearspan("upgrade", "-c", c.Appliance.ConfigFile, "--binary", scenetest.Binary)
-	third := other("an upgrade", second)
+	third := second
+	if mode == "tproxy" {
+		c.Clearspan("upgrade", "-c", c.Appliance.ConfigFile, "--binary", scenetest.Binary)
+		third = other("an upgrade", second)
+	} else if r, err := lab.Run(c.Ctx, c.Box, "", scenetest.Binary, "upgrade", "-c", c.Appliance.ConfigFile); err == nil || !strings.Contains(r.Stderr, "needs a restart") {
+		t.Errorf("upgrade: %v\n%s", err, r.Stderr)
+	}
 	c.rewrite("proxy, mode: explicit, listen: 127.0.0.1:8080", "proxy, mode: explicit, listen: 127.0.0.1:8081")
 	c.Clearspan("reload", "-c", c.Appliance.ConfigFile)
 	fourth := other("another reload", third)

@@ -48,12 +48,8 @@ func (d *Diversion) open() error {
 		return err
 	}
 	defer closeAll(listeners)
-	for _, l := range listeners {
-		f, err := l.(*net.TCPListener).File()
-		if err != nil {
-			return fmt.Errorf("hold listener: %w", err)
-		}
-		d.files = append(d.files, f)
+	if d.files, err = filesOf(listeners); err != nil {
+		return err
 	}
 	return n.add()
 }
@@ -87,15 +83,7 @@ func AdoptDiversion(name string, config TProxy, files []*os.File) (*Diversion, e
 func (d *Diversion) Files() []*os.File { return d.files }
 
 // Stop closes the listeners. When nobody else has them, new connections are routed.
-func (d *Diversion) Stop() error {
-	var errs []error
-	for _, f := range d.files {
-		if err := f.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
+func (d *Diversion) Stop() error { return closeFiles(d.files) }
 
 // Close takes the rules away. No session may be left.
 func (d *Diversion) Close() error { return errors.Join(d.Stop(), d.rules.remove(), d.claims.Close()) }
@@ -142,15 +130,4 @@ func (n *tproxyNFT) reserve() (held nameLocks, err error) {
 		}
 	}
 	return held, nil
-}
-
-// given returns the listeners that are open already, and notes what they are.
-func (n *tproxyNFT) given(listeners []net.Listener, config TProxy) (list []acceptor, err error) {
-	if err := n.numbersOf(listeners[0], config); err != nil {
-		return nil, err
-	}
-	for _, l := range listeners {
-		list = append(list, l)
-	}
-	return list, nil
 }

@@ -52,6 +52,9 @@ type redirect struct {
 // packets to the port of Listen, best those of translated connections (ct status
 // dnat).
 //
+// With [Options.Listeners], a [Redirection] has the listeners and the translation: the
+// intake adds what Forwarded asks for.
+//
 // Close lets new connections be routed, or be blocked. The translation of open sessions is
 // removed when the last one has ended.
 func NewRedirect(config Redirect, o Options) (_ Routed, err error) {
@@ -67,9 +70,12 @@ func NewRedirect(config Redirect, o Options) (_ Routed, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("create redirect intake: %w", err)
 	}
-	claims, err := r.lock()
-	if err != nil {
-		return nil, fmt.Errorf("create redirect intake: %w", err)
+	kept := len(o.Listeners) > 0 // a Redirection has them
+	var claims nameLocks
+	if !kept {
+		if claims, err = r.lock(); err != nil {
+			return nil, fmt.Errorf("create redirect intake: %w", err)
+		}
 	}
 	i := &redirect{forwardedTable: fence}
 	var listeners []acceptor
@@ -85,17 +91,22 @@ func NewRedirect(config Redirect, o Options) (_ Routed, err error) {
 		return nil, err
 	}
 	warnForwarding(o.Logger)
-	wildcard := func(f family) netip.Addr { return f.wildcard }
-	if listeners, err = r.listen(wildcard, net.ListenConfig{}, o.Logger); err != nil {
+	if kept {
+		listeners = r.given(o.Listeners)
+	} else if listeners, err = r.listenRedirected(o.Logger); err != nil {
 		return nil, err
-	}
-	if err := r.add(); err != nil {
+	} else if err = r.add(); err != nil {
 		return nil, err
 	}
 	if err := fence.add(); err != nil {
 		return nil, err
 	}
-	listeners[0] = hookedListener{listeners[0], func() error { return errors.Join(fence.remove(), r.pass()) }}
+	listeners[0] = hookedListener{listeners[0], func() error {
+		if kept {
+			return fence.remove()
+		}
+		return errors.Join(fence.remove(), r.pass())
+	}}
 	i.server = newServer(o, listeners...)
 	i.server.session = i.handle
 	i.server.undo = func() error {
@@ -105,6 +116,12 @@ func NewRedirect(config Redirect, o Options) (_ Routed, err error) {
 	}
 	o.Logger.Info("traffic is redirected", "iface", strings.Join(r.from, " "), "listen", i.Addr().String())
 	return i, nil
+}
+
+// Serve implements [Intake].
+func (r *redirect) Serve(ctx context.Context) error {
+	r.sweep()
+	return r.server.Serve(ctx)
 }
 
 func (r *redirect) handle(ctx context.Context, conn *net.TCPConn) {

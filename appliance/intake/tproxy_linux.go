@@ -136,7 +136,7 @@ func NewTProxy(config TProxy, o Options) (_ Routed, err error) {
 // start opens the listeners and diverts, unless a [Diversion] does.
 func (n *tproxyNFT) start(config TProxy, o Options) ([]acceptor, error) {
 	if len(o.Listeners) > 0 {
-		return n.given(o.Listeners, config)
+		return n.given(o.Listeners), n.numbersOf(o.Listeners[0], config)
 	}
 	if err := checkSysctls(n.from); err != nil {
 		return nil, err

@@ -32,3 +32,21 @@ func diversion(c config.Intake) keeper.Resource {
 		},
 	}
 }
+
+// redirection is the resource of the kernel's rules and listeners of a redirect intake. No
+// other program can take the rules over.
+func redirection(c config.Intake) keeper.Resource {
+	r := c.Redirect
+	return keeper.Resource{
+		Name: ResourceName(c),
+		Key:  fmt.Sprintf("redirect %s %s %q %v", c.Name, r.Listen, r.From, r.Ports),
+		Sole: true,
+		Open: func() (keeper.Holding, error) {
+			d, err := intake.OpenRedirection(c.Name, r)
+			if err != nil {
+				return nil, err
+			}
+			return d, nil
+		},
+	}
+}

@@ -20,6 +20,8 @@ func Resources(cfg *config.Config) (list []keeper.Resource) {
 			list = append(list, Listener(ResourceName(c), c.Listen()))
 		case config.TProxy:
 			list = append(list, diversion(c))
+		case config.Redirect:
+			list = append(list, redirection(c))
 		}
 	}
 	return list
@@ -39,7 +41,7 @@ func Listener(name, address string) keeper.Resource {
 func Alone(cfg *config.Config) string {
 	for _, c := range cfg.Intakes {
 		switch c.Mode {
-		case config.Explicit, config.Static, config.TProxy, config.Wire: // a wire is taken over as it runs
+		case config.Explicit, config.Static, config.TProxy, config.Redirect, config.Wire: // a wire is taken over as it runs
 		default:
 			return fmt.Sprintf("intake %s has mode %s", c.Name, c.Mode)
 		}

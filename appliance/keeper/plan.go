@@ -40,7 +40,8 @@ type Resource struct {
 	// Open opens it.
 	Open func() (Holding, error)
 	// Adopt takes over what a keeper before this one held, by its descriptors in the
-	// order of [Holding.Files]. It owns them.
+	// order of [Holding.Files]. It owns them. nil: no other keeper can, and there is no
+	// upgrade.
 	Adopt func(files []*os.File) (Holding, error)
 }
 
@@ -67,6 +68,16 @@ type held struct {
 func (k *Keeper) occupied(plan *Plan) string {
 	for _, r := range plan.Resources {
 		if r.Sole && slices.ContainsFunc(k.held, func(h *held) bool { return h.Sole && h.Name == r.Name && (h.stopped || h.Key != r.Key) }) {
+			return r.Name
+		}
+	}
+	return ""
+}
+
+// bound says which resource no other keeper can take over; empty: none.
+func (p *Plan) bound() string {
+	for _, r := range p.Resources {
+		if r.Adopt == nil {
 			return r.Name
 		}
 	}
