@@ -125,6 +125,9 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 		})
 	}
 	serving.Go(a.serveControl)
+	if a.serveWorker != nil {
+		serving.Go(a.serveWorker)
+	}
 	if a.publish != nil {
 		serving.Go(func() {
 			if err := a.publish.Serve(); err != nil {

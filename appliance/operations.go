@@ -76,7 +76,7 @@ func (a *Appliance) openControl() error {
 		a.listener = socket
 		a.log.Debug("control socket", "path", socket.Path())
 	}
-	a.control = control.NewServer(operations{a}, a.log)
+	a.control = control.NewServer(a.Operations(), a.log)
 	a.closers.push("control socket", func() error {
 		err := a.control.Close()
 		a.listener.Close() // Serve may not have been called
@@ -101,7 +101,12 @@ func (a *Appliance) serveControl() {
 }
 
 // Operations returns what operators may ask of the box.
-func (a *Appliance) Operations() control.Operations { return operations{a} }
+func (a *Appliance) Operations() control.Operations {
+	if a.process == nil {
+		return operations{a}
+	}
+	return merged{operations{a}}
+}
 
 // recent is the window of the rates in a status.
 const recent = 10 * time.Second
@@ -145,8 +150,9 @@ func (o operations) Status() control.Status {
 func (o operations) Alerts() []health.Alert { return o.health.Alerts() }
 
 // Sessions implements [control.Operations].
-func (o operations) Sessions(q *query.Query, limit int, at watch.Cursor) ([]watch.Row, watch.Cursor, error) {
-	return o.book.Watch.List(q, limit, at)
+func (o operations) Sessions(q *query.Query, limit int, at watch.Cursor) (l control.List, err error) {
+	l.Sessions, l.Next, err = o.book.Watch.List(q, limit, at)
+	return l, err
 }
 
 // Session implements [control.Operations].

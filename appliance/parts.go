@@ -47,6 +47,7 @@ func (a *Appliance) open() error {
 		a.openPublish,
 		a.openAdmin,
 		a.openControl,
+		a.openWorkerSocket,
 	} {
 		if err := part(); err != nil {
 			return err

@@ -17,6 +17,8 @@ type membership struct {
 	order    func(a *Appliance, configuration []byte) role.Result
 	pulse    *intake.Pulse
 	drainFor atomic.Pointer[time.Duration] // what the keeper said; nil: nothing
+
+	serveWorker func() // answers at the process's own socket; nil if there is no keeper
 }
 
 // WithProcess has the box be a process of a keeper: it takes its listeners from there,
@@ -66,8 +68,11 @@ func (a *Appliance) tell() {
 
 // obey does what the keeper says until ctx ends.
 func (a *Appliance) obey(ctx context.Context, stop func()) {
+	var drains <-chan time.Time // beats end with the accept loops
 	for {
 		select {
+		case <-drains:
+			a.process.Tell(role.State{Sessions: a.limiter.Open(), Summary: a.Summary()}) // the keeper may be gone
 		case o := <-a.process.Orders():
 			if o.Drain == nil {
 				o.Done(a.order(a, o.Configuration))
@@ -81,6 +86,12 @@ func (a *Appliance) obey(ctx context.Context, stop func()) {
 				a.yield()
 			}
 			stop()
+			a.process.Tell(role.State{Sessions: a.limiter.Open(), Summary: a.Summary()})
+			if drains == nil {
+				tick := time.NewTicker(beatEvery)
+				defer tick.Stop()
+				drains = tick.C
+			}
 		case <-ctx.Done():
 			return
 		}

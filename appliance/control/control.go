@@ -40,7 +40,7 @@ type Operations interface {
 	Services() []Service
 	Intakes() []Intake
 	// Sessions returns at most limit sessions that match, see [watch.Registry.List].
-	Sessions(q *query.Query, limit int, at watch.Cursor) ([]watch.Row, watch.Cursor, error)
+	Sessions(q *query.Query, limit int, at watch.Cursor) (List, error)
 	// Session returns what is known of a session, and whether it is known.
 	Session(id string) (Detail, bool)
 	// EndSession resets an open session, and reports whether there is one.

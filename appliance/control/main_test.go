@@ -89,8 +89,9 @@ func (f *fake) Mirrors() []Mirror      { return []Mirror{} }
 func (f *fake) Services() []Service    { return []Service{} }
 func (f *fake) Intakes() []Intake      { return []Intake{} }
 
-func (f *fake) Sessions(q *query.Query, limit int, at watch.Cursor) ([]watch.Row, watch.Cursor, error) {
-	return f.registry.List(q, limit, at)
+func (f *fake) Sessions(q *query.Query, limit int, at watch.Cursor) (l List, err error) {
+	l.Sessions, l.Next, err = f.registry.List(q, limit, at)
+	return l, err
 }
 func (f *fake) Session(id string) (d Detail, found bool) {
 	d.Row, found = f.registry.Get(id)

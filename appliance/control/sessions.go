@@ -20,6 +20,8 @@ const DefaultList = 100
 type List struct {
 	Sessions []watch.Row  `json:"sessions"` // the youngest open one first, the oldest ended one last
 	Next     watch.Cursor `json:"next"`     // where the list goes on; "": it does not
+	// Missing are the numbers of workers that did not answer: their sessions are not listed.
+	Missing []int `json:"missing,omitempty"`
 }
 
 // Event is one object of a stream of sessions: a session, or how many were missed because
@@ -67,11 +69,12 @@ func (s *Server) sessions(q *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, next, err := s.operations.Sessions(asked, limit, watch.Cursor(v.Get("cursor")))
+	list, err := s.operations.Sessions(asked, limit, watch.Cursor(v.Get("cursor")))
 	if errors.Is(err, watch.ErrCursor) {
 		return nil, NewProblem(TypeRequest, "cursor: "+err.Error())
 	}
-	return List{append([]watch.Row{}, rows...), next}, err
+	list.Sessions = append([]watch.Row{}, list.Sessions...) // not null
+	return list, err
 }
 
 // noSession is the problem of a session that is not there.

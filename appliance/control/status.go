@@ -20,6 +20,7 @@ type Status struct {
 	Memory    Memory        `json:"memory"`
 	Config    Config        `json:"config"`
 	Authority Authority     `json:"authority"`
+	Workers   []Worker      `json:"workers,omitempty"` // the newest first; of a box on its own: none
 	Parts     []health.Part `json:"parts"`
 	Alerts    int           `json:"alerts"` // that hold
 }
@@ -36,9 +37,9 @@ const (
 
 // Sessions are counts of sessions.
 type Sessions struct {
-	Open  int `json:"open"`
-	Limit int `json:"limit"` // open at once; 0: there is no limit
-	// Since the start.
+	Open  int `json:"open"`  // in all workers
+	Limit int `json:"limit"` // open at once in a worker; 0: there is no limit
+	// Since the start of the newest worker.
 	Began uint64 `json:"began"`
 	Ended uint64 `json:"ended"`
 	// Recent are means over the last ten seconds.

@@ -177,3 +177,44 @@ func TestRates(t *testing.T) {
 		t.Errorf("rates %+v", r)
 	}
 }
+
+// TestListWith: open sessions of another registry are in their places, page by page, each
+// once.
+func TestListWith(t *testing.T) {
+	mine, other := New(0), New(0)
+	for n := range 9 {
+		in := mine
+		if n%3 == 1 {
+			in = other
+		}
+		s := session(n)
+		in.Begin(s)
+		if n < 2 {
+			s.finish(in, time.Second)
+		}
+	}
+	for _, limit := range []int{1, 2, 3, 4, 7, 8, 9, 20} {
+		var got []string
+		at := Cursor("")
+		for range 20 {
+			var others []Row
+			if OfOpen(at) {
+				var err error
+				if others, _, err = other.List(nil, limit, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			rows, next, err := mine.ListWith(others, nil, limit, at)
+			if err != nil || len(rows) > limit {
+				t.Fatalf("limit %d: %d rows, %v", limit, len(rows), err)
+			}
+			got = append(got, ids(rows)...)
+			if at = next; at == "" {
+				break
+			}
+		}
+		if want := "[o8 o7 o6 o5 o4 o3 o2 e0]"; fmt.Sprint(got) != want {
+			t.Errorf("limit %d: %v, want %s", limit, got, want)
+		}
+	}
+}

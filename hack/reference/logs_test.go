@@ -181,6 +181,7 @@ var remedies = map[string]string{
 	"intake ended":                                                            "An intake stopped. Restart clearspan.",
 	"administration ended":                                                    "Health checks and metrics stopped. Restart clearspan.",
 	"control socket ended":                                                    "Commands such as `clearspan reload` do not reach the process. SIGHUP works. Restart clearspan.",
+	"socket of the worker ended":                                              "While this worker drains, `clearspan status` and `clearspan sessions` name it as one that does not answer. Its sessions go on.",
 	"publishing ended":                                                        "The page with the CA certificate stopped. Restart clearspan.",
 	"service found a threat":                                                  "A service found a virus or a violation. Examine the client.",
 	"audit log cannot be rotated, and grows":                                  "The file cannot be renamed. Check the rights of its directory.",

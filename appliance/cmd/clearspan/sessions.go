@@ -83,18 +83,23 @@ func listSessions(ctx context.Context, c *client.Client, show *rowWriter, warn i
 		return badConfig(fmt.Errorf("--limit: want 1 or more"))
 	}
 	var rows []watch.Row
+	var missing []int
 	var at watch.Cursor
 	for {
 		list, err := c.Sessions(ctx, asked, min(limit-len(rows), watch.MaxList), at)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, list.Sessions...)
+		rows, missing = append(rows, list.Sessions...), append(missing, list.Missing...)
 		if at = list.Next; at == "" || len(rows) >= limit {
 			break
 		}
 	}
 	slices.Reverse(rows)
+	slices.Sort(missing)
+	for _, pid := range slices.Compact(missing) {
+		fmt.Fprintf(warn, "process %d does not answer: its sessions are not shown\n", pid)
+	}
 	if len(rows) > 0 || show.asJSON {
 		if err := show.write(rows...); err != nil {
 			return err

@@ -72,6 +72,11 @@ func showStatus(w io.Writer, s *control.Status, now time.Time) error {
 		fmt.Fprintf(&b, "  %-10s "+format+"\n", append([]any{name}, args...)...)
 	}
 	line("running", "%s, process %d", inWords(now.Sub(s.Started)), s.Process)
+	for _, w := range s.Workers {
+		if len(s.Workers) > 1 {
+			line("worker", "%s", workerInWords(&w, now))
+		}
+	}
 	limit := ""
 	if s.Sessions.Limit > 0 {
 		limit = " of " + grouped(s.Sessions.Limit)
@@ -97,6 +102,21 @@ func showStatus(w io.Writer, s *control.Status, now time.Time) error {
 		return err
 	}
 	return showParts(w, s, now)
+}
+
+// workerInWords says how a worker is.
+func workerInWords(w *control.Worker, now time.Time) string {
+	text := fmt.Sprintf("process %d, %s, %s old, %s", w.Process, visible(w.Phase), inWords(now.Sub(w.Since)), count(w.Sessions, "session"))
+	if w.Version != "" {
+		text += ", " + visible(w.Version)
+	}
+	if !w.Until.IsZero() {
+		text += ", ends within " + inWords(max(w.Until.Sub(now), 0))
+	}
+	if w.Missing {
+		text += ", does not answer"
+	}
+	return text
 }
 
 // stateInWords says how a box is, and why.

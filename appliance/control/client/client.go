@@ -25,7 +25,7 @@ import (
 // ErrNotRunning is returned if nobody listens on the control socket.
 var ErrNotRunning = errors.New("no appliance runs")
 
-// maxAnswer bounds an answer that is no stream, in octets.
+// maxAnswer bounds an answer that is no stream, in octets, if [Client.Bound] does not.
 const maxAnswer = 256 << 20
 
 // Client asks one box. It is safe for concurrent use.
@@ -33,6 +33,7 @@ type Client struct {
 	path string // of the socket, as messages name it
 	dir  *os.File
 	http http.Client
+	most int64 // octets of an answer that is no stream
 }
 
 // Open returns a client of the box with a state directory. The error wraps
@@ -54,7 +55,7 @@ func Open(state string) (*Client, error) {
 
 // At returns a client of the box whose socket is at path.
 func At(path string) (*Client, error) {
-	c := &Client{path: path}
+	c := &Client{path: path, most: maxAnswer}
 	dir, err := os.OpenFile(filepath.Dir(path), os.O_RDONLY|syscall.O_DIRECTORY|unix.O_PATH, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &missing{path, "there is no " + filepath.Dir(path)}
@@ -104,6 +105,10 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 // Path returns where the socket is.
 func (c *Client) Path() string { return c.path }
 
+// Bound has answers that are no streams be read up to that many octets only. Call it
+// before others.
+func (c *Client) Bound(octets int64) { c.most = octets }
+
 // Close ends the client.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
@@ -118,9 +123,9 @@ func (c *Client) ask(ctx context.Context, method, path string, body, to any) err
 	}
 	defer res.Body.Close()
 	if to == nil {
-		_, err = io.Copy(io.Discard, io.LimitReader(res.Body, maxAnswer))
+		_, err = io.Copy(io.Discard, io.LimitReader(res.Body, c.most))
 	} else {
-		err = json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(to)
+		err = json.NewDecoder(io.LimitReader(res.Body, c.most)).Decode(to)
 	}
 	if err != nil {
 		return fmt.Errorf("read answer of %s: %w", c.path, err)

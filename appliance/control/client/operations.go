@@ -93,7 +93,7 @@ func (c *Client) Text(ctx context.Context, what string) ([]byte, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(res.Body, c.most))
 	if err != nil {
 		return nil, fmt.Errorf("read answer of %s: %w", c.path, err)
 	}

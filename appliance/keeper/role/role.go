@@ -250,6 +250,9 @@ func (p *Process) Ask(ctx context.Context, what string) (*Answer, error) {
 		}
 		return a, nil
 	case <-ctx.Done():
+		p.mu.Lock()
+		delete(p.answers, id)
+		p.mu.Unlock()
 		return nil, ctx.Err()
 	}
 }
