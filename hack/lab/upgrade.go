@@ -46,9 +46,11 @@ func SendXMPP(server, ca, from, password, to string) []string {
 }
 
 // LFTP has lftp act on commands, data connections being those of PASV or EPSV unless a
-// command says otherwise.
+// command says otherwise. Its TLS is at most 1.2: with 1.3 it may close a connection on
+// which it has only sent with the server's tickets unread, and the kernel then resets it
+// and drops what is still to be sent.
 func LFTP(server, ca, commands string) []string {
-	settings := "set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set ftp:port-range 40000-49999; set ftp:ssl-allow no"
+	settings := "set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set ftp:port-range 40000-49999; set ssl:priority NORMAL:-VERS-TLS1.3; set ftp:ssl-allow no"
 	if ca != "" {
 		settings += "; set ftp:ssl-allow yes; set ftp:ssl-allow-anonymous yes; set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:ca-file " + ca
 	}
