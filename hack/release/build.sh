@@ -36,7 +36,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # tool NAME prints the path of a tool of this folder's module, which is built once a machine.
-tool() { GOOS= go tool -C "$root/hack/release" -n "$1"; }
+# It is the same wherever it is built: the SBOM names its hash.
+tool() { GOOS= GOFLAGS="${GOFLAGS-} -trimpath" go tool -C "$root/hack/release" -n "$1"; }
 
 # compile ARCH FILE builds the program, without a path or a random number in it.
 compile() {
