@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -31,7 +32,7 @@ func (b *bed) variant(w workload, name, binary string) (c *contender, stop func(
 	if err != nil {
 		return nil, nil, fmt.Errorf("start appliance: %w", err)
 	}
-	return &contender{name: name, clients: b.gateway.Client, address: lab.BoxLANV4, port: variantPort, pid: a.Worker(), forges: true, caches: new(sync.Map)}, a.Stop, nil
+	return &contender{name: name, clients: b.gateway.Client, address: lab.BoxLANV4, port: variantPort, pid: cmp.Or(a.Worker(), a.Pid()), forges: true, caches: new(sync.Map)}, a.Stop, nil
 }
 
 // rules are a curve: CPU time of a session by the number of rules that are not for

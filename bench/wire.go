@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,5 +56,5 @@ admin: {listen: "off"}
 		}
 		return errors.Join(err, l.Close())
 	}
-	return &contender{name: oursWire, clients: w.Client, address: lab.OriginV4, port: 443, pid: a.Worker(), forges: true, caches: new(sync.Map)}, remove, nil
+	return &contender{name: oursWire, clients: w.Client, address: lab.OriginV4, port: 443, pid: cmp.Or(a.Worker(), a.Pid()), forges: true, caches: new(sync.Map)}, remove, nil
 }
