@@ -3,12 +3,12 @@ package e2e
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/needs"
 	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/hack/scenetest"
 )
@@ -22,10 +22,7 @@ drop tcp any 80 -> any any (msg:"answered"; flow:established,to_client; content:
 // drop what its rules are for.
 func TestInlineSuricata(t *testing.T) {
 	if _, err := exec.LookPath("suricata"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("Suricata is not installed: Debian 12 has it in its backports only")
+		needs.Missing(t, err)
 	}
 	var ips *lab.Suricata
 	c, d := deviceScene(t, "timeout: 2s, on_failure: closed", func(d *device) {

@@ -20,6 +20,7 @@ import (
 	"github.com/gopacket/gopacket/pcapgo"
 	"go.uber.org/goleak"
 
+	"github.com/clearspan/clearspan/hack/needs"
 	"github.com/clearspan/clearspan/mirror"
 )
 
@@ -183,10 +184,7 @@ func tshark(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("tshark")
 	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("no tshark")
+		needs.Missing(t, err)
 	}
 	return path
 }

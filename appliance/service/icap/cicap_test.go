@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/needs"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
 
@@ -41,10 +42,7 @@ func startCICAP(t *testing.T) *cicap {
 	t.Helper()
 	l := netlab.ForTest(t)
 	if err := lab.MissingPrograms("test"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		needs.Missing(t, err)
 	}
 	must := func(err error) {
 		t.Helper()
