@@ -89,6 +89,10 @@ func TestRightsOfWorker(t *testing.T) {
 			if a.Worker() != worker {
 				t.Error("the worker died of it")
 			}
+			// The keeper stays root, behind a filter.
+			if status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", a.Pid())); err != nil || !strings.Contains(string(status), "\nSeccomp:\t2\n") {
+				t.Errorf("no filter of system calls in the keeper: %v\n%s", err, status)
+			}
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package privilege
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -11,6 +12,13 @@ import (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("CLEARSPAN_TEST_CONFINED"); dir != "" {
 		os.Exit(confined(dir))
+	}
+	if stage := os.Getenv("CLEARSPAN_TEST_GUARDED"); stage != "" {
+		if err := guarded(stage); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -72,6 +72,9 @@ func run(s *start, log *slog.Logger) error {
 	if err := privilege.Harden(); err != nil {
 		return err
 	}
+	if err := privilege.Guard(); err != nil {
+		log.Warn("privileges kept", "err", err)
+	}
 	options, err := json.Marshal(s)
 	if err != nil {
 		return err

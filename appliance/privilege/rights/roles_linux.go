@@ -37,7 +37,7 @@ var (
 	// Keeper is the parent of all others.
 	Keeper = Role{
 		Name: "keeper", Reads: "nothing", Unbounded: true,
-		User: "that of the start", Files: "those of the start", Calls: "all",
+		User: "that of the start", Files: "those of the start", Calls: "all but those that load code into the kernel, trace processes, or set the clock",
 	}
 	// Worker serves sessions.
 	Worker = Role{
