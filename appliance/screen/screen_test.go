@@ -51,6 +51,9 @@ func TestLine(t *testing.T) {
 		{"unresolved", func(e *audit.Entry) { e.Outcome, e.Reason = "failed", "unresolved" }, []string{"failed: the name has no address\n"}},
 		{"tunneled", func(e *audit.Entry) { e.Outcome, e.Rule = "tunneled", "banks" }, []string{"not decrypted, by rule banks, "}},
 		{"bad origin", func(e *audit.Entry) { e.TLSOrigin = &audit.OriginTLS{Verdict: "expired"} }, []string{"is not trusted: the origin's certificate has expired"}},
+		{"bad origin, refused", func(e *audit.Entry) {
+			e.Outcome, e.TLSOrigin, e.TLSClient = "failed", &audit.OriginTLS{Verdict: "self-signed"}, &audit.ClientTLS{Refusal: "unknown_ca"}
+		}, []string{"the origin is not trusted: the origin's certificate is signed by itself; the client refused it"}},
 		{"loss", func(e *audit.Entry) {
 			e.Mirror = map[string]audit.Mirror{"a": {Lost: 2000, Reason: "link-down"}, "b": {Lost: 9, Reason: "no-reader"}}
 		}, []string{"; recorders missed 2.0 kB\n"}},

@@ -10,6 +10,9 @@ import (
 // summary says in words how a session went.
 func summary(e *audit.Entry) string {
 	if e.TLSClient != nil && e.TLSClient.Refusal != "" {
+		if finding := untrusted(e); finding != "" {
+			return "the origin is not trusted: " + finding + "; the client refused it, as it should"
+		}
 		return refusedByClient(e.TLSClient.Refusal)
 	}
 	switch e.Outcome {
@@ -29,13 +32,21 @@ func summary(e *audit.Entry) string {
 		text += ", " + bypassed(e)
 	}
 	text += fmt.Sprintf(", %s sent, %s received", size(e.Octets.ClientToOrigin), size(e.Octets.OriginToClient))
-	if e.TLSOrigin != nil && e.TLSOrigin.Verdict != "" && e.TLSOrigin.Verdict != "ok" {
-		text += "; the origin is not trusted: " + Words(e.TLSOrigin.Verdict)
+	if finding := untrusted(e); finding != "" {
+		text += "; the origin is not trusted: " + finding
 	}
 	if lost := lost(e); lost > 0 {
 		text += fmt.Sprintf("; recorders missed %s", size(lost))
 	}
 	return text
+}
+
+// untrusted says why the origin failed verification; "" if it did not.
+func untrusted(e *audit.Entry) string {
+	if e.TLSOrigin == nil || e.TLSOrigin.Verdict == "" || e.TLSOrigin.Verdict == "ok" {
+		return ""
+	}
+	return Words(e.TLSOrigin.Verdict)
 }
 
 // refusedByClient says what to do about a client that refuses the forged certificate.
@@ -110,6 +121,7 @@ var sentences = map[string]string{
 	"unknown-issuer":     "the origin's certificate comes from an unknown issuer",
 	"self-signed":        "the origin's certificate is signed by itself",
 	"revoked":            "the origin's certificate was revoked",
+	"bad-usage":          "the origin's certificate is not meant for servers",
 }
 
 // Words returns a reason as a sentence, or the reason itself.

@@ -137,12 +137,12 @@ func TestRecorders(t *testing.T) {
 			t.Errorf("blocks for %s: not known here", name)
 		}
 	}
-	for name, needs := range programs {
+	for name, wanted := range programs {
 		t.Run(name, func(t *testing.T) {
 			if len(blocks[name]) == 0 {
 				t.Fatal("recorders.md has no block for it")
 			}
-			for _, program := range needs {
+			for _, program := range wanted {
 				if _, err := exec.LookPath(program); err != nil {
 					needs.Missing(t, err)
 				}

@@ -2,6 +2,7 @@ package dissector
 
 import (
 	"bytes"
+	"fmt"
 	"os/exec"
 	"strconv"
 	"strings"
