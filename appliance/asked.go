@@ -8,8 +8,8 @@ import (
 	"github.com/clearspan/clearspan/decrypt"
 )
 
-// askedFor keeps what a user asks for on the page about s.
-func (a *Appliance) askedFor(s *decrypt.Session, reason string) error {
+// askedFor keeps what a user asks for on the page about s, and reports whether it could.
+func (a *Appliance) askedFor(s *decrypt.Session, reason string) bool {
 	host := cmp.Or(s.SNI, s.Host, s.Name)
 	if host == "" {
 		host = s.Origin.Addr().Unmap().String()
@@ -20,8 +20,8 @@ func (a *Appliance) askedFor(s *decrypt.Session, reason string) error {
 	})
 	if err != nil {
 		a.log.Warn("request for an exception not kept", "host", host, "err", err)
-		return err
+		return false
 	}
 	a.log.Info("exception asked for", "host", host, "rule", s.Decision.Rule, "session", s.ID)
-	return nil
+	return true
 }

@@ -21,20 +21,11 @@ var ErrNoEntry = errors.New("no entry of that session")
 // Find returns the last entry of a session in a file of entries: one line, without its
 // end.
 func Find(file, session string) ([]byte, error) {
-	f, err := os.Open(file)
+	f, end, key, err := openFor(file, session)
 	if err != nil {
-		return nil, fmt.Errorf("find entry: %w", err)
+		return nil, err
 	}
 	defer f.Close()
-	end, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, fmt.Errorf("find entry: %w", err)
-	}
-	quoted, err := json.Marshal(session)
-	if err != nil {
-		return nil, fmt.Errorf("find entry: %w", err)
-	}
-	key := append([]byte(`"session":`), quoted...)
 	var rest []byte // of a line that begins in the chunk before
 	for stop := max(0, end-searchDepth); end > stop; {
 		n := min(searchChunk, end-stop)
@@ -61,6 +52,22 @@ func Find(file, session string) ([]byte, error) {
 		}
 	}
 	return nil, ErrNoEntry
+}
+
+// openFor opens a file of entries, of that many octets, in which an entry of the session
+// has key.
+func openFor(file, session string) (f *os.File, size int64, key []byte, err error) {
+	if f, err = os.Open(file); err != nil {
+		return nil, 0, nil, fmt.Errorf("find entry: %w", err)
+	}
+	if size, err = f.Seek(0, io.SeekEnd); err == nil {
+		key, err = json.Marshal(session)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, nil, fmt.Errorf("find entry: %w", err)
+	}
+	return f, size, append([]byte(`"session":`), key...), nil
 }
 
 // lastWith returns the last line that holds key, nil if none does. A line that is not whole

@@ -5,9 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"sort"
 	"time"
 )
@@ -24,20 +22,12 @@ const (
 // FindAt is [Find] for a session that has ended at a time. It looks there first, and thus
 // reads little of a long file.
 func FindAt(file, session string, at time.Time) ([]byte, error) {
-	f, err := os.Open(file)
+	f, size, key, err := openFor(file, session)
 	if err != nil {
-		return nil, fmt.Errorf("find entry: %w", err)
+		return nil, err
 	}
 	defer f.Close()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, fmt.Errorf("find entry: %w", err)
-	}
-	key, err := json.Marshal(session)
-	if err != nil {
-		return nil, fmt.Errorf("find entry: %w", err)
-	}
-	line := scanFrom(f, lineBefore(f, size, at.Add(-searchBefore)), append([]byte(`"session":`), key...), at.Add(searchBehind))
+	line := scanFrom(f, lineBefore(f, size, at.Add(-searchBefore)), key, at.Add(searchBehind))
 	if line != nil {
 		return line, nil
 	}

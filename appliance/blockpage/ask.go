@@ -23,7 +23,7 @@ func (a *answer) asked(w http.ResponseWriter, r *http.Request) {
 		a.send(w, http.StatusBadRequest, a.html)
 		return
 	}
-	if err := a.ask(a.session, clean(r.PostForm.Get("reason"))); err != nil {
+	if !a.ask(a.session, clean(r.PostForm.Get("reason"))) {
 		a.send(w, http.StatusServiceUnavailable, a.html)
 		return
 	}

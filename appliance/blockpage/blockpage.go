@@ -67,8 +67,8 @@ type Page struct {
 }
 
 // Ask takes what a user wrote who asks for an exception from the refusal of s, at most
-// 500 characters. An error means that it was not kept. It borrows s.
-type Ask func(s *decrypt.Session, reason string) error
+// 500 characters, and reports whether it is kept. It borrows s.
+type Ask func(s *decrypt.Session, reason string) bool
 
 // New returns the page of o. ask is what becomes of its form; nil for no form.
 func New(o Options, ask Ask) (*Page, error) {

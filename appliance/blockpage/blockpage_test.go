@@ -250,12 +250,12 @@ func TestAsk(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var kept string
-			p, err := New(Options{Contact: "helpdesk@example.com", Exceptions: true}, func(_ *decrypt.Session, reason string) error {
+			p, err := New(Options{Contact: "helpdesk@example.com", Exceptions: true}, func(_ *decrypt.Session, reason string) bool {
 				if tt.full {
-					return errTooLong
+					return false
 				}
 				kept = reason
-				return nil
+				return true
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -283,7 +283,7 @@ func TestAsk(t *testing.T) {
 		on   bool
 		conn net.Conn
 	}{{false, nil}, {true, canned{}}} {
-		page, err := New(Options{Exceptions: p.on}, func(*decrypt.Session, string) error { return nil })
+		page, err := New(Options{Exceptions: p.on}, func(*decrypt.Session, string) bool { return true })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/clearspan/clearspan/hack/needs"
 )
 
 // Numbers that no account has.
@@ -16,7 +18,7 @@ const (
 // nothing, even if the file's mode lets him connect.
 func TestAccess(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("becomes other users")
+		needs.Missing(t, "becomes other users: needs root")
 	}
 	path := serve(t, &fake{reload: func() (Reloaded, error) { return Reloaded{}, nil }}, members)
 	for _, tt := range []struct {

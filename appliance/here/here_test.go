@@ -16,6 +16,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	lacks "github.com/clearspan/clearspan/hack/needs"
 )
 
 func parse(t *testing.T, text string) *config.Config {
@@ -32,7 +33,7 @@ func TestHolders(t *testing.T) {
 	for _, listen := range []string{"127.0.0.1:0", "[::1]:0", "0.0.0.0:0", ":0"} {
 		l, err := net.Listen("tcp", listen)
 		if err != nil {
-			t.Skip(err)
+			lacks.Missing(t, err)
 		}
 		at := netip.MustParseAddrPort(l.Addr().String())
 		found := false

@@ -33,10 +33,10 @@ func TestCheck(t *testing.T) {
 		s := state(address)
 		return s.Err != nil && s.Up && state(there.ln.Addr().String()).Err == nil
 	})
-	away, err = net.Listen("tcp", address)
-	if err != nil {
-		t.Skip("the port was taken meanwhile")
-	}
+	tempo.Until(t, "its port is free", func() bool {
+		away, err = net.Listen("tcp", address)
+		return err == nil
+	})
 	serveOn(t, away, usualOptions, echo)
 	tempo.Until(t, "it is found again", func() bool { return state(address).Err == nil })
 }
