@@ -88,7 +88,8 @@ func (c *scene) slowOrigin(repositories string) {
 	mux.HandleFunc("/lab.Echo/Say", answerRPC)
 	mux.Handle("/git/", &cgi.Handler{
 		Path: "/usr/lib/git-core/git-http-backend", Root: "/git", Dir: repositories,
-		Env: []string{"GIT_PROJECT_ROOT=" + repositories, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=lab", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
+		Stderr: io.Discard, // not ours, which go test would wait for
+		Env:    []string{"GIT_PROJECT_ROOT=" + repositories, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=lab", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
 	})
 	l, err := c.Origin.Listen("tcp", ":7443")
 	if err != nil {
