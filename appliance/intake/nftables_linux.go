@@ -12,7 +12,7 @@ import (
 
 // Flags of tables, of linux/netfilter/nf_tables.h.
 const (
-	tableOwner   = 0x2 // NFT_TABLE_F_OWNER
+	tableOwned   = 0x2 // NFT_TABLE_F_OWNER
 	tablePersist = 0x4 // NFT_TABLE_F_PERSIST, Linux 6.9
 )
 
@@ -23,7 +23,8 @@ const (
 // stays when the socket is closed, and belongs to nobody from then on.
 type ownedTable struct {
 	*nftables.Table
-	conn *nftables.Conn
+	conn   *nftables.Conn
+	socket *netlink.Conn // of conn
 }
 
 // newOwnedTable creates an empty table of that name, which must not exist. flags may
@@ -37,7 +38,7 @@ func newOwnedTable(name string, flags uint32) (*ownedTable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open nftables: %w", err)
 	}
-	t := &ownedTable{&nftables.Table{Family: nftables.TableFamilyINet, Name: name, Flags: tableOwner | flags}, conn}
+	t := &ownedTable{&nftables.Table{Family: nftables.TableFamilyINet, Name: name, Flags: tableOwned | flags}, conn, socket}
 	if err := createTable(socket, t.Table); err != nil {
 		return nil, errors.Join(fmt.Errorf("create nftables table %s: %w", name, err), t.Close())
 	}
@@ -66,9 +67,14 @@ func createTable(socket *netlink.Conn, t *nftables.Table) error {
 		return err
 	}
 	const newTable = unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWTABLE
-	_, err = socket.SendMessages([]netlink.Message{
+	return transact(socket, nfMessage(newTable, netlink.Acknowledge|netlink.Create|netlink.Excl, byte(t.Family), 0, attributes))
+}
+
+// transact has the kernel make one change, which asks to be acknowledged.
+func transact(socket *netlink.Conn, change netlink.Message) error {
+	_, err := socket.SendMessages([]netlink.Message{
 		nfMessage(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, nil),
-		nfMessage(newTable, netlink.Acknowledge|netlink.Create|netlink.Excl, byte(t.Family), 0, attributes),
+		change,
 		nfMessage(unix.NFNL_MSG_BATCH_END, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, nil),
 	})
 	if err != nil {

@@ -7,11 +7,13 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 )
 
 // Redirection is what a redirect intake has in the kernel and shares with the process that
 // takes its place: the listeners, and the rules that translate connections to them. The
-// rules go with the process that opened it. Its methods are not safe for concurrent use.
+// rules go when the last process ends that has all its files. Its methods are not safe for
+// concurrent use.
 type Redirection struct {
 	rules  *redirectNFT
 	claims nameLocks
@@ -45,8 +47,33 @@ func OpenRedirection(name string, config Redirect) (_ *Redirection, err error) {
 	return r, nil
 }
 
-// Files returns the listeners, IPv4 first. They are borrowed.
-func (r *Redirection) Files() []*os.File { return r.files }
+// AdoptRedirection takes over what another program of this process has opened, by its
+// Files, which it owns; after an error, the caller does.
+func AdoptRedirection(name string, config Redirect, files []*os.File) (_ *Redirection, err error) {
+	n, err := newRedirectNFT(name, config)
+	if err == nil && len(files) < 2 {
+		err = errors.New("no listener, or no socket of nftables")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take over traffic of intake %s: %w", name, err)
+	}
+	last := len(files) - 1
+	r := &Redirection{rules: n, files: files[:last]}
+	if n.owner, err = adoptOwner(files[last]); err == nil {
+		r.claims, err = n.reserve()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take over traffic of intake %s: %w", name, err)
+	}
+	return r, nil
+}
+
+// Files returns the listeners, IPv4 first, and the socket that owns the rules. They are
+// borrowed.
+func (r *Redirection) Files() []*os.File { return append(r.Shared(), r.rules.owner.file) }
+
+// Shared returns the listeners alone, for those who accept. They are borrowed.
+func (r *Redirection) Shared() []*os.File { return slices.Clip(r.files) }
 
 // Stop has new connections routed, and closes the listeners. Open sessions are translated
 // as before.

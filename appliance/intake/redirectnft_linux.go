@@ -10,11 +10,17 @@ import (
 )
 
 // redirectNFT is what the kernel is told for one redirect intake: a table of
-// address translation that goes when the process goes.
+// address translation that goes when nobody has its owner any more.
 type redirectNFT struct {
 	nftMatch
-	table *ownedTable // nil until add
-	chain *nftables.Chain
+	owner tableOwner // without a file until add
+}
+
+// redirectChain is the name of the chain in the table.
+const redirectChain = "redirect"
+
+func (r *redirectNFT) table() *nftables.Table {
+	return &nftables.Table{Family: nftables.TableFamilyINet, Name: tablePrefix + r.name}
 }
 
 func newRedirectNFT(name string, config Redirect) (*redirectNFT, error) {
@@ -36,14 +42,22 @@ func newRedirectNFT(name string, config Redirect) (*redirectNFT, error) {
 // lock reserves the name for this process and removes what dead processes left
 // behind. The locks are held until they are closed.
 func (r *redirectNFT) lock() (nameLocks, error) {
-	var held nameLocks
-	if err := held.lock(tableLock(r.name)); err != nil {
-		return nil, fmt.Errorf("name %q: %w", r.name, err)
+	held, err := r.reserve()
+	if err != nil {
+		return nil, err
 	}
 	nftMu.Lock()
 	defer nftMu.Unlock()
 	if err := errors.Join(sweepTables(r.name), sweepRoutes(0), removeTable(tablePrefix+r.name)); err != nil {
 		return nil, errors.Join(err, held.Close())
+	}
+	return held, nil
+}
+
+// reserve reserves the name for this process.
+func (r *redirectNFT) reserve() (held nameLocks, err error) {
+	if err := held.lock(tableLock(r.name)); err != nil {
+		return nil, fmt.Errorf("name %q: %w", r.name, err)
 	}
 	return held, nil
 }
@@ -58,27 +72,30 @@ func (r *redirectNFT) lock() (nameLocks, error) {
 //
 // Connection tracking picks up connections in the middle; without the flags they
 // would be redirected, too. After an error, remove cleans up.
-func (r *redirectNFT) add() error {
+func (r *redirectNFT) add() (err error) {
 	nftMu.Lock()
 	defer nftMu.Unlock()
 	table, err := newOwnedTable(tablePrefix+r.name, 0)
 	if err != nil {
 		return err
 	}
-	r.table = table
+	defer func() { err = errors.Join(err, table.Close()) }() // r.owner goes on
+	if r.owner, err = table.owner(); err != nil {
+		return err
+	}
 	c := table.conn
 	sets, err := r.addSets(c, table.Table)
 	if err != nil {
 		return err
 	}
-	r.chain = c.AddChain(&nftables.Chain{
-		Table: table.Table, Name: "redirect", Type: nftables.ChainTypeNAT,
+	chain := c.AddChain(&nftables.Chain{
+		Table: table.Table, Name: redirectChain, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityNATDest,
 	})
-	c.AddRule(&nftables.Rule{Table: table.Table, Chain: r.chain, Exprs: acceptLocal()})
+	c.AddRule(&nftables.Rule{Table: table.Table, Chain: chain, Exprs: acceptLocal()})
 	for _, f := range families() {
 		if at := r.listenAddr(f); at.IsValid() {
-			c.AddRule(&nftables.Rule{Table: table.Table, Chain: r.chain, Exprs: append(r.matchSYN(f, sets),
+			c.AddRule(&nftables.Rule{Table: table.Table, Chain: chain, Exprs: append(r.matchSYN(f, sets),
 				&expr.Immediate{Register: 1, Data: binaryutil.BigEndian.PutUint16(at.Port())},
 				&expr.Redir{RegisterProtoMin: 1},
 			)})
@@ -94,12 +111,8 @@ func (r *redirectNFT) add() error {
 // stay: with the last one, the kernel would stop to track connections and to
 // translate those that there are.
 func (r *redirectNFT) pass() error {
-	c := r.table.conn
-	c.InsertRule(&nftables.Rule{Table: r.table.Table, Chain: r.chain, Exprs: []expr.Any{
-		&expr.Verdict{Kind: expr.VerdictAccept},
-	}})
-	if err := c.Flush(); err != nil {
-		return fmt.Errorf("write nftables table %s: %w", r.table.Name, err)
+	if err := r.owner.insertAccept(r.table(), redirectChain); err != nil {
+		return fmt.Errorf("write nftables table %s%s: %w", tablePrefix, r.name, err)
 	}
 	return nil
 }
@@ -107,11 +120,11 @@ func (r *redirectNFT) pass() error {
 // remove takes the redirection back. It is not an error if there is nothing to
 // remove.
 func (r *redirectNFT) remove() error {
-	if r.table == nil {
+	if r.owner.file == nil {
 		return nil
 	}
-	if err := r.table.Close(); err != nil {
-		return fmt.Errorf("remove nftables table %s: %w", r.table.Name, err)
+	if err := r.owner.Close(); err != nil {
+		return fmt.Errorf("remove nftables table %s%s: %w", tablePrefix, r.name, err)
 	}
 	return nil
 }

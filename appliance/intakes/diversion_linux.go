@@ -33,8 +33,7 @@ func diversion(c config.Intake) keeper.Resource {
 	}
 }
 
-// redirection is the resource of the kernel's rules and listeners of a redirect intake. No
-// other program can take the rules over.
+// redirection is the resource of the kernel's rules and listeners of a redirect intake.
 func redirection(c config.Intake) keeper.Resource {
 	r := c.Redirect
 	return keeper.Resource{
@@ -43,6 +42,13 @@ func redirection(c config.Intake) keeper.Resource {
 		Sole: true,
 		Open: func() (keeper.Holding, error) {
 			d, err := intake.OpenRedirection(c.Name, r)
+			if err != nil {
+				return nil, err
+			}
+			return d, nil
+		},
+		Adopt: func(files []*os.File) (keeper.Holding, error) {
+			d, err := intake.AdoptRedirection(c.Name, r, files)
 			if err != nil {
 				return nil, err
 			}

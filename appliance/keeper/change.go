@@ -179,7 +179,7 @@ func (k *Keeper) startWorker(plan *Plan) (*worker, error) {
 			return nil, fmt.Errorf("resource %s is not open", r.Name)
 		}
 		uses[r.Key] = true
-		if list := k.held[i].holding.Files(); !r.Private {
+		if list := shared(k.held[i].holding); !r.Private {
 			names, files = append(names, role.Descriptors{Name: r.Name, Count: len(list)}), append(files, list...)
 		}
 	}

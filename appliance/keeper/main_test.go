@@ -66,6 +66,7 @@ type settings struct {
 	Worker string   // how a worker behaves: "", "lazy" (not ready), "mortal", "rude", "silent", "greedy", "bad"
 	Alone  string
 	Greet  string // changes in place
+	Tie    string // a Unix socket that the keeper alone is connected to
 	Drain  time.Duration
 }
 
@@ -87,6 +88,9 @@ func keep(dir string) int {
 			for _, at := range s.Listen {
 				p.Resources = append(p.Resources, Listener("intake/"+at, "tcp", at, net.ListenConfig{}))
 			}
+			if s.Tie != "" {
+				p.Resources = append(p.Resources, tied(s.Tie))
+			}
 			p.InPlace = func(running *Plan) bool {
 				a, b := running.Parsed.(settings), s
 				a.Greet, b.Greet = "", ""
@@ -106,6 +110,34 @@ func keep(dir string) int {
 	return 0
 }
 
+// tied is a resource of two files: workers get the first.
+func tied(path string) Resource {
+	return Resource{
+		Name: "tie", Key: "tie " + path, Sole: true,
+		Open: func() (Holding, error) {
+			null, err := os.Open(os.DevNull)
+			if err != nil {
+				return nil, err
+			}
+			conn, err := net.Dial("unix", path)
+			if err != nil {
+				return nil, err
+			}
+			defer conn.Close()
+			f, err := conn.(*net.UnixConn).File()
+			return tie{Files{null, f}}, err
+		},
+		Adopt: func(files []*os.File) (Holding, error) { return tie{files}, nil },
+	}
+}
+
+type tie struct{ all Files }
+
+func (t tie) Files() []*os.File  { return t.all }
+func (t tie) Shared() []*os.File { return t.all[:1] }
+func (t tie) Stop() error        { return nil }
+func (t tie) Close() error       { return t.all.Close() }
+
 // echo is a worker: it answers each line with its number, its greeting and the line.
 func echo(ctx context.Context, p *role.Process) error {
 	var s settings
@@ -122,6 +154,9 @@ func echo(ctx context.Context, p *role.Process) error {
 	if s.Worker == "lazy" || filepath.Base(program) == "lazy" {
 		<-ctx.Done()
 		return nil
+	}
+	if n := len(p.Holder.Take("tie")); s.Tie != "" && n != 1 {
+		return fmt.Errorf("%d descriptors of the tie", n)
 	}
 	w := &echoer{number: p.Number, process: p, greet: s.Greet}
 	for _, at := range s.Listen {

@@ -40,8 +40,7 @@ type Resource struct {
 	// Open opens it.
 	Open func() (Holding, error)
 	// Adopt takes over what a keeper before this one held, by its descriptors in the
-	// order of [Holding.Files]. It owns them. nil: no other keeper can, and there is no
-	// upgrade.
+	// order of [Holding.Files]. It owns them, if it succeeds.
 	Adopt func(files []*os.File) (Holding, error)
 }
 
@@ -56,6 +55,21 @@ type Holding interface {
 	Close() error
 }
 
+// Sharer is a [Holding] with descriptors that are the keeper's alone.
+type Sharer interface {
+	Holding
+	// Shared returns those of Files that workers get, in the same order. They are borrowed.
+	Shared() []*os.File
+}
+
+// shared are the descriptors that workers get.
+func shared(h Holding) []*os.File {
+	if s, ok := h.(Sharer); ok {
+		return s.Shared()
+	}
+	return h.Files()
+}
+
 // held is a resource that is open.
 type held struct {
 	Resource
@@ -68,16 +82,6 @@ type held struct {
 func (k *Keeper) occupied(plan *Plan) string {
 	for _, r := range plan.Resources {
 		if r.Sole && slices.ContainsFunc(k.held, func(h *held) bool { return h.Sole && h.Name == r.Name && (h.stopped || h.Key != r.Key) }) {
-			return r.Name
-		}
-	}
-	return ""
-}
-
-// bound says which resource no other keeper can take over; empty: none.
-func (p *Plan) bound() string {
-	for _, r := range p.Resources {
-		if r.Adopt == nil {
 			return r.Name
 		}
 	}

@@ -88,9 +88,6 @@ func (k *Keeper) tryProgram(c *change, plan *Plan) {
 		case plan.Alone != "":
 			program.Close()
 			k.refused(fmt.Errorf("upgrade needs a restart: %s", plan.Alone))
-		case plan.bound() != "":
-			program.Close()
-			k.refused(fmt.Errorf("upgrade needs a restart: the rules of %s go with the keeper", plan.bound()))
 		case k.occupied(plan) != "":
 			program.Close()
 			k.refused(fmt.Errorf("upgrade needs a restart: %s has changed", k.occupied(plan)))

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +87,57 @@ func TestBadUpgrade(t *testing.T) {
 	if err := b.order(Order{Do: "upgrade", Binary: "newer"}); err == nil {
 		t.Error("a relative path")
 	}
+}
+
+// TestUpgradeKeepsOwn: what no worker has outlives upgrades, also those that fail, and goes
+// with the keeper.
+func TestUpgradeKeepsOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tie")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ends := make(chan error, 10)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, err := conn.Read(make([]byte, 1))
+				ends <- err
+				conn.Close()
+			}()
+		}
+	}()
+	s := settings{Drain: time.Hour, Tie: path}
+	b := start(t, s)
+	old := b.session()
+	old.say("a")
+	for _, tt := range []struct{ program, fails string }{{"confused", "does not understand"}, {"lazy", "not ready after"}, {"newer", ""}} {
+		err := b.order(Order{Do: "upgrade", Binary: copyOf(t, b.dir, tt.program)})
+		if (err == nil) != (tt.fails == "") || err != nil && !strings.Contains(err.Error(), tt.fails) {
+			t.Errorf("%s: %v", tt.program, err)
+		}
+		old.say("b")
+		if err := b.reload(settings{Drain: time.Hour, Tie: path, Listen: []string{freeAddress(t)}}); err != nil {
+			t.Errorf("%s: reload: %v", tt.program, err)
+		}
+	}
+	select {
+	case err := <-ends:
+		t.Fatalf("the keeper let go: %v", err)
+	default:
+	}
+	b.cmd.Process.Kill()
+	select {
+	case <-ends:
+	case <-time.After(patience):
+		t.Error("somebody else has what is the keeper's")
+	}
+	old.say("c") // its worker drains
 }
 
 // TestOlder compares versions.
