@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/scenetest"
@@ -100,6 +101,7 @@ func TestReload(t *testing.T) {
 type load struct {
 	page  []byte
 	roots *x509.CertPool
+	to    string // an address of the box; empty: the origin's
 
 	done, failed atomic.Int64
 	once         sync.Once
@@ -139,7 +141,7 @@ func (l *load) start(c *scene) (stop func()) {
 // once it has the page, in the middle of its own write at times, when crypto/tls sends
 // no close_notify: with ours unread in the socket that is a reset.
 func (l *load) fetch(c *scene) error {
-	conn, err := c.Secret(lab.TLSPort, &tls.Config{RootCAs: l.roots, ServerName: webName})
+	conn, err := l.dial(c)
 	if err != nil {
 		return err
 	}
@@ -160,6 +162,24 @@ func (l *load) fetch(c *scene) error {
 		return fmt.Errorf("behind the page: %v", end)
 	}
 	return err
+}
+
+func (l *load) dial(c *scene) (*tls.Conn, error) {
+	config := &tls.Config{RootCAs: l.roots, ServerName: webName}
+	if l.to == "" {
+		return c.Secret(lab.TLSPort, config)
+	}
+	raw, err := c.Client.DialContext(c.Ctx, "tcp", l.to)
+	if err != nil {
+		return nil, err
+	}
+	raw.SetDeadline(time.Now().Add(time.Minute))
+	conn := tls.Client(raw, config)
+	if err := conn.HandshakeContext(c.Ctx); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // more waits for n further sessions.

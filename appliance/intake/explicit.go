@@ -43,12 +43,12 @@ func NewExplicit(config Explicit, o Options) (Intake, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := o.listen(config.Listen)
+	listeners, err := o.listen(config.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("create explicit intake: %w", err)
 	}
-	config.Ports = config.ports(l.Addr())
-	e := &explicit{server: newServer(o, l), Explicit: config}
+	config.Ports = config.ports(listeners[0].Addr())
+	e := &explicit{server: newServer(o, listeners...), Explicit: config}
 	e.tls = listenerTLS(config.Certificates)
 	e.server.bounds = destinationGuard{config.Reach}
 	e.readers.New = func() any { return bufio.NewReaderSize(nil, headBuffer) }

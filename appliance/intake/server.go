@@ -72,13 +72,20 @@ func listen(network, address string, config net.ListenConfig) (*net.TCPListener,
 	return l.(*net.TCPListener), nil
 }
 
-// listen returns the listener of an intake that has one: the one that is open already,
-// or a new one.
-func (o Options) listen(address string) (net.Listener, error) {
-	if len(o.Listeners) == 1 {
-		return o.Listeners[0], nil
+// listen returns the listeners of an intake that has one address: those that are open
+// already, or a new one.
+func (o Options) listen(address string) (list []acceptor, err error) {
+	for _, l := range o.Listeners {
+		list = append(list, l)
 	}
-	return listen("tcp", address, net.ListenConfig{})
+	if len(list) > 0 {
+		return list, nil
+	}
+	l, err := listen("tcp", address, net.ListenConfig{})
+	if err != nil {
+		return nil, err
+	}
+	return []acceptor{l}, nil
 }
 
 // Serve implements [Intake].

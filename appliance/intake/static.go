@@ -47,11 +47,11 @@ func NewStatic(config Static, o Options) (Intake, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create static intake: origin %q: not a host and port", config.Origin)
 	}
-	l, err := o.listen(config.Listen)
+	listeners, err := o.listen(config.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("create static intake: %w", err)
 	}
-	s := &static{server: newServer(o, l), Static: config, origin: origin, own: fixedCertificates(config.Certificates)}
+	s := &static{server: newServer(o, listeners...), Static: config, origin: origin, own: fixedCertificates(config.Certificates)}
 	s.server.session = s.handle
 	return s, nil
 }

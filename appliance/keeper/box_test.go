@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,6 +30,7 @@ type box struct {
 	*testing.T
 	dir  string
 	at   string // its listener
+	as   string // the same in the settings; empty: at
 	cmd  *exec.Cmd
 	log  *os.File
 	done chan struct{}
@@ -115,7 +117,7 @@ func (b *box) text() string {
 // write writes settings, with the listener of the box.
 func (b *box) write(s settings) {
 	b.Helper()
-	s.Listen = append(s.Listen, b.at)
+	s.Listen = append(s.Listen, cmp.Or(b.as, b.at))
 	text, err := json.Marshal(s)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(b.dir, "settings"), text, 0o600)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/keeper/role"
@@ -29,6 +28,7 @@ type change struct {
 	worker *worker // the new one; nil: none yet, or a change in place
 	asked  *worker // that changes in place
 	until  time.Time
+	tries  int // to open what the plan needs
 
 	program *os.File // to run in the place of this one, when workers are silent
 	failure string   // why the program that was upgraded to goes back
@@ -110,59 +110,6 @@ func (k *Keeper) inPlace(c *change, w *worker) {
 	if err != nil {
 		k.refused(err)
 	}
-}
-
-// open opens what the plan needs, and starts a worker.
-func (k *Keeper) open(c *change) {
-	if err := k.openResources(c.plan); err != nil {
-		k.refused(err)
-		return
-	}
-	w, err := k.startWorker(c.plan)
-	if err != nil {
-		k.refused(err)
-		return
-	}
-	c.worker = w
-	if !c.first { // a first start may wait for a passphrase, or for devices
-		c.until = time.Now().Add(k.cfg.Patience)
-	}
-}
-
-// openResources opens the resources of a plan that are not held.
-func (k *Keeper) openResources(plan *Plan) error {
-	for _, r := range plan.Resources {
-		i := slices.IndexFunc(k.held, func(h *held) bool { return h.Key == r.Key && !h.stopped })
-		if i >= 0 {
-			k.held[i].Resource = r // its name may be another one
-			continue
-		}
-		k.closeFormer(r)
-		holding, err := r.Open()
-		if err != nil {
-			if errors.Is(err, syscall.EADDRINUSE) && k.plan != nil {
-				err = fmt.Errorf("%w (if clearspan itself holds it by another address, this change needs a restart)", err)
-			}
-			if plan.Remedy != nil {
-				err = plan.Remedy(err)
-			}
-			return err
-		}
-		k.held = append(k.held, &held{Resource: r, holding: holding})
-		k.serveOrders(r.Name, holding)
-	}
-	return nil
-}
-
-// closeFormer closes what is in the way of a sole resource and has no user.
-func (k *Keeper) closeFormer(r Resource) {
-	k.held = slices.DeleteFunc(k.held, func(h *held) bool {
-		former := r.Sole && h.Sole && h.Name == r.Name && !slices.ContainsFunc(k.workers, func(w *worker) bool { return w.uses[h.Key] })
-		if former {
-			k.complain("close", h, errors.Join(h.stop(), h.holding.Close()))
-		}
-		return former
-	})
 }
 
 // startWorker starts a worker with what the plan needs.

@@ -32,6 +32,10 @@
 // new one is ready it accepts connections already. Only then the old one is told to
 // drain, and resources without a use close. No connection is refused in between.
 //
+// A listener whose address overlaps that of one which the new plan does without, such as
+// :8080 and 127.0.0.1:8080, opens beside it. What waits for the old one goes on to be
+// accepted.
+//
 // A sole resource is there once by its name, as rules of the kernel are. A plan with
 // another one of the same name waits for a restart: the worker changes what it can in
 // place.

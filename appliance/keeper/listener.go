@@ -11,24 +11,34 @@ import (
 // Listener is the resource of a TCP listener. config makes the socket; Multipath TCP is
 // off.
 func Listener(name, network, address string, config net.ListenConfig) Resource {
+	config.SetMultipathTCP(false)
 	return Resource{
 		Name: name,
 		Key:  network + " " + address,
 		Open: func() (Holding, error) {
-			config.SetMultipathTCP(false)
-			l, err := config.Listen(context.Background(), network, address)
+			f, err := listen(network, address, config)
 			if err != nil {
 				return nil, err
 			}
-			defer l.Close()
-			f, err := l.(*net.TCPListener).File()
-			if err != nil {
-				return nil, fmt.Errorf("hold listener %s: %w", address, err)
-			}
 			return Files{f}, nil
 		},
-		Adopt: func(files []*os.File) (Holding, error) { return Files(files), nil },
+		Beside: func(leaving []*os.File) (Holding, error) { return listenBeside(network, address, config, leaving) },
+		Adopt:  func(files []*os.File) (Holding, error) { return Files(files), nil },
 	}
+}
+
+// listen opens a listener, and returns its file alone.
+func listen(network, address string, config net.ListenConfig) (*os.File, error) {
+	l, err := config.Listen(context.Background(), network, address)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		return nil, fmt.Errorf("hold listener %s: %w", address, err)
+	}
+	return f, nil
 }
 
 // Files are descriptors that need nothing more than to be open.

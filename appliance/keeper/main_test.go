@@ -164,7 +164,7 @@ func echo(ctx context.Context, p *role.Process) error {
 		if err != nil || l == nil {
 			return fmt.Errorf("listener %s: %v", at, err)
 		}
-		w.listeners = append(w.listeners, l.(*net.TCPListener))
+		w.listeners = append(w.listeners, l)
 	}
 	if err := p.Confined(); err != nil {
 		return err
@@ -178,7 +178,7 @@ func echo(ctx context.Context, p *role.Process) error {
 type echoer struct {
 	number    int
 	process   *role.Process
-	listeners []*net.TCPListener
+	listeners []net.Listener
 	mu        sync.Mutex
 	greet     string
 	sessions  sync.WaitGroup

@@ -39,6 +39,9 @@ type Resource struct {
 	Sole bool
 	// Open opens it.
 	Open func() (Holding, error)
+	// Beside opens it if Open finds its address in use, beside files of resources that the
+	// new plan has no use for. It borrows them. nil: it cannot.
+	Beside func(leaving []*os.File) (Holding, error)
 	// Adopt takes over what a keeper before this one held, by its descriptors in the
 	// order of [Holding.Files]. It owns them, if it succeeds.
 	Adopt func(files []*os.File) (Holding, error)
