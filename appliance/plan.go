@@ -60,9 +60,6 @@ func resources(cfg *config.Config) []keeper.Resource {
 
 // alone says why two processes of one configuration cannot be there at once.
 func alone(cfg *config.Config) string {
-	if why := intakes.Alone(cfg); why != "" {
-		return why
-	}
 	for _, s := range cfg.Services {
 		if s.Kind == config.Inline {
 			return fmt.Sprintf("service %s has kind %s", s.Name, s.Kind)

@@ -99,15 +99,16 @@ func (s *Set) open(c config.Intake) (intake.Intake, error) {
 		Logger:         s.log,
 	}
 	var err error
+	if c.Mode == config.DNS { // of which no session comes
+		return s.openDNS(c)
+	}
 	if o.Listeners, err = s.cfg.Holder.Listeners(ResourceName(c)); err != nil {
 		return nil, err
 	}
 	if q := c.QUIC(); q != "" {
 		o.QUIC = s.peekQUIC(c.Name, q)
 	}
-	if c.Mode != config.DNS { // of which no session comes
-		s.cfg.Metrics.Intake(c.Name, intake.Words())
-	}
+	s.cfg.Metrics.Intake(c.Name, intake.Words())
 	certificates, err := ownCertificates(c)
 	if err != nil {
 		return nil, err
@@ -131,8 +132,6 @@ func (s *Set) open(c config.Intake) (intake.Intake, error) {
 		return s.addRouted(c.Name, in, err)
 	case config.Wire:
 		return s.openWire(c, o)
-	case config.DNS:
-		return s.openDNS(c)
 	}
 	return nil, fmt.Errorf("mode %s is not available in this version", c.Mode)
 }

@@ -1,7 +1,6 @@
 package intakes
 
 import (
-	"fmt"
 	"net"
 	"strings"
 
@@ -22,6 +21,8 @@ func Resources(cfg *config.Config) (list []keeper.Resource) {
 			list = append(list, diversion(c))
 		case config.Redirect:
 			list = append(list, redirection(c))
+		case config.DNS:
+			list = append(list, nameSockets(c))
 		}
 	}
 	return list
@@ -30,21 +31,15 @@ func Resources(cfg *config.Config) (list []keeper.Resource) {
 // Listener is the resource of a TCP listener.
 func Listener(name, address string) keeper.Resource {
 	r := keeper.Listener(name, "tcp", address, net.ListenConfig{})
-	if strings.HasSuffix(address, ":0") { // each time another one
-		r.Key += " " + name
-	}
+	r.Key = unique("tcp", name, address)
 	return r
 }
 
-// Alone says why two processes cannot have the intakes of a configuration at once; empty:
-// they can.
-func Alone(cfg *config.Config) string {
-	for _, c := range cfg.Intakes {
-		switch c.Mode {
-		case config.Explicit, config.Static, config.TProxy, config.Redirect, config.Wire: // a wire is taken over as it runs
-		default:
-			return fmt.Sprintf("intake %s has mode %s", c.Name, c.Mode)
-		}
+// unique is the key of what listens at an address, which another one of that network may
+// have only if the kernel chooses the port.
+func unique(network, name, address string) string {
+	if strings.HasSuffix(address, ":0") { // each time another one
+		return network + " " + address + " " + name
 	}
-	return ""
+	return network + " " + address
 }

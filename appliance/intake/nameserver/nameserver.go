@@ -38,6 +38,7 @@ const (
 	maxConns     = 256              // by TCP
 	maxPerClient = 16               // of these, of one address
 	idle         = 10 * time.Second // of a TCP connection between two queries (RFC 7766, Section 6.2.3)
+	lastIdle     = 2 * time.Second  // the same after Close
 )
 
 // Config configures a [Server].
@@ -47,6 +48,7 @@ type Config struct {
 	From     []netip.Prefix   // clients that are answered; nil: those with private, link-local and loopback addresses
 	Strip    []Strip          // nil: Keys
 	Timeout  time.Duration    // for each server; 0: 2 s
+	Sockets  Sockets          // open already, the server's; zero: opened at Listen
 	Logger   *slog.Logger     // nil discards
 }
 
@@ -64,17 +66,18 @@ type Stats struct {
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
-	udp      *net.UDPConn
-	tcp      *net.TCPListener
+	sockets  Sockets
 	slots    chan struct{}
 	counts   [5]atomic.Uint64 // in the order of Stats
 	closing  chan struct{}
 	once     sync.Once
 	sessions sync.WaitGroup
 
-	mu    sync.Mutex
-	conns map[netip.Addr]int // open by TCP
-	open  int
+	mu      sync.Mutex
+	serving bool
+	conns   map[netip.Addr]int // open by TCP
+	open    int
+	waiting map[net.Conn]bool // of these, for a query
 }
 
 // result is a place in Server.counts.
@@ -88,13 +91,10 @@ const (
 	dropped
 )
 
-// New opens the listeners.
+// New opens the sockets, or takes those of the configuration.
 func New(cfg Config) (*Server, error) {
 	if len(cfg.Upstream) == 0 {
 		return nil, errors.New("create name server: no upstream server")
-	}
-	if host, _, err := net.SplitHostPort(cfg.Listen); err != nil || host == "" {
-		return nil, fmt.Errorf("create name server: want an address and port to listen on, not %q", cfg.Listen)
 	}
 	if cfg.Strip == nil {
 		cfg.Strip = []Strip{Keys}
@@ -105,24 +105,22 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	tcp, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, err
-	}
-	at := tcp.Addr().(*net.TCPAddr)
-	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Port: at.Port, Zone: at.Zone})
-	if err != nil {
-		tcp.Close()
-		return nil, err
+	sockets := cfg.Sockets
+	if sockets == (Sockets{}) {
+		var err error
+		if sockets, err = Listen(cfg.Listen); err != nil {
+			return nil, fmt.Errorf("create name server: %w", err)
+		}
 	}
 	return &Server{
-		cfg: cfg, log: cfg.Logger, udp: udp, tcp: tcp.(*net.TCPListener),
-		slots: make(chan struct{}, maxQueries), closing: make(chan struct{}), conns: make(map[netip.Addr]int),
+		cfg: cfg, log: cfg.Logger, sockets: sockets,
+		slots: make(chan struct{}, maxQueries), closing: make(chan struct{}),
+		conns: make(map[netip.Addr]int), waiting: make(map[net.Conn]bool),
 	}, nil
 }
 
 // Addr is the address of both listeners.
-func (s *Server) Addr() net.Addr { return s.tcp.Addr() }
+func (s *Server) Addr() net.Addr { return s.sockets.TCP.Addr() }
 
 // Stats returns how many queries there were so far.
 func (s *Server) Stats() Stats {
@@ -132,28 +130,51 @@ func (s *Server) Stats() Stats {
 
 func (s *Server) count(r result) { s.counts[r].Add(1) }
 
-// Serve answers until Close is called or ctx ends. Call it once.
+// Serve answers until Close is called and what was asked before is answered, or ctx ends.
+// Call it once.
 func (s *Server) Serve(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
-	s.sessions.Add(1) // while there may be more
+	if !s.begin() {
+		return nil
+	}
 	var listeners sync.WaitGroup
 	listeners.Go(func() { s.serveTCP(ctx) })
 	s.serveUDP(ctx)
 	listeners.Wait()
 	s.sessions.Done()
-	cancel() // queries that are being asked have no client to wait for
 	s.sessions.Wait()
+	s.sockets.UDP.Close()
 	return nil
 }
 
-// Close stops answering.
+// begin notes that there may be sessions, unless the server is closed.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed() {
+		return false
+	}
+	s.serving = true
+	s.sessions.Add(1)
+	return true
+}
+
+// Close stops taking queries from new clients. What was asked before is answered, and a
+// connection by TCP may ask until it is silent for 2 s.
 func (s *Server) Close() (err error) {
 	s.once.Do(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		close(s.closing)
-		err = errors.Join(s.udp.Close(), s.tcp.Close())
+		if !s.serving {
+			err = s.sockets.Close()
+			return
+		}
+		for conn := range s.waiting {
+			conn.SetReadDeadline(time.Now().Add(lastIdle))
+		}
+		err = errors.Join(s.sockets.UDP.SetReadDeadline(time.Unix(1, 0)), s.sockets.TCP.Close())
 	})
 	return err
 }

@@ -19,7 +19,7 @@ const maxMessage = 1<<16 - 1
 func (s *Server) serveUDP(ctx context.Context) {
 	buf := make([]byte, maxMessage)
 	for {
-		n, client, err := s.udp.ReadFromUDPAddrPort(buf)
+		n, client, err := s.sockets.UDP.ReadFromUDPAddrPort(buf)
 		switch {
 		case err != nil && s.closed():
 			return
@@ -40,7 +40,7 @@ func (s *Server) serveUDP(ctx context.Context) {
 		s.sessions.Go(func() {
 			defer func() { <-s.slots }()
 			if answer := s.answer(ctx, query, "udp"); answer != nil {
-				s.udp.WriteToUDPAddrPort(answer, client)
+				s.sockets.UDP.WriteToUDPAddrPort(answer, client)
 			}
 		})
 	}
@@ -49,7 +49,7 @@ func (s *Server) serveUDP(ctx context.Context) {
 // serveTCP answers connections.
 func (s *Server) serveTCP(ctx context.Context) {
 	for {
-		conn, err := s.tcp.AcceptTCP()
+		conn, err := s.sockets.TCP.AcceptTCP()
 		switch {
 		case err != nil && s.closed():
 			return
@@ -102,8 +102,9 @@ func (s *Server) leave(client netip.Addr) {
 // converse answers the queries of a connection, one after the other.
 func (s *Server) converse(ctx context.Context, conn net.Conn) {
 	for {
-		conn.SetDeadline(time.Now().Add(idle))
+		s.await(conn)
 		query, err := readMessage(conn)
+		s.asked(conn)
 		if err != nil {
 			return
 		}
@@ -116,6 +117,25 @@ func (s *Server) converse(ctx context.Context, conn net.Conn) {
 			return
 		}
 	}
+}
+
+// await bounds how long a connection is waited for.
+func (s *Server) await(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limit := idle
+	if s.closed() {
+		limit = lastIdle
+	}
+	conn.SetDeadline(time.Now().Add(limit))
+	s.waiting[conn] = true
+}
+
+// asked ends that.
+func (s *Server) asked(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, conn)
 }
 
 // readMessage reads a message behind its length.
