@@ -110,7 +110,8 @@ func (a *Appliance) noteReload(err error) {
 func (a *Appliance) state() admin.State {
 	last := a.reloaded.Load()
 	s := admin.State{
-		Health: a.health.Health(), Disks: make(map[string]uint64), Reloaded: last.at, Unchanged: last.err != nil, Workers: 1,
+		Health: a.health.Health(), Disks: make(map[string]uint64), Reloaded: last.at, Unchanged: last.err != nil,
+		Workers: a.workers(),
 	}
 	if a.feed != nil {
 		s.Mirrors = a.feed.States()

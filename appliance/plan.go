@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"time"
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/control"
@@ -23,15 +22,16 @@ const (
 )
 
 // NewPlan tells the keeper what a box of cfg needs of it. text is what cfg was read
-// from. Sessions of a process that was replaced may go on for drain.
-func NewPlan(cfg *config.Config, text []byte, drain time.Duration) *keeper.Plan {
+// from.
+func NewPlan(cfg *config.Config, text []byte) *keeper.Plan {
 	parsed := func(p *keeper.Plan) *config.Config { return p.Parsed.(*config.Config) }
 	return &keeper.Plan{
 		Configuration: text,
 		Parsed:        cfg,
 		Resources:     resources(cfg),
 		Alone:         alone(cfg),
-		Drain:         drain,
+		Drain:         cfg.Drain,
+		Last:          cfg.Drain,
 		InPlace:       func(running *keeper.Plan) bool { return len(differing(fixed, parsed(running), cfg)) == 0 },
 		Changed: func(running *keeper.Plan) []string {
 			before := parsed(running)
@@ -100,6 +100,7 @@ type heldSocket struct {
 
 func (s heldSocket) Files() []*os.File { return s.files }
 func (s heldSocket) Stop() error       { return nil }
+func (s heldSocket) Paths() []string   { return control.Paths(s.state) }
 
 // Close ends listening, and removes the socket's file.
 func (s heldSocket) Close() error {
@@ -145,6 +146,7 @@ type heldFeeders struct {
 
 func (h heldFeeders) Files() []*os.File { return h.files }
 func (h heldFeeders) Stop() error       { return nil }
+func (h heldFeeders) Paths() []string   { return []string{h.path} }
 
 // Close ends listening, and removes the socket's file.
 func (h heldFeeders) Close() error {

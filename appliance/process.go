@@ -74,8 +74,14 @@ func (a *Appliance) obey(ctx context.Context, stop func()) {
 		case <-drains:
 			a.process.Tell(role.State{Sessions: a.limiter.Open(), Summary: a.Summary()}) // the keeper may be gone
 		case o := <-a.process.Orders():
+			if o.Refused != nil {
+				a.noteReload(o.Refused)
+				continue
+			}
 			if o.Drain == nil {
-				o.Done(a.order(a, o.Configuration))
+				done := a.order(a, o.Configuration)
+				a.noteReload(done.Err())
+				o.Done(done)
 				continue
 			}
 			a.drainFor.Store(&o.Drain.For)

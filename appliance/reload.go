@@ -33,6 +33,7 @@ var changing = map[string]func(*config.Config) any{
 	"client": func(c *config.Config) any { return &c.Client },
 	"origin": func(c *config.Config) any { return &c.Origin },
 	"limits": func(c *config.Config) any { return &c.Limits },
+	"drain":  func(c *config.Config) any { return &c.Drain },
 }
 
 // Reload puts policy, block, leaf, client, origin and the session limit of cfg in force

@@ -60,6 +60,14 @@ func (m merged) workers() []role.WorkerStatus {
 	return slices.DeleteFunc(answer.Status.Workers, func(w role.WorkerStatus) bool { return w.State == "starting" })
 }
 
+// workers returns how many processes serve or drain.
+func (a *Appliance) workers() int {
+	if a.process == nil {
+		return 1
+	}
+	return max(len(merged{operations{a}}.workers()), 1)
+}
+
 // others returns the other workers among list, by their process numbers.
 func others(list []role.WorkerStatus) (pids []int) {
 	for _, w := range list {

@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/decrypt"
@@ -34,6 +35,9 @@ type Config struct {
 	// User is whom the process becomes after a start as root: a name or number.
 	// Default: the account clearspan if there is one, else a number without a name.
 	User string
+	// Drain is how long open sessions may go on when another process has taken over, and
+	// at the end. Default: 30 s.
+	Drain time.Duration
 	// Intakes are the ways into the appliance, at least one.
 	Intakes []Intake
 	// Authority signs what clients are shown.
@@ -111,12 +115,18 @@ func defaults(state string) *Config {
 // process has become another one.
 var Starter = os.Geteuid()
 
+const (
+	defaultDrain = 30 * time.Second
+	maxDrain     = 720 * time.Hour
+)
+
 // config reads the whole file. state is the state directory of a file that names none.
 func (r *reader) config(root *node, state string) *Config {
 	t := r.table(root, "configuration")
 	r.base(t)
 	c := &Config{State: value(t, "state", state, parsePath(r.dir))}
 	c.User = value(t, "user", "", parseAccount)
+	c.Drain = value(t, "drain", defaultDrain, duration(0, maxDrain))
 	c.Intakes = r.intakes(t)
 	c.Authority = r.authority(t.get("authority"))
 	c.Leaf = r.leaf(t.get("leaf"), c.Authority.Publish)

@@ -97,6 +97,7 @@ func TestFullFile(t *testing.T) {
 	}
 	want := &Config{
 		State: "testdata/state",
+		Drain: 30 * time.Second,
 		Intakes: []Intake{
 			{Name: "proxy", Mode: Explicit, Proxy: intake.Explicit{Listen: "127.0.0.1:8080"}},
 			{Name: "fixed", Mode: Static, Static: intake.Static{Listen: "[::1]:10443", Origin: "origin.example.test:443", SNI: "www.example.test"}},

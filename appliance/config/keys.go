@@ -135,4 +135,8 @@ var topKeys = []Key{
 		Path: "user", Type: TypeUser, Absent: "`clearspan` if there is such an account, else a number from 60900 to 60999 without a name", Example: "recorder",
 		Doc: "The user that the process becomes after a start as root. STATE becomes this user's, unless all others may look into it, or it is the home of root. `root` stays root. Other users stay who they are.",
 	},
+	{
+		Path: "drain", Type: TypeDuration, Min: "0s", Max: "720h", Default: "30s", Example: "12h",
+		Doc: "How long open sessions may go on in a process that another one has replaced, by a reload or an upgrade, and after SIGTERM. `run --drain` overrides it.",
+	},
 }

@@ -223,6 +223,9 @@ func (k *Keeper) refused(err error) {
 	default:
 		k.log.Error("configuration unchanged", "err", err)
 		k.cfg.Told(Ready)
+		if w := k.current(); w != nil && c.binary == "" {
+			w.conn.Send(&role.Message{Kind: role.KindRefused, Result: &role.Result{Error: result.Error, Code: result.Code}}) // an error ends it by itself
+		}
 	}
 	k.concluded(result)
 }

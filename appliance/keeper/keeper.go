@@ -27,7 +27,6 @@ type Config struct {
 
 	Options  json.RawMessage        // for workers, see [role.Start]
 	Prompt   func() (string, error) // asks for a passphrase; nil: there is nobody to ask
-	Drain    time.Duration          // at the end of the keeper
 	Patience time.Duration          // for a worker to become ready; 0: 30 s
 	Beats    time.Duration          // without a beat a worker is taken for dead; 0: 10 s
 
@@ -222,10 +221,19 @@ func (k *Keeper) stop() {
 	}
 	for _, w := range k.workers {
 		if w.state == Serving {
-			k.drain(w, k.cfg.Drain, false)
+			k.drain(w, w.plan.Last, false)
 		}
 	}
 	k.check()
+}
+
+// Last returns how long sessions may go on at the end. It may be called by
+// [Config.Told].
+func (k *Keeper) Last() time.Duration {
+	if k.plan == nil {
+		return 0
+	}
+	return k.plan.Last
 }
 
 // killAll ends all sessions.

@@ -84,7 +84,7 @@ func keep(dir string) int {
 			if path, _ := os.Executable(); filepath.Base(path) == "confused" {
 				return nil, errors.New("this program does not understand the plan")
 			}
-			p := &Plan{Configuration: text, Parsed: s, Alone: s.Alone, Drain: s.Drain, Resources: []Resource{Orders(dir)}}
+			p := &Plan{Configuration: text, Parsed: s, Alone: s.Alone, Drain: s.Drain, Last: 5 * time.Second, Resources: []Resource{Orders(dir)}}
 			for _, at := range s.Listen {
 				p.Resources = append(p.Resources, Listener("intake/"+at, "tcp", at, net.ListenConfig{}))
 			}
@@ -99,8 +99,8 @@ func keep(dir string) int {
 			p.Changed = func(*Plan) []string { return []string{"something"} }
 			return p, nil
 		},
-		Prompt: func() (string, error) { return "sesame", nil },
-		Drain:  5 * time.Second, Patience: 3 * time.Second, Beats: 2 * time.Second,
+		Prompt:   func() (string, error) { return "sesame", nil },
+		Patience: 3 * time.Second, Beats: 2 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Explain: explain,
 	})
 	if err := k.Run(); err != nil {
@@ -214,6 +214,9 @@ func (w *echoer) serve(ctx context.Context, manner string) error {
 				w.process.Beat()
 			}
 		case o := <-w.process.Orders():
+			if o.Refused != nil {
+				continue
+			}
 			if o.Drain == nil {
 				var s settings
 				json.Unmarshal(o.Configuration, &s)

@@ -72,6 +72,9 @@ func (s ordersSocket) Files() []*os.File { return s.files }
 // Stop implements [Holding]: orders are taken until the end.
 func (s ordersSocket) Stop() error { return nil }
 
+// Paths implements [Placed].
+func (s ordersSocket) Paths() []string { return []string{filepath.Join(s.dir, socketName)} }
+
 // Close implements [Holding].
 func (s ordersSocket) Close() error {
 	err := os.Remove(filepath.Join(s.dir, socketName))
@@ -141,7 +144,11 @@ func (k *Keeper) serveOrders(name string, h Holding) {
 	if name != ordersName {
 		return
 	}
-	l, err := net.FileListener(h.Files()[0])
+	files := h.Files()
+	if len(files) == 0 {
+		return
+	}
+	l, err := net.FileListener(files[0])
 	if err != nil {
 		k.log.Error("orders are not taken", "err", err)
 		return

@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -26,6 +28,8 @@ type Plan struct {
 	// Drain is how long the sessions of a worker may go on when another one has taken
 	// over.
 	Drain time.Duration
+	// Last is how long they may go on at the end of the keeper.
+	Last time.Duration
 }
 
 // Resource is something that workers use one after the other.
@@ -57,6 +61,41 @@ type Holding interface {
 	// Close undoes what Open did. No worker that uses the resource is left.
 	Close() error
 }
+
+// Placed is a [Holding] with files of its own, such as sockets. A keeper that has taken
+// it over, and does not know it by its plan, removes them.
+type Placed interface {
+	Holding
+	// Paths returns the files that Close removes.
+	Paths() []string
+}
+
+// placed is what a keeper before this one held for workers that drain now. It was stopped,
+// as far as it can be.
+type placed struct {
+	files Files
+	paths []string
+}
+
+// Files implements [Holding].
+func (p placed) Files() []*os.File { return p.files }
+
+// Stop implements [Holding].
+func (p placed) Stop() error { return nil }
+
+// Close implements [Holding].
+func (p placed) Close() error {
+	errs := []error{p.files.Close()}
+	for _, path := range p.paths {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Paths implements [Placed].
+func (p placed) Paths() []string { return p.paths }
 
 // Sharer is a [Holding] with descriptors that are the keeper's alone.
 type Sharer interface {

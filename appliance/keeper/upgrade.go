@@ -40,6 +40,8 @@ type manifestHeld struct {
 	Private bool   `json:"private,omitempty"`
 	Stopped bool   `json:"stopped,omitempty"`
 	Files   []int  `json:"files"`
+	// Paths are removed when a resource is closed that only draining workers use.
+	Paths []string `json:"paths,omitempty"`
 }
 
 type manifestWorker struct {
@@ -228,10 +230,13 @@ func (k *Keeper) become(program *os.File, m manifest, client *os.File) error {
 	m.Plan = number(text)
 	for _, h := range k.held {
 		one := manifestHeld{Name: h.Name, Key: h.Key, Private: h.Private, Stopped: h.stopped}
-		if !h.stopped {
-			for _, f := range h.holding.Files() {
+		for _, f := range h.holding.Files() {
+			if _, closed := role.Descriptor(f); !h.stopped || closed == nil {
 				one.Files = append(one.Files, number(f))
 			}
+		}
+		if p, ok := h.holding.(Placed); ok {
+			one.Paths = p.Paths()
 		}
 		m.Held = append(m.Held, one)
 	}

@@ -19,6 +19,7 @@ var parts = []part{
 	{"Base", "base", "", ""},
 	{"File", "state", "", ""},
 	{"User", "user", "", ""},
+	{"Draining", "drain", "", ""},
 	{"Intakes", "intake", "", "mode"},
 	{"Authority", "authority", "", ""},
 	{"Forged certificates", "leaf", "", ""},

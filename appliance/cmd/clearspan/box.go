@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"github.com/clearspan/clearspan/appliance/keeper"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,17 +62,44 @@ func (b *box) open() (*client.Client, error) {
 			first = err
 		}
 	}
+	if b.file != "" && errors.Is(first, client.ErrNotRunning) {
+		if c := byFile(b.file); c != nil {
+			return c, nil
+		}
+	}
 	return nil, first
 }
 
 // ask calls f with a client of the running box.
 func (b *box) ask(cmd *cobra.Command, f func(context.Context, *client.Client) error) error {
+	if why := b.failed(); why != "" {
+		return fmt.Errorf("clearspan is down: %s", why)
+	}
 	c, err := b.open()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	return f(cmd.Context(), c)
+}
+
+// keeperWithin bounds how long the keeper may take to answer.
+const keeperWithin = 2 * time.Second
+
+// failed says why a box runs without a process that serves: they die. It returns "" if that
+// is not so, or not this user's to know.
+func (b *box) failed() string {
+	states, err := b.states()
+	if err != nil {
+		return ""
+	}
+	for _, state := range states {
+		reply, err := keeper.Send(state, keeper.Order{Do: "status"}, keeperWithin)
+		if err == nil && reply.Status != nil && reply.Status.Failed {
+			return fmt.Sprintf("the process that serves sessions died %d times within a minute, and is started again every 10 seconds; the log says why", reply.Status.Deaths)
+		}
+	}
+	return ""
 }
 
 // samePath reports whether two paths name one file.

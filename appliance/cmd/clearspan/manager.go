@@ -49,6 +49,12 @@ type state interface {
 	Alive() // returns while the appliance works
 }
 
+// keeping is the state that a keeper has.
+type keeping interface {
+	state
+	Last() time.Duration // how long sessions may go on at the end
+}
+
 // serves says that the appliance is ready, and from then on how it is, as long as the
 // process lives.
 func (m *manager) serves(a state) {
@@ -88,10 +94,10 @@ func (m *manager) follow(a state) {
 }
 
 // told tells the manager what happens to the keeper.
-func (m *manager) told(k state, e keeper.Event, drain time.Duration) {
+func (m *manager) told(k keeping, e keeper.Event) {
 	switch {
 	case e == keeper.Stopping:
-		m.stops(drain)
+		m.stops(k.Last())
 	case e == keeper.Ready && !m.served.Load():
 		m.serves(k)
 	case e == keeper.Ready:

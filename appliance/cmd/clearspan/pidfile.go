@@ -41,6 +41,7 @@ type lockedState struct {
 
 func (l lockedState) Files() []*os.File { return l.files }
 func (l lockedState) Stop() error       { return nil }
+func (l lockedState) Paths() []string   { return []string{pidFile(l.state)} }
 
 func (l lockedState) Close() error {
 	return errors.Join(os.Remove(pidFile(l.state)), l.files.Close())

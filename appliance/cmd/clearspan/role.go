@@ -103,7 +103,7 @@ func worker(ctx context.Context, p *role.Process) error {
 		log.Warn("privileges kept", "err", lack)
 	}
 	defer context.AfterFunc(ctx, a.Kill)()
-	return errors.Join(a.Run(context.Background(), s.Drain), finish())
+	return errors.Join(a.Run(context.Background(), cfg.Drain), finish())
 }
 
 // reload puts a configuration in force that the keeper sends.

@@ -58,7 +58,7 @@ Signals:
   SIGHUP           Read the configuration and the authorities again. If the file is
                    bad, the running configuration stays.
   SIGTERM, SIGINT  Accept no more sessions, and end when the open ones have ended,
-                   at the latest after --drain. A second signal ends at once.
+                   at the latest after --drain, or drain in the file. A second signal ends at once.
 
 Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 		Example: `  clearspan run
@@ -77,6 +77,11 @@ Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 			if err != nil {
 				return badConfig(err)
 			}
+			if !cmd.Flags().Changed("drain") {
+				drain = asConfigured
+			} else if drain < 0 {
+				return badConfig(errors.New("--drain: want no negative duration"))
+			}
 			return run(&start{File: file, Quick: quick, Level: level, Profile: profile, Drain: drain, Screen: show && !quiet}, log)
 		},
 	}
@@ -94,7 +99,7 @@ Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 	f.StringVar(&level, "log-level", "info", "lowest `LEVEL` that is logged: debug, info, warn or error")
 	f.BoolVarP(&quiet, "quiet", "q", false, "on a terminal: log, instead of next steps and a line a session")
 	f.StringVar(&profile, "profile", "", "write a CPU profile (pprof) of the run into `FILE`")
-	f.DurationVar(&drain, "drain", 30*time.Second, "how long open sessions may go on after SIGTERM")
+	f.DurationVar(&drain, "drain", 0, "how long open sessions may go on after SIGTERM and changes (default drain of the configuration, 30s)")
 	return cmd
 }
 

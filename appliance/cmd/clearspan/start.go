@@ -23,11 +23,14 @@ type start struct {
 	Quick   config.Quick  `json:"quick"`
 	Level   string        `json:"level"`
 	Profile string        `json:"profile,omitempty"`
-	Drain   time.Duration `json:"drain"`
+	Drain   time.Duration `json:"drain"`            // or asConfigured
 	Screen  bool          `json:"screen,omitempty"` // people look at standard error
 
 	mover *mover // of the keeper; nil if there is a file
 }
+
+// asConfigured stands for a drain that the command line does not name.
+const asConfigured = -1
 
 // parse returns the configuration of a text: that of the file, or of [mover.read].
 func (s *start) parse(text []byte) (cfg *config.Config, err error) {
@@ -38,6 +41,9 @@ func (s *start) parse(text []byte) (cfg *config.Config, err error) {
 	}
 	if err != nil {
 		return nil, badConfig(err)
+	}
+	if s.Drain >= 0 {
+		cfg.Drain = s.Drain
 	}
 	return cfg, nil
 }
@@ -60,7 +66,7 @@ func (s *start) plan(text []byte) (*keeper.Plan, error) {
 	if s.mover != nil {
 		s.mover.remember(text)
 	}
-	p := appliance.NewPlan(cfg, text, s.Drain)
+	p := appliance.NewPlan(cfg, text)
 	p.Resources = append([]keeper.Resource{stateLock(cfg.State)}, p.Resources...)
 	p.Remedy = func(err error) error { return remedy(s.File, cfg, err) }
 	return p, nil
@@ -89,10 +95,10 @@ func run(s *start, log *slog.Logger) error {
 	var k *keeper.Keeper
 	k = keeper.New(keeper.Config{
 		Name: "clearspan", Program: "/proc/self/exe", Arguments: []string{"role", rights.Worker.Name}, Version: version,
-		Read: read, MakePlan: s.plan, Options: options, Drain: s.Drain,
+		Read: read, MakePlan: s.plan, Options: options,
 		Prompt: prompt("Passphrase of the authority's key: "), Inherited: inherited, Environ: m.Environ,
 		Explain: explainFailure, Logger: log,
-		Told: func(e keeper.Event) { m.told(k, e, s.Drain) },
+		Told: func(e keeper.Event) { m.told(k, e) },
 	})
 	if err := k.Run(); err != nil {
 		if ended, ok := errors.AsType[*role.EndError](err); ok {

@@ -33,6 +33,10 @@ Exit status: 0 ok, 1 degraded: sessions are served, and something is amiss,
   clearspan status -c /etc/clearspan.yaml --json | jq -r .state`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if why := at.failed(); why != "" && asJSON {
+				s := control.Status{State: health.Down, Parts: []health.Part{{Kind: health.Worker, Name: "main", State: health.Down, Why: why}}}
+				return errors.Join(json.NewEncoder(cmd.OutOrStdout()).Encode(s), stateExit(s.State))
+			}
 			return at.ask(cmd, func(ctx context.Context, c *client.Client) error {
 				s, err := c.Status(ctx)
 				if err != nil {

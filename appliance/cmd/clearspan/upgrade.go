@@ -24,7 +24,7 @@ func upgradeCommand() *cobra.Command {
 		Use:   "upgrade",
 		Short: "Have the running appliance go on with another program file",
 		Long: `Have the running appliance go on with another program file, and wait until that serves.
-No connection is refused. Open sessions go on in the old process, for as long as run --drain
+No connection is refused. Open sessions go on in the old process, for as long as drain
 says. The appliance keeps its process number.
 
 First the new program checks the running configuration. If it cannot start, does not answer

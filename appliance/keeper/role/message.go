@@ -20,6 +20,8 @@ const (
 	KindReload Kind = "reload" // configuration to put in force in place; a file goes with it
 	KindDrain  Kind = "drain"  // take no more, let sessions end
 	KindAnswer Kind = "answer" // to an ask
+	// A change was refused, and what is in force stays.
+	KindRefused Kind = "refused"
 
 	// Of a role.
 	KindReady Kind = "ready" // it serves
@@ -41,7 +43,7 @@ type Message struct {
 	State   *State        `json:"state,omitempty"`   // state
 	Ask     *Ask          `json:"ask,omitempty"`     // ask
 	Answer  *Answer       `json:"answer,omitempty"`  // answer
-	Result  *Result       `json:"result,omitempty"`  // done, end of a role
+	Result  *Result       `json:"result,omitempty"`  // done, refused, end of a role
 	Version string        `json:"version,omitempty"` // ready
 	Files   []Descriptors `json:"files,omitempty"`   // of the descriptors beside the message, in order
 }
@@ -171,6 +173,8 @@ func (m *Message) check(fromRole bool) error {
 		ok = !fromRole && m.Drain != nil && m.Drain.For >= 0
 	case KindAnswer:
 		ok = !fromRole && m.Answer != nil
+	case KindRefused:
+		ok = !fromRole && m.Result.Err() != nil
 	}
 	if !ok {
 		return fmt.Errorf("message of kind %.20q %w", m.Kind, errContract)

@@ -41,9 +41,11 @@ type Process struct {
 	answers map[uint64]chan *Answer // nil: the keeper is gone
 }
 
-// Order is what the keeper tells a role that runs: to drain, or to change in place.
+// Order is what the keeper tells a role that runs: to drain, to change in place, or that a
+// change was refused.
 type Order struct {
-	Drain         *Drain // nil: change
+	Drain         *Drain
+	Refused       error // with neither: change
 	Configuration []byte
 	// Done tells the keeper of the change. Call it once; it is nil for a drain.
 	Done func(Result)
@@ -147,6 +149,8 @@ func (p *Process) obey(m *Message, files []*os.File) error {
 			return err
 		}
 		p.order(Order{Configuration: text, Done: func(r Result) { p.conn.Send(&Message{Kind: KindDone, Result: &r}) }})
+	case KindRefused:
+		p.order(Order{Refused: m.Result.Err()})
 	case KindAnswer:
 		p.mu.Lock()
 		defer p.mu.Unlock()
