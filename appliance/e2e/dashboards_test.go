@@ -20,6 +20,7 @@ func TestDashboards(t *testing.T) {
 		Network: lab.NewInline,
 		Intake:  fmt.Sprintf(`{name: %s, mode: wire, legs: [%s, %s], takeover: accept, stall: 5s}`, name, lab.LANInterface, lab.WANInterface),
 		Mirror:  `  - {name: live, kind: pcap-over-ip, listen: "127.0.0.1:57012"}`,
+		Audit:   `outputs: [{name: siem, to: siem.jsonl}]`,
 		More:    `services: [{name: av, kind: icap, url: "icap://127.0.0.1:9/avscan", timeout: 1s, on_failure: closed}]`,
 		Finish:  prepared(func(c *scene) { c.Clearspan("wire", "remove", name); c.upAgain() }),
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -41,7 +42,10 @@ const (
 	connectTimeout = 10 * time.Second
 	// silentTimeout is how long a receiver may acknowledge nothing that was sent.
 	silentTimeout = 60 * time.Second
-	bufferSize    = 256 << 10
+	// judgedWithin is how long a receiver may take to refuse our certificate. It says
+	// nothing if it takes it, and what is sent meanwhile is acknowledged all the same.
+	judgedWithin = 2 * time.Second
+	bufferSize   = 256 << 10
 )
 
 // open connects to the receiver of s.
@@ -87,8 +91,9 @@ func openStream(ctx context.Context, address string, config *tls.Config) (link, 
 	}
 	l := &stream{below: newCounted(tcp), gone: make(chan struct{})}
 	l.top = l.below
+	asked := false // for our certificate
 	if config != nil {
-		l.tls = tls.Client(l.below, config)
+		l.tls = tls.Client(l.below, noting(config, &asked))
 		if err := l.tls.HandshakeContext(ctx); err != nil {
 			conn.Close()
 			return nil, err
@@ -97,7 +102,41 @@ func openStream(ctx context.Context, address string, config *tls.Config) (link, 
 	}
 	l.below.hold()
 	go l.watch()
+	if asked {
+		if err := l.judged(ctx); err != nil {
+			l.close(false)
+			return nil, err
+		}
+	}
 	return l, nil
+}
+
+// noting is config, and notes whether the receiver asks for a certificate.
+func noting(config *tls.Config, asked *bool) *tls.Config {
+	c := config.Clone()
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		*asked = true
+		if len(config.Certificates) == 0 {
+			return new(tls.Certificate), nil // none
+		}
+		return &config.Certificates[0], nil
+	}
+	return c
+}
+
+// judged waits for the receiver to refuse what it was shown. In TLS 1.3 the handshake ends
+// before it can (RFC 8446, Section 4.4.2.4), and rsyslog looks at names after any handshake.
+func (l *stream) judged(ctx context.Context) error {
+	after := time.NewTimer(judgedWithin)
+	defer after.Stop()
+	select {
+	case <-l.gone:
+		return fmt.Errorf("the receiver asked for a certificate and closed the connection: %w", l.why)
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-after.C:
+		return nil
+	}
 }
 
 // watch reads until the receiver is gone. A receiver of syslog sends nothing.

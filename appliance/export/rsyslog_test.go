@@ -31,8 +31,9 @@ type rsyslog struct {
 	cmd         *exec.Cmd
 }
 
-// newRsyslog starts rsyslogd, by TLS if there is a certificate.
-func newRsyslog(t *testing.T, dir string, ca *lab.PKI, pair lab.KeyPair) *rsyslog {
+// newRsyslog starts rsyslogd, by TLS if there is a certificate. It then takes clients with
+// certificates of these names only, if there are any.
+func newRsyslog(t *testing.T, dir string, ca *lab.PKI, pair lab.KeyPair, clients ...string) *rsyslog {
 	t.Helper()
 	if _, err := exec.LookPath(rsyslogd); err != nil {
 		needs.Missing(t, err)
@@ -47,6 +48,9 @@ func newRsyslog(t *testing.T, dir string, ca *lab.PKI, pair lab.KeyPair) *rsyslo
 	if ca != nil {
 		tls = fmt.Sprintf(`defaultNetstreamDriverCAFile="%s" defaultNetstreamDriverCertFile="%s" defaultNetstreamDriverKeyFile="%s"`, ca.RootFile, pair.CertFile, pair.KeyFile)
 		driver = ` streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="anon"`
+		if len(clients) > 0 {
+			driver = fmt.Sprintf(` streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="x509/name" permittedPeer=["%s"]`, strings.Join(clients, `","`))
+		}
 	}
 	conf := fmt.Sprintf(`global(maxMessageSize="256k" workDirectory="%s" %s)
 module(load="imtcp"%s)
@@ -171,6 +175,43 @@ func TestRsyslog(t *testing.T) {
 		if s.Lost != 0 || s.Written != uint64(b.next) {
 			t.Errorf("%+v", s)
 		}
+	}
+}
+
+// A receiver takes certificates of one name only. What is written while the output has
+// another one, or none, arrives when it has the right one: nothing is lost, and the state of
+// the output says why it waits.
+func TestRsyslogAsksForCertificate(t *testing.T) {
+	t.Parallel()
+	pki, err := lab.NewPKI(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pairs := make(map[string]lab.KeyPair)
+	for _, name := range []string{"siem.example.test", "box.example.test", "other.example.test"} {
+		if pairs[name], err = pki.Issue(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	siem := newRsyslog(t, t.TempDir(), pki, pairs["siem.example.test"], "box.example.test")
+	dir, next := t.TempDir(), 0
+	o := Output{Name: "siem", Network: TLS, Address: siem.address(), Format: JSON, CA: pki.RootFile, ServerName: "siem.example.test"}
+	for _, name := range []string{"other.example.test", "", "box.example.test"} {
+		o.Certificate, o.Key = pairs[name].CertFile, pairs[name].KeyFile
+		b := newBook(t, dir, trail.Options{Size: 1 << 20}, o)
+		b.next = next
+		b.write(300)
+		next = b.next
+		if name == "box.example.test" {
+			siem.compare(b, JSON)
+			break
+		}
+		tempo.Until(t, "the output says why", func() bool { return b.set.Status()[0].Err != nil })
+		if s := b.set.Status()[0]; s.Written != 0 || s.Lost != 0 || len(siem.lines()) > 1 {
+			t.Errorf("with %q: %+v, %d lines", name, s, len(siem.lines()))
+		}
+		t.Logf("with %q: %v", name, b.set.Status()[0].Err)
+		b.end()
 	}
 }
 

@@ -60,6 +60,7 @@ type Settings struct {
 	Policy string           // YAML value of policy
 	Origin string           // more members of origin, such as `on_invalid: {default: block}`
 	Mirror string           // more YAML list items
+	Audit  string           // more members of audit, such as `interim: 1m`
 	HTTP2  string           // how the recorder gets HTTP/2; default: keep
 	More   string           // more top-level YAML
 	Plain  bool             // without the race detector
@@ -130,10 +131,10 @@ mirror:
   - {name: recorder, kind: interface, interface: %s, full: %s, http2: %s, content: [decrypted, plain]}
 %s
 %s
-audit: {file: sessions.jsonl}
+audit: {file: sessions.jsonl%s}
 admin: {listen: 127.0.0.1:8090}
 %s
-`, s.Intake, c.PKI.RootFile, Prefixed(", ", s.Origin), s.Policy, lab.MirrorInterface, s.Full, cmp.Or(s.HTTP2, "keep"), files, s.Mirror, s.More)
+`, s.Intake, c.PKI.RootFile, Prefixed(", ", s.Origin), s.Policy, lab.MirrorInterface, s.Full, cmp.Or(s.HTTP2, "keep"), files, s.Mirror, Prefixed(", ", s.Audit), s.More)
 	if s.Prepare != nil {
 		s.Prepare(c)
 	}
