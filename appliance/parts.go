@@ -115,7 +115,8 @@ func (a *Appliance) openLearned() error {
 
 func (a *Appliance) openServices() (err error) {
 	a.services, err = services.Open(services.Config{
-		Services: a.cfg.Services, State: a.cfg.State, Metrics: a.metrics, Opened: a.closers.push, Logger: a.log,
+		Services: a.cfg.Services, State: a.cfg.State, Metrics: a.metrics, Opened: a.closers.push,
+		Holder: a.holder(), Logger: a.log,
 	})
 	return err
 }

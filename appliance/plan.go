@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"slices"
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/control"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/intakes"
 	"github.com/clearspan/clearspan/appliance/keeper"
+	"github.com/clearspan/clearspan/appliance/services"
 )
 
 // Names of what the keeper holds.
@@ -29,7 +31,7 @@ func NewPlan(cfg *config.Config, text []byte) *keeper.Plan {
 		Configuration: text,
 		Parsed:        cfg,
 		Resources:     resources(cfg),
-		Alone:         alone(cfg),
+		Tied:          slices.ContainsFunc(cfg.Services, services.Tied),
 		Drain:         cfg.Drain,
 		Last:          cfg.Drain,
 		InPlace:       func(running *keeper.Plan) bool { return len(differing(fixed, parsed(running), cfg)) == 0 },
@@ -44,6 +46,7 @@ func NewPlan(cfg *config.Config, text []byte) *keeper.Plan {
 func resources(cfg *config.Config) []keeper.Resource {
 	list := []keeper.Resource{keeper.Orders(cfg.State), controlSocket(cfg.State)}
 	list = append(list, intakes.Resources(cfg)...)
+	list = append(list, services.Resources(cfg)...)
 	for _, m := range cfg.Mirrors {
 		if m.Kind == config.PCAPOverIP {
 			list = append(list, intakes.Listener(feed.ResourceName(m), m.Live.Addr), feeders(feed.FeedersPath(cfg.State, m), feed.FeedersName(m)))
@@ -56,16 +59,6 @@ func resources(cfg *config.Config) []keeper.Resource {
 		list = append(list, intakes.Listener(heldAdmin, cfg.Admin.Listen))
 	}
 	return list
-}
-
-// alone says why two processes of one configuration cannot be there at once.
-func alone(cfg *config.Config) string {
-	for _, s := range cfg.Services {
-		if s.Kind == config.Inline {
-			return fmt.Sprintf("service %s has kind %s", s.Name, s.Kind)
-		}
-	}
-	return ""
 }
 
 // controlSocket is the resource of the control socket.

@@ -90,7 +90,7 @@ func (k *Keeper) planned(c *change, plan *Plan, err error) {
 	}
 	c.plan = plan
 	running := k.current()
-	if running == nil || plan.Alone == "" && k.plan.Alone == "" && !plan.InPlace(k.plan) && k.occupied(plan) == "" {
+	if running == nil || !plan.InPlace(k.plan) && k.occupied(plan) == "" {
 		k.open(c)
 		return
 	}
@@ -132,7 +132,7 @@ func (k *Keeper) startWorker(plan *Plan) (*worker, error) {
 	}
 	k.number++
 	w, err := k.spawn(k.cfg.Program, &role.Start{
-		Contract: role.Contract, Number: k.number, Options: k.cfg.Options, Prompts: k.cfg.Prompt != nil, Alone: plan.Alone != "",
+		Contract: role.Contract, Number: k.number, Options: k.cfg.Options, Prompts: k.cfg.Prompt != nil, Tied: plan.Tied,
 	}, names, files)
 	if err != nil {
 		return nil, err

@@ -40,10 +40,6 @@
 // another one of the same name waits for a restart: the worker changes what it can in
 // place.
 //
-// Some configurations do not bear two workers at once, see [Plan.Alone]. There, a
-// reload changes what it can in place, an upgrade is refused, and a dead worker is
-// replaced after its end.
-//
 // # Deaths
 //
 // The first replacement starts at once, later ones after 0.1, 0.5, 2 and 10 s. After
@@ -51,7 +47,7 @@
 // are refused or pass, as without clearspan. The keeper tries again every 10 s.
 //
 // If the keeper ends, each worker sees the end of its socket. It drains, and ends. A worker
-// that is alone is killed by the kernel: what it holds is needed by the next start.
+// that is tied, see [Plan.Tied], is killed by the kernel.
 //
 // # Trust
 //

@@ -119,7 +119,7 @@ func New(cfg Config) *Keeper {
 // ends them. The error is that of the first worker's start, or of the last worker's end.
 func (k *Keeper) Run() error {
 	k.listen()
-	runtime.LockOSThread() // workers that are alone die with the thread that started them
+	runtime.LockOSThread() // tied workers die with the thread that started them
 	if k.cfg.Inherited == nil {
 		k.begin(request{first: true, reply: func(r role.Result) { k.finish(r.Err()) }})
 	} else if err := k.resume(); err != nil {

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -183,37 +184,31 @@ func TestStop(t *testing.T) {
 
 // TestKeeperKilled: workers do not go on for ever without a keeper.
 func TestKeeperKilled(t *testing.T) {
-	for _, alone := range []string{"", "it is a test"} {
-		t.Run("alone "+alone, func(t *testing.T) {
-			b := start(t, settings{Alone: alone})
-			pid := b.serving()
+	for _, tied := range []bool{false, true} {
+		t.Run(fmt.Sprintf("tied %t", tied), func(t *testing.T) {
+			b := start(t, settings{Tied: tied, Drain: time.Hour})
 			s := b.session()
 			s.say("a")
+			pids := []int{b.serving()}
+			if err := b.reload(settings{Tied: tied, Drain: time.Minute}); err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, b.serving())
+			if err := b.order(Order{Do: "upgrade", Binary: copyOf(t, b.dir, "newer")}); err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, b.serving())
+			s.say("b") // no worker took the upgrade for the end of the keeper
 			b.cmd.Process.Kill()
 			<-b.done
-			if alone == "" {
-				s.say("b") // it drains
+			if !tied {
+				s.say("c") // it drains
 				s.conn.Close()
 			}
-			b.gone(pid)
+			for _, pid := range pids {
+				b.gone(pid)
+			}
 		})
-	}
-}
-
-// TestAlone: where two workers cannot be there at once, a reload changes what it can in
-// place, and an upgrade is refused.
-func TestAlone(t *testing.T) {
-	b := start(t, settings{Alone: "it is a test"})
-	pid := b.serving()
-	if err := b.reload(settings{Alone: "it is a test", Greet: "hi ", Drain: time.Hour}); err != nil || b.serving() != pid {
-		t.Errorf("reload: %v", err)
-	}
-	if err := b.order(Order{Do: "upgrade", Binary: copyOf(t, b.dir, "newer")}); err == nil || !strings.Contains(err.Error(), "needs a restart: it is a test") {
-		t.Errorf("upgrade: %v", err)
-	}
-	syscall.Kill(pid, syscall.SIGKILL)
-	if got := b.session().say("x"); got != "2 hi x" {
-		t.Errorf("after a death: %q", got)
 	}
 }
 

@@ -64,7 +64,7 @@ func version() string {
 type settings struct {
 	Listen []string // addresses
 	Worker string   // how a worker behaves: "", "lazy" (not ready), "mortal", "rude", "silent", "greedy", "bad"
-	Alone  string
+	Tied   bool
 	Greet  string // changes in place
 	Tie    string // a Unix socket that the keeper alone is connected to
 	Drain  time.Duration
@@ -84,7 +84,7 @@ func keep(dir string) int {
 			if path, _ := os.Executable(); filepath.Base(path) == "confused" {
 				return nil, errors.New("this program does not understand the plan")
 			}
-			p := &Plan{Configuration: text, Parsed: s, Alone: s.Alone, Drain: s.Drain, Last: 5 * time.Second, Resources: []Resource{Orders(dir)}}
+			p := &Plan{Configuration: text, Parsed: s, Tied: s.Tied, Drain: s.Drain, Last: 5 * time.Second, Resources: []Resource{Orders(dir)}}
 			for _, at := range s.Listen {
 				p.Resources = append(p.Resources, Listener("intake/"+at, "tcp", at, net.ListenConfig{}))
 			}

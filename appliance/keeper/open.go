@@ -96,7 +96,7 @@ func (k *Keeper) openResource(r Resource, plan *Plan) (Holding, error) {
 // closeFormer closes what is in the way of a sole resource and has no user.
 func (k *Keeper) closeFormer(r Resource) {
 	k.held = slices.DeleteFunc(k.held, func(h *held) bool {
-		former := r.Sole && h.Sole && h.Name == r.Name && !slices.ContainsFunc(k.workers, func(w *worker) bool { return w.uses[h.Key] })
+		former := h.rivals(r) && !slices.ContainsFunc(k.workers, func(w *worker) bool { return w.uses[h.Key] })
 		if former {
 			k.complain("close", h, errors.Join(h.stop(), h.holding.Close()))
 		}

@@ -16,9 +16,8 @@ type Plan struct {
 	Parsed any
 	// Resources are what the keeper opens for workers, in this order.
 	Resources []Resource
-	// Alone says why two workers of this configuration cannot be there at once; empty:
-	// they can.
-	Alone string
+	// Tied workers die with the keeper: the next one takes apart what they use.
+	Tied bool
 	// InPlace reports whether a worker of running can change to this plan by itself.
 	InPlace func(running *Plan) bool
 	// Changed lists the keys whose values differ from those of running.
@@ -38,9 +37,10 @@ type Resource struct {
 	Key  string // what it is, such as "tcp 127.0.0.1:8080"; unique in a plan
 	// Private resources are the keeper's alone: no worker gets their descriptors.
 	Private bool
-	// Sole resources are open once by each name: one with another key takes its place at a
-	// restart.
-	Sole bool
+	// Sole resources are open once by each name, and by each of their claims: one with another
+	// key takes its place at a restart.
+	Sole   bool
+	Claims []string
 	// Open opens it.
 	Open func() (Holding, error)
 	// Beside opens it if Open finds its address in use, beside files of resources that the
@@ -123,7 +123,7 @@ type held struct {
 // that name is there still; empty: none.
 func (k *Keeper) occupied(plan *Plan) string {
 	for _, r := range plan.Resources {
-		if r.Sole && slices.ContainsFunc(k.held, func(h *held) bool { return h.Sole && h.Name == r.Name && (h.stopped || h.Key != r.Key) }) {
+		if slices.ContainsFunc(k.held, func(h *held) bool { return h.rivals(r) && (h.stopped || h.Key != r.Key) }) {
 			return r.Name
 		}
 	}
@@ -138,6 +138,12 @@ func (k *Keeper) leaving() string {
 		}
 	}
 	return ""
+}
+
+// rivals reports whether two sole resources cannot both be open.
+func (h *held) rivals(r Resource) bool {
+	return h.Sole && r.Sole && (h.Name == r.Name ||
+		slices.ContainsFunc(h.Claims, func(c string) bool { return slices.Contains(r.Claims, c) }))
 }
 
 // stop stops a holding once.

@@ -87,9 +87,6 @@ func (k *Keeper) tryProgram(c *change, plan *Plan) {
 			}
 		case err != nil:
 			k.refused(fmt.Errorf("upgrade to %s: %w", c.binary, err))
-		case plan.Alone != "":
-			program.Close()
-			k.refused(fmt.Errorf("upgrade needs a restart: %s", plan.Alone))
 		case k.occupied(plan) != "":
 			program.Close()
 			k.refused(fmt.Errorf("upgrade needs a restart: %s has changed", k.occupied(plan)))

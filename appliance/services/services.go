@@ -14,6 +14,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/feed"
 	"github.com/clearspan/clearspan/appliance/health"
+	"github.com/clearspan/clearspan/appliance/keeper/role"
 	"github.com/clearspan/clearspan/appliance/service"
 	"github.com/clearspan/clearspan/appliance/service/icap"
 	"github.com/clearspan/clearspan/appliance/service/inline"
@@ -29,6 +30,7 @@ type Config struct {
 	State    string // directory of the files that hold long mail
 	Metrics  *admin.Metrics
 	Opened   func(part string, close func() error) // told of each that is open
+	Holder   *role.Holder                          // of what is open already; may be nil
 	Logger   *slog.Logger
 }
 
@@ -79,7 +81,11 @@ func (cfg *Config) open(s config.Service) (m service.Member, state func() health
 // openInline takes the interfaces of a device.
 func (cfg *Config) openInline(s config.Service) (*inline.Device, error) {
 	s.Inline.Name, s.Inline.ClearPort, s.Inline.Logger = s.Name, feed.ClearPort, cfg.Logger.With("service", s.Name)
-	d, err := inline.New(s.Inline)
+	open := inline.New
+	if files := cfg.Holder.Take(resourceName(s)); files != nil {
+		open = func(c inline.Config) (*inline.Device, error) { return inline.Join(c, files) }
+	}
+	d, err := open(s.Inline)
 	if err != nil {
 		return nil, err
 	}

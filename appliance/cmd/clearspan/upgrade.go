@@ -31,8 +31,6 @@ First the new program checks the running configuration. If it cannot start, does
 within 30 s, or is older than the running one, nothing changes. If its process does not
 become ready, the old program goes on.
 
-Inline services need a restart instead.
-
 Exit status: 0 done, 1 the old program goes on, 2 no appliance runs or it cannot be asked.`,
 		Example: `  clearspan upgrade -c /etc/clearspan.yaml
   clearspan upgrade -c /etc/clearspan.yaml --binary /opt/clearspan/clearspan`,

@@ -55,7 +55,7 @@ type Start struct {
 	Number   int             `json:"number"`            // of the process, counted by the keeper
 	Options  json.RawMessage `json:"options,omitempty"` // of the command line; the keeper does not read them
 	Prompts  bool            `json:"prompts,omitempty"` // the keeper can ask for a passphrase
-	Alone    bool            `json:"alone,omitempty"`   // no other process can be there beside it
+	Tied     bool            `json:"tied,omitempty"`    // it dies with the keeper
 	Check    bool            `json:"check,omitempty"`   // look at the configuration, say ready, and end
 }
 

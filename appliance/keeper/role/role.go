@@ -187,10 +187,10 @@ func (p *Process) gone() {
 	p.order(Order{Drain: &Drain{For: goneDrain, Replaced: true}}) // there may be another one soon
 }
 
-// Confined tells that the process has the rights that it will have. One that is alone dies
-// with the keeper from now on: what it holds is needed by the next one.
+// Confined tells that the process has the rights that it will have. One that is tied to the
+// keeper dies with it from now on.
 func (p *Process) Confined() error {
-	if !p.Alone {
+	if !p.Tied {
 		return nil
 	}
 	// A change of user clears this, so that it comes late.

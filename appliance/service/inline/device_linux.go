@@ -19,10 +19,9 @@ import (
 type Device struct {
 	config    Config
 	log       *slog.Logger
-	host      *netspace.Host
-	lock      *lock
+	chain     *Chain   // nil: another process holds it
 	ports     [2]*port // the client's, the origin's
-	program   *program
+	maps      kernelMaps
 	listeners [2]*os.File // of the origin's port: IPv4, IPv6
 	pairing   *pairing
 	counters  counters
@@ -35,7 +34,7 @@ type Device struct {
 
 	health health
 
-	mu     sync.RWMutex // guards the program's counters against Close
+	mu     sync.RWMutex // guards the counters of frames against Close
 	closed bool
 }
 
@@ -54,18 +53,38 @@ func New(c Config) (*Device, error) {
 
 // newDevice takes the legs from host.
 func newDevice(c Config, host *netspace.Host) (*Device, error) {
-	c, err := c.complete()
-	var all *lock
-	if err == nil {
-		all, err = lockAll()
-	}
+	chain, err := openChain(c, host)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open inline device: %w", err), host.Close())
+		return nil, err
 	}
-	defer all.close()
-	d := &Device{config: c, log: c.Logger, host: host, probeRequests: make(chan struct{}, 1)}
+	d, err := join(c, chain.Shared())
+	if err != nil {
+		return nil, errors.Join(err, chain.Close())
+	}
+	d.chain = chain
+	return d, nil
+}
+
+// Join makes a device ready whose [Chain] another process holds, by what it shares: these
+// files are closed. Other processes may send through the device at the same time.
+func Join(c Config, shared []*os.File) (*Device, error) {
+	defer func() {
+		for _, f := range shared {
+			f.Close()
+		}
+	}()
+	return join(c, shared)
+}
+
+// join borrows the files.
+func join(c Config, shared []*os.File) (*Device, error) {
+	c, err := c.complete()
+	if err != nil {
+		return nil, fmt.Errorf("open inline device: %w", err)
+	}
+	d := &Device{config: c, log: c.Logger, probeRequests: make(chan struct{}, 1)}
 	d.ctx, d.stop = context.WithCancel(context.Background())
-	if err := d.open(); err != nil {
+	if err := d.open(shared); err != nil {
 		return nil, fmt.Errorf("open inline device %s: %w", c.Name, errors.Join(err, d.close()))
 	}
 	for _, l := range d.listeners {
@@ -75,44 +94,21 @@ func newDevice(c Config, host *netspace.Host) (*Device, error) {
 	return d, nil
 }
 
-// open sets everything up; the caller holds the lock of all.
-func (d *Device) open() (err error) {
-	if err := sweep(d.host, d.config.Name); err != nil {
+// open sets everything up that is the process's own.
+func (d *Device) open(shared []*os.File) (err error) {
+	if d.maps, err = mapsOf(shared); err != nil {
 		return err
 	}
-	if d.lock, err = lockOne(d.config.Name); err != nil {
-		return err
-	}
-	r := &record{Home: d.host.ID()}
-	for i, name := range d.config.Legs {
-		if r.Legs[i], err = d.host.Inspect(name); err != nil {
+	for i := range d.ports {
+		if d.ports[i], err = findPort(d.config, i); err != nil {
 			return err
 		}
 	}
-	if err := r.write(d.config.Name); err != nil {
-		return err
-	}
-	for i, link := range r.Legs {
-		if d.ports[i], err = openPort(d.config, i, link, d.host); err != nil {
-			return err
-		}
-	}
-	if d.program, err = loadProgram(d.config); err != nil {
-		return err
-	}
-	d.pairing = &pairing{expected: d.program.Expected, waiting: make(map[kernelTuple]chan *socket)}
 	if err := d.openListeners(); err != nil {
 		return err
 	}
-	if err := d.program.attach(d.ports); err != nil {
-		return err
-	}
-	for _, p := range d.ports {
-		if err := p.setUp(); err != nil {
-			return err
-		}
-	}
-	if err := d.route(); err != nil {
+	d.pairing = &pairing{expected: d.maps.Expected, waiting: make(map[kernelTuple]chan *socket)}
+	if d.pairing.slot, err = takeSlot(d.maps, d.listeners); err != nil {
 		return err
 	}
 	return d.subscribe()
@@ -124,25 +120,12 @@ func (d *Device) openListeners() (err error) {
 		if d.listeners[i], err = d.ports[1].listen(i == 1); err != nil {
 			return err
 		}
-		if err := d.program.setListener(i, d.listeners[i]); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
-// route makes each port send to the device.
-func (d *Device) route() error {
-	for i, p := range d.ports {
-		if err := p.route(d.ports[1-i].mac, d.config.Hops[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Close ends the device: sessions that still pass through it are reset, the legs
-// go back to where they came from, as they were.
+// Close ends the device: sessions of this process that still pass through it are reset. If
+// the process holds the chain, the legs go back to where they came from, as they were.
 func (d *Device) Close() error {
 	d.mu.Lock()
 	if d.closed {
@@ -151,15 +134,10 @@ func (d *Device) Close() error {
 	}
 	d.closed = true
 	d.mu.Unlock()
-	all, err := lockAll()
-	if err != nil {
-		return err
-	}
-	defer all.close()
 	return d.close()
 }
 
-// close undoes what open did, whatever it did; the caller holds the lock of all.
+// close undoes what open did, whatever it did.
 func (d *Device) close() error {
 	var errs []error
 	d.stop()
@@ -170,21 +148,16 @@ func (d *Device) close() error {
 	}
 	d.health.close()
 	d.tasks.Wait()
-	if d.program != nil {
-		errs = append(errs, d.program.close())
-	}
+	errs = append(errs, d.maps.Close())
 	for _, p := range d.ports {
 		if p != nil {
-			errs = append(errs, p.close(d.host))
+			p.Close()
 		}
 	}
-	if d.lock != nil {
-		if errors.Join(errs...) == nil { // the legs are back
-			errs = append(errs, removeFiles(d.config.Name))
-		}
-		d.lock.close()
+	if d.chain != nil {
+		errs = append(errs, d.chain.Close())
 	}
-	return errors.Join(append(errs, d.host.Close())...)
+	return errors.Join(errs...)
 }
 
 // counters counts what becomes of sessions.
@@ -225,7 +198,7 @@ func (d *Device) Counters() (map[string]uint64, error) {
 	for i, w := range outcomes {
 		all[w] = d.counters.outcomes[i].Load()
 	}
-	return all, d.program.counters(all)
+	return all, d.maps.counters(all)
 }
 
 // provenWithin reports whether a connection came through the device within d.

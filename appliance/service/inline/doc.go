@@ -13,14 +13,18 @@
 // of no session, above all SYNs that were not announced. They also keep the kernel
 // from sending packets of its own.
 //
+// Several processes can send through a device at a time. One holds the [Chain]: the legs and
+// the programs. Each of the others uses [Join], and gets the connections back that it has
+// announced.
+//
 // The package cannot know the state of octets that the device has not passed on. If
 // the device vanishes in the middle of a session, the package resets the session.
 // The setting on_failure applies only before the device has seen an octet. The
 // package cannot know either why a device swallows packets. A dropped SYN is a
 // failure of the device. A RST in answer to a SYN is its decision.
 //
-// The package needs Linux 6.6. To open a [Device], it needs CAP_NET_ADMIN, CAP_BPF,
-// CAP_PERFMON and CAP_SYS_ADMIN. To use and close it, it needs CAP_NET_ADMIN, and
+// The package needs Linux 6.6. To open a [Device] or a [Chain], it needs CAP_NET_ADMIN,
+// CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN. To use and close it, it needs CAP_NET_ADMIN, and
 // CAP_NET_BIND_SERVICE for clients' ports below 1024.
 package inline
 

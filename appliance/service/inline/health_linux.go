@@ -123,7 +123,7 @@ func (d *Device) carrierChanged(leg int) {
 		d.log.Warn("inline device is unplugged", "leg", d.config.Legs[leg])
 	case !before && after:
 		// Routes are gone if the interface was down.
-		if err := d.route(); err != nil {
+		if err := route(d.ports, d.config); err != nil {
 			d.log.Error("inline device cannot be used", "leg", d.config.Legs[leg], "err", err)
 			return
 		}

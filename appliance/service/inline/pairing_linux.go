@@ -15,21 +15,25 @@ import (
 // pairing pairs the two ends of each connection through the device. Safe for
 // concurrent use.
 type pairing struct {
-	expected *ebpf.Map // connections that the program lets in
+	expected *ebpf.Map // connections that the program lets in, of all processes
+	slot     slot      // of this one
 
 	mu      sync.Mutex
 	waiting map[kernelTuple]chan *socket // each has room for one
 }
 
 // announce has a connection let in, and returns where its far end will arrive. It
-// returns errTaken if it is announced already. The caller calls forget.
+// returns errInUse if it is announced already, by whatever process. The caller calls withdraw.
 func (p *pairing) announce(t kernelTuple) (<-chan *socket, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waiting[t] != nil {
 		return nil, errInUse
 	}
-	if err := p.expected.Put(t, uint8(1)); err != nil {
+	switch err := p.expected.Update(t, p.slot, ebpf.UpdateNoExist); {
+	case errors.Is(err, ebpf.ErrKeyExist):
+		return nil, errInUse
+	case err != nil:
 		return nil, fmt.Errorf("announce connection: %w", err)
 	}
 	far := make(chan *socket, 1)

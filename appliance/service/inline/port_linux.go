@@ -51,6 +51,20 @@ func openPort(c Config, i int, link netspace.Port, host *netspace.Host) (*port, 
 	return p, nil
 }
 
+// findPort enters the namespace of a leg that another process has moved there.
+func findPort(c Config, i int) (*port, error) {
+	in, err := netspace.Find(namespaceName(c.Name, i))
+	if err != nil {
+		return nil, err
+	}
+	p := &port{Namespace: in, link: netspace.Port{Name: c.Legs[i]}}
+	if err := p.find(c); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
 // find looks at the leg, in the namespace.
 func (p *port) find(c Config) error {
 	link, err := p.Links.LinkByName(p.link.Name)

@@ -7,9 +7,10 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
-// program is what runs in the kernel. It goes with the process.
+// program is what runs in the kernel, while its links are open.
 type program struct {
 	kernelObjects
 	links []link.Link
@@ -75,18 +76,27 @@ func (p *program) attach(ports [2]*port) error {
 	return nil
 }
 
-// setListener has the listener of a family, 0 for IPv4, 1 for IPv6, take connections.
-func (p *program) setListener(family int, listener *os.File) error {
-	raw, err := listener.SyscallConn()
-	if err == nil {
-		var failed error
-		err = raw.Control(func(fd uintptr) { failed = p.Listeners.Put(uint32(family), uint64(fd)) })
-		err = errors.Join(err, failed)
+// files returns the descriptors of maps and links once more.
+func (p *program) files() (maps, links []*os.File, err error) {
+	for _, m := range []*ebpf.Map{p.Expected, p.Listeners, p.Paths} {
+		f, err := fileOf(m.FD(), "map of inline program")
+		if err != nil {
+			return maps, links, err
+		}
+		maps = append(maps, f)
 	}
-	if err != nil {
-		return fmt.Errorf("enlist listener: %w", err)
+	for _, l := range p.links {
+		raw, ok := l.(interface{ FD() int })
+		if !ok {
+			return maps, links, fmt.Errorf("hold link of inline program: it is a %T", l)
+		}
+		f, err := fileOf(raw.FD(), "link of inline program")
+		if err != nil {
+			return maps, links, err
+		}
+		links = append(links, f)
 	}
-	return nil
+	return maps, links, nil
 }
 
 func (p *program) close() error {
@@ -108,11 +118,34 @@ var pathNames = [...]string{
 	"own",        // Dropped: the kernel of this machine sent the frame for no session.
 }
 
+// mapsOf makes maps of their files, which it borrows.
+func mapsOf(files []*os.File) (m kernelMaps, err error) {
+	if len(files) != mapFiles {
+		return m, fmt.Errorf("take maps of inline program: there are %d files, not %d", len(files), mapFiles)
+	}
+	for i, to := range []**ebpf.Map{&m.Expected, &m.Listeners, &m.Paths} {
+		raw, err := files[i].SyscallConn()
+		fd := -1
+		if err == nil {
+			var failed error
+			err = raw.Control(func(own uintptr) { fd, failed = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+			err = errors.Join(err, failed)
+		}
+		if err == nil {
+			*to, err = ebpf.NewMapFromFD(fd)
+		}
+		if err != nil {
+			return m, errors.Join(fmt.Errorf("take maps of inline program: %w", err), m.Close())
+		}
+	}
+	return m, nil
+}
+
 // counters sums the counters over all processors.
-func (p *program) counters(all map[string]uint64) error {
+func (m *kernelMaps) counters(all map[string]uint64) error {
 	var each []uint64
 	for i, name := range pathNames {
-		if err := p.Paths.Lookup(uint32(i), &each); err != nil {
+		if err := m.Paths.Lookup(uint32(i), &each); err != nil {
 			return fmt.Errorf("read counters of inline program: %w", err)
 		}
 		for _, n := range each {

@@ -48,7 +48,13 @@ enum inline_path {
 	PATHS,
 };
 
-/* Connections that may come out of the device on the origin's side. */
+/* Processes that send through the device at a time: one, and others that let sessions end. */
+#define PROCESSES 128
+
+/*
+ * Connections that may come out of the device on the origin's side, and the slot of the
+ * process that announced them.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 65536);
@@ -56,10 +62,10 @@ struct {
 	__type(value, __u8);
 } expected SEC(".maps");
 
-/* Listeners of the origin's side: 0 for IPv4, 1 for IPv6. */
+/* Listeners of the origin's side: two a slot, IPv4 first. One that is closed leaves. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);
-	__uint(max_entries, 2);
+	__uint(max_entries, 2 * PROCESSES);
 	__type(key, __u32);
 	__type(value, __u64);
 } listeners SEC(".maps");
@@ -253,13 +259,36 @@ int inline_egress(struct __sk_buff *skb)
 	return count(PATH_OUT, PASS);
 }
 
-/* Gives every connection that may open to the listener of its family. */
+/* Gives a connection that may open to the listener of the process that announced it. */
 SEC("sk_lookup")
 int inline_lookup(struct bpf_sk_lookup *ctx)
 {
-	__u32 v6 = ctx->family == AF_INET6;
-	struct bpf_sock *sk = bpf_map_lookup_elem(&listeners, &v6);
+	struct tuple t = {};
+	struct bpf_sock *sk;
+	__u8 *slot;
+	__u32 at;
 
+	/* In this order, lest the compiler reads from one of two places: ctx bears no sums. */
+	t.client[2] = t.origin[2] = bpf_htonl(0xffff);
+	t.client[3] = ctx->remote_ip4;
+	t.origin[3] = ctx->local_ip4;
+	if (ctx->family == AF_INET6) {
+		t.client[0] = ctx->remote_ip6[0];
+		t.client[1] = ctx->remote_ip6[1];
+		t.client[2] = ctx->remote_ip6[2];
+		t.client[3] = ctx->remote_ip6[3];
+		t.origin[0] = ctx->local_ip6[0];
+		t.origin[1] = ctx->local_ip6[1];
+		t.origin[2] = ctx->local_ip6[2];
+		t.origin[3] = ctx->local_ip6[3];
+	}
+	t.client_port = ctx->remote_port;
+	t.origin_port = bpf_htons(ctx->local_port);
+	slot = bpf_map_lookup_elem(&expected, &t);
+	if (!slot)
+		return SK_PASS;
+	at = *slot * 2 + (ctx->family == AF_INET6);
+	sk = bpf_map_lookup_elem(&listeners, &at);
 	if (!sk)
 		return SK_PASS;
 	bpf_sk_assign(ctx, sk, 0);
