@@ -33,7 +33,7 @@ func roleCommand() *cobra.Command {
 				return badConfig(fmt.Errorf("unknown role %q", args[0]))
 			}
 			if code := role.Main(f, explainFailure); code != 0 {
-				return &exitError{code, nil} // the keeper tells why
+				return &exitError{code, errSilent} // the keeper tells why
 			}
 			return nil
 		},
