@@ -163,12 +163,12 @@ func (a *Appliance) openPublish() (err error) {
 	if a.cfg.Authority.Publish == "" {
 		return nil
 	}
-	listener, err := a.holder().Listener(heldPublish)
+	listeners, err := a.holder().Listeners(heldPublish)
 	if err != nil {
 		return err
 	}
 	a.publish, err = publish.New(publish.Config{
-		Listen: a.cfg.Authority.Publish, Listener: listener, Material: a.material, Certify: a.certify, Logger: a.log,
+		Listen: a.cfg.Authority.Publish, Listeners: listeners, Material: a.material, Certify: a.certify, Logger: a.log,
 	})
 	if err != nil {
 		return err
@@ -185,12 +185,12 @@ func (a *Appliance) openAdmin() error {
 	if err != nil {
 		return err
 	}
-	listener, err := a.holder().Listener(heldAdmin)
+	listeners, err := a.holder().Listeners(heldAdmin)
 	if err != nil {
 		return err
 	}
 	a.admin, err = admin.New(admin.Config{
-		Options: a.cfg.Admin, Listener: listener, Health: a.health, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: a.log,
+		Options: a.cfg.Admin, Listeners: listeners, Health: a.health, Metrics: a.metrics, Learned: a.learned, Token: token, Logger: a.log,
 	})
 	if err != nil {
 		return err

@@ -10,19 +10,17 @@
 package admin
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/net/netutil"
 
 	"github.com/clearspan/clearspan/appliance/health"
+	"github.com/clearspan/clearspan/appliance/orderly"
 )
 
 const (
@@ -47,17 +45,14 @@ type Config struct {
 	Token   string        // that changes need, see [Token]; empty: nothing is changed
 	Logger  *slog.Logger  // may be nil
 
-	// Listener is open already; nil: one is opened at Listen. The server owns it.
-	Listener net.Listener
+	// Listeners are open already; none: one is opened at Listen. The server owns them.
+	Listeners []net.Listener
 }
 
 // Server answers operators. Make one with [New], run it with Serve, end it with
 // Close.
 type Server struct {
-	http     *http.Server
-	listener net.Listener
-	close    sync.Once
-	closeErr error
+	http *orderly.Server
 }
 
 // New listens on the address of c. Requests wait until Serve is called.
@@ -68,12 +63,12 @@ func New(c Config) (*Server, error) {
 	if c.Health == nil {
 		c.Health = health.New()
 	}
-	listener, err := c.Listener, error(nil)
-	if listener == nil {
-		listener, err = net.Listen("tcp", c.Listen)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listen for admin on %s: %w", c.Listen, err)
+	if len(c.Listeners) == 0 {
+		l, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("listen for admin on %s: %w", c.Listen, err)
+		}
+		c.Listeners = []net.Listener{l}
 	}
 	errorLog := slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)
 	mux := http.NewServeMux()
@@ -88,18 +83,15 @@ func New(c Config) (*Server, error) {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "clearspan: /livez /readyz /metrics /api/learned")
 	})
-	return &Server{
-		listener: listener,
-		http: &http.Server{
-			Handler:           guardHost(mux),
-			ReadHeaderTimeout: 5 * time.Second,
-			ReadTimeout:       10 * time.Second,
-			WriteTimeout:      30 * time.Second,
-			IdleTimeout:       30 * time.Second,
-			MaxHeaderBytes:    16 << 10,
-			ErrorLog:          errorLog,
-		},
-	}, nil
+	return &Server{orderly.New(&http.Server{
+		Handler:           guardHost(mux),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          errorLog,
+	}, c.Listeners...)}, nil
 }
 
 // answer sends one line of text.
@@ -112,32 +104,19 @@ func answer(w http.ResponseWriter, status int, line string) {
 	fmt.Fprintln(w, line)
 }
 
-// Addr is the address that the server listens on.
-func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+// Addr is the (first) address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.http.Addr() }
 
 // Serve answers requests until Close is called and then returns nil.
 func (s *Server) Serve() error {
-	err := s.http.Serve(netutil.LimitListener(s.listener, maxConnections))
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	limit := func(l net.Listener) net.Listener { return netutil.LimitListener(l, maxConnections) }
+	if err := s.http.Serve(limit); err != nil {
+		return fmt.Errorf("serve admin: %w", err)
 	}
-	return fmt.Errorf("serve admin: %w", err)
+	return nil
 }
 
 // Close ends the server: requests under way have three seconds to finish, then
 // their connections are closed. It may be called more than once, and without
 // Serve.
-func (s *Server) Close() error {
-	s.close.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		if err := s.http.Shutdown(ctx); err != nil {
-			s.closeErr = s.http.Close()
-		}
-		// Serve may not have been called; otherwise this one is closed already.
-		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			s.closeErr = errors.Join(s.closeErr, err)
-		}
-	})
-	return s.closeErr
-}
+func (s *Server) Close() error { return s.http.Close(closeTimeout) }

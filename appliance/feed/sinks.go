@@ -52,11 +52,11 @@ func New(cfg Config) (*Feed, error) {
 	}
 	f := &Feed{facts: cfg.Facts}
 	for _, m := range cfg.Mirrors {
-		listener, err := cfg.Holder.Listener(ResourceName(m))
+		listeners, err := cfg.Holder.Listeners(ResourceName(m))
 		if err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		m.Live.Listener = listener
+		m.Live.Listeners = listeners
 		if m.Live.Feeders, err = feedersOf(cfg.Holder, m); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}

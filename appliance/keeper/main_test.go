@@ -160,11 +160,11 @@ func echo(ctx context.Context, p *role.Process) error {
 	}
 	w := &echoer{number: p.Number, process: p, greet: s.Greet}
 	for _, at := range s.Listen {
-		l, err := p.Holder.Listener("intake/" + at)
-		if err != nil || l == nil {
+		list, err := p.Holder.Listeners("intake/" + at)
+		if err != nil || len(list) == 0 {
 			return fmt.Errorf("listener %s: %v", at, err)
 		}
-		w.listeners = append(w.listeners, l)
+		w.listeners = append(w.listeners, list...)
 	}
 	if err := p.Confined(); err != nil {
 		return err

@@ -17,18 +17,16 @@
 package publish
 
 import (
-	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"golang.org/x/net/netutil"
 
+	"github.com/clearspan/clearspan/appliance/orderly"
 	"github.com/clearspan/clearspan/certs"
 )
 
@@ -51,20 +49,17 @@ type Material struct {
 
 // Config is what a server needs.
 type Config struct {
-	Listen   string          // "ADDRESS:PORT", required
-	Material func() Material // required; called for each request, concurrently
-	Certify  Certify         // makes leaves for our own name; nil: no TLS. Called concurrently
-	Logger   *slog.Logger    // may be nil
-	Listener net.Listener    // open already; nil: one is opened at Listen; the server owns it
+	Listen    string          // "ADDRESS:PORT", required
+	Material  func() Material // required; called for each request, concurrently
+	Certify   Certify         // makes leaves for our own name; nil: no TLS. Called concurrently
+	Logger    *slog.Logger    // may be nil
+	Listeners []net.Listener  // open already; none: one is opened at Listen; the server owns them
 }
 
 // Server publishes. Make one with [New], run it with Serve, end it with Close.
 type Server struct {
-	http     *http.Server
-	listener net.Listener
-	certify  Certify
-	close    sync.Once
-	closeErr error
+	http    *orderly.Server
+	certify Certify
 }
 
 // New listens on the address of c. Requests wait until Serve is called.
@@ -72,58 +67,44 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	port, err := c.Listener, error(nil)
-	if port == nil {
-		port, err = net.Listen("tcp", c.Listen)
+	if len(c.Listeners) == 0 {
+		l, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("listen for publishing on %s: %w", c.Listen, err)
+		}
+		c.Listeners = []net.Listener{l}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("listen for publishing on %s: %w", c.Listen, err)
-	}
-	return &Server{
-		listener: port,
-		certify:  c.Certify,
-		http: &http.Server{
-			Handler:           Handler(c.Material),
-			ReadHeaderTimeout: 5 * time.Second,
-			ReadTimeout:       10 * time.Second,
-			WriteTimeout:      30 * time.Second,
-			IdleTimeout:       15 * time.Second,
-			MaxHeaderBytes:    maxHeader,
-			ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
-		},
-	}, nil
+	server := orderly.New(&http.Server{
+		Handler:           Handler(c.Material),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       15 * time.Second,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+	}, c.Listeners...)
+	return &Server{server, c.Certify}, nil
 }
 
-// Addr is the address that the server listens on.
-func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+// Addr is the (first) address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.http.Addr() }
 
 // Serve answers requests until Close is called and then returns nil.
 func (s *Server) Serve() error {
-	l := netutil.LimitListener(s.listener, maxConnections)
-	if s.certify != nil {
-		l = &listener{l, s.certify}
+	err := s.http.Serve(func(l net.Listener) net.Listener {
+		l = netutil.LimitListener(l, maxConnections)
+		if s.certify == nil {
+			return l
+		}
+		return &listener{l, s.certify}
+	})
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
 	}
-	err := s.http.Serve(l)
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("publish: %w", err)
+	return nil
 }
 
 // Close ends the server: requests under way have three seconds to finish, then
 // their connections are closed. It may be called more than once, and without
 // Serve.
-func (s *Server) Close() error {
-	s.close.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		if err := s.http.Shutdown(ctx); err != nil {
-			s.closeErr = s.http.Close()
-		}
-		// Serve may not have been called; otherwise this one is closed already.
-		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			s.closeErr = errors.Join(s.closeErr, err)
-		}
-	})
-	return s.closeErr
-}
+func (s *Server) Close() error { return s.http.Close(closeTimeout) }

@@ -21,8 +21,8 @@ type Config struct {
 	// over, see [Sink.HandOver]. The sink owns it. nil: nobody does.
 	Feeders *net.UnixListener
 
-	// Listener is open already; nil: one is opened at Addr. The sink owns it.
-	Listener net.Listener
+	// Listeners are open already; none: one is opened at Addr. The sink owns them.
+	Listeners []net.Listener
 
 	// Permit is asked before a reader is served, one at a time; it borrows conn and
 	// must not read from it. With an error, the reader is disconnected. nil permits

@@ -33,7 +33,7 @@ const (
 // to its [Config.Feeders]. As long as nobody takes them, readers stay here. HandOver
 // returns soon after the sink is closed, or ctx ends.
 func (s *Sink) HandOver(ctx context.Context, dial func(context.Context) (*net.UnixConn, error)) {
-	s.listener.Close()
+	s.Yield()
 	if s.cfg.Feeders != nil {
 		s.cfg.Feeders.Close() // or it would take itself for a successor
 	}

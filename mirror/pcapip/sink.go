@@ -21,17 +21,17 @@ const (
 // Sink serves frames to readers. Its methods are safe for concurrent use; the
 // frames of one Send stay together in every reader's stream.
 type Sink struct {
-	cfg      Config
-	log      *slog.Logger
-	listener net.Listener
-	count    counters
+	cfg       Config
+	log       *slog.Logger
+	listeners []net.Listener
+	count     counters
 
 	readers atomic.Pointer[[]*reader]  // never nil; the slice is not changed once published
 	handing sync.RWMutex               // held to write while readers are given away: between two Sends
 	mu      sync.Mutex                 // held while readers is replaced
 	closed  atomic.Bool                // set with mu held
 	feeders map[*net.UnixConn]struct{} // guarded by mu: sinks that hand over
-	group   sync.WaitGroup             // the accepting goroutine and one for every reader
+	group   sync.WaitGroup             // the accepting goroutines and one for every reader
 }
 
 var _ mirror.Sink = (*Sink)(nil)
@@ -42,15 +42,18 @@ func Listen(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener := cfg.Listener
-	if listener == nil {
-		if listener, err = net.Listen("tcp", cfg.Addr); err != nil {
+	if len(cfg.Listeners) == 0 {
+		l, err := net.Listen("tcp", cfg.Addr)
+		if err != nil {
 			return nil, fmt.Errorf("listen for pcap readers: %w", err)
 		}
+		cfg.Listeners = []net.Listener{l}
 	}
-	s := &Sink{cfg: cfg, log: cfg.Logger, listener: listener}
+	s := &Sink{cfg: cfg, log: cfg.Logger, listeners: cfg.Listeners}
 	s.readers.Store(new([]*reader))
-	s.group.Go(s.accept)
+	for _, l := range s.listeners {
+		s.group.Go(func() { s.accept(l) })
+	}
 	if cfg.Feeders != nil {
 		s.feeders = make(map[*net.UnixConn]struct{})
 		s.group.Go(func() { s.acceptFeeders(cfg.Feeders) })
@@ -58,8 +61,8 @@ func Listen(cfg Config) (*Sink, error) {
 	return s, nil
 }
 
-// Addr is the address that readers connect to.
-func (s *Sink) Addr() net.Addr { return s.listener.Addr() }
+// Addr is the (first) address that readers connect to.
+func (s *Sink) Addr() net.Addr { return s.listeners[0].Addr() }
 
 // Send implements [mirror.Sink]: n is how many frames are queued for every
 // reader connected now. It never waits for a reader. Errors: mirror.ErrTooLong
@@ -143,7 +146,7 @@ func (s *Sink) Idle() bool { return len(*s.readers.Load()) == 0 }
 func (s *Sink) Close() error {
 	s.mu.Lock()
 	if s.closed.CompareAndSwap(false, true) {
-		s.listener.Close()
+		s.Yield()
 		if s.cfg.Feeders != nil {
 			s.cfg.Feeders.Close()
 		}
@@ -160,13 +163,17 @@ func (s *Sink) Close() error {
 }
 
 // Yield takes no more readers. Those that there are go on.
-func (s *Sink) Yield() { s.listener.Close() }
+func (s *Sink) Yield() {
+	for _, l := range s.listeners {
+		l.Close()
+	}
+}
 
 // accept takes readers until the listener is closed.
-func (s *Sink) accept() {
+func (s *Sink) accept(l net.Listener) {
 	failing := false
 	for {
-		conn, err := s.listener.Accept()
+		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}

@@ -59,16 +59,16 @@ func (h *Holder) Listeners(name string) ([]net.Listener, error) {
 	return list, nil
 }
 
-// Listener returns the listeners of a name as one, nil if there are none.
+// Listener returns the one listener of a name, nil if there is none.
 func (h *Holder) Listener(name string) (net.Listener, error) {
 	list, err := h.Listeners(name)
-	switch {
-	case err != nil || len(list) == 0:
+	if err != nil || len(list) == 0 {
 		return nil, err
-	case len(list) == 1:
-		return list[0], nil
 	}
-	return join(list), nil
+	for _, l := range list[1:] {
+		l.Close()
+	}
+	return list[0], nil
 }
 
 // Close closes what nobody took.
