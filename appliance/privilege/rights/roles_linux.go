@@ -52,7 +52,7 @@ var (
 // Roles lists all roles.
 func Roles() []Role { return []Role{Keeper, Worker} }
 
-// sysctls and kept are what wires and inline devices write while they run.
+// sysctls and kept are what wires write while they run.
 var (
 	sysctls = "/proc/sys/net"
 	kept    = []string{sysctls, "/run/clearspan", "/run/netns"}
@@ -85,8 +85,8 @@ var (
 	}
 	inlined = Grant{
 		// Transparent sockets, with clients' ports, which may be low.
-		Of: "service `inline`", Keep: []cap.Value{cap.NET_ADMIN, cap.NET_BIND_SERVICE, cap.DAC_OVERRIDE},
-		Namespaces: true, Programs: true, Writes: kept,
+		Of: "service `inline`", Keep: []cap.Value{cap.NET_ADMIN, cap.NET_BIND_SERVICE},
+		Programs: true,
 		Applies: func(cfg *config.Config) bool {
 			return slices.ContainsFunc(cfg.Services, func(s config.Service) bool { return s.Kind == config.Inline })
 		},
