@@ -93,6 +93,7 @@ type heldSocket struct {
 
 func (s heldSocket) Files() []*os.File { return s.files }
 func (s heldSocket) Stop() error       { return nil }
+func (s heldSocket) Retire() error     { return s.Close() }
 func (s heldSocket) Paths() []string   { return control.Paths(s.state) }
 
 // Close ends listening, and removes the socket's file.

@@ -25,6 +25,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/hack/lab"
+	"github.com/clearspan/clearspan/hack/netlab"
 	"github.com/clearspan/clearspan/hack/scenetest"
 	"github.com/clearspan/clearspan/hack/tempo"
 )
@@ -63,8 +64,8 @@ func sections(c *scene) []section {
 // worker. No connection is refused, and none is lost but with a worker that was killed. The
 // session that began before all of that goes on.
 //
-// There is 1 round. With CLEARSPAN_ROUNDS of more than 1 there are 100, and the old session
-// lasts 10 minutes at least. CLEARSPAN_RATE is the number of connections in a second,
+// There is 1 round: a change of each section, a death, an upgrade. With CLEARSPAN_ROUNDS of
+// more than 1 there are 100, and the old session lasts 10 minutes at least. CLEARSPAN_RATE is the number of connections in a second,
 // without it 50.
 func TestSections(t *testing.T) {
 	rounds, lasts, rate := 1, time.Duration(0), 50
@@ -74,7 +75,15 @@ func TestSections(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("CLEARSPAN_RATE")); err == nil && n > 0 {
 		rate = n
 	}
-	c := newScene(t, settings{Intake: "{name: proxy, mode: explicit, listen: \":8080\", from: " + labClients + "}", Blind: true, Plain: tempo.Thorough(), Lasts: 2 * time.Hour})
+	c := newScene(t, settings{Intake: "{name: proxy, mode: explicit, listen: \":8080\", from: " + labClients + "}", Blind: true, Plain: tempo.Thorough(), Lasts: 2 * time.Hour,
+		Prepare: prepared(func(c *scene) {
+			for _, ns := range []*netlab.Namespace{c.Box, c.Client} { // connections to one origin take ports for a minute
+				if r, err := lab.Run(c.Ctx, ns, "", "sysctl", "-w", "net.ipv4.ip_local_port_range=10000 65000", "net.ipv4.tcp_tw_reuse=1"); err != nil {
+					c.Fatal(err, r.Stderr)
+				}
+			}
+		}),
+	})
 	s := &changing{scene: c, list: sections(c), at: make(map[string]int)}
 	s.coversAll()
 	s.load = &connects{scene: c, page: c.Page(c.Nginx(), "page.bin", 4_000)}
@@ -93,40 +102,46 @@ func TestSections(t *testing.T) {
 			s.load.more(t, 5)
 			old.exchange(t)
 		}
+		s.kill()
+		old.exchange(t)
 		c.Clearspan("upgrade", "--state", s.state(), "--binary", scenetest.Binary)
 		s.load.more(t, 5)
 		old.exchange(t)
+		if s.load.judge(t, fmt.Sprintf("round %d", round)); t.Failed() {
+			break
+		}
+		if round%10 == 9 {
+			t.Logf("round %d, %d connections, %v", round, s.load.done.Load(), time.Since(began).Round(time.Second))
+		}
 	}
-	for time.Since(began) < lasts {
+	for time.Since(began) < lasts && !t.Failed() {
 		time.Sleep(time.Second)
 		old.exchange(t)
 	}
 	stop()
-	s.load.judge(t, "changes")
+	s.load.judge(t, "end")
 	old.end(t)
-
-	for round := range rounds {
-		stop := s.load.start(rate)
-		s.load.more(t, 5)
-		var pid int
-		scenetest.Eventually(t, "a worker", func() bool { pid = c.Appliance.Worker(); return pid != 0 })
-		s.load.spare.Store(true) // connections of a worker that dies go with it
-		syscall.Kill(pid, syscall.SIGKILL)
-		scenetest.Eventually(t, "another worker", func() bool { now := c.Appliance.Worker(); return now != 0 && now != pid })
-		s.load.settle(t)
-		s.load.spare.Store(false)
-		s.load.more(t, 5)
-		stop()
-		s.load.judge(t, fmt.Sprintf("death %d", round))
-	}
 	t.Logf("%d rounds, %d connections, at most %v for one; %d ended with a worker that was killed", rounds, s.load.done.Load(),
 		time.Duration(s.load.slowest.Load()).Round(time.Millisecond), s.load.spared.Load())
 	for name := range s.at {
 		s.at[name] = 0
 	}
-	if err := s.change("state"); err != nil {
+	if err := s.change(""); err != nil {
 		t.Error(err)
 	}
+}
+
+// kill ends the worker that serves, and waits until another one does. Connections that the
+// worker had end with it; those that come meanwhile wait.
+func (s *changing) kill() {
+	s.Helper()
+	var pid int
+	scenetest.Eventually(s.T, "a worker", func() bool { pid = s.Appliance.Worker(); return pid != 0 })
+	s.load.spare.Store(true)
+	syscall.Kill(pid, syscall.SIGKILL)
+	scenetest.Eventually(s.T, "another worker", func() bool { now := s.Appliance.Worker(); return now != 0 && now != pid })
+	s.load.settle(s.T)
+	s.load.spare.Store(false)
 }
 
 // changing is a configuration that changes.
@@ -192,6 +207,7 @@ type oldSession struct {
 func (s *changing) begin() *oldSession {
 	s.Helper()
 	s.ListenTLS(993, func(conn *tls.Conn, _ net.Conn) {
+		conn.SetDeadline(time.Time{}) // it lasts
 		io.Copy(conn, conn)
 		conn.CloseWrite()
 		conn.Close()

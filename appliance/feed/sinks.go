@@ -60,6 +60,7 @@ func New(cfg Config) (*Feed, error) {
 		if m.Live.Feeders, err = feedersOf(cfg.Holder, m); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
+		m.Live.Users = cfg.Holder.Users()
 		k, err := openSink(m, cfg.Logger.With("mirror", m.Name))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open mirror %s: %w", m.Name, err), f.Close())

@@ -6,6 +6,8 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/keeper/role"
@@ -132,7 +134,7 @@ func (k *Keeper) startWorker(plan *Plan) (*worker, error) {
 	}
 	k.number++
 	w, err := k.spawn(k.cfg.Program, &role.Start{
-		Contract: role.Contract, Number: k.number, Options: k.cfg.Options, Prompts: k.cfg.Prompt != nil, Tied: plan.Tied,
+		Contract: role.Contract, Number: k.number, Users: k.users(), Options: k.cfg.Options, Prompts: k.cfg.Prompt != nil, Tied: plan.Tied,
 	}, names, files)
 	if err != nil {
 		return nil, err
@@ -142,6 +144,25 @@ func (k *Keeper) startWorker(plan *Plan) (*worker, error) {
 	go k.watch(w)
 	k.log.Debug("worker started", "worker", w.number, "pid", w.process.Pid)
 	return w, nil
+}
+
+// users returns as whom the workers run.
+func (k *Keeper) users() (list []int) {
+	for _, w := range k.workers {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.process.Pid))
+		if err != nil {
+			continue // it has ended
+		}
+		_, line, _ := strings.Cut(string(status), "\nUid:\t")
+		fields := strings.Fields(line) // real, effective ...
+		if len(fields) < 2 {
+			continue
+		}
+		if uid, err := strconv.Atoi(fields[1]); err == nil && !slices.Contains(list, uid) {
+			list = append(list, uid)
+		}
+	}
+	return list
 }
 
 // ready is told that a worker serves.
@@ -264,7 +285,7 @@ func (k *Keeper) closeUnused() {
 			keep = append(keep, h)
 			continue
 		}
-		k.complain("stop", h, h.stop())
+		k.complain("stop", h, h.retire())
 		if slices.ContainsFunc(k.workers, func(w *worker) bool { return w.uses[h.Key] }) {
 			keep = append(keep, h)
 			continue

@@ -58,6 +58,9 @@ func (k *Keeper) openResources(plan *Plan) error {
 			k.held[i].Resource = r // its name may be another one
 			continue
 		}
+		if slices.ContainsFunc(k.held, func(h *held) bool { return h.Key == r.Key && h.again(r) }) {
+			continue
+		}
 		k.closeFormer(r)
 		holding, err := k.openResource(r, plan)
 		if err != nil {

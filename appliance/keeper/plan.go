@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/clearspan/clearspan/appliance/keeper/role"
 )
 
 // Plan is what the keeper needs to know of a configuration.
@@ -60,6 +62,14 @@ type Holding interface {
 	Stop() error
 	// Close undoes what Open did. No worker that uses the resource is left.
 	Close() error
+}
+
+// Retirer is a [Holding] that only a worker that serves has a use for.
+type Retirer interface {
+	Holding
+	// Retire is called in place of Stop if no plan names the resource any more. Close
+	// follows.
+	Retire() error
 }
 
 // Placed is a [Holding] with files of its own, such as sockets. A keeper that has taken
@@ -147,6 +157,35 @@ func (h *held) rivals(r Resource) bool {
 }
 
 // stop stops a holding once.
+// retire stops what no plan names any more.
+func (h *held) retire() error {
+	r, ok := h.holding.(Retirer)
+	if !ok || h.stopped {
+		return h.stop()
+	}
+	h.stopped = true
+	return r.Retire()
+}
+
+// again takes up for r what was stopped, and reports whether that is possible: its
+// descriptors are still open.
+func (h *held) again(r Resource) bool {
+	if _, ok := h.holding.(Placed); !ok || !h.stopped || len(h.holding.Files()) == 0 {
+		return false
+	}
+	for _, f := range h.holding.Files() {
+		if _, err := role.Descriptor(f); err != nil {
+			return false
+		}
+	}
+	holding, err := r.Adopt(h.holding.Files())
+	if err != nil {
+		return false
+	}
+	h.Resource, h.holding, h.stopped = r, holding, false
+	return true
+}
+
 func (h *held) stop() error {
 	if h.stopped {
 		return nil

@@ -141,6 +141,10 @@ func (t *file) enter(n int) error {
 			if !t.due(info, n) || !t.end() {
 				return nil
 			}
+		case errors.Is(err, fs.ErrPermission):
+			// The directory has become another user's: sessions that began before go on. The
+			// file is looked after by those who can see it.
+			return nil
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return err
 		}

@@ -2,35 +2,47 @@ package lab
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
 
 // WorkerOf returns the process id of the newest worker of an appliance, by the process id
-// of its keeper; 0 if there is none.
+// of its keeper; 0 if there is none. It looks at all processes: the kernel's list of
+// children lacks some while others end (proc(5)).
 func WorkerOf(keeper int) int {
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", keeper))
+	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return 0
 	}
-	var workers []int
-	for _, file := range files {
-		text, _ := os.ReadFile(file) // the thread may have ended
-		for _, word := range strings.Fields(string(text)) {
-			args, _ := os.ReadFile("/proc/" + word + "/cmdline")
-			if pid, err := strconv.Atoi(word); err == nil && bytes.Contains(args, []byte("role\x00worker")) {
-				workers = append(workers, pid)
-			}
+	newest, began := 0, uint64(0)
+	for _, dir := range processes {
+		parent, at := originOf(dir)
+		if parent != keeper {
+			continue
+		}
+		args, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // the process may have ended
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err == nil && bytes.Contains(args, []byte("role\x00worker")) && (at > began || at == began && pid > newest) {
+			newest, began = pid, at
 		}
 	}
-	if len(workers) == 0 {
-		return 0
+	return newest
+}
+
+// originOf returns the parent of a process, and when it began, in ticks since the boot:
+// process numbers begin anew at times.
+func originOf(dir string) (parent int, at uint64) {
+	text, _ := os.ReadFile(filepath.Join(dir, "stat"))
+	_, rest, _ := strings.Cut(string(text), ") ") // behind the name; then the state, field 3 of proc(5)
+	fields := strings.Fields(rest)
+	if len(fields) < 20 {
+		return 0, 0
 	}
-	return slices.Max(workers)
+	parent, _ = strconv.Atoi(fields[1])
+	at, _ = strconv.ParseUint(fields[19], 10, 64)
+	return parent, at
 }
 
 // Worker returns the process id of the newest worker, which serves sessions; 0 if there

@@ -20,6 +20,9 @@ type Config struct {
 	// Feeders is where the sink of a process that ends its sessions hands readers and frames
 	// over, see [Sink.HandOver]. The sink owns it. nil: nobody does.
 	Feeders *net.UnixListener
+	// Users are the users, by their numbers, whose processes may hand over beside root's
+	// and those of the user of this process.
+	Users []int
 
 	// Listeners are open already; none: one is opened at Addr. The sink owns them.
 	Listeners []net.Listener

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -164,7 +165,7 @@ func (s *Sink) acceptFeeders(l *net.UnixListener) {
 
 // takeOver takes the readers of another sink, and its frames to their end.
 func (s *Sink) takeOver(conn *net.UnixConn) error {
-	if err := sameUser(conn); err != nil {
+	if err := s.permitted(conn); err != nil {
 		return err
 	}
 	if _, err := conn.Write([]byte{successor}); err != nil {
@@ -217,8 +218,9 @@ func (s *Sink) relay(conn *net.UnixConn) error {
 	}
 }
 
-// sameUser refuses processes of others than root and this process's user.
-func sameUser(conn *net.UnixConn) error {
+// permitted refuses processes of others than root, this process's user, and the users that
+// are configured.
+func (s *Sink) permitted(conn *net.UnixConn) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
@@ -233,7 +235,7 @@ func sameUser(conn *net.UnixConn) error {
 	if asked != nil {
 		return asked
 	}
-	if peer.Uid != 0 && int(peer.Uid) != os.Geteuid() {
+	if uid := int(peer.Uid); uid != 0 && uid != os.Geteuid() && !slices.Contains(s.cfg.Users, uid) {
 		return fmt.Errorf("a process of user %d would hand readers over", peer.Uid)
 	}
 	return nil

@@ -23,11 +23,11 @@ func byFile(file string) *client.Client {
 		if err != nil || !bytes.Contains(args, []byte("\x00run\x00")) {
 			continue
 		}
-		state := heldState(filepath.Dir(p))
-		if state == "" {
-			continue
-		}
-		if c, err := client.Open(state); err == nil {
+		for _, state := range heldStates(filepath.Dir(p)) {
+			c, err := client.Open(state)
+			if err != nil {
+				continue // sessions drain there
+			}
 			if runsWith(c, file) {
 				return c
 			}
@@ -37,16 +37,16 @@ func byFile(file string) *client.Client {
 	return nil
 }
 
-// heldState returns the state directory that a process holds by its pid file, "" for none.
+// heldStates returns the state directories that a process holds by their pid files.
 // process is its directory in /proc.
-func heldState(process string) string {
+func heldStates(process string) (list []string) {
 	files, _ := filepath.Glob(filepath.Join(process, "fd", "*"))
 	for _, f := range files {
 		if path, err := os.Readlink(f); err == nil && filepath.Base(path) == filepath.Base(pidFile("")) {
-			return filepath.Dir(path)
+			list = append(list, filepath.Dir(path))
 		}
 	}
-	return ""
+	return list
 }
 
 // runsWith reports whether a box runs with a file.

@@ -15,6 +15,15 @@ const FileConfiguration = "configuration"
 type Holder struct {
 	mu    sync.Mutex
 	files map[string][]*os.File
+	users []int
+}
+
+// Users returns as whom the other processes of the keeper run, by their numbers.
+func (h *Holder) Users() []int {
+	if h == nil {
+		return nil
+	}
+	return h.users
 }
 
 // newHolder takes files, whose names are in order.

@@ -56,6 +56,7 @@ type Start struct {
 	Options  json.RawMessage `json:"options,omitempty"` // of the command line; the keeper does not read them
 	Prompts  bool            `json:"prompts,omitempty"` // the keeper can ask for a passphrase
 	Tied     bool            `json:"tied,omitempty"`    // it dies with the keeper
+	Users    []int           `json:"users,omitempty"`   // as whom the other processes run
 	Check    bool            `json:"check,omitempty"`   // look at the configuration, say ready, and end
 }
 

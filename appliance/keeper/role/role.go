@@ -106,6 +106,7 @@ func begin(conn *Conn) (*Process, context.Context, error) {
 	if m.Start.Contract != Contract {
 		return nil, nil, fmt.Errorf("the keeper speaks version %d of the contract, this program version %d", m.Start.Contract, Contract)
 	}
+	p.Holder.users = m.Start.Users
 	if p.Configuration, err = p.configuration(p.Holder.Take(FileConfiguration)); err != nil {
 		return nil, nil, err
 	}
