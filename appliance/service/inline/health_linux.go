@@ -2,8 +2,10 @@ package inline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -141,7 +143,7 @@ func (d *Device) probe(ctx context.Context) {
 	}
 	p := d.config.Probe
 	c, err := d.dial(ctx, netip.AddrPortFrom(p.Client, 0), p.Origin)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, os.ErrPermission) { // while the process gives up rights, it has none: no fault of the device
 		return
 	}
 	if err != nil {
