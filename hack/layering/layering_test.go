@@ -168,6 +168,12 @@ var bans = []ban{
 		reason: "it tells what octets say: no session of the engine, no frames, no storage, no I/O, no goroutines",
 	},
 	{
+		from:   "appliance/recorder/flow",
+		to:     []string{module, "net", "os"},
+		allow:  []string{module + "/decrypt/proto"},
+		reason: "it brings frames into order: what they say is for the dissectors, where they come from for the capture",
+	},
+	{
 		from:   "appliance/blockpage",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance"},
 		allow:  []string{module + "/appliance/oneconn"},

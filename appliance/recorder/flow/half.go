@@ -1,0 +1,230 @@
+package flow
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
+)
+
+const (
+	maxEarly     = 1 << 20     // octets of one direction that wait
+	patientParts = 32          // early segments behind acknowledged octets, until those count as lost
+	patientFor   = time.Second // or how long such segments wait
+)
+
+// early is a segment that came before octets in front of it. Its octets are a copy.
+type early struct {
+	seq    uint32
+	octets []byte
+	length int // on the wire; more than octets if the capture cut it
+}
+
+func (e *early) end() uint32 { return e.seq + uint32(e.length) }
+
+// half is one direction of a TCP connection.
+type half struct {
+	began bool
+	next  uint32 // sequence number of the next octet that is told
+	early []early
+	held  int       // octets in early
+	since time.Time // when the first of early came
+	acked uint32
+	heard bool // acked is known
+	fin   uint32
+	ends  bool // fin is known
+	ended bool // told
+}
+
+// after returns how far b is behind a: negative if it is in front.
+func after(a, b uint32) int { return int(int32(b - a)) }
+
+// segment takes the payload of one segment.
+func (c *conversation) segment(dir proto.Direction, k *packet) {
+	h := &c.half[dir]
+	seq := k.seq
+	if k.flags&flagSYN != 0 {
+		seq++ // payload of a SYN (RFC 7413) is behind it
+	}
+	if !h.began {
+		h.began, h.next = true, seq
+	}
+	if k.flags&flagFIN != 0 && !h.ends {
+		h.ends, h.fin = true, seq+uint32(k.length)
+	}
+	if k.length > 0 && !h.ended {
+		c.payload(dir, seq, k.payload, k.length)
+	}
+	c.finish(dir)
+}
+
+// payload tells octets that come in order, and keeps early ones.
+func (c *conversation) payload(dir proto.Direction, seq uint32, p []byte, length int) {
+	h := &c.half[dir]
+	p = p[:min(len(p), length)]
+	if ahead := after(h.next, seq); ahead > 0 {
+		c.keep(dir, early{seq, p, length})
+		return
+	} else if ahead < 0 { // again, or an overlap
+		if length+ahead <= 0 {
+			return
+		}
+		length += ahead
+		p = p[min(-ahead, len(p)):]
+	}
+	c.tell(dir, p, length)
+	c.drain(dir)
+}
+
+// tell tells octets that are next: those that were captured, and a gap for the rest.
+func (c *conversation) tell(dir proto.Direction, p []byte, length int) {
+	h := &c.half[dir]
+	h.next += uint32(length)
+	if len(p) > 0 {
+		c.Counts[dir].Octets += uint64(len(p))
+		if c.stream != nil {
+			c.stream.Data(dir, p)
+		}
+	}
+	if length > len(p) {
+		c.gap(dir, length-len(p))
+	}
+}
+
+func (c *conversation) gap(dir proto.Direction, n int) {
+	c.Counts[dir].Lost += uint64(n)
+	if c.stream != nil {
+		c.stream.Gap(dir, uint64(n))
+	}
+}
+
+// keep has an early segment wait. What waits for too long, or is too much, ends the wait.
+func (c *conversation) keep(dir proto.Direction, e early) {
+	h := &c.half[dir]
+	i, known := slices.BinarySearchFunc(h.early, e, func(a, b early) int { return after(b.seq, a.seq) })
+	if known && h.early[i].length >= e.length {
+		if o := h.early[i].octets; !bytes.Equal(o[:min(len(o), len(e.octets))], e.octets[:min(len(o), len(e.octets))]) {
+			c.Flags |= Ambiguous
+		}
+		return
+	}
+	c.compare(h, i, &e)
+	e.octets = append([]byte(nil), e.octets...)
+	h.early = slices.Insert(h.early, i, e)
+	if len(h.early) == 1 {
+		h.since = c.table.now
+	}
+	h.held += len(e.octets)
+	c.table.held += len(e.octets)
+	for len(h.early) > 0 && (h.held > maxEarly || c.table.held > c.table.maxHeld || c.lost(h)) {
+		c.skip(dir)
+	}
+}
+
+// compare looks for other contents in the segment that waits in front of e.
+func (c *conversation) compare(h *half, i int, e *early) {
+	for _, j := range []int{i - 1, i} {
+		if j < 0 || j >= len(h.early) {
+			continue
+		}
+		o := &h.early[j]
+		at := after(o.seq, e.seq) // of e in o
+		a, b := o.octets, e.octets
+		if at >= 0 {
+			a = a[min(at, len(a)):]
+		} else {
+			b = b[min(-at, len(b)):]
+		}
+		if n := min(len(a), len(b)); !bytes.Equal(a[:n], b[:n]) {
+			c.Flags |= Ambiguous
+		}
+	}
+}
+
+// lost reports whether the octets in front of those that wait will not come any more: the
+// other end has them, and they were not captured. Segments of both directions may be
+// captured in another order, hence some patience.
+func (c *conversation) lost(h *half) bool {
+	return h.heard && after(h.early[0].seq, h.acked) >= 0 && (len(h.early) >= patientParts || c.table.now.Sub(h.since) > patientFor)
+}
+
+// skip tells the gap in front of what waits, and what waits.
+func (c *conversation) skip(dir proto.Direction) {
+	h := &c.half[dir]
+	if n := after(h.next, h.early[0].seq); n > 0 {
+		h.next = h.early[0].seq
+		c.gap(dir, n)
+	}
+	c.drain(dir)
+}
+
+// drain tells what waits and is next.
+func (c *conversation) drain(dir proto.Direction) {
+	h := &c.half[dir]
+	n := 0
+	for ; n < len(h.early) && after(h.next, h.early[n].seq) <= 0; n++ {
+		e := &h.early[n]
+		h.held -= len(e.octets)
+		c.table.held -= len(e.octets)
+		if known := after(e.seq, h.next); known < e.length {
+			c.tell(dir, e.octets[min(known, len(e.octets)):], e.length-known)
+		}
+	}
+	if n == 0 {
+		return
+	}
+	h.since = c.table.now
+	if h.early = slices.Delete(h.early, 0, n); len(h.early) == 0 {
+		h.early = nil
+	}
+}
+
+// acknowledged notes that the other end has the octets of dir up to ack.
+func (c *conversation) acknowledged(dir proto.Direction, ack uint32) {
+	h := &c.half[dir]
+	if !h.heard || after(h.acked, ack) > 0 {
+		h.heard, h.acked = true, ack
+	}
+	for len(h.early) > 0 && c.lost(h) {
+		c.skip(dir)
+	}
+}
+
+// finish tells the end of a direction, if all in front of it was told.
+func (c *conversation) finish(dir proto.Direction) {
+	h := &c.half[dir]
+	if !h.ends || h.ended || after(h.next, h.fin) > 0 {
+		return
+	}
+	h.ended = true
+	c.release(h)
+	if c.stream != nil {
+		c.stream.End(dir)
+	}
+}
+
+// flush tells what waits, with its gaps: no more octets come. A FIN whose octets in front
+// are missing ends the direction.
+func (c *conversation) flush() {
+	for _, dir := range []proto.Direction{proto.ClientToOrigin, proto.OriginToClient} {
+		h := &c.half[dir]
+		for len(h.early) > 0 && !h.ended {
+			c.skip(dir)
+		}
+		if n := after(h.next, h.fin); h.ends && !h.ended && h.began && n > 0 {
+			if h.heard && after(h.fin, h.acked) >= 0 { // the other end has them
+				h.next = h.fin
+				c.gap(dir, n)
+			}
+		}
+		c.finish(dir)
+		c.release(h)
+	}
+}
+
+// release forgets what waits.
+func (c *conversation) release(h *half) {
+	c.table.held -= h.held
+	h.early, h.held = nil, 0
+}

@@ -1,0 +1,316 @@
+package flow
+
+import (
+	"bytes"
+	"container/list"
+	"time"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
+)
+
+// Frame is one frame of a capture. Its octets are borrowed.
+type Frame struct {
+	Octets  []byte // those captured
+	Wire    int    // how many there were on the wire; 0: the same
+	At      time.Time
+	Link    uint16 // type of the link; 1 is Ethernet
+	Comment string // of the packet, in pcapng
+}
+
+// Config is what a table needs to know. The zero value is usable.
+type Config struct {
+	Sessions int           // open ones at most; default 1,000,000
+	Idle     time.Duration // after which silence closes a TCP session; default 1 h
+	Early    int           // octets that wait, of all sessions together; default 256 MiB
+}
+
+// idleUDP is after which silence the datagrams between two ports are another session.
+const idleUDP = time.Minute
+
+// lingering is how long a session that ended is known: what is sent again is no new one.
+const lingering = time.Minute
+
+// Tally counts frames.
+type Tally struct {
+	Frames    uint64 // all of them
+	Segments  uint64 // of TCP and UDP
+	Fragments uint64 // parts of datagrams that were not complete yet
+	Other     uint64 // other protocols
+	Broken    uint64 // lengths in them do not agree
+	Lost      uint64 // fragmented datagrams that were never complete
+	Sessions  uint64
+}
+
+// Table follows the sessions of a capture. It is not safe for concurrent use.
+type Table struct {
+	handler Handler
+	cfg     Config
+	decoder decoder
+	open    map[key]*conversation
+	silent  [classes]list.List // of *conversation by class, the one that was silent for longest first
+	held    int
+	maxHeld int
+	tally   Tally
+	now     time.Time
+}
+
+// Classes of sessions, by how long they may be silent.
+const (
+	streams   = iota // of TCP
+	datagrams        // of UDP
+	ended
+	classes
+)
+
+// class returns the class of a session.
+func (c *conversation) class() int {
+	switch {
+	case c.closed:
+		return ended
+	case c.Transport == UDP:
+		return datagrams
+	}
+	return streams
+}
+
+// key tells sessions apart: both ends, the lower one first.
+type key struct {
+	low, high endpoint
+	transport Transport
+}
+
+func keyOf(p *packet) key {
+	if bytes.Compare(p.from.octets[:], p.to.octets[:]) <= 0 {
+		return key{p.from, p.to, p.transport}
+	}
+	return key{p.to, p.from, p.transport}
+}
+
+// conversation is a session while it is followed.
+type conversation struct {
+	Session
+	table  *Table
+	key    key
+	client endpoint
+	stream Stream
+	half   [2]half
+	syn    uint32 // the first sequence number of the client, if its SYN was captured
+	closed bool
+	place  *list.Element
+}
+
+// New returns an empty table.
+func New(c Config, h Handler) *Table {
+	if c.Sessions <= 0 {
+		c.Sessions = 1_000_000
+	}
+	if c.Idle <= 0 {
+		c.Idle = time.Hour
+	}
+	if c.Early <= 0 {
+		c.Early = 256 << 20
+	}
+	return &Table{handler: h, cfg: c, open: make(map[key]*conversation), maxHeld: c.Early}
+}
+
+// Add takes the next frame.
+func (t *Table) Add(f Frame) {
+	t.tally.Frames++
+	if f.At.After(t.now) {
+		t.now = f.At
+		t.expire()
+	}
+	switch t.decoder.frame(f.Link, f.Octets, max(f.Wire, len(f.Octets)), f.At.UnixNano()) {
+	case fragment:
+		t.tally.Fragments++
+		return
+	case other:
+		t.tally.Other++
+		return
+	case broken:
+		t.tally.Broken++
+		return
+	}
+	t.tally.Segments++
+	k := &t.decoder.packet
+	c := t.find(k, f.At)
+	if c == nil {
+		return
+	}
+	c.Last = f.At
+	t.silent[c.class()].MoveToBack(c.place)
+	if f.Comment != "" && len(c.Comments) < maxComments && len(f.Comment) <= maxComment {
+		c.Comments = append(c.Comments, f.Comment)
+	}
+	if !c.closed {
+		c.add(k)
+	}
+}
+
+// find returns the session of a packet. It begins one, if the packet may.
+func (t *Table) find(k *packet, at time.Time) *conversation {
+	name := keyOf(k)
+	c := t.open[name]
+	opening := k.transport == TCP && k.flags&(flagSYN|flagACK|flagRST) == flagSYN
+	if c != nil && !(opening && c.another(k)) {
+		return c
+	}
+	if k.transport == TCP && !opening && k.flags&flagSYN == 0 && (k.length == 0 || k.flags&flagRST != 0) {
+		return nil // nothing begins with it
+	}
+	if c != nil {
+		t.close(c)
+		t.forget(c)
+	}
+	if len(t.open) >= t.cfg.Sessions {
+		t.makeRoom()
+	}
+	c = &conversation{table: t, key: name, client: client(k)}
+	c.Session = Session{ID: newID(at, &name), Client: c.client.addrPort(), Transport: k.transport, VLAN: k.vlan, Tunnel: k.tunnel.String(), Start: at, Last: at}
+	server := k.to
+	if c.client == k.to {
+		server = k.from
+	}
+	c.Server = server.addrPort()
+	switch {
+	case k.transport == UDP:
+	case k.flags&(flagSYN|flagACK) == flagSYN:
+		c.syn = k.seq
+	default:
+		c.Flags |= Midstream
+	}
+	c.place = t.silent[c.class()].PushBack(c)
+	t.open[name] = c
+	t.tally.Sessions++
+	c.stream = t.handler.Open(&c.Session)
+	return c
+}
+
+// client returns which end of a packet is the client, if the packet is the first of a
+// session.
+func client(k *packet) endpoint {
+	if k.transport == TCP && k.flags&flagSYN != 0 {
+		if k.flags&flagACK != 0 {
+			return k.to
+		}
+		return k.from
+	}
+	const known = 1024
+	if k.from.port() < known && k.to.port() >= known {
+		return k.to
+	}
+	return k.from
+}
+
+// another reports whether a SYN begins another session between the same ports.
+func (c *conversation) another(k *packet) bool {
+	if c.closed || c.client != k.from || c.Flags&Midstream != 0 {
+		return true
+	}
+	return c.syn != k.seq
+}
+
+// add takes a packet of the session.
+func (c *conversation) add(k *packet) {
+	dir := proto.ClientToOrigin
+	if k.from != c.client {
+		dir = proto.OriginToClient
+	}
+	c.Counts[dir].Packets++
+	if c.Transport == UDP {
+		if k.length > 0 {
+			c.tell(dir, k.payload[:min(len(k.payload), k.length)], k.length)
+		}
+		return
+	}
+	if k.flags&flagACK != 0 {
+		c.acknowledged(dir.Opposite(), k.ack)
+	}
+	if k.flags&flagRST != 0 {
+		c.Flags |= Reset
+		c.table.close(c)
+		return
+	}
+	if k.length > 0 || k.flags&(flagSYN|flagFIN) != 0 {
+		c.segment(dir, k)
+	}
+	if c.half[0].ended && c.half[1].ended {
+		c.table.close(c)
+	}
+}
+
+// close ends a session. It is known for a while.
+func (t *Table) close(c *conversation) {
+	if c.closed {
+		return
+	}
+	if c.Transport == TCP {
+		c.flush()
+	}
+	if c.stream != nil {
+		c.stream.Close()
+	}
+	t.silent[c.class()].Remove(c.place)
+	c.closed = true
+	c.place = t.silent[ended].PushBack(c)
+	c.stream, c.Comments = nil, nil
+}
+
+// makeRoom has one session go: the one that was silent for the longest time, if possible
+// one that has ended.
+func (t *Table) makeRoom() {
+	for _, class := range []int{ended, datagrams, streams} {
+		e := t.silent[class].Front()
+		if e == nil {
+			continue
+		}
+		c := e.Value.(*conversation)
+		if !c.closed {
+			c.Flags |= Idle
+			t.close(c)
+		}
+		t.forget(c)
+		return
+	}
+}
+
+// forget takes a session that is closed out of the table.
+func (t *Table) forget(c *conversation) {
+	t.silent[c.class()].Remove(c.place)
+	delete(t.open, c.key)
+}
+
+// expire closes sessions that are silent, and forgets those that ended.
+func (t *Table) expire() {
+	for class, limit := range [classes]time.Duration{streams: t.cfg.Idle, datagrams: idleUDP, ended: lingering} {
+		for e := t.silent[class].Front(); e != nil; e = t.silent[class].Front() {
+			c := e.Value.(*conversation)
+			if t.now.Sub(c.Last) <= limit {
+				break
+			}
+			if !c.closed {
+				c.Flags |= Idle
+				t.close(c)
+			}
+			t.forget(c)
+		}
+	}
+}
+
+// Close closes all sessions. The table takes no more frames.
+func (t *Table) Close() {
+	for class := range t.silent {
+		for e := t.silent[class].Front(); e != nil; e = t.silent[class].Front() {
+			c := e.Value.(*conversation)
+			t.close(c)
+			t.forget(c)
+		}
+	}
+}
+
+// Tally returns the counts up to now.
+func (t *Table) Tally() Tally {
+	n := t.tally
+	n.Lost = t.decoder.fragments.lost
+	return n
+}
