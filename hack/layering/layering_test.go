@@ -170,7 +170,7 @@ var bans = []ban{
 	{
 		from:   "appliance/recorder/flow",
 		to:     []string{module, "net", "os"},
-		allow:  []string{module + "/decrypt/proto"},
+		allow:  []string{module + "/decrypt/proto", "net/netip"},
 		reason: "it brings frames into order: what they say is for the dissectors, where they come from for the capture",
 	},
 	{

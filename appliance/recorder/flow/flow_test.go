@@ -27,7 +27,7 @@ func (r *recorded) Data(dir proto.Direction, p []byte) {
 }
 func (r *recorded) Gap(dir proto.Direction, n uint64) {
 	r.gaps[dir] += n
-	r.octets[dir] = append(r.octets[dir], make([]byte, n)...)
+	r.octets[dir] = append(r.octets[dir], make([]byte, min(n, 1<<20))...) // hostile gaps are longer
 }
 func (r *recorded) End(dir proto.Direction) { r.ends[dir] = true }
 func (r *recorded) Close()                  { r.closed = true }
