@@ -129,7 +129,8 @@ for arch in "${archs[@]}"; do
 		# Of the program itself, so that nothing is listed that is not in it.
 		GOPROXY=off "$sbom" bin -json -output-version 1.6 -std -noserial -notimestamp -version "v$version" \
 			-output "$work/sbom.json" "$stage/clearspan" 2>"$work/sbom.log" || { cat "$work/sbom.log" >&2; exit 1; }
-		cp "$work/sbom.json" "$out/clearspan-$version-linux-$arch.cdx.json"
+		# Without the sums of the tool that wrote it, which depend on where that was built.
+		sed '/^        "hashes": \[$/,/^        \],$/d' "$work/sbom.json" >"$out/clearspan-$version-linux-$arch.cdx.json"
 	fi
 	gzip -9nc CHANGELOG.md >"$stage/doc/changelog.gz"
 	gzip -9nc "$work/NOTICES" >"$stage/doc/notices.gz"
