@@ -21,8 +21,6 @@ type early struct {
 	length int // on the wire; more than octets if the capture cut it
 }
 
-func (e *early) end() uint32 { return e.seq + uint32(e.length) }
-
 // half is one direction of a TCP connection.
 type half struct {
 	began bool
