@@ -67,6 +67,8 @@ func (g *guard) start(pkg string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.timers[pkg] = time.AfterFunc(limit, func() {
+		g.mu.Lock() // stop comes with the end of the tests, and waits for the words
+		defer g.mu.Unlock()
 		if endTests(filepath.Join(g.run.Root, folder)) {
 			fmt.Fprintf(g.out, "%s: ended: over its limit of %v (hack/gate/limits.txt)\n", folder, limit)
 		}
