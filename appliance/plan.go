@@ -33,7 +33,6 @@ func NewPlan(cfg *config.Config, text []byte) *keeper.Plan {
 		Resources:     resources(cfg),
 		Tied:          slices.ContainsFunc(cfg.Services, services.Tied),
 		Drain:         cfg.Drain,
-		Last:          cfg.Drain,
 		InPlace:       func(running *keeper.Plan) bool { return len(differing(fixed, parsed(running), cfg)) == 0 },
 		Changed: func(running *keeper.Plan) []string {
 			before := parsed(running)

@@ -221,19 +221,19 @@ func (k *Keeper) stop() {
 	}
 	for _, w := range k.workers {
 		if w.state == Serving {
-			k.drain(w, w.plan.Last, false)
+			k.drain(w, w.plan.Drain, false)
 		}
 	}
 	k.check()
 }
 
-// Last returns how long sessions may go on at the end. It may be called by
+// Drain returns how long sessions may go on at the end. It may be called by
 // [Config.Told].
-func (k *Keeper) Last() time.Duration {
+func (k *Keeper) Drain() time.Duration {
 	if k.plan == nil {
 		return 0
 	}
-	return k.plan.Last
+	return k.plan.Drain
 }
 
 // killAll ends all sessions.

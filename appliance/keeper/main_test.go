@@ -84,7 +84,7 @@ func keep(dir string) int {
 			if path, _ := os.Executable(); filepath.Base(path) == "confused" {
 				return nil, errors.New("this program does not understand the plan")
 			}
-			p := &Plan{Configuration: text, Parsed: s, Tied: s.Tied, Drain: s.Drain, Last: 5 * time.Second, Resources: []Resource{Orders(dir)}}
+			p := &Plan{Configuration: text, Parsed: s, Tied: s.Tied, Drain: s.Drain, Resources: []Resource{Orders(dir)}}
 			for _, at := range s.Listen {
 				p.Resources = append(p.Resources, Listener("intake/"+at, "tcp", at, net.ListenConfig{}))
 			}

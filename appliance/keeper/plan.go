@@ -27,10 +27,8 @@ type Plan struct {
 	// Remedy adds to an error about a resource what can be done; may be nil.
 	Remedy func(error) error
 	// Drain is how long the sessions of a worker may go on when another one has taken
-	// over.
+	// over, and at the end of the keeper.
 	Drain time.Duration
-	// Last is how long they may go on at the end of the keeper.
-	Last time.Duration
 }
 
 // Resource is something that workers use one after the other.
@@ -156,7 +154,6 @@ func (h *held) rivals(r Resource) bool {
 		slices.ContainsFunc(h.Claims, func(c string) bool { return slices.Contains(r.Claims, c) }))
 }
 
-// stop stops a holding once.
 // retire stops what no plan names any more.
 func (h *held) retire() error {
 	r, ok := h.holding.(Retirer)
@@ -186,6 +183,7 @@ func (h *held) again(r Resource) bool {
 	return true
 }
 
+// stop stops a holding once.
 func (h *held) stop() error {
 	if h.stopped {
 		return nil

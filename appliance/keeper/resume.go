@@ -87,7 +87,10 @@ func (k *Keeper) adoptAll(m *manifest) (err error) {
 		for _, fd := range one.Files {
 			files = append(files, file(fd, one.Name))
 		}
-		h := &held{Resource: Resource{Name: one.Name, Key: one.Key, Private: one.Private}, holding: placed{files, one.Paths}, stopped: one.Stopped}
+		h := &held{Resource: Resource{Name: one.Name, Key: one.Key, Private: one.Private}, holding: Files(files), stopped: one.Stopped}
+		if len(one.Paths) > 0 {
+			h.holding = placed{files, one.Paths}
+		}
 		i := slices.IndexFunc(k.plan.Resources, func(r Resource) bool { return r.Key == one.Key })
 		if i >= 0 && !one.Stopped {
 			h.Resource = k.plan.Resources[i]

@@ -52,7 +52,7 @@ type state interface {
 // keeping is the state that a keeper has.
 type keeping interface {
 	state
-	Last() time.Duration // how long sessions may go on at the end
+	Drain() time.Duration // how long sessions may go on at the end
 }
 
 // serves says that the appliance is ready, and from then on how it is, as long as the
@@ -97,7 +97,7 @@ func (m *manager) follow(a state) {
 func (m *manager) told(k keeping, e keeper.Event) {
 	switch {
 	case e == keeper.Stopping:
-		m.stops(k.Last())
+		m.stops(k.Drain())
 	case e == keeper.Ready && !m.served.Load():
 		m.serves(k)
 	case e == keeper.Ready:

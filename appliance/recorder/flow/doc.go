@@ -29,6 +29,9 @@
 //
 // # Limits
 //
+// Sessions of the same ends in two VLANs are one: a capture of both sides of a router has
+// each packet in two of them.
+//
 // If octets are sent twice with different contents, the first ones count. The session is
 // marked [Ambiguous] only if both wait at the same time: octets that were told are not kept.
 package flow

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -292,6 +293,46 @@ func TestWrapped(t *testing.T) {
 				t.Errorf("tunnel %q, VLAN %d", s.Tunnel, s.VLAN)
 			}
 		})
+	}
+}
+
+// TestNames: sessions of the same ends have names of their own, also at the same time, and in
+// captures without times. Those of two virtual networks are two.
+func TestNames(t *testing.T) {
+	wrapped := func(network byte, p []byte) []byte {
+		h := make([]byte, 36, 36+len(p))
+		h[0], h[9] = 0x45, 17
+		big.PutUint16(h[2:], uint16(36+len(p)))
+		h[12], h[16] = 10, 11
+		big.PutUint16(h[22:], portVXLAN)
+		big.PutUint16(h[24:], uint16(16+len(p)))
+		h[28], h[34] = 8, network
+		return append(h, p...)
+	}
+	names := func(at time.Time) (list []ID) {
+		b := &book{}
+		table := New(Config{}, b)
+		for seq := range uint32(3) {
+			table.Add(Frame{Octets: frame(proto.ClientToOrigin, 100*seq, 0, flagSYN, nil), At: at, Link: linkEthernet})
+		}
+		for _, network := range []byte{1, 2, 1} {
+			table.Add(Frame{Octets: wrapped(network, frame(proto.ClientToOrigin, 7, 0, flagSYN, nil)), At: at, Link: linkRaw})
+		}
+		table.Close()
+		for _, s := range b.sessions {
+			list = append(list, s.session.ID)
+		}
+		return list
+	}
+	for _, at := range []time.Time{{}, time.Unix(1_800_000_000, 5)} {
+		list := names(at)
+		seen := make(map[ID]bool)
+		for _, id := range list {
+			seen[id] = true
+		}
+		if len(list) != 5 || len(seen) != 5 || !slices.Equal(list, names(at)) {
+			t.Errorf("at %v: %v", at, list)
+		}
 	}
 }
 

@@ -61,6 +61,18 @@ func (t tunnel) String() string {
 	return fmt.Sprintf("%s %d", t.kind, t.id)
 }
 
+// network returns the number of a virtual network, with a bit for its kind; 0: none. Other
+// tunnels are not part of what a session is: their numbers may differ by direction.
+func (t tunnel) network() uint32 {
+	switch t.kind { // both have 24 bits
+	case vxlan:
+		return 1<<24 | t.id
+	case geneve:
+		return 1<<25 | t.id
+	}
+	return 0
+}
+
 // verdict is what became of a frame.
 type verdict uint8
 

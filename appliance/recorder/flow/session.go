@@ -88,13 +88,24 @@ type Stream interface {
 	Close()
 }
 
-// newID makes the name of a session.
-func newID(at time.Time, k *key) (id ID) {
-	binary.BigEndian.PutUint64(id[:], uint64(at.UnixNano()))
+// newID makes the name of a session. again counts those of the same ends that began at the
+// same time, before it.
+func newID(at time.Time, k *key, again uint32) (id ID) {
+	binary.BigEndian.PutUint64(id[:], uint64(nanoseconds(at)))
 	h := fnv.New64a()
 	h.Write(k.low.octets[:])
 	h.Write(k.high.octets[:])
 	h.Write([]byte{byte(k.transport)})
+	h.Write(binary.BigEndian.AppendUint32(nil, k.network))
+	h.Write(binary.BigEndian.AppendUint32(nil, again))
 	h.Sum(id[8:8])
 	return id
+}
+
+// nanoseconds returns the time since 1970; 0 for frames of captures without times.
+func nanoseconds(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixNano()
 }

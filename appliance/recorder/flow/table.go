@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"container/list"
 	"time"
-
-	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
 // Frame is one frame of a capture. Its octets are borrowed.
@@ -54,49 +52,19 @@ type Table struct {
 	now     time.Time
 }
 
-// Classes of sessions, by how long they may be silent.
-const (
-	streams   = iota // of TCP
-	datagrams        // of UDP
-	ended
-	classes
-)
-
-// class returns the class of a session.
-func (c *conversation) class() int {
-	switch {
-	case c.closed:
-		return ended
-	case c.Transport == UDP:
-		return datagrams
-	}
-	return streams
-}
-
-// key tells sessions apart: both ends, the lower one first.
+// key tells sessions apart: both ends, the lower one first, and the virtual network, where
+// the same addresses may be others.
 type key struct {
 	low, high endpoint
 	transport Transport
+	network   uint32
 }
 
 func keyOf(p *packet) key {
 	if bytes.Compare(p.from.octets[:], p.to.octets[:]) <= 0 {
-		return key{p.from, p.to, p.transport}
+		return key{p.from, p.to, p.transport, p.tunnel.network()}
 	}
-	return key{p.to, p.from, p.transport}
-}
-
-// conversation is a session while it is followed.
-type conversation struct {
-	Session
-	table  *Table
-	key    key
-	client endpoint
-	stream Stream
-	half   [2]half
-	syn    uint32 // the first sequence number of the client, if its SYN was captured
-	closed bool
-	place  *list.Element
+	return key{p.to, p.from, p.transport, p.tunnel.network()}
 }
 
 // New returns an empty table.
@@ -120,7 +88,7 @@ func (t *Table) Add(f Frame) {
 		t.now = f.At
 		t.expire()
 	}
-	switch t.decoder.frame(f.Link, f.Octets, max(f.Wire, len(f.Octets)), f.At.UnixNano()) {
+	switch t.decoder.frame(f.Link, f.Octets, max(f.Wire, len(f.Octets)), nanoseconds(f.At)) {
 	case fragment:
 		t.tally.Fragments++
 		return
@@ -158,15 +126,19 @@ func (t *Table) find(k *packet, at time.Time) *conversation {
 	if k.transport == TCP && !opening && k.flags&flagSYN == 0 && (k.length == 0 || k.flags&flagRST != 0) {
 		return nil // nothing begins with it
 	}
+	again := uint32(0)
 	if c != nil {
+		if c.Start.Equal(at) {
+			again = c.again + 1
+		}
 		t.close(c)
 		t.forget(c)
 	}
 	if len(t.open) >= t.cfg.Sessions {
 		t.makeRoom()
 	}
-	c = &conversation{table: t, key: name, client: client(k)}
-	c.Session = Session{ID: newID(at, &name), Client: c.client.addrPort(), Transport: k.transport, VLAN: k.vlan, Tunnel: k.tunnel.String(), Start: at, Last: at}
+	c = &conversation{table: t, key: name, client: client(k), again: again}
+	c.Session = Session{ID: newID(at, &name, again), Client: c.client.addrPort(), Transport: k.transport, VLAN: k.vlan, Tunnel: k.tunnel.String(), Start: at, Last: at}
 	server := k.to
 	if c.client == k.to {
 		server = k.from
@@ -184,59 +156,6 @@ func (t *Table) find(k *packet, at time.Time) *conversation {
 	t.tally.Sessions++
 	c.stream = t.handler.Open(&c.Session)
 	return c
-}
-
-// client returns which end of a packet is the client, if the packet is the first of a
-// session.
-func client(k *packet) endpoint {
-	if k.transport == TCP && k.flags&flagSYN != 0 {
-		if k.flags&flagACK != 0 {
-			return k.to
-		}
-		return k.from
-	}
-	const known = 1024
-	if k.from.port() < known && k.to.port() >= known {
-		return k.to
-	}
-	return k.from
-}
-
-// another reports whether a SYN begins another session between the same ports.
-func (c *conversation) another(k *packet) bool {
-	if c.closed || c.client != k.from || c.Flags&Midstream != 0 {
-		return true
-	}
-	return c.syn != k.seq
-}
-
-// add takes a packet of the session.
-func (c *conversation) add(k *packet) {
-	dir := proto.ClientToOrigin
-	if k.from != c.client {
-		dir = proto.OriginToClient
-	}
-	c.Counts[dir].Packets++
-	if c.Transport == UDP {
-		if k.length > 0 {
-			c.tell(dir, k.payload[:min(len(k.payload), k.length)], k.length)
-		}
-		return
-	}
-	if k.flags&flagACK != 0 {
-		c.acknowledged(dir.Opposite(), k.ack)
-	}
-	if k.flags&flagRST != 0 {
-		c.Flags |= Reset
-		c.table.close(c)
-		return
-	}
-	if k.length > 0 || k.flags&(flagSYN|flagFIN) != 0 {
-		c.segment(dir, k)
-	}
-	if c.half[0].ended && c.half[1].ended {
-		c.table.close(c)
-	}
 }
 
 // close ends a session. It is known for a while.

@@ -67,6 +67,12 @@ func (d *decoder) greBody(kind uint16, id uint32, sequence bool, p []byte, cut i
 	return d.ether(kind, p, cut)
 }
 
+// Kinds of tunnels with virtual networks.
+const (
+	vxlan  = "vxlan"
+	geneve = "geneve"
+)
+
 // Ports of tunnels in UDP.
 const (
 	portVXLAN  = 4789
@@ -84,7 +90,7 @@ func (d *decoder) datagram() (verdict, bool) {
 	found := false
 	switch k.to.port() {
 	case portVXLAN, portVXLAN2:
-		if found = len(p) >= 22 && p[0]&0xf7 == 0 && p[0]&8 != 0 && d.deeper("vxlan", big.Uint32(p[4:])>>8); found {
+		if found = len(p) >= 22 && p[0]&0xf7 == 0 && p[0]&8 != 0 && d.deeper(vxlan, big.Uint32(p[4:])>>8); found {
 			v = d.ethernet(p[8:], cut)
 		}
 	case portGENEVE:
@@ -105,7 +111,7 @@ func (d *decoder) geneve(p []byte, cut int) (verdict, bool) {
 		return other, false
 	}
 	at := 8 + 4*int(p[0]&0x3f)
-	if len(p) < at || !d.deeper("geneve", big.Uint32(p[4:])>>8) {
+	if len(p) < at || !d.deeper(geneve, big.Uint32(p[4:])>>8) {
 		return other, false
 	}
 	if kind := big.Uint16(p[2:]); kind != etherTEB {

@@ -18,7 +18,7 @@ func takeSlot(m kernelMaps, listeners [2]*os.File) (slot, error) {
 	for s := range slot(m.Listeners.MaxEntries() / 2) {
 		switch err := enlist(m.Listeners, s, listeners); {
 		case err == nil:
-			return s, clear(m.Expected, s)
+			return s, forget(m.Expected, s)
 		case !errors.Is(err, ebpf.ErrKeyExist):
 			return 0, fmt.Errorf("enlist listener: %w", err)
 		}
@@ -42,8 +42,8 @@ func enlist(m *ebpf.Map, s slot, listeners [2]*os.File) error {
 	return nil
 }
 
-// clear forgets what a dead process of the slot has announced.
-func clear(expected *ebpf.Map, s slot) error {
+// forget removes what a dead process of the slot has announced.
+func forget(expected *ebpf.Map, s slot) error {
 	var stale []kernelTuple
 	var t kernelTuple
 	var of slot
