@@ -76,12 +76,8 @@ func (a *Appliance) openControl() error {
 		a.listener = socket
 		a.log.Debug("control socket", "path", socket.Path())
 	}
-	a.control = control.NewServer(a.Operations(), a.log)
-	a.closers.push("control socket", func() error {
-		err := a.control.Close()
-		a.listener.Close() // Serve may not have been called
-		return err
-	})
+	a.control = control.NewServer(a.Operations(), a.listener, a.log)
+	a.closers.push("control socket", a.control.Close)
 	return nil
 }
 
@@ -95,7 +91,7 @@ func stateInUse(state string, err error) error {
 
 // serveControl answers operators until the appliance closes.
 func (a *Appliance) serveControl() {
-	if err := a.control.Serve(a.listener); err != nil {
+	if err := a.control.Serve(); err != nil {
 		a.log.Error("control socket ended", "err", err)
 	}
 }

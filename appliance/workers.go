@@ -31,17 +31,13 @@ func (a *Appliance) openWorkerSocket() error {
 	if err != nil {
 		return err
 	}
-	server := control.NewServer(operations{a}, a.log)
+	server := control.NewServer(operations{a}, socket, a.log)
 	a.serveWorker = func() {
-		if err := server.Serve(socket); err != nil {
+		if err := server.Serve(); err != nil {
 			a.log.Error("socket of the worker ended", "err", err)
 		}
 	}
-	a.closers.push("socket of the worker", func() error {
-		err := server.Close()
-		socket.Close() // Serve may not have been called
-		return err
-	})
+	a.closers.push("socket of the worker", server.Close)
 	return nil
 }
 

@@ -130,19 +130,19 @@ func serve(t testing.TB, o Operations, group int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewServer(o, nil)
-	l := newListener(socket, s.log)
-	l.group = group
+	s := NewServer(o, socket, nil)
 	done := make(chan error, 1)
-	go func() { done <- s.http.Serve(l) }()
+	go func() {
+		done <- s.serve(func(l net.Listener) net.Listener {
+			of := newListener(l, s.log)
+			of.group = group
+			return of
+		})
+	}()
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := errors.Join(s.Close(), <-done); err != nil {
 			t.Error(err)
 		}
-		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-			t.Error(err)
-		}
-		socket.Close()
 	})
 	return socket.Path()
 }

@@ -2,13 +2,13 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
+
+	"github.com/clearspan/clearspan/appliance/orderly"
 )
 
 // Bounds of a server. See also maxConnections.
@@ -27,23 +27,22 @@ const (
 type Server struct {
 	operations Operations
 	log        *slog.Logger
-	http       *http.Server
+	http       *orderly.Server
 	streams    chan struct{} // holds one for each that is open
 
 	ending context.Context // done when the server closes: streams end
 	end    context.CancelFunc
-	close  sync.Once
-	err    error
 }
 
-// NewServer returns a server that answers with o. A nil logger discards.
-func NewServer(o Operations, log *slog.Logger) *Server {
+// NewServer returns a server that answers with o on l, which must be a listener of the
+// kernel's unix sockets: others may do nothing. It takes l. A nil logger discards.
+func NewServer(o Operations, l net.Listener, log *slog.Logger) *Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{operations: o, log: log, streams: make(chan struct{}, maxStreams)}
 	s.ending, s.end = context.WithCancel(context.Background())
-	s.http = &http.Server{
+	s.http = orderly.New(&http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: readTimeout,
 		ReadTimeout:       readTimeout,
@@ -57,33 +56,29 @@ func NewServer(o Operations, log *slog.Logger) *Server {
 			}
 			return ctx
 		},
-	}
+	}, l)
 	return s
 }
 
 // peerKey is the key of a connection's peer in contexts.
 type peerKey struct{}
 
-// Serve answers on l, which must be a listener of the kernel's unix sockets: others may
-// do nothing. It takes l. It returns nil after Close.
-func (s *Server) Serve(l net.Listener) error {
-	err := s.http.Serve(newListener(l, s.log))
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+// Serve answers until Close is called, and then returns nil.
+func (s *Server) Serve() error {
+	return s.serve(func(l net.Listener) net.Listener { return newListener(l, s.log) })
+}
+
+// serve is Serve with what connections are accepted by.
+func (s *Server) serve(wrap func(net.Listener) net.Listener) error {
+	if err := s.http.Serve(wrap); err != nil {
+		return fmt.Errorf("serve control socket: %w", err)
 	}
-	return fmt.Errorf("serve control socket: %w", err)
+	return nil
 }
 
 // Close ends the server: streams end, other requests have three seconds to finish. It
 // may be called more than once, and without Serve.
 func (s *Server) Close() error {
-	s.close.Do(func() {
-		s.end()
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-		defer cancel()
-		if err := s.http.Shutdown(ctx); err != nil {
-			s.err = s.http.Close()
-		}
-	})
-	return s.err
+	s.end()
+	return s.http.Close(closeTimeout)
 }

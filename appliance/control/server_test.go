@@ -1,14 +1,18 @@
 package control
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // TestProblems: errors are of the form that RFC 9457 has.
@@ -42,9 +46,9 @@ func TestNoPeer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewServer(&fake{}, nil)
+	s := NewServer(&fake{}, tcp, nil)
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(tcp) }()
+	go func() { done <- s.Serve() }()
 	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + tcp.Addr().String() + "/api/v1/status")
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +60,60 @@ func TestNoPeer(t *testing.T) {
 	if err := errors.Join(s.Close(), <-done); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestAnswersWhoHasConnected: a process that leaves the socket to another one answers who
+// has connected to it.
+func TestAnswersWhoHasConnected(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewServer(&fake{}, tcp, nil)
+	accepted, done := make(chan bool, 1), make(chan error, 2)
+	go func() {
+		done <- s.serve(func(l net.Listener) net.Listener { return tellingListener{newListener(l, s.log), accepted} })
+	}()
+	conn, err := net.Dial("tcp", tcp.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	<-accepted
+	go func() { done <- s.Close() }()
+	tempo.Until(t, "nobody else is accepted", func() bool {
+		other, err := net.Dial("tcp", tcp.Addr().String())
+		if err == nil {
+			other.Close()
+		}
+		return err != nil
+	})
+	io.WriteString(conn, "GET /api/v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if err := errors.Join(<-done, <-done); err != nil {
+		t.Error(err)
+	}
+}
+
+// tellingListener tells of each connection that it has accepted.
+type tellingListener struct {
+	net.Listener
+	accepted chan bool
+}
+
+func (l tellingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		select {
+		case l.accepted <- true:
+		default:
+		}
+	}
+	return c, err
 }
 
 // TestRoutes: every change needs full access, everything else can be read, and each

@@ -19,9 +19,12 @@ type Server struct {
 	http      *http.Server
 	listeners []net.Listener
 	open      atomic.Int64 // connections
-	closing   atomic.Bool
 	once      sync.Once
 	err       error
+
+	mu        sync.Mutex
+	closing   bool
+	accepting sync.WaitGroup // loops
 }
 
 // New returns a server that owns the listeners, at least one. It takes the ConnState of
@@ -45,16 +48,29 @@ func (s *Server) Addr() net.Addr { return s.listeners[0].Addr() }
 // Serve answers on every listener until Close is called and then returns nil. wrap is what
 // connections are accepted by.
 func (s *Server) Serve(wrap func(net.Listener) net.Listener) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return nil
+	}
 	ends := make(chan error, len(s.listeners))
 	for _, l := range s.listeners {
-		go func() { ends <- s.http.Serve(wrap(l)) }()
+		s.accepting.Go(func() { ends <- s.http.Serve(wrap(l)) })
 	}
+	s.mu.Unlock()
 	for range s.listeners {
-		if err := <-ends; !s.closing.Load() && !errors.Is(err, http.ErrServerClosed) {
+		if err := <-ends; !s.ends() && !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 	}
 	return nil
+}
+
+// ends reports whether Close was called.
+func (s *Server) ends() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
 }
 
 // look is how often Close looks whether connections have ended.
@@ -65,12 +81,15 @@ const look = 2 * time.Millisecond
 // once, and without Serve.
 func (s *Server) Close(within time.Duration) error {
 	s.once.Do(func() {
-		s.closing.Store(true)
+		s.mu.Lock()
+		s.closing = true
+		s.mu.Unlock()
 		for _, l := range s.listeners {
 			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 				s.err = errors.Join(s.err, err)
 			}
 		}
+		s.accepting.Wait() // what was accepted is counted
 		ctx, cancel := context.WithTimeout(context.Background(), within)
 		defer cancel()
 		s.http.SetKeepAlivesEnabled(false) // an idle connection ends, others do after their answer
