@@ -157,6 +157,9 @@ func (a *Appliance) Run(ctx context.Context, drain time.Duration) error {
 	a.screen.Say(a.steps()...)
 	serving.Go(func() { a.screen.Run(a.killed) })
 	a.join(stop, &serving)
+	if a.process != nil {
+		serving.Go(func() { a.followOthers(ctx) })
+	}
 	<-ctx.Done()
 	if d := a.drainFor.Load(); d != nil {
 		drain = *d

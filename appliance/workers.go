@@ -147,7 +147,8 @@ func (m merged) Status() control.Status {
 	return s
 }
 
-// Sessions implements [control.Operations]. Ended sessions are those of this process.
+// Sessions implements [control.Operations]. Ended sessions of other processes are in the
+// list of this one, see [Appliance.followOthers].
 func (m merged) Sessions(q *query.Query, limit int, at watch.Cursor) (control.List, error) {
 	limit = min(max(limit, 1), watch.MaxList)
 	var rows []watch.Row

@@ -26,7 +26,7 @@ how long they are valid, and how each key is kept.
   next       follows the trusted one in a rotation; install it, too
   untrusted  signs for origins that fail verification; never install it
   replaced   was trusted before`,
-		Example: "  clearspan ca show -c /etc/clearspan.yaml",
+		Example: "  clearspan ca show -c /etc/clearspan/clearspan.yaml",
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.config()

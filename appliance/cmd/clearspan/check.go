@@ -32,9 +32,9 @@ missing interfaces, missing rights, services that do not answer, full disks. Run
 the user that starts clearspan.
 
 Exit status: 0 the file is good, 1 it is not, or --strict and there are warnings.`,
-		Example: `  clearspan check -c /etc/clearspan.yaml
-  clearspan check -c /etc/clearspan.yaml --here --strict
-  clearspan check -c /etc/clearspan.yaml --json | jq .errors`,
+		Example: `  clearspan check -c /etc/clearspan/clearspan.yaml
+  clearspan check -c /etc/clearspan/clearspan.yaml --here --strict
+  clearspan check -c /etc/clearspan/clearspan.yaml --json | jq .errors`,
 		DisableFlagsInUseLine: true,
 		Args:                  cobra.MatchAll(takes(), requiresConfig),
 		RunE:                  func(cmd *cobra.Command, _ []string) error { return f.check(cmd) },

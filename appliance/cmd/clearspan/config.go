@@ -76,8 +76,8 @@ end. Tables in braces stay as they are. The result goes to standard output, or w
 A file with faults is refused, as clearspan check does.
 
 Exit status: 0 done, 1 the file has a fault, or --check and it is not in order.`,
-		Example: `  clearspan config format /etc/clearspan.yaml
-  clearspan config format --write /etc/clearspan.yaml`,
+		Example: `  clearspan config format /etc/clearspan/clearspan.yaml
+  clearspan config format --write /etc/clearspan/clearspan.yaml`,
 		Args: cobra.MatchAll(takes("FILE"), excludes("write", "check")),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := args[0]

@@ -26,7 +26,7 @@ Nothing is granted: to let a host through, change the policy, and reload.
 
 The list holds 1,000 requests at most, 20 of one client. --clear empties it after it
 was shown.`,
-		Example: `  clearspan exceptions -c /etc/clearspan.yaml
+		Example: `  clearspan exceptions -c /etc/clearspan/clearspan.yaml
   clearspan exceptions --json | jq -r .host | sort | uniq -c`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

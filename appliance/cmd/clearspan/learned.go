@@ -27,7 +27,7 @@ application protocols, or with which no handshake succeeds.
 
 These commands ask the appliance by its control socket. Changes need root or the user
 of the appliance.`,
-		Example: `  clearspan learned list -c /etc/clearspan.yaml`,
+		Example: `  clearspan learned list -c /etc/clearspan/clearspan.yaml`,
 	}
 	var at box
 	at.flags(cmd)

@@ -65,8 +65,8 @@ Exit status: 0 success, 1 bad configuration or command line, 2 failure at run ti
 Start at once, without root:   clearspan run
 See it work on real traffic:   make demo, in the source tree (needs root)`,
 		Example: `  clearspan run
-  clearspan check -c /etc/clearspan.yaml
-  clearspan run -c /etc/clearspan.yaml`,
+  clearspan check -c /etc/clearspan/clearspan.yaml
+  clearspan run -c /etc/clearspan/clearspan.yaml`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

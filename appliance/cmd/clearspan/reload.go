@@ -31,7 +31,7 @@ by its state directory.
 
 Exit status: 0 done, 1 bad configuration, 2 no appliance runs or it cannot be asked,
 3 done, but some changes need a restart.`,
-		Example: `  clearspan reload -c /etc/clearspan.yaml
+		Example: `  clearspan reload -c /etc/clearspan/clearspan.yaml
   clearspan reload                                 # of clearspan run without a file`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

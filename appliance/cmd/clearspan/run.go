@@ -62,7 +62,7 @@ Signals:
 
 Exit status: 0 ended by a signal, 1 bad configuration, 2 failure at run time.`,
 		Example: `  clearspan run
-  clearspan run -c /etc/clearspan.yaml
+  clearspan run -c /etc/clearspan/clearspan.yaml
   clearspan run --static 127.0.0.1:10443,192.0.2.10:443 --pcap ./captures`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

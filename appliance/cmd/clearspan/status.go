@@ -30,7 +30,7 @@ Monitoring programs can go by the exit status.
 Exit status: 0 ok, 1 degraded: sessions are served, and something is amiss,
 2 down: no sessions are accepted, no appliance runs, or it cannot be asked.`,
 		Example: `  clearspan status
-  clearspan status -c /etc/clearspan.yaml --json | jq -r .state`,
+  clearspan status -c /etc/clearspan/clearspan.yaml --json | jq -r .state`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if why := at.failed(); why != "" && asJSON {

@@ -37,7 +37,7 @@ configuration without comments, passwords and user names of URLs, and the last l
 of the log. The log names clients and hosts; --no-log leaves it out. Nothing is in it
 of keys, tokens, passphrases, audit entries, captures and contents of sessions.`,
 		Example: `  clearspan support
-  clearspan support -c /etc/clearspan.yaml --output /tmp/support.tar.zst --no-log`,
+  clearspan support -c /etc/clearspan/clearspan.yaml --output support.tar.zst --no-log`,
 		Args: takes(),
 	}
 	var noLog bool

@@ -32,8 +32,8 @@ within 30 s, or is older than the running one, nothing changes. If its process d
 become ready, the old program goes on.
 
 Exit status: 0 done, 1 the old program goes on, 2 no appliance runs or it cannot be asked.`,
-		Example: `  clearspan upgrade -c /etc/clearspan.yaml
-  clearspan upgrade -c /etc/clearspan.yaml --binary /opt/clearspan/clearspan`,
+		Example: `  clearspan upgrade -c /etc/clearspan/clearspan.yaml
+  clearspan upgrade -c /etc/clearspan/clearspan.yaml --binary /opt/clearspan/clearspan`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path, err := programPath(binary)
