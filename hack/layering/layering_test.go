@@ -174,6 +174,18 @@ var bans = []ban{
 		reason: "it brings frames into order: what they say is for the dissectors, where they come from for the capture",
 	},
 	{
+		from:   "appliance/recorder",
+		to:     []string{module + "/decrypt", module + "/certs", module + "/appliance"},
+		allow:  []string{module + "/decrypt/proto", module + "/decrypt/sniff", module + "/decrypt/clienthello", module + "/appliance/recorder", module + "/appliance/dissect", module + "/appliance/object", module + "/appliance/query", module + "/appliance/privilege"},
+		reason: "it records what was captured, by whatever box: it knows no engine and no part of ours",
+	},
+	{
+		from:   "appliance/recorder/trail",
+		to:     []string{module, "net", "os"},
+		allow:  []string{module + "/appliance/recorder/trail", module + "/appliance/query", "net/netip", "net/http", "net/url"},
+		reason: "storage knows no protocols",
+	},
+	{
 		from:   "appliance/blockpage",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance"},
 		allow:  []string{module + "/appliance/oneconn"},
