@@ -165,6 +165,7 @@ type Sighting struct {
 	RawName   string // as it came, if that is something else
 	Type      string // declared
 	Part      string // of a message, such as "2.1"
+	Field     string // of a form
 	Parent    Hash   // the message or archive that it lies in
 	Ending    string // "complete", "cut", "broken"
 	Size      uint64
