@@ -168,6 +168,12 @@ var bans = []ban{
 		reason: "it tells what octets say: no session of the engine, no frames, no storage, no I/O, no goroutines",
 	},
 	{
+		from:   "appliance/object",
+		to:     []string{module, "net", "os", "time"},
+		allow:  []string{module + "/appliance/object"},
+		reason: "it reads contents: where they come from and go to is for its callers",
+	},
+	{
 		from:   "appliance/recorder/flow",
 		to:     []string{module, "net", "os"},
 		allow:  []string{module + "/decrypt/proto", "net/netip"},
