@@ -72,7 +72,7 @@ See it work on real traffic:   make demo, in the source tree (needs root)`,
 		SilenceErrors: true,
 	}
 	root.SetVersionTemplate("clearspan {{.Version}}\n")
-	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), intakeCommand(), reloadCommand(), upgradeCommand(), learnedCommand(), exceptionsCommand(), feedCommand(), versionCommand())
+	root.AddCommand(runCommand(), checkCommand(), policyCommand(), caCommand(), wireCommand(), intakeCommand(), reloadCommand(), upgradeCommand(), learnedCommand(), exceptionsCommand(), feedCommand(), recorderCommand(), versionCommand())
 	root.AddCommand(statusCommand(), sessionsCommand(), topCommand(), mirrorsCommand(), servicesCommand(), alertsCommand(), supportCommand())
 	root.AddCommand(configCommand())
 	root.AddCommand(deployCommand())

@@ -1,0 +1,95 @@
+package analyst
+
+import (
+	"context"
+
+	"github.com/clearspan/clearspan/appliance/recorder/content"
+	"github.com/clearspan/clearspan/appliance/recorder/flow"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
+)
+
+// Output takes rows. It borrows the batch until it returns.
+type Output interface {
+	Write(ctx context.Context, b *trail.Batch) error
+}
+
+// Config is what an analyst needs to know.
+type Config struct {
+	Source  string         // name of the source, for the rows of sessions
+	Content *content.Store // required
+	// Keep tells whether the octets of objects of a direction are kept; nil: of all.
+	Keep func(trail.Direction) bool
+	// Sighted is called for each object that has ended, before its rows are handed out; nil:
+	// nobody wants to know.
+	Sighted func(e *trail.Event, s *trail.Sighting)
+	Flow    flow.Config
+	Rows    int // of a batch, about; default 20,000
+}
+
+// Analyst reads one capture. It is not safe for concurrent use.
+type Analyst struct {
+	cfg   Config
+	out   Output
+	table *flow.Table
+	batch trail.Batch
+	open  map[*session]bool // true: something of it is in the batch, or has changed
+	files files
+	err   error
+}
+
+// New returns an analyst that has read nothing.
+func New(c Config, out Output) *Analyst {
+	if c.Rows <= 0 {
+		c.Rows = 20_000
+	}
+	a := &Analyst{cfg: c, out: out, open: make(map[*session]bool)}
+	a.table = flow.New(c.Flow, a)
+	return a
+}
+
+// Add reads the next frame, which it borrows. The error is one of the output.
+func (a *Analyst) Add(ctx context.Context, f flow.Frame) error {
+	a.table.Add(f)
+	if a.batch.Rows() >= a.cfg.Rows {
+		return a.Flush(ctx, nil)
+	}
+	return nil
+}
+
+// Flush hands out all rows that there are, with a cursor.
+func (a *Analyst) Flush(ctx context.Context, cursor []byte) error {
+	for s, changed := range a.open {
+		if changed {
+			a.batch.Sessions = append(a.batch.Sessions, s.session(true))
+			a.open[s] = false
+		}
+	}
+	if a.batch.Rows() == 0 && cursor == nil {
+		return nil
+	}
+	a.batch.Cursor = cursor
+	if err := a.cfg.Content.Sync(); err != nil {
+		return err
+	}
+	if err := a.out.Write(ctx, &a.batch); err != nil {
+		return err
+	}
+	a.batch.Reset()
+	return nil
+}
+
+// Close ends all sessions, and hands out what is left.
+func (a *Analyst) Close(ctx context.Context) error {
+	a.table.Close()
+	return a.Flush(ctx, nil)
+}
+
+// Tally returns the counts of frames.
+func (a *Analyst) Tally() flow.Tally { return a.table.Tally() }
+
+// Open begins a session. It implements [flow.Handler].
+func (a *Analyst) Open(f *flow.Session) flow.Stream {
+	s := newSession(a, f)
+	a.open[s] = true
+	return s
+}

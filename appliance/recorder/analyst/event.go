@@ -1,0 +1,146 @@
+package analyst
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/clearspan/clearspan/appliance/object"
+	"github.com/clearspan/clearspan/appliance/recorder/content"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
+	"github.com/clearspan/clearspan/decrypt/proto"
+)
+
+// event is one that is under way, with the objects in it.
+type event struct {
+	trail.Event
+	about     [2]object.Content // what is known of the contents of each direction
+	streams   [2]*object.Stream
+	messages  int // that have not ended
+	waits     bool
+	over      bool
+	sightings []sighting
+	objects   []trail.Object
+}
+
+// sighting is one under way, or ended.
+type sighting struct {
+	trail.Sighting
+	number, parent int // of the object in its content; 0: none
+	dir            proto.Direction
+}
+
+// maxText bounds one text of a row, and maxSightings the objects of an event.
+const (
+	maxText      = 8 << 10
+	maxSightings = 1100
+)
+
+// text returns octets as a text of a row: UTF-8, and bounded.
+func text(p []byte) string {
+	return bound(strings.ToValidUTF8(string(p[:min(len(p), maxText)]), "\ufffd"))
+}
+
+// bound cuts a text.
+func bound(s string) string {
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
+	return s
+}
+
+// stream returns what takes the contents of a direction.
+func (e *event) stream(s *session, dir proto.Direction) *object.Stream {
+	if e.streams[dir] == nil {
+		e.streams[dir] = object.New(e.about[dir], &sink{s, e, dir})
+	}
+	return e.streams[dir]
+}
+
+// close ends the contents of a direction.
+func (e *event) close(dir proto.Direction, complete bool) {
+	if e.streams[dir] != nil {
+		e.streams[dir].Close(complete)
+		e.streams[dir] = nil
+	}
+}
+
+// resolve tells sightings of the objects that they lie in, once these have a hash.
+func (e *event) resolve() {
+	for i := range e.sightings {
+		x := &e.sightings[i]
+		x.Event, x.Number = e.ID, i+1
+		for j := range e.sightings {
+			if y := &e.sightings[j]; x.parent != 0 && y.number == x.parent && y.dir == x.dir {
+				x.Parent = y.Hash
+				break
+			}
+		}
+	}
+}
+
+// sink takes the objects of one content.
+type sink struct {
+	s   *session
+	e   *event
+	dir proto.Direction
+}
+
+// Begin implements [object.Sink].
+func (k *sink) Begin(d *object.Description) object.Writer {
+	if d.Header != nil && d.Parent == 0 {
+		k.e.header(d.Header)
+	}
+	direction := trail.Sent
+	if k.dir == proto.OriginToClient {
+		direction = trail.Received
+	}
+	keep := k.s.a.cfg.Keep == nil || k.s.a.cfg.Keep(direction)
+	return &writer{sink: k, object: k.s.a.cfg.Content.New(keep), sighting: sighting{
+		Sighting: trail.Sighting{
+			At: k.s.now(), Direction: direction, Name: bound(d.Name), RawName: bound(strings.ToValidUTF8(d.RawName, "\ufffd")), Type: bound(d.Type), Part: d.Part, Field: bound(d.Field),
+		},
+		number: d.Number, parent: d.Parent, dir: k.dir,
+	}}
+}
+
+// writer takes the octets of one object.
+type writer struct {
+	*sink
+	sighting
+	object *content.Object
+	first  []byte
+}
+
+// sniffed is how many octets tell the type of an object.
+const sniffed = 512
+
+func (w *writer) Write(p []byte) {
+	if n := len(w.first); n < sniffed && uint64(n) == w.object.Size() {
+		w.first = append(w.first, p[:min(len(p), sniffed-n)]...)
+	}
+	w.object.Write(p)
+}
+
+func (w *writer) Hole(n uint64) { w.object.Hole(n) }
+
+func (w *writer) Close(how object.Ending) {
+	if w.object.Size() == 0 && w.Name == "" || len(w.e.sightings) >= maxSightings {
+		w.object.Abort()
+		return
+	}
+	ended := w.object.End()
+	w.Hash, w.Size, w.Ending = ended.Hash, ended.Size, how.String()
+	if ended.Cut {
+		w.Ending = object.Cut.String()
+	}
+	if w.RawName == w.Name {
+		w.RawName = ""
+	}
+	row := trail.Object{Hash: ended.Hash, Size: ended.Size, More: ended.More, Stored: ended.Stored, First: w.At}
+	for _, h := range ended.Holes {
+		row.Holes = append(row.Holes, trail.Hole(h))
+	}
+	row.Type, _, _ = strings.Cut(http.DetectContentType(w.first), ";")
+	w.e.objects = append(w.e.objects, row)
+	w.e.sightings = append(w.e.sightings, w.sighting)
+}

@@ -1,0 +1,72 @@
+package analyst
+
+import (
+	"github.com/clearspan/clearspan/appliance/dissect"
+	"github.com/clearspan/clearspan/decrypt/proto"
+)
+
+// Event takes what a dissector says. It implements [dissect.Sink].
+func (s *session) Event(e dissect.Event) {
+	switch e := e.(type) {
+	case *dissect.Request:
+		s.request(e)
+	case *dissect.Answer:
+		s.answer(e)
+	case *dissect.Sender:
+		s.envelope = envelope{sender: text(e.Address)}
+	case *dissect.Recipient:
+		s.envelope.add(text(e.Address))
+	case *dissect.Message:
+		s.message(e)
+	case *dissect.Reply:
+		s.reply(e)
+	case *dissect.Login:
+		s.login(e)
+	case *dissect.Transfer:
+		s.transfer(e)
+	case *dissect.End:
+		s.end(e)
+	case *dissect.Stop:
+		s.stop = e.Cause.String()
+	}
+}
+
+// Content takes content. It implements [dissect.Contents].
+func (s *session) Content(x *dissect.Exchange, dir proto.Direction, p []byte) {
+	if e, ok := x.Tag.(*event); ok {
+		e.stream(s, dir).Write(p)
+	}
+}
+
+// Hole says that content is lost.
+func (s *session) Hole(x *dissect.Exchange, dir proto.Direction, n uint64) {
+	if e, ok := x.Tag.(*event); ok {
+		e.stream(s, dir).Hole(n)
+	}
+}
+
+// end ends one message of an exchange.
+func (s *session) end(x *dissect.End) {
+	e, ok := x.Tag.(*event)
+	if !ok {
+		return
+	}
+	if x.Direction == proto.ClientToOrigin {
+		e.Up += x.Octets
+	} else {
+		e.Down += x.Octets
+	}
+	if x.How != dissect.Complete && x.How != dissect.Cut || x.How == dissect.Cut && x.Octets > 0 {
+		e.Outcome = x.How.String()
+	}
+	e.close(x.Direction, x.How == dissect.Complete)
+	if e.messages--; e.messages > 0 {
+		return
+	}
+	x.Tag = nil
+	if e.Kind == "mail" && s.letters[x.Number] == e && x.How == dissect.Complete && e.waits {
+		return // for the reply
+	}
+	delete(s.letters, x.Number)
+	s.done(e)
+}
