@@ -1,6 +1,10 @@
 package dissect
 
-import "github.com/clearspan/clearspan/decrypt/proto"
+import (
+	"net/netip"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
+)
 
 // Sink takes the events of a session, in the order of the octets behind which they
 // are known. It borrows an event, and all that the event refers to, until it returns.
@@ -30,7 +34,7 @@ type Exchange struct {
 }
 
 // Event is one of *[Request], *[Answer], *[Sender], *[Recipient], *[Message],
-// *[Header], *[Reply], *[Login], *[Transfer], *[End] and *[Stop].
+// *[Header], *[Reply], *[Login], *[Channel], *[Command], *[Transfer], *[End] and *[Stop].
 type Event interface{ event() }
 
 // Request is the head of a web request. A request of a brief session has neither an
@@ -93,6 +97,22 @@ type Login struct {
 	Outcome   Outcome
 }
 
+// Channel is a data connection that FTP announces, for the next [Command].
+type Channel struct {
+	Active  bool       // the server connects to the client
+	Address netip.Addr // not valid where only a port is told: then it is the server's
+	Port    uint16
+}
+
+// Command is a command of FTP that takes a data connection. A [Transfer] follows if it
+// gets or puts a file.
+type Command struct {
+	Verb      []byte          // in upper case: RETR, STOR, LIST ...
+	Name      []byte          // at most 1024 octets
+	Direction proto.Direction // of what the data connection carries
+	File      bool            // it is a file, no list
+}
+
 // Transfer is a file that a client of FTP has asked for or has sent, on the control
 // connection. The file itself takes another connection.
 type Transfer struct {
@@ -124,6 +144,8 @@ func (*Message) event()   {}
 func (*Header) event()    {}
 func (*Reply) event()     {}
 func (*Login) event()     {}
+func (*Channel) event()   {}
+func (*Command) event()   {}
 func (*Transfer) event()  {}
 func (*End) event()       {}
 func (*Stop) event()      {}

@@ -1,6 +1,9 @@
 package dissect
 
 import (
+	"bytes"
+	"iter"
+
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
@@ -23,4 +26,21 @@ func (f *Fields) Get(name string) []byte {
 		}
 	}
 	return http1.Find(f.section, name)
+}
+
+// All returns the fields in their order, the name in lower case. They are borrowed like
+// the event.
+func (f *Fields) All() iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for i := range f.list {
+			if !yield(f.list[i].Name, []byte(f.list[i].Value)) {
+				return
+			}
+		}
+		for x := range http1.Fields(f.section) {
+			if !yield(string(bytes.ToLower(x.Name)), x.Value) {
+				return
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package dissect
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/clearspan/clearspan/decrypt/proto"
 	"github.com/clearspan/clearspan/decrypt/proto/ftp"
@@ -18,6 +19,7 @@ const (
 // ftpReader follows the control connection of FTP (RFC 959).
 type ftpReader struct {
 	s       *Session
+	control *ftp.Control
 	lines   [2]line.Buffer
 	replies ftp.Replies
 	greeted bool
@@ -39,12 +41,13 @@ const (
 
 func newFTP(s *Session) *ftpReader {
 	kept := line.Buffer{Head: maxFTPLine}
-	return &ftpReader{s: s, lines: [2]line.Buffer{kept, kept}}
+	return &ftpReader{s: s, control: ftp.NewControl(false), lines: [2]line.Buffer{kept, kept}}
 }
 
 func (x *ftpReader) data(dir proto.Direction, p []byte) Cause {
 	for len(p) > 0 {
 		text, n, whole := x.lines[dir].Next(p)
+		x.announce(dir, p[:n])
 		p = p[n:]
 		switch {
 		case !whole:
@@ -55,6 +58,31 @@ func (x *ftpReader) data(dir proto.Direction, p []byte) Cause {
 		}
 	}
 	return reading
+}
+
+// announce tells of data connections that are announced in octets of a direction.
+func (x *ftpReader) announce(dir proto.Direction, p []byte) {
+	read := x.control.Client
+	if dir == proto.OriginToClient {
+		read = x.control.Origin
+	}
+	for _, d := range read(p) {
+		x.s.event().channel = Channel{Active: d.Active, Address: d.Address, Port: d.Port}
+		x.s.sink.Event(&x.s.event().channel)
+	}
+}
+
+// lists are the commands beside those for files that take a data connection.
+var lists = [...]string{"LIST", "NLST", "MLSD"}
+
+// begun tells of a command that takes a data connection.
+func (x *ftpReader) begun(verb, argument []byte, c ftpCommand) {
+	e := Command{Verb: bytes.ToUpper(verb), Name: argument[:min(len(argument), maxFileName)], Direction: proto.OriginToClient, File: c != ftpOther}
+	if c == ftpPut {
+		e.Direction = proto.ClientToOrigin
+	}
+	x.s.event().command = e
+	x.s.sink.Event(&x.s.event().command)
 }
 
 // command takes a command line. It returns false if too many have no reply.
@@ -77,6 +105,9 @@ func (x *ftpReader) command(text []byte) bool {
 			return false
 		}
 		x.files = append(x.files, bytes.Clone(argument[:min(len(argument), maxFileName)]))
+	}
+	if c == ftpGet || c == ftpPut || slices.ContainsFunc(lists[:], func(l string) bool { return line.Is(verb, l) }) {
+		x.begun(verb, argument, c)
 	}
 	return x.sent.Push(c)
 }

@@ -9,6 +9,13 @@ func TestIMAP(t *testing.T) {
 	login := []step{down("* OK hello\r\n"), up("a LOGIN \"bob\" \"secret\"\r\n"), down("a OK in\r\n")}
 	const begin = "login LOGIN bob granted\n"
 	run(t, []row{
+		{"channels", `channel invalid IP 700 false
+			command LIST <  false
+			channel 10.0.0.1 258 true
+			command STOR > a true
+			transfer > a 226
+			stop ended`, []step{down("220 FTP\r\n"), up("EPSV\r\n"), down("229 Entering (|||700|)\r\n"), up("list\r\n"), down("150 x\r\n226 y\r\n"),
+			up("PORT 10,0,0,1,1,2\r\n"), down("200 ok\r\n"), up("stor a\r\n"), down("150 x\r\n226 y\r\n")}},
 		{"logins", `login LOGIN a"b refused
 			login LOGIN bob refused
 			login PLAIN alice granted
@@ -60,6 +67,13 @@ func TestPOP3(t *testing.T) {
 			header 1 subject=x
 			end 1 < complete 21 "Subject: x\r\n\r\n.\r\n.x\r\n"
 			stop ended`, []step{down("+OK hi\r\n"), up("USER bob\r\nPASS secret\r\nRETR 1\r\nTOP 1 0\r\n"), down("+OK\r\n+OK\r\n+OK\r\nSubject: x\r\n\r\n..\r\n..x\r\n.\r\n+OK\r\nSubject: x\r\n.\r\n")}},
+		{"channels", `channel invalid IP 700 false
+			command LIST <  false
+			channel 10.0.0.1 258 true
+			command STOR > a true
+			transfer > a 226
+			stop ended`, []step{down("220 FTP\r\n"), up("EPSV\r\n"), down("229 Entering (|||700|)\r\n"), up("list\r\n"), down("150 x\r\n226 y\r\n"),
+			up("PORT 10,0,0,1,1,2\r\n"), down("200 ok\r\n"), up("stor a\r\n"), down("150 x\r\n226 y\r\n")}},
 		{"logins", `login USER bob refused
 			login APOP eve refused
 			login CRAM-MD5 tim granted
@@ -77,12 +91,24 @@ func TestPOP3(t *testing.T) {
 func TestFTP(t *testing.T) {
 	run(t, []row{
 		{"transfers", `login USER bob granted
+			channel 1.2.3.4 1286 false
+			command RETR < a file.txt true
 			transfer < a file.txt 226
+			command STOR > b true
+			command STOU >  true
+			command RETR < c true
 			transfer > b 550
 			transfer >  226
 			transfer < c 0
 			stop ended`, []step{down("220-files\r\n220 ready\r\n"), up("USER bob\r\n"), down("331 go\r\n"), up("PASS x\r\n"), down("230 in\r\n"), up("PASV\r\n"), down("227 (1,2,3,4,5,6)\r\n"),
 			up("RETR a file.txt\r\n"), down("150 here\r\n226 done\r\n"), up("STOR b\r\nstou\r\nRETR c\r\n"), down("550 no\r\n150-x\r\n150 x\r\n226 y\r\n125 go\r\n")}},
+		{"channels", `channel invalid IP 700 false
+			command LIST <  false
+			channel 10.0.0.1 258 true
+			command STOR > a true
+			transfer > a 226
+			stop ended`, []step{down("220 FTP\r\n"), up("EPSV\r\n"), down("229 Entering (|||700|)\r\n"), up("list\r\n"), down("150 x\r\n226 y\r\n"),
+			up("PORT 10,0,0,1,1,2\r\n"), down("200 ok\r\n"), up("stor a\r\n"), down("150 x\r\n226 y\r\n")}},
 		{"logins", `login USER anonymous granted
 			login USER bob refused
 			login USER tim unanswered

@@ -90,6 +90,10 @@ func (s *script) Event(e dissect.Event) {
 		}
 	case *dissect.Login:
 		line = fmt.Sprintf("login %s %s %s", e.Mechanism, e.User, e.Outcome)
+	case *dissect.Channel:
+		line = fmt.Sprintf("channel %v %d %v", e.Address, e.Port, e.Active)
+	case *dissect.Command:
+		line = fmt.Sprintf("command %s %s %s %v", e.Verb, arrow(e.Direction), e.Name, e.File)
 	case *dissect.Transfer:
 		line = fmt.Sprintf("transfer %s %s %d", arrow(e.Direction), e.Name, e.Code)
 	case *dissect.Stop:

@@ -24,6 +24,8 @@ type events struct {
 	header    Header
 	reply     Reply
 	login     Login
+	channel   Channel
+	command   Command
 	transfer  Transfer
 	end       End
 	stop      Stop

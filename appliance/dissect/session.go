@@ -33,7 +33,10 @@
 //   - Before the protocol is known: the reader stops.
 package dissect
 
-import "github.com/clearspan/clearspan/decrypt/proto"
+import (
+	"github.com/clearspan/clearspan/decrypt/proto"
+	"github.com/clearspan/clearspan/decrypt/sniff"
+)
 
 // Session dissects one session. It is not safe for concurrent use. Make one by [New].
 type Session struct {
@@ -41,6 +44,7 @@ type Session struct {
 	contents Contents // nil: nobody asks
 	reader   reader   // nil: the protocol is not known yet, or the session is not read on
 	stopped  bool
+	protocol sniff.Protocol
 	brief    bool
 	number   uint64    // of the last exchange
 	first    [2][]byte // octets from before the protocol was known
@@ -60,6 +64,10 @@ type reader interface {
 // New returns a Session at its beginning. contents may be nil: then nobody asks for
 // contents, and the session passes over them.
 func New(sink Sink, contents Contents) *Session { return &Session{sink: sink, contents: contents} }
+
+// Protocol returns the word for the protocol that is read, such as "smtp"; "" as long as
+// it is not known, or if the package does not read it.
+func (s *Session) Protocol() string { return s.protocol.String() }
 
 // Brief tells that the sink needs no more than the number of requests. A reader to
 // which this is cheaper then reports requests without fields and no other event of

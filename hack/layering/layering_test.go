@@ -164,7 +164,7 @@ var bans = []ban{
 	{
 		from:   "appliance/dissect",
 		to:     []string{module, "net", "os", "time"},
-		allow:  []string{module + "/decrypt/proto", module + "/decrypt/sniff"},
+		allow:  []string{module + "/decrypt/proto", module + "/decrypt/sniff", "net/netip"},
 		reason: "it tells what octets say: no session of the engine, no frames, no storage, no I/O, no goroutines",
 	},
 	{
@@ -463,7 +463,7 @@ func TestBansBite(t *testing.T) {
 		{"appliance/dissect", module + "/decrypt", true},
 		{"appliance/dissect", module + "/decrypt/policy", true},
 		{"appliance/dissect", module + "/decrypt/proto/http1", false},
-		{"appliance/dissect", "net/netip", true},
+		{"appliance/dissect", "net/netip", false},
 		{"appliance/service/mail", module + "/appliance/service/icap", false},
 		{"appliance/service/mail", module + "/appliance/config", true},
 	} {

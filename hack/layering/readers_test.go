@@ -63,7 +63,10 @@ var marks = []mark{
 		name:   "envelope of SMTP",
 		text:   regexp.MustCompile(`(?i)^(MAIL|RCPT|BDAT)( FROM| TO)?:?$`),
 		home:   "decrypt/proto/smtp",
-		except: map[string]string{"decrypt/sniff": "it tells servers of mail by the commands that they name"},
+		except: map[string]string{
+			"decrypt/sniff":            "it tells servers of mail by the commands that they name",
+			"appliance/recorder/trail": "its rows have such words for kinds of events and of recipients",
+		},
 	},
 	{
 		name:   "commands of IMAP",

@@ -1,23 +1,175 @@
 package analyst
 
 import (
+	"net/netip"
+
 	"github.com/clearspan/clearspan/appliance/dissect"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
-// files are the data connections of FTP that are expected.
-type files struct{}
+// files are the data connections of FTP that were announced and not made yet, by the
+// address to which they go. The oldest is forgotten if there are too many.
+type files struct {
+	expects map[netip.AddrPort]*transfer
+	order   []netip.AddrPort
+}
 
-// transfer is a file on a data connection.
-type transfer struct{}
+const (
+	maxExpected  = 10_000
+	maxTransfers = 16 // of a session, whose end is not known
+)
 
-func (f *files) expected(*flow.Session) *transfer { return nil }
+// transfer is a data connection of FTP, and what it carries.
+type transfer struct {
+	control *session
+	event   *event // nil: not known yet
+	list    bool   // it is no file
+	dir     proto.Direction
+	opened  bool // the data connection
+	closed  bool
+	replied bool
+}
 
-func (t *transfer) data(s *session, dir proto.Direction, p []byte) {}
-func (t *transfer) gap(s *session, dir proto.Direction, n uint64)  {}
-func (t *transfer) end(dir proto.Direction)                        {}
-func (t *transfer) close(s *session)                               {}
+// expect notes a data connection.
+func (f *files) expect(to netip.AddrPort, t *transfer) {
+	if f.expects == nil {
+		f.expects = make(map[netip.AddrPort]*transfer)
+	}
+	if _, again := f.expects[to]; !again {
+		if len(f.order) >= maxExpected {
+			delete(f.expects, f.order[0])
+			f.order = f.order[1:]
+		}
+		f.order = append(f.order, to)
+	}
+	f.expects[to] = t
+}
 
-// transfer notes a file of FTP.
-func (s *session) transfer(t *dissect.Transfer) {}
+// expected returns what a session carries, if it was announced.
+func (f *files) expected(s *flow.Session) *transfer {
+	t := f.expects[s.Server]
+	if t != nil {
+		f.expects[s.Server] = nil // its place in the order stays
+		t.opened = true
+	}
+	return t
+}
+
+// channel notes a data connection that a control connection announces.
+func (s *session) channel(c *dissect.Channel) {
+	t := &transfer{control: s}
+	s.next = t
+	if c.Active {
+		s.a.files.expect(netip.AddrPortFrom(c.Address.Unmap(), c.Port), t)
+		return
+	}
+	// Behind address translation, the server may tell an address that is only its own.
+	s.a.files.expect(netip.AddrPortFrom(s.flow.Server.Addr(), c.Port), t)
+	if a := c.Address.Unmap(); a.IsValid() && a != s.flow.Server.Addr() {
+		s.a.files.expect(netip.AddrPortFrom(a, c.Port), t)
+	}
+}
+
+// command notes what the next data connection carries.
+func (s *session) command(c *dissect.Command) {
+	t := s.next
+	s.next = nil
+	if t == nil {
+		t = &transfer{control: s}
+	}
+	t.dir = c.Direction
+	if !c.File {
+		t.list = true
+		return
+	}
+	e := s.event(trail.File)
+	e.Method, e.messages = text(c.Verb), 1
+	e.User = s.user
+	e.URI = "ftp://" + s.flow.Server.Addr().String() + "/" + text(c.Name)
+	e.about[c.Direction].Name = text(c.Name)
+	t.event = e
+	if len(s.transfers) >= maxTransfers {
+		s.transfers[0].finish()
+		s.transfers = s.transfers[1:]
+	}
+	s.transfers = append(s.transfers, t)
+}
+
+// transferred notes the last reply to a file.
+func (s *session) transferred(x *dissect.Transfer) {
+	if len(s.transfers) == 0 {
+		return
+	}
+	t := s.transfers[0]
+	s.transfers = s.transfers[1:]
+	t.replied = true
+	t.event.Status = x.Code
+	if t.closed || !t.opened {
+		t.finish()
+	}
+}
+
+// open returns the event of the file. If its name came too late, the file has none.
+func (t *transfer) open(s *session, dir proto.Direction) *event {
+	if t.event == nil {
+		t.dir = dir
+		t.event = s.event(trail.File)
+		t.event.Protocol = "ftp"
+	}
+	return t.event
+}
+
+// data takes octets of the file. On the data connection, either end may be the client.
+func (t *transfer) data(s *session, dir proto.Direction, p []byte) {
+	if !t.list {
+		e := t.open(s, dir)
+		e.stream(s, t.dir).Write(p)
+		e.count(t.dir, uint64(len(p)))
+	}
+}
+
+func (t *transfer) gap(s *session, dir proto.Direction, n uint64) {
+	if !t.list {
+		e := t.open(s, dir)
+		e.stream(s, t.dir).Hole(n)
+		e.count(t.dir, n)
+	}
+}
+
+// count notes octets of contents.
+func (e *event) count(dir proto.Direction, n uint64) {
+	if dir == proto.ClientToOrigin {
+		e.Up += n
+	} else {
+		e.Down += n
+	}
+}
+
+// close ends the file with its data connection.
+func (t *transfer) close(s *session) {
+	t.closed = true
+	if t.event == nil {
+		return
+	}
+	complete := s.flow.Flags&(flow.Reset|flow.Idle) == 0
+	if !complete {
+		t.event.Outcome = dissect.Cut.String()
+	}
+	if t.event.streams[t.dir] == nil && t.event.about[t.dir].Name != "" { // an empty file
+		t.event.stream(s, t.dir)
+	}
+	t.event.close(t.dir, complete)
+	if t.replied || t.control.closed || t.event.Session != trail.ID(t.control.flow.ID) {
+		t.finish()
+	}
+}
+
+// finish hands out the event.
+func (t *transfer) finish() {
+	if t.event != nil {
+		t.event.close(t.dir, false)
+		t.control.done(t.event)
+	}
+}

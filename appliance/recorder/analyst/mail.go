@@ -26,15 +26,15 @@ func (v *envelope) add(recipient string) {
 
 // message begins an event of mail.
 func (s *session) message(m *dissect.Message) {
-	e := s.event("mail")
+	e := s.event(trail.Mail)
 	e.messages = 1
 	e.Method = "send"
 	dir := proto.ClientToOrigin
 	switch {
 	case m.Fetched:
-		e.Method, dir = "fetch", proto.OriginToClient
+		e.Method, dir = "get", proto.OriginToClient
 	case !m.Envelope:
-		e.Method = "store"
+		e.Method = "put"
 	}
 	if m.Envelope {
 		e.Sender, e.waits = s.envelope.sender, true
@@ -98,7 +98,7 @@ func (s *session) reply(r *dissect.Reply) {
 
 // login notes a login.
 func (s *session) login(l *dissect.Login) {
-	e := s.event("login")
+	e := s.event(trail.Login)
 	e.User, e.Mechanism, e.Outcome = text(l.User), text([]byte(l.Mechanism)), l.Outcome.String()
 	if l.Outcome == dissect.Granted && e.User != "" {
 		s.user = e.User

@@ -18,7 +18,6 @@ type session struct {
 	flow      *flow.Session
 	dissector *dissect.Session
 	file      *transfer // whose octets it carries; nil: a dialogue
-	protocol  string
 	stop      string
 	seq       uint64
 	user      string
@@ -26,12 +25,14 @@ type session struct {
 	notes     int // comments that were read
 	envelope  envelope
 	letters   map[uint64]*event // mail messages without a reply, by exchange
+	next      *transfer         // data connection that was announced, for the next command of FTP
+	transfers []*transfer       // files of FTP without a last reply
+	closed    bool
 }
 
 func newSession(a *Analyst, f *flow.Session) *session {
 	s := &session{a: a, flow: f}
 	if s.file = a.files.expected(f); s.file != nil {
-		s.protocol = "ftp-data"
 		return s
 	}
 	s.dissector = dissect.New(s, s)
@@ -58,11 +59,9 @@ func (s *session) Gap(dir proto.Direction, n uint64) {
 
 // End says that a direction ended in order.
 func (s *session) End(dir proto.Direction) {
-	if s.file != nil {
-		s.file.end(dir)
-		return
+	if s.file == nil {
+		s.dissector.End(dir)
 	}
-	s.dissector.End(dir)
 }
 
 // Close says that the session is over.
@@ -72,10 +71,16 @@ func (s *session) Close() {
 	} else {
 		s.dissector.Close()
 	}
+	s.closed = true
 	for _, e := range s.letters {
 		s.done(e)
 	}
-	s.letters = nil
+	for _, t := range s.transfers {
+		if t.closed {
+			t.finish()
+		}
+	}
+	s.letters, s.transfers = nil, nil
 	s.a.batch.Sessions = append(s.a.batch.Sessions, s.session(false))
 	delete(s.a.open, s)
 }
@@ -86,7 +91,7 @@ func (s *session) session(open bool) trail.Session {
 	f := s.flow
 	row := trail.Session{
 		ID: trail.ID(f.ID), Start: f.Start, End: f.Last, Source: s.a.cfg.Source, Client: f.Client, Server: f.Server,
-		Transport: f.Transport.String(), Protocol: s.protocol, VLAN: f.VLAN, Tunnel: f.Tunnel,
+		Transport: f.Transport.String(), Protocol: s.word(), VLAN: f.VLAN, Tunnel: f.Tunnel,
 		Up: f.Counts[proto.ClientToOrigin].Octets, Down: f.Counts[proto.OriginToClient].Octets,
 		GapUp: f.Counts[proto.ClientToOrigin].Lost, GapDown: f.Counts[proto.OriginToClient].Lost,
 		Packets: f.Counts[0].Packets + f.Counts[1].Packets,
@@ -104,6 +109,14 @@ func (s *session) session(open bool) trail.Session {
 	return row
 }
 
+// word returns the word for the protocol.
+func (s *session) word() string {
+	if s.file != nil {
+		return "ftp-data"
+	}
+	return s.dissector.Protocol()
+}
+
 // now returns the time of the packet that is read.
 func (s *session) now() time.Time { return s.flow.Last }
 
@@ -111,7 +124,7 @@ func (s *session) now() time.Time { return s.flow.Last }
 func (s *session) event(kind string) *event {
 	s.seq++
 	e := &event{}
-	e.Session, e.Seq, e.At, e.Kind, e.Protocol = trail.ID(s.flow.ID), s.seq, s.now(), kind, s.protocol
+	e.Session, e.Seq, e.At, e.Kind, e.Protocol = trail.ID(s.flow.ID), s.seq, s.now(), kind, s.word()
 	e.Client, e.Server = s.flow.Client, s.flow.Server
 	e.ID = nameOf(e.At, e.Session, e.Seq)
 	s.a.open[s] = true

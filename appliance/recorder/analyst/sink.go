@@ -2,6 +2,7 @@ package analyst
 
 import (
 	"github.com/clearspan/clearspan/appliance/dissect"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
@@ -22,8 +23,12 @@ func (s *session) Event(e dissect.Event) {
 		s.reply(e)
 	case *dissect.Login:
 		s.login(e)
+	case *dissect.Channel:
+		s.channel(e)
+	case *dissect.Command:
+		s.command(e)
 	case *dissect.Transfer:
-		s.transfer(e)
+		s.transferred(e)
 	case *dissect.End:
 		s.end(e)
 	case *dissect.Stop:
@@ -64,7 +69,7 @@ func (s *session) end(x *dissect.End) {
 		return
 	}
 	x.Tag = nil
-	if e.Kind == "mail" && s.letters[x.Number] == e && x.How == dissect.Complete && e.waits {
+	if e.Kind == trail.Mail && s.letters[x.Number] == e && x.How == dissect.Complete && e.waits {
 		return // for the reply
 	}
 	delete(s.letters, x.Number)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/dissect"
 	"github.com/clearspan/clearspan/appliance/object"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
@@ -14,7 +15,7 @@ func (s *session) request(r *dissect.Request) {
 	if r.Exchange == nil {
 		return
 	}
-	e := s.event("request")
+	e := s.event(trail.Request)
 	e.messages = 2
 	e.Method, e.Host = text(r.Method), text([]byte(r.Host.Name))
 	e.URI = uri(e.Host, r)

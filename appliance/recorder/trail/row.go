@@ -89,18 +89,29 @@ const (
 	Idle                        // it was closed because it was silent
 )
 
+// Kinds of events.
+const (
+	Request = "request" // of the web, with its answer
+	Message = "message" // of a session that has no requests, such as WebSocket
+	Mail    = "mail"
+	File    = "file" // of FTP and SMB
+	Lookup  = "lookup"
+	Login   = "login"
+	TLS     = "tls" // a handshake of a session that stays closed
+)
+
 // Event is one thing that was done in a session. Fields that do not apply are empty.
 type Event struct {
 	ID       ID
 	Session  ID
 	Seq      uint64 // in the session, from 1
 	At       time.Time
-	Kind     string // "request", "mail", "file", "lookup", "login", "tls", "message"
+	Kind     string
 	Protocol string
 	Client   netip.AddrPort // of the session: most questions ask for it
 	Server   netip.AddrPort
 
-	Method   string // of HTTP; command of FTP, IMAP, SMB; type of a lookup
+	Method   string // of HTTP; command of FTP and SMB; type of a lookup; "send", "get" or "put" of mail
 	Host     string // asked for; name of a lookup
 	URI      string // http://host/path of a request; path of a file
 	Status   int
