@@ -60,9 +60,9 @@ var marks = []mark{
 		except: map[string]string{"appliance/feed/http2": "it writes messages"},
 	},
 	{
-		name:   "envelope of SMTP",
-		text:   regexp.MustCompile(`(?i)^(MAIL|RCPT|BDAT)( FROM| TO)?:?$`),
-		home:   "decrypt/proto/smtp",
+		name: "envelope of SMTP",
+		text: regexp.MustCompile(`(?i)^(MAIL|RCPT|BDAT)( FROM| TO)?:?$`),
+		home: "decrypt/proto/smtp",
 		except: map[string]string{
 			"decrypt/sniff":            "it tells servers of mail by the commands that they name",
 			"appliance/recorder/trail": "its rows have such words for kinds of events and of recipients",
