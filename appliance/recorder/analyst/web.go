@@ -45,7 +45,7 @@ func (s *session) answer(r *dissect.Answer) {
 	e.Status = r.Status
 	c := contentOf(&r.Fields)
 	e.Type, _, _ = strings.Cut(text([]byte(strings.ToLower(c.Type))), ";")
-	if r.Status >= 200 && r.Status < 300 {
+	if r.Status >= 200 && r.Status < 300 && e.Method == "GET" {
 		c.Name = urlName(e.URI)
 	}
 	e.about[proto.OriginToClient] = c

@@ -1,0 +1,3 @@
+package rowstest
+
+func socketRows() []Row { return nil }
