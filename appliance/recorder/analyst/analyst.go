@@ -2,7 +2,9 @@ package analyst
 
 import (
 	"context"
+	"time"
 
+	"github.com/clearspan/clearspan/appliance/object/join"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
@@ -34,7 +36,8 @@ type Analyst struct {
 	batch trail.Batch
 	open  map[*session]bool // true: something of it is in the batch, or has changed
 	files files
-	err   error
+	parts join.Table
+	now   time.Time
 }
 
 // New returns an analyst that has read nothing.
@@ -49,6 +52,9 @@ func New(c Config, out Output) *Analyst {
 
 // Add reads the next frame, which it borrows. The error is one of the output.
 func (a *Analyst) Add(ctx context.Context, f flow.Frame) error {
+	if f.At.After(a.now) {
+		a.now = f.At
+	}
 	a.table.Add(f)
 	if a.batch.Rows() >= a.cfg.Rows {
 		return a.Flush(ctx, nil)
@@ -58,6 +64,9 @@ func (a *Analyst) Add(ctx context.Context, f flow.Frame) error {
 
 // Flush hands out all rows that there are, with a cursor.
 func (a *Analyst) Flush(ctx context.Context, cursor []byte) error {
+	for _, j := range a.parts.Quiet(a.now) {
+		a.abandoned(&j)
+	}
 	for s, changed := range a.open {
 		if changed {
 			a.batch.Sessions = append(a.batch.Sessions, s.session(true))
@@ -81,6 +90,9 @@ func (a *Analyst) Flush(ctx context.Context, cursor []byte) error {
 // Close ends all sessions, and hands out what is left.
 func (a *Analyst) Close(ctx context.Context) error {
 	a.table.Close()
+	for _, j := range a.parts.Close() {
+		a.abandoned(&j)
+	}
 	return a.Flush(ctx, nil)
 }
 

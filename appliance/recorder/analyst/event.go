@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/clearspan/clearspan/appliance/object"
+	"github.com/clearspan/clearspan/appliance/object/join"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/decrypt/proto"
@@ -17,6 +18,8 @@ type event struct {
 	streams   [2]*object.Stream
 	messages  int // that have not ended
 	waits     bool
+	part      *join.Part // what it is to a file that comes in parts; nil: nothing
+	texts     [2][]byte  // beginnings of contents, as far as they are needed
 	over      bool
 	sightings []sighting
 	objects   []trail.Object
@@ -90,12 +93,20 @@ func (k *sink) Begin(d *object.Description) object.Writer {
 	if d.Header != nil && d.Parent == 0 {
 		k.e.header(d.Header)
 	}
-	direction := trail.Sent
-	if k.dir == proto.OriginToClient {
+	direction, received := trail.Sent, k.dir == proto.OriginToClient
+	if received {
 		direction = trail.Received
 	}
 	keep := k.s.a.cfg.Keep == nil || k.s.a.cfg.Keep(direction)
-	return &writer{sink: k, object: k.s.a.cfg.Content.New(keep), sighting: sighting{
+	if d.Parent == 0 && d.Number == 1 && k.e.part.Piece(received) {
+		k.e.part.Named(d.Name)
+		keep, d.Name, d.RawName = true, "", "" // the name is that of the whole
+	}
+	limit := sniffed
+	if received && k.e.part.AnswerText() || !received && k.e.part.Text() {
+		limit = readText
+	}
+	return &writer{limit: limit, sink: k, object: k.s.a.cfg.Content.New(keep), sighting: sighting{
 		Sighting: trail.Sighting{
 			At: k.s.now(), Direction: direction, Name: bound(d.Name), RawName: bound(strings.ToValidUTF8(d.RawName, "\ufffd")), Type: bound(d.Type), Part: d.Part, Field: bound(d.Field),
 		},
@@ -108,15 +119,20 @@ type writer struct {
 	*sink
 	sighting
 	object *content.Object
-	first  []byte
+	first  []byte // the beginning
+	limit  int    // of it
 }
 
-// sniffed is how many octets tell the type of an object.
-const sniffed = 512
+// sniffed is how many octets tell the type of an object, and readText how many are read of
+// the messages that tell what parts belong together.
+const (
+	sniffed  = 512
+	readText = 64 << 10
+)
 
 func (w *writer) Write(p []byte) {
-	if n := len(w.first); n < sniffed && uint64(n) == w.object.Size() {
-		w.first = append(w.first, p[:min(len(p), sniffed-n)]...)
+	if n := len(w.first); n < w.limit && uint64(n) == w.object.Size() {
+		w.first = append(w.first, p[:min(len(p), w.limit-n)]...)
 	}
 	w.object.Write(p)
 }
@@ -136,11 +152,19 @@ func (w *writer) Close(how object.Ending) {
 	if w.RawName == w.Name {
 		w.RawName = ""
 	}
-	row := trail.Object{Hash: ended.Hash, Size: ended.Size, More: ended.More, Stored: ended.Stored, First: w.At}
+	w.e.add(w.sighting, ended, w.first)
+	if w.limit == readText && w.e.texts[w.sighting.dir] == nil {
+		w.e.texts[w.sighting.dir] = w.first
+	}
+}
+
+// add adds an object that has ended.
+func (e *event) add(x sighting, ended content.Ended, first []byte) {
+	row := trail.Object{Hash: ended.Hash, Size: ended.Size, More: ended.More, Stored: ended.Stored, First: x.At}
 	for _, h := range ended.Holes {
 		row.Holes = append(row.Holes, trail.Hole(h))
 	}
-	row.Type, _, _ = strings.Cut(http.DetectContentType(w.first), ";")
-	w.e.objects = append(w.e.objects, row)
-	w.e.sightings = append(w.e.sightings, w.sighting)
+	row.Type, _, _ = strings.Cut(http.DetectContentType(first), ";")
+	e.objects = append(e.objects, row)
+	e.sightings = append(e.sightings, x)
 }

@@ -144,18 +144,20 @@ func nameOf(at time.Time, session trail.ID, n uint64) (id trail.ID) {
 }
 
 // done hands out an event that is over.
-func (s *session) done(e *event) {
+func (s *session) done(e *event) { s.a.done(e) }
+
+func (a *Analyst) done(e *event) {
 	if e.over {
 		return
 	}
 	e.over = true
 	e.resolve()
 	for i := range e.sightings {
-		if s.a.cfg.Sighted != nil {
-			s.a.cfg.Sighted(&e.Event, &e.sightings[i].Sighting)
+		if a.cfg.Sighted != nil {
+			a.cfg.Sighted(&e.Event, &e.sightings[i].Sighting)
 		}
-		s.a.batch.Sightings = append(s.a.batch.Sightings, e.sightings[i].Sighting)
+		a.batch.Sightings = append(a.batch.Sightings, e.sightings[i].Sighting)
 	}
-	s.a.batch.Objects = append(s.a.batch.Objects, e.objects...)
-	s.a.batch.Events = append(s.a.batch.Events, e.Event)
+	a.batch.Objects = append(a.batch.Objects, e.objects...)
+	a.batch.Events = append(a.batch.Events, e.Event)
 }

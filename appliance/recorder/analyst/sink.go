@@ -69,6 +69,7 @@ func (s *session) end(x *dissect.End) {
 		return
 	}
 	x.Tag = nil
+	s.a.join(e)
 	if e.Kind == trail.Mail && s.letters[x.Number] == e && x.How == dissect.Complete && e.waits {
 		return // for the reply
 	}

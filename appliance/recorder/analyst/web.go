@@ -6,6 +6,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/dissect"
 	"github.com/clearspan/clearspan/appliance/object"
+	"github.com/clearspan/clearspan/appliance/object/join"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/decrypt/proto"
 )
@@ -24,6 +25,7 @@ func (s *session) request(r *dissect.Request) {
 	if e.Method != "GET" && e.Method != "HEAD" {
 		e.about[proto.ClientToOrigin].Name = uploadName(e.Method, r)
 	}
+	e.part = join.Request(e.Method, e.Host, string(r.Target), func(name string) string { return string(r.Fields.Get(name)) })
 	r.Tag = e
 }
 
@@ -49,6 +51,17 @@ func (s *session) answer(r *dissect.Answer) {
 		c.Name = urlName(e.URI)
 	}
 	e.about[proto.OriginToClient] = c
+	e.part = join.Answer(e.part, e.Method, e.Host, target(e.URI), r.Status, func(name string) string { return string(r.Fields.Get(name)) })
+}
+
+// target returns what a request asked for, without the host.
+func target(uri string) string {
+	if rest, ok := strings.CutPrefix(uri, "http://"); ok {
+		if at := strings.IndexByte(rest, '/'); at >= 0 {
+			return rest[at:]
+		}
+	}
+	return uri
 }
 
 // contentOf returns what the fields of a message say of its content.
