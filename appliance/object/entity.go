@@ -72,10 +72,19 @@ func (r *reading) body(d *Description, kind string, parameters name.Parameters, 
 		return newMail(r, d, at)
 	case strings.HasPrefix(kind, "multipart/") && parameters["boundary"] != "" && len(parameters["boundary"]) <= maxBoundary:
 		// The parts are the objects. The whole is none in mail: it is in the message.
+		parent := 0
 		if at.inMail {
-			return newMultipart(r, parameters["boundary"], at.parent, at)
+			parent = at.parent
 		}
-		return newMultipart(r, parameters["boundary"], 0, at)
+		m := newMultipart(r, parameters["boundary"], parent, at)
+		m.related = kind == "multipart/related"
+		return m
+	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
+		o := r.object(d)
+		return both{o, newJSON(r, d.Number, at)}
+	case at.inMail && kind == "text/plain" && !d.Attached:
+		o := r.object(d)
+		return both{o, newUU(r, d.Number, at)}
 	}
 	return r.object(d)
 }

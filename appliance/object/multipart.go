@@ -5,8 +5,10 @@ import "bytes"
 // maxBoundary bounds a boundary. RFC 2046 allows 70.
 const maxBoundary = 256
 
-// multipart takes a message in parts apart (RFC 2046, Section 5.1). A delimiter is a line
-// that begins with two hyphens and the boundary. The line end in front belongs to it.
+// multipart takes a message in parts apart (RFC 2046, Section 5.1). A delimiter is a line of
+// two hyphens and the boundary, with two more behind the last part. Blanks may follow. The
+// line end in front belongs to it. Parts behind the last one are read, too: some readers
+// see them.
 type multipart struct {
 	r         *reading
 	delimiter []byte // LF, two hyphens, the boundary
@@ -14,17 +16,19 @@ type multipart struct {
 	at        place
 	number    int
 	state     multipartState
-	held      []byte // octets of content that may be a delimiter, or the rest of its line
+	held      []byte // octets of content that may be a delimiter
+	tail      int    // of held, octets behind the boundary
 	start     bool   // held begins with a LF that stands for the beginning of content
 	header    headerReader
 	part      stage // nil: none is open
+	related   bool  // a text in JSON may name the part behind it
 }
 
 type multipartState uint8
 
 const (
 	preamble      multipartState = iota
-	delimiterLine                // behind a delimiter, up to the end of its line
+	delimiterLine                // behind the boundary of what may be a delimiter
 	partHeader
 	partBody
 	epilogue
@@ -74,6 +78,9 @@ func (m *multipart) begin(h entity) {
 	m.number++
 	m.r.parts++
 	m.content(partBody)
+	if m.related && h.name == "" {
+		h.name, m.r.told = m.r.told, ""
+	}
 	m.part = m.r.entity(&h, m.at.below(m.parent, m.number))
 }
 
@@ -84,26 +91,43 @@ func (m *multipart) pass(p []byte) {
 	}
 }
 
-// line reads the rest of a delimiter's line: two hyphens end the message.
+// maxTail bounds the blanks behind a boundary.
+const maxTail = 1000
+
+// line reads what is behind a boundary: two hyphens, or blanks up to the end of the line.
+// Anything else is content of the part that is open.
 func (m *multipart) line(p []byte) []byte {
-	end := bytes.IndexByte(p, '\n')
-	if end < 0 {
-		end = len(p)
+	for i, c := range p {
+		first := len(m.held) == m.tail
+		dashed := !first && m.held[m.tail] == '-'
+		switch {
+		case c == '-' && dashed:
+			m.end()
+			m.state = preamble
+			return p[i+1:]
+		case c == '\n' && !dashed:
+			m.end()
+			m.header, m.state = headerReader{}, partHeader
+			if m.r.parts >= maxParts {
+				m.state = epilogue
+			}
+			return p[i+1:]
+		case c == '-' && first, !dashed && (c == ' ' || c == '\t' || c == '\r') && len(m.held)-m.tail < maxTail:
+			m.held = append(m.held, c)
+		default:
+			m.state = partBody
+			if m.part == nil {
+				m.state = preamble
+			}
+			m.release()
+			return p[i:]
+		}
 	}
-	m.held = append(m.held, p[:min(end, 2)]...)
-	switch {
-	case bytes.HasPrefix(m.held, []byte("--")):
-		m.state = epilogue
-		return nil
-	case end == len(p):
-		return nil
-	}
-	m.held, m.header, m.state = m.held[:0], headerReader{}, partHeader
-	if m.r.parts >= maxParts {
-		m.state = epilogue
-	}
-	return p[end+1:]
+	return nil
 }
+
+// found notes that held is a line end and the boundary.
+func (m *multipart) found() { m.state, m.tail = delimiterLine, len(m.held) }
 
 // scan looks for a delimiter in content, and returns what is behind it.
 func (m *multipart) scan(p []byte) []byte {
@@ -124,11 +148,10 @@ func (m *multipart) scan(p []byte) []byte {
 			at--
 		}
 		m.pass(p[:at])
-		if n < len(m.delimiter) { // perhaps
-			m.held = append(m.held, p[at:]...)
-			return nil
+		m.held = append(m.held, p[at:i+n]...)
+		if n == len(m.delimiter) {
+			m.found()
 		}
-		m.end()
 		return rest[n:]
 	}
 	if n := len(p); p[n-1] == '\r' {
@@ -155,7 +178,7 @@ func (m *multipart) resume(p []byte) []byte {
 			return p[i:]
 		}
 		if n == len(m.delimiter) {
-			m.end()
+			m.found()
 			return p[i+1:]
 		}
 	}
@@ -178,7 +201,7 @@ func (m *multipart) end() {
 		m.part.close(Complete)
 		m.part = nil
 	}
-	m.state, m.held, m.start = delimiterLine, m.held[:0], false
+	m.held, m.start = m.held[:0], false
 }
 
 // hole goes on in the part that is open, or looks for the next delimiter.
@@ -187,7 +210,10 @@ func (m *multipart) hole(n uint64) {
 	case partBody:
 		m.release()
 		m.part.hole(n)
-	case preamble, delimiterLine, partHeader:
+	case delimiterLine:
+		m.end()
+		m.state = preamble
+	case preamble, partHeader:
 		m.state, m.held, m.start = preamble, m.held[:0], false
 	}
 }
@@ -195,6 +221,10 @@ func (m *multipart) hole(n uint64) {
 // close ends the part that is open, whose delimiter is missing.
 func (m *multipart) close(e Ending) {
 	if m.part == nil {
+		return
+	}
+	if m.state == delimiterLine {
+		m.end()
 		return
 	}
 	m.release()

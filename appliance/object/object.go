@@ -86,6 +86,7 @@ type reading struct {
 	sink    Sink
 	objects int
 	parts   int
+	told    string // the name in the JSON text that was read last
 }
 
 // New begins a content.

@@ -257,6 +257,8 @@ func FuzzContent(f *testing.F) {
 	f.Add("multipart/form-data; boundary=b", "", false, []byte("--b\r\nContent-Disposition: form-data; filename=a\r\n\r\nx\r\n--b--"))
 	f.Add("", "gzip", false, encoded(f, "gzip", []byte("abc")))
 	f.Add("", "aws-chunked, zstd", false, []byte("3\r\nabc\r\n0\r\n\r\n"))
+	f.Add("application/json", "", false, []byte(`{"name":"a","data":"`+strings.Repeat("QUJD", 200)+`"}`))
+	f.Add("", "", true, []byte("Subject: a\n\nbegin 644 x\n#86)C\nend\n"))
 	f.Add("", "", true, []byte("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\nYWJj\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=41\r\n--b--"))
 	f.Fuzz(func(t *testing.T, kind, codings string, mail bool, p []byte) {
 		c := Content{Type: kind, Codings: codings, Mail: mail}

@@ -21,6 +21,7 @@ type base64Stage struct {
 	count int // sextets in bits
 	out   []byte
 	lost  bool // there was a hole, whose length is not known exactly
+	url   bool // - and _ stand for + and / (RFC 4648, Section 5)
 }
 
 var sextets = func() (t [256]byte) {
@@ -38,6 +39,14 @@ func (b *base64Stage) write(p []byte) {
 	bits, count := b.bits, b.count
 	for _, c := range p {
 		v := sextets[c]
+		if v == 0xff {
+			if b.url && c == '-' {
+				c = '+'
+			} else if b.url && c == '_' {
+				c = '/'
+			}
+			v = sextets[c]
+		}
 		if v == 0xff {
 			if c == '=' {
 				out = flushSextets(out, bits, count)

@@ -66,7 +66,7 @@ func argument(s string) (text, rest string) {
 
 // Value returns a parameter as text, and as it was sent: `key*` with a charset (RFC 5987),
 // the pieces `key*0`, `key*1*` (RFC 2231) joined before they are decoded, or `key`, in
-// which encoded words and octets of any charset are read.
+// which encoded words, octets of any charset and escapes are read.
 func (p Parameters) Value(key string) (text, raw string) {
 	if v, ok := p[key+"*"]; ok {
 		charset, octets := extended(v)
@@ -76,7 +76,7 @@ func (p Parameters) Value(key string) (text, raw string) {
 		return text, raw
 	}
 	v := p[key]
-	return Text(v), v
+	return lenient(Text(v)), v
 }
 
 // extended reads charset'language'octets, the octets percent-encoded.

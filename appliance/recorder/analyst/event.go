@@ -139,6 +139,11 @@ func (w *writer) Write(p []byte) {
 
 func (w *writer) Hole(n uint64) { w.object.Hole(n) }
 
+// Named implements [object.Named].
+func (w *writer) Named(text, raw string) {
+	w.Name, w.RawName = bound(text), bound(strings.ToValidUTF8(raw, "\ufffd"))
+}
+
 func (w *writer) Close(how object.Ending) {
 	if w.object.Size() == 0 && w.Name == "" || len(w.e.sightings) >= maxSightings {
 		w.object.Abort()
