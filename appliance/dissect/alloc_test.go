@@ -35,6 +35,7 @@ func TestContentAllocatesNothing(t *testing.T) {
 		{"SMTP", []step{down("220 ESMTP\r\n"), up("MAIL FROM:<a@b>\r\nDATA\r\n"), down("354 go\r\n"), up("Subject: x\r\n\r\n")}, proto.ClientToOrigin, text, len(text)},
 		{"IMAP fetch", []step{down("* OK\r\n"), up("a FETCH 1 BODY[]\r\n"), down("* 1 FETCH (BODY[] {99999999}\r\nSubject: x\r\n\r\n")}, proto.OriginToClient, text, len(text)},
 		{"IMAP append", []step{down("* OK\r\n"), up("a APPEND x {99999999+}\r\nSubject: x\r\n\r\n")}, proto.ClientToOrigin, text, len(text)},
+		{"WebSocket", []step{up("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"), down("HTTP/1.1 101 OK\r\nUpgrade: websocket\r\n\r\n")}, proto.ClientToOrigin, []byte(frame(0x82, true, string(text[:16000]))), 16000},
 		{"POP3", []step{down("+OK\r\n"), up("RETR 1\r\n"), down("+OK\r\nSubject: x\r\n\r\n")}, proto.OriginToClient, text, len(text)},
 	} {
 		var c counter

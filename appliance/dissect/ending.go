@@ -55,7 +55,8 @@ const (
 	StopEnded
 	// StopUnknown: its protocol is none that the package reads.
 	StopUnknown
-	// StopUpgraded: another protocol begins, behind a granted CONNECT or upgrade.
+	// StopUpgraded: another protocol begins, behind a granted CONNECT or upgrade, and it is
+	// none that the package reads, or nobody asks for contents.
 	StopUpgraded
 	// StopBroken: the octets break the protocol.
 	StopBroken

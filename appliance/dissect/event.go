@@ -24,7 +24,7 @@ type Contents interface {
 
 // Exchange is a request with its answer, or a mail message with its reply. It is
 // valid until the [End] of its last message. HTTP has two, the first from the client.
-// Mail has one.
+// Mail and WebSocket have one.
 type Exchange struct {
 	Number uint64 // in the session, from 1
 	Tag    any    // for the sink to keep what it has of the exchange
@@ -34,7 +34,8 @@ type Exchange struct {
 }
 
 // Event is one of *[Request], *[Answer], *[Sender], *[Recipient], *[Message],
-// *[Header], *[Reply], *[Login], *[Channel], *[Command], *[Transfer], *[End] and *[Stop].
+// *[Header], *[Reply], *[WebSocket], *[Login], *[Channel], *[Command], *[Transfer], *[End]
+// and *[Stop].
 type Event interface{ event() }
 
 // Request is the head of a web request. A request of a brief session has neither an
@@ -87,6 +88,15 @@ type Header struct {
 type Reply struct {
 	Number uint64 // of the exchange
 	Code   int    // from 100 to 999
+}
+
+// WebSocket is the beginning of a message of WebSocket. Its content is without masks and
+// compression.
+type WebSocket struct {
+	*Exchange
+	Opening   uint64 // number of the exchange that opened the connection
+	Direction proto.Direction
+	Text      bool // in UTF-8
 }
 
 // Login is a login that the origin has answered, or that has no answer by the end of the
@@ -143,6 +153,7 @@ func (*Recipient) event() {}
 func (*Message) event()   {}
 func (*Header) event()    {}
 func (*Reply) event()     {}
+func (*WebSocket) event() {}
 func (*Login) event()     {}
 func (*Channel) event()   {}
 func (*Command) event()   {}

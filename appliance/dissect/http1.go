@@ -12,12 +12,14 @@ type http1Reader struct {
 	s     *Session
 	sides [2]http1Side
 	open  []*http1Exchange // the oldest first
+	held  []byte           // of the client, behind a request that asks for another protocol
 }
 
 // http1Exchange is an exchange of which a message is not complete.
 type http1Exchange struct {
 	Exchange
-	method []byte // if it matters for the answer
+	method   []byte // if it matters for the answer
+	switches bool   // it asks for another protocol
 }
 
 var headMethod, connectMethod = []byte("HEAD"), []byte("CONNECT")
@@ -35,6 +37,16 @@ func newHTTP1(s *Session) *http1Reader { return &http1Reader{s: s} }
 func (h *http1Reader) data(dir proto.Direction, p []byte) Cause {
 	side := &h.sides[dir]
 	for len(p) > 0 {
+		if dir == proto.ClientToOrigin && h.waits() {
+			if len(h.held)+len(p) <= maxHeld {
+				h.held = append(h.held, p...)
+				return reading
+			}
+			if c := h.release(); c != reading {
+				return c
+			}
+			continue
+		}
 		if side.message != nil {
 			n, content, fault := side.content.Next(p)
 			if content {
@@ -57,9 +69,9 @@ func (h *http1Reader) data(dir proto.Direction, p []byte) Cause {
 		if dir == proto.ClientToOrigin {
 			cause = h.request(head)
 		} else {
-			cause = h.answer(head)
+			cause = h.answer(head, rest)
 		}
-		if side.begun = nil; cause != reading {
+		if side.begun = nil; cause != reading || h.s.reader != h {
 			return cause
 		}
 		p = rest
@@ -105,6 +117,7 @@ func (h *http1Reader) request(head []byte) Cause {
 	case "CONNECT":
 		x.method = connectMethod
 	}
+	x.switches = h.s.contents != nil && (x.method != nil && x.method[0] == 'C' || http1.Find(r.Fields, "upgrade") != nil)
 	h.open = append(h.open, x)
 	e := &h.s.event().request // written in place: a copy costs more than the rest
 	e.Exchange, e.Method, e.Target, e.Path, e.Host, e.Fields.section = &x.Exchange, r.Method, r.Target, r.Path, r.Host, r.Fields
@@ -113,8 +126,46 @@ func (h *http1Reader) request(head []byte) Cause {
 	return reading
 }
 
-// answer notes an answer.
-func (h *http1Reader) answer(head []byte) Cause {
+// waits reports whether the meaning of the client's octets depends on an answer that did not
+// come yet.
+func (h *http1Reader) waits() bool {
+	if len(h.open) == 0 {
+		return false
+	}
+	last := h.open[len(h.open)-1]
+	return last.switches && last.over[proto.ClientToOrigin] && !last.over[proto.OriginToClient]
+}
+
+// release reads what was held of the client, as HTTP.
+func (h *http1Reader) release() Cause {
+	for _, x := range h.open {
+		x.switches = false
+	}
+	held := h.held
+	h.held = nil
+	return h.data(proto.ClientToOrigin, held)
+}
+
+// switched ends the exchange behind which another protocol begins.
+func (h *http1Reader) switched(x *http1Exchange, r *http1.Response, rest []byte) Cause {
+	h.s.end(&x.Exchange, proto.ClientToOrigin, Complete)
+	h.s.end(&x.Exchange, proto.OriginToClient, Complete)
+	if h.s.contents == nil {
+		return StopUpgraded
+	}
+	held := h.held
+	h.held = nil
+	switch {
+	case r.Code != 101:
+		return h.s.follow(nil, "", held, rest)
+	case token(http1.Find(r.Fields, "upgrade"), "websocket"):
+		return h.s.follow(newWebsocket(h.s, x.Number, http1.Find(r.Fields, "sec-websocket-extensions")), "websocket", held, rest)
+	}
+	return StopUpgraded
+}
+
+// answer notes an answer. rest are the octets behind its head.
+func (h *http1Reader) answer(head, rest []byte) Cause {
 	r, fault := http1.ParseResponse(head, http1.Loose, nil)
 	if fault == http1.BadStart || fault == http1.BadVersion || len(h.open) == 0 || h.open[0].over[proto.OriginToClient] {
 		return StopBroken
@@ -127,9 +178,12 @@ func (h *http1Reader) answer(head []byte) Cause {
 	e.Exchange, e.Status, e.Fields.section = &x.Exchange, r.Code, r.Fields
 	h.s.sink.Event(e)
 	if r.Switches(x.method) {
-		h.s.end(&x.Exchange, proto.ClientToOrigin, Complete)
-		h.s.end(&x.Exchange, proto.OriginToClient, Complete)
-		return StopUpgraded
+		return h.switched(x, &r, rest)
+	}
+	if x.switches {
+		if c := h.release(); c != reading {
+			return c
+		}
 	}
 	if fault != http1.Sound {
 		return StopBroken
@@ -173,7 +227,7 @@ func (h *http1Reader) over(dir proto.Direction, x *http1Exchange) {
 
 func (h *http1Reader) gap(dir proto.Direction, n uint64) Cause {
 	side := &h.sides[dir]
-	if side.message == nil {
+	if side.message == nil || dir == proto.ClientToOrigin && len(h.held) > 0 {
 		return StopGap
 	}
 	content, ok := side.content.Skip(n)

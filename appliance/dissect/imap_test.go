@@ -9,13 +9,6 @@ func TestIMAP(t *testing.T) {
 	login := []step{down("* OK hello\r\n"), up("a LOGIN \"bob\" \"secret\"\r\n"), down("a OK in\r\n")}
 	const begin = "login LOGIN bob granted\n"
 	run(t, []row{
-		{"channels", `channel invalid IP 700 false
-			command LIST <  false
-			channel 10.0.0.1 258 true
-			command STOR > a true
-			transfer > a 226
-			stop ended`, []step{down("220 FTP\r\n"), up("EPSV\r\n"), down("229 Entering (|||700|)\r\n"), up("list\r\n"), down("150 x\r\n226 y\r\n"),
-			up("PORT 10,0,0,1,1,2\r\n"), down("200 ok\r\n"), up("stor a\r\n"), down("150 x\r\n226 y\r\n")}},
 		{"logins", `login LOGIN a"b refused
 			login LOGIN bob refused
 			login PLAIN alice granted
@@ -67,13 +60,6 @@ func TestPOP3(t *testing.T) {
 			header 1 subject=x
 			end 1 < complete 21 "Subject: x\r\n\r\n.\r\n.x\r\n"
 			stop ended`, []step{down("+OK hi\r\n"), up("USER bob\r\nPASS secret\r\nRETR 1\r\nTOP 1 0\r\n"), down("+OK\r\n+OK\r\n+OK\r\nSubject: x\r\n\r\n..\r\n..x\r\n.\r\n+OK\r\nSubject: x\r\n.\r\n")}},
-		{"channels", `channel invalid IP 700 false
-			command LIST <  false
-			channel 10.0.0.1 258 true
-			command STOR > a true
-			transfer > a 226
-			stop ended`, []step{down("220 FTP\r\n"), up("EPSV\r\n"), down("229 Entering (|||700|)\r\n"), up("list\r\n"), down("150 x\r\n226 y\r\n"),
-			up("PORT 10,0,0,1,1,2\r\n"), down("200 ok\r\n"), up("stor a\r\n"), down("150 x\r\n226 y\r\n")}},
 		{"logins", `login USER bob refused
 			login APOP eve refused
 			login CRAM-MD5 tim granted

@@ -88,6 +88,8 @@ func (s *script) Event(e dissect.Event) {
 		if c := s.of(e.Exchange, e.Direction).String(); c != "" {
 			line += fmt.Sprintf(" %q", c)
 		}
+	case *dissect.WebSocket:
+		line = fmt.Sprintf("socket %d %s text=%v of %d", e.Number, arrow(e.Direction), e.Text, e.Opening)
 	case *dissect.Login:
 		line = fmt.Sprintf("login %s %s %s", e.Mechanism, e.User, e.Outcome)
 	case *dissect.Channel:

@@ -23,6 +23,7 @@ type events struct {
 	message   Message
 	header    Header
 	reply     Reply
+	socket    WebSocket
 	login     Login
 	channel   Channel
 	command   Command

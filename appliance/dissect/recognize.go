@@ -35,7 +35,7 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 	if found != sniff.HTTP && found != sniff.HTTP2 {
 		order = [2]proto.Direction{proto.OriginToClient, proto.ClientToOrigin} // a greeting comes before the client's first word
 	}
-	s.protocol = found
+	s.protocol = found.String()
 	first, rest := s.first, p[taken:]
 	s.first = [2][]byte{}
 	for _, d := range order {

@@ -35,7 +35,6 @@ package dissect
 
 import (
 	"github.com/clearspan/clearspan/decrypt/proto"
-	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // Session dissects one session. It is not safe for concurrent use. Make one by [New].
@@ -44,7 +43,9 @@ type Session struct {
 	contents Contents // nil: nobody asks
 	reader   reader   // nil: the protocol is not known yet, or the session is not read on
 	stopped  bool
-	protocol sniff.Protocol
+	protocol string // the word
+	tunnels  int    // upgrades and CONNECTs before
+	gaveUp   Cause  // why a part of the session is not read
 	brief    bool
 	number   uint64    // of the last exchange
 	first    [2][]byte // octets from before the protocol was known
@@ -62,12 +63,12 @@ type reader interface {
 }
 
 // New returns a Session at its beginning. contents may be nil: then nobody asks for
-// contents, and the session passes over them.
+// contents: the session passes over them, and is not read on behind an upgrade.
 func New(sink Sink, contents Contents) *Session { return &Session{sink: sink, contents: contents} }
 
 // Protocol returns the word for the protocol that is read, such as "smtp"; "" as long as
 // it is not known, or if the package does not read it.
-func (s *Session) Protocol() string { return s.protocol.String() }
+func (s *Session) Protocol() string { return s.protocol }
 
 // Brief tells that the sink needs no more than the number of requests. A reader to
 // which this is cheaper then reports requests without fields and no other event of
@@ -143,9 +144,22 @@ func (s *Session) stop(c Cause) {
 		s.reader.close(c.ending())
 	}
 	s.reader, s.first = nil, [2][]byte{}
+	switch {
+	case c == StopUnknown && s.tunnels > 0:
+		c = StopUpgraded
+	case c == StopEnded && s.gaveUp != reading:
+		c = s.gaveUp
+	}
 	e := &s.event().stop
 	e.Cause = c
 	s.sink.Event(e)
+}
+
+// missed notes that a part of the session is not read, and why.
+func (s *Session) missed(c Cause) {
+	if s.gaveUp == reading {
+		s.gaveUp = c
+	}
 }
 
 // open gives an exchange its number. It clears what was left of an earlier one.

@@ -65,7 +65,7 @@ func (s *Session) End(dir proto.Direction, to Sink) {
 func (s *Session) Close() {
 	for _, stream := range s.streams {
 		if stream != nil {
-			stream.stop()
+			stream.Close()
 		}
 	}
 }

@@ -3,5 +3,6 @@
 // stands there.
 //
 // A [Reader] follows one direction. It is strict: a frame that breaks a rule of the RFC
-// is a [Fault], and so is any use of an extension. The package copies no payload.
+// is a [Fault], and so is any use of an extension. A loose one, for readers that only watch,
+// takes compressed messages. The package copies no payload, but for [Unmask].
 package websocket

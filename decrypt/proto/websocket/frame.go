@@ -33,11 +33,12 @@ const (
 
 // Header is what stands before the payload of a frame.
 type Header struct {
-	Fin    bool // the frame ends its message
-	Opcode Opcode
-	Masked bool
-	Key    [4]byte // of the mask
-	Length int64   // of the payload, in octets
+	Fin        bool // the frame ends its message
+	Compressed bool // the message is deflated (RFC 7692, Section 6); for a loose reader only
+	Opcode     Opcode
+	Masked     bool
+	Key        [4]byte // of the mask
+	Length     int64   // of the payload, in octets
 }
 
 // parse reads the header at the beginning of p, and its size. The size is 0 if p ends
@@ -72,6 +73,22 @@ func parse(p []byte) (h Header, reserved byte, size int, minimal bool) {
 func Mask(key [4]byte, offset int64, p []byte) {
 	for i := range p {
 		p[i] ^= key[(offset+int64(i))&3]
+	}
+}
+
+// Unmask is [Mask] from src to dst, which is as long. It changes nothing in src.
+func Unmask(dst []byte, key [4]byte, offset int64, src []byte) {
+	var turned [8]byte
+	for i := range turned {
+		turned[i] = key[(offset+int64(i))&3]
+	}
+	dst = dst[:len(src)]
+	k, i := binary.NativeEndian.Uint64(turned[:]), 0
+	for ; i+8 <= len(src); i += 8 {
+		binary.NativeEndian.PutUint64(dst[i:], binary.NativeEndian.Uint64(src[i:])^k)
+	}
+	for ; i < len(src); i++ {
+		dst[i] = src[i] ^ turned[i&7]
 	}
 }
 

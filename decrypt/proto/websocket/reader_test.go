@@ -164,3 +164,48 @@ func FuzzReader(f *testing.F) {
 		io.Copy(io.Discard, NewContent(p))
 	})
 }
+
+// TestLoose: a reader that only watches takes what extensions and careless ends do.
+func TestLoose(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		in   []byte // of an origin
+		want Fault
+	}{
+		{"compressed", piece(0xc1, nil, "a"), Sound},
+		{"compressed continuation", append(piece(0x01, nil, "a"), piece(0xc0, nil, "b")...), ReservedBits},
+		{"compressed ping", piece(0xc9, nil, "a"), ReservedBits},
+		{"second bit", piece(0xa1, nil, "a"), ReservedBits},
+		{"masked", piece(0x81, &key, "a"), Sound},
+		{"short length in 16 bits", append([]byte{0x81, 126, 0, 2}, "ab"...), Sound},
+		{"64th bit", []byte{0x81, 127, 0x80, 0, 0, 0, 0, 0, 0, 1, 'a'}, BadLength},
+	} {
+		r, in, got := NewLoose(proto.OriginToClient), tt.in, Sound
+		for len(in) > 0 && got == Sound {
+			h, size, fault := r.Next(in)
+			if got = fault; fault != Sound {
+				break
+			}
+			if h.Compressed != (in[0]&0x40 != 0) {
+				t.Errorf("%s: compressed %v", tt.name, h.Compressed)
+			}
+			in = in[size+int(h.Length):]
+		}
+		if got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestUnmask(t *testing.T) {
+	text := bytes.Repeat([]byte("some octets "), 5)
+	for offset := range int64(9) {
+		for n := range len(text) {
+			want, got := bytes.Clone(text[:n]), make([]byte, n)
+			Mask(key, offset, want)
+			if Unmask(got, key, offset, text[:n]); !bytes.Equal(got, want) {
+				t.Fatalf("%d octets at %d: %q, want %q", n, offset, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package dissect
+
+import (
+	"bytes"
+
+	"github.com/clearspan/clearspan/decrypt/proto"
+	"github.com/clearspan/clearspan/decrypt/proto/http1"
+)
+
+const (
+	maxHeld    = 64 << 10 // octets of a client behind a request that asks for another protocol
+	maxTunnels = 8        // within each other
+)
+
+// follow has the rest of the session read by another reader, in that protocol; nil: by what
+// the rest begins with. held are octets of the client from before the answer, rest those of
+// the origin behind it.
+func (s *Session) follow(r reader, protocol string, held, rest []byte) Cause {
+	if s.tunnels++; s.tunnels > maxTunnels {
+		return StopBound
+	}
+	if s.reader = r; r != nil {
+		s.protocol = protocol
+	}
+	for dir, p := range [2][]byte{proto.ClientToOrigin: held, proto.OriginToClient: rest} {
+		switch dir := proto.Direction(dir); {
+		case s.stopped || len(p) == 0:
+		case s.reader == nil:
+			s.recognize(dir, p)
+		default:
+			s.read(dir, p)
+		}
+	}
+	for dir, ended := range s.ended {
+		if ended && r != nil && s.reader == r {
+			r.end(proto.Direction(dir))
+		}
+	}
+	return reading
+}
+
+// token reports whether a list of a field has a word, in lower case.
+func token(list []byte, word string) bool {
+	for one := range bytes.SplitSeq(list, []byte{','}) {
+		if http1.Is(bytes.TrimSpace(one), word) {
+			return true
+		}
+	}
+	return false
+}
