@@ -21,6 +21,7 @@ type event struct {
 	part      *join.Part // what it is to a file that comes in parts; nil: nothing
 	texts     [2][]byte  // beginnings of contents, as far as they are needed
 	over      bool
+	text      bool // of WebSocket
 	sightings []sighting
 	objects   []trail.Object
 }

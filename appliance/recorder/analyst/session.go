@@ -26,6 +26,7 @@ type session struct {
 	envelope  envelope
 	letters   map[uint64]*event // mail messages without a reply, by exchange
 	next      *transfer         // data connection that was announced, for the next command of FTP
+	sockets   map[uint64]socket // by the exchange that opened them
 	transfers []*transfer       // files of FTP without a last reply
 	closed    bool
 }

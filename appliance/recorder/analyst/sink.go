@@ -19,6 +19,8 @@ func (s *session) Event(e dissect.Event) {
 		s.envelope.add(text(e.Address))
 	case *dissect.Message:
 		s.message(e)
+	case *dissect.WebSocket:
+		s.socket(e)
 	case *dissect.Reply:
 		s.reply(e)
 	case *dissect.Login:
@@ -39,6 +41,7 @@ func (s *session) Event(e dissect.Event) {
 // Content takes content. It implements [dissect.Contents].
 func (s *session) Content(x *dissect.Exchange, dir proto.Direction, p []byte) {
 	if e, ok := x.Tag.(*event); ok {
+		e.guess(dir, p)
 		e.stream(s, dir).Write(p)
 	}
 }

@@ -45,6 +45,7 @@ func (s *session) answer(r *dissect.Answer) {
 		return
 	}
 	e.Status = r.Status
+	s.opened(r, e)
 	c := contentOf(&r.Fields)
 	e.Type, _, _ = strings.Cut(text([]byte(strings.ToLower(c.Type))), ";")
 	if r.Status >= 200 && r.Status < 300 && e.Method == "GET" {
