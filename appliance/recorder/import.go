@@ -10,6 +10,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/mirror/conformance"
 )
 
@@ -17,29 +18,62 @@ import (
 type ImportOptions struct {
 	Output   analyst.Output // takes what was found
 	Progress func(name string, octets uint64)
-	Warn     func(error) // takes what did not stop the import
+}
+
+// ImportSummary says how much was read, and what was in it.
+type ImportSummary struct {
+	flow.Tally
+	Events, Objects, Findings uint64
+}
+
+// String returns a line.
+func (s ImportSummary) String() string {
+	text := fmt.Sprintf("%d frames, %d sessions, %d events, %d files and bodies", s.Frames, s.Sessions, s.Events, s.Objects)
+	for _, n := range []struct {
+		count uint64
+		what  string
+	}{{s.Findings, "findings"}, {s.Broken, "frames broken"}, {s.Tally.Lost, "datagrams without all fragments"}} {
+		if n.count > 0 {
+			text += fmt.Sprintf(", %d %s", n.count, n.what)
+		}
+	}
+	return text
+}
+
+// counted counts the rows on their way to another output.
+type counted struct {
+	analyst.Output
+	*ImportSummary
+}
+
+func (c counted) Write(ctx context.Context, b *trail.Batch) error {
+	c.Events += uint64(len(b.Events))
+	c.Objects += uint64(len(b.Sightings))
+	c.ImportSummary.Findings += uint64(len(b.Findings))
+	return c.Output.Write(ctx, b)
 }
 
 // Import reads captures in their order, as if they were one. Standard input is "-". A
 // capture that is damaged counts up to the damage, of which the error tells.
-func Import(ctx context.Context, files []string, o ImportOptions) (tally flow.Tally, err error) {
+func Import(ctx context.Context, files []string, o ImportOptions) (summary ImportSummary, err error) {
 	store, err := content.Open("", content.Options{})
 	if err != nil {
-		return tally, err
+		return summary, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	a := analyst.New(analyst.Config{Source: "import", Content: store}, o.Output)
+	a := analyst.New(analyst.Config{Source: "import", Content: store, Keep: func(trail.Direction) bool { return false }}, counted{o.Output, &summary})
+	defer func() { summary.Tally = a.Tally() }()
 	var damaged error
 	for _, name := range files {
 		if err := read(ctx, a, name, o.Progress); err != nil {
 			if ctx.Err() != nil {
-				return a.Tally(), ctx.Err()
+				return summary, ctx.Err()
 			}
 			damaged = errors.Join(damaged, err)
 		}
 	}
 	err = a.Close(ctx)
-	return a.Tally(), errors.Join(damaged, err)
+	return summary, errors.Join(damaged, err)
 }
 
 // progressEvery is how many frames pass between two reports.

@@ -36,6 +36,7 @@ import (
 //	[!] listens ADDR:PORT              something listens there, or nothing
 //	claim ADDR:PORT                    wait until no other script uses a fixed address
 //	unpack FILE                        unpack an archive (tar, zstd)
+//	transfers FILE ROW...              write a capture of rows of package rowstest
 //	capture FILE http|NAME [FRAMES]    write a capture: a request, or a ClientHello for NAME
 //
 // Variables beside testscript's: HOST is a loopback address of the script's own, so
@@ -55,6 +56,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"ready":   ready,
 	"signal":  signalAll,
 	"unpack":  unpack,
+
+	"transfers": writeTransfers,
 }
 
 // patience is how long commands wait for what must happen.

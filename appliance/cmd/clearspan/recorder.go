@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/clearspan/clearspan/appliance/recorder"
 )
@@ -42,17 +47,52 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 		Example: `  clearspan recorder import mirror.pcap
   clearspan recorder import --json a.pcapng b.pcapng | jq -r 'select(.object) | .object + "  " + .name'
   nc 127.0.0.1 57012 | clearspan recorder import -`,
-		Annotations: map[string]string{usageExit: ""},
-		Args:        takesSome("FILE or -"),
+		Args: takesSome("FILE or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
-			o := recorder.ImportOptions{Output: recorder.NewJSONLines(cmd.OutOrStdout())}
-			_, err := recorder.Import(ctx, args, o)
+			o := recorder.ImportOptions{Output: recorder.NewListing(cmd.OutOrStdout())}
+			if asJSON {
+				o.Output = recorder.NewJSONLines(cmd.OutOrStdout())
+			}
+			progress := importProgress(cmd.ErrOrStderr())
+			o.Progress = progress.show
+			summary, err := recorder.Import(ctx, args, o)
+			progress.clear()
+			if !asJSON || progress.terminal {
+				fmt.Fprintln(cmd.ErrOrStderr(), summary)
+			}
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	return cmd
+}
+
+// progressLine is a line on a terminal that says how far an import has come.
+type progressLine struct {
+	w        io.Writer
+	terminal bool
+	last     time.Time
+}
+
+func importProgress(w io.Writer) *progressLine {
+	f, ok := w.(*os.File)
+	return &progressLine{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// show shows how many octets of a file were read, four times a second at most.
+func (p *progressLine) show(name string, octets uint64) {
+	if now := time.Now(); p.terminal && now.Sub(p.last) >= time.Second/4 {
+		p.last = now
+		fmt.Fprintf(p.w, "\r\x1b[K%s: %d MiB", visible(name), octets>>20)
+	}
+}
+
+// clear takes the line away.
+func (p *progressLine) clear() {
+	if !p.last.IsZero() {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
 }

@@ -2,6 +2,7 @@ package rowstest
 
 import (
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/netip"
 	"time"
@@ -38,7 +39,10 @@ func (r Render) Frames(row *Row) []Frame {
 	if !r.Client.IsValid() {
 		r.Client, r.Server = netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("203.0.113.80")
 	}
-	g := &gatherer{mtu: r.MTU, at: begin}
+	// Rows of one capture have ports of their own.
+	h := fnv.New32a()
+	h.Write([]byte(row.Name))
+	g := &gatherer{mtu: r.MTU, at: begin, port: 20_000 + uint16(h.Sum32()%4000)*10}
 	for i := range row.Talks {
 		r.talk(g, &row.Talks[i])
 	}
@@ -76,7 +80,7 @@ func (r Render) talk(g *gatherer, t *Talk) {
 	}
 	if client == 0 {
 		g.port++
-		client = 40000 + g.port
+		client = g.port
 	}
 	f := mirror.Flow{Client: netip.AddrPortFrom(r.Client, client), Origin: netip.AddrPortFrom(r.Server, server)}
 	if t.Active {

@@ -21,7 +21,7 @@ func lines64(p []byte) string {
 	return b.String() + s + "\r\n"
 }
 
-const mailHeader = "Date: Mon, 2 Nov 2026 09:00:00 +0900\r\nFrom: =?UTF-8?B?5bGx55Sw?= <yamada@example.co.jp>\r\nTo: bob@example.test\r\nSubject: =?ISO-2022-JP?B?GyRCODZARRsoQg==?=\r\nMessage-ID: <1@example.co.jp>\r\nMIME-Version: 1.0\r\n"
+var mailHeader = "Date: Mon, 2 Nov 2026 09:00:00 +0900\r\nFrom: =?UTF-8?B?5bGx55Sw?= <yamada@example.co.jp>\r\nTo: bob@example.test\r\nSubject: =?ISO-2022-JP?B?" + base64.StdEncoding.EncodeToString([]byte(in(japanese.ISO2022JP, "見積送付"))) + "?=\r\nMessage-ID: <1@example.co.jp>\r\nMIME-Version: 1.0\r\n"
 
 // letter returns a message with one attachment.
 func letter(header, body string) string {
