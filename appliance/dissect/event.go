@@ -34,7 +34,7 @@ type Exchange struct {
 }
 
 // Event is one of *[Request], *[Answer], *[Sender], *[Recipient], *[Message],
-// *[Header], *[Reply], *[WebSocket], *[Login], *[Channel], *[Command], *[Transfer], *[End]
+// *[Header], *[Reply], *[Part], *[WebSocket], *[Login], *[Channel], *[Command], *[Transfer], *[End]
 // and *[Stop].
 type Event interface{ event() }
 
@@ -81,6 +81,15 @@ type Message struct {
 type Header struct {
 	*Exchange
 	Section []byte
+}
+
+// Part is the beginning of a part of a mail message, which a client fetches without the rest.
+// Its content is in the transfer encoding that Header names.
+type Part struct {
+	*Exchange
+	Section string // number of the part, such as "2.1"; "TEXT" for all of a message but its header
+	Header  []byte // section of the part's fields, as it was sent or made of the structure; nil: not known
+	Message []byte // section of the message's fields that are known; nil: none
 }
 
 // Reply is what the server says to a mail message that is complete. In LMTP there is one
@@ -152,6 +161,7 @@ func (*Sender) event()    {}
 func (*Recipient) event() {}
 func (*Message) event()   {}
 func (*Header) event()    {}
+func (*Part) event()      {}
 func (*Reply) event()     {}
 func (*WebSocket) event() {}
 func (*Login) event()     {}

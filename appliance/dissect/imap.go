@@ -5,8 +5,8 @@ import (
 	"github.com/clearspan/clearspan/decrypt/proto/imap"
 )
 
-// imapReader follows IMAP (RFC 9051). Behind COMPRESS (RFC 4978) it wants the octets as they
-// were before they were deflated. A message is what a client fetches as a whole, or
+// imapReader follows IMAP (RFC 9051). Behind COMPRESS (RFC 4978) it takes the octets as they
+// were before they were deflated, and as they came if somebody asks for contents. A message is what a client fetches as a whole, or
 // from its first octet on, and what it appends to a mailbox.
 type imapReader struct {
 	s         *Session
@@ -19,12 +19,34 @@ type imapReader struct {
 	naming    bool       // the literal at hand is that
 	letters   [2]*letter // under way
 	following bool       // the server's literal at hand is a message
+	fetches   *fetches   // nil: nobody asks for contents
+	deflated  [2]*deflated
 }
 
-func newIMAP(s *Session) *imapReader { return &imapReader{s: s, watch: imap.NewWatch[struct{}]()} }
+func newIMAP(s *Session) *imapReader {
+	x := &imapReader{s: s, watch: imap.NewWatch[struct{}]()}
+	if s.contents != nil {
+		x.fetches = &fetches{s: s}
+		x.watch.Quoted = x.fetches.quoted
+		x.watch.Keep(maxResponse)
+	}
+	return x
+}
 
 func (x *imapReader) data(dir proto.Direction, p []byte) Cause {
+	if d := x.deflated[dir]; d != nil {
+		return d.data(p)
+	}
+	return x.read(dir, p)
+}
+
+// read takes octets that are not deflated.
+func (x *imapReader) read(dir proto.Direction, p []byte) Cause {
+	plain := x.deflated[dir]
 	for len(p) > 0 {
+		if d := x.deflated[dir]; d != plain {
+			return d.data(p)
+		}
 		if dir == proto.OriginToClient {
 			h, n := x.watch.Server(p)
 			p = p[n:]
@@ -68,6 +90,9 @@ func (x *imapReader) said(s *imap.Said) {
 // command takes the first line of a command.
 func (x *imapReader) command(c *imap.Command) {
 	x.verb, x.naming, x.mailbox, x.joined = c.Verb, false, false, false
+	if x.fetches != nil {
+		x.fetches.command(c)
+	}
 	switch c.Verb {
 	case imap.LOGIN:
 		user, _ := imap.Argument(c.Argument)
@@ -123,7 +148,12 @@ func (x *imapReader) finish(dir proto.Direction, how Ending) {
 
 // heard takes what the server says.
 func (x *imapReader) heard(h *imap.Heard[struct{}]) {
-	if h.Announced {
+	if x.fetches != nil {
+		x.fetches.heard(h)
+		if h.IsFirst && h.Answer.To == imap.COMPRESS && h.Answer.Status == imap.OK && x.deflated[0] == nil {
+			x.compress()
+		}
+	} else if h.Announced {
 		x.following = h.Item.Contents() == imap.Whole && h.Item.Offset == 0
 	}
 	if h.Fetched && x.following {
@@ -135,6 +165,9 @@ func (x *imapReader) heard(h *imap.Heard[struct{}]) {
 }
 
 func (x *imapReader) gap(dir proto.Direction, n uint64) Cause {
+	if d := x.deflated[dir]; d != nil && (!d.known || d.inflater != nil) {
+		return StopGap
+	}
 	end, ok := false, false
 	message := x.carries()
 	if dir == proto.ClientToOrigin {
@@ -148,6 +181,8 @@ func (x *imapReader) gap(dir proto.Direction, n uint64) Cause {
 		return StopGap
 	case dir == proto.ClientToOrigin && x.naming:
 		x.literal(nil, end)
+	case dir == proto.OriginToClient && x.fetches != nil:
+		x.fetches.lost(n, end)
 	case message:
 		if x.letters[dir] == nil {
 			x.letters[dir] = newLetter(x.s, dir)
@@ -159,10 +194,22 @@ func (x *imapReader) gap(dir proto.Direction, n uint64) Cause {
 	return reading
 }
 
-func (x *imapReader) end(dir proto.Direction) { x.finish(dir, Cut) }
+func (x *imapReader) end(dir proto.Direction) {
+	x.deflated[dir].end()
+	x.finish(dir, Cut)
+	if dir == proto.OriginToClient && x.fetches != nil {
+		x.fetches.close(Cut)
+	}
+}
 
 func (x *imapReader) close(how Ending) {
+	for _, d := range x.deflated {
+		d.close()
+	}
 	x.finish(proto.ClientToOrigin, how)
 	x.finish(proto.OriginToClient, how)
+	if x.fetches != nil {
+		x.fetches.close(how)
+	}
 	x.logins.close(x.s)
 }

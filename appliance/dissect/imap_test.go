@@ -8,6 +8,8 @@ import (
 func TestIMAP(t *testing.T) {
 	login := []step{down("* OK hello\r\n"), up("a LOGIN \"bob\" \"secret\"\r\n"), down("a OK in\r\n")}
 	const begin = "login LOGIN bob granted\n"
+	const mime = "Content-Type: APPLICATION/PDF;\\r\\n NAME=\\\"b\\\\\\\"c\\\";\\r\\n x=\\\"\\\"\\r\\nContent-Transfer-Encoding: BASE64\\r\\nContent-Disposition: ATTACHMENT;\\r\\n FILENAME*=UTF-8''a%20b\\r\\n\\r\\n"
+	z, z2, z3 := newSqueezer(), newSqueezer(), newSqueezer()
 	run(t, []row{
 		{"logins", `login LOGIN a"b refused
 			login LOGIN bob refused
@@ -23,8 +25,10 @@ func TestIMAP(t *testing.T) {
 			end 2 < complete 0
 			stop ended`, slices.Concat(login, []step{up("b FETCH 1:2 (FLAGS BODY.PEEK[])\r\n"), down("* 1 FETCH (FLAGS () BODY[] {18}\r\nSubject: hi\r\n\r\nx\r\n)\r\n* 2 FETCH (BODY[] {0}\r\n)\r\nb OK\r\n")})},
 		{"first octets, others and headers", begin + `message 1 fetched
+			part 2 1 ""
+			end 2 < complete 1 "x"
 			header 1
-			end 1 < complete 2 "xy"
+			end 1 < cut 4 "xyzz"
 			stop ended`, slices.Concat(login, []step{up("b FETCH 1 BODY[]<0.2>\r\n"), down("* 1 FETCH (BODY[]<0> {2}\r\nxy BODY[]<2> {2}\r\nzz BODY[HEADER] {2}\r\n\r\n BODY[1] {1}\r\nx)\r\nb OK\r\n")})},
 		{"append", begin + `message 1
 			header 1 subject=x
@@ -38,6 +42,36 @@ func TestIMAP(t *testing.T) {
 			header 1
 			end 1 < complete 1 "x"
 			stop ended`, slices.Concat(login, []step{up("b COMPRESS DEFLATE\r\n"), down("b OK\r\n"), down("* 1 FETCH (BODY[] {1}\r\nx)\r\n")})},
+		{"parts", begin + `part 1 2 "` + mime + `"
+			end 1 < complete 4 "eHh4"
+			part 2 1 "Content-Type: TEXT/PLAIN;\r\n CHARSET=\"UTF-8\"\r\nContent-Transfer-Encoding: 7BIT\r\n\r\n"
+			end 2 < complete 1 "t"
+			part 3 1 ""
+			end 3 < complete 1 "u"
+			message 4 fetched
+			header 4 subject=x
+			end 4 < complete 15 "Subject: x\r\n\r\ny"
+			stop ended`, slices.Concat(login, []step{up("b FETCH 7 BODYSTRUCTURE\r\n"),
+			down("* 7 FETCH (BODYSTRUCTURE ((\"TEXT\" \"PLAIN\" (\"CHARSET\" \"UTF-8\") NIL NIL \"7BIT\" 1 1) (\"APPLICATION\" \"PDF\" (\"NAME\" {3}\r\nb\"c \"x\" {0}\r\n) NIL NIL \"BASE64\" 4 NIL (\"ATTACHMENT\" (\"FILENAME*\" \"UTF-8''a%20b\"))) \"MIXED\"))\r\nb OK\r\n"),
+			up("c FETCH 7 BODY[2]\r\n"), down("* 7 FETCH (BODY[2] {4}\r\neHh4)\r\nc OK\r\n"), up("d FETCH 7 BODY[1]\r\n"), down("* 7 FETCH (BODY[1] \"t\")\r\nd OK\r\n* 7 EXPUNGE\r\n* 7 FETCH (BODY[1] {1}\r\nu)\r\n"),
+			down("* 8 FETCH (BODY[HEADER] {14}\r\nSubject: x\r\n\r\n BODY[TEXT] {1}\r\ny)\r\n")})},
+		{"ranges", begin + `message 1 fetched
+			part 2 2 "A: b\r\n\r\n"
+			end 2 < complete 5 "01234"
+			header 1
+			end 1 < complete 4 "xyzz"
+			part 3 3 ""
+			end 3 < cut 4-2 "??ab"
+			stop ended`, slices.Concat(login, []step{up("b FETCH 1 BODY[]<0.2>\r\n"), down("* 1 FETCH (RFC822.SIZE 4 BODY[]<0> {2}\r\nxy)\r\n"), down("* 2 FETCH (BODY[2.MIME] {8}\r\nA: b\r\n\r\n BODY[2]<0> {2}\r\n01)\r\n"),
+			up("c FETCH 2 BODY[2]<2.2>\r\nd FETCH 2 BODY.PEEK[2]<4.2>\r\n"), down("* 2 FETCH (BODY[2]<2> {2}\r\n23)\r\n* 2 FETCH (BODY[2]<4> {1}\r\n4)\r\n"), down("* 1 FETCH (BODY[]<2> {2}\r\nzz)\r\n* 3 FETCH (BODY[3]<2> {2}\r\nab)\r\n")})},
+		{"compressed", begin + `message 1 fetched
+			header 1
+			end 1 < complete 1 "x"
+			message 2
+			header 2
+			end 2 > complete 1 "y"
+			stop ended`, slices.Concat(login, []step{up("b COMPRESS DEFLATE\r\n"), down("b OK\r\n"), up(z.flushed("c FETCH 1 BODY[]\r\n")), down(z2.flushed("* 1 FETCH (BODY[] {1}\r\nx)\r\nc OK\r\n")), up(z.flushed("d APPEND x {1+}\r\ny\r\n")), downEnd()})},
+		{"compressed, with a gap", begin + `stop gap`, slices.Concat(login, []step{up("b COMPRESS DEFLATE\r\n"), down("b OK\r\n"), up(z3.flushed("c FETCH 1 BODY[]\r\n")), upLost(1)})},
 		{"gap in a message", begin + `message 1 fetched
 			header 1 subject=x
 			end 1 < complete 20-4 "Subject: x\r\n????xxxx"

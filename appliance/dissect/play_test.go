@@ -88,6 +88,8 @@ func (s *script) Event(e dissect.Event) {
 		if c := s.of(e.Exchange, e.Direction).String(); c != "" {
 			line += fmt.Sprintf(" %q", c)
 		}
+	case *dissect.Part:
+		line = fmt.Sprintf("part %d %s %q", e.Number, e.Section, e.Header)
 	case *dissect.WebSocket:
 		line = fmt.Sprintf("socket %d %s text=%v of %d", e.Number, arrow(e.Direction), e.Text, e.Opening)
 	case *dissect.Login:

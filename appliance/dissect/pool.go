@@ -23,6 +23,7 @@ type events struct {
 	message   Message
 	header    Header
 	reply     Reply
+	part      Part
 	socket    WebSocket
 	login     Login
 	channel   Channel

@@ -39,6 +39,9 @@ func (z *squeezer) message(text string) string {
 	return strings.TrimSuffix(z.out.String(), "\x00\x00\xff\xff")
 }
 
+// flushed deflates octets as IMAP does.
+func (z *squeezer) flushed(text string) string { return z.message(text) + "\x00\x00\xff\xff" }
+
 func TestWebsocket(t *testing.T) {
 	hello := func(extensions string) []step {
 		if extensions != "" {

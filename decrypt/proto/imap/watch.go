@@ -25,10 +25,15 @@ type Heard[N any] struct {
 	Answer  Answer[N]
 	IsFirst bool // Answer is set
 
+	// Of each line of a FETCH response: what it says of its list, without an announcement at
+	// its end, and whether the response goes on behind a literal.
+	List []byte
+	More bool
+
 	// A literal that is an item of a FETCH response begins if Announced is set. If
 	// Fetched is set, Octets belong to it, and it ends with End.
 	Announced bool
-	Number    uint64 // of the message in the mailbox
+	Number    uint64 // of the message in the mailbox; set with List, too
 	Size      uint64 // of the literal
 	Item      Item
 	Fetched   bool
@@ -43,6 +48,8 @@ type Heard[N any] struct {
 type Watch[N any] struct {
 	// Note is left with every command from now on.
 	Note N
+	// Quoted is called with each item that is a quoted string, as it came; nil: nobody asks.
+	Quoted func(number uint64, i Item, text []byte)
 
 	dialogue       Dialogue[N]
 	client, server line.Buffer
@@ -60,6 +67,10 @@ func NewWatch[N any]() *Watch[N] {
 	w.dialogue.Strictness = Loose
 	return w
 }
+
+// Keep has the Watch keep n octets of the beginning of each line of the server, which come in
+// pieces. A structure of a message may be long.
+func (w *Watch[N]) Keep(n int) { w.server.Head = n }
 
 // Client takes octets off p, which it borrows until the next call, and returns their
 // number and what they are. Call it until p is empty. ok is false if the dialogue cannot
@@ -136,16 +147,28 @@ func (w *Watch[N]) Server(p []byte) (h Heard[N], n int) {
 		}
 	}
 	if w.fetch != nil {
-		w.fetch.Line(rest, nil)
+		w.fetch.Line(rest, w.quoted(rest))
+		h.List, h.Number = rest, w.number
 	}
 	w.announce(&h, text)
 	return h, n
 }
 
+// quoted returns what takes quoted strings of a line.
+func (w *Watch[N]) quoted(text []byte) func(i Item, from, to int) {
+	if w.Quoted == nil {
+		return nil
+	}
+	return func(i Item, from, to int) { w.Quoted(w.number, i, text[from:to]) }
+}
+
 // announce looks for a literal at the end of a line.
 func (w *Watch[N]) announce(h *Heard[N], text []byte) {
 	l, ok := ParseLiteral(text)
-	w.within, w.fetched = ok, false
+	w.within, w.fetched, h.More = ok, false, ok
+	if at, ok := ParseLiteral(h.List); ok {
+		h.List = h.List[:at.At]
+	}
 	if !ok {
 		w.fetch = nil
 		return
