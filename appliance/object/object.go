@@ -5,6 +5,7 @@ type Content struct {
 	Type        string // Content-Type
 	Disposition string // Content-Disposition
 	Codings     string // Content-Encoding: in the order in which they were applied
+	Transfer    string // Content-Transfer-Encoding, of a part of a mail message
 	Name        string // that the caller knows from elsewhere, such as a path; decoded
 	Mail        bool   // a whole mail message, with its header
 }
@@ -93,7 +94,7 @@ type reading struct {
 func New(c Content, s Sink) *Stream {
 	x := &Stream{}
 	x.sink = s
-	h := entity{kind: c.Type, disposition: c.Disposition, name: c.Name}
+	h := entity{kind: c.Type, disposition: c.Disposition, transfer: c.Transfer, name: c.Name}
 	if c.Mail {
 		h = entity{kind: "message/rfc822"}
 	}

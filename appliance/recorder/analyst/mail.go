@@ -51,6 +51,21 @@ func (s *session) message(m *dissect.Message) {
 	m.Tag = e
 }
 
+// part begins an event of a part of a mail message.
+func (s *session) part(p *dissect.Part) {
+	e := s.event(trail.Mail)
+	e.messages = 1
+	e.Method = "get"
+	mime, message := dissect.Header{Section: p.Header}, dissect.Header{Section: p.Message}
+	e.header(&object.Header{
+		Subject: message.Text("subject"), From: message.Text("from"), To: message.Text("to"), CC: message.Text("cc"), MessageID: string(message.Get("message-id")),
+	})
+	e.about[proto.OriginToClient] = object.Content{
+		Type: string(mime.Get("content-type")), Disposition: string(mime.Get("content-disposition")), Transfer: string(mime.Get("content-transfer-encoding")),
+	}
+	p.Tag = e
+}
+
 // header notes the header of a message.
 func (e *event) header(h *object.Header) {
 	e.Subject, e.MessageID = bound(h.Subject), bound(h.MessageID)

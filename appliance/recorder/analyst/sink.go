@@ -19,6 +19,8 @@ func (s *session) Event(e dissect.Event) {
 		s.envelope.add(text(e.Address))
 	case *dissect.Message:
 		s.message(e)
+	case *dissect.Part:
+		s.part(e)
 	case *dissect.WebSocket:
 		s.socket(e)
 	case *dissect.Reply:
