@@ -22,7 +22,7 @@ type fetches struct {
 	hand    *fetched   // whose literal is at hand
 	last    bool       // the literal is the last range
 	header  *bytes.Buffer
-	kind    sectionKind // of the literal at hand
+	kind    imap.Place // of the literal at hand
 	section string
 	number  uint64
 	inner   bool // the literal at hand is within an item
@@ -99,14 +99,14 @@ func (f *fetches) quoted(number uint64, i imap.Item, text []byte) {
 
 // begin begins a literal, or a string.
 func (f *fetches) begin(h *imap.Heard[struct{}]) {
-	f.kind, f.section = sectionOf(&h.Item)
+	f.kind, f.section = h.Item.Place()
 	f.number, f.hand, f.header = h.Number, nil, nil
 	switch f.kind {
-	case mimeSection, headerSection, fieldsSection:
+	case imap.InMIME, imap.InHeader, imap.InFields:
 		if !h.Item.Partial && h.Size <= maxKept {
 			f.header = new(bytes.Buffer)
 		}
-	case wholeSection, textSection, partSection:
+	case imap.InWhole, imap.InText, imap.InPart:
 		f.ranged(h)
 	}
 }
@@ -141,11 +141,11 @@ func (f *fetches) start() *fetched {
 		k = new(known)
 	}
 	switch {
-	case f.kind == wholeSection:
+	case f.kind == imap.InWhole:
 		x.size = k.size
 		x.letter = newLetter(f.s, proto.OriginToClient)
 		return x
-	case f.kind == textSection && k.whole:
+	case f.kind == imap.InText && k.whole:
 		x.letter = newLetter(f.s, proto.OriginToClient)
 		x.letter.content(f.s, k.header)
 		if k.size > uint64(len(k.header)) {
@@ -154,7 +154,7 @@ func (f *fetches) start() *fetched {
 		return x
 	}
 	section := f.section
-	if f.kind == textSection {
+	if f.kind == imap.InText {
 		section = ""
 		if k.mime[section] == nil {
 			section = "1"
@@ -194,10 +194,10 @@ func (f *fetches) literal(p []byte, end bool) {
 // keep notes a header.
 func (f *fetches) keep(section []byte) {
 	switch f.kind {
-	case mimeSection:
+	case imap.InMIME:
 		f.mailbox.part(f.number, f.section, section)
-	case headerSection, fieldsSection:
-		f.mailbox.head(f.number, section, f.kind == headerSection)
+	case imap.InHeader, imap.InFields:
+		f.mailbox.head(f.number, section, f.kind == imap.InHeader)
 	}
 }
 

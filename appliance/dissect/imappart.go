@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/clearspan/clearspan/decrypt/proto/imap"
-	"github.com/clearspan/clearspan/decrypt/proto/line"
 )
 
 const (
@@ -122,7 +121,7 @@ func (m *mailbox) told(number uint64) {
 	if cap(text) > 4<<10 {
 		m.response = nil
 	}
-	if !bytes.Contains(text, []byte("BODY")) && !bytes.Contains(text, []byte("RFC822.SIZE")) {
+	if !imap.Tells(text) {
 		return
 	}
 	t := imap.ParseTold(text)
@@ -196,42 +195,4 @@ func parameters(b *bytes.Buffer, list [][2][]byte) {
 		}
 		b.WriteString(";\r\n " + name + "=" + value)
 	}
-}
-
-// sectionKind is what an item of a FETCH response is for us.
-type sectionKind uint8
-
-const (
-	otherSection  sectionKind = iota
-	wholeSection              // a message
-	textSection               // a message without its header
-	partSection               // "2.1"
-	mimeSection               // the header of a part
-	headerSection             // the header of the message
-	fieldsSection             // some fields of it
-)
-
-// sectionOf tells what an item is, and the number of the part.
-func sectionOf(i *imap.Item) (sectionKind, string) {
-	switch contents := i.Contents(); {
-	case contents == imap.Whole:
-		return wholeSection, ""
-	case line.Is(i.Name, "RFC822.TEXT"), line.Is(i.Section, "TEXT"):
-		return textSection, "TEXT"
-	case line.Is(i.Name, "RFC822.HEADER"), line.Is(i.Section, "HEADER"):
-		return headerSection, ""
-	case contents == imap.NoContents:
-		return otherSection, ""
-	}
-	section := string(i.Section)
-	digits := strings.TrimRight(strings.TrimLeft(section, "0123456789."), " ")
-	switch number := strings.TrimSuffix(section[:len(section)-len(digits)], "."); {
-	case digits == "" && number != "":
-		return partSection, number
-	case strings.EqualFold(digits, "MIME") && number != "":
-		return mimeSection, number
-	case number == "" && len(digits) > 13 && strings.EqualFold(digits[:14], "HEADER.FIELDS "):
-		return fieldsSection, ""
-	}
-	return otherSection, ""
 }

@@ -36,6 +36,20 @@ func TestTold(t *testing.T) {
 	}
 }
 
+func TestPlace(t *testing.T) {
+	for item, want := range map[string]string{
+		"BODY[]": "1 ", "RFC822": "1 ", "BINARY[]": "1 ", "BODY[TEXT]<0>": "2 TEXT", "RFC822.TEXT": "2 TEXT", "BODY[2]": "3 2", "BODY[2.10]<7>": "3 2.10", "BINARY[1]": "3 1", "BODY[2.MIME]": "4 2",
+		"BODY[HEADER]": "5 ", "RFC822.HEADER": "5 ", "BODY[HEADER.FIELDS (A B)]": "6 ", "BODY[2.HEADER]": "0 ", "BODY[HEADER.FIELDS.NOT (A)]": "0 ", "BODY[2.TEXT]": "0 ", "FLAGS": "0 ", "BODY[MIME]": "0 ",
+	} {
+		var f Fetch
+		f.Line([]byte("("+item+" {1}\r\n"), nil)
+		i, _ := f.Literal()
+		if place, section := i.Place(); fmt.Sprintf("%d %s", place, section) != want {
+			t.Errorf("%s: %d %q, want %s", item, place, section, want)
+		}
+	}
+}
+
 func joined(pairs [][2][]byte) string {
 	var b strings.Builder
 	for _, p := range pairs {
