@@ -10,7 +10,6 @@ import (
 // headerReader collects a header section, up to its empty line.
 type headerReader struct {
 	octets []byte
-	begun  bool // lines were seen
 }
 
 // add takes octets, and returns what is behind the header, once that is whole. over: the
