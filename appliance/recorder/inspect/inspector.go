@@ -1,0 +1,164 @@
+package inspect
+
+import (
+	"cmp"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync"
+
+	"github.com/coregx/ahocorasick"
+)
+
+// Inspector looks for all that it was made for. It does not change; any number of goroutines
+// may use it.
+type Inspector struct {
+	automaton *ahocorasick.Automaton
+	owners    [][]owner // of each pattern of the automaton
+	longest   int       // pattern, in octets
+	patterns  []pattern
+	registry  *Registry
+	seed      maphash.Seed
+	pool      sync.Pool // of *reading
+}
+
+// owner is what a word belongs to: a class, or a dictionary.
+type owner struct {
+	class      class
+	dictionary string // "": a class
+	bounded    bool   // a word of ASCII: letters next to it make another word
+}
+
+// Options are what an operator adds.
+type Options struct {
+	Dictionaries []Dictionary
+	Patterns     []Pattern
+	Registry     *Registry // nil: nothing is registered
+}
+
+// Dictionary is a list of words, any of which is a finding.
+type Dictionary struct {
+	Name  string
+	Words []string
+	Score int // default 80
+}
+
+// New returns an inspector.
+func New(o Options) (*Inspector, error) {
+	x := &Inspector{registry: o.Registry, seed: maphash.MakeSeed()}
+	numbers := make(map[string]int)
+	b := ahocorasick.NewBuilder()
+	add := func(word string, by owner) {
+		folded := string(fold(nil, []byte(word)))
+		if folded == "" {
+			return
+		}
+		by.bounded = folded[0] < 0x80 && folded[len(folded)-1] < 0x80
+		n, there := numbers[folded]
+		if !there {
+			n = len(x.owners)
+			numbers[folded] = n
+			x.owners = append(x.owners, nil)
+			b.AddPattern([]byte(folded))
+			x.longest = max(x.longest, len(folded))
+		}
+		x.owners[n] = append(x.owners[n], by)
+	}
+	for c := range classes {
+		for _, w := range listed(c) {
+			add(w, owner{class: c})
+		}
+	}
+	for _, d := range o.Dictionaries {
+		if d.Name == "" || len(d.Words) == 0 {
+			return nil, fmt.Errorf("dictionary %q has no name or no words", d.Name)
+		}
+		for _, w := range d.Words {
+			add(w, owner{class: classes, dictionary: d.Name})
+		}
+	}
+	var err error
+	if x.automaton, err = b.Build(); err != nil {
+		return nil, fmt.Errorf("words: %w", err)
+	}
+	for _, p := range o.Patterns {
+		compiled, err := p.compile()
+		if err != nil {
+			return nil, err
+		}
+		x.patterns = append(x.patterns, compiled)
+	}
+	x.pool.New = func() any { return &reading{} }
+	return x, nil
+}
+
+// Text inspects a text in UTF-8. The findings are in the order of their first places.
+func (x *Inspector) Text(text []byte) []Finding {
+	r := x.pool.Get().(*reading)
+	defer x.pool.Put(r)
+	r.reset(x)
+	r.text = fold(r.text[:0], text)
+	r.words()
+	r.numbers()
+	r.addresses()
+	r.people()
+	r.marks()
+	for i := range x.patterns {
+		x.patterns[i].find(r)
+	}
+	if x.registry != nil {
+		x.registry.find(r)
+	}
+	return r.findings()
+}
+
+// reading is one text.
+type reading struct {
+	x       *Inspector
+	text    []byte // folded
+	near    [classes][]span
+	tallies map[string]*tally
+	order   []*tally
+	rows    rows
+	lines   lines
+}
+
+// span is where something is in the text.
+type span struct{ from, to int }
+
+func (r *reading) reset(x *Inspector) {
+	r.x = x
+	for c := range r.near {
+		r.near[c] = r.near[c][:0]
+	}
+	r.tallies, r.order = make(map[string]*tally), nil
+	r.rows, r.lines = rows{}, lines{}
+}
+
+// found notes a value of a detector.
+func (r *reading) found(detector string, at span, value string, score int) {
+	t := r.tallies[detector]
+	if t == nil {
+		t = &tally{Finding: Finding{Detector: detector, Sample: mask(value)}, at: at.from, seen: make(map[uint64]bool)}
+		r.tallies[detector] = t
+		r.order = append(r.order, t)
+	}
+	t.Score = max(t.Score, score)
+	if at.from < t.at {
+		t.at, t.Sample = at.from, mask(value)
+	}
+	if len(t.seen) < maxValues {
+		t.seen[maphash.String(r.x.seed, value)] = true
+	}
+	t.Count = len(t.seen)
+}
+
+// findings returns what was found.
+func (r *reading) findings() (list []Finding) {
+	slices.SortStableFunc(r.order, func(a, b *tally) int { return cmp.Compare(a.at, b.at) })
+	for _, t := range r.order {
+		t.Place = r.place(t.at)
+		list = append(list, t.Finding)
+	}
+	return list
+}

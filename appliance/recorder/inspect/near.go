@@ -1,0 +1,185 @@
+package inspect
+
+import "bytes"
+
+const (
+	maxPlaces = 100_000 // of the words of a class
+	reach     = 900     // octets to each side in which a word says what a number is: 300 characters of Japanese
+	maxLine   = 64 << 10
+)
+
+// block is how many octets are searched for words at once: the library hands out all matches
+// as a list. Its leftmost-longest search misses words that others begin with, so the one for
+// overlapping matches is used.
+const block = 64 << 10
+
+// words finds all words, in the order of their ends.
+func (r *reading) words() {
+	for done := 0; done < len(r.text); {
+		from := max(done-r.x.longest+1, 0)
+		to := min(done+block, len(r.text))
+		for _, m := range r.x.automaton.FindAllOverlapping(r.text[from:to]) {
+			if s := (span{from + m.Start, from + m.End}); s.to > done {
+				r.word(m.PatternID, s)
+			}
+		}
+		done = to
+	}
+}
+
+// word notes a word.
+func (r *reading) word(pattern int, s span) {
+	for _, o := range r.x.owners[pattern] {
+		if o.bounded && !r.apart(s) {
+			continue
+		}
+		if o.dictionary != "" {
+			r.found(o.dictionary, s, r.value(s), 80)
+		} else if len(r.near[o.class]) < maxPlaces {
+			r.near[o.class] = append(r.near[o.class], s)
+		}
+	}
+}
+
+// apart reports whether no letter or digit of ASCII touches s.
+func (r *reading) apart(s span) bool {
+	return (s.from == 0 || !alphanumeric(r.text[s.from-1])) && (s.to == len(r.text) || !alphanumeric(r.text[s.to]))
+}
+
+func alphanumeric(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' }
+
+// context says how a word of a class relates to what is at s.
+type context uint8
+
+const (
+	nowhere context = iota
+	nearby          // within reach
+	heading         // of the column
+)
+
+// context returns the closest relation to a word of the classes.
+func (r *reading) context(s span, list ...class) context {
+	best := nowhere
+	for _, c := range list {
+		if r.within(c, s, reach) {
+			best = max(best, nearby)
+		}
+		if best < heading && r.headed(c, s) {
+			best = heading
+		}
+	}
+	return best
+}
+
+// within reports whether a word of a class is so many octets from s.
+func (r *reading) within(c class, s span, octets int) bool {
+	list := r.near[c]
+	// The first word that ends behind the beginning of the reach.
+	low, high := 0, len(list)
+	for low < high {
+		mid := (low + high) / 2
+		if list[mid].to < s.from-octets {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low < len(list) && list[low].from <= s.to+octets
+}
+
+// delimiters are what stands between the columns of a table.
+const delimiters = ",\t;|"
+
+// line returns the line around s, bounded.
+func (r *reading) line(s span) span {
+	from := max(s.from-maxLine, 0)
+	if i := bytes.LastIndexByte(r.text[from:s.from], '\n'); i >= 0 {
+		from += i + 1
+	}
+	to := min(s.to+maxLine, len(r.text))
+	if i := bytes.IndexByte(r.text[s.to:to], '\n'); i >= 0 {
+		to = s.to + i
+	}
+	return span{from, to}
+}
+
+// columns counts the delimiters of each kind in front of s, in its line.
+func (r *reading) columns(s span) (count [len(delimiters)]int, first int) {
+	l := r.line(s)
+	for _, c := range r.text[l.from:s.from] {
+		if i := bytes.IndexByte([]byte(delimiters), c); i >= 0 {
+			count[i]++
+		}
+	}
+	return count, l.from
+}
+
+// heads are the headings of a class that were looked at.
+type head struct {
+	line  int // where its line begins
+	kind  int // of delimiter
+	index int
+}
+
+// rows are what is known of tables: their headings, by class.
+type rows struct {
+	heads  [classes][]head
+	done   [classes]bool
+	people map[int]has // by the beginning of the line
+}
+
+// maxHeads bounds the headings of a class.
+const maxHeads = 1000
+
+// headed reports whether a word of a class is the heading of the column in which s is.
+func (r *reading) headed(c class, s span) bool {
+	if !r.rows.done[c] {
+		r.rows.done[c] = true
+		for _, w := range r.near[c] {
+			if len(r.rows.heads[c]) >= maxHeads {
+				break
+			}
+			count, line := r.columns(w)
+			l := r.line(w)
+			for kind, n := range count {
+				if bytes.IndexByte(r.text[l.from:l.to], delimiters[kind]) >= 0 {
+					r.rows.heads[c] = append(r.rows.heads[c], head{line, kind, n})
+				}
+			}
+		}
+	}
+	if len(r.rows.heads[c]) == 0 {
+		return false
+	}
+	count, line := r.columns(s)
+	for _, h := range r.rows.heads[c] {
+		if h.line < line && count[h.kind] == h.index && (h.index > 0 || r.inTable(s, h.kind)) {
+			return true
+		}
+	}
+	return false
+}
+
+// inTable reports whether the line of s has a delimiter.
+func (r *reading) inTable(s span, kind int) bool {
+	l := r.line(s)
+	return bytes.IndexByte(r.text[l.from:l.to], delimiters[kind]) >= 0
+}
+
+// lines finds the numbers of lines, in order of their places.
+type lines struct{ at, number int }
+
+// place returns where an octet is.
+func (r *reading) place(at int) Place {
+	if at < r.lines.at {
+		r.lines = lines{}
+	}
+	r.lines.number += bytes.Count(r.text[r.lines.at:at], []byte{'\n'})
+	r.lines.at = at
+	p := Place{Line: r.lines.number + 1}
+	count, _ := r.columns(span{at, at})
+	if l := r.line(span{at, at}); count[0]+count[1] > 0 || bytes.IndexByte(r.text[at:l.to], '\t') >= 0 {
+		p.Column = max(count[0], count[1]) + 1
+	}
+	return p
+}
