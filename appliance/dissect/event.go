@@ -39,7 +39,8 @@ type Exchange struct {
 type Event interface{ event() }
 
 // Request is the head of a web request. A request of a brief session has neither an
-// exchange nor fields, see [Session.Brief].
+// exchange nor fields, see [Session.Brief]. A request that is lost, but not its answer, has
+// nothing but an exchange.
 type Request struct {
 	*Exchange
 	Method []byte

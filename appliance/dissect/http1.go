@@ -13,6 +13,9 @@ type http1Reader struct {
 	sides [2]http1Side
 	open  []*http1Exchange // the oldest first
 	held  []byte           // of the client, behind a request that asks for another protocol
+
+	unsure bool // no answer was read
+	alone  bool // and no request: an answer may come without one
 }
 
 // http1Exchange is an exchange of which a message is not complete.
@@ -63,6 +66,9 @@ func (h *http1Reader) data(dir proto.Direction, p []byte) Cause {
 			p = p[http1.EmptyLines(p):]
 		}
 		head, rest, cause := side.section(p)
+		if cause == StopBound && h.unsure && dir == proto.OriginToClient {
+			return StopGap // the rest of an answer that came late
+		}
 		if head == nil || cause != reading {
 			return cause
 		}
@@ -118,12 +124,27 @@ func (h *http1Reader) request(head []byte) Cause {
 		x.method = connectMethod
 	}
 	x.switches = h.s.contents != nil && (x.method != nil && x.method[0] == 'C' || http1.Find(r.Fields, "upgrade") != nil)
+	h.alone = false
 	h.open = append(h.open, x)
 	e := &h.s.event().request // written in place: a copy costs more than the rest
 	e.Exchange, e.Method, e.Target, e.Path, e.Host, e.Fields.section = &x.Exchange, r.Method, r.Target, r.Path, r.Host, r.Fields
 	h.s.sink.Event(e)
 	h.expect(proto.ClientToOrigin, x, r.Framing)
 	return reading
+}
+
+// orphan makes an exchange for an answer whose request is lost.
+func (h *http1Reader) orphan() {
+	if !h.alone {
+		return
+	}
+	h.alone = false
+	x := exchangePool.Get().(*http1Exchange)
+	h.s.open(&x.Exchange)
+	h.open = append(h.open, x)
+	h.s.event().request = Request{Exchange: &x.Exchange}
+	h.s.sink.Event(&h.s.event().request)
+	h.s.end(&x.Exchange, proto.ClientToOrigin, Lost)
 }
 
 // waits reports whether the meaning of the client's octets depends on an answer that did not
@@ -167,6 +188,13 @@ func (h *http1Reader) switched(x *http1Exchange, r *http1.Response, rest []byte)
 // answer notes an answer. rest are the octets behind its head.
 func (h *http1Reader) answer(head, rest []byte) Cause {
 	r, fault := http1.ParseResponse(head, http1.Loose, nil)
+	if h.unsure {
+		if fault == http1.BadStart || fault == http1.BadVersion {
+			return StopGap
+		}
+		h.unsure = false
+		h.orphan()
+	}
 	if fault == http1.BadStart || fault == http1.BadVersion || len(h.open) == 0 || h.open[0].over[proto.OriginToClient] {
 		return StopBroken
 	}

@@ -18,12 +18,15 @@ type step struct {
 	text string
 	lost uint64 // octets; if not 0, text is empty
 	end  bool
+
+	midway bool // the beginning is missing
 }
 
 func up(text string) step    { return step{dir: proto.ClientToOrigin, text: text} }
 func down(text string) step  { return step{dir: proto.OriginToClient, text: text} }
 func upLost(n uint64) step   { return step{dir: proto.ClientToOrigin, lost: n} }
 func downLost(n uint64) step { return step{dir: proto.OriginToClient, lost: n} }
+func midway() step           { return step{midway: true} }
 func upEnd() step            { return step{dir: proto.ClientToOrigin, end: true} }
 func downEnd() step          { return step{dir: proto.OriginToClient, end: true} }
 
@@ -60,9 +63,9 @@ func (s *script) Event(e dissect.Event) {
 			line = "request"
 			break
 		}
-		line = fmt.Sprintf("request %d %s %s %s", e.Number, e.Method, e.Path, e.Host.Name)
+		line = strings.TrimRight(fmt.Sprintf("request %d %s %s %s", e.Number, e.Method, e.Path, e.Host.Name), " ")
 		if e.Host.Doubt.Doubtful() {
-			line += "(" + e.Host.Doubt.String() + ")"
+			line += " (" + e.Host.Doubt.String() + ")"
 		}
 		line += fields(" type=", e.Fields.Get("content-type"))
 	case *dissect.Answer:
@@ -116,7 +119,11 @@ func fields(name string, value []byte) string {
 // play feeds a session with steps and returns its script.
 func play(piece int, steps ...step) string {
 	s := new(script)
-	feed(dissect.New(s, s), piece, steps...)
+	d := dissect.New(s, s)
+	if len(steps) > 0 && steps[0].midway {
+		d.Midway()
+	}
+	feed(d, piece, steps...)
 	return strings.Join(s.lines, "\n") + "\n"
 }
 

@@ -25,10 +25,18 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 		found, more = sniff.Origin(head)
 	}
 	found, more = s.greeted(dir, found, more)
+	if s.midway && found == sniff.Unknown {
+		within, open := sniff.Midway(dir, head)
+		if within != sniff.Unknown {
+			s.enter(within, dir, p[taken:])
+			return
+		}
+		more = more || open
+	}
 	order := [2]proto.Direction{proto.ClientToOrigin, proto.OriginToClient}
 	if s.reader = s.newReader(found); s.reader == nil {
 		if !more && (dir == proto.ClientToOrigin || found != sniff.Unknown) || len(head) >= maxFirst[dir] {
-			s.stop(StopUnknown)
+			s.unknown(dir, found)
 		}
 		return
 	}
@@ -36,6 +44,9 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 		order = [2]proto.Direction{proto.OriginToClient, proto.ClientToOrigin} // a greeting comes before the client's first word
 	}
 	s.protocol = found.String()
+	if greeting, _ := sniff.Origin(s.first[proto.OriginToClient]); s.midway && dir == proto.ClientToOrigin && greeting == sniff.Unknown {
+		s.first[proto.OriginToClient] = nil // it was said before
+	}
 	first, rest := s.first, p[taken:]
 	s.first = [2][]byte{}
 	for _, d := range order {
@@ -45,6 +56,15 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 		}
 	}
 	s.read(dir, rest)
+}
+
+// unknown gives up, but for a session whose beginning is missing.
+func (s *Session) unknown(dir proto.Direction, found sniff.Protocol) {
+	if s.midway && found == sniff.Unknown {
+		s.lose(dir, StopUnknown)
+		return
+	}
+	s.stop(StopUnknown)
 }
 
 // newReader returns the reader of a protocol, nil if there is none.

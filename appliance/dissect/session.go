@@ -30,7 +30,15 @@
 //     text would pass for commands.
 //   - IMAP, in a literal: a message goes on with a hole.
 //   - IMAP elsewhere, POP3 and FTP: the reader stops.
+//   - WebSocket, in a message: it goes on with a hole, unless it is deflated. Elsewhere the
+//     direction is not read on.
 //   - Before the protocol is known: the reader stops.
+//
+// If somebody asks for contents, a reader that stops at a gap is not the end. What is open
+// ends as [Lost]. Another reader begins where one direction speaks behind the other with a
+// request or an answer of HTTP/1, or with a command that needs none before it. The text of a
+// message could pass for a command only if it is the first to be said behind the other side.
+// The session has the cause [StopGap] in any case.
 package dissect
 
 import (
@@ -46,6 +54,8 @@ type Session struct {
 	protocol string // the word
 	tunnels  int    // upgrades and CONNECTs before
 	gaveUp   Cause  // why a part of the session is not read
+	midway   bool   // its beginning is missing
+	adrift   *drift // nil unless the place in the session is lost
 	brief    bool
 	number   uint64    // of the last exchange
 	first    [2][]byte // octets from before the protocol was known
@@ -81,6 +91,8 @@ func (s *Session) Brief() { s.brief = true }
 func (s *Session) Data(dir proto.Direction, p []byte) {
 	switch {
 	case s.stopped || s.ended[dir] || len(p) == 0:
+	case s.adrift != nil:
+		s.look(dir, p)
 	case s.reader == nil:
 		s.recognize(dir, p)
 	default:
@@ -89,10 +101,15 @@ func (s *Session) Data(dir proto.Direction, p []byte) {
 	s.rest()
 }
 
+// Midway says that the beginning of the session is missing. Call it before the first octets.
+// The session is then read from the first request, answer or command on. It changes nothing
+// if nobody asks for contents.
+func (s *Session) Midway() { s.midway = s.contents != nil }
+
 // read hands octets to the reader.
 func (s *Session) read(dir proto.Direction, p []byte) {
 	if len(p) > 0 && s.reader != nil {
-		s.check(s.reader.data(dir, p))
+		s.check(dir, s.reader.data(dir, p))
 	}
 }
 
@@ -101,9 +118,9 @@ func (s *Session) Gap(dir proto.Direction, n uint64) {
 	switch {
 	case s.stopped || s.ended[dir] || n == 0:
 	case s.reader == nil:
-		s.stop(StopGap)
+		s.check(dir, StopGap)
 	default:
-		s.check(s.reader.gap(dir, n))
+		s.check(dir, s.reader.gap(dir, n))
 	}
 	s.rest()
 }
@@ -127,9 +144,13 @@ func (s *Session) Close() {
 	s.rest()
 }
 
-// check stops if there is a cause.
-func (s *Session) check(c Cause) {
-	if c != reading {
+// check stops if there is a cause. Behind a gap, it looks for a place to read on.
+func (s *Session) check(dir proto.Direction, c Cause) {
+	switch {
+	case c == reading || s.stopped:
+	case c == StopGap && s.contents != nil:
+		s.lose(dir, StopGap)
+	default:
 		s.stop(c)
 	}
 }
@@ -143,7 +164,7 @@ func (s *Session) stop(c Cause) {
 	if s.reader != nil {
 		s.reader.close(c.ending())
 	}
-	s.reader, s.first = nil, [2][]byte{}
+	s.reader, s.first, s.adrift = nil, [2][]byte{}, nil
 	switch {
 	case c == StopUnknown && s.tunnels > 0:
 		c = StopUpgraded

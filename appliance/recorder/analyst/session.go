@@ -37,6 +37,9 @@ func newSession(a *Analyst, f *flow.Session) *session {
 		return s
 	}
 	s.dissector = dissect.New(s, s)
+	if f.Flags&flow.Midstream != 0 {
+		s.dissector.Midway()
+	}
 	return s
 }
 
