@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,9 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
+	"github.com/clearspan/clearspan/appliance/recorder/extract"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
+	"github.com/clearspan/clearspan/appliance/recorder/inspect"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/mirror/conformance"
 )
@@ -56,12 +59,16 @@ func (c counted) Write(ctx context.Context, b *trail.Batch) error {
 // Import reads captures in their order, as if they were one. Standard input is "-". A
 // capture that is damaged counts up to the damage, of which the error tells.
 func Import(ctx context.Context, files []string, o ImportOptions) (summary ImportSummary, err error) {
+	x, err := inspect.New(inspect.Options{})
+	if err != nil {
+		return summary, err
+	}
 	store, err := content.Open("", content.Options{})
 	if err != nil {
 		return summary, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	a := analyst.New(analyst.Config{Source: "import", Content: store, Keep: func(trail.Direction) bool { return false }}, counted{o.Output, &summary})
+	a := analyst.New(analyst.Config{Source: "import", Content: store, Keep: func(d trail.Direction) bool { return d == trail.Sent }, Examine: examiner(ctx, x, store)}, counted{o.Output, &summary})
 	defer func() { summary.Tally = a.Tally() }()
 	var damaged error
 	for _, name := range files {
@@ -74,6 +81,29 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	}
 	err = a.Close(ctx)
 	return summary, errors.Join(damaged, err)
+}
+
+// maxExamined bounds the objects that are looked through, in octets.
+const maxExamined = 256 << 20
+
+// examiner returns what looks through objects that are sent.
+func examiner(ctx context.Context, x *inspect.Inspector, store *content.Store) func(*trail.Event, *trail.Sighting, *trail.Batch) {
+	return func(event *trail.Event, s *trail.Sighting, b *trail.Batch) {
+		if s.Direction != trail.Sent || s.Size == 0 || s.Size > maxExamined || s.Type == "message/rfc822" {
+			return // the parts of a message are objects of their own
+		}
+		r, err := store.Open(s.Hash)
+		if err != nil {
+			return
+		}
+		defer r.Close()
+		p, err := io.ReadAll(io.LimitReader(r, maxExamined))
+		if err != nil {
+			return
+		}
+		e, _ := examine(ctx, x, bytes.NewReader(p), int64(len(p)), extract.Hint{Name: s.Name, Type: s.Type})
+		e.rows(event, s, b)
+	}
 }
 
 // progressEvery is how many frames pass between two reports.

@@ -21,9 +21,9 @@ type Config struct {
 	Content *content.Store // required
 	// Keep tells whether the octets of objects of a direction are kept; nil: of all.
 	Keep func(trail.Direction) bool
-	// Sighted is called for each object that has ended, before its rows are handed out; nil:
+	// Examine is called for each object that has ended. It may add rows of what is in it; nil:
 	// nobody wants to know.
-	Sighted func(e *trail.Event, s *trail.Sighting)
+	Examine func(e *trail.Event, s *trail.Sighting, b *trail.Batch)
 	Flow    flow.Config
 	Rows    int // of a batch, about; default 20,000
 }

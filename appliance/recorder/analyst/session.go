@@ -157,10 +157,10 @@ func (a *Analyst) done(e *event) {
 	e.over = true
 	e.resolve()
 	for i := range e.sightings {
-		if a.cfg.Sighted != nil {
-			a.cfg.Sighted(&e.Event, &e.sightings[i].Sighting)
-		}
 		a.batch.Sightings = append(a.batch.Sightings, e.sightings[i].Sighting)
+		if a.cfg.Examine != nil {
+			a.cfg.Examine(&e.Event, &e.sightings[i].Sighting, &a.batch)
+		}
 	}
 	a.batch.Objects = append(a.batch.Objects, e.objects...)
 	a.batch.Events = append(a.batch.Events, e.Event)

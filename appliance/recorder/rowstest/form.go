@@ -1,6 +1,7 @@
 package rowstest
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/base64"
 	"fmt"
@@ -50,7 +51,17 @@ func formRows() []Row {
 		rest = rest[n:]
 	}
 	packed := prose("packed form", 2000)
+	list := listOfPeople()
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	inZip, err := z.Create("名簿.csv")
+	if err != nil {
+		panic(err)
+	}
+	inZip.Write(list)
+	z.Close()
 	return []Row{
+		posted("list of people", "/upload", multipart, form(part(file("list.zip"), archive.Bytes())), File{Name: "list.zip", Octets: archive.Bytes()}, File{Name: "名簿.csv", Octets: list, Within: true}),
 		posted("form", "/upload", multipart, form(field, part(file(japaneseName), a)), File{Name: japaneseName, Octets: a}),
 		posted("form of several files", "/upload", multipart, form(part(file("a.bin"), a), field, part(file("b.bin"), b), part(file("c.bin"), c)), File{Name: "a.bin", Octets: a}, File{Name: "b.bin", Octets: b}, File{Name: "c.bin", Octets: c}),
 		posted("form in shift_jis", "/upload", multipart, form(part(file(in(japanese.ShiftJIS, "表示ソ能.txt")), d)), File{Name: "表示ソ能.txt", Octets: d}),
@@ -84,4 +95,17 @@ func (r Row) method(method, path string) Row {
 	_, rest, _ := bytes.Cut(s.Octets, []byte(" HTTP/1.1\r\n"))
 	s.Octets = append([]byte(method+" "+path+" HTTP/1.1\r\n"), rest...)
 	return r
+}
+
+// listOfPeople returns a table of invented people in Shift_JIS, one of whom has a My Number.
+func listOfPeople() []byte {
+	rows := "氏名,住所,電話,個人番号\n"
+	for i := range 25 {
+		number := ""
+		if i == 0 {
+			number = "123456789018" // the check digit is right
+		}
+		rows += fmt.Sprintf("山田 太郎%d,東京都千代田区丸の内1-%d,090-1234-%04d,%s\n", i, i, i, number)
+	}
+	return []byte(in(japanese.ShiftJIS, rows))
 }
