@@ -26,7 +26,7 @@ type Contents interface {
 // valid until the [End] of its last message. HTTP has two, the first from the client.
 // Mail and WebSocket have one.
 type Exchange struct {
-	Number uint64 // in the session, from 1
+	Number uint64 // in the session, from 1; within tunnels of HTTP/2 above multiples of 1<<32
 	Tag    any    // for the sink to keep what it has of the exchange
 
 	octets, holes [2]uint64

@@ -27,6 +27,14 @@ func FuzzSession(f *testing.F) {
 		both[st.dir] = append(both[st.dir], st.text...)
 	}
 	f.Add(both[0], both[1], false, byte(7), uint16(0), byte(0))
+	w = newWire().headers(0, 1, false, ":method", "CONNECT", ":protocol", "websocket").headers(1, 1, false, ":status", "200").data(0, 1, false, frame(0x82, true, "abc"), 0)
+	w.headers(0, 3, false, ":method", "CONNECT").headers(1, 3, false, ":status", "200").data(0, 3, false, get, 0).data(1, 3, true, "HTTP/1.1 200 OK\r\n\r\nx", 0)
+	both = [2][]byte{}
+	for _, st := range w.steps {
+		both[st.dir] = append(both[st.dir], st.text...)
+	}
+	f.Add(both[0], both[1], false, byte(2), uint16(0), byte(0))
+	f.Add(append([]byte("GET / HTTP/1.1\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAABAA\r\n\r\n"), both[0]...), append([]byte("HTTP/1.1 101 OK\r\nUpgrade: h2c\r\n\r\n"), both[1]...), false, byte(2), uint16(0), byte(0))
 	f.Add([]byte("T \x1c HTTP/"), []byte("0"), false, byte('\a'), uint16(102), byte('T'))
 	f.Add([]byte("0 \x0e HTTP/"), []byte("0"), false, byte('\a'), uint16(102), byte('T'))
 	f.Fuzz(func(t *testing.T, client, origin []byte, originFirst bool, cut byte, at uint16, lost byte) {

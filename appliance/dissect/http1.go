@@ -23,6 +23,7 @@ type http1Exchange struct {
 	Exchange
 	method   []byte // if it matters for the answer
 	switches bool   // it asks for another protocol
+	settings []byte // of HTTP/2, if it asks for that
 }
 
 var headMethod, connectMethod = []byte("HEAD"), []byte("CONNECT")
@@ -123,7 +124,9 @@ func (h *http1Reader) request(head []byte) Cause {
 	case "CONNECT":
 		x.method = connectMethod
 	}
-	x.switches = h.s.contents != nil && (x.method != nil && x.method[0] == 'C' || http1.Find(r.Fields, "upgrade") != nil)
+	if h.s.contents != nil {
+		x.asks(r.Fields)
+	}
 	h.alone = false
 	h.open = append(h.open, x)
 	e := &h.s.event().request // written in place: a copy costs more than the rest
@@ -202,6 +205,11 @@ func (h *http1Reader) answer(head, rest []byte) Cause {
 		return reading // another one follows
 	}
 	x := h.open[0]
+	if x.settings != nil && r.Code == 101 && token(http1.Find(r.Fields, "upgrade"), "h2c") {
+		held := h.held
+		h.held = nil
+		return h.s.follow(upgradedHTTP2(h.s, &x.Exchange, x.settings), "http2", held, rest)
+	}
 	e := &h.s.event().answer
 	e.Exchange, e.Status, e.Fields.section = &x.Exchange, r.Code, r.Fields
 	h.s.sink.Event(e)

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	maxStreams = 256      // that are open at a time
-	maxBlock   = 64 << 10 // octets of a header block, and of its fields
+	maxStreams     = 256      // that are open at a time
+	maxStreamsRead = 4096     // if somebody asks for contents
+	maxBlock       = 64 << 10 // octets of a header block, and of its fields
 )
 
 // http2Reader follows HTTP/2 (RFC 9113).
@@ -26,6 +27,7 @@ type http2Reader struct {
 	fields  []hpack.HeaderField  // of the block at hand
 	texts   []byte               // of the event at hand
 	brief   bool                 // streams are counted, blocks passed over
+	tunnels map[uint32]*http2Tunnel
 }
 
 // http2Side is one direction.
@@ -79,9 +81,7 @@ func faulty(err error) Cause {
 func (h *http2Reader) frame(dir proto.Direction, f *http2.Frame) Cause {
 	switch f.Type {
 	case http2.Data:
-		if x := h.streams[f.Stream]; x != nil {
-			h.s.content(x, dir, f.Body)
-		}
+		h.content(dir, f.Stream, f.Body)
 		h.ends(dir, f)
 	case http2.Headers:
 		fresh := f.First && dir == proto.ClientToOrigin && f.Stream > h.highest
@@ -135,7 +135,7 @@ func (h *http2Reader) headers(dir proto.Direction, f *http2.Frame, fresh bool) C
 			return c
 		}
 	case x != nil && dir == proto.OriginToClient:
-		h.answer(x)
+		h.answer(f.Stream, x)
 	}
 	h.ends(dir, f)
 	return reading
@@ -164,7 +164,7 @@ func (h *http2Reader) decode(dir proto.Direction, f *http2.Frame) Cause {
 
 // request opens an exchange for a request of which the fields are decoded.
 func (h *http2Reader) request(id uint32) Cause {
-	if len(h.streams) >= maxStreams {
+	if len(h.streams) >= maxStreams && (h.s.contents == nil || len(h.streams) >= maxStreamsRead) {
 		return StopBound
 	}
 	x := new(Exchange)
@@ -183,6 +183,9 @@ func (h *http2Reader) request(id uint32) Cause {
 		}
 	}
 	h.s.sink.Event(r)
+	if string(r.Method) == "CONNECT" {
+		h.asks(id)
+	}
 	h.checkBrief()
 	return reading
 }
@@ -195,7 +198,7 @@ func (h *http2Reader) text(s string) []byte {
 }
 
 // answer notes an answer, unless it is interim or the block holds trailers.
-func (h *http2Reader) answer(x *Exchange) {
+func (h *http2Reader) answer(id uint32, x *Exchange) {
 	for i := range h.fields {
 		if h.fields[i].Name != ":status" {
 			continue
@@ -203,6 +206,9 @@ func (h *http2Reader) answer(x *Exchange) {
 		if n, err := strconv.ParseUint(h.fields[i].Value, 10, 10); err == nil && n >= 200 {
 			h.s.event().answer = Answer{Exchange: x, Status: int(n), Fields: Fields{list: h.fields}}
 			h.s.sink.Event(&h.s.event().answer)
+			if n < 300 {
+				h.grants(id, x)
+			}
 		}
 		return
 	}
@@ -221,6 +227,7 @@ func (h *http2Reader) over(dir proto.Direction, id uint32, how Ending) {
 	if x == nil {
 		return
 	}
+	h.leaves(dir, id, how, x.over[dir.Opposite()])
 	h.s.end(x, dir, how)
 	if x.over[dir.Opposite()] {
 		delete(h.streams, id)
@@ -234,7 +241,13 @@ func (h *http2Reader) checkBrief() {
 		return
 	}
 	h.brief = true
+	for _, t := range h.tunnels {
+		if t.reader != nil {
+			t.reader.close(Cut)
+		}
+	}
 	clear(h.streams)
+	h.tunnels = nil
 	h.fields, h.texts = nil, nil
 	for dir := range h.sides {
 		h.sides[dir].frames.SkipBlocks()
@@ -248,9 +261,7 @@ func (h *http2Reader) gap(dir proto.Direction, n uint64) Cause {
 		return StopGap
 	}
 	if f != nil && f.Type == http2.Data {
-		if x := h.streams[f.Stream]; x != nil {
-			h.s.hole(x, dir, content)
-		}
+		h.hole(dir, f.Stream, content)
 		h.ends(dir, f)
 	}
 	return reading

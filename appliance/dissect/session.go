@@ -51,11 +51,13 @@ type Session struct {
 	contents Contents // nil: nobody asks
 	reader   reader   // nil: the protocol is not known yet, or the session is not read on
 	stopped  bool
-	protocol string // the word
-	tunnels  int    // upgrades and CONNECTs before
-	gaveUp   Cause  // why a part of the session is not read
-	midway   bool   // its beginning is missing
-	adrift   *drift // nil unless the place in the session is lost
+	protocol string   // the word
+	tunnels  int      // upgrades and CONNECTs before
+	outer    *Session // in a stream of which this session is; nil: in none
+	nests    uint64   // sessions within
+	gaveUp   Cause    // why a part of the session is not read
+	midway   bool     // its beginning is missing
+	adrift   *drift   // nil unless the place in the session is lost
 	brief    bool
 	number   uint64    // of the last exchange
 	first    [2][]byte // octets from before the protocol was known
@@ -170,6 +172,12 @@ func (s *Session) stop(c Cause) {
 		c = StopUpgraded
 	case c == StopEnded && s.gaveUp != reading:
 		c = s.gaveUp
+	}
+	if s.outer != nil {
+		if c == StopGap || c == StopBroken || c == StopBound {
+			s.outer.missed(c)
+		}
+		return
 	}
 	e := &s.event().stop
 	e.Cause = c

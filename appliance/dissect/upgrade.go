@@ -48,3 +48,14 @@ func token(list []byte, word string) bool {
 	}
 	return false
 }
+
+// asks notes that a request asks for another protocol.
+func (x *http1Exchange) asks(fields []byte) {
+	upgrade := http1.Find(fields, "upgrade")
+	x.switches = upgrade != nil || len(x.method) > 0 && x.method[0] == 'C'
+	if token(upgrade, "h2c") {
+		if settings := http1.Find(fields, "http2-settings"); len(settings) < maxHeld {
+			x.settings = append([]byte{}, settings...)
+		}
+	}
+}
