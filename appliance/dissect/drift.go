@@ -6,9 +6,11 @@ import (
 )
 
 // drift is what matters of a session whose place is lost: who spoke last. Where the other
-// side speaks then, a line begins.
+// side speaks then, a line begins. Behind a gap a line may begin, too. Only a line of HTTP
+// is believed there: text of a message can look like a command.
 type drift struct {
 	last    proto.Direction
+	turned  bool // the other side had spoken before
 	looking bool // its octets may begin something
 }
 
@@ -26,7 +28,7 @@ func (s *Session) lose(dir proto.Direction, c Cause) {
 func (s *Session) look(dir proto.Direction, p []byte) {
 	d := s.adrift
 	if d.last != dir {
-		d.last, d.looking, s.first = dir, true, [2][]byte{}
+		d.last, d.turned, d.looking, s.first = dir, true, true, [2][]byte{}
 	}
 	if !d.looking {
 		return
@@ -34,7 +36,7 @@ func (s *Session) look(dir proto.Direction, p []byte) {
 	taken := min(len(p), maxFirst[dir])
 	s.first[dir] = append(s.first[dir], p[:taken]...)
 	found, more := sniff.Midway(dir, s.first[dir])
-	if s.protocol != "" && found.String() != s.protocol {
+	if s.protocol != "" && found.String() != s.protocol || !d.turned && found != sniff.HTTP {
 		found = sniff.Unknown
 	}
 	if found != sniff.Unknown {
@@ -54,7 +56,7 @@ func (s *Session) enter(found sniff.Protocol, dir proto.Direction, rest []byte) 
 	s.reader = s.newReader(found)
 	switch r := s.reader.(type) {
 	case *http1Reader:
-		r.unsure, r.alone = true, true
+		r.unsure = true
 	case *smtpReader, *ftpReader:
 		s.read(proto.OriginToClient, []byte("220 \r\n")) // as if it had greeted
 	case *pop3Reader:

@@ -30,7 +30,15 @@ func TestReadOn(t *testing.T) {
 			end 3 < cut 0
 			stop gap`, []step{up(get), down(noContent), upLost(30), down("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), up(get)}},
 		{"another gap before the place is found", first + `end 1 < lost 0
-			` + third + `stop gap`, []step{up(get), downLost(10), upLost(10), down("HTTP/1.1 2"), downLost(2), down(noContent), up(get), down(noContent)}},
+			request 2
+			end 2 > lost 0
+			answer 2 204
+			end 2 < complete 0
+			request 3 GET /a?b h
+			end 3 > complete 0
+			end 3 < cut 0
+			stop gap`, []step{up(get), downLost(10), upLost(10), down("HTTP/1.1 2"), downLost(2), down(noContent), up(get)}},
+		{"a command right behind a gap may be text", `stop gap`, []step{down("220 ESMTP\r\n"), up("EHLO c\r\n"), down("250 x\r\n"), upLost(7), up("MAIL FROM:<a@b>\r\n")}},
 		{"an answer that comes late", first + `end 1 < lost 0
 			request 2 GET /a?b h
 			end 2 > complete 0

@@ -14,8 +14,7 @@ type http1Reader struct {
 	open  []*http1Exchange // the oldest first
 	held  []byte           // of the client, behind a request that asks for another protocol
 
-	unsure bool // no answer was read
-	alone  bool // and no request: an answer may come without one
+	unsure bool // it began in the middle of a session, and no answer was read
 }
 
 // http1Exchange is an exchange of which a message is not complete.
@@ -127,7 +126,6 @@ func (h *http1Reader) request(head []byte) Cause {
 	if h.s.contents != nil {
 		x.asks(r.Fields)
 	}
-	h.alone = false
 	h.open = append(h.open, x)
 	e := &h.s.event().request // written in place: a copy costs more than the rest
 	e.Exchange, e.Method, e.Target, e.Path, e.Host, e.Fields.section = &x.Exchange, r.Method, r.Target, r.Path, r.Host, r.Fields
@@ -136,12 +134,8 @@ func (h *http1Reader) request(head []byte) Cause {
 	return reading
 }
 
-// orphan makes an exchange for an answer whose request is lost.
+// orphan makes an exchange for an answer whose request is lost, or never was.
 func (h *http1Reader) orphan() {
-	if !h.alone {
-		return
-	}
-	h.alone = false
 	x := exchangePool.Get().(*http1Exchange)
 	h.s.open(&x.Exchange)
 	h.open = append(h.open, x)
@@ -196,6 +190,8 @@ func (h *http1Reader) answer(head, rest []byte) Cause {
 			return StopGap
 		}
 		h.unsure = false
+	}
+	if len(h.open) == 0 && h.s.contents != nil && fault != http1.BadStart && fault != http1.BadVersion {
 		h.orphan()
 	}
 	if fault == http1.BadStart || fault == http1.BadVersion || len(h.open) == 0 || h.open[0].over[proto.OriginToClient] {

@@ -92,7 +92,11 @@ func TestHTTP1(t *testing.T) {
 			end 1 > complete 0
 			answer 1 204
 			end 1 < complete 0
-			stop broken`, []step{up(get), down("HTTP/1.1 204 No\r\n\r\nHTTP/1.1 204 No\r\n\r\n")}},
+			request 2
+			end 2 > lost 0
+			answer 2 408
+			end 2 < complete 0
+			stop ended`, []step{up(get), down("HTTP/1.1 204 No\r\n\r\nHTTP/1.1 408 Timeout\r\nContent-Length: 0\r\n\r\n")}},
 		{"behind many empty lines", `request 1 GET /a?b h
 			end 1 > complete 0
 			end 1 < cut 0
@@ -157,6 +161,10 @@ func TestHTTP1Gaps(t *testing.T) {
 			end 1 > complete 0
 			answer 1 200
 			end 1 < complete 10-8 "01????????"
+			request 2
+			end 2 > lost 0
+			answer 2 204
+			end 2 < complete 0
 			stop gap`, append(begin, down(long), downLost(9), down("HTTP/1.1 204 No\r\n\r\n"))},
 		{"in content up to the end", `request 1 GET /a?b h
 			end 1 > complete 0
@@ -190,7 +198,14 @@ func TestHTTP1Gaps(t *testing.T) {
 		{"between messages", `request 1 GET /a?b h
 			end 1 > complete 0
 			end 1 < lost 0
+			request 2
+			end 2 > lost 0
+			answer 2 204
+			end 2 < complete 0
 			stop gap`, append(begin, downLost(1), down("HTTP/1.1 204 No\r\n\r\n"))},
-		{"before the protocol is known", `stop gap`, []step{upLost(1), up(get)}},
+		{"before the protocol is known", `request 1 GET /a?b h
+			end 1 > complete 0
+			end 1 < cut 0
+			stop gap`, []step{upLost(1), up(get)}},
 	})
 }

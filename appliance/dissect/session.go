@@ -35,10 +35,9 @@
 //   - Before the protocol is known: the reader stops.
 //
 // If somebody asks for contents, a reader that stops at a gap is not the end. What is open
-// ends as [Lost]. Another reader begins where one direction speaks behind the other with a
-// request or an answer of HTTP/1, or with a command that needs none before it. The text of a
-// message could pass for a command only if it is the first to be said behind the other side.
-// The session has the cause [StopGap] in any case.
+// ends as [Lost]. Another reader begins at a request or an answer of HTTP/1 right behind the
+// gap, or where one direction speaks behind the other with one of these, or with a command
+// that needs none before it. The session has the cause [StopGap] in any case.
 package dissect
 
 import (
@@ -123,6 +122,9 @@ func (s *Session) Gap(dir proto.Direction, n uint64) {
 		s.check(dir, StopGap)
 	default:
 		s.check(dir, s.reader.gap(dir, n))
+	}
+	if s.adrift != nil {
+		s.adrift, s.first = &drift{last: dir, looking: true}, [2][]byte{}
 	}
 	s.rest()
 }

@@ -14,6 +14,7 @@ type conversation struct {
 	client endpoint
 	stream Stream
 	half   [2]half
+	kept   uint64 // segments that had to wait
 	syn    uint32 // the first sequence number of the client, if its SYN was captured
 	again  uint32 // sessions of the same ends and the same beginning, before it
 	closed bool

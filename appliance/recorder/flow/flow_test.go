@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,6 +165,67 @@ func TestOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestTurns: where segments are lost, the octets of both ends come in the order in which they
+// were said.
+func TestTurns(t *testing.T) {
+	const c, s = proto.ClientToOrigin, proto.OriginToClient
+	for _, tt := range []struct {
+		name string
+		lost []int // of the frames behind the handshake
+		swap int   // this one comes behind the next one; 0: none
+		want string
+	}{
+		{"all", nil, 0, ">one <1 <2 >two <3 >three <4"},
+		{"a part of an answer", []int{1}, 0, ">one <?1 <2 >two <3 >three <4"},
+		{"the end of an answer", []int{2}, 0, ">one <1 >two <?1 <3 >three <4"},
+		{"a request", []int{3}, 0, ">one <1 <2 <3 >?3 >three <4"}, // nothing shows the gap in time
+		{"an answer and the next request", []int{1, 3}, 0, ">one <?1 <2 >?3 <3 >three <4"},
+		{"an answer behind the next request", nil, 1, ">one <1 <2 >two <3 >three <4"},
+		{"an acknowledged request behind its answer", nil, 3, ">one <1 <2 <3 >two >three <4"},
+	} {
+		var frames [][]byte
+		next := [2]uint32{1000, 5000}
+		for _, x := range []struct {
+			dir   proto.Direction
+			flags byte
+			text  string
+		}{{c, flagSYN, ""}, {s, flagSYN | flagACK, ""}, {c, flagACK, "one"}, {s, flagACK, "1"}, {s, flagACK, "2"}, {c, flagACK, "two"}, {s, flagACK, "3"}, {c, flagACK, "three"}, {s, flagACK, "4"}} {
+			frames = append(frames, frame(x.dir, next[x.dir], next[x.dir.Opposite()], x.flags, []byte(x.text)))
+			next[x.dir] += uint32(len(x.text))
+			if x.flags&flagSYN != 0 {
+				next[x.dir]++
+			}
+		}
+		if i := 2 + tt.swap; tt.swap > 0 {
+			frames[i], frames[i+1] = frames[i+1], frames[i]
+		}
+		heard := &turns{}
+		table := New(Config{}, heard)
+		for i, f := range frames {
+			if !slices.Contains(tt.lost, i-2) {
+				table.Add(Frame{Octets: f, At: time.Unix(1_800_000_000, int64(i)), Link: linkEthernet})
+			}
+		}
+		table.Close()
+		if got := strings.TrimSpace(heard.String()); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// turns writes down what both directions say.
+type turns struct{ strings.Builder }
+
+func (x *turns) Open(*Session) Stream { return x }
+func (x *turns) Data(dir proto.Direction, p []byte) {
+	fmt.Fprintf(x, "%s%s ", [2]string{">", "<"}[dir], p)
+}
+func (x *turns) Gap(dir proto.Direction, n uint64) {
+	fmt.Fprintf(x, "%s?%d ", [2]string{">", "<"}[dir], n)
+}
+func (x *turns) End(proto.Direction) {}
+func (x *turns) Close()              {}
 
 // TestBeginnings: sessions that were captured from the middle, that are cut by the capture,
 // broken off, and that follow each other between the same ports.

@@ -14,11 +14,14 @@ const (
 	patientFor   = time.Second // or how long such segments wait
 )
 
-// early is a segment that came before octets in front of it. Its octets are a copy.
+// early is a segment that waits: for octets in front of it, or for octets of the other end
+// that were said before. Its octets are a copy.
 type early struct {
 	seq    uint32
 	octets []byte
 	length int // on the wire; more than octets if the capture cut it
+	ack    uint32
+	order  uint64 // in which segments came
 }
 
 // half is one direction of a TCP connection.
@@ -52,27 +55,34 @@ func (c *conversation) segment(dir proto.Direction, k *packet) {
 		h.ends, h.fin = true, seq+uint32(k.length)
 	}
 	if k.length > 0 && !h.ended {
-		c.payload(dir, seq, k.payload, k.length)
+		c.payload(dir, early{seq: seq, octets: k.payload, length: k.length, ack: k.ack})
 	}
 	c.finish(dir)
+	c.finish(dir.Opposite())
 }
 
-// payload tells octets that come in order, and keeps early ones.
-func (c *conversation) payload(dir proto.Direction, seq uint32, p []byte, length int) {
+// payload tells octets that come in order, and keeps early ones. It borrows those of e.
+func (c *conversation) payload(dir proto.Direction, e early) {
 	h := &c.half[dir]
-	p = p[:min(len(p), length)]
-	if ahead := after(h.next, seq); ahead > 0 {
-		c.keep(dir, early{seq, p, length})
+	e.octets = e.octets[:min(len(e.octets), e.length)]
+	ahead := after(h.next, e.seq)
+	switch {
+	case e.length+ahead <= 0:
+		return // again
+	case ahead > 0, c.behind(dir, e.ack):
+		c.keep(dir, e)
 		return
-	} else if ahead < 0 { // again, or an overlap
-		if length+ahead <= 0 {
-			return
-		}
-		length += ahead
-		p = p[min(-ahead, len(p)):]
 	}
-	c.tell(dir, p, length)
+	c.tell(dir, e.octets[min(-ahead, len(e.octets)):], e.length+ahead) // without an overlap
 	c.drain(dir)
+}
+
+// behind reports whether a segment was sent behind octets of the other end that are missing,
+// as its acknowledgement says. Those come first, or their gap, because who reads both
+// directions takes them in the order in which they were said.
+func (c *conversation) behind(dir proto.Direction, ack uint32) bool {
+	o := &c.half[dir.Opposite()]
+	return len(o.early) > 0 && after(o.next, o.early[0].seq) > 0 && after(o.next, ack) > 0
 }
 
 // tell tells octets that are next: those that were captured, and a gap for the rest.
@@ -109,6 +119,8 @@ func (c *conversation) keep(dir proto.Direction, e early) {
 	}
 	c.compare(h, i, &e)
 	e.octets = append([]byte(nil), e.octets...)
+	c.kept++
+	e.order = c.kept
 	h.early = slices.Insert(h.early, i, e)
 	if len(h.early) == 1 {
 		h.since = c.table.now
@@ -147,34 +159,53 @@ func (c *conversation) lost(h *half) bool {
 	return h.heard && after(h.early[0].seq, h.acked) >= 0 && (len(h.early) >= patientParts || c.table.now.Sub(h.since) > patientFor)
 }
 
-// skip tells the gap in front of what waits, and what waits.
+// skip tells the gap in front of what waits, and what waits. If that was sent behind a gap of
+// the other end, it tells that one instead.
 func (c *conversation) skip(dir proto.Direction) {
-	h := &c.half[dir]
+	h, o := &c.half[dir], &c.half[dir.Opposite()]
+	if c.behind(dir, h.early[0].ack) && (!c.behind(dir.Opposite(), o.early[0].ack) || o.early[0].order < h.early[0].order) {
+		dir, h = dir.Opposite(), o
+	}
 	if n := after(h.next, h.early[0].seq); n > 0 {
 		h.next = h.early[0].seq
 		c.gap(dir, n)
 	}
-	c.drain(dir)
+	if !c.drain(dir) {
+		c.first(dir) // both ends have gaps that the other's octets are behind
+	}
 }
 
-// drain tells what waits and is next.
-func (c *conversation) drain(dir proto.Direction) {
-	h := &c.half[dir]
-	n := 0
-	for ; n < len(h.early) && after(h.next, h.early[n].seq) <= 0; n++ {
-		e := &h.early[n]
-		h.held -= len(e.octets)
-		c.table.held -= len(e.octets)
-		if known := after(e.seq, h.next); known < e.length {
-			c.tell(dir, e.octets[min(known, len(e.octets)):], e.length-known)
+// drain tells what waits and is next, of both directions in the order in which it came. It
+// reports whether there was anything.
+func (c *conversation) drain(dir proto.Direction) (told bool) {
+	for ; ; told = true {
+		h, o := &c.half[dir], &c.half[dir.Opposite()]
+		mine := len(h.early) > 0 && after(h.next, h.early[0].seq) <= 0 && !c.behind(dir, h.early[0].ack)
+		theirs := len(o.early) > 0 && after(o.next, o.early[0].seq) <= 0 && !c.behind(dir.Opposite(), o.early[0].ack)
+		switch {
+		case theirs && (!mine || o.early[0].order < h.early[0].order):
+			c.first(dir.Opposite())
+		case mine:
+			c.first(dir)
+		default:
+			return told
 		}
 	}
-	if n == 0 {
-		return
-	}
-	h.since = c.table.now
-	if h.early = slices.Delete(h.early, 0, n); len(h.early) == 0 {
+}
+
+// first tells the first segment that waits of a direction.
+func (c *conversation) first(dir proto.Direction) {
+	h := &c.half[dir]
+	e := h.early[0]
+	h.early[0].octets = nil
+	if h.early = h.early[1:]; len(h.early) == 0 {
 		h.early = nil
+	}
+	h.held -= len(e.octets)
+	c.table.held -= len(e.octets)
+	h.since = c.table.now
+	if known := after(e.seq, h.next); known < e.length {
+		c.tell(dir, e.octets[min(known, len(e.octets)):], e.length-known)
 	}
 }
 

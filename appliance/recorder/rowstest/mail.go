@@ -96,6 +96,15 @@ func mailRows() []Row {
 		say(up, "MAIL FROM:<yamada@example.co.jp> BODY=BINARYMIME\r\n"), say(down, "250 ok\r\n"), say(up, "RCPT TO:<bob@example.test>\r\n"), say(down, "250 ok\r\n"),
 		say(up, fmt.Sprintf("BDAT %d\r\n%s", half, message[:half])), say(down, "250 ok\r\n"), say(up, fmt.Sprintf("BDAT %d LAST\r\n%s", len(message)-half, message[half:])), say(down, "250 queued\r\n")}}}, Files: []File{{Name: "bdat.bin", Octets: bdat}}})
 
+	// The end of the first message shows only by what the server says of it.
+	torn := letter("Content-Disposition: attachment; filename=\"torn.bin\""+base64Part, lines64(file("torn")))
+	behind := file("behind a gap")
+	two := smtp(letter("Content-Disposition: attachment; filename=\"behind.bin\""+base64Part, lines64(behind)))
+	one := smtp(torn)
+	cut := len(torn) - 3000
+	two.Steps = append(append(one.Steps[:5:5], Step{From: up, Octets: []byte(torn[:cut]), Lose: 2000}, say(up, torn[cut+2000:]+".\r\n"), one.Steps[6]), two.Steps[3:]...)
+	rows = append(rows, Row{Name: "mail behind a gap", Talks: []Talk{two}, Files: []File{{Name: "behind.bin", Octets: behind}}})
+
 	clear := file("starttls")
 	t := smtp(letter("Content-Disposition: attachment; filename=\"clear.bin\""+base64Part, lines64(clear)))
 	t.Steps = append([]Step{t.Steps[0], say(up, "EHLO c\r\n"), say(down, "250-mx\r\n250 STARTTLS\r\n"), say(up, "STARTTLS\r\n"), say(down, "220 go ahead\r\n")}, t.Steps[1:]...)
