@@ -18,6 +18,7 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte("USER bob\r\nPASS x\r\nRETR 1\r\nAUTH PLAIN\r\nAGEAYg==\r\n"), []byte("+OK\r\n+OK\r\n+OK\r\n+OK\r\nA: b\r\n\r\n.\r\n+\r\n+OK\r\n"), true, byte(1), uint16(0), byte(0))
 	f.Add([]byte("USER bob\r\nPASS x\r\nRETR 1\r\nSTOR a b\r\n"), []byte("220-x\r\n220 x\r\n331 go\r\n230 ok\r\n150 go\r\n226 ok\r\n550 no\r\n"), true, byte(1), uint16(0), byte(0))
 	f.Add([]byte("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"+frame(0x01, true, "ab")+frame(0x89, true, "")+frame(0xc0, true, "c")), []byte("HTTP/1.1 101 OK\r\nUpgrade: websocket\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"+frame(0xc1, false, newSqueezer().message("text text"))), false, byte(4), uint16(50), byte(1))
+	f.Add([]byte("GET / HTTP/1.1\r\nAuthorization: Negotiate "+ntlmWithin+"\r\nProxy-Authorization: Digest username=\"a\"\r\n\r\n"), []byte("HTTP/1.1 200 OK\r\n\r\n"), false, byte(4), uint16(0), byte(0))
 	f.Add([]byte("CONNECT a:1 HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n"), []byte("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 204 OK\r\n\r\n"), false, byte(4), uint16(0), byte(0))
 	f.Add([]byte("a FETCH 1 BODY[2]<0.2>\r\nb COMPRESS DEFLATE\r\n"+newSqueezer().flushed("c APPEND x {1+}\r\ny\r\n")),
 		[]byte("* OK\r\n* 1 FETCH (BODYSTRUCTURE ((\"TEXT\" \"PLAIN\" (\"A\" {1}\r\n\") NIL NIL \"7BIT\" 1 1) \"MIXED\") BODY[2.MIME] {4}\r\n\r\n\r\n BODY[2]<0> {2}\r\nxx BODY[TEXT] \"a\")\r\nb OK\r\n"+newSqueezer().flushed("* 2 FETCH (BODY[] {1}\r\nx)\r\n")), true, byte(3), uint16(24), byte(0))

@@ -14,6 +14,7 @@ type http1Reader struct {
 	open  []*http1Exchange // the oldest first
 	held  []byte           // of the client, behind a request that asks for another protocol
 
+	logins *webLogins
 	unsure bool // it began in the middle of a session, and no answer was read
 }
 
@@ -35,7 +36,7 @@ type http1Side struct {
 	content *http1.Content // of message
 }
 
-func newHTTP1(s *Session) *http1Reader { return &http1Reader{s: s} }
+func newHTTP1(s *Session) *http1Reader { return &http1Reader{s: s, logins: newWebLogins(s)} }
 
 func (h *http1Reader) data(dir proto.Direction, p []byte) Cause {
 	side := &h.sides[dir]
@@ -130,6 +131,7 @@ func (h *http1Reader) request(head []byte) Cause {
 	e := &h.s.event().request // written in place: a copy costs more than the rest
 	e.Exchange, e.Method, e.Target, e.Path, e.Host, e.Fields.section = &x.Exchange, r.Method, r.Target, r.Path, r.Host, r.Fields
 	h.s.sink.Event(e)
+	h.logins.request(&x.Exchange, &e.Fields)
 	h.expect(proto.ClientToOrigin, x, r.Framing)
 	return reading
 }
@@ -209,6 +211,7 @@ func (h *http1Reader) answer(head, rest []byte) Cause {
 	e := &h.s.event().answer
 	e.Exchange, e.Status, e.Fields.section = &x.Exchange, r.Code, r.Fields
 	h.s.sink.Event(e)
+	h.logins.answered(h.s, &x.Exchange, r.Code)
 	if r.Switches(x.method) {
 		return h.switched(x, &r, rest)
 	}

@@ -120,6 +120,10 @@ func userOf(mechanism string, p []byte) []byte {
 		return attribute(first, "a=")
 	case strings.HasPrefix(mechanism, "SCRAM-"): // RFC 5802, Section 5.1
 		return attribute(p, "n=")
+	case mechanism == "NTLM":
+		return ntlmUser(p)
+	case mechanism == "DIGEST-MD5": // RFC 2831, Section 2.1.2
+		return digestUser(p)
 	case mechanism == "CRAM-MD5": // RFC 2195, Section 2
 		if space := bytes.LastIndexByte(p, ' '); space > 0 {
 			return p[:space]
