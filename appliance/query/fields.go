@@ -64,12 +64,16 @@ const (
 	Size
 	// Duration is a time that passed: 90s, 1h30m, 2d.
 	Duration
+	// Phrase is Text that need only be contained, unless it has a `*`.
+	Phrase
+	// Number is a whole number, or a range such as 200-299.
+	Number
 	// Time is a date, a date and time, or how long ago it was: 2026-11-01,
 	// 2026-11-01T12:30, 15m.
 	Time
 )
 
-var kindNames = [...]string{"text", "words", "address", "port", "size", "duration", "time"}
+var kindNames = [...]string{"text", "words", "address", "port", "size", "duration", "phrase", "number", "time"}
 
 // String returns the word that help texts use.
 func (k Kind) String() string {
@@ -91,7 +95,7 @@ type Field struct {
 
 var actions = []string{"bump", "tunnel", "tunnel-check", "terminate"}
 
-// Fields are all fields, in the order of help texts.
+// Fields are those of sessions, in the order of help texts.
 var Fields = [...]Field{
 	{Session, "session", []string{"id"}, Text, "The identifier of the session.", nil},
 	{State, "state", nil, Text, "Whether the session goes on.", []string{"open", "ended"}},

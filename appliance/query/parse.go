@@ -13,23 +13,26 @@ const (
 	maxDepth = 32 // of groups and negations
 )
 
+// Parse reads a query about sessions, as [Language.Parse] does.
+func Parse(text string) (*Query, error) { return Sessions.Parse(text) }
+
 // Parse reads a query. The error is an [*Error]. Times without a zone are local ones,
 // and times ago count from now. The empty text matches everything.
-func Parse(text string) (*Query, error) { return parse(text, time.Now()) }
+func (l *Language) Parse(text string) (*Query, error) { return l.parse(text, time.Now()) }
 
-func parse(text string, now time.Time) (*Query, error) {
+func (l *Language) parse(text string, now time.Time) (*Query, error) {
 	if len(text) > maxText {
 		return nil, &Error{Column: 1, Problem: fmt.Sprintf("the query has more than %d octets", maxText)}
 	}
 	if !utf8.ValidString(text) {
 		return nil, &Error{Column: 1, Problem: "the query is not UTF-8"}
 	}
-	tokens, err := scan(text)
+	tokens, err := l.scan(text)
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{tokens: tokens, now: now}
-	q := &Query{text: text}
+	p := &parser{language: l, tokens: tokens, now: now}
+	q := &Query{text: text, language: l}
 	if p.peek().kind == endToken {
 		return q, nil
 	}
@@ -44,11 +47,12 @@ func parse(text string, now time.Time) (*Query, error) {
 
 // parser reads tokens by recursive descent.
 type parser struct {
-	tokens []token // the last one is endToken
-	at     int
-	terms  int
-	depth  int
-	now    time.Time
+	language *Language
+	tokens   []token // the last one is endToken
+	at       int
+	terms    int
+	depth    int
+	now      time.Time
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }

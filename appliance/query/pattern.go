@@ -55,23 +55,6 @@ func (p *pattern) match(text string) bool {
 	return strings.HasSuffix(text, p.parts[last])
 }
 
-// nearFields returns the names of fields that name was probably meant to be.
-func nearFields(name string) []string {
-	names := make([]string, 0, len(named))
-	for i := range Fields {
-		names = append(names, Fields[i].Name)
-	}
-	near := nearest(name, names)
-	for i := range Fields {
-		for _, a := range Fields[i].Aliases {
-			if len(nearest(name, []string{a})) > 0 && len(near) < maxNear {
-				near = append(near, a)
-			}
-		}
-	}
-	return near
-}
-
 // maxNear bounds how many words are offered for one that is not known.
 const maxNear = 3
 

@@ -21,8 +21,9 @@ type Row interface {
 // Query is a question that was read. It does not change; any number of goroutines may
 // use it. The nil Query matches everything.
 type Query struct {
-	text string
-	root *node // nil: everything
+	text     string
+	language *Language
+	root     *node // nil: everything
 }
 
 // Match reports whether row is what the query asks for. It does not allocate.

@@ -113,7 +113,7 @@ func TestMatch(t *testing.T) {
 		{`"not" or rule:default`, true},
 		{"nothing", false},
 	} {
-		q, err := parse(tt.query, now)
+		q, err := Sessions.parse(tt.query, now)
 		if err != nil {
 			t.Errorf("%s: %v", tt.query, err)
 			continue
@@ -156,7 +156,7 @@ func TestErrors(t *testing.T) {
 		{strings.Repeat("a ", maxTerms+1), "column 129: more than 64 terms"},
 		{strings.Repeat("a", maxText+1), "column 1: the query has more than 4096 octets"},
 	} {
-		_, err := parse(tt.query, now)
+		_, err := Sessions.parse(tt.query, now)
 		var e *Error
 		if !errors.As(err, &e) {
 			t.Errorf("%s: error %v", tt.query, err)
@@ -184,7 +184,7 @@ func TestFields(t *testing.T) {
 				t.Errorf("%s stands for two fields", name)
 			}
 			seen[name] = true
-			if Lookup(strings.ToUpper(name)) != f {
+			if Sessions.Lookup(strings.ToUpper(name)) != f {
 				t.Errorf("%s is not found", name)
 			}
 		}
@@ -216,7 +216,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		q, err := parse(text, now)
+		q, err := Sessions.parse(text, now)
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) || e.Column < 1 || e.Column > len(text)+1 {
@@ -224,7 +224,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if negated, err := parse("-("+text+")", now); err == nil && q.root != nil && negated.Match(sample) == q.Match(sample) {
+		if negated, err := Sessions.parse("-("+text+")", now); err == nil && q.root != nil && negated.Match(sample) == q.Match(sample) {
 			t.Errorf("%q and its negation agree", text)
 		}
 	})

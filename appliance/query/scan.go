@@ -39,13 +39,14 @@ func (t token) fault(problem string) *Error { return &Error{Column: t.column, Pr
 
 // scanner cuts a query into tokens.
 type scanner struct {
-	text   string
-	at     int // octets
-	column int // characters, from 1
+	language *Language
+	text     string
+	at       int // octets
+	column   int // characters, from 1
 }
 
-func scan(text string) ([]token, error) {
-	s := &scanner{text: text, column: 1}
+func (l *Language) scan(text string) ([]token, error) {
+	s := &scanner{language: l, text: text, column: 1}
 	var list []token
 	for {
 		t, err := s.token()
@@ -112,7 +113,7 @@ func (s *scanner) term(t *token) error {
 		s.skip()
 	}
 	if word := s.text[from:s.at]; word != "" {
-		if t.op = operator(s.text[s.at:]); t.op != "" && !addressed(word, s.text[s.at:]) {
+		if t.op = operator(s.text[s.at:]); t.op != "" && !s.addressed(word, s.text[s.at:]) {
 			t.field = word
 			for range t.op {
 				s.skip()
@@ -141,8 +142,8 @@ func operator(text string) string {
 
 // addressed reports whether word and rest begin an IPv6 address, such as fe80::1 or
 // 2001:db8::1. No field is called like the group of one.
-func addressed(word, rest string) bool {
-	if _, ok := named[strings.ToLower(word)]; ok || !strings.HasPrefix(rest, ":") || len(word) > 4 {
+func (s *scanner) addressed(word, rest string) bool {
+	if s.language.Lookup(word) != nil || !strings.HasPrefix(rest, ":") || len(word) > 4 {
 		return false
 	}
 	for _, r := range word {

@@ -40,7 +40,7 @@ func (t *term) match(row Row) bool {
 		return t.matchLoose(row)
 	}
 	switch t.kind {
-	case Text:
+	case Text, Phrase:
 		return matchAny(t.texts, row.Text(t.field))
 	case Words:
 		rest := row.Text(t.field)
@@ -89,38 +89,19 @@ func (t *term) matchLoose(row Row) bool {
 	return false
 }
 
-// named are the fields by name and alias.
-var named = func() map[string]*Field {
-	m := make(map[string]*Field)
-	for i := range Fields {
-		f := &Fields[i]
-		m[f.Name] = f
-		for _, a := range f.Aliases {
-			m[a] = f
-		}
-	}
-	return m
-}()
-
-// Lookup returns the field of a name or alias, nil for none.
-func Lookup(name string) *Field { return named[strings.ToLower(name)] }
-
 // term reads a term.
 func (p *parser) term(t token) (*node, error) {
 	if t.field == "" {
 		return &node{op: single, term: looseTerm(t.values)}, nil
 	}
-	f := Lookup(t.field)
+	f := p.language.Lookup(t.field)
 	if f == nil {
-		return nil, &Error{t.column, fmt.Sprintf("unknown field %q", t.field), nearFields(t.field)}
+		return nil, &Error{t.column, fmt.Sprintf("unknown field %q", t.field), p.language.near(t.field)}
 	}
 	n := &node{op: single, term: term{field: f.ID, kind: f.Kind}}
 	by := t.op
-	switch f.ID {
-	case After:
-		n.term.field, by = Start, ">="
-	case Before:
-		n.term.field, by = Start, "<"
+	if b, ok := p.language.bounds[f.ID]; ok {
+		n.term.field, by = b.Of, b.By
 	}
 	if by != t.op && t.op != ":" && t.op != "=" {
 		return nil, t.fault(fmt.Sprintf("%s has the operator : only", f.Name))
@@ -161,7 +142,7 @@ func (p *parser) compare(t *term, f *Field, by string, v value) error {
 		return &Error{Column: v.column, Problem: fmt.Sprintf("%s wants %s, not %q", f.Name, want, v.text)}
 	}
 	ordered := by != ":" && by != "=" && by != "!="
-	if ordered && f.Kind <= Address {
+	if ordered && (f.Kind <= Address || f.Kind == Phrase) {
 		return &Error{Column: v.column, Problem: fmt.Sprintf("%s has no order, ask %s:%s", f.Name, f.Name, v.text)}
 	}
 	switch f.Kind {
@@ -174,6 +155,10 @@ func (p *parser) compare(t *term, f *Field, by string, v value) error {
 			return &Error{v.column, fmt.Sprintf("%s is never %q", f.Name, v.text), near}
 		}
 		t.texts = append(t.texts, newPattern(v))
+	case Phrase:
+		one := newPattern(v)
+		one.inside = len(one.parts) == 1
+		t.texts = append(t.texts, one)
 	case Address:
 		n, ok := parseNetwork(v.text)
 		if !ok {
@@ -195,6 +180,7 @@ var examples = map[Kind]string{
 	PortRange: "a port or a range such as 8000-8099",
 	Size:      "a size such as 1500, 64KiB or 1MB",
 	Duration:  "a duration such as 90s, 1h30m or 2d",
+	Number:    "a number or a range such as 200-299",
 	Time:      "a time such as 2026-11-01, 2026-11-01T12:30, 14:05 or 15m",
 }
 

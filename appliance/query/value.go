@@ -25,6 +25,23 @@ func parsePorts(text string) (span, bool) {
 	return span{int64(low), int64(high)}, true
 }
 
+// parseNumbers reads a number, or two with a hyphen between them.
+func parseNumbers(text string) (span, bool) {
+	from, to, ranged := strings.Cut(text, "-")
+	if !ranged {
+		to = from
+	}
+	low, err := strconv.ParseUint(from, 10, 63)
+	if err != nil {
+		return span{}, false
+	}
+	high, err := strconv.ParseUint(to, 10, 63)
+	if err != nil || high < low {
+		return span{}, false
+	}
+	return span{int64(low), int64(high)}, true
+}
+
 // units of octets, without the B behind them.
 var units = map[string]float64{
 	"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40,
@@ -144,6 +161,8 @@ func parseSpan(k Kind, text string, now time.Time) (span, bool) {
 		return parsePorts(text)
 	case Size:
 		return parseSize(text)
+	case Number:
+		return parseNumbers(text)
 	case Duration:
 		d, ok := parseDuration(text)
 		return span{int64(d), int64(d)}, ok
