@@ -4,5 +4,8 @@
 //	capture, files ──▶ flow ──▶ dissect ──▶ object ──▶ content
 //	                              └───── analyst ─────▶ trail
 //
+// An [Archive] is a directory with the trail (trail/, see package sqlite) and the contents
+// (content/, see package content).
+//
 // It knows no engine: any feed will do, of this program or another.
 package recorder

@@ -34,8 +34,12 @@ type examination struct {
 	findings  []Found
 	byName    map[string]int
 	members   []Member
-	limited   bool // not all was read
+	text      strings.Builder // for searches, as far as maxIndexed
+	limited   bool            // not all was read
 }
+
+// maxIndexed bounds the text of one object that can be searched, in octets.
+const maxIndexed = 8 << 20
 
 // examine looks through a file.
 func examine(ctx context.Context, x *inspect.Inspector, r io.ReaderAt, size int64, hint extract.Hint) (*examination, error) {
@@ -45,6 +49,10 @@ func examine(ctx context.Context, x *inspect.Inspector, r io.ReaderAt, size int6
 
 // Text implements [extract.Handler].
 func (e *examination) Text(place string, text []byte) {
+	if room := maxIndexed - e.text.Len(); room > 0 {
+		e.text.Write(text[:min(len(text), room)])
+		e.text.WriteByte('\n')
+	}
 	for _, f := range e.inspector.Text(text) {
 		where := fmt.Sprintf("line %d", f.Place.Line)
 		if f.Place.Column > 0 {

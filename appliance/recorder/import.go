@@ -19,8 +19,9 @@ import (
 
 // ImportOptions are those of [Import].
 type ImportOptions struct {
-	Output   analyst.Output // takes what was found
-	Progress func(name string, octets uint64)
+	Output    analyst.Output // takes what was found; nil: nobody
+	Directory string         // where trail and contents are kept; "": nowhere
+	Progress  func(name string, octets uint64)
 }
 
 // ImportSummary says how much was read, and what was in it.
@@ -63,12 +64,14 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	if err != nil {
 		return summary, err
 	}
-	store, err := content.Open("", content.Options{})
+	r, err := openArchive(o.Directory)
 	if err != nil {
 		return summary, err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	a := analyst.New(analyst.Config{Source: "import", Content: store, Keep: func(d trail.Direction) bool { return d == trail.Sent }, Examine: examiner(ctx, x, store)}, counted{o.Output, &summary})
+	defer func() { err = errors.Join(err, r.Close()) }()
+	store := r.content
+	o.Output = outputs{o.Output, r.writer()}
+	a := analyst.New(analyst.Config{Source: "import", Content: store, Keep: func(d trail.Direction) bool { return o.Directory != "" || d == trail.Sent }, Examine: examiner(ctx, x, store)}, counted{o.Output, &summary})
 	defer func() { summary.Tally = a.Tally() }()
 	var damaged error
 	for _, name := range files {
@@ -103,7 +106,25 @@ func examiner(ctx context.Context, x *inspect.Inspector, store *content.Store) f
 		}
 		e, _ := examine(ctx, x, bytes.NewReader(p), int64(len(p)), extract.Hint{Name: s.Name, Type: s.Type})
 		e.rows(event, s, b)
+		if text := e.text.String(); text != "" {
+			b.Texts = append(b.Texts, trail.Text{Hash: s.Hash, At: event.At, Text: text})
+		}
 	}
+}
+
+// outputs hands a batch to each output that there is.
+type outputs []analyst.Output
+
+func (list outputs) Write(ctx context.Context, b *trail.Batch) error {
+	for _, o := range list {
+		if o == nil {
+			continue
+		}
+		if err := o.Write(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // progressEvery is how many frames pass between two reports.

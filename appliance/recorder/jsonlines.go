@@ -128,6 +128,29 @@ func (j *JSONLines) Write(_ context.Context, b *trail.Batch) error {
 	return j.w.Flush()
 }
 
+// Full writes an event out of a trail.
+func (j *JSONLines) Full(x *trail.Full) error {
+	if err := j.enc.Encode(EventLineOf(&x.Event)); err != nil {
+		return err
+	}
+	for i := range x.Sightings {
+		o, known := x.Objects[x.Sightings[i].Hash]
+		object := &o
+		if !known {
+			object = nil
+		}
+		if err := j.enc.Encode(ObjectLineOf(&x.Event, &x.Sightings[i], object)); err != nil {
+			return err
+		}
+	}
+	for i := range x.Findings {
+		if err := j.enc.Encode(FindingLineOf(&x.Findings[i])); err != nil {
+			return err
+		}
+	}
+	return j.w.Flush()
+}
+
 // EventLineOf returns the line of an event.
 func EventLineOf(e *trail.Event) EventLine {
 	l := EventLine{

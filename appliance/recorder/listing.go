@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
@@ -13,10 +14,35 @@ import (
 
 // Listing writes rows for people: a line an event, with the files in it below. It
 // implements [analyst.Output].
-type Listing struct{ w *bufio.Writer }
+type Listing struct {
+	w      *bufio.Writer
+	layout string // of times
+}
 
 // NewListing returns one that writes to w, at the end of each batch at the latest.
-func NewListing(w io.Writer) *Listing { return &Listing{bufio.NewWriterSize(w, 64<<10)} }
+func NewListing(w io.Writer) *Listing { return &Listing{bufio.NewWriterSize(w, 64<<10), time.TimeOnly} }
+
+// NewDatedListing returns one whose times have the date, in the local zone.
+func NewDatedListing(w io.Writer) *Listing {
+	return &Listing{bufio.NewWriterSize(w, 64<<10), time.DateTime}
+}
+
+// Full writes an event out of a trail.
+func (l *Listing) Full(x *trail.Full) error {
+	l.event(&x.Event)
+	for i := range x.Sightings {
+		o := x.Objects[x.Sightings[i].Hash]
+		l.object(&x.Sightings[i], uint64(len(o.Holes))+o.More)
+	}
+	for i := range x.Findings {
+		l.finding(&x.Findings[i])
+	}
+	return l.w.Flush()
+}
+
+func (l *Listing) finding(f *trail.Finding) {
+	fmt.Fprintf(l.w, "FOUND     %s x%d %s in %s %s\n", f.Detector, f.Count, shown(f.Sample), f.Hash, shown(f.Place))
+}
 
 // Write writes a batch.
 func (l *Listing) Write(_ context.Context, b *trail.Batch) error {
@@ -36,14 +62,13 @@ func (l *Listing) Write(_ context.Context, b *trail.Batch) error {
 		}
 	}
 	for i := range b.Findings {
-		f := &b.Findings[i]
-		fmt.Fprintf(l.w, "FOUND     %s x%d %s in %s %s\n", f.Detector, f.Count, shown(f.Sample), f.Hash, shown(f.Place))
+		l.finding(&b.Findings[i])
 	}
 	return l.w.Flush()
 }
 
 func (l *Listing) event(e *trail.Event) {
-	fmt.Fprintf(l.w, "%s  %-8s %s > %s  %s\n", e.At.Format("15:04:05"), e.Protocol, e.Client, e.Server, shown(Summary(e)))
+	fmt.Fprintf(l.w, "%s  %-8s %s > %s  %s\n", e.At.Format(l.layout), e.Protocol, e.Client, e.Server, shown(Summary(e)))
 }
 
 func (l *Listing) object(x *trail.Sighting, holes uint64) {

@@ -187,7 +187,7 @@ var bans = []ban{
 	},
 	{
 		from:   "appliance/recorder/trail",
-		to:     []string{module, "net", "os"},
+		to:     []string{module, "net"},
 		allow:  []string{module + "/appliance/recorder/trail", module + "/appliance/query", "net/netip", "net/http", "net/url"},
 		reason: "storage knows no protocols",
 	},

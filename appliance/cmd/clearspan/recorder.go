@@ -25,19 +25,21 @@ themselves, and find personal data in what is sent.
 The recorder reads any cleartext capture, of this program or of another one.`,
 		Example: "  clearspan recorder import mirror.pcap",
 	}
-	cmd.AddCommand(recorderImportCommand(), recorderInspectCommand())
+	cmd.AddCommand(recorderImportCommand(), recorderSearchCommand(), recorderShowCommand(), recorderInspectCommand())
 	return cmd
 }
 
 func recorderImportCommand() *cobra.Command {
 	var asJSON bool
+	var dir string
 	cmd := &cobra.Command{
 		Use:   "import FILE...|-",
 		Short: "Read captures, and tell what was sent and received in them",
 		Long: `Read captures (pcap or pcapng, in this order, compressed or not), or standard
 input (-), and print what is in them: each request, mail message, file, login and
 lookup, and each file with its SHA-256, size and name. It needs neither root nor a
-configuration, and keeps nothing.
+configuration. Nothing is kept, unless --directory says where: then "recorder search"
+finds it there.
 
 --json prints one JSON object a line. A line with the key "event" is an event, one with
 "object" is a file, whose SHA-256 that is, and one with "finding" is personal or
@@ -52,7 +54,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
-			o := recorder.ImportOptions{Output: recorder.NewListing(cmd.OutOrStdout())}
+			o := recorder.ImportOptions{Directory: dir, Output: recorder.NewListing(cmd.OutOrStdout())}
 			if asJSON {
 				o.Output = recorder.NewJSONLines(cmd.OutOrStdout())
 			}
@@ -67,6 +69,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	cmd.Flags().StringVar(&dir, "directory", "", "keep trail and contents in `DIR`")
 	return cmd
 }
 

@@ -62,6 +62,10 @@ func Open(dir string, o Options) (*Store, error) {
 	return s, s.ready()
 }
 
+// At returns the store in a directory for reading only: what is under way there is not
+// touched.
+func At(dir string) *Store { return &Store{dir: dir} }
+
 // prepare makes the directories.
 func (s *Store) prepare() (err error) {
 	if s.temporary {

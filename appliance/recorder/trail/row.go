@@ -214,3 +214,6 @@ type Pending struct {
 	Why  string
 	At   time.Time
 }
+
+// ErrNone says that there is no such row.
+var ErrNone = errors.New("there is none")

@@ -1,6 +1,11 @@
 package trail
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/query"
+)
 
 // Batch is rows that belong together, with the place up to which the packets were read. A
 // later row of the same key replaces an earlier one.
@@ -11,19 +16,27 @@ type Batch struct {
 	Objects   []Object
 	Sightings []Sighting
 	Findings  []Finding
+	Texts     []Text
 	Who       []Who
 	Pending   []Pending
 }
 
+// Text is what can be read in an object, for searches.
+type Text struct {
+	Hash Hash
+	At   time.Time // of the sighting
+	Text string
+}
+
 // Rows returns how many rows there are.
 func (b *Batch) Rows() int {
-	return len(b.Sessions) + len(b.Events) + len(b.Objects) + len(b.Sightings) + len(b.Findings) + len(b.Who) + len(b.Pending)
+	return len(b.Sessions) + len(b.Events) + len(b.Objects) + len(b.Sightings) + len(b.Findings) + len(b.Texts) + len(b.Who) + len(b.Pending)
 }
 
 // Reset empties the batch. It keeps the memory.
 func (b *Batch) Reset() {
 	*b = Batch{Sessions: b.Sessions[:0], Events: b.Events[:0], Objects: b.Objects[:0], Sightings: b.Sightings[:0],
-		Findings: b.Findings[:0], Who: b.Who[:0], Pending: b.Pending[:0]}
+		Findings: b.Findings[:0], Texts: b.Texts[:0], Who: b.Who[:0], Pending: b.Pending[:0]}
 }
 
 // Writer takes batches in order. A batch is there as a whole, and for good, when Write
@@ -32,4 +45,36 @@ type Writer interface {
 	Write(ctx context.Context, b *Batch) error
 	// Cursor returns the one of the last batch that had one; nil: there was none.
 	Cursor(ctx context.Context) ([]byte, error)
+}
+
+// Question asks for events, the newest first.
+type Question struct {
+	Query    *query.Query // of [Language]; nil: all events
+	From, To time.Time    // zero: no bound; To is not part
+	Before   ID           // only events with lesser names: those behind a page; zero: all
+	Limit    int          // default 100, at most 10,000
+}
+
+// MaxPage bounds the events of one answer.
+const MaxPage = 10_000
+
+// Full is an event with all that belongs to it.
+type Full struct {
+	Event
+	Sightings []Sighting
+	Findings  []Finding
+	Objects   map[Hash]Object // of the sightings
+	Rule      string          // of the session
+}
+
+// Reader answers questions.
+type Reader interface {
+	// Events calls f with events, the newest first, until it returns false. There are more
+	// if Limit events came: the name of the last one is the next question's Before.
+	Events(ctx context.Context, q Question, f func(*Full) bool) error
+	Event(ctx context.Context, id ID) (*Full, error)      // [ErrNone] if there is none
+	Session(ctx context.Context, id ID) (*Session, error) // [ErrNone] if there is none
+	Object(ctx context.Context, h Hash) (*Object, error)  // [ErrNone] if there is none
+	// Sightings calls f with the events in which an object was seen, the newest first.
+	Sightings(ctx context.Context, h Hash, limit int, f func(*Full) bool) error
 }

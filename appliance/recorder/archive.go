@@ -1,0 +1,129 @@
+package recorder
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/recorder/analyst"
+	"github.com/clearspan/clearspan/appliance/recorder/content"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
+	"github.com/clearspan/clearspan/appliance/recorder/trail/sqlite"
+)
+
+// Archive is what a recorder keeps in a directory: trail and contents.
+type Archive struct {
+	Trail   *sqlite.Store // nil: nothing is kept
+	content *content.Store
+}
+
+const (
+	trailDir   = "trail"
+	contentDir = "content"
+)
+
+// OpenArchive opens the archive that a recorder has made.
+func OpenArchive(dir string) (*Archive, error) {
+	if _, err := os.Stat(filepath.Join(dir, trailDir)); err != nil {
+		return nil, fmt.Errorf("%s is no directory of a recorder: %w", dir, err)
+	}
+	t, err := sqlite.Open(filepath.Join(dir, trailDir))
+	if err != nil {
+		return nil, err
+	}
+	return &Archive{Trail: t, content: content.At(filepath.Join(dir, contentDir))}, nil
+}
+
+// openArchive opens an archive for writing, or a temporary one that has no trail.
+func openArchive(dir string) (*Archive, error) {
+	if dir == "" {
+		c, err := content.Open("", content.Options{})
+		return &Archive{content: c}, err
+	}
+	c, err := content.Open(filepath.Join(dir, contentDir), content.Options{})
+	if err != nil {
+		return nil, err
+	}
+	t, err := sqlite.Open(filepath.Join(dir, trailDir))
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return &Archive{Trail: t, content: c}, nil
+}
+
+// writer returns what keeps rows; nil: nothing is kept.
+func (a *Archive) writer() analyst.Output {
+	if a.Trail == nil {
+		return nil
+	}
+	return a.Trail
+}
+
+// Content returns the octets that are kept.
+func (a *Archive) Content() *content.Store { return a.content }
+
+// Extract writes the octets of an object into a file, which must not be there.
+func (a *Archive) Extract(h trail.Hash, file string) error {
+	r, err := a.content.Open(h)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the octets of %s are not kept", h)
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(io.MultiWriter(f, sum), r)
+	if err = errors.Join(err, f.Close()); err == nil && trail.Hash(sum.Sum(nil)) != h {
+		err = fmt.Errorf("the octets of %s are damaged", h)
+	}
+	return err
+}
+
+// WriteSession writes a session for people.
+func WriteSession(w io.Writer, s *trail.Session) {
+	line := func(name string, value any) {
+		if v := fmt.Sprint(value); v != "" && v != "0" {
+			fmt.Fprintf(w, "%-10s %s\n", name, shown(v))
+		}
+	}
+	line("session", s.ID)
+	line("start", s.Start.Local().Format(time.DateTime))
+	line("end", s.End.Local().Format(time.DateTime))
+	line("client", s.Client)
+	line("server", s.Server)
+	line("transport", s.Transport)
+	line("protocol", s.Protocol)
+	line("vlan", s.VLAN)
+	line("tunnel", s.Tunnel)
+	line("sent", s.Up)
+	line("received", s.Down)
+	line("lost", s.GapUp+s.GapDown)
+	line("packets", s.Packets)
+	line("read to", s.Stop)
+	line("sni", s.SNI)
+	line("alpn", s.ALPN)
+	line("ja4", s.JA4)
+	line("rule", s.Rule)
+	line("audit", s.Audit)
+	line("user", s.User)
+	line("source", s.Source)
+}
+
+// Close closes the archive.
+func (a *Archive) Close() error {
+	var failed error
+	if a.Trail != nil {
+		failed = a.Trail.Close()
+	}
+	return errors.Join(failed, a.content.Close())
+}

@@ -1,0 +1,100 @@
+package sqlite
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
+	"github.com/clearspan/clearspan/appliance/recorder/trail/trailtest"
+)
+
+func open(t testing.TB) *Store {
+	t.Helper()
+	s, err := Open(filepath.Join(t.TempDir(), "trail%#?"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// TestStore runs what every store must pass, before and behind the end of a day.
+func TestStore(t *testing.T) { trailtest.Run(t, open(t)) }
+
+// TestDays: a day that is over has more indexes, and one that is forgotten is gone.
+func TestDays(t *testing.T) {
+	s := open(t)
+	if err := s.Write(t.Context(), trailtest.Events(0, 300)); err != nil {
+		t.Fatal(err)
+	}
+	days, err := s.Days()
+	if err != nil || len(days) != 2 || days[0] != "2026-11-02" {
+		t.Fatalf("%v, %v", days, err)
+	}
+	for _, d := range days {
+		if err := s.Finish(t.Context(), d); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Forget("2026-11-02"); err != nil {
+		t.Error(err)
+	}
+	n := 0
+	s.Events(t.Context(), trail.Question{Limit: 1000}, func(*trail.Full) bool { n++; return true })
+	if n != 120 {
+		t.Errorf("%d events, want those of the first day", n)
+	}
+	if err := s.Forget("../main"); err == nil {
+		t.Error("a name that is no date is removed")
+	}
+	left, _ := os.ReadDir(s.dir)
+	for _, e := range left {
+		if strings.HasPrefix(e.Name(), "2026-11-02") {
+			t.Errorf("%s is left", e.Name())
+		}
+	}
+}
+
+// TestDamage: a day that is damaged is told, and the others answer.
+func TestDamage(t *testing.T) {
+	s := open(t)
+	if err := s.Write(t.Context(), trailtest.Events(0, 300)); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if err := os.WriteFile(filepath.Join(s.dir, "2026-11-02.db"), []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	n := 0
+	err = again.Events(t.Context(), trail.Question{Limit: 1000}, func(*trail.Full) bool { n++; return true })
+	if n != 120 || err == nil {
+		t.Errorf("%d events, %v", n, err)
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	s := open(b)
+	n := 0
+	for b.Loop() {
+		if err := s.Write(b.Context(), trailtest.Events(n, 5000)); err != nil {
+			b.Fatal(err)
+		}
+		n += 5000
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+	size := int64(0)
+	list, _ := os.ReadDir(s.dir)
+	for _, e := range list {
+		if i, err := e.Info(); err == nil {
+			size += i.Size()
+		}
+	}
+	b.ReportMetric(float64(size)/float64(n), "B/event")
+}

@@ -1,0 +1,218 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// Store is a trail in a directory.
+type Store struct {
+	dir string
+
+	mu   sync.Mutex // over what follows, and all writing
+	main *sql.DB
+	days map[string]*day // open ones, by date
+	turn uint64
+}
+
+// day is the file of a day.
+type day struct {
+	db   *sql.DB
+	used uint64 // turn of the last use
+	busy int    // users
+}
+
+const (
+	extension = ".db"
+	mainName  = "main"
+	dayLayout = "2006-01-02"
+	maxOpen   = 32 // days
+)
+
+// Open opens the trail in a directory, which it makes if it is not there.
+func Open(dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open the trail: %w", err)
+	}
+	s := &Store{dir: dir, days: make(map[string]*day)}
+	var err error
+	if s.main, err = s.open(mainName, mainSchema); err != nil {
+		return nil, fmt.Errorf("open the trail: %w", err)
+	}
+	return s, nil
+}
+
+// open opens a file, and makes its tables if it is new.
+func (s *Store) open(name, schema string) (*sql.DB, error) {
+	path := filepath.Join(s.dir, name+extension)
+	_, missing := os.Stat(path)
+	db, err := sql.Open("sqlite", "file:"+escape(path)+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)&_pragma=case_sensitive_like(0)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(4)
+	if err := prepare(db, schema); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
+	}
+	if missing != nil {
+		os.Chmod(path, 0o600)
+	}
+	return db, nil
+}
+
+// escape writes a path into a URI.
+func escape(path string) string {
+	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+}
+
+// prepare makes the tables of a new file, and refuses those of another version.
+func prepare(db *sql.DB, schema string) error {
+	var version int
+	if err := db.QueryRow("pragma user_version").Scan(&version); err != nil {
+		return err
+	}
+	switch version {
+	case schemaVersion:
+		return nil
+	case 0:
+	default:
+		return fmt.Errorf("the tables have version %d, this program knows %d", version, schemaVersion)
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec(schema); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(fmt.Sprintf("pragma user_version = %d", schemaVersion)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// day returns the file of a date; nil if it is not there, and shall not be made. done must
+// be called.
+func (s *Store) day(date string, make bool) (db *sql.DB, done func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dayLocked(date, make)
+}
+
+func (s *Store) dayLocked(date string, make bool) (db *sql.DB, done func(), err error) {
+	d := s.days[date]
+	if d == nil {
+		if _, err := os.Stat(filepath.Join(s.dir, date+extension)); errors.Is(err, fs.ErrNotExist) && !make {
+			return nil, func() {}, nil
+		}
+		s.closeIdle()
+		db, err := s.open(date, daySchema)
+		if err != nil {
+			return nil, nil, err
+		}
+		d = &day{db: db}
+		s.days[date] = d
+	}
+	s.turn++
+	d.used = s.turn
+	d.busy++
+	return d.db, func() {
+		s.mu.Lock()
+		d.busy--
+		s.mu.Unlock()
+	}, nil
+}
+
+// closeIdle closes the day that was not used for the longest time, if there are many.
+func (s *Store) closeIdle() {
+	for len(s.days) >= maxOpen {
+		oldest := ""
+		for date, d := range s.days {
+			if d.busy == 0 && (oldest == "" || d.used < s.days[oldest].used) {
+				oldest = date
+			}
+		}
+		if oldest == "" {
+			return
+		}
+		s.days[oldest].db.Close()
+		delete(s.days, oldest)
+	}
+}
+
+// Days returns the dates that have rows, the newest first.
+func (s *Store) Days() ([]string, error) {
+	list, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	var dates []string
+	for _, e := range list {
+		if date, ok := strings.CutSuffix(e.Name(), extension); ok {
+			if _, err := time.Parse(dayLayout, date); err == nil {
+				dates = append(dates, date)
+			}
+		}
+	}
+	slices.Sort(dates)
+	slices.Reverse(dates)
+	return dates, nil
+}
+
+// Finish builds the indexes of a day that is over. It may take a while.
+func (s *Store) Finish(ctx context.Context, date string) error {
+	db, done, err := s.day(date, false)
+	if err != nil || db == nil {
+		return err
+	}
+	defer done()
+	if _, err := db.ExecContext(ctx, closedSchema); err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "pragma wal_checkpoint(truncate); insert into words(words) values('optimize'); pragma optimize")
+	return err
+}
+
+// Forget removes a day.
+func (s *Store) Forget(date string) error {
+	if _, err := time.Parse(dayLayout, date); err != nil {
+		return fmt.Errorf("%q is no date", date)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.days[date]; d != nil {
+		d.db.Close()
+		delete(s.days, date)
+	}
+	var failed error
+	for _, end := range []string{"-wal", "-shm", ""} {
+		if err := os.Remove(filepath.Join(s.dir, date+extension+end)); !errors.Is(err, fs.ErrNotExist) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+// Close closes the files.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	failed := s.main.Close()
+	for _, d := range s.days {
+		failed = errors.Join(failed, d.db.Close())
+	}
+	s.days = make(map[string]*day)
+	return failed
+}
