@@ -1,0 +1,188 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// Reader reads frames in order, from a mark on. It is not safe for concurrent use.
+type Reader struct {
+	dir    string
+	w      *Writer // that writes the volumes; nil: they are all there
+	number uint64
+	from   int64 // frames before it are passed over
+	file   *os.File
+	whole  bool
+	blocks *blocks
+	links  []uint16
+	last   Mark // behind the last frame
+}
+
+// NewReader returns a reader from a mark on. With a writer, [Reader.Next] waits for more.
+func NewReader(dir string, w *Writer, from Mark) *Reader {
+	return &Reader{dir: dir, w: w, number: from.Number(), from: from.Offset(), last: from}
+}
+
+// Mark returns the place behind the last frame.
+func (r *Reader) Mark() Mark { return r.last }
+
+// Next returns the next frame, whose octets are valid until the next call, and its place. It
+// returns io.EOF when there is no more: without a writer, or when that is closed. It returns
+// the zero frame when wait has passed.
+func (r *Reader) Next(ctx context.Context, wait time.Duration) (f Frame, at Mark, err error) {
+	for {
+		var more <-chan struct{}
+		if r.w != nil {
+			more = r.w.more() // before the look: nothing is missed
+		}
+		f, at, err = r.try()
+		if err == nil || !errors.Is(err, io.EOF) {
+			return f, at, err
+		}
+		if r.w == nil || r.w.ended() {
+			if f, at, err = r.try(); err == nil || !errors.Is(err, io.EOF) {
+				return f, at, err
+			}
+			return Frame{}, r.last, io.EOF
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-more:
+			timer.Stop()
+		case <-timer.C:
+			return Frame{}, r.last, nil
+		case <-ctx.Done():
+			timer.Stop()
+			return Frame{}, r.last, ctx.Err()
+		}
+	}
+}
+
+// ended reports whether the writer is closed.
+func (w *Writer) ended() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
+}
+
+// try returns the next frame that is there; io.EOF if there is none yet.
+func (r *Reader) try() (Frame, Mark, error) {
+	for {
+		if r.file == nil {
+			if err := r.open(); err != nil {
+				return Frame{}, 0, err
+			}
+		}
+		k, err := r.blocks.next()
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, errTorn):
+			moved, err := r.turn()
+			if err != nil {
+				return Frame{}, 0, err
+			}
+			if !moved {
+				return Frame{}, 0, io.EOF
+			}
+			continue
+		case err != nil:
+			return Frame{}, 0, fmt.Errorf("volume %d: %w", r.number, err)
+		}
+		switch k.kind {
+		case blockInterface:
+			r.links = append(r.links, le.Uint16(k.octets[8:]))
+		case blockPacket:
+			if k.offset < r.from {
+				continue
+			}
+			r.last = markAt(r.number, r.blocks.offset)
+			return r.frame(&k), markAt(r.number, k.offset), nil
+		}
+	}
+}
+
+// frame returns the frame of a block.
+func (r *Reader) frame(k *block) Frame {
+	p := k.octets
+	n := int(le.Uint32(p[20:]))
+	f := Frame{Octets: p[packetHead : packetHead+n], Wire: int(le.Uint32(p[24:])), At: k.at(), Link: 1}
+	if i := int(le.Uint32(p[8:])); i < len(r.links) {
+		f.Link = r.links[i]
+	}
+	options := p[packetHead+n+(-n&3) : max(len(p)-4, packetHead+n+(-n&3))]
+	if len(options) >= 4 && le.Uint16(options) == 1 {
+		if m := int(le.Uint16(options[2:])); m <= len(options)-4 {
+			f.Comment = string(options[4 : 4+m])
+		}
+	}
+	return f
+}
+
+// open opens the volume with the number, or the first one behind it.
+func (r *Reader) open() error {
+	list, err := numbers(r.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return io.EOF
+	}
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		if v.number < r.number {
+			continue
+		}
+		if v.number > r.number {
+			r.number, r.from = v.number, 0
+		}
+		return r.use(v.whole)
+	}
+	return io.EOF
+}
+
+// use opens the file of the volume.
+func (r *Reader) use(whole bool) error {
+	name := path(r.dir, r.number) + partial
+	if whole {
+		name = path(r.dir, r.number) + complete
+	}
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) && !whole { // it has become complete meanwhile
+		whole = true
+		f, err = os.Open(path(r.dir, r.number) + complete)
+	}
+	if err != nil {
+		return err
+	}
+	r.file, r.whole, r.links = f, whole, nil
+	r.blocks = newBlocks(f, 0)
+	return nil
+}
+
+// turn goes to the next volume, at the end of one that is complete.
+func (r *Reader) turn() (moved bool, err error) {
+	if !r.whole {
+		// It may have become complete: then all that is in it can be read first.
+		if _, err := os.Stat(path(r.dir, r.number) + complete); err != nil {
+			return false, nil
+		}
+		r.whole = true
+		return true, nil
+	}
+	r.file.Close()
+	r.file = nil
+	r.number, r.from = r.number+1, 0
+	r.last = markAt(r.number, 0)
+	return true, r.open()
+}
+
+// Close closes the reader.
+func (r *Reader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}

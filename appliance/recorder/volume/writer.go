@@ -1,0 +1,314 @@
+package volume
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Options say when a volume is complete. The zero value is usable.
+type Options struct {
+	Size int64         // octets; default 256 MiB, at most 1 TiB
+	Age  time.Duration // default 1 h
+	Log  func(error)   // told when the file system begins to say no; nil: nobody
+}
+
+// Frame is one frame that was captured. Its octets are borrowed.
+type Frame struct {
+	Octets  []byte
+	Wire    int // octets on the wire
+	At      time.Time
+	Link    uint16
+	Comment string
+}
+
+// Counts are of a writer.
+type Counts struct {
+	Stored, Dropped             uint64 // frames
+	StoredOctets, DroppedOctets uint64
+}
+
+// Summary is what is known of a complete volume.
+type Summary struct {
+	Number  uint64    `json:"number"`
+	Frames  uint64    `json:"frames"`
+	Size    int64     `json:"size"`
+	First   time.Time `json:"first"`
+	Last    time.Time `json:"last"`
+	Dropped uint64    `json:"dropped"` // frames that could not be written while it was open
+	SHA256  string    `json:"sha256"`
+	Cut     bool      `json:"cut,omitempty"` // the process died while it was written
+}
+
+// Writer appends frames. It is safe for concurrent use.
+type Writer struct {
+	dir string
+	o   Options
+
+	mu      sync.Mutex
+	file    *os.File // nil: none is open
+	number  uint64
+	buffer  []byte
+	flushed int64 // octets in the file
+	links   []uint16
+	sum     hash.Hash
+	summary Summary
+	opened  time.Time
+	counts  Counts
+	failing bool
+	grown   chan struct{} // closed when more is there
+	closed  bool
+}
+
+// bufferSize is how many octets wait for a write.
+const bufferSize = 1 << 20
+
+// Open opens the volumes of a directory for writing. One process may.
+func Open(dir string, o Options) (*Writer, error) {
+	if o.Size <= 0 {
+		o.Size = 256 << 20
+	}
+	o.Size = min(o.Size, 1<<offsetBits-maxBlock)
+	if o.Age <= 0 {
+		o.Age = time.Hour
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open the volumes: %w", err)
+	}
+	w := &Writer{dir: dir, o: o, grown: make(chan struct{})}
+	list, err := numbers(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the volumes: %w", err)
+	}
+	for _, v := range list {
+		if !v.whole {
+			if err := recoverVolume(dir, v.number); err != nil {
+				return nil, fmt.Errorf("volume %d: %w", v.number, err)
+			}
+		}
+		w.number = v.number
+	}
+	return w, nil
+}
+
+// Add appends a frame. If it cannot be stored, it is counted as dropped.
+func (w *Writer) Add(f Frame) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
+	if len(f.Octets) > maxBlock/2 {
+		f.Octets = f.Octets[:maxBlock/2]
+	}
+	if len(f.Comment) > maxBlock/4 {
+		f.Comment = ""
+	}
+	if w.file != nil && (w.flushed+int64(len(w.buffer)) >= w.o.Size || time.Since(w.opened) >= w.o.Age) {
+		w.finish()
+	}
+	if w.file == nil && !w.begin() {
+		w.drop(1, uint64(len(f.Octets)))
+		return
+	}
+	w.append(&f)
+	if len(w.buffer) >= bufferSize {
+		w.flush()
+	}
+}
+
+// begin begins a volume.
+func (w *Writer) begin() bool {
+	f, err := os.OpenFile(path(w.dir, w.number+1)+partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		w.fail(err)
+		return false
+	}
+	w.number++
+	w.file, w.flushed, w.links, w.sum, w.opened = f, 0, nil, sha256.New(), time.Now()
+	w.summary = Summary{Number: w.number}
+	w.buffer = append(w.buffer[:0], header()...)
+	return true
+}
+
+// append writes a frame to the buffer.
+func (w *Writer) append(f *Frame) {
+	i := slices.Index(w.links, f.Link)
+	if i < 0 {
+		i = len(w.links)
+		w.links = append(w.links, f.Link)
+		w.buffer = append(w.buffer, interfaceBlock(f.Link)...)
+	}
+	pad := -len(f.Octets) & 3
+	size := packetHead + len(f.Octets) + pad + 4
+	if f.Comment != "" {
+		size += 4 + len(f.Comment) + (-len(f.Comment) & 3) + 4
+	}
+	p := w.buffer
+	p = le.AppendUint32(p, blockPacket)
+	p = le.AppendUint32(p, uint32(size))
+	p = le.AppendUint32(p, uint32(i))
+	at := uint64(f.At.UnixNano())
+	p = le.AppendUint32(p, uint32(at>>32))
+	p = le.AppendUint32(p, uint32(at))
+	p = le.AppendUint32(p, uint32(len(f.Octets)))
+	p = le.AppendUint32(p, uint32(max(f.Wire, len(f.Octets))))
+	p = append(p, f.Octets...)
+	p = append(p, make([]byte, pad)...)
+	if f.Comment != "" {
+		p = le.AppendUint16(p, 1) // opt_comment
+		p = le.AppendUint16(p, uint16(len(f.Comment)))
+		p = append(p, f.Comment...)
+		p = append(p, make([]byte, -len(f.Comment)&3)...)
+		p = le.AppendUint32(p, 0)
+	}
+	w.buffer = le.AppendUint32(p, uint32(size))
+	if w.summary.Frames == 0 {
+		w.summary.First = f.At
+	}
+	w.summary.Frames++
+	w.summary.Last = f.At
+	w.counts.Stored++
+	w.counts.StoredOctets += uint64(len(f.Octets))
+}
+
+// flush writes the buffer. If that fails, the file is cut where it was whole, and what was in
+// the buffer counts as dropped.
+func (w *Writer) flush() bool {
+	if w.file == nil || len(w.buffer) == 0 {
+		return w.file != nil
+	}
+	_, err := w.file.WriteAt(w.buffer, w.flushed)
+	if err != nil {
+		w.fail(err)
+		w.lose()
+		return false
+	}
+	w.sum.Write(w.buffer)
+	w.flushed += int64(len(w.buffer))
+	w.buffer = w.buffer[:0]
+	w.failing = false
+	close(w.grown)
+	w.grown = make(chan struct{})
+	return true
+}
+
+// lose drops the frames of the buffer, and ends the volume without them.
+func (w *Writer) lose() {
+	frames, octets := uint64(0), uint64(0)
+	for p := w.buffer; len(p) >= 8; {
+		size := le.Uint32(p[4:])
+		if le.Uint32(p) == blockPacket {
+			frames++
+			octets += uint64(le.Uint32(p[20:]))
+		}
+		p = p[size:]
+	}
+	w.counts.Stored -= frames
+	w.counts.StoredOctets -= octets
+	w.summary.Frames -= frames
+	w.drop(frames, octets)
+	w.buffer = w.buffer[:0]
+	w.file.Truncate(w.flushed)
+	if w.flushed == 0 {
+		w.file.Close()
+		os.Remove(path(w.dir, w.number) + partial)
+		w.file = nil
+		w.number--
+		return
+	}
+	w.finish()
+}
+
+// drop counts frames that are not stored.
+func (w *Writer) drop(frames, octets uint64) {
+	w.counts.Dropped += frames
+	w.counts.DroppedOctets += octets
+	w.summary.Dropped += frames
+}
+
+// fail tells of the first of several failures.
+func (w *Writer) fail(err error) {
+	if !w.failing && w.o.Log != nil {
+		w.o.Log(err)
+	}
+	w.failing = true
+}
+
+// finish completes the volume that is open.
+func (w *Writer) finish() {
+	if !w.flush() {
+		return
+	}
+	s := w.summary
+	s.Size, s.SHA256 = w.flushed, hex.EncodeToString(w.sum.Sum(nil))
+	err := errors.Join(w.file.Sync(), w.file.Close())
+	w.file = nil
+	if err = errors.Join(err, seal(w.dir, &s)); err != nil {
+		w.fail(err)
+	}
+	close(w.grown)
+	w.grown = make(chan struct{})
+}
+
+// seal writes the summary of a volume, and gives it its name.
+func seal(dir string, s *Summary) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	base := path(dir, s.Number)
+	if err := os.WriteFile(base+summary, append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(base+partial, base+complete)
+}
+
+// Flush has all frames that were added be in the file.
+func (w *Writer) Flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flush()
+	if w.file != nil && time.Since(w.opened) >= w.o.Age && w.summary.Frames > 0 {
+		w.finish()
+	}
+}
+
+// Counts returns what was stored and dropped since the writer was opened.
+func (w *Writer) Counts() Counts {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.counts
+}
+
+// more returns a channel that is closed when there is more to read.
+func (w *Writer) more() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.grown
+}
+
+// Close completes the volume that is open.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	if w.file != nil {
+		w.finish()
+	}
+	w.closed = true
+	close(w.grown)
+	if w.failing {
+		return errors.New("the last packets could not be written")
+	}
+	return nil
+}
