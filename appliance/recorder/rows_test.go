@@ -52,49 +52,99 @@ func read(t testing.TB, frames []rowstest.Frame) *rows {
 	return r
 }
 
-// open are rows that are not right yet.
-var open = map[string]bool{}
+// find tells how a file was found.
+func (r *rows) find(f *rowstest.File, among map[string]bool) (found bool, other string) {
+	for _, x := range r.Sightings {
+		if x.Name != f.Name || (x.Direction == trail.Received) != f.Received {
+			continue
+		}
+		if x.Hash.String() == f.SHA256() && r.holes(x.Hash) == f.Holes {
+			found = true
+		} else if f.Name != "" && !among[x.Hash.String()] {
+			other = fmt.Sprintf("%q has %d other octets", x.Name, x.Size)
+		}
+	}
+	return found, other
+}
 
-// TestRows: each file of each row is found, with its octets and its name, and nothing else
-// under that name.
+// has checks that files are found, with their octets and their names, and nothing else under
+// these names.
+func (r *rows) has(t *testing.T, files []rowstest.File) {
+	t.Helper()
+	among := make(map[string]bool)
+	for i := range files {
+		among[files[i].SHA256()] = true
+	}
+	for i := range files {
+		f := &files[i]
+		if f.Within {
+			continue
+		}
+		found, other := r.find(f, among)
+		if other != "" {
+			t.Error(other)
+		}
+		if !found {
+			var seen strings.Builder
+			for _, x := range r.Sightings[:min(len(r.Sightings), 10)] {
+				fmt.Fprintf(&seen, "\n%v %q %s of %d octets, %s, right %v", x.Direction, x.Name, x.Type, x.Size, x.Ending, x.Hash.String() == f.SHA256())
+			}
+			t.Errorf("%q of %d octets is missing among%s", f.Name, len(f.Octets), seen.String())
+		}
+	}
+	if t.Failed() {
+		for _, e := range r.Events[:min(len(r.Events), 20)] {
+			t.Logf("event %s %s %s %d %s", e.Kind, e.Method, e.URI, e.Status, e.Outcome)
+		}
+		for _, s := range r.Sessions[:min(len(r.Sessions), 20)] {
+			t.Logf("session %v %s %s", s.Server, s.Protocol, s.Stop)
+		}
+	}
+}
+
+// TestRows: each file of each row is found.
 func TestRows(t *testing.T) {
 	for _, row := range rowstest.Rows() {
 		t.Run(row.Name, func(t *testing.T) {
-			if open[row.Name] {
-				t.Skip("not right yet")
-			}
-			r := read(t, rowstest.Render{}.Frames(&row))
-			for _, f := range row.Files {
-				if f.Within {
-					continue
-				}
-				found := false
-				for _, x := range r.Sightings {
-					if x.Name != f.Name || (x.Direction == trail.Received) != f.Received {
-						continue
-					}
-					if x.Hash.String() == f.SHA256() && r.holes(x.Hash) == f.Holes {
-						found = true
-					} else if !slices.ContainsFunc(row.Files, func(f rowstest.File) bool { return f.SHA256() == x.Hash.String() }) {
-						t.Errorf("%q has %d other octets", x.Name, x.Size)
-					}
-				}
-				if !found {
-					var seen strings.Builder
-					for _, x := range r.Sightings {
-						fmt.Fprintf(&seen, "\n%v %q %s of %d octets, %s, right %v", x.Direction, x.Name, x.Type, x.Size, x.Ending, x.Hash.String() == f.SHA256())
-					}
-					t.Errorf("%q of %d octets is missing among%s", f.Name, len(f.Octets), seen.String())
+			read(t, rowstest.Render{}.Frames(&row)).has(t, row.Files)
+		})
+	}
+}
+
+// TestRowsOtherwise: each file is found however its frames come.
+func TestRowsOtherwise(t *testing.T) {
+	for _, v := range rowstest.Variations() {
+		t.Run(v.Name, func(t *testing.T) {
+			t.Parallel()
+			for _, row := range rowstest.Rows() {
+				if v.Fits(&row) {
+					t.Run(row.Name, func(t *testing.T) { read(t, v.Frames(&row)).has(t, row.Files) })
 				}
 			}
-			if t.Failed() {
-				for _, e := range r.Events {
-					t.Logf("event %s %s %s %d %s", e.Kind, e.Method, e.URI, e.Status, e.Outcome)
-				}
-				for _, s := range r.Sessions {
-					t.Logf("session %v %s %s", s.Server, s.Protocol, s.Stop)
-				}
-			}
+		})
+	}
+}
+
+// files are those of all rows.
+func files(all []rowstest.Row) (list []rowstest.File) {
+	for _, row := range all {
+		list = append(list, row.Files...)
+	}
+	return list
+}
+
+// TestRowsTogether: the files of all rows are found when all happen at the same time.
+func TestRowsTogether(t *testing.T) {
+	all := rowstest.Rows()
+	read(t, rowstest.Together(all)).has(t, files(all))
+}
+
+// TestMatrix: names are right in each charset, written in each way, in each protocol.
+func TestMatrix(t *testing.T) {
+	for name, all := range rowstest.Matrix() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			read(t, rowstest.Together(all)).has(t, files(all))
 		})
 	}
 }

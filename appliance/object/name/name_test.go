@@ -30,6 +30,21 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestQuotes: octets of characters that look like a quote or a backslash are neither.
+func TestQuotes(t *testing.T) {
+	for field, want := range map[string]string{
+		"a; filename=\"\x1b$B$4$\"$$$5$D\x1b(B.txt\"; x=1": "ごあいさつ.txt",
+		"a; filename=\"\x97\\\x8eZ\x95\\\"; x=\"1\"":       "予算表",
+		"a; filename=\"\x1b$B no end\"; x=1":               "$B no end",
+		`a; filename="C:\予\\\"算.txt"; x=1`:                 `"算.txt`,
+	} {
+		_, p := Field(field)
+		if text, _ := p.Value("filename"); Base(text) != want || p["x"] != "1" {
+			t.Errorf("%q: %q, x %q", field, Base(text), p["x"])
+		}
+	}
+}
+
 // TestText reads header fields of mails.
 func TestText(t *testing.T) {
 	for in, want := range map[string]string{

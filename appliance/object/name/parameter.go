@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Parameters are those of a header field such as Content-Disposition, by their names in
@@ -40,7 +41,7 @@ func Field(field string) (value string, all Parameters) {
 
 // argument reads a token or a quoted string, and returns what is behind it. Browsers
 // write \" and %22 for a quote in a name, and a \ of a path without another one: it is an
-// escape only in front of a quote or itself.
+// escape only in front of a quote or itself, and never the second octet of a character.
 func argument(s string) (text, rest string) {
 	if !strings.HasPrefix(s, `"`) {
 		end := strings.IndexByte(s, ';')
@@ -50,7 +51,13 @@ func argument(s string) (text, rest string) {
 		return strings.TrimSpace(s[:end]), s[end:]
 	}
 	var b strings.Builder
+	utf := utf8.ValidString(s)
 	for i := 1; i < len(s); i++ {
+		if n := double(s[i:], utf); n > 0 {
+			b.WriteString(s[i : i+n])
+			i += n - 1
+			continue
+		}
 		switch c := s[i]; {
 		case c == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\'):
 			i++
@@ -62,6 +69,19 @@ func argument(s string) (text, rest string) {
 		}
 	}
 	return b.String(), "" // the quote is not closed
+}
+
+// double returns how many octets at the start of s belong to characters of which a later
+// octet looks like a quote or a backslash: what ISO-2022-JP puts between two escape
+// sequences, and a character of Shift_JIS, which is not UTF-8, with a backslash.
+func double(s string, utf bool) int {
+	if strings.HasPrefix(s, "\x1b$") {
+		return max(strings.Index(s, "\x1b("), 0)
+	}
+	if !utf && len(s) > 1 && s[1] == '\\' && (s[0] >= 0x81 && s[0] <= 0x9f || s[0] >= 0xe0 && s[0] <= 0xfc) {
+		return 2
+	}
+	return 0
 }
 
 // Value returns a parameter as text, and as it was sent: `key*` with a charset (RFC 5987),

@@ -26,6 +26,7 @@ type Render struct {
 	MTU    int // of IP packets; default 1500
 	Client netip.Addr
 	Server netip.Addr
+	Port   uint16 // clients' ports are above it; 0: it comes from the row's name
 }
 
 // begin is when the first frame of each row was sent.
@@ -39,10 +40,12 @@ func (r Render) Frames(row *Row) []Frame {
 	if !r.Client.IsValid() {
 		r.Client, r.Server = netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("203.0.113.80")
 	}
-	// Rows of one capture have ports of their own.
-	h := fnv.New32a()
-	h.Write([]byte(row.Name))
-	g := &gatherer{mtu: r.MTU, at: begin, port: 20_000 + uint16(h.Sum32()%4000)*10}
+	g := &gatherer{mtu: r.MTU, at: begin, port: r.Port}
+	if g.port == 0 {
+		h := fnv.New32a()
+		h.Write([]byte(row.Name))
+		g.port = 20_000 + uint16(h.Sum32()%4000)*10
+	}
 	for i := range row.Talks {
 		r.talk(g, &row.Talks[i])
 	}

@@ -18,11 +18,13 @@ func ftpRows() []Row {
 	}
 	pasv := []Step{say(up, "PASV\r\n"), say(down, fmt.Sprintf("227 Entering Passive Mode (203,0,113,80,%d,%d)\r\n", 50123>>8, 50123&255))}
 	epsv := []Step{say(up, "EPSV\r\n"), say(down, "229 Entering Extended Passive Mode (|||50124|)\r\n")}
-	port := []Step{say(up, fmt.Sprintf("PORT 10,1,2,3,%d,%d\r\n", 45001>>8, 45001&255)), say(down, "200 ok\r\n")}
+	port := func(n uint16) []Step {
+		return []Step{say(up, fmt.Sprintf("PORT 10,1,2,3,%d,%d\r\n", n>>8, n&255)), say(down, "200 ok\r\n")}
+	}
 	return []Row{
 		row("ftp retr by pasv", "RETR", pasv, Talk{Server: 50123}, File{Name: japaneseName, Octets: octets("ftp 1", 80_000), Received: true}),
 		row("ftp stor by epsv", "STOR", epsv, Talk{Server: 50124}, File{Name: "plan.dwg", Octets: octets("ftp 2", 80_000)}),
-		row("ftp retr by port", "RETR", port, Talk{Server: 45001, Client: 20, Active: true}, File{Name: "a b.txt", Octets: octets("ftp 3", 80_000), Received: true}),
-		row("ftp stor by port", "STOR", port, Talk{Server: 45001, Client: 20, Active: true}, File{Name: "up.txt", Octets: octets("ftp 4", 80_000)}),
+		row("ftp retr by port", "RETR", port(45001), Talk{Server: 45001, Client: 20, Active: true}, File{Name: "a b.txt", Octets: octets("ftp 3", 80_000), Received: true}),
+		row("ftp stor by port", "STOR", port(45002), Talk{Server: 45002, Client: 20, Active: true}, File{Name: "up.txt", Octets: octets("ftp 4", 80_000)}),
 	}
 }

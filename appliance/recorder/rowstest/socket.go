@@ -65,7 +65,7 @@ func socketRows() []Row {
 			append(socket(""), say(up, string(socketFrame(up, 0x82, tunnelled))))...)}}, Files: []File{{Octets: tunnelled}}},
 		{Name: "connect and put", Talks: []Talk{{Steps: []Step{say(up, "CONNECT files.example.test:80 HTTP/1.1\r\nHost: files.example.test:80\r\n\r\n"), say(down, "HTTP/1.0 200 OK\r\n\r\n"),
 			say(up, "PUT /in/plan.bin HTTP/1.1\r\nHost: files.example.test\r\nContent-Length: 20000\r\n\r\n"+string(tunnelled)), say(down, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")}}}, Files: []File{{Name: "plan.bin", Octets: tunnelled}}},
-		{Name: "http behind a gap", Talks: []Talk{{Steps: []Step{get("/a.bin"), {From: down, Octets: []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + strings.Repeat("x", 2000)), Lose: 3000}, say(down, strings.Repeat("x", 500)+"\r\n0\r\n\r\n"),
+		{Name: "http behind a gap", Talks: []Talk{{Steps: []Step{get("/gone.bin"), {From: down, Octets: []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + strings.Repeat("x", 2000)), Lose: 3000}, say(down, strings.Repeat("x", 500)+"\r\n0\r\n\r\n"),
 			get("/b.bin"), ok("", tunnelled)}}}, Files: []File{{Name: "b.bin", Octets: tunnelled, Received: true}}},
 	}
 }
