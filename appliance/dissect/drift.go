@@ -36,7 +36,7 @@ func (s *Session) look(dir proto.Direction, p []byte) {
 	taken := min(len(p), maxFirst[dir])
 	s.first[dir] = append(s.first[dir], p[:taken]...)
 	found, more := sniff.Midway(dir, s.first[dir])
-	if s.protocol != "" && found.String() != s.protocol || !d.turned && found != sniff.HTTP {
+	if s.protocol != sniff.Unknown && found != s.protocol || !d.turned && found != sniff.HTTP {
 		found = sniff.Unknown
 	}
 	if found != sniff.Unknown {
@@ -49,14 +49,14 @@ func (s *Session) look(dir proto.Direction, p []byte) {
 // enter has a reader begin in the middle of a session.
 func (s *Session) enter(found sniff.Protocol, dir proto.Direction, rest []byte) {
 	first := s.first[dir]
-	s.first, s.adrift, s.protocol = [2][]byte{}, nil, found.String()
+	s.first, s.adrift, s.protocol = [2][]byte{}, nil, found
 	if s.gaveUp == StopUnknown {
 		s.gaveUp = reading // its beginning is missing, and that is known
 	}
 	s.reader = s.newReader(found)
 	switch r := s.reader.(type) {
 	case *http1Reader:
-		r.unsure = true
+		r.deep.unsure = true
 	case *smtpReader, *ftpReader:
 		s.read(proto.OriginToClient, []byte("220 \r\n")) // as if it had greeted
 	case *pop3Reader:

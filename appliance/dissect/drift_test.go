@@ -12,13 +12,37 @@ const noContent = "HTTP/1.1 204 No\r\n\r\n"
 // TestReadOn: behind a gap, a session is read on where one side speaks behind the other.
 func TestReadOn(t *testing.T) {
 	const first = "request 1 GET /a?b h\n end 1 > complete 0\n"
+	const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	const third = "request 2 GET /a?b h\n end 2 > complete 0\n answer 2 204\n end 2 < complete 0\n"
 	run(t, []row{
 		{"an answer is lost", first + `end 1 < lost 0
 			` + third + `stop gap`, []step{up(get), downLost(10), down("rest of it"), up(get), down(noContent)}},
 		{"the end of chunks is lost", first + `answer 1 200
-			end 1 < lost 5-4 "h????"
-			` + third + `stop gap`, []step{up(get), down("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nh"), downLost(5), down("\r\nGET / HTTP/1.1\r\n\r\n"), up(get), down(noContent)}},
+			end 1 < lost 25-4 "h????\r\nGET / HTTP/1.1\r\n\r\n"
+			` + third + `stop ended`, []step{up(get), down("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nh"), downLost(5), down("\r\nGET / HTTP/1.1\r\n\r\n"), up(get), down(noContent)}},
+		{"a chunk begins behind a gap", first + `answer 1 200
+			end 1 < complete 26-2 "01234567??2345674567012345"
+			stop ended`, []step{up(get), down(chunked + "8\r\n01234567"), downLost(7), down("234567\r\n8\r\n45670123\r\n2\r\n45\r\n0\r\n\r\n")}},
+		{"several chunks are lost", first + `answer 1 200
+			end 1 < complete 44-18 "01234567012??????????????????56701234567abcd"
+			stop ended`, []step{up(get), down(chunked + "8;x\r\n01234567\r\n8;x\r\n012"), downLost(5 + 7 + 8 + 7 + 5), down("567\r\n8;x\r\n01234567\r\n4;x\r\nabcd\r\n0\r\n\r\n")}},
+		{"an answer right behind lost chunks", `request 1 GET /a?b h
+			end 1 > complete 0
+			request 2 GET /a?b h
+			end 2 > complete 0
+			answer 1 200
+			end 1 < lost 12-12 "????????????"
+			answer 2 204
+			end 2 < complete 0
+			stop ended`, []step{up(get + get), down(chunked + "8\r\n"), downLost(20), down(noContent)}},
+		{"a request in chunks, and its answer", `request 1 PUT /u h
+			answer 1 201
+			end 1 > lost 10-6 "1234??????"
+			end 1 < complete 0
+			request 2 GET /a?b h
+			end 2 > complete 0
+			end 2 < cut 0
+			stop ended`, []step{up("PUT /u HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n1234\r\n4\r\n"), upLost(11), down("HTTP/1.1 201 OK\r\nContent-Length: 0\r\n\r\n"), up(get)}},
 		{"a request is lost", first + `answer 1 204
 			end 1 < complete 0
 			request 2
@@ -130,6 +154,8 @@ func FuzzMidway(f *testing.F) {
 	f.Add([]byte("b UID FETCH 2 BODY[]\r\n"), []byte("* 2 FETCH (BODY[] {1}\r\nx)\r\n"), []byte("RETR 1\r\n"), []byte("+OK\r\nx\r\n.\r\n"), byte(1), byte(1), false)
 	f.Add([]byte("0"), []byte("HTTP/1. 2"), []byte("0"), []byte("00\n\n"), byte(0), byte(3), true)
 	f.Add([]byte("0 UID 0\x00\n"), []byte("0"), []byte("0"), []byte("0"), byte(0), byte(1), false)
+	f.Add([]byte(get), []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567"), []byte(""), []byte("234567\r\n8;x\r\n45670123\r\n2\r\n45\r\n0\r\n\r\n"), byte(7), byte(1), true)
+	f.Add([]byte("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567"), []byte(""), []byte("\r\n0\r\n\r\n"), []byte(noContent), byte(9), byte(2), false)
 	f.Fuzz(func(t *testing.T, a, b, c, d []byte, lost, cut byte, origin bool) {
 		if len(b) > 512 || len(d) > 512 {
 			return // a protocol may be told from more octets at once

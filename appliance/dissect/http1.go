@@ -12,10 +12,22 @@ type http1Reader struct {
 	s     *Session
 	sides [2]http1Side
 	open  []*http1Exchange // the oldest first
-	held  []byte           // of the client, behind a request that asks for another protocol
+	deep  *http1Deep       // nil: nobody asks for contents
+}
 
-	logins *webLogins
+// http1Deep is what a reader needs only if somebody asks for contents.
+type http1Deep struct {
+	held   []byte // of the client, behind a request that asks for another protocol
+	logins webLogins
 	unsure bool // it began in the middle of a session, and no answer was read
+	sides  [2]http1Chunks
+}
+
+// http1Chunks is what is known of the chunks of one direction.
+type http1Chunks struct {
+	chunks
+	search  *chunkSearch // the next one is looked for
+	doubted bool         // and was found
 }
 
 // http1Exchange is an exchange of which a message is not complete.
@@ -36,14 +48,28 @@ type http1Side struct {
 	content *http1.Content // of message
 }
 
-func newHTTP1(s *Session) *http1Reader { return &http1Reader{s: s, logins: newWebLogins(s)} }
+func newHTTP1(s *Session) *http1Reader {
+	h := &http1Reader{s: s}
+	if s.contents != nil {
+		h.deep = new(http1Deep)
+	}
+	return h
+}
+
+// chunks returns what is known of the chunks of a direction, nil if nobody asks.
+func (h *http1Reader) chunks(dir proto.Direction) *http1Chunks {
+	if h.deep == nil {
+		return nil
+	}
+	return &h.deep.sides[dir]
+}
 
 func (h *http1Reader) data(dir proto.Direction, p []byte) Cause {
-	side := &h.sides[dir]
+	side, chunks := &h.sides[dir], h.chunks(dir)
 	for len(p) > 0 {
 		if dir == proto.ClientToOrigin && h.waits() {
-			if len(h.held)+len(p) <= maxHeld {
-				h.held = append(h.held, p...)
+			if len(h.deep.held)+len(p) <= maxHeld {
+				h.deep.held = append(h.deep.held, p...)
 				return reading
 			}
 			if c := h.release(); c != reading {
@@ -51,10 +77,20 @@ func (h *http1Reader) data(dir proto.Direction, p []byte) Cause {
 			}
 			continue
 		}
+		if chunks != nil && chunks.search != nil {
+			p = h.search(dir, p)
+			continue
+		}
 		if side.message != nil {
 			n, content, fault := side.content.Next(p)
+			if chunks != nil {
+				chunks.took(n, content, side.content.Chunks().Content())
+			}
 			if content {
 				h.s.content(&side.message.Exchange, dir, p[:n])
+			}
+			if fault != http1.Sound && chunks != nil && chunks.doubted {
+				return StopGap
 			}
 			if fault != http1.Sound {
 				return StopBroken
@@ -67,7 +103,7 @@ func (h *http1Reader) data(dir proto.Direction, p []byte) Cause {
 			p = p[http1.EmptyLines(p):]
 		}
 		head, rest, cause := side.section(p)
-		if cause == StopBound && h.unsure && dir == proto.OriginToClient {
+		if cause == StopBound && h.deep != nil && h.deep.unsure && dir == proto.OriginToClient {
 			return StopGap // the rest of an answer that came late
 		}
 		if head == nil || cause != reading {
@@ -116,6 +152,7 @@ func (h *http1Reader) request(head []byte) Cause {
 	case len(h.open) >= maxPending:
 		return StopBound
 	}
+	h.asked()
 	x := exchangePool.Get().(*http1Exchange)
 	h.s.open(&x.Exchange)
 	switch string(r.Method) {
@@ -131,7 +168,9 @@ func (h *http1Reader) request(head []byte) Cause {
 	e := &h.s.event().request // written in place: a copy costs more than the rest
 	e.Exchange, e.Method, e.Target, e.Path, e.Host, e.Fields.section = &x.Exchange, r.Method, r.Target, r.Path, r.Host, r.Fields
 	h.s.sink.Event(e)
-	h.logins.request(&x.Exchange, &e.Fields)
+	if h.deep != nil {
+		h.deep.logins.request(&x.Exchange, &e.Fields)
+	}
 	h.expect(proto.ClientToOrigin, x, r.Framing)
 	return reading
 }
@@ -161,8 +200,8 @@ func (h *http1Reader) release() Cause {
 	for _, x := range h.open {
 		x.switches = false
 	}
-	held := h.held
-	h.held = nil
+	held := h.deep.held
+	h.deep.held = nil
 	return h.data(proto.ClientToOrigin, held)
 }
 
@@ -173,13 +212,13 @@ func (h *http1Reader) switched(x *http1Exchange, r *http1.Response, rest []byte)
 	if h.s.contents == nil {
 		return StopUpgraded
 	}
-	held := h.held
-	h.held = nil
+	held := h.deep.held
+	h.deep.held = nil
 	switch {
 	case r.Code != 101:
-		return h.s.follow(nil, "", held, rest)
+		return h.s.follow(nil, held, rest)
 	case token(http1.Find(r.Fields, "upgrade"), "websocket"):
-		return h.s.follow(newWebsocket(h.s, x.Number, http1.Find(r.Fields, "sec-websocket-extensions")), "websocket", held, rest)
+		return h.s.follow(newWebsocket(h.s, x.Number, http1.Find(r.Fields, "sec-websocket-extensions")), held, rest)
 	}
 	return StopUpgraded
 }
@@ -187,11 +226,11 @@ func (h *http1Reader) switched(x *http1Exchange, r *http1.Response, rest []byte)
 // answer notes an answer. rest are the octets behind its head.
 func (h *http1Reader) answer(head, rest []byte) Cause {
 	r, fault := http1.ParseResponse(head, http1.Loose, nil)
-	if h.unsure {
+	if h.deep != nil && h.deep.unsure {
 		if fault == http1.BadStart || fault == http1.BadVersion {
 			return StopGap
 		}
-		h.unsure = false
+		h.deep.unsure = false
 	}
 	if len(h.open) == 0 && h.s.contents != nil && fault != http1.BadStart && fault != http1.BadVersion {
 		h.orphan()
@@ -204,14 +243,17 @@ func (h *http1Reader) answer(head, rest []byte) Cause {
 	}
 	x := h.open[0]
 	if x.settings != nil && r.Code == 101 && token(http1.Find(r.Fields, "upgrade"), "h2c") {
-		held := h.held
-		h.held = nil
-		return h.s.follow(upgradedHTTP2(h.s, &x.Exchange, x.settings), "http2", held, rest)
+		held := h.deep.held
+		h.deep.held = nil
+		return h.s.follow(upgradedHTTP2(h.s, &x.Exchange, x.settings), held, rest)
 	}
 	e := &h.s.event().answer
 	e.Exchange, e.Status, e.Fields.section = &x.Exchange, r.Code, r.Fields
 	h.s.sink.Event(e)
-	h.logins.answered(h.s, &x.Exchange, r.Code)
+	if h.deep != nil {
+		h.deep.logins.answered(h.s, &x.Exchange, r.Code)
+	}
+	h.answers(x)
 	if r.Switches(x.method) {
 		return h.switched(x, &r, rest)
 	}
@@ -234,6 +276,9 @@ func (h *http1Reader) expect(dir proto.Direction, x *http1Exchange, f http1.Fram
 		return
 	}
 	side := &h.sides[dir]
+	if c := h.chunks(dir); c != nil {
+		*c = http1Chunks{}
+	}
 	side.content, side.message = contentPool.Get().(*http1.Content), x
 	*side.content = http1.NewContent(f, http1.Loose, dir == proto.OriginToClient)
 }
@@ -245,6 +290,9 @@ func (h *http1Reader) settle(dir proto.Direction) {
 		contentPool.Put(side.content)
 		x := side.message
 		side.message, side.content = nil, nil
+		if c := h.chunks(dir); c != nil && c.doubted && x.holes[dir] == 0 {
+			h.s.end(&x.Exchange, dir, Lost) // something is missing, of which the size is not known
+		}
 		h.over(dir, x)
 	}
 }
@@ -262,10 +310,20 @@ func (h *http1Reader) over(dir proto.Direction, x *http1Exchange) {
 
 func (h *http1Reader) gap(dir proto.Direction, n uint64) Cause {
 	side := &h.sides[dir]
-	if side.message == nil || dir == proto.ClientToOrigin && len(h.held) > 0 {
+	if side.message == nil || h.deep != nil && dir == proto.ClientToOrigin && len(h.deep.held) > 0 {
+		return StopGap
+	}
+	chunks := h.chunks(dir)
+	if chunks != nil && chunks.search != nil {
 		return StopGap
 	}
 	content, ok := side.content.Skip(n)
+	if !ok && chunks != nil && side.content.Extent() == http1.ByChunks {
+		search, more := chunks.begin(n - content)
+		chunks.search, content = search, content+more
+		h.s.hole(&side.message.Exchange, dir, content)
+		return reading
+	}
 	h.s.hole(&side.message.Exchange, dir, content)
 	if !ok {
 		return StopGap

@@ -179,13 +179,13 @@ func TestHTTP1Gaps(t *testing.T) {
 		{"beyond a chunk", `request 1 GET /a?b h
 			end 1 > complete 0
 			answer 1 200
-			end 1 < lost 5-4 "h????"
-			stop gap`, append(begin, down("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nh"), downLost(5), down("0\r\n\r\n"))},
+			end 1 < complete 5-4 "h????"
+			stop ended`, append(begin, down("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nh"), downLost(5), down("0\r\n\r\n"))},
 		{"in the framing of chunks", `request 1 GET /a?b h
 			end 1 > complete 0
 			answer 1 200
-			end 1 < lost 0
-			stop gap`, append(begin, down("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r"), downLost(1), down("hello\r\n0\r\n\r\n"))},
+			end 1 < lost 5 "hello"
+			stop ended`, append(begin, down("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r"), downLost(1), down("hello\r\n0\r\n\r\n"))},
 		{"in an upload", `request 1 PUT /u h
 			end 1 > complete 4-2 "a??d"
 			answer 1 204

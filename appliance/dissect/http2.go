@@ -28,7 +28,8 @@ type http2Reader struct {
 	texts   []byte               // of the event at hand
 	brief   bool                 // streams are counted, blocks passed over
 	tunnels map[uint32]*http2Tunnel
-	logins  *webLogins
+	nests   uint64     // sessions within streams
+	logins  *webLogins // nil: nobody asks for contents
 }
 
 // http2Side is one direction.
@@ -38,7 +39,10 @@ type http2Side struct {
 }
 
 func newHTTP2(s *Session) *http2Reader {
-	h := &http2Reader{s: s, streams: make(map[uint32]*Exchange), logins: newWebLogins(s)}
+	h := &http2Reader{s: s, streams: make(map[uint32]*Exchange)}
+	if s.contents != nil {
+		h.logins = new(webLogins)
+	}
 	for dir := range proto.Direction(2) {
 		h.sides[dir] = http2Side{http2.NewReader(dir, http2.Loose, http2.Limits{Block: maxBlock}), http2.NewDecoder(maxBlock)}
 	}
@@ -184,7 +188,9 @@ func (h *http2Reader) request(id uint32) Cause {
 		}
 	}
 	h.s.sink.Event(r)
-	h.logins.request(x, &r.Fields)
+	if h.logins != nil {
+		h.logins.request(x, &r.Fields)
+	}
 	if string(r.Method) == "CONNECT" {
 		h.asks(id)
 	}
@@ -208,7 +214,9 @@ func (h *http2Reader) answer(id uint32, x *Exchange) {
 		if n, err := strconv.ParseUint(h.fields[i].Value, 10, 10); err == nil && n >= 200 {
 			h.s.event().answer = Answer{Exchange: x, Status: int(n), Fields: Fields{list: h.fields}}
 			h.s.sink.Event(&h.s.event().answer)
-			h.logins.answered(h.s, x, int(n))
+			if h.logins != nil {
+				h.logins.answered(h.s, x, int(n))
+			}
 			if n < 300 {
 				h.grants(id, x)
 			}

@@ -43,7 +43,7 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 	if found != sniff.HTTP && found != sniff.HTTP2 {
 		order = [2]proto.Direction{proto.OriginToClient, proto.ClientToOrigin} // a greeting comes before the client's first word
 	}
-	s.protocol = found.String()
+	s.protocol = found
 	if greeting, _ := sniff.Origin(s.first[proto.OriginToClient]); s.midway && dir == proto.ClientToOrigin && greeting == sniff.Unknown {
 		s.first[proto.OriginToClient] = nil // it was said before
 	}

@@ -18,7 +18,8 @@
 //
 //   - HTTP/1, in content: content with a length, or up to the end of the session,
 //     goes on with a hole. So does chunked content if the gap lies within a chunk.
-//     Any other gap hides where the content ends.
+//     Any other gap hides where the content ends. If somebody asks for contents, the
+//     next chunk is looked for by its framing, and the size of the hole is a guess.
 //   - HTTP/1, elsewhere: the reader stops, because requests and answers would no
 //     longer match.
 //   - HTTP/2, within the payload of a DATA frame: the content goes on with a hole.
@@ -42,26 +43,27 @@ package dissect
 
 import (
 	"github.com/clearspan/clearspan/decrypt/proto"
+	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 // Session dissects one session. It is not safe for concurrent use. Make one by [New].
 type Session struct {
 	sink     Sink
-	contents Contents // nil: nobody asks
-	reader   reader   // nil: the protocol is not known yet, or the session is not read on
-	stopped  bool
-	protocol string   // the word
-	tunnels  int      // upgrades and CONNECTs before
-	outer    *Session // in a stream of which this session is; nil: in none
-	nests    uint64   // sessions within
-	gaveUp   Cause    // why a part of the session is not read
-	midway   bool     // its beginning is missing
-	adrift   *drift   // nil unless the place in the session is lost
-	brief    bool
+	contents Contents  // nil: nobody asks
+	reader   reader    // nil: the protocol is not known yet, or the session is not read on
 	number   uint64    // of the last exchange
 	first    [2][]byte // octets from before the protocol was known
+	events   *events   // in use within a call
+	adrift   *drift    // nil unless the place in the session is lost
+	outer    *Session  // in a stream of which this session is; nil: in none
 	ended    [2]bool
-	events   *events // in use within a call
+	stopped  bool
+	brief    bool
+	midway   bool // its beginning is missing
+	protocol sniff.Protocol
+	socket   bool  // it is WebSocket now
+	tunnels  uint8 // upgrades and CONNECTs before
+	gaveUp   Cause // why a part of the session is not read
 }
 
 // reader follows one protocol. What data and gap return is why the session cannot be
@@ -79,7 +81,12 @@ func New(sink Sink, contents Contents) *Session { return &Session{sink: sink, co
 
 // Protocol returns the word for the protocol that is read, such as "smtp"; "" as long as
 // it is not known, or if the package does not read it.
-func (s *Session) Protocol() string { return s.protocol }
+func (s *Session) Protocol() string {
+	if s.socket {
+		return "websocket"
+	}
+	return s.protocol.String()
+}
 
 // Brief tells that the sink needs no more than the number of requests. A reader to
 // which this is cheaper then reports requests without fields and no other event of

@@ -28,10 +28,10 @@ func (n nested) gap(dir proto.Direction, lost uint64) Cause { n.s.Gap(dir, lost)
 func (n nested) end(dir proto.Direction)                    { n.s.End(dir) }
 func (n nested) close(Ending)                               { n.s.Close() }
 
-// nest returns a reader of a session within a stream. Its exchanges have numbers of their own.
-func (s *Session) nest() reader {
-	s.nests++
-	return nested{&Session{sink: s.sink, contents: s.contents, outer: s, number: s.nests << 32, tunnels: s.tunnels + 1}}
+// nest returns a reader of a session within a stream. The numbers of its exchanges follow that
+// one.
+func (s *Session) nest(number uint64) reader {
+	return nested{&Session{sink: s.sink, contents: s.contents, outer: s, number: number, tunnels: s.tunnels + 1}}
 }
 
 // field returns the value of a field, "" without one.
@@ -65,7 +65,8 @@ func (h *http2Reader) grants(id uint32, x *Exchange) {
 	if t.granted = true; t.websocket {
 		t.reader = newWebsocket(h.s, x.Number, []byte(field(h.fields, "sec-websocket-extensions")))
 	} else {
-		t.reader = h.s.nest()
+		h.nests++
+		t.reader = h.s.nest(h.nests << 32)
 	}
 	held := t.held
 	t.held = nil

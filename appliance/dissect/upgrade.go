@@ -5,6 +5,7 @@ import (
 
 	"github.com/clearspan/clearspan/decrypt/proto"
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
+	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 const (
@@ -12,15 +13,20 @@ const (
 	maxTunnels = 8        // within each other
 )
 
-// follow has the rest of the session read by another reader, in that protocol; nil: by what
-// the rest begins with. held are octets of the client from before the answer, rest those of
+// follow has the rest of the session read by another reader; nil: by what the rest begins with. held are octets of the client from before the answer, rest those of
 // the origin behind it.
-func (s *Session) follow(r reader, protocol string, held, rest []byte) Cause {
+func (s *Session) follow(r reader, held, rest []byte) Cause {
 	if s.tunnels++; s.tunnels > maxTunnels {
 		return StopBound
 	}
-	if s.reader = r; r != nil {
-		s.protocol = protocol
+	s.reader = r
+	switch r.(type) {
+	case *websocketReader:
+		s.socket = true
+	case *http2Reader:
+		s.protocol = sniff.HTTP2
+	case nil:
+		s.protocol = sniff.Unknown
 	}
 	for dir, p := range [2][]byte{proto.ClientToOrigin: held, proto.OriginToClient: rest} {
 		switch dir := proto.Direction(dir); {

@@ -35,19 +35,8 @@ var credentials = [2]struct {
 	refuses int
 }{{"authorization", 401}, {"proxy-authorization", 407}}
 
-// newWebLogins returns none if nobody asks for contents.
-func newWebLogins(s *Session) *webLogins {
-	if s.contents == nil {
-		return nil
-	}
-	return new(webLogins)
-}
-
 // request looks for logins in a request.
 func (l *webLogins) request(x *Exchange, f *Fields) {
-	if l == nil {
-		return
-	}
 	for kind := range credentials {
 		value := f.Get(credentials[kind].field)
 		if value == nil || len(value) > maxCredentials || len(l.open) >= maxWebLogins {
@@ -55,17 +44,14 @@ func (l *webLogins) request(x *Exchange, f *Fields) {
 		}
 		mechanism, user := userIn(value)
 		if len(user) > 0 {
-			l.open = append(l.open, webLogin{x.Number, kind, Login{User: bytes.Clone(user[:min(len(user), maxUser)]), // without the password beside
-				Mechanism: mechanism}})
+			user = bytes.Clone(user[:min(len(user), maxUser)]) // without the password beside
+			l.open = append(l.open, webLogin{x.Number, kind, Login{User: user, Mechanism: mechanism}})
 		}
 	}
 }
 
 // answered tells of the logins that an answer is to.
 func (l *webLogins) answered(s *Session, x *Exchange, status int) {
-	if l == nil || len(l.open) == 0 {
-		return
-	}
 	kept := l.open[:0]
 	for _, w := range l.open {
 		if w.exchange != x.Number {

@@ -52,6 +52,12 @@ func socketRows() []Row {
 	tunnelled := octets("socket in a tunnel", 20_000)
 	lost := octets("socket lost", 40_000)
 	copy(lost[10_000:12_000], make([]byte, 2000))
+	torn := octets("torn chunks", 40_000)
+	const atHole, hole = 10_000, 9000 - 2*(4+6+2+2) // two chunks begin in what is lost
+	copy(torn[atHole:atHole+hole], make([]byte, hole))
+	inChunks := append([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), chunked(torn, 4096)...)
+	const before = 47 + 3*(4+6+2) + 2*2
+	chunkedHead, chunkedRest := inChunks[:before+atHole], inChunks[before+atHole+9000:]
 	whole := socketFrame(up, 0x82, lost)
 	const head = 2 + 2 + 4
 	return []Row{
@@ -65,6 +71,7 @@ func socketRows() []Row {
 			append(socket(""), say(up, string(socketFrame(up, 0x82, tunnelled))))...)}}, Files: []File{{Octets: tunnelled}}},
 		{Name: "connect and put", Talks: []Talk{{Steps: []Step{say(up, "CONNECT files.example.test:80 HTTP/1.1\r\nHost: files.example.test:80\r\n\r\n"), say(down, "HTTP/1.0 200 OK\r\n\r\n"),
 			say(up, "PUT /in/plan.bin HTTP/1.1\r\nHost: files.example.test\r\nContent-Length: 20000\r\n\r\n"+string(tunnelled)), say(down, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")}}}, Files: []File{{Name: "plan.bin", Octets: tunnelled}}},
+		{Name: "http chunked lost octets", Talks: []Talk{{Steps: []Step{get("/chunks.bin"), {From: down, Octets: chunkedHead, Lose: 9000}, say(down, string(chunkedRest))}}}, Files: []File{{Name: "chunks.bin", Octets: torn, Received: true, Holes: 1}}},
 		{Name: "http behind a gap", Talks: []Talk{{Steps: []Step{get("/gone.bin"), {From: down, Octets: []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + strings.Repeat("x", 2000)), Lose: 3000}, say(down, strings.Repeat("x", 500)+"\r\n0\r\n\r\n"),
 			get("/b.bin"), ok("", tunnelled)}}}, Files: []File{{Name: "b.bin", Octets: tunnelled, Received: true}}},
 	}
