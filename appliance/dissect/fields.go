@@ -28,6 +28,18 @@ func (f *Fields) Get(name string) []byte {
 	return http1.Find(f.section, name)
 }
 
+// Values returns the values of all fields with a name in lower case, in their order. They are
+// borrowed like the event.
+func (f *Fields) Values(name string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for n, value := range f.All() {
+			if n == name && !yield(value) {
+				return
+			}
+		}
+	}
+}
+
 // All returns the fields in their order, the name in lower case. They are borrowed like
 // the event.
 func (f *Fields) All() iter.Seq2[string, []byte] {

@@ -68,17 +68,18 @@ func (m *mailbox) forget(number uint64) {
 // clear forgets all: another mailbox is selected, or numbers have changed.
 func (m *mailbox) clear() { *m = mailbox{} }
 
-// part notes the header section of a part.
-func (m *mailbox) part(number uint64, section string, header []byte) {
+// part notes the header section of a part, if there is room.
+func (m *mailbox) part(number uint64, section string, header []byte) bool {
 	k := m.of(number)
 	if k.mime == nil {
 		k.mime, k.sizes = make(map[string][]byte), make(map[string]uint64)
 	}
 	if m.octets += len(header) - len(k.mime[section]); m.octets > 2*maxKnownText {
 		m.octets -= len(header) - len(k.mime[section])
-		return
+		return false
 	}
 	k.mime[section] = header
+	return true
 }
 
 // head notes a header section of a message, or some fields of it.
@@ -133,8 +134,7 @@ func (m *mailbox) told(number uint64) {
 		if m.messages[number] != nil && m.messages[number].mime[p.Section] != nil {
 			continue // it was sent itself, or the structure of a message that is a part
 		}
-		m.part(number, p.Section, mimeOf(p))
-		if p.Octets > 0 {
+		if m.part(number, p.Section, mimeOf(p)) && p.Octets > 0 {
 			m.of(number).sizes[p.Section] = p.Octets
 		}
 	}

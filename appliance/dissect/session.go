@@ -1,6 +1,6 @@
 // Package dissect tells what the cleartext of a session says: web requests with their
-// answers (HTTP/1, HTTP/2), mail messages (SMTP, IMAP, POP3), logins (SMTP, IMAP, POP3,
-// FTP) and the names of files (FTP).
+// answers (HTTP/1, HTTP/2), messages of WebSocket, mail messages (SMTP, IMAP, POP3), logins
+// (SMTP, IMAP, POP3, FTP, HTTP) and the names of files (FTP).
 //
 // A [Session] is fed octets, gaps and ends of both directions, in order. It calls a
 // [Sink] with events. If somebody asks, it hands out contents, too: by reference,
@@ -11,6 +11,11 @@
 // because a dissector only watches. The memory of a session is bounded for any
 // input. A session that breaks its protocol, or a bound, is not read on, and its
 // last event says so.
+//
+// If somebody asks for contents, a session is read on behind an upgrade and in a tunnel:
+// WebSocket, HTTP/2 in cleartext, and whatever a granted CONNECT carries, also in a stream of
+// HTTP/2. The octets of an FTP data connection are the file: they need no [Session]. A
+// [Channel] tells which connection it is, and the [Command] behind it what it carries.
 //
 // # Gaps
 //

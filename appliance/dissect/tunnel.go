@@ -11,6 +11,10 @@ import (
 	"github.com/clearspan/clearspan/decrypt/proto/http2"
 )
 
+// maxHTTP2Tunnels bounds those of a connection that are open. The content of others is handed
+// out as it is.
+const maxHTTP2Tunnels = 128
+
 // http2Tunnel is a stream of HTTP/2 whose client asked for another protocol: CONNECT
 // (RFC 9113, Section 8.5), or WebSocket (RFC 8441).
 type http2Tunnel struct {
@@ -46,6 +50,9 @@ func field(list []hpack.HeaderField, name string) string {
 
 // asks notes a request for another protocol.
 func (h *http2Reader) asks(id uint32) {
+	if len(h.tunnels) >= maxHTTP2Tunnels {
+		return
+	}
 	protocol := field(h.fields, ":protocol")
 	if protocol != "" && protocol != "websocket" || h.s.contents == nil || h.s.outer != nil {
 		return
@@ -102,6 +109,8 @@ func (h *http2Reader) content(dir proto.Direction, id uint32, p []byte) {
 		t.check(h.s, t.reader.data(dir, p))
 	case !t.granted && len(t.held)+len(p) <= maxHeld:
 		t.held = append(t.held, p...)
+	case !t.granted:
+		h.s.missed(StopBound)
 	}
 	x.octets[dir] += uint64(len(p))
 }
