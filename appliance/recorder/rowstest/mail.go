@@ -160,3 +160,8 @@ func mailboxRows() []Row {
 		{Name: "pop3 retr", Talks: []Talk{pop}, Files: []File{{Name: japaneseName, Octets: file, Received: true}}},
 	}
 }
+
+// Mail returns a row in which a message is sent by SMTP.
+func Mail(name string, message []byte, files ...File) Row {
+	return Row{Name: name, Talks: []Talk{smtp(string(message))}, Files: files}
+}
