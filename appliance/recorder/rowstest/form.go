@@ -36,11 +36,11 @@ func formRows() []Row {
 		return "Content-Disposition: form-data; name=\"upload\"; filename=\"" + name + "\"\r\nContent-Type: application/octet-stream"
 	}
 	field := part("Content-Disposition: form-data; name=\"comment\"", []byte("四半期の見積です"))
-	a, b, c, d := octets("form a", 60_000), octets("form b", 20_000), octets("form c", 10_000), octets("form d", 5000)
-	tricky := append(append([]byte("x\r\n--"+boundary[:20]+"\r\n--"+boundary+"X\r\n"), octets("tricky", 3000)...), "\r\n--"...)
+	a, b, c, d := Octets("form a", 60_000), Octets("form b", 20_000), Octets("form c", 10_000), Octets("form d", 5000)
+	tricky := append(append([]byte("x\r\n--"+boundary[:20]+"\r\n--"+boundary+"X\r\n"), Octets("tricky", 3000)...), "\r\n--"...)
 	coded64 := base64.StdEncoding.EncodeToString
-	j, k, l := octets("json", 40_000), octets("data url", 20_000), octets("related", 30_000)
-	awsed := octets("aws", 100_000)
+	j, k, l := Octets("json", 40_000), Octets("data url", 20_000), Octets("related", 30_000)
+	awsed := Octets("aws", 100_000)
 	var aws bytes.Buffer
 	for rest := awsed; ; {
 		n := min(len(rest), 65536)

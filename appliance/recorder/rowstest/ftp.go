@@ -22,9 +22,9 @@ func ftpRows() []Row {
 		return []Step{say(up, fmt.Sprintf("PORT 10,1,2,3,%d,%d\r\n", n>>8, n&255)), say(down, "200 ok\r\n")}
 	}
 	return []Row{
-		row("ftp retr by pasv", "RETR", pasv, Talk{Server: 50123}, File{Name: japaneseName, Octets: octets("ftp 1", 80_000), Received: true}),
-		row("ftp stor by epsv", "STOR", epsv, Talk{Server: 50124}, File{Name: "plan.dwg", Octets: octets("ftp 2", 80_000)}),
-		row("ftp retr by port", "RETR", port(45001), Talk{Server: 45001, Client: 20, Active: true}, File{Name: "a b.txt", Octets: octets("ftp 3", 80_000), Received: true}),
-		row("ftp stor by port", "STOR", port(45002), Talk{Server: 45002, Client: 20, Active: true}, File{Name: "up.txt", Octets: octets("ftp 4", 80_000)}),
+		row("ftp retr by pasv", "RETR", pasv, Talk{Server: 50123}, File{Name: japaneseName, Octets: Octets("ftp 1", 80_000), Received: true}),
+		row("ftp stor by epsv", "STOR", epsv, Talk{Server: 50124}, File{Name: "plan.dwg", Octets: Octets("ftp 2", 80_000)}),
+		row("ftp retr by port", "RETR", port(45001), Talk{Server: 45001, Client: 20, Active: true}, File{Name: "a b.txt", Octets: Octets("ftp 3", 80_000), Received: true}),
+		row("ftp stor by port", "STOR", port(45002), Talk{Server: 45002, Client: 20, Active: true}, File{Name: "up.txt", Octets: Octets("ftp 4", 80_000)}),
 	}
 }

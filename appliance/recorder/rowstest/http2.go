@@ -64,10 +64,10 @@ func (f *frames) row(name string, files ...File) Row {
 
 func http2Rows() []Row {
 	const multipart = "content-type: multipart/form-data; boundary=" + boundary
-	got, put, formed, a, b := octets("h2 get", 90_000), octets("h2 put", 90_000), octets("h2 form", 60_000), octets("h2 a", 50_000), octets("h2 b", 40_000)
+	got, put, formed, a, b := Octets("h2 get", 90_000), Octets("h2 put", 90_000), Octets("h2 form", 60_000), Octets("h2 a", 50_000), Octets("h2 b", 40_000)
 	packed := prose("h2 br", 3000)
 	body := form(part("Content-Disposition: form-data; name=\"upload\"; filename=\""+japaneseName+"\"", formed))
-	lost := octets("h2 lost", 16_000)
+	lost := Octets("h2 lost", 16_000)
 	copy(lost[5000:8000], make([]byte, 3000))
 	frame := http2.AppendData(nil, 1, true, lost)
 	gap := newFrames().request(1, false, "PUT", "/in/lost.bin")
@@ -84,7 +84,7 @@ func http2Rows() []Row {
 	up2c.steps = append([]Step{say(up, "GET /a.bin HTTP/1.1\r\nHost: files.example.test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"),
 		say(down, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")}, up2c.steps...)
 
-	socketed := octets("h2 socket", 30_000)
+	socketed := Octets("h2 socket", 30_000)
 	connect := newFrames().request(1, false, "CONNECT", "/chat", ":protocol: websocket").head(down, 1, false, ":status: 200").data(up, 1, false, 1<<14, socketFrame(up, 0x82, socketed))
 	return []Row{
 		newFrames().request(1, true, "GET", "/pub/report.pdf").head(down, 1, false, ":status: 200", "content-type: application/pdf").data(down, 1, true, 1<<14, got).row("http2 get", File{Name: "report.pdf", Octets: got, Received: true}),

@@ -49,7 +49,7 @@ func mailed(row, header, body, name string, file []byte) Row {
 
 func mailRows() []Row {
 	const base64Part = "\r\nContent-Transfer-Encoding: base64"
-	file := func(row string) []byte { return octets(row, 40_000) }
+	file := func(row string) []byte { return Octets(row, 40_000) }
 	iso := in(japanese.ISO2022JP, japaneseName)
 	sjis := in(japanese.ShiftJIS, japaneseName)
 	word := func(set, s string) string {
@@ -78,7 +78,7 @@ func mailRows() []Row {
 	w.Close()
 	rows = append(rows, mailed("mail quoted-printable", "Content-Type: text/csv; name=list.csv\r\nContent-Transfer-Encoding: quoted-printable", qp.String()+"\r\n", "list.csv", text))
 
-	uu := octets("uuencode", 10_000)
+	uu := Octets("uuencode", 10_000)
 	rows = append(rows, Row{Name: "mail uuencode", Talks: []Talk{smtp(mailHeader + "\r\nHello,\r\n\r\n" + uuencode("report.zip", uu) + "\r\nRegards\r\n")}, Files: []File{{Name: "report.zip", Octets: uu}}})
 
 	nested := file("nested")
@@ -137,7 +137,7 @@ func uuencode(name string, p []byte) string {
 }
 
 func mailboxRows() []Row {
-	file := octets("imap", 30_000)
+	file := Octets("imap", 30_000)
 	message := letter("Content-Disposition: attachment; filename*=UTF-8''"+percent(japaneseName)+"\r\nContent-Transfer-Encoding: base64", lines64(file))
 	login := []Step{say(down, "* OK IMAP4rev1 ready\r\n"), say(up, "a1 LOGIN yamada secret\r\n"), say(down, "a1 OK in\r\n")}
 	appended := Talk{Server: 143, Steps: append(login[:3:3], say(up, fmt.Sprintf("a2 APPEND Sent {%d}\r\n", len(message))), say(down, "+ go\r\n"), say(up, message+"\r\n"), say(down, "a2 OK done\r\n"))}

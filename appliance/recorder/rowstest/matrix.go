@@ -233,7 +233,7 @@ func Matrix() map[string][]Row {
 					parameter = strings.ReplaceAll(parameter, "\r\n ", " ")
 				}
 				row := fmt.Sprintf("%s, %s %d", key, c.name, i)
-				all[key] = append(all[key], place.row(row, parameter, File{Name: c.text, Octets: octets(row, 700)}))
+				all[key] = append(all[key], place.row(row, parameter, File{Name: c.text, Octets: Octets(row, 700)}))
 			}
 		}
 	}

@@ -48,8 +48,8 @@ func (f *File) SHA256() string {
 	return hex.EncodeToString(h[:])
 }
 
-// octets returns octets that no other name has, and that do not shrink.
-func octets(name string, n int) []byte {
+// Octets returns octets that no other name has, and that do not shrink.
+func Octets(name string, n int) []byte {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	var seed [32]byte
@@ -61,7 +61,7 @@ func octets(name string, n int) []byte {
 
 // prose returns text that no other name has, in lines.
 func prose(name string, lines int) []byte {
-	r := rand.New(rand.NewChaCha8([32]byte(octets(name, 32))))
+	r := rand.New(rand.NewChaCha8([32]byte(Octets(name, 32))))
 	words := []string{"quarter", "figures", "見積", "顧客", "result", "of", "the", "plan", "for", "next", "year", "会議", "and", "料金"}
 	var p []byte
 	for range lines {

@@ -44,13 +44,13 @@ func socket(extensions string) []Step {
 
 func socketRows() []Row {
 	const deflate = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
-	named := octets("socket json", 30_000)
+	named := Octets("socket json", 30_000)
 	message := []byte(`{"type":"file","name":"` + japaneseName + `","data":"` + base64.StdEncoding.EncodeToString(named) + `"}`)
-	binary := octets("socket binary", 90_000)
+	binary := Octets("socket binary", 90_000)
 	first, second := prose("socket first", 1000), prose("socket second", 900)
 	both := squeezed(first, second, first)
-	tunnelled := octets("socket in a tunnel", 20_000)
-	lost := octets("socket lost", 40_000)
+	tunnelled := Octets("socket in a tunnel", 20_000)
+	lost := Octets("socket lost", 40_000)
 	copy(lost[10_000:12_000], make([]byte, 2000))
 	torn := octets("torn chunks", 40_000)
 	const atHole, hole = 10_000, 9000 - 2*(4+6+2+2) // two chunks begin in what is lost

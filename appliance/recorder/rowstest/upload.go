@@ -21,7 +21,7 @@ func talk(steps ...Step) Talk { return Talk{Steps: steps} }
 
 func uploadRows() []Row {
 	type b = []byte
-	resumed, tus, parts, blocks, ranges := octets("resumed", 300_000), octets("tus", 200_000), octets("s3", 240_000), octets("azure", 150_000), octets("ranges", 180_000)
+	resumed, tus, parts, blocks, ranges := Octets("resumed", 300_000), Octets("tus", 200_000), Octets("s3", 240_000), Octets("azure", 150_000), Octets("ranges", 180_000)
 
 	var google []Talk
 	google = append(google, talk(request("POST", "/upload/drive/v3/files?uploadType=resumable", "www.example.test", "Content-Type: application/json\r\nX-Upload-Content-Type: application/pdf\r\n", b(`{"name":"`+japaneseName+`"}`)),

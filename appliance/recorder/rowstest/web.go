@@ -94,7 +94,7 @@ func coded(coding string, body []byte) []byte {
 
 // download returns a row of one answer.
 func download(row, path, fields, name string) Row {
-	body := octets(row, 50_000)
+	body := Octets(row, 50_000)
 	return Row{Name: row, Talks: []Talk{{Steps: []Step{get(path), ok(fields, body)}}}, Files: []File{{Name: name, Octets: body, Received: true}}}
 }
 
@@ -124,14 +124,14 @@ func webRows() []Row {
 		word := strings.TrimPrefix(coding, "raw ")
 		rows = append(rows, Row{Name: row, Talks: []Talk{{Steps: []Step{get("/notes.txt"), ok("Content-Type: text/plain\r\nContent-Encoding: "+word+"\r\n", coded(coding, body))}}}, Files: []File{{"notes.txt", body, true, 0, false}}})
 	}
-	chunks := octets("chunks", 70_000)
+	chunks := Octets("chunks", 70_000)
 	pages := prose("pages", 3000)
 	stacked := prose("stacked", 3000)
-	toClose := octets("to close", 40_000)
-	first, second, third := octets("first", 20_000), octets("second", 1), octets("third", 30_000)
-	put := octets("put", 90_000)
-	posted := octets("posted", 30_000)
-	lost := octets("lost", 60_000)
+	toClose := Octets("to close", 40_000)
+	first, second, third := Octets("first", 20_000), Octets("second", 1), Octets("third", 30_000)
+	put := Octets("put", 90_000)
+	posted := Octets("posted", 30_000)
+	lost := Octets("lost", 60_000)
 	copy(lost[20_000:21_000], make(b, 1000))
 	return append(rows,
 		Row{Name: "http chunked", Talks: []Talk{{Steps: []Step{get("/a/disk.img"), say(down, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"+string(chunked(chunks, 7000)))}}}, Files: []File{{"disk.img", chunks, true, 0, false}}},
