@@ -52,7 +52,7 @@ func socketRows() []Row {
 	tunnelled := Octets("socket in a tunnel", 20_000)
 	lost := Octets("socket lost", 40_000)
 	copy(lost[10_000:12_000], make([]byte, 2000))
-	torn := octets("torn chunks", 40_000)
+	torn := Octets("torn chunks", 40_000)
 	const atHole, hole = 10_000, 9000 - 2*(4+6+2+2) // two chunks begin in what is lost
 	copy(torn[atHole:atHole+hole], make([]byte, hole))
 	inChunks := append([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), chunked(torn, 4096)...)
