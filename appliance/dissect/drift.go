@@ -59,6 +59,8 @@ func (s *Session) enter(found sniff.Protocol, dir proto.Direction, rest []byte) 
 		r.deep.unsure = true
 	case *smtpReader, *ftpReader:
 		s.read(proto.OriginToClient, []byte("220 \r\n")) // as if it had greeted
+	case *smbReader:
+		r.seek()
 	case *pop3Reader:
 		s.read(proto.OriginToClient, []byte("+OK\r\n"))
 	}

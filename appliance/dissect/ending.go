@@ -64,9 +64,13 @@ const (
 	StopBound
 	// StopGap: what follows a gap cannot be read.
 	StopGap
+	// StopEncrypted: a part of the session is encrypted.
+	StopEncrypted
+	// StopPacked: a part of the session is compressed, and the package does not read that.
+	StopPacked
 )
 
-var causes = [...]string{"reading", "ended", "unknown", "upgraded", "broken", "bound", "gap"}
+var causes = [...]string{"reading", "ended", "unknown", "upgraded", "broken", "bound", "gap", "encrypted", "packed"}
 
 // String returns a fixed word, such as "upgraded".
 func (c Cause) String() string {

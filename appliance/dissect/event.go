@@ -22,6 +22,16 @@ type Contents interface {
 	Hole(x *Exchange, dir proto.Direction, n uint64)
 }
 
+// Places is what [Contents] may be besides. Octets of files need not come in order, see
+// [File]: those that do not follow the ones before are told with their offset. Without it,
+// they are passed over.
+type Places interface {
+	// ContentAt borrows p, octets at an offset. The next octets of [Contents] follow them.
+	ContentAt(x *Exchange, dir proto.Direction, offset uint64, p []byte)
+	// HoleAt says that n octets at an offset are lost.
+	HoleAt(x *Exchange, dir proto.Direction, offset, n uint64)
+}
+
 // Exchange is a request with its answer, or a mail message with its reply. It is
 // valid until the [End] of its last message. HTTP has two, the first from the client.
 // Mail and WebSocket have one.
@@ -34,8 +44,8 @@ type Exchange struct {
 }
 
 // Event is one of *[Request], *[Answer], *[Sender], *[Recipient], *[Message],
-// *[Header], *[Reply], *[Part], *[WebSocket], *[Login], *[Channel], *[Command], *[Transfer], *[End]
-// and *[Stop].
+// *[Header], *[Reply], *[Part], *[WebSocket], *[Login], *[Channel], *[Command], *[Transfer],
+// *[File], *[Change], *[End] and *[Stop].
 type Event interface{ event() }
 
 // Request is the head of a web request. A request of a brief session has neither an
@@ -141,6 +151,25 @@ type Transfer struct {
 	Code      int // of the last reply; 0 without
 }
 
+// File is a file of SMB that is open. Its exchange lasts as long, and has an end of each
+// direction: what the client writes, and what it reads. There is none for files that are
+// opened, and neither read nor written nor new.
+type File struct {
+	*Exchange
+	User  string // that opened it; "": not known
+	Share string
+	Path  string // in the share, with backslashes; "": it was opened before the session was seen
+	Size  uint64 // when it was opened
+	New   bool   // it was not there, or all that was in it is gone
+}
+
+// Change is a file of SMB that a client has renamed or deleted.
+type Change struct {
+	User        string
+	Share, Path string // as in [File]
+	To          string // its new path in the share; "": it is deleted
+}
+
 // End is the end of a request, an answer or a mail message. An answer that never came
 // has one, too.
 type End struct {
@@ -169,5 +198,7 @@ func (*Login) event()     {}
 func (*Channel) event()   {}
 func (*Command) event()   {}
 func (*Transfer) event()  {}
+func (*File) event()      {}
+func (*Change) event()    {}
 func (*End) event()       {}
 func (*Stop) event()      {}

@@ -29,6 +29,8 @@ type events struct {
 	channel   Channel
 	command   Command
 	transfer  Transfer
+	file      File
+	change    Change
 	end       End
 	stop      Stop
 }

@@ -40,7 +40,7 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 		}
 		return
 	}
-	if found != sniff.HTTP && found != sniff.HTTP2 {
+	if found != sniff.HTTP && found != sniff.HTTP2 && found != sniff.SMB {
 		order = [2]proto.Direction{proto.OriginToClient, proto.ClientToOrigin} // a greeting comes before the client's first word
 	}
 	s.protocol = found
@@ -82,6 +82,10 @@ func (s *Session) newReader(p sniff.Protocol) reader {
 		return newPOP3(s)
 	case sniff.FTP:
 		return newFTP(s)
+	case sniff.SMB:
+		if s.contents != nil {
+			return newSMB(s)
+		}
 	}
 	return nil
 }

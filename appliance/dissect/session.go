@@ -1,6 +1,7 @@
 // Package dissect tells what the cleartext of a session says: web requests with their
 // answers (HTTP/1, HTTP/2), messages of WebSocket, mail messages (SMTP, IMAP, POP3), logins
-// (SMTP, IMAP, POP3, FTP, HTTP) and the names of files (FTP).
+// (SMTP, IMAP, POP3, FTP, HTTP, SMB), the names of files (FTP) and files (SMB, if somebody
+// asks for contents).
 //
 // A [Session] is fed octets, gaps and ends of both directions, in order. It calls a
 // [Sink] with events. If somebody asks, it hands out contents, too: by reference,
@@ -38,6 +39,8 @@
 //   - IMAP elsewhere, POP3 and FTP: the reader stops.
 //   - WebSocket, in a message: it goes on with a hole, unless it is deflated. Elsewhere the
 //     direction is not read on.
+//   - SMB, in what is read or written: the file goes on with a hole. Elsewhere the messages
+//     are lost that the gap hides, and the reader goes on at the next packet.
 //   - Before the protocol is known: the reader stops.
 //
 // If somebody asks for contents, a reader that stops at a gap is not the end. What is open

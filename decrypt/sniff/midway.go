@@ -10,21 +10,25 @@ import (
 
 // Midway borrows b, what one direction says behind the other somewhere in a session, and
 // tells the protocol: [HTTP] by a request or an answer with its version, and [SMTP], [POP3],
-// [FTP] and [IMAP] by a command that needs none before it. It is for readers that lost their
+// [FTP] and [IMAP] by a command that needs none before it, and [SMB] by a packet of SMB 2. It is for readers that lost their
 // place, or never had it. more reports that further octets of the line could tell. What is
 // decided stays decided. Midway does not allocate.
 func Midway(dir proto.Direction, b []byte) (p Protocol, more bool) {
+	packet := isSMB2(b)
+	if packet == yes {
+		return SMB, false
+	}
 	if dir == proto.OriginToClient {
 		m := isAnswer(b)
 		if m == yes {
 			return HTTP, false
 		}
-		return Unknown, m == maybe
+		return Unknown, max(m, packet) == maybe
 	}
 	end := bytes.IndexByte(b, '\n')
 	if end < 0 {
 		request, open := http1.Recognize(b)
-		return Unknown, len(b) < clientLimit && (request || open) || len(b) < originLimit && printable(b)
+		return Unknown, len(b) < clientLimit && (request || open) || len(b) < originLimit && printable(b) || packet == maybe
 	}
 	b = b[:end+1]
 	switch {
@@ -53,6 +57,18 @@ var (
 		"UNSELECT", "NAMESPACE", "LIST", "CAPABILITY", "LOGIN", "AUTHENTICATE", "NOOP", "ENABLE", "ID", "COMPRESS",
 	}
 )
+
+// isSMB2 wants the length of a packet and a message of SMB 2 or 3 in it (MS-SMB2, Sections
+// 2.1 and 2.2.1).
+func isSMB2(b []byte) match {
+	switch {
+	case len(b) > 0 && b[0] != 0:
+		return no
+	case len(b) < 5:
+		return maybe
+	}
+	return prefix(b[4:], "\xfeSMB\x40\x00")
+}
 
 // isAnswer wants the beginning of a status line of HTTP/1.
 func isAnswer(b []byte) match {

@@ -21,7 +21,8 @@ type event struct {
 	part      *join.Part // what it is to a file that comes in parts; nil: nothing
 	texts     [2][]byte  // beginnings of contents, as far as they are needed
 	over      bool
-	text      bool // of WebSocket
+	text      bool    // of WebSocket
+	shared    *shared // nil unless it is a file of SMB
 	sightings []sighting
 	objects   []trail.Object
 }

@@ -33,6 +33,10 @@ func (s *session) Event(e dissect.Event) {
 		s.command(e)
 	case *dissect.Transfer:
 		s.transferred(e)
+	case *dissect.File:
+		s.shared(e)
+	case *dissect.Change:
+		s.changed(e)
 	case *dissect.End:
 		s.end(e)
 	case *dissect.Stop:
@@ -43,6 +47,10 @@ func (s *session) Event(e dissect.Event) {
 // Content takes content. It implements [dissect.Contents].
 func (s *session) Content(x *dissect.Exchange, dir proto.Direction, p []byte) {
 	if e, ok := x.Tag.(*event); ok {
+		if e.shared != nil {
+			e.shared.write(s, e, dir, e.shared.parts[dir].next, p)
+			return
+		}
 		e.guess(dir, p)
 		e.stream(s, dir).Write(p)
 	}
@@ -51,6 +59,10 @@ func (s *session) Content(x *dissect.Exchange, dir proto.Direction, p []byte) {
 // Hole says that content is lost.
 func (s *session) Hole(x *dissect.Exchange, dir proto.Direction, n uint64) {
 	if e, ok := x.Tag.(*event); ok {
+		if e.shared != nil {
+			e.shared.hole(s, e, dir, e.shared.parts[dir].next, n)
+			return
+		}
 		e.stream(s, dir).Hole(n)
 	}
 }
@@ -68,6 +80,9 @@ func (s *session) end(x *dissect.End) {
 	}
 	if x.How != dissect.Complete && x.How != dissect.Cut || x.How == dissect.Cut && x.Octets > 0 {
 		e.Outcome = x.How.String()
+	}
+	if e.shared != nil {
+		e.shared.close(s, e, x)
 	}
 	e.close(x.Direction, x.How == dissect.Complete)
 	if e.messages--; e.messages > 0 {

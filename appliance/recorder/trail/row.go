@@ -117,7 +117,7 @@ type Event struct {
 	Status   int
 	Type     string // media type of the answer
 	Agent    string
-	Referrer string
+	Referrer string // of a request; former path of a file that is renamed
 
 	Sender    string // envelope or header
 	Subject   string
