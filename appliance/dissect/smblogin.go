@@ -2,7 +2,6 @@ package dissect
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/clearspan/clearspan/decrypt/proto/smb"
 )
@@ -24,10 +23,10 @@ func (x *smbReader) login(m *smb.Message) *login {
 // readToken reads the mechanism, and the user's name if it is there. SPNEGO (RFC 4178) may
 // surround both.
 func readToken(l *login, token []byte) {
-	if at := bytes.Index(token, []byte("NTLMSSP\x00")); at >= 0 {
+	if bytes.Contains(token, []byte("NTLMSSP\x00")) {
 		l.mechanism = "NTLM"
-		if user := ntlmUser(token[at:]); user != "" {
-			l.name([]byte(user))
+		if user := ntlmUser(token); user != nil {
+			l.name(user)
 		}
 		return
 	}
@@ -35,30 +34,6 @@ func readToken(l *login, token []byte) {
 	if kerberos := []byte("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00"); bytes.Contains(token, kerberos) {
 		l.mechanism = "KERBEROS"
 	}
-}
-
-// ntlmUser returns domain and user of the message in which a client answers a challenge
-// (MS-NLMP, Section 2.2.1.3); "" for others, and for nobody.
-func ntlmUser(b []byte) string {
-	const authenticate, unicode = 3, 1
-	if len(b) < 64 || binary.LittleEndian.Uint32(b[8:]) != authenticate {
-		return ""
-	}
-	text := func(at int) string {
-		n, offset := int(binary.LittleEndian.Uint16(b[at:])), int(binary.LittleEndian.Uint32(b[at+4:]))
-		if offset > len(b) || n > len(b)-offset {
-			return ""
-		}
-		if b[60]&unicode != 0 {
-			return smb.Text(b[offset : offset+n])
-		}
-		return string(b[offset : offset+n])
-	}
-	domain, user := text(28), text(36)
-	if user == "" || domain == "" {
-		return user
-	}
-	return domain + `\` + user
 }
 
 // loggedIn takes the answer to a step of a login.
