@@ -154,17 +154,17 @@ func smbRows() []Row {
 		s.ask(6, closeRequest(fileID), closeReply)
 		rows = append(rows, row(name, s, f))
 	}
-	add("smb write", File{Name: japaneseName, Octets: octets("smb 1", 150_000)}, 0, func(s *share, p []byte) {
+	add("smb write", File{Name: japaneseName, Octets: Octets("smb 1", 150_000)}, 0, func(s *share, p []byte) {
 		for at := 0; at < len(p); at += 50_000 {
 			s.ask(9, writeRequest(fileID, at, p[at:at+50_000]), writeReply)
 		}
 	})
-	add("smb read", File{Name: "plan.dwg", Octets: octets("smb 2", 150_000), Received: true}, 150_000, func(s *share, p []byte) {
+	add("smb read", File{Name: "plan.dwg", Octets: Octets("smb 2", 150_000), Received: true}, 150_000, func(s *share, p []byte) {
 		for at := 0; at < len(p); at += 50_000 {
 			s.ask(8, readRequest(at, 50_000), readReply(p[at:at+50_000]))
 		}
 	})
-	add("smb read out of order, later", File{Name: "会議 録.txt", Octets: octets("smb 3", 150_000), Received: true}, 150_000, func(s *share, p []byte) {
+	add("smb read out of order, later", File{Name: "会議 録.txt", Octets: Octets("smb 3", 150_000), Received: true}, 150_000, func(s *share, p []byte) {
 		first := s.id
 		for at := 0; at < len(p); at += 50_000 {
 			s.ask(8, readRequest(at, 50_000), nil)
@@ -175,10 +175,10 @@ func smbRows() []Row {
 			s.say(down, packet(message{command: 8, flags: replied | async, id: id, body: readReply(p[i*50_000 : (i+1)*50_000])}))
 		}
 	})
-	add("smb write in one packet of 8 MiB", File{Name: "image.iso", Octets: octets("smb 4", 8<<20)}, 0, func(s *share, p []byte) {
+	add("smb write in one packet of 8 MiB", File{Name: "image.iso", Octets: Octets("smb 4", 8<<20)}, 0, func(s *share, p []byte) {
 		s.ask(9, writeRequest(fileID, 0, p), writeReply)
 	})
-	add("smb write with a hole", File{Name: "hole.bin", Octets: slices.Concat(octets("smb 5", 40_000), make([]byte, 5_000), octets("smb 6", 55_000)), Holes: 1}, 0, func(s *share, p []byte) {
+	add("smb write with a hole", File{Name: "hole.bin", Octets: slices.Concat(Octets("smb 5", 40_000), make([]byte, 5_000), Octets("smb 6", 55_000)), Holes: 1}, 0, func(s *share, p []byte) {
 		whole := packet(message{command: 9, id: 90, body: writeRequest(fileID, 0, p)})
 		head := len(whole) - len(p)
 		s.steps = append(s.steps, Step{From: up, Octets: whole[:head+40_000], Lose: 5_000})
