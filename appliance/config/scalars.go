@@ -157,3 +157,6 @@ func parseUser(s string) (string, error) {
 	}
 	return s, nil
 }
+
+// ParseSize reads a number of octets as the configuration has it, such as 10GiB.
+func ParseSize(s string) (uint64, error) { return parseSize(s) }

@@ -27,7 +27,7 @@ var usual = []string{
 	"stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2",
 	"getdents", "getdents64", "readlink", "readlinkat", "getcwd", "umask",
 	"mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat", "renameat2",
-	"truncate", "ftruncate", "fallocate", "fadvise64", "fsync", "fdatasync", "sync_file_range", "chmod", "fchmod", "fchmodat", "utimensat",
+	"truncate", "ftruncate", "fallocate", "fadvise64", "fsync", "fdatasync", "sync_file_range", "syncfs", "chmod", "fchmod", "fchmodat", "utimensat",
 	// memory
 	"mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock", "munlock", "brk", "membarrier", "memfd_create", "rseq",
 	// threads and signals of this process

@@ -36,6 +36,10 @@ func confineFiles(r Rights) error {
 	if v, err := ll.LandlockGetABIVersion(); err != nil || v < 1 {
 		return errNoLandlock
 	}
+	writeDir := writeDir
+	if r.Moves {
+		writeDir |= ll.AccessFSRefer
+	}
 	rules := []landlock.Rule{
 		landlock.PathAccess(readFile|readDir, existing(system, true)...),
 		landlock.PathAccess(readFile, existing(system, false)...),
@@ -44,12 +48,12 @@ func confineFiles(r Rights) error {
 		landlock.PathAccess(readFile|readDir|writeFile|writeDir, existing(r.Writes, true)...),
 		landlock.PathAccess(readFile|writeFile, existing(append([]string{"/dev/null"}, r.Writes...), false)...),
 	}
-	// The network is what the process is for: ports are not bounded.
-	if err := landlock.V8.BestEffort().RestrictPaths(rules...); err != nil {
-		return fmt.Errorf("files are not bounded: %w", err)
-	}
-	if err := landlock.V8.BestEffort().RestrictScoped(); err != nil {
-		return fmt.Errorf("signals are not bounded: %w", err)
+	// The network is what the process is for: ports are not bounded. Files, signals and
+	// sockets are bounded at once: a second set of rules would forbid all moves.
+	bounded := landlock.V8
+	bounded.HandledAccessNet = 0
+	if err := bounded.BestEffort().Restrict(rules...); err != nil {
+		return fmt.Errorf("files and signals are not bounded: %w", err)
 	}
 	return nil
 }

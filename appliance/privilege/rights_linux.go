@@ -19,6 +19,9 @@ type Rights struct {
 	// A file that is replaced by another of its name needs its directory here.
 	// Paths that do not exist are passed over.
 	Reads, Writes []string
+	// Moves lets files move between directories of Writes. Linux before 5.19 bounds no files
+	// then.
+	Moves bool
 	// Namespaces lets the process enter network namespaces that exist.
 	Namespaces bool
 	// Programs lets the process use eBPF.

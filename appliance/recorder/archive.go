@@ -40,12 +40,12 @@ func OpenArchive(dir string) (*Archive, error) {
 }
 
 // openArchive opens an archive for writing, or a temporary one that has no trail.
-func openArchive(dir string) (*Archive, error) {
+func openArchive(dir string, o content.Options) (*Archive, error) {
 	if dir == "" {
-		c, err := content.Open("", content.Options{})
+		c, err := content.Open("", o)
 		return &Archive{content: c}, err
 	}
-	c, err := content.Open(filepath.Join(dir, contentDir), content.Options{})
+	c, err := content.Open(filepath.Join(dir, contentDir), o)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	if err != nil {
 		return summary, err
 	}
-	r, err := openArchive(o.Directory)
+	r, err := openArchive(o.Directory, content.Options{})
 	if err != nil {
 		return summary, err
 	}
@@ -83,6 +83,9 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 		}
 	}
 	err = a.Close(ctx)
+	if n := store.Failed(); n > 0 {
+		err = errors.Join(err, fmt.Errorf("%d objects could not be kept: %w", n, store.Err()))
+	}
 	return summary, errors.Join(damaged, err)
 }
 

@@ -142,12 +142,22 @@ var areas = []struct{ title, folders, text string }{
 	{"Services", "appliance/service(/.*)?", "Each message also has the key `service`, the name of the service."},
 	{"Mirrors", "mirror.*", "Each message also has the key `mirror`, the name of the mirror. Messages about capture files have `directory`, those about readers `reader`."},
 	{"Control socket", "appliance/control(/.*)?", "`user` and `pid` are those of the operator."},
+	{"Recorder", "appliance/recorder(/.*)?", "`clearspan recorder run` writes these. `source` is an interface, an address or a directory."},
 	{"Certificates", "certs.*", ""},
 	{"Sessions and learning", "decrypt.*", ""},
 }
 
 // remedies explain messages at the levels ERROR and WARN.
 var remedies = map[string]string{
+	"content cannot be kept":                           "Objects have rows, but no octets. Make room on the disk of the directory, or check its rights.",
+	"packets cannot be written":                        "Frames are lost until writing works again; `clearspan recorder status` counts them. Make room on the disk of the directory.",
+	"source ended":                                     "The recorder ends with its source, see `err`: the interface may be gone. Start it again.",
+	"analysis ended":                                   "The recorder ends, see `err`. The packets are kept. The analysis goes on with them at the next start.",
+	"feed ended, connecting again":                     "The other end of a pcap-over-IP feed closed, or does not answer. What it sends meanwhile is not recorded.",
+	"directory cannot be read":                         "Captures in it wait. Check its rights.",
+	"capture cannot be read to its end":                "What could be read counts. The file is renamed to `NAME.failed`.",
+	"capture cannot be renamed, it will be read again": "Check the rights of the directory. The same capture gives the same events.",
+
 	"worker ended unasked":                  "A worker crashed, was killed, or stopped to work; its sessions are lost. Another one takes its place. `stack` has what it wrote: report it.",
 	"worker not replaced":                   "The worker that was to take the place of a dead one did not start, see `err`. The keeper tries again.",
 	"workers die: no connections are taken": "Five workers ended within a minute. Connections are refused or pass, as without clearspan. See the messages before; the keeper tries again every 10 s.",

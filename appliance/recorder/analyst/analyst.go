@@ -26,6 +26,15 @@ type Config struct {
 	Examine func(e *trail.Event, s *trail.Sighting, b *trail.Batch)
 	Flow    flow.Config
 	Rows    int // of a batch, about; default 20,000
+	// Resume has an analyst go on where another one ended; nil: it begins.
+	Resume *Resume
+}
+
+// Resume is what an analyst needs that goes on. It reads frames from [Cursor.From] on again,
+// for the sessions that were open.
+type Resume struct {
+	Cursor
+	Open map[trail.ID]bool // sessions that were open at To
 }
 
 // Analyst reads one capture. It is not safe for concurrent use.
@@ -38,6 +47,7 @@ type Analyst struct {
 	files files
 	parts join.Table
 	now   time.Time
+	mark  uint64 // of the frame that is read
 }
 
 // New returns an analyst that has read nothing.
@@ -48,6 +58,12 @@ func New(c Config, out Output) *Analyst {
 	a := &Analyst{cfg: c, out: out, open: make(map[*session]bool)}
 	a.table = flow.New(c.Flow, a)
 	return a
+}
+
+// AddAt is [Analyst.Add] for a frame of volumes, with its mark.
+func (a *Analyst) AddAt(ctx context.Context, f flow.Frame, mark uint64) error {
+	a.mark = mark
+	return a.Add(ctx, f)
 }
 
 // Add reads the next frame, which it borrows. The error is one of the output.
@@ -101,7 +117,11 @@ func (a *Analyst) Tally() flow.Tally { return a.table.Tally() }
 
 // Open begins a session. It implements [flow.Handler].
 func (a *Analyst) Open(f *flow.Session) flow.Stream {
+	if r := a.cfg.Resume; r != nil && a.mark < r.To && !r.Open[trail.ID(f.ID)] {
+		return nil // it has ended, and its rows are there
+	}
 	s := newSession(a, f)
+	s.mark = a.mark
 	a.open[s] = true
 	return s
 }

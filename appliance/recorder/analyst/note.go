@@ -3,7 +3,10 @@ package analyst
 import "strings"
 
 // note is what clearspan's own feed says of a session, in the comment of a packet.
-type note struct{ session, rule, sni, alpn, ja4, tls string }
+type note struct {
+	session, rule, sni, alpn, ja4, tls string
+	decrypted                          bool
+}
 
 // readNotes reads the comments that have come since.
 func (s *session) readNotes() {
@@ -18,6 +21,8 @@ func (s *session) readNotes() {
 			switch key {
 			case "session":
 				s.noted.session = value
+			case "content":
+				s.noted.decrypted = value == "decrypted"
 			case "rule":
 				s.noted.rule = value
 			case "sni":

@@ -20,6 +20,7 @@ type session struct {
 	file      *transfer // whose octets it carries; nil: a dialogue
 	stop      string
 	seq       uint64
+	mark      uint64 // of the first frame
 	user      string
 	noted     note
 	notes     int // comments that were read

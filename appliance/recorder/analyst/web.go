@@ -19,7 +19,7 @@ func (s *session) request(r *dissect.Request) {
 	e := s.event(trail.Request)
 	e.messages = 2
 	e.Method, e.Host = text(r.Method), text([]byte(r.Host.Name))
-	e.URI = uri(e.Host, r)
+	e.URI = s.uri(e.Host, r)
 	e.Agent, e.Referrer = text(r.Fields.Get("user-agent")), text(r.Fields.Get("referer"))
 	e.about[proto.ClientToOrigin] = contentOf(&r.Fields)
 	if e.Method != "GET" && e.Method != "HEAD" {
@@ -30,12 +30,22 @@ func (s *session) request(r *dissect.Request) {
 }
 
 // uri returns the address of what a request asks for.
-func uri(host string, r *dissect.Request) string {
+func (s *session) uri(host string, r *dissect.Request) string {
 	target := text(r.Target)
-	if strings.HasPrefix(target, "/") || target == "*" {
-		return bound("http://" + host + target)
+	if !strings.HasPrefix(target, "/") && target != "*" {
+		return target
 	}
-	return target
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := text([]byte(r.Host.Port)); port != "" && port != "80" && port != "443" {
+		host += ":" + port
+	}
+	scheme := "http://"
+	if s.readNotes(); s.noted.decrypted {
+		scheme = "https://"
+	}
+	return bound(scheme + host + target)
 }
 
 // answer adds the answer to its event.
@@ -57,7 +67,7 @@ func (s *session) answer(r *dissect.Answer) {
 
 // target returns what a request asked for, without the host.
 func target(uri string) string {
-	if rest, ok := strings.CutPrefix(uri, "http://"); ok {
+	if _, rest, ok := strings.Cut(uri, "://"); ok && !strings.HasPrefix(uri, "/") {
 		if at := strings.IndexByte(rest, '/'); at >= 0 {
 			return rest[at:]
 		}

@@ -99,8 +99,10 @@ func (o *Object) Hole(n uint64) {
 		o.ended.Cut = true
 	}
 	o.note(Hole{o.size, n})
+	if o.keep {
+		o.flush() // which tells whether the file is compressed
+	}
 	if o.keep && !o.spool.packed {
-		o.flush()
 		o.size += n
 		o.zero(n, func([]byte) {})
 		return
@@ -169,6 +171,9 @@ func (o *Object) release() {
 func (o *Object) fail(err error) {
 	if o.keep {
 		o.store.failed.Add(1)
+		if o.store.refusal.Swap(&err) == nil && o.store.options.Log != nil {
+			o.store.options.Log(err)
+		}
 	}
 	o.keep, o.ended.Err = false, err
 	o.release()

@@ -80,6 +80,7 @@ func (o *Object) settle() {
 		return
 	}
 	o.ended.Stored = o.stored(path, o.spool.packed)
+	o.store.refusal.Store(nil)
 }
 
 // name completes the spool file and renames it.

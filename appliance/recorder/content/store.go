@@ -19,6 +19,8 @@ import (
 type Options struct {
 	Memory int64  // octets that objects under way hold; default 256 MiB
 	Size   uint64 // octets of one object at most; default 16 GiB
+	// Log is told of the first of several objects that cannot be kept; nil: nobody.
+	Log func(error)
 }
 
 // Store keeps objects in a directory. Its methods are safe for concurrent use, those of
@@ -33,6 +35,7 @@ type Store struct {
 	buffers   sync.Pool     // of *[]byte with piece octets
 	encoder   *zstd.Encoder
 	failed    atomic.Uint64
+	refusal   atomic.Pointer[error] // the last one; nil again when an object is kept
 }
 
 // piece is how many octets are written, and compressed, at once.
@@ -97,6 +100,15 @@ func (s *Store) Keeps() bool { return !s.temporary }
 
 // Failed returns how many objects could not be kept, because the file system said no.
 func (s *Store) Failed() uint64 { return s.failed.Load() }
+
+// Err returns why the last object that could not be kept was not; nil if others were kept
+// since.
+func (s *Store) Err() error {
+	if e := s.refusal.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
 
 // Sync returns when all objects that ended are on the disk for good.
 func (s *Store) Sync() error {

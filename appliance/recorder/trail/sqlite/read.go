@@ -238,6 +238,20 @@ func (s *Store) Session(ctx context.Context, id trail.ID) (*trail.Session, error
 	return x, nil
 }
 
+// OpenSessions returns the sessions that had not ended when they were written.
+func (s *Store) OpenSessions(ctx context.Context) (open map[trail.ID]bool, err error) {
+	open = make(map[trail.ID]bool)
+	err = s.eachDay(-1<<63, 1<<63-1, func(db *sql.DB) (bool, error) {
+		return true, each(ctx, db, "select id from session where open", nil, func(rows *sql.Rows) error {
+			var id []byte
+			err := rows.Scan(&id)
+			open[trail.ID(id)] = true
+			return err
+		})
+	})
+	return open, err
+}
+
 // Object implements [trail.Reader].
 func (s *Store) Object(ctx context.Context, h trail.Hash) (*trail.Object, error) {
 	o := &trail.Object{Hash: h}

@@ -20,6 +20,7 @@ create table who(address blob, at integer, until integer, mac text, host text, u
 create table body(n integer primary key, hash blob unique);
 create virtual table words using fts5(tokens, content='', detail=full, tokenize="unicode61 remove_diacritics 0");
 create virtual table bodies using fts5(tokens, content='', detail=full, tokenize="unicode61 remove_diacritics 0");
+create index session_open on session(open) where open;
 create index event_at on event(at);
 create index event_client on event(client, at);
 create index sighting_hash on sighting(hash);

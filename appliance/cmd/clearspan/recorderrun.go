@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/privilege"
+	"github.com/clearspan/clearspan/appliance/recorder"
+)
+
+func recorderRunCommand() *cobra.Command {
+	var c recorder.Config
+	var packets, level string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Record what comes from interfaces, feeds and directories",
+		Long: `Record what comes from network interfaces (the recorder's port of clearspan or of a
+switch), from pcap-over-IP feeds of any product, and from captures that are put into
+a directory. Packets are kept first, and analysed behind: a busy hour makes the
+analysis late, and nothing is lost by that. "recorder search" finds what was
+recorded, "recorder status" says how it goes.
+
+Interfaces need CAP_NET_RAW. The process gives up root and all rights but its
+directories once everything is open. SIGTERM ends it, when all packets are analysed.
+
+Captures in a directory are read when they have not changed for 2 seconds, and
+renamed to NAME.done.
+
+Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
+		Example: `  clearspan recorder run --directory /var/lib/clearspan/recorder --interface mirror0
+  clearspan recorder run --directory rec --connect 127.0.0.1:57012
+  clearspan recorder run --directory rec --incoming captures`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if len(c.Interfaces)+len(c.Feeds)+len(c.Incoming) == 0 {
+				return badConfig(errors.New("there is no source: --interface, --connect or --incoming"))
+			}
+			size, err := config.ParseSize(packets)
+			if err != nil {
+				return badConfig(fmt.Errorf("--packets: %w", err))
+			}
+			c.Packets = int64(size)
+			if c.Log, err = newLogger(level); err != nil {
+				return badConfig(err)
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends at once
+			return runRecorder(ctx, c)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&c.Directory, "directory", "", "keep everything in `DIR`")
+	f.StringArrayVar(&c.Interfaces, "interface", nil, "capture the frames of `IF` (may be repeated)")
+	f.StringArrayVar(&c.Feeds, "connect", nil, "read the pcap-over-IP feed at `ADDR:PORT` (may be repeated)")
+	f.StringArrayVar(&c.Incoming, "incoming", nil, "read the captures that are put into `DIR` (may be repeated)")
+	f.StringVar(&packets, "packets", "10GiB", "keep so many octets of packets at most: `SIZE`")
+	f.StringVar(&c.User, "user", "", "become `USER`, if started as root")
+	f.StringVar(&level, "log", "info", "log `LEVEL`: debug, info, warn or error")
+	cmd.MarkFlagRequired("directory")
+	return cmd
+}
+
+// runRecorder opens a recorder, gives up what it does not need, and runs it.
+func runRecorder(ctx context.Context, c recorder.Config) error {
+	if err := privilege.Harden(); err != nil {
+		return err
+	}
+	r, err := recorder.New(c)
+	if err != nil {
+		return err
+	}
+	left, err := r.Confine()
+	if err != nil {
+		return errors.Join(err, r.Close())
+	}
+	for _, lack := range left.Lacks {
+		c.Log.Warn("privileges kept", "err", lack)
+	}
+	c.Log.Info("recording", "directory", c.Directory, "user", left.User)
+	err = errors.Join(r.Run(ctx), r.Close())
+	if err == nil {
+		c.Log.Info("ended")
+	}
+	return err
+}
+
+func recorderStatusCommand() *cobra.Command {
+	var dir string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what a recorder does",
+		Long: `Show what a recorder does: how many frames came, were stored, dropped and analysed,
+how late the analysis is, and how many octets of packets are kept.
+
+Frames that came = stored + refused by the file system. Frames that the kernel had no room
+for are counted beside.
+
+Exit status: 0 it records, 1 it has ended or loses frames, 2 there is no recorder.`,
+		Example: "  clearspan recorder status --directory rec",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := recorder.ReadStatus(dir)
+			if err != nil {
+				return err
+			}
+			if err := showRecorder(cmd.OutOrStdout(), &s, asJSON); err != nil {
+				return err
+			}
+			if s.PID == 0 || time.Since(s.Time) > 10*time.Second || s.Refused+s.Dropped > 0 {
+				return &exitError{exitConfig, errSilent}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
+	f.BoolVar(&asJSON, "json", false, "one JSON object")
+	cmd.MarkFlagRequired("directory")
+	return cmd
+}
+
+func showRecorder(w io.Writer, s *recorder.Status, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(s)
+	}
+	state := fmt.Sprintf("records, process %d", s.PID)
+	switch {
+	case s.PID == 0:
+		state = "has ended"
+	case time.Since(s.Time) > 10*time.Second:
+		state = "does not answer since " + s.Time.Local().Format(time.DateTime)
+	}
+	fmt.Fprintf(w, "recorder   %s\n", state)
+	fmt.Fprintf(w, "frames     %d came, %d stored, %d refused by the disk, %d dropped by the kernel\n", s.Frames, s.Stored, s.Refused, s.Dropped)
+	fmt.Fprintf(w, "analysis   %d frames, %.1f s behind the newest\n", s.Analysed, s.Lag)
+	fmt.Fprintf(w, "found      %d sessions, %d events, %d files and bodies, %d findings\n", s.Sessions, s.Events, s.Objects, s.Findings)
+	fmt.Fprintf(w, "packets    %d MiB in %d volumes\n", s.Packets>>20, s.Volumes)
+	for _, one := range s.Sources {
+		fmt.Fprintf(w, "source     %s: %d frames, %d dropped\n", visible(one.Name), one.Frames, one.Dropped)
+	}
+	return nil
+}
