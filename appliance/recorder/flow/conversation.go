@@ -15,6 +15,8 @@ type conversation struct {
 	stream Stream
 	half   [2]half
 	kept   uint64 // segments that had to wait
+	turns  int    // of the ends, while segments wait
+	turn   proto.Direction
 	syn    uint32 // the first sequence number of the client, if its SYN was captured
 	again  uint32 // sessions of the same ends and the same beginning, before it
 	closed bool

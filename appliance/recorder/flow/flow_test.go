@@ -214,6 +214,31 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// TestDialogue: a dialogue that lost a segment goes on before it ends.
+func TestDialogue(t *testing.T) {
+	heard := &turns{}
+	table := New(Config{}, heard)
+	next := [2]uint32{1000, 5000}
+	want := ""
+	for i := range 60 {
+		dir := proto.Direction(i % 2)
+		text := fmt.Sprintf("%02d", i)
+		f := frame(dir, next[dir], next[dir.Opposite()], flagACK, []byte(text))
+		next[dir] += 2
+		switch i {
+		case 2:
+			continue
+		case 4: // the answer to what is lost came in front of the gap, which nothing showed then
+			want += ">?2 "
+		}
+		want += [2]string{">", "<"}[dir] + text + " "
+		table.Add(Frame{Octets: f, At: time.Unix(1_800_000_000, int64(i)), Link: linkEthernet})
+	}
+	if got := heard.String(); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
 // turns writes down what both directions say.
 type turns struct{ strings.Builder }
 

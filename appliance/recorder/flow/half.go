@@ -11,6 +11,7 @@ import (
 const (
 	maxEarly     = 1 << 20     // octets of one direction that wait
 	patientParts = 32          // early segments behind acknowledged octets, until those count as lost
+	patientTurns = 16          // or how often the ends take turns meanwhile: no capture mixes up that much
 	patientFor   = time.Second // or how long such segments wait
 )
 
@@ -121,6 +122,12 @@ func (c *conversation) keep(dir proto.Direction, e early) {
 	e.octets = append([]byte(nil), e.octets...)
 	c.kept++
 	e.order = c.kept
+	switch {
+	case len(h.early) == 0 && len(c.half[dir.Opposite()].early) == 0:
+		c.turns, c.turn = 0, dir
+	case c.turn != dir:
+		c.turns, c.turn = c.turns+1, dir
+	}
 	h.early = slices.Insert(h.early, i, e)
 	if len(h.early) == 1 {
 		h.since = c.table.now
@@ -156,7 +163,7 @@ func (c *conversation) compare(h *half, i int, e *early) {
 // other end has them, and they were not captured. Segments of both directions may be
 // captured in another order, hence some patience.
 func (c *conversation) lost(h *half) bool {
-	return h.heard && after(h.early[0].seq, h.acked) >= 0 && (len(h.early) >= patientParts || c.table.now.Sub(h.since) > patientFor)
+	return h.heard && after(h.early[0].seq, h.acked) >= 0 && (len(h.early) >= patientParts || c.turns >= patientTurns || c.table.now.Sub(h.since) > patientFor)
 }
 
 // skip tells the gap in front of what waits, and what waits. If that was sent behind a gap of
