@@ -153,9 +153,9 @@ var remedies = map[string]string{
 	"packets cannot be written":                        "Frames are lost until writing works again; `clearspan recorder status` counts them. Make room on the disk of the directory.",
 	"source ended":                                     "The recorder ends with its source, see `err`: the interface may be gone. Start it again.",
 	"analysis ended":                                   "The recorder ends, see `err`. The packets are kept. The analysis goes on with them at the next start.",
-	"feed ended, connecting again":                     "The other end of a pcap-over-IP feed closed, or does not answer. What it sends meanwhile is not recorded.",
+	"feed ended, connecting again":                     "The other end of a pcap-over-IP feed closed, or does not answer. Its frames are not recorded meanwhile.",
 	"directory cannot be read":                         "Captures in it wait. Check its rights.",
-	"capture cannot be read to its end":                "What could be read counts. The file is renamed to `NAME.failed`.",
+	"capture cannot be read to its end":                "The part that could be read counts. The file is renamed to `NAME.failed`.",
 	"capture cannot be renamed, it will be read again": "Check the rights of the directory. The same capture gives the same events.",
 
 	"worker ended unasked":                  "A worker crashed, was killed, or stopped to work; its sessions are lost. Another one takes its place. `stack` has what it wrote: report it.",
