@@ -39,7 +39,9 @@ func (d *deflated) data(p []byte) Cause {
 		if len(d.first) < maxTold && bytes.IndexByte(d.first, '\n') < 0 {
 			return reading
 		}
-		d.begin()
+		if d.known = true; !isText(d.first) {
+			d.inflater = deflate.New(false)
+		}
 		p, d.first = d.first, nil
 	}
 	switch {
@@ -51,16 +53,23 @@ func (d *deflated) data(p []byte) Cause {
 	return d.cause
 }
 
-// begin tells text from what is deflated.
-func (d *deflated) begin() {
-	d.known = true
-	for _, c := range d.first[:min(len(d.first), maxTold)] {
-		if c >= 0x7f || c < ' ' && c != '\r' && c != '\n' && c != '\t' {
-			d.inflater = deflate.New(false)
-			return
+// isText tells text from what is deflated, by its first line or the first octets of that.
+func isText(p []byte) bool {
+	p = p[:min(len(p), maxTold)]
+	end := bytes.IndexByte(p, '\n')
+	if end < 0 {
+		end = len(p)
+	}
+	for _, c := range p[:end] {
+		if c >= 0x7f || c < ' ' && c != '\r' && c != '\t' {
+			return false
 		}
 	}
+	return end >= minLine
 }
+
+// minLine is how many octets the shortest line has, without LF: "+ " and CR.
+const minLine = 3
 
 // end reads what was not flushed.
 func (d *deflated) end() {

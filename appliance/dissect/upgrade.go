@@ -65,3 +65,50 @@ func (x *http1Exchange) asks(fields []byte) {
 		}
 	}
 }
+
+// waits reports whether the meaning of the client's octets depends on an answer that did not
+// come yet.
+func (h *http1Reader) waits() bool {
+	if len(h.open) == 0 {
+		return false
+	}
+	last := h.open[len(h.open)-1]
+	return last.switches && last.over[proto.ClientToOrigin] && !last.over[proto.OriginToClient]
+}
+
+// release reads what was held of the client, as HTTP.
+func (h *http1Reader) release() Cause {
+	for _, x := range h.open {
+		x.switches = false
+	}
+	held := h.deep.held
+	h.deep.held = nil
+	return h.data(proto.ClientToOrigin, held)
+}
+
+// switched ends the exchange behind which another protocol begins.
+func (h *http1Reader) switched(x *http1Exchange, r *http1.Response, rest []byte) Cause {
+	h.s.end(&x.Exchange, proto.ClientToOrigin, Complete)
+	h.s.end(&x.Exchange, proto.OriginToClient, Complete)
+	if h.s.contents == nil {
+		return StopUpgraded
+	}
+	held := h.deep.held
+	h.deep.held = nil
+	switch {
+	case r.Code != 101:
+		return h.s.follow(nil, held, rest)
+	case token(http1.Find(r.Fields, "upgrade"), "websocket"):
+		return h.s.follow(newWebsocket(h.s, x.Number, http1.Find(r.Fields, "sec-websocket-extensions")), held, rest)
+	}
+	return StopUpgraded
+}
+
+// hold keeps octets of the client until an answer comes, unless they are too many.
+func (h *http1Reader) hold(p []byte) (rest []byte, cause Cause) {
+	if len(h.deep.held)+len(p) > maxHeld {
+		return p, h.release()
+	}
+	h.deep.held = append(h.deep.held, p...)
+	return nil, reading
+}

@@ -136,6 +136,8 @@ func TestTunnel(t *testing.T) {
 			answer 2 204
 			end 2 < complete 0
 			stop ended`, []step{hello[0], up(get), down("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n"), down("HTTP/1.1 204 No\r\n\r\n")}},
+		{"a part of a greeting with the answer", begin + `login USER bob granted
+			stop ended`, append(hello[:1:1], down("HTTP/1.1 200 OK\r\n\r\n220 "), down("FTP\r\n"), up("USER bob\r\n"), down("230 in\r\n"))},
 		{"something else", begin + `stop upgraded`, append(hello, up("\x00\x01\x02\x03\x04\x05\x06\x07\x08"))},
 		{"an upgrade that is not taken", `request 1 GET / h
 			end 1 > complete 0
