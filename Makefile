@@ -108,10 +108,11 @@ staticcheck:
 	bin/staticcheck ./...
 	cd bench/plot && ../../bin/staticcheck ./...
 
-bench: packages-bench build build-bench ## cost and delay against other programs, with plots, then the cost of mirror ports; interleaved runs
+bench: packages-bench build build-bench ## cost and delay against other programs, with plots, then the cost of mirror ports, then recorders; interleaved runs
 	bin/clearspan-bench --clearspan $(BIN) --results bench/results
 	$(GO) run -C bench/plot . "$$(ls $(CURDIR)/bench/results/*Z.json | tail -n 1)"
 	bin/clearspan-bench --emission --results bench/results
+	bin/clearspan-bench --recording --clearspan $(BIN) --results bench/results
 
 # The compiler optimizes for what this profile says is hot. The program that is
 # profiled is built with the profile of before.

@@ -116,13 +116,26 @@ func (r Render) talk(g *gatherer, t *Talk) {
 
 // Write writes frames as a pcap file with nanoseconds.
 func Write(w io.Writer, frames []Frame) error {
-	p := pcapgo.NewWriterNanos(w)
-	if err := p.WriteFileHeader(1<<18, layers.LinkTypeEthernet); err != nil {
+	out, err := newWriter(w)
+	if err != nil {
 		return err
 	}
+	return out.write(frames)
+}
+
+// writer writes a pcap file.
+type writer struct{ *pcapgo.Writer }
+
+// newWriter writes the head of the file.
+func newWriter(w io.Writer) (writer, error) {
+	p := pcapgo.NewWriterNanos(w)
+	return writer{p}, p.WriteFileHeader(1<<18, layers.LinkTypeEthernet)
+}
+
+func (w writer) write(frames []Frame) error {
 	for i, f := range frames {
 		info := gopacket.CaptureInfo{Timestamp: f.At, CaptureLength: len(f.Octets), Length: len(f.Octets)}
-		if err := p.WritePacket(info, f.Octets); err != nil {
+		if err := w.WritePacket(info, f.Octets); err != nil {
 			return fmt.Errorf("frame %d: %w", i+1, err)
 		}
 	}

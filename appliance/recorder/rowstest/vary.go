@@ -127,8 +127,10 @@ func GRE(frames []Frame) []Frame {
 }
 
 // Together returns one capture of many rows, which happen at the same time.
-func Together(rows []Row) (frames []Frame) {
-	r := Render{Port: 10_000}
+func Together(rows []Row) []Frame { return together(rows, Render{}) }
+
+func together(rows []Row, r Render) (frames []Frame) {
+	r.Port = 10_000
 	for i := range rows {
 		frames = append(frames, r.Frames(&rows[i])...)
 		r.Port += 20

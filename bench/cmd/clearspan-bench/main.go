@@ -25,7 +25,7 @@ func main() {
 func command() *cobra.Command {
 	var o bench.Options
 	var size int64
-	var emission bool
+	var emission, recording bool
 	cmd := &cobra.Command{
 		Use:   "clearspan-bench",
 		Short: "Measure cost and delay of clearspan against other programs (needs root)",
@@ -38,11 +38,15 @@ in less than two minutes on a quiet machine.
 With --emission: measure CPU time per segment shown on a mirror port (a veth
 pair), by every method, without and with tcpdump at the far end.
 
+With --recording: count the files that clearspan, Suricata, tshark and tcpflow find
+in captures of which everything is known, and measure what that costs.
+
 Needs root, and the packages of hack/packages.sh test bench.`,
 		Example: `  clearspan-bench --quick
   clearspan-bench --workloads handshakes,idle --only clearspan,HAProxy --rounds 9
   clearspan-bench --against OLD-CLEARSPAN
-  clearspan-bench --emission`,
+  clearspan-bench --emission
+  clearspan-bench --recording --size 512`,
 		Args:              cobra.NoArgs,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -70,6 +74,9 @@ Needs root, and the packages of hack/packages.sh test bench.`,
 			if emission {
 				return bench.Emission(ctx, bench.EmissionOptions{Out: o.Out, Results: o.Results, Rounds: o.Rounds, Size: o.Size})
 			}
+			if recording {
+				return bench.Recording(ctx, bench.RecordingOptions{Out: o.Out, Binary: o.Binary, Only: o.Only, Results: o.Results, Rounds: o.Rounds, Size: o.Size})
+			}
 			return bench.Run(ctx, o)
 		},
 	}
@@ -77,12 +84,13 @@ Needs root, and the packages of hack/packages.sh test bench.`,
 	f.StringVar(&o.Binary, "clearspan", "bin/clearspan", "`FILE` of the clearspan under test; make build writes it")
 	f.IntVar(&o.Rounds, "rounds", 0, "interleaved rounds; default 5, with --quick 1")
 	f.IntVar(&o.Clients, "clients", 4, "parallel downloads")
-	f.Int64Var(&size, "size", 0, "MiB a download, default 256, with --quick 32; with --emission MiB a measurement, default 1024")
+	f.Int64Var(&size, "size", 0, "MiB a download, default 256, with --quick 32; with --emission MiB a measurement, default 1024; with --recording MiB of files, default 512")
 	f.BoolVar(&o.Quick, "quick", false, "a fraction of the work")
 	f.StringSliceVar(&o.Workloads, "workloads", nil, "`NAMES` of the workloads, by comma, of "+strings.Join(bench.Workloads(), ", ")+"; default all")
 	f.StringSliceVar(&o.Only, "only", nil, "`NAMES` of the programs that take part, as in the table, by comma")
 	f.StringVar(&o.Against, "against", "", "`FILE` of another clearspan that takes part, to see what a change did")
 	f.BoolVar(&emission, "emission", false, "measure the methods of mirror ports instead")
+	f.BoolVar(&recording, "recording", false, "measure recorders instead")
 	f.StringVar(&o.Results, "results", "", "`DIR` for the figures as JSON")
 	f.StringVar(&o.Profiles, "profiles", "", "`DIR` for CPU profiles of clearspan (pprof)")
 	cmd.AddCommand(&cobra.Command{
