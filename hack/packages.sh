@@ -108,7 +108,7 @@ for package in $missing; do
 	nginx-light) service=nginx ;;
 	dovecot-imapd) service="dovecot.service dovecot.socket" ;;
 	libc-icap-mod-virus-scan) service=clamav-freshclam ;;
-	postfix | haproxy | postgresql | slapd | prosody | vsftpd | c-icap | suricata | rsyslog) service=$package ;;
+	postfix | haproxy | postgresql | slapd | prosody | vsftpd | c-icap | suricata | rsyslog | clickhouse-server) service=$package ;;
 	*) continue ;;
 	esac
 	$root systemctl --quiet disable $service 2>/dev/null || true
