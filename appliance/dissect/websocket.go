@@ -208,6 +208,9 @@ func (w *websocketReader) giveUp(dir proto.Direction, c Cause) {
 	w.sides[dir].over = true
 	w.s.missed(c)
 	w.finish(dir, c.ending())
+	if w.sides[dir].inflater != nil {
+		w.sides[dir].inflater.Close()
+	}
 }
 
 func (w *websocketReader) gap(dir proto.Direction, n uint64) Cause {

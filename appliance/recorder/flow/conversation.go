@@ -51,8 +51,12 @@ func client(k *packet) endpoint {
 		}
 		return k.from
 	}
-	const known = 1024
-	if k.from.port() < known && k.to.port() >= known {
+	const (
+		known     = 1024
+		ephemeral = 32768 // of clients on Linux; others begin at 49152 (RFC 6335, Section 6)
+	)
+	from, to := k.from.port(), k.to.port()
+	if from < known && to >= known || k.transport == TCP && from < ephemeral && to >= ephemeral {
 		return k.to
 	}
 	return k.from

@@ -166,6 +166,21 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestRoles: where the beginning is missing, ports tell which end is the client.
+func TestRoles(t *testing.T) {
+	for _, tt := range []struct {
+		from, to uint16
+		want     bool // the sender is the client
+	}{{50000, 80, true}, {80, 50000, false}, {8080, 50000, false}, {50000, 8080, true}, {8080, 1025, true}, {50000, 50001, true}, {1025, 80, true}, {80, 1025, false}} {
+		k := &packet{transport: TCP, flags: flagACK}
+		big.PutUint16(k.from.octets[16:], tt.from)
+		big.PutUint16(k.to.octets[16:], tt.to)
+		if got := client(k) == k.from; got != tt.want {
+			t.Errorf("%d to %d: the sender is the client: %t", tt.from, tt.to, got)
+		}
+	}
+}
+
 // TestTurns: where segments are lost, the octets of both ends come in the order in which they
 // were said.
 func TestTurns(t *testing.T) {
