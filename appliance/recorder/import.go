@@ -83,6 +83,9 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 		}
 	}
 	err = a.Close(ctx)
+	if err == nil && r.Trail != nil {
+		err = sealImport(ctx, o.Directory, r)
+	}
 	if n := store.Failed(); n > 0 {
 		err = errors.Join(err, fmt.Errorf("%d objects could not be kept: %w", n, store.Err()))
 	}
@@ -126,6 +129,18 @@ func (list outputs) Write(ctx context.Context, b *trail.Batch) error {
 		if err := o.Write(ctx, b); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// sealImport adds to the chain of evidence what was imported.
+func sealImport(ctx context.Context, dir string, a *Archive) error {
+	s, err := openSealer(dir, a)
+	if err == nil {
+		err = s.close(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("seal: %w", err)
 	}
 	return nil
 }

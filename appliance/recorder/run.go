@@ -42,6 +42,7 @@ type Recorder struct {
 	cfg     Config
 	lock    *os.File
 	archive *Archive
+	seal    *sealer // nil: not open, or closed
 	volumes *volume.Writer
 	sources []source.Source
 	started time.Time
@@ -112,6 +113,9 @@ func New(c Config) (r *Recorder, err error) {
 	if r.volumes, err = volume.Open(filepath.Join(c.Directory, volumeDir), c.Volume); err != nil {
 		return r, err
 	}
+	if r.seal, err = openSealer(c.Directory, r.archive); err != nil {
+		return r, fmt.Errorf("seal: %w", err)
+	}
 	return r, r.openSources()
 }
 
@@ -168,6 +172,9 @@ func (r *Recorder) Close() (failed error) {
 	}
 	if r.volumes != nil {
 		failed = errors.Join(failed, r.volumes.Close())
+	}
+	if r.seal != nil {
+		failed = errors.Join(failed, r.seal.close(context.Background()))
 	}
 	if r.archive != nil {
 		failed = errors.Join(failed, r.archive.Close())
@@ -310,6 +317,14 @@ func (r *Recorder) analyse() (err error) {
 		if err := a.Flush(ctx, c.Bytes()); err != nil {
 			return err
 		}
+		if err := r.seal.volumes(); err != nil {
+			return fmt.Errorf("seal: %w", err)
+		}
+		if time.Since(r.seal.signed) >= signEvery {
+			if err := r.seal.sign(ctx); err != nil {
+				return fmt.Errorf("seal: %w", err)
+			}
+		}
 		return r.retain(volume.Mark(c.From))
 	}
 	reached := time.Now() // the newest packet
@@ -375,6 +390,9 @@ func (r *Recorder) retain(needed volume.Mark) error {
 		}
 		if err := volume.Remove(dir, v.Number); err != nil {
 			return err
+		}
+		if err := r.seal.removed(v); err != nil {
+			return fmt.Errorf("seal: %w", err)
 		}
 		r.cfg.Log.Info("packets removed, there are newer ones", "volume", v.Number, "first", v.First, "last", v.Last)
 		total -= v.Size

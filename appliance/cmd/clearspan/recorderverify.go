@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/clearspan/clearspan/appliance/recorder"
+	"github.com/clearspan/clearspan/appliance/recorder/seal"
+)
+
+func recorderVerifyCommand() *cobra.Command {
+	var key string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "verify DIR",
+		Short: "Tell whether anything was changed, taken away or added behind the recorder's back",
+		Long: `Compare the directory of a recorder with its chain of evidence: each volume of packets,
+each event with all that belongs to it, each object. What was changed, is missing or was
+added is named. Frames that could not be stored, and volumes that went by retention,
+are in the chain and are counted.
+
+The chain is signed every hour and at the end. --key has the public key that was put
+away when the recorder began: DIR/seal/public.pem at that time. Without it, the key
+beside the chain is taken. Whoever can write there could have changed both.
+
+Exit status: 0 nothing was changed, 1 something was, 2 it could not be verified.`,
+		Example: `  clearspan recorder verify /var/lib/clearspan/recorder --key recorder-public.pem`,
+		Args:    takes("DIR"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			var public ed25519.PublicKey
+			if key != "" {
+				var err error
+				if public, err = seal.PublicKey(key); err != nil {
+					return err
+				}
+			}
+			return verify(ctx, cmd, args[0], public, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&key, "key", "", "the public key, a PEM `FILE`")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	return cmd
+}
+
+func verify(ctx context.Context, cmd *cobra.Command, dir string, key ed25519.PublicKey, asJSON bool) error {
+	p := importProgress(cmd.ErrOrStderr())
+	v, err := recorder.Verify(ctx, dir, key, func(what string) {
+		if now := time.Now(); p.terminal && now.Sub(p.last) >= time.Second/4 {
+			p.last = now
+			fmt.Fprintf(p.w, "\r\x1b[K%s", visible(what))
+		}
+	})
+	p.clear()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		err = json.NewEncoder(cmd.OutOrStdout()).Encode(v)
+	} else {
+		err = showVerified(cmd.OutOrStdout(), v)
+	}
+	if err == nil && len(v.Faults) > 0 {
+		err = &exitError{exitConfig, errors.New("the recorder's directory is not as the recorder left it")}
+	}
+	return err
+}
+
+func showVerified(w io.Writer, v *recorder.Verified) error {
+	for _, f := range v.Faults {
+		fmt.Fprintf(w, "FAULT    %s\n", visible(f))
+	}
+	fmt.Fprintf(w, "chain    %d links, %d of them signed, the last signature at %s\n", v.Links, v.Signed, v.SignedAt.Local().Format(time.DateTime))
+	fmt.Fprintf(w, "head     %s\n", v.Head)
+	fmt.Fprintf(w, "good     %d volumes, %d events; %d objects were read\n", v.Volumes, v.Events, v.Objects)
+	if v.Removed > 0 {
+		fmt.Fprintf(w, "removed  %d volumes, by retention\n", v.Removed)
+	}
+	if v.Dropped > 0 {
+		fmt.Fprintf(w, "dropped  %d frames could not be stored\n", v.Dropped)
+	}
+	if v.Unsealed > 0 {
+		fmt.Fprintf(w, "open     %d events are newer than the last seal\n", v.Unsealed)
+	}
+	if v.OwnKey {
+		fmt.Fprintln(w, "note     the key lay beside the chain: --key has one that was kept elsewhere")
+	}
+	if len(v.Faults) == 0 {
+		_, err := fmt.Fprintln(w, "OK       nothing was changed")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "CHANGED  %d faults\n", len(v.Faults))
+	return err
+}

@@ -1,0 +1,116 @@
+package recorder
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/recorder/seal"
+	"github.com/clearspan/clearspan/appliance/recorder/volume"
+)
+
+const (
+	sealDir   = "seal"
+	signEvery = time.Hour
+)
+
+// sealer adds to the chain what has come since.
+type sealer struct {
+	dir     string
+	archive *Archive
+	chain   *seal.Chain
+	rows    map[string]int64 // the last event of each day that is in the chain
+	volume  uint64           // the last volume
+	signed  time.Time
+}
+
+// openSealer opens the chain of the directory of a recorder.
+func openSealer(dir string, a *Archive) (*sealer, error) {
+	s := &sealer{dir: dir, archive: a, rows: make(map[string]int64), signed: time.Now()}
+	var err error
+	if s.chain, err = seal.Open(filepath.Join(dir, sealDir)); err != nil {
+		return nil, err
+	}
+	key, err := seal.PublicKey(seal.OwnKey(filepath.Join(dir, sealDir)))
+	if err == nil {
+		_, err = seal.Verify(filepath.Join(dir, sealDir), key, func(l seal.Link) {
+			switch l.Kind {
+			case seal.Rows:
+				s.rows[l.Name] = max(s.rows[l.Name], l.To)
+			case seal.Volume:
+				s.volume = max(s.volume, uint64(l.From))
+			}
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.chain.Close())
+	}
+	return s, nil
+}
+
+// volumes adds volumes that are complete.
+func (s *sealer) volumes() error {
+	list, err := volume.List(filepath.Join(s.dir, volumeDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		if v.Number <= s.volume {
+			continue
+		}
+		err := s.chain.Append(seal.Link{
+			Kind: seal.Volume, Name: filepath.Base(volume.File("", v.Number)), From: int64(v.Number), Size: v.Size, Dropped: v.Dropped, SHA256: v.SHA256,
+		})
+		if err != nil {
+			return err
+		}
+		s.volume = v.Number
+	}
+	return nil
+}
+
+// removed notes a volume that went by retention.
+func (s *sealer) removed(v volume.Summary) error {
+	return s.chain.Append(seal.Link{Kind: seal.Removed, Name: filepath.Base(volume.File("", v.Number)), From: int64(v.Number), Size: v.Size, SHA256: v.SHA256})
+}
+
+// maxNumber is beyond the numbers of events.
+const maxNumber = 1<<63 - 1
+
+// sign adds rows that have come, and signs. Rows are written before.
+func (s *sealer) sign(ctx context.Context) error {
+	s.signed = time.Now()
+	days, err := s.archive.Trail.Days()
+	if err != nil {
+		return err
+	}
+	for _, date := range days {
+		d, err := s.archive.Trail.Digest(ctx, date, s.rows[date]+1, maxNumber)
+		if err != nil {
+			return err
+		}
+		if d == nil || d.Events == 0 {
+			continue
+		}
+		err = s.chain.Append(seal.Link{Kind: seal.Rows, Name: date, From: s.rows[date] + 1, To: d.Last, Size: d.Events, SHA256: hex.EncodeToString(d.SHA256[:])})
+		if err != nil {
+			return err
+		}
+		s.rows[date] = d.Last
+	}
+	if err := s.volumes(); err != nil {
+		return err
+	}
+	return s.chain.Sign()
+}
+
+// close signs what has come, and closes the chain.
+func (s *sealer) close(ctx context.Context) error {
+	return errors.Join(s.sign(ctx), s.chain.Close())
+}

@@ -1,0 +1,236 @@
+package recorder
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/recorder/seal"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
+	"github.com/clearspan/clearspan/appliance/recorder/volume"
+)
+
+// Verified is what a verification found.
+type Verified struct {
+	Links    uint64    `json:"links"`
+	Signed   uint64    `json:"signed"` // links that a signature covers
+	SignedAt time.Time `json:"signed_at"`
+	Head     string    `json:"head"`
+	OwnKey   bool      `json:"own_key"` // the key lay beside the chain: it proves little
+	Volumes  int       `json:"volumes"`
+	Events   int64     `json:"events"`
+	Objects  int       `json:"objects"`
+	Removed  int       `json:"removed"`
+	Dropped  uint64    `json:"dropped"` // frames that could not be stored
+	Unsealed int64     `json:"unsealed_events"`
+	Faults   []string  `json:"faults"`
+}
+
+// maxFaults bounds the faults that are listed.
+const maxFaults = 1000
+
+// verification is one under way.
+type verification struct {
+	Verified
+	ctx      context.Context
+	dir      string
+	archive  *Archive
+	volumes  map[uint64]seal.Link
+	rows     map[string]int64
+	progress func(what string)
+}
+
+// Verify compares the directory of a recorder with its chain of evidence. With a nil key, the
+// one beside the chain is taken. The directory is only read.
+func Verify(ctx context.Context, dir string, key ed25519.PublicKey, progress func(string)) (*Verified, error) {
+	a, err := OpenArchive(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	v := &verification{ctx: ctx, dir: dir, archive: a, volumes: make(map[uint64]seal.Link), rows: make(map[string]int64), progress: progress}
+	if key == nil {
+		v.OwnKey = true
+		if key, err = seal.PublicKey(seal.OwnKey(filepath.Join(dir, sealDir))); err != nil {
+			return nil, err
+		}
+	}
+	var failed error
+	r, err := seal.Verify(filepath.Join(dir, sealDir), key, func(l seal.Link) {
+		if failed == nil {
+			failed = v.link(l)
+		}
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return nil, err
+	}
+	v.Links, v.Signed, v.SignedAt, v.Head = r.Links, r.Signed, r.SignedAt, r.Head
+	v.Faults = append(r.Faults, v.Faults...)
+	for _, f := range []func() error{v.packets, v.unsealed, v.objects} {
+		if err := f(); err != nil {
+			return nil, err
+		}
+	}
+	return &v.Verified, nil
+}
+
+func (v *verification) fault(format string, args ...any) {
+	if len(v.Faults) < maxFaults {
+		v.Faults = append(v.Faults, fmt.Sprintf(format, args...))
+	}
+}
+
+func (v *verification) say(what string) {
+	if v.progress != nil {
+		v.progress(what)
+	}
+}
+
+// link looks at what a link is about.
+func (v *verification) link(l seal.Link) error {
+	v.Dropped += l.Dropped
+	switch l.Kind {
+	case seal.Volume:
+		v.volumes[uint64(l.From)] = l
+	case seal.Removed:
+		delete(v.volumes, uint64(l.From))
+		v.Removed++
+	case seal.Rows:
+		v.say("events of " + l.Name)
+		if l.From != v.rows[l.Name]+1 {
+			v.fault("events of %s: link %d begins at event %d, event %d was the last one", l.Name, l.Seq, l.From, v.rows[l.Name])
+		}
+		v.rows[l.Name] = l.To
+		d, err := v.archive.Trail.Digest(v.ctx, l.Name, l.From, l.To)
+		if err != nil {
+			if v.ctx.Err() != nil {
+				return err
+			}
+			v.fault("events of %s cannot be read: %v", l.Name, err)
+			return nil
+		}
+		switch {
+		case d == nil:
+			v.fault("events of %s are missing: %d of them", l.Name, l.Size)
+		case d.Events != l.Size:
+			v.fault("events of %s: there are %d from number %d to %d, %d were sealed", l.Name, d.Events, l.From, l.To, l.Size)
+		case hex.EncodeToString(d.SHA256[:]) != l.SHA256:
+			v.fault("events of %s: those from number %d to %d were changed", l.Name, l.From, l.To)
+		default:
+			v.Events += d.Events
+		}
+	}
+	return nil
+}
+
+// packets compares volumes with their links.
+func (v *verification) packets() error {
+	dir := filepath.Join(v.dir, volumeDir)
+	list, err := volume.List(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		v.fault("packets: %v", err)
+	}
+	for _, one := range list {
+		file := volume.File(dir, one.Number)
+		l, sealed := v.volumes[one.Number]
+		if !sealed {
+			v.fault("packets: %s is in no link: it was added, or its recorder died", filepath.Base(file))
+			continue
+		}
+		delete(v.volumes, one.Number)
+		v.say(filepath.Base(file))
+		sum, size, err := v.hash(func() (io.ReadCloser, error) { return os.Open(file) })
+		switch {
+		case v.ctx.Err() != nil:
+			return v.ctx.Err()
+		case err != nil:
+			v.fault("packets: %v", err)
+		case size != l.Size || sum != l.SHA256:
+			v.fault("packets: %s was changed", filepath.Base(file))
+		default:
+			v.Volumes++
+		}
+	}
+	for _, l := range v.volumes {
+		v.fault("packets: %s is missing", l.Name)
+	}
+	return nil
+}
+
+// hash hashes what can be read.
+func (v *verification) hash(open func() (io.ReadCloser, error)) (sum string, size int64, err error) {
+	r, err := open()
+	if err != nil {
+		return "", 0, err
+	}
+	defer r.Close()
+	h := sha256.New()
+	size, err = io.Copy(h, &interrupted{v.ctx, r})
+	return hex.EncodeToString(h.Sum(nil)), size, err
+}
+
+// interrupted ends reading with a context.
+type interrupted struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i *interrupted) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(p)
+}
+
+// unsealed counts events that came behind the last link.
+func (v *verification) unsealed() error {
+	days, err := v.archive.Trail.Days()
+	if err != nil {
+		return err
+	}
+	for _, date := range days {
+		d, err := v.archive.Trail.Digest(v.ctx, date, v.rows[date]+1, maxNumber)
+		if err != nil {
+			if v.ctx.Err() != nil {
+				return err
+			}
+			continue // told already, or it has none
+		}
+		if d != nil {
+			v.Unsealed += d.Events
+		}
+	}
+	return nil
+}
+
+// objects compares the octets of objects with their names.
+func (v *verification) objects() error {
+	return v.archive.Trail.Objects(v.ctx, func(h [32]byte, size uint64) error {
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		v.Objects++
+		name := trail.Hash(h).String()
+		if v.Objects%100 == 0 {
+			v.say("content " + name[:8])
+		}
+		sum, got, err := v.hash(func() (io.ReadCloser, error) { return v.archive.content.Open(h) })
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			v.fault("content: %s is missing", name)
+		case err != nil && v.ctx.Err() == nil:
+			v.fault("content: %s cannot be read: %v", name, err)
+		case err == nil && (sum != name || uint64(got) != size):
+			v.fault("content: %s was changed", name)
+		}
+		return v.ctx.Err()
+	})
+}
