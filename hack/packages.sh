@@ -106,6 +106,7 @@ command -v systemctl >/dev/null || exit 0
 for package in $missing; do
 	case $package in
 	nginx-light) service=nginx ;;
+	samba) service="smbd nmbd samba-ad-dc" ;;
 	dovecot-imapd) service="dovecot.service dovecot.socket" ;;
 	libc-icap-mod-virus-scan) service=clamav-freshclam ;;
 	postfix | haproxy | postgresql | slapd | prosody | vsftpd | c-icap | suricata | rsyslog | clickhouse-server) service=$package ;;

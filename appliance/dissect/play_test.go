@@ -103,6 +103,10 @@ func (s *script) Event(e dissect.Event) {
 		line = fmt.Sprintf("command %s %s %s %v", e.Verb, arrow(e.Direction), e.Name, e.File)
 	case *dissect.Transfer:
 		line = fmt.Sprintf("transfer %s %s %d", arrow(e.Direction), e.Name, e.Code)
+	case *dissect.File:
+		line = fmt.Sprintf("file %d %q %q %q %d new=%v", e.Number, e.User, e.Share, e.Path, e.Size, e.New)
+	case *dissect.Change:
+		line = fmt.Sprintf("change %q %q %q %q", e.User, e.Share, e.Path, e.To)
 	case *dissect.Stop:
 		line = "stop " + e.Cause.String()
 	}

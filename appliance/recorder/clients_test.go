@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/clearspan/clearspan/appliance/recorder"
 	"github.com/clearspan/clearspan/appliance/recorder/rowstest"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/needs"
 	"github.com/clearspan/clearspan/hack/netlab"
@@ -129,9 +131,35 @@ func (c *clients) ftp(dir string) {
 	c.run("curl", "-qsS", "-m", "60", "-P", "-", "-o", "/dev/null", "ftp://"+farAddress+"/curl.get")
 }
 
+// share has smbclient exchange files with Samba, in several versions of SMB.
+func (c *clients) share(dir string) {
+	server, err := lab.StartSamba(c.far, dir)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { server.Stop() })
+	for i, version := range []string{"SMB2_02", "SMB2_10", "SMB3_00", "SMB3_11"} {
+		name := func(format string) string { return fmt.Sprintf(format, version) }
+		big, small, empty := name("図面 %s.bin"), name("会議_%s.txt"), name("empty %s")
+		c.file(c.dir, big, 5_000_000, false)
+		c.file(c.dir, small, 700, false)
+		c.file(c.dir, empty, 0, false)
+		got, also := name("配布_%s.pdf"), name("配布_%s.txt")
+		c.file(server.Root, got, 1_000_000+i, true)
+		c.file(server.Root, also, 70_000+i, true)
+		put := fmt.Sprintf(`mkdir 資料_%[1]s; cd 資料_%[1]s; put "%[2]s"; put "%[3]s"; put "%[4]s"; rename "%[3]s" "議事録_%[1]s.txt"; del "%[4]s"; cd ..; prompt; mget 配布_%[1]s*`, version, big, small, empty)
+		c.run(lab.SMBClient(farAddress, "plans", put, "-m", version)...)
+	}
+	large := "large 見積.iso"
+	c.file(server.Root, large, 20_000_000, true)
+	c.run(lab.SMBClient(farAddress, "plans", `get "`+large+`" copy.iso; put copy.iso`)...)
+	c.files = append(c.files, rowstest.File{Name: "copy.iso", Octets: c.files[len(c.files)-1].Octets})
+	c.run(lab.SMBClient(farAddress, "private", "put copy.iso secret.iso")...)
+}
+
 // TestClients: what real clients send and get is found in what tcpdump has captured.
 func TestClients(t *testing.T) {
-	for _, program := range []string{"tcpdump", "curl", "swaks", "smtp-sink", "lftp", "vsftpd"} {
+	for _, program := range []string{"tcpdump", "curl", "swaks", "smtp-sink", "lftp", "vsftpd", "smbd", "smbclient"} {
 		if _, err := exec.LookPath(program); err != nil {
 			needs.Missing(t, err)
 		}
@@ -151,8 +179,8 @@ func TestClients(t *testing.T) {
 	if err := l.Link(end(c.ns, "192.0.2.1"), end(c.far, farAddress), netlab.LinkOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	var dirs [3]string
-	for i, name := range []string{"files", "vsftpd", "capture"} {
+	var dirs [4]string
+	for i, name := range []string{"files", "vsftpd", "capture", "samba"} {
 		if dirs[i], err = l.Dir(name); err != nil {
 			t.Fatal(err)
 		}
@@ -165,6 +193,7 @@ func TestClients(t *testing.T) {
 	c.web()
 	c.mail()
 	c.ftp(dirs[1])
+	c.share(dirs[3])
 	if _, err := capture.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -173,4 +202,24 @@ func TestClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.has(t, c.files)
+	r.shares(t)
+}
+
+// shares: of files that are shared, logins and changes are told, and that a session is
+// encrypted.
+func (r *rows) shares(t *testing.T) {
+	counts := make(map[string]int)
+	for _, e := range r.Events {
+		if e.Protocol == "smb" && e.User == `WORKGROUP\root` {
+			counts[e.Method+e.Mechanism]++
+		}
+	}
+	if counts["NTLM"] < 6 || counts["RENAME"] != 4 || counts["DELETE"] != 4 {
+		t.Errorf("logins and changes: %v", counts)
+	}
+	encrypted := slices.ContainsFunc(r.Sessions, func(s trail.Session) bool { return s.Protocol == "smb" && s.Stop == "encrypted" })
+	secret := slices.ContainsFunc(r.Sightings, func(x trail.Sighting) bool { return x.Name == "secret.iso" })
+	if !encrypted || secret {
+		t.Errorf("an encrypted session is told %v, its file found %v", encrypted, secret)
+	}
 }

@@ -108,7 +108,11 @@ func (k *sink) Begin(d *object.Description) object.Writer {
 	if received && k.e.part.AnswerText() || !received && k.e.part.Text() {
 		limit = readText
 	}
-	return &writer{limit: limit, sink: k, object: k.s.a.cfg.Content.New(keep), sighting: sighting{
+	o := k.s.a.cfg.Content.New(keep || k.e.shared != nil)
+	if !keep && k.e.shared != nil {
+		o.Brief() // its octets may come out of order
+	}
+	return &writer{limit: limit, sink: k, object: o, sighting: sighting{
 		Sighting: trail.Sighting{
 			At: k.s.now(), Direction: direction, Name: bound(d.Name), RawName: bound(strings.ToValidUTF8(d.RawName, "\ufffd")), Type: bound(d.Type), Part: d.Part, Field: bound(d.Field),
 		},

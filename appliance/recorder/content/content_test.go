@@ -200,6 +200,23 @@ func TestApart(t *testing.T) {
 	})
 }
 
+// TestBrief: octets out of order are hashed, and not kept.
+func TestBrief(t *testing.T) {
+	s := open(t, Options{})
+	want := noise(3 * piece)
+	o := s.New(true)
+	o.Brief()
+	for _, at := range []int{0, 2 * piece, piece} {
+		o.WriteAt(uint64(at), want[at:at+piece])
+	}
+	if e := o.End(); e.Err != nil || e.Hash != sha256.Sum256(want) || e.Stored != 0 || len(e.Holes) != 0 {
+		t.Errorf("%+v", e)
+	}
+	if got := files(t, s); len(got) != 0 {
+		t.Errorf("%q is left", got)
+	}
+}
+
 // TestOpening: what was under way when the process died is gone, all else is there.
 func TestOpening(t *testing.T) {
 	s := open(t, Options{})

@@ -35,6 +35,7 @@ type Object struct {
 	buf   *[]byte // octets that are not in the file yet; nil: none were
 	spool spool
 	apart *apart // set once octets came out of order
+	brief bool   // it is not kept beyond its end
 }
 
 // New begins an object. If keep is false, it is hashed only.
@@ -47,6 +48,10 @@ func (s *Store) New(keep bool) *Object {
 	}
 	return o
 }
+
+// Brief has the object kept only until its end. One that is not kept at all is hashed as its
+// octets come: they must come in order. Call it before the first octet.
+func (o *Object) Brief() { o.brief = true }
 
 // Size returns how many octets there are up to now.
 func (o *Object) Size() uint64 { return o.size }
@@ -150,10 +155,13 @@ func (o *Object) End() Ended {
 	}
 	o.sum.Sum(o.ended.Hash[:0])
 	o.ended.Size = o.size
-	if o.keep {
+	if o.keep && !o.brief {
 		o.settle()
 	}
 	o.release()
+	if o.brief {
+		o.spool.remove()
+	}
 	return o.ended
 }
 

@@ -37,7 +37,7 @@ func (o *Object) flush() {
 	at := int64(o.size) - int64(len(p))
 	if o.spool.path == "" {
 		o.spool.path = o.store.spoolFile()
-		o.spool.packed = at == 0 && o.store.shrinks(p[:min(len(p), sample)])
+		o.spool.packed = at == 0 && !o.brief && o.store.shrinks(p[:min(len(p), sample)])
 	}
 	if o.spool.packed {
 		p = o.store.encoder.EncodeAll(p, nil)
