@@ -61,7 +61,7 @@ func (r *rows) find(f *rowstest.File, among map[string]bool) (found bool, other 
 		if x.Hash.String() == f.SHA256() && r.holes(x.Hash) == f.Holes {
 			found = true
 		} else if f.Name != "" && !among[x.Hash.String()] {
-			other = fmt.Sprintf("%q has %d other octets", x.Name, x.Size)
+			other = fmt.Sprintf("%q has %d other octets, in %d holes", x.Name, x.Size, r.holes(x.Hash))
 		}
 	}
 	return found, other
