@@ -45,7 +45,7 @@ type Exchange struct {
 
 // Event is one of *[Request], *[Answer], *[Sender], *[Recipient], *[Message],
 // *[Header], *[Reply], *[Part], *[WebSocket], *[Login], *[Channel], *[Command], *[Transfer],
-// *[File], *[Change], *[End] and *[Stop].
+// *[File], *[Change], *[Lookup], *[TLS], *[End] and *[Stop].
 type Event interface{ event() }
 
 // Request is the head of a web request. A request of a brief session has neither an
@@ -170,6 +170,38 @@ type Change struct {
 	To          string // its new path in the share; "": it is deleted
 }
 
+// Lookup is a query of DNS with its response.
+type Lookup struct {
+	Name     string // without the final dot
+	Type     string // such as "AAAA"
+	Answered bool   // a response came
+	Code     int    // of the response: 0 is success, 3 no such name
+	Answers  []string
+
+	id uint16
+}
+
+// TLS is the handshake of a session that stays closed, as far as it is in the clear.
+type TLS struct {
+	ServerName  string
+	ALPN        string // that the server chose, else the first that the client offers
+	JA4         string
+	QUIC        bool   // there is nothing of the server then
+	ECH         bool   // the client sends another name, encrypted, or says so
+	Version     string // such as "1.3"; "": not known
+	Suite       string
+	Alert       string       // by which the server refused; "": none
+	Certificate *Certificate // of the server, up to TLS 1.2; nil: not seen
+}
+
+// Certificate is what the certificate of a server says.
+type Certificate struct {
+	Subject, Issuer string
+	Names           []string // at most 100
+	Until           string   // the last day, such as "2026-12-31"
+	Fingerprint     [32]byte // SHA-256
+}
+
 // End is the end of a request, an answer or a mail message. An answer that never came
 // has one, too.
 type End struct {
@@ -200,5 +232,7 @@ func (*Command) event()   {}
 func (*Transfer) event()  {}
 func (*File) event()      {}
 func (*Change) event()    {}
+func (*Lookup) event()    {}
+func (*TLS) event()       {}
 func (*End) event()       {}
 func (*Stop) event()      {}

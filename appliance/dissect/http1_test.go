@@ -72,7 +72,7 @@ func TestHTTP1(t *testing.T) {
 			end 1 > complete 0
 			answer 1 200
 			end 1 < complete 0
-			stop upgraded`, []step{up("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n"), down("HTTP/1.1 200 OK\r\n\r\n"), up("\x16\x03")}},
+			stop encrypted`, []step{up("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n"), down("HTTP/1.1 200 OK\r\n\r\n"), up("\x16\x03")}},
 		{"CONNECT refused", `request 1 CONNECT  h
 			end 1 > complete 0
 			answer 1 407

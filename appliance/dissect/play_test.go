@@ -107,6 +107,13 @@ func (s *script) Event(e dissect.Event) {
 		line = fmt.Sprintf("file %d %q %q %q %d new=%v", e.Number, e.User, e.Share, e.Path, e.Size, e.New)
 	case *dissect.Change:
 		line = fmt.Sprintf("change %q %q %q %q", e.User, e.Share, e.Path, e.To)
+	case *dissect.Lookup:
+		line = fmt.Sprintf("lookup %s %s %v %d %s", e.Name, e.Type, e.Answered, e.Code, e.Answers)
+	case *dissect.TLS:
+		line = fmt.Sprintf("tls %s %s %s %s %s %q", e.ServerName, e.ALPN, e.JA4, e.Version, e.Suite, e.Alert)
+		if e.Certificate != nil {
+			line += fmt.Sprintf(" %s %s %x", e.Certificate.Subject, e.Certificate.Names, e.Certificate.Fingerprint[:4])
+		}
 	case *dissect.Stop:
 		line = "stop " + e.Cause.String()
 	}

@@ -31,6 +31,8 @@ type events struct {
 	transfer  Transfer
 	file      File
 	change    Change
+	lookup    Lookup
+	tls       TLS
 	end       End
 	stop      Stop
 }

@@ -24,6 +24,9 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 	} else {
 		found, more = sniff.Origin(head)
 	}
+	if found == sniff.Unknown && !more && dir == proto.ClientToOrigin && s.contents != nil && len(s.first[proto.OriginToClient]) == 0 {
+		found, more = sniff.Begins(head)
+	}
 	found, more = s.greeted(dir, found, more)
 	if s.midway && found == sniff.Unknown {
 		within, open := sniff.Midway(dir, head)
@@ -40,7 +43,7 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 		}
 		return
 	}
-	if found != sniff.HTTP && found != sniff.HTTP2 && found != sniff.SMB {
+	if found != sniff.HTTP && found != sniff.HTTP2 && found != sniff.SMB && found != sniff.TLS && found != sniff.DNS {
 		order = [2]proto.Direction{proto.OriginToClient, proto.ClientToOrigin} // a greeting comes before the client's first word
 	}
 	s.protocol = found
@@ -85,6 +88,14 @@ func (s *Session) newReader(p sniff.Protocol) reader {
 	case sniff.SMB:
 		if s.contents != nil {
 			return newSMB(s)
+		}
+	case sniff.TLS:
+		if s.contents != nil {
+			return newTLS(s)
+		}
+	case sniff.DNS:
+		if s.contents != nil {
+			return newDNS(s)
 		}
 	}
 	return nil

@@ -1,7 +1,8 @@
 // Package dissect tells what the cleartext of a session says: web requests with their
 // answers (HTTP/1, HTTP/2), messages of WebSocket, mail messages (SMTP, IMAP, POP3), logins
 // (SMTP, IMAP, POP3, FTP, HTTP, SMB), the names of files (FTP) and files (SMB, if somebody
-// asks for contents).
+// asks for contents). If somebody does, it tells of lookups of DNS, and of the handshakes of
+// TLS and QUIC, too: their sessions stay closed.
 //
 // A [Session] is fed octets, gaps and ends of both directions, in order. It calls a
 // [Sink] with events. If somebody asks, it hands out contents, too: by reference,
@@ -56,22 +57,24 @@ import (
 
 // Session dissects one session. It is not safe for concurrent use. Make one by [New].
 type Session struct {
-	sink     Sink
-	contents Contents  // nil: nobody asks
-	reader   reader    // nil: the protocol is not known yet, or the session is not read on
-	number   uint64    // of the last exchange
-	first    [2][]byte // octets from before the protocol was known
-	events   *events   // in use within a call
-	adrift   *drift    // nil unless the place in the session is lost
-	outer    *Session  // in a stream of which this session is; nil: in none
-	ended    [2]bool
-	stopped  bool
-	brief    bool
-	midway   bool // its beginning is missing
-	protocol sniff.Protocol
-	socket   bool  // it is WebSocket now
-	tunnels  uint8 // upgrades and CONNECTs before
-	gaveUp   Cause // why a part of the session is not read
+	sink      Sink
+	contents  Contents  // nil: nobody asks
+	reader    reader    // nil: the protocol is not known yet, or the session is not read on
+	number    uint64    // of the last exchange
+	first     [2][]byte // octets from before the protocol was known
+	events    *events   // in use within a call
+	adrift    *drift    // nil unless the place in the session is lost
+	outer     *Session  // in a stream of which this session is; nil: in none
+	ended     [2]bool
+	stopped   bool
+	brief     bool
+	datagrams int // that were looked at, and 1; 0: it is no session of UDP
+	quic      bool
+	midway    bool // its beginning is missing
+	protocol  sniff.Protocol
+	socket    bool  // it is WebSocket now
+	tunnels   uint8 // upgrades and CONNECTs before
+	gaveUp    Cause // why a part of the session is not read
 }
 
 // reader follows one protocol. What data and gap return is why the session cannot be
@@ -93,6 +96,9 @@ func (s *Session) Protocol() string {
 	if s.socket {
 		return "websocket"
 	}
+	if s.quic {
+		return "quic"
+	}
 	return s.protocol.String()
 }
 
@@ -107,6 +113,8 @@ func (s *Session) Brief() { s.brief = true }
 func (s *Session) Data(dir proto.Direction, p []byte) {
 	switch {
 	case s.stopped || s.ended[dir] || len(p) == 0:
+	case s.datagrams > 0:
+		s.datagram(dir, p)
 	case s.adrift != nil:
 		s.look(dir, p)
 	case s.reader == nil:

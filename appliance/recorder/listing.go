@@ -114,6 +114,11 @@ func Summary(e *trail.Event) string {
 		add(e.Method)
 		add(e.Host)
 		add(e.Answers)
+	case trail.TLS:
+		add(e.Kind)
+		add(e.Mechanism)
+		add(e.Host)
+		add(e.Subject)
 	default:
 		add(e.Method)
 		if add(e.URI); e.URI == "" {

@@ -164,7 +164,7 @@ var bans = []ban{
 	{
 		from:   "appliance/dissect",
 		to:     []string{module, "net", "os", "time"},
-		allow:  []string{module + "/decrypt/proto", module + "/decrypt/sniff", "net/netip"},
+		allow:  []string{module + "/decrypt/proto", module + "/decrypt/sniff", module + "/decrypt/clienthello", module + "/decrypt/quic", "net/netip"},
 		reason: "it tells what octets say: no session of the engine, no frames, no storage, no I/O, no goroutines",
 	},
 	{

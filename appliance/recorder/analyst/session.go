@@ -38,6 +38,9 @@ func newSession(a *Analyst, f *flow.Session) *session {
 		return s
 	}
 	s.dissector = dissect.New(s, s)
+	if f.Transport == flow.UDP {
+		s.dissector.Datagrams()
+	}
 	if f.Flags&flow.Midstream != 0 {
 		s.dissector.Midway()
 	}

@@ -37,6 +37,10 @@ func (s *session) Event(e dissect.Event) {
 		s.shared(e)
 	case *dissect.Change:
 		s.changed(e)
+	case *dissect.Lookup:
+		s.lookup(e)
+	case *dissect.TLS:
+		s.handshake(e)
 	case *dissect.End:
 		s.end(e)
 	case *dissect.Stop:

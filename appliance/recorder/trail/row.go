@@ -116,20 +116,20 @@ type Event struct {
 	URI      string // http://host/path of a request; path of a file
 	Status   int
 	Type     string // media type of the answer
-	Agent    string
+	Agent    string // JA4 of the client of a closed session
 	Referrer string // of a request; former path of a file that is renamed
 
 	Sender    string // envelope or header
-	Subject   string
+	Subject   string // of the mail; of the certificate of a closed session, with the issuer
 	MessageID string
 	Parties   []Party
 
 	User      string // of a login
-	Mechanism string
+	Mechanism string // of a login; version of TLS
 	Outcome   string // of a login, or of an event that was not complete: "cut", "lost" ...
 
 	Up, Down uint64 // octets of contents
-	Answers  string // of a lookup, with blanks between them
+	Answers  string // of a lookup; names and SHA-256 of a certificate; with blanks between them
 }
 
 // Party is an address of a mail message.
