@@ -82,6 +82,12 @@ func (r *reading) body(d *Description, kind string, parameters name.Parameters, 
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
 		o := r.object(d)
 		return both{o, newJSON(r, d.Number, at)}
+	case kind == "application/x-www-form-urlencoded":
+		o := r.object(d)
+		return both{o, &formFields{next: newJSON(r, d.Number, at)}}
+	case kind == "application/ms-tnef" || kind == "application/vnd.ms-tnef" || strings.EqualFold(d.Name, "winmail.dat"):
+		o := r.object(d)
+		return both{o, newTNEF(r, d.Number, at)}
 	case at.inMail && kind == "text/plain" && !d.Attached:
 		o := r.object(d)
 		return both{o, newUU(r, d.Number, at)}

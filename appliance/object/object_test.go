@@ -260,6 +260,9 @@ func FuzzContent(f *testing.F) {
 	f.Add("application/json", "", false, []byte(`{"name":"a","data":"`+strings.Repeat("QUJD", 200)+`"}`))
 	f.Add("", "", true, []byte("Subject: a\n\nbegin 644 x\n#86)C\nend\n"))
 	f.Add("", "", true, []byte("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: base64\r\n\r\nYWJj\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=41\r\n--b--"))
+	f.Add("application/ms-tnef", "", false, winmail())
+	f.Add("application/x-www-form-urlencoded", "", false, []byte("name=%e8%a6%8b.txt&file="+strings.Repeat("QUJD", 200)+"&x&%4"))
+	f.Add("", "", true, []byte("Content-Transfer-Encoding: x-uuencode\n\nhello\nbegin 644 x\n#86)C\nend\nbegin 644 y\n#86)C\n"))
 	f.Fuzz(func(t *testing.T, kind, codings string, mail bool, p []byte) {
 		c := Content{Type: kind, Codings: codings, Mail: mail}
 		whole, pieces := read(c, p, 0), read(c, p, 3)

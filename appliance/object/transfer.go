@@ -9,6 +9,8 @@ func (r *reading) transferred(encoding string, next stage) stage {
 		return &base64Stage{next: next}
 	case "quoted-printable":
 		return &quotedStage{next: next}
+	case "x-uuencode", "x-uue", "uuencode":
+		return newUUStage(next)
 	}
 	return next // 7bit, 8bit, binary
 }

@@ -18,6 +18,8 @@ type uuFiles struct {
 	long   bool   // the line has more
 	file   Writer // nil: none is open
 	out    []byte
+	only   stage  // takes the only file, which is no object of its own; nil: files are objects
+	how    Ending // of that file
 }
 
 // maxUULine bounds the lines that are looked at. A full line has 61 octets, and names
@@ -87,6 +89,12 @@ func (e *uuFiles) begin(line []byte) {
 		return
 	}
 	e.number++
+	if e.only != nil {
+		if e.number == 1 {
+			e.file = within{e}
+		}
+		return
+	}
 	e.r.objects++
 	d := &Description{Number: e.r.objects, Parent: e.parent, Part: e.at.below(e.parent, e.number).path, Attached: true, RawName: file, From: FromDisposition}
 	d.Name = name.Base(name.Text(file))
@@ -144,3 +152,31 @@ func (e *uuFiles) close(how Ending) {
 		e.end(max(how, Cut))
 	}
 }
+
+// uuStage takes off uuencode as a transfer encoding: everything up to a line that begins
+// with "begin " is passed over, and what is behind the line "end".
+type uuStage struct {
+	uuFiles
+}
+
+// newUUStage returns the stage in front of another one.
+func newUUStage(next stage) *uuStage {
+	u := &uuStage{}
+	u.only = next
+	return u
+}
+
+func (u *uuStage) close(how Ending) {
+	if u.file == nil && u.number == 0 {
+		how = max(how, Broken)
+	}
+	u.uuFiles.close(how)
+	u.only.close(max(how, u.how))
+}
+
+// within is the writer of the file that is in a transfer encoding.
+type within struct{ u *uuFiles }
+
+func (w within) Write(p []byte) { w.u.only.write(p) }
+func (w within) Hole(n uint64)  { w.u.only.hole(n) }
+func (w within) Close(e Ending) { w.u.how = e }

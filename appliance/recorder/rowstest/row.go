@@ -84,7 +84,7 @@ func say(from proto.Direction, octets string) Step { return Step{From: from, Oct
 
 // Rows returns all rows.
 func Rows() (rows []Row) {
-	for _, more := range [][]Row{webRows(), formRows(), uploadRows(), mailRows(), mailboxRows(), ftpRows(), socketRows(), http2Rows(), smbRows()} {
+	for _, more := range [][]Row{webRows(), formRows(), uploadRows(), mailRows(), mailboxRows(), ftpRows(), socketRows(), http2Rows(), storeRows(), otherFormRows(), http2FrameRows(), otherMailRows(), smbRows()} {
 		rows = append(rows, more...)
 	}
 	return rows
