@@ -10,7 +10,8 @@ import (
 )
 
 // Datagrams says that each call of [Session.Data] has one datagram of UDP. Call it before the
-// first. DNS and the hellos of QUIC are read then, if somebody asks for contents.
+// first. DNS, the hellos of QUIC, DHCP and RADIUS
+// accounting are read then, if somebody asks for contents.
 func (s *Session) Datagrams() { s.datagrams = 1 }
 
 // maxDatagrams bounds those that are looked at for a protocol.
@@ -23,6 +24,8 @@ func (s *Session) datagram(dir proto.Direction, p []byte) {
 		r.message(dir, p)
 	case *quicReader:
 		r.datagram(dir, p)
+	case *holderReader:
+		r.datagram(p)
 	case nil:
 		s.tellDatagram(dir, p)
 	}
@@ -34,7 +37,13 @@ func (s *Session) tellDatagram(dir proto.Direction, p []byte) {
 		s.stop(StopUnknown)
 		return
 	}
-	d := newDNS(s)
+	d, h := newDNS(s), &holderReader{s: s}
+	if word := h.datagram(p); word != "" {
+		if !s.stopped {
+			s.reader, s.word = h, word
+		}
+		return
+	}
 	switch {
 	case d.message(dir, p):
 		if s.reader == nil && !s.stopped {
@@ -42,7 +51,7 @@ func (s *Session) tellDatagram(dir proto.Direction, p []byte) {
 		}
 	case dir == proto.ClientToOrigin && isQUIC(p):
 		r := newQUIC(s)
-		s.reader, s.quic = r, true
+		s.reader, s.word = r, "quic"
 		r.datagram(dir, p)
 	default:
 		if s.datagrams++; s.datagrams > maxDatagrams {

@@ -45,7 +45,7 @@ type Exchange struct {
 
 // Event is one of *[Request], *[Answer], *[Sender], *[Recipient], *[Message],
 // *[Header], *[Reply], *[Part], *[WebSocket], *[Login], *[Channel], *[Command], *[Transfer],
-// *[File], *[Change], *[Lookup], *[TLS], *[End] and *[Stop].
+// *[File], *[Change], *[Lookup], *[TLS], *[Holder], *[End] and *[Stop].
 type Event interface{ event() }
 
 // Request is the head of a web request. A request of a brief session has neither an
@@ -202,6 +202,17 @@ type Certificate struct {
 	Fingerprint     [32]byte // SHA-256
 }
 
+// Holder says who has an address, by DHCP or RADIUS.
+type Holder struct {
+	Address netip.Addr // not valid: only MAC and Host are told
+	MAC     string     // such as "02:00:00:00:00:07"; "": not told
+	Host    string     // that the machine gives itself
+	User    string
+	Seconds uint32 // for which it is granted; 0: not told
+	Asked   bool   // it is asked for, and not granted yet
+	Source  string // "dhcp" or "radius"
+}
+
 // End is the end of a request, an answer or a mail message. An answer that never came
 // has one, too.
 type End struct {
@@ -234,5 +245,6 @@ func (*File) event()      {}
 func (*Change) event()    {}
 func (*Lookup) event()    {}
 func (*TLS) event()       {}
+func (*Holder) event()    {}
 func (*End) event()       {}
 func (*Stop) event()      {}

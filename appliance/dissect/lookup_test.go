@@ -83,6 +83,29 @@ func TestQUIC(t *testing.T) {
 	}
 }
 
+// TestHolder: DHCP and RADIUS say who has an address.
+func TestHolder(t *testing.T) {
+	accounting := "\x04\x01\x00\x38" + strings.Repeat("\x00", 16) + "\x01\x08yamada\x08\x06\xc0\x00\x02\x09\x1f\x100200.0000.0007\x28\x06\x00\x00\x00\x01"
+	if got, want := datagrams(up(accounting)), "holder radius 192.0.2.9 02:00:00:00:00:07 \"\" \"yamada\" 0 false\nstop ended\n"; got != want {
+		t.Errorf("%q", got)
+	}
+	lease := func(op byte, options string) string {
+		b := make([]byte, 240)
+		copy(b, []byte{op, 1, 6})
+		copy(b[28:], "\x02\x00\x00\x00\x00\x07")
+		if op == 2 {
+			copy(b[16:], "\xc0\x00\x02\x09")
+		}
+		copy(b[236:], "\x63\x82\x53\x63")
+		return string(b) + options + "\xff"
+	}
+	got := datagrams(up(lease(1, "\x35\x01\x03\x0c\x02pc\x32\x04\xc0\x00\x02\x09")), down(lease(2, "\x35\x01\x05\x33\x04\x00\x00\x0e\x10")), up(lease(1, "\x35\x01\x07")))
+	want := "holder dhcp 192.0.2.9 02:00:00:00:00:07 \"pc\" \"\" 0 true\nholder dhcp 192.0.2.9 02:00:00:00:00:07 \"\" \"\" 3600 false\nstop ended\n"
+	if got != want {
+		t.Errorf("%q", got)
+	}
+}
+
 // FuzzDatagrams: whatever datagrams hold, nothing breaks.
 func FuzzDatagrams(f *testing.F) {
 	q, r := query(f, "www.example.test.", 1, 0, "www.example.test. 60 IN A 192.0.2.7")

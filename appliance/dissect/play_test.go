@@ -114,6 +114,8 @@ func (s *script) Event(e dissect.Event) {
 		if e.Certificate != nil {
 			line += fmt.Sprintf(" %s %s %x", e.Certificate.Subject, e.Certificate.Names, e.Certificate.Fingerprint[:4])
 		}
+	case *dissect.Holder:
+		line = fmt.Sprintf("holder %s %v %s %q %q %d %v", e.Source, e.Address, e.MAC, e.Host, e.User, e.Seconds, e.Asked)
 	case *dissect.Stop:
 		line = "stop " + e.Cause.String()
 	}

@@ -33,6 +33,7 @@ type events struct {
 	change    Change
 	lookup    Lookup
 	tls       TLS
+	holder    Holder
 	end       End
 	stop      Stop
 }

@@ -68,9 +68,9 @@ type Session struct {
 	ended     [2]bool
 	stopped   bool
 	brief     bool
-	datagrams int // that were looked at, and 1; 0: it is no session of UDP
-	quic      bool
-	midway    bool // its beginning is missing
+	datagrams int    // that were looked at, and 1; 0: it is no session of UDP
+	word      string // for a protocol that package sniff does not know
+	midway    bool   // its beginning is missing
 	protocol  sniff.Protocol
 	socket    bool  // it is WebSocket now
 	tunnels   uint8 // upgrades and CONNECTs before
@@ -96,8 +96,8 @@ func (s *Session) Protocol() string {
 	if s.socket {
 		return "websocket"
 	}
-	if s.quic {
-		return "quic"
+	if s.word != "" {
+		return s.word
 	}
 	return s.protocol.String()
 }

@@ -92,9 +92,7 @@ func certificateOf(der []byte) *Certificate {
 	}
 	c.Subject, c.Issuer = parsed.Subject.String(), parsed.Issuer.String()
 	c.Until = parsed.NotAfter.UTC().Format("2006-01-02")
-	for _, n := range parsed.DNSNames[:min(len(parsed.DNSNames), maxNames)] {
-		c.Names = append(c.Names, n)
-	}
+	c.Names = append(c.Names, parsed.DNSNames[:min(len(parsed.DNSNames), maxNames)]...)
 	for _, a := range parsed.IPAddresses[:min(len(parsed.IPAddresses), maxNames-len(c.Names))] {
 		c.Names = append(c.Names, a.String())
 	}

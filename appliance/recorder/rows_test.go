@@ -22,6 +22,7 @@ func (r *rows) Write(_ context.Context, b *trail.Batch) error {
 	r.Objects = append(r.Objects, b.Objects...)
 	r.Sightings = append(r.Sightings, b.Sightings...)
 	r.Sessions = append(r.Sessions, b.Sessions...)
+	r.Who = append(r.Who, b.Who...)
 	return nil
 }
 

@@ -46,6 +46,7 @@ type Analyst struct {
 	open  map[*session]bool // true: something of it is in the batch, or has changed
 	files files
 	parts join.Table
+	hosts hosts
 	now   time.Time
 	mark  uint64 // of the frame that is read
 }

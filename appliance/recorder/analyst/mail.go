@@ -117,6 +117,7 @@ func (s *session) login(l *dissect.Login) {
 	e.User, e.Mechanism, e.Outcome = text(l.User), text([]byte(l.Mechanism)), l.Outcome.String()
 	if l.Outcome == dissect.Granted && e.User != "" {
 		s.user = e.User
+		s.who(e)
 	}
 	s.done(e)
 }

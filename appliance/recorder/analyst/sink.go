@@ -41,6 +41,8 @@ func (s *session) Event(e dissect.Event) {
 		s.lookup(e)
 	case *dissect.TLS:
 		s.handshake(e)
+	case *dissect.Holder:
+		s.a.holder(s.now(), e)
 	case *dissect.End:
 		s.end(e)
 	case *dissect.Stop:
