@@ -13,26 +13,24 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
-	"github.com/clearspan/clearspan/appliance/recorder/trail/sqlite"
 )
 
 // Archive is what a recorder keeps in a directory: trail and contents.
 type Archive struct {
-	Trail   *sqlite.Store // nil: nothing is kept
+	Trail   trail.Store // nil: nothing is kept
 	content *content.Store
 }
 
 const (
-	trailDir   = "trail"
 	contentDir = "content"
 )
 
-// OpenArchive opens the archive that a recorder has made.
-func OpenArchive(dir string) (*Archive, error) {
-	if _, err := os.Stat(filepath.Join(dir, trailDir)); err != nil {
+// OpenArchive opens the archive that a recorder has made. where is that of [Config].Trail.
+func OpenArchive(dir, where string) (*Archive, error) {
+	if _, err := os.Stat(filepath.Join(dir, contentDir)); err != nil {
 		return nil, fmt.Errorf("%s is no directory of a recorder: %w", dir, err)
 	}
-	t, err := sqlite.Open(filepath.Join(dir, trailDir))
+	t, err := openTrail(dir, where)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +38,7 @@ func OpenArchive(dir string) (*Archive, error) {
 }
 
 // openArchive opens an archive for writing, or a temporary one that has no trail.
-func openArchive(dir string, o content.Options) (*Archive, error) {
+func openArchive(dir, where string, o content.Options) (*Archive, error) {
 	if dir == "" {
 		c, err := content.Open("", o)
 		return &Archive{content: c}, err
@@ -49,7 +47,7 @@ func openArchive(dir string, o content.Options) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := sqlite.Open(filepath.Join(dir, trailDir))
+	t, err := openTrail(dir, where)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}

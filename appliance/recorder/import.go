@@ -21,6 +21,7 @@ import (
 type ImportOptions struct {
 	Output    analyst.Output // takes what was found; nil: nobody
 	Directory string         // where trail and contents are kept; "": nowhere
+	Trail     string         // as in [Config]
 	Progress  func(name string, octets uint64)
 }
 
@@ -64,7 +65,7 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	if err != nil {
 		return summary, err
 	}
-	r, err := openArchive(o.Directory, content.Options{})
+	r, err := openArchive(o.Directory, o.Trail, content.Options{})
 	if err != nil {
 		return summary, err
 	}

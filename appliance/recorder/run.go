@@ -27,6 +27,7 @@ import (
 // Config is what a recorder needs to know.
 type Config struct {
 	Directory  string
+	Trail      string // URL of a ClickHouse server, or a file that has it; "": in Directory
 	Interfaces []string
 	Feeds      []string // addresses of pcap-over-IP servers
 	Incoming   []string // directories into which captures are put
@@ -69,6 +70,7 @@ type Status struct {
 	Volumes   int            `json:"volumes"`
 	Packets   int64          `json:"packets_octets"`
 	Sources   []SourceStatus `json:"sources"`
+	Waiting   int            `json:"trail_waiting"` // batches that the server of the trail has not got yet
 	LastError string         `json:"last_error,omitempty"`
 }
 
@@ -106,7 +108,7 @@ func New(c Config) (r *Recorder, err error) {
 		return r, fmt.Errorf("%s is in use by another recorder", c.Directory)
 	}
 	kept := content.Options{Log: func(err error) { c.Log.Error("content cannot be kept", "err", err) }}
-	if r.archive, err = openArchive(c.Directory, kept); err != nil {
+	if r.archive, err = openArchive(c.Directory, c.Trail, kept); err != nil {
 		return r, err
 	}
 	c.Volume.Log = func(err error) { c.Log.Error("packets cannot be written", "err", err) }
@@ -254,6 +256,7 @@ func (r *Recorder) report(counts []SourceStatus, pid int) {
 	s := &r.status
 	s.Time, s.Started, s.PID = time.Now().UTC(), r.started.UTC(), pid
 	s.Stored, s.Refused, s.Frames, s.Dropped, s.Sources = c.Stored, c.Dropped, 0, 0, nil
+	s.Waiting, s.LastError = waiting(r.archive.Trail)
 	for i, one := range counts {
 		one.Dropped = r.sources[i].Dropped()
 		s.Frames += one.Frames

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,9 +30,12 @@ The recorder reads any cleartext capture, of this program or of another one.`,
 	return cmd
 }
 
+// trailUsage explains the flag of commands that open a recorder's directory.
+const trailUsage = "the trail is in the ClickHouse server at `URL`, or at the one in a file"
+
 func recorderImportCommand() *cobra.Command {
 	var asJSON bool
-	var dir string
+	var dir, where string
 	cmd := &cobra.Command{
 		Use:   "import FILE...|-",
 		Short: "Read captures, and tell what was sent and received in them",
@@ -51,10 +55,13 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
   nc 127.0.0.1 57012 | clearspan recorder import -`,
 		Args: takesSome("FILE or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if where != "" && dir == "" {
+				return badConfig(errors.New("--trail is without --directory"))
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
-			o := recorder.ImportOptions{Directory: dir, Output: recorder.NewListing(cmd.OutOrStdout())}
+			o := recorder.ImportOptions{Directory: dir, Trail: where, Output: recorder.NewListing(cmd.OutOrStdout())}
 			if asJSON {
 				o.Output = recorder.NewJSONLines(cmd.OutOrStdout())
 			}
@@ -70,6 +77,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	cmd.Flags().StringVar(&dir, "directory", "", "keep trail and contents in `DIR`")
+	cmd.Flags().StringVar(&where, "trail", "", trailUsage)
 	return cmd
 }
 

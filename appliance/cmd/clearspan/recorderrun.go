@@ -60,6 +60,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.Directory, "directory", "", "keep everything in `DIR`")
+	f.StringVar(&c.Trail, "trail", "", trailUsage)
 	f.StringArrayVar(&c.Interfaces, "interface", nil, "capture the frames of `IF` (may be repeated)")
 	f.StringArrayVar(&c.Feeds, "connect", nil, "read the pcap-over-IP feed at `ADDR:PORT` (may be repeated)")
 	f.StringArrayVar(&c.Incoming, "incoming", nil, "read the captures that are put into `DIR` (may be repeated)")
@@ -146,6 +147,9 @@ func showRecorder(w io.Writer, s *recorder.Status, asJSON bool) error {
 	fmt.Fprintf(w, "analysis   %d frames, %.1f s behind the newest\n", s.Analysed, s.Lag)
 	fmt.Fprintf(w, "found      %d sessions, %d events, %d files and bodies, %d findings\n", s.Sessions, s.Events, s.Objects, s.Findings)
 	fmt.Fprintf(w, "packets    %d MiB in %d volumes\n", s.Packets>>20, s.Volumes)
+	if s.Waiting > 0 {
+		fmt.Fprintf(w, "trail      %d batches wait for the server: %s\n", s.Waiting, visible(s.LastError))
+	}
 	for _, one := range s.Sources {
 		fmt.Fprintf(w, "source     %s: %d frames, %d dropped\n", visible(one.Name), one.Frames, one.Dropped)
 	}

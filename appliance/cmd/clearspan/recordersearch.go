@@ -24,7 +24,7 @@ func fullWriterTo(w io.Writer, asJSON bool) fullWriter {
 }
 
 func recorderSearchCommand() *cobra.Command {
-	var dir string
+	var dir, where string
 	var asJSON bool
 	var limit int
 	var fields strings.Builder
@@ -53,7 +53,7 @@ Fields:
 			if err != nil {
 				return badConfig(err)
 			}
-			return withArchive(dir, func(a *recorder.Archive) error {
+			return withArchive(dir, where, func(a *recorder.Archive) error {
 				out, n := fullWriterTo(cmd.OutOrStdout(), asJSON), 0
 				var failed error
 				err := a.Trail.Events(cmd.Context(), trail.Question{Query: q, Limit: limit}, func(x *trail.Full) bool {
@@ -70,6 +70,7 @@ Fields:
 	}
 	f := cmd.Flags()
 	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
+	f.StringVar(&where, "trail", "", trailUsage)
 	f.BoolVar(&asJSON, "json", false, "one JSON object a line")
 	f.IntVar(&limit, "limit", 100, "at most `N` events")
 	cmd.MarkFlagRequired("directory")
@@ -77,8 +78,8 @@ Fields:
 }
 
 // withArchive opens an archive for f.
-func withArchive(dir string, f func(*recorder.Archive) error) error {
-	a, err := recorder.OpenArchive(dir)
+func withArchive(dir, where string, f func(*recorder.Archive) error) error {
+	a, err := recorder.OpenArchive(dir, where)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func withArchive(dir string, f func(*recorder.Archive) error) error {
 }
 
 func recorderShowCommand() *cobra.Command {
-	var dir, out string
+	var dir, where, out string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
@@ -98,13 +99,14 @@ object into a file.`,
   clearspan recorder show --directory rec --out report.pdf 64c9c27b052088aaa115c0138fd230dd695aa6c9563cd6a1f1e6c09c0bbca80b`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withArchive(dir, func(a *recorder.Archive) error {
+			return withArchive(dir, where, func(a *recorder.Archive) error {
 				return show(cmd.Context(), a, args[0], out, fullWriterTo(cmd.OutOrStdout(), asJSON), cmd.OutOrStdout())
 			})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
+	f.StringVar(&where, "trail", "", trailUsage)
 	f.StringVar(&out, "out", "", "write the octets of the object into `FILE`")
 	f.BoolVar(&asJSON, "json", false, "one JSON object a line")
 	cmd.MarkFlagRequired("directory")

@@ -77,4 +77,13 @@ type Reader interface {
 	Object(ctx context.Context, h Hash) (*Object, error)  // [ErrNone] if there is none
 	// Sightings calls f with the events in which an object was seen, the newest first.
 	Sightings(ctx context.Context, h Hash, limit int, f func(*Full) bool) error
+	// OpenSessions returns the sessions that had not ended when they were written.
+	OpenSessions(ctx context.Context) (map[ID]bool, error)
+}
+
+// Store keeps a trail.
+type Store interface {
+	Writer
+	Reader
+	Close() error
 }

@@ -135,9 +135,14 @@ func TestAway(t *testing.T) {
 	if c, err := s.Cursor(t.Context()); err != nil || string(c) != "30" {
 		t.Errorf("cursor %q, %v", c, err)
 	}
-	server.start(t)
 	if err := s.Write(t.Context(), trailtest.Events(30, 10)); err != nil {
 		t.Fatal(err)
+	}
+	server.start(t)
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if n, _, _ := s.Waiting(); n == 0 { // without another batch
+			break
+		}
 	}
 	if n, octets, away := s.Waiting(); n != 0 || octets != 0 || away != nil {
 		t.Errorf("%d batches of %d octets wait: %v", n, octets, away)

@@ -175,6 +175,17 @@ func (s *Store) Session(ctx context.Context, id trail.ID) (*trail.Session, error
 	return found, err
 }
 
+// OpenSessions implements [trail.Reader]. Batches that are kept are sent first.
+func (s *Store) OpenSessions(ctx context.Context) (map[trail.ID]bool, error) {
+	if err := s.Flush(ctx); err != nil {
+		return nil, err
+	}
+	open := make(map[trail.ID]bool)
+	err := s.ask(ctx, "select id from (select id,argMax(open,version) as last from session where id in (select id from session where open=1) group by id) where last=1",
+		func(a *answer) { open[a.id()] = true })
+	return open, err
+}
+
 // Object implements [trail.Reader].
 func (s *Store) Object(ctx context.Context, h trail.Hash) (*trail.Object, error) {
 	found, err := s.objects(ctx, []string{fixed(h[:])})

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,10 +36,15 @@ type Store struct {
 	client   *http.Client
 	spool    *spool
 
-	mu    sync.Mutex // over writing
-	ready bool       // the tables are there
-	last  uint64     // version of the last batch
-	away  error      // of the last batch
+	mu    sync.Mutex  // over writing
+	ready bool        // the tables are there
+	last  uint64      // version of the last batch
+	retry *time.Timer // nil: nothing is kept, as far as is known
+
+	away atomic.Pointer[error] // why the last batch was not sent
+
+	ctx  context.Context // of what goes on by itself
+	stop context.CancelFunc
 }
 
 const (
@@ -66,11 +72,19 @@ func Open(c Config) (*Store, error) {
 		return nil, fmt.Errorf("open the trail: %w", err)
 	}
 	s.last = s.spool.newest()
+	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
 
 // Close ends the connections. Batches that are kept stay.
 func (s *Store) Close() error {
+	s.stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.retry != nil {
+		s.retry.Stop()
+		s.retry = nil
+	}
 	s.client.CloseIdleConnections()
 	return nil
 }

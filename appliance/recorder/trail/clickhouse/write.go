@@ -18,22 +18,47 @@ func (s *Store) Write(ctx context.Context, b *trail.Batch) error {
 	if away == nil {
 		away = s.insert(ctx, s.last, b)
 	}
-	s.away = away
+	s.tell(away)
 	if away == nil || ctx.Err() != nil {
 		return away
 	}
 	if err := s.spool.keep(s.last, b); err != nil {
 		return errors.Join(err, away)
 	}
+	if s.retry == nil {
+		s.retry = time.AfterFunc(retryEvery, s.again)
+	}
 	return nil
+}
+
+// retryEvery is how often batches that are kept are sent, if no other batch comes.
+const retryEvery = 5 * time.Second
+
+// again sends what is kept, until nothing is.
+func (s *Store) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.retry == nil { // closed
+		return
+	}
+	err := s.flush(s.ctx)
+	if s.tell(err); err == nil {
+		s.retry = nil
+		return
+	}
+	s.retry.Reset(retryEvery)
 }
 
 // Flush sends the batches that are kept.
 func (s *Store) Flush(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.away = s.flush(ctx)
-	return s.away
+	err := s.flush(ctx)
+	if err == nil {
+		err = s.prepare(ctx)
+	}
+	s.tell(err)
+	return err
 }
 
 func (s *Store) flush(ctx context.Context) error {
@@ -57,11 +82,22 @@ func (s *Store) flush(ctx context.Context) error {
 }
 
 // Waiting returns how many batches are kept, their octets, and why the last one was not sent.
+// It does not wait for the server.
 func (s *Store) Waiting() (batches int, octets int64, why error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	versions, octets, err := s.spool.list()
-	return len(versions), octets, errors.Join(s.away, err)
+	if away := s.away.Load(); away != nil {
+		err = errors.Join(*away, err)
+	}
+	return len(versions), octets, err
+}
+
+// tell notes why the last batch was not sent; nil: it was.
+func (s *Store) tell(why error) {
+	if why == nil {
+		s.away.Store(nil)
+		return
+	}
+	s.away.Store(&why)
 }
 
 // Cursor implements [trail.Writer]. It fails if the server does not answer and no batch that

@@ -238,7 +238,7 @@ func (s *Store) Session(ctx context.Context, id trail.ID) (*trail.Session, error
 	return x, nil
 }
 
-// OpenSessions returns the sessions that had not ended when they were written.
+// OpenSessions implements [trail.Reader].
 func (s *Store) OpenSessions(ctx context.Context) (open map[trail.ID]bool, err error) {
 	open = make(map[trail.ID]bool)
 	err = s.eachDay(-1<<63, 1<<63-1, func(db *sql.DB) (bool, error) {

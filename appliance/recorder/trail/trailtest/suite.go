@@ -48,6 +48,7 @@ func Events(from, n int) *trail.Batch {
 			Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(i % 3), byte(i)}), uint16(1024+i)), Server: netip.MustParseAddrPort("203.0.113.80:80"),
 			SNI: fmt.Sprintf("h%d.example.com", i%7), Rule: "office", Up: uint64(i), Packets: 1 << 40, VLAN: 7,
 		}
+		session.Open = i == 7 || i == 205 && n == 1
 		e := trail.Event{
 			ID: ID(at, uint64(i)), Session: session.ID, Seq: 1, At: at, Kind: trail.Request, Protocol: "http", Client: session.Client, Server: session.Server,
 			Method: "GET", Host: session.SNI, URI: fmt.Sprintf("http://h%d.example.com/a_%d%%25.pdf", i%7, i), Status: 200 + i%5, Type: "application/pdf", Agent: "Curl/8", Up: 5,
@@ -78,6 +79,9 @@ func Run(t *testing.T, s Store) {
 		if err := s.Write(ctx, Events(from, 100)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := s.Write(ctx, Events(205, 1)); err != nil { // when its session was open
+		t.Fatal(err)
 	}
 	if err := s.Write(ctx, Events(200, 100)); err != nil { // again, as after a crash
 		t.Fatal(err)
@@ -225,6 +229,9 @@ func rows(t *testing.T, s Store) {
 	}
 	if got, want := fmt.Sprint(x.Sightings, x.Findings, x.Rule), fmt.Sprint(b.Sightings, b.Findings, "office"); got != want {
 		t.Errorf("rows of the event\n%s\nwant\n%s", got, want)
+	}
+	if open, err := s.OpenSessions(t.Context()); err != nil || len(open) != 1 || !open[ID(Begin.Add(7*time.Minute), 7|1<<63)] {
+		t.Errorf("open sessions %v, %v", open, err)
 	}
 	session, err := s.Session(t.Context(), b.Sessions[0].ID)
 	if err != nil || *session != b.Sessions[0] {
