@@ -3,7 +3,7 @@
 //
 // # Rows
 //
-// The tables are those of package sqlite, with a partition a day (UTC). Each row has the
+// The tables are as those of package sqlite, with a partition a day (UTC). Each row has the
 // version of its batch. The server replaces rows of the same key in the background, and the
 // store reads the newest version only.
 //

@@ -22,7 +22,7 @@ var tables = []string{
 	engine=ReplacingMergeTree(version) partition by day order by (event, id)`,
 	`create table if not exists object(hash FixedString(32), stored UInt64, holes String, version UInt64, size UInt64, type String, first Int64, more UInt64)
 	engine=ReplacingMergeTree(version) order by (hash, stored, holes)`,
-	`create table if not exists body(day UInt32, hash FixedString(32), version UInt64, words String)
+	`create table if not exists contents(day UInt32, hash FixedString(32), version UInt64, words String)
 	engine=ReplacingMergeTree(version) partition by day order by hash`,
 	`create table if not exists who(day UInt32, address FixedString(16), at Int64, until Int64, version UInt64, mac String, host String, user String, source String)
 	engine=ReplacingMergeTree(version) partition by day order by (address, at, source)`,

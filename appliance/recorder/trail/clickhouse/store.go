@@ -119,6 +119,9 @@ func (s *Store) send(ctx context.Context, database, statement string, data []byt
 		r.SetBasicAuth(s.user.Username(), password)
 	}
 	w, err := s.client.Do(r)
+	if e := (*url.Error)(nil); errors.As(err, &e) { // its text has the whole statement
+		return nil, fmt.Errorf("ClickHouse at %s: %w", s.url.Host, e.Err)
+	}
 	if err != nil {
 		return nil, err
 	}

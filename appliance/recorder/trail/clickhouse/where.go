@@ -269,7 +269,7 @@ func (w where) bodies(e *query.Expr) string {
 	var parts []string
 	for _, p := range e.Texts {
 		if f := phrase(p); f != "" {
-			parts = append(parts, f, w.in("sighting", "hash in (select hash from body where "+f+")"))
+			parts = append(parts, f, w.in("sighting", "hash in (select hash from contents where "+f+")"))
 		}
 	}
 	return anyOf(parts)

@@ -143,7 +143,7 @@ func (s *Store) insert(ctx context.Context, version uint64, b *trail.Batch) erro
 		rows  rows
 	}{
 		{"session", sessions(version, b)}, {"event", events(version, b)}, {"sighting", sightings(version, b)}, {"finding", findings(version, b)},
-		{"object", objects(b)}, {"body", bodies(version, b)}, {"who", who(version, b)}, {"pending", pending(version, b)}, {"cursor", cursor},
+		{"object", objects(b)}, {"contents", bodies(version, b)}, {"who", who(version, b)}, {"pending", pending(version, b)}, {"cursor", cursor},
 	} {
 		if len(t.rows) == 0 {
 			continue
