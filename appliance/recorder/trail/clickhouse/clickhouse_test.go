@@ -140,7 +140,7 @@ func TestAway(t *testing.T) {
 	}
 	server.start(t)
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if n, _, _ := s.Waiting(); n == 0 { // without another batch
+		if n, _, away := s.Waiting(); n == 0 && away == nil { // without another batch
 			break
 		}
 	}
