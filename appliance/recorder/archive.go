@@ -13,11 +13,13 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
+	"github.com/clearspan/clearspan/appliance/recorder/trail/sqlite"
 )
 
 // Archive is what a recorder keeps in a directory: trail and contents.
 type Archive struct {
-	Trail   trail.Store // nil: nothing is kept
+	Trail   trail.Store   // nil: nothing is kept
+	days    *sqlite.Store // the trail, if its rows have numbers by which they are sealed
 	content *content.Store
 }
 
@@ -27,14 +29,18 @@ const (
 
 // OpenArchive opens the archive that a recorder has made. where is that of [Config].Trail.
 func OpenArchive(dir, where string) (*Archive, error) {
-	if _, err := os.Stat(filepath.Join(dir, contentDir)); err != nil {
+	made := trailDir
+	if where != "" {
+		made = contentDir
+	}
+	if _, err := os.Stat(filepath.Join(dir, made)); err != nil {
 		return nil, fmt.Errorf("%s is no directory of a recorder: %w", dir, err)
 	}
 	t, err := openTrail(dir, where)
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{Trail: t, content: content.At(filepath.Join(dir, contentDir))}, nil
+	return archiveOf(t, content.At(filepath.Join(dir, contentDir))), nil
 }
 
 // openArchive opens an archive for writing, or a temporary one that has no trail.
@@ -51,7 +57,12 @@ func openArchive(dir, where string, o content.Options) (*Archive, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	return &Archive{Trail: t, content: c}, nil
+	return archiveOf(t, c), nil
+}
+
+func archiveOf(t trail.Store, c *content.Store) *Archive {
+	days, _ := t.(*sqlite.Store)
+	return &Archive{Trail: t, days: days, content: c}
 }
 
 // writer returns what keeps rows; nil: nothing is kept.

@@ -86,12 +86,26 @@ const maxNumber = 1<<63 - 1
 // sign adds rows that have come, and signs. Rows are written before.
 func (s *sealer) sign(ctx context.Context) error {
 	s.signed = time.Now()
-	days, err := s.archive.Trail.Days()
+	if err := s.events(ctx); err != nil {
+		return err
+	}
+	if err := s.volumes(); err != nil {
+		return err
+	}
+	return s.chain.Sign()
+}
+
+// events adds rows that have come. Those of a server have no numbers, and are left out.
+func (s *sealer) events(ctx context.Context) error {
+	if s.archive.days == nil {
+		return nil
+	}
+	days, err := s.archive.days.Days()
 	if err != nil {
 		return err
 	}
 	for _, date := range days {
-		d, err := s.archive.Trail.Digest(ctx, date, s.rows[date]+1, maxNumber)
+		d, err := s.archive.days.Digest(ctx, date, s.rows[date]+1, maxNumber)
 		if err != nil {
 			return err
 		}
@@ -104,10 +118,7 @@ func (s *sealer) sign(ctx context.Context) error {
 		}
 		s.rows[date] = d.Last
 	}
-	if err := s.volumes(); err != nil {
-		return err
-	}
-	return s.chain.Sign()
+	return nil
 }
 
 // close signs what has come, and closes the chain.

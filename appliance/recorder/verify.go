@@ -49,9 +49,9 @@ type verification struct {
 }
 
 // Verify compares the directory of a recorder with its chain of evidence. With a nil key, the
-// one beside the chain is taken. The directory is only read.
-func Verify(ctx context.Context, dir string, key ed25519.PublicKey, progress func(string)) (*Verified, error) {
-	a, err := OpenArchive(dir)
+// one beside the chain is taken. The directory is only read. where is that of [Config].Trail.
+func Verify(ctx context.Context, dir, where string, key ed25519.PublicKey, progress func(string)) (*Verified, error) {
+	a, err := OpenArchive(dir, where)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,11 @@ func (v *verification) link(l seal.Link) error {
 			v.fault("events of %s: link %d begins at event %d, event %d was the last one", l.Name, l.Seq, l.From, v.rows[l.Name])
 		}
 		v.rows[l.Name] = l.To
-		d, err := v.archive.Trail.Digest(v.ctx, l.Name, l.From, l.To)
+		if v.archive.days == nil {
+			v.fault("events of %s: %d were sealed, but the trail is in a server", l.Name, l.Size)
+			return nil
+		}
+		d, err := v.archive.days.Digest(v.ctx, l.Name, l.From, l.To)
 		if err != nil {
 			if v.ctx.Err() != nil {
 				return err
@@ -192,12 +196,15 @@ func (i *interrupted) Read(p []byte) (int, error) {
 
 // unsealed counts events that came behind the last link.
 func (v *verification) unsealed() error {
-	days, err := v.archive.Trail.Days()
+	if v.archive.days == nil {
+		return nil
+	}
+	days, err := v.archive.days.Days()
 	if err != nil {
 		return err
 	}
 	for _, date := range days {
-		d, err := v.archive.Trail.Digest(v.ctx, date, v.rows[date]+1, maxNumber)
+		d, err := v.archive.days.Digest(v.ctx, date, v.rows[date]+1, maxNumber)
 		if err != nil {
 			if v.ctx.Err() != nil {
 				return err

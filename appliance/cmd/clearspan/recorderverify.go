@@ -18,7 +18,7 @@ import (
 )
 
 func recorderVerifyCommand() *cobra.Command {
-	var key string
+	var key, where string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify DIR",
@@ -45,17 +45,18 @@ Exit status: 0 nothing was changed, 1 something was, 2 it could not be verified.
 					return err
 				}
 			}
-			return verify(ctx, cmd, args[0], public, asJSON)
+			return verify(ctx, cmd, args[0], where, public, asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "the public key, a PEM `FILE`")
+	cmd.Flags().StringVar(&where, "trail", "", trailUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	return cmd
 }
 
-func verify(ctx context.Context, cmd *cobra.Command, dir string, key ed25519.PublicKey, asJSON bool) error {
+func verify(ctx context.Context, cmd *cobra.Command, dir, where string, key ed25519.PublicKey, asJSON bool) error {
 	p := importProgress(cmd.ErrOrStderr())
-	v, err := recorder.Verify(ctx, dir, key, func(what string) {
+	v, err := recorder.Verify(ctx, dir, where, key, func(what string) {
 		if now := time.Now(); p.terminal && now.Sub(p.last) >= time.Second/4 {
 			p.last = now
 			fmt.Fprintf(p.w, "\r\x1b[K%s", visible(what))

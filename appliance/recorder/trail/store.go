@@ -85,5 +85,7 @@ type Reader interface {
 type Store interface {
 	Writer
 	Reader
+	// Objects calls f with the objects whose octets are kept.
+	Objects(ctx context.Context, f func(hash [32]byte, size uint64) error) error
 	Close() error
 }

@@ -175,6 +175,33 @@ func (s *Store) Session(ctx context.Context, id trail.ID) (*trail.Session, error
 	return found, err
 }
 
+// Objects implements [trail.Store].
+func (s *Store) Objects(ctx context.Context, f func(hash [32]byte, size uint64) error) error {
+	type object struct {
+		hash trail.Hash
+		size uint64
+	}
+	const some = 1000 // at once: f may take its time
+	last := ""
+	for {
+		var list []object
+		err := s.ask(ctx, "select hash,max(size) from object where stored>0"+last+" group by hash order by hash limit "+strconv.Itoa(some),
+			func(a *answer) { list = append(list, object{a.hash(), a.u64()}) })
+		if err != nil {
+			return err
+		}
+		for _, o := range list {
+			if err := f(o.hash, o.size); err != nil {
+				return err
+			}
+			last = " and hash>" + fixed(o.hash[:])
+		}
+		if len(list) < some {
+			return nil
+		}
+	}
+}
+
 // OpenSessions implements [trail.Reader]. Batches that are kept are sent first.
 func (s *Store) OpenSessions(ctx context.Context) (map[trail.ID]bool, error) {
 	if err := s.Flush(ctx); err != nil {

@@ -105,7 +105,7 @@ func hashRow(h hash.Hash, values []any) error {
 	return nil
 }
 
-// Objects calls f with the objects whose octets are kept.
+// Objects implements [trail.Store].
 func (s *Store) Objects(ctx context.Context, f func(hash [32]byte, size uint64) error) error {
 	return each(ctx, s.main, "select hash, size from object where stored>0 order by hash", nil, func(rows *sql.Rows) error {
 		var h []byte

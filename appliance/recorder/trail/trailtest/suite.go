@@ -15,12 +15,6 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 )
 
-// Store is what is tested.
-type Store interface {
-	trail.Writer
-	trail.Reader
-}
-
 // Begin is the time of the first event that [Events] makes.
 var Begin = time.Date(2026, 11, 1, 22, 0, 0, 0, time.UTC)
 
@@ -69,7 +63,7 @@ func Events(from, n int) *trail.Batch {
 }
 
 // Run tests a store that is empty.
-func Run(t *testing.T, s Store) {
+func Run(t *testing.T, s trail.Store) {
 	ctx := t.Context()
 	if c, err := s.Cursor(ctx); err != nil || c != nil {
 		t.Fatalf("cursor of an empty trail: %q, %v", c, err)
@@ -95,7 +89,7 @@ func Run(t *testing.T, s Store) {
 }
 
 // ask returns the numbers of the events that match.
-func ask(t *testing.T, s Store, text string, q trail.Question) (list []int) {
+func ask(t *testing.T, s trail.Store, text string, q trail.Question) (list []int) {
 	t.Helper()
 	var err error
 	if q.Query, err = trail.Language.Parse(text); err != nil {
@@ -115,7 +109,7 @@ func ask(t *testing.T, s Store, text string, q trail.Question) (list []int) {
 }
 
 // queries asks for events by each kind of field.
-func queries(t *testing.T, s Store, n int) {
+func queries(t *testing.T, s trail.Store, n int) {
 	for _, tt := range []struct {
 		query string
 		is    func(i int) bool
@@ -178,7 +172,7 @@ func queries(t *testing.T, s Store, n int) {
 }
 
 // pages goes through all events in small pages.
-func pages(t *testing.T, s Store, n int) {
+func pages(t *testing.T, s trail.Store, n int) {
 	var all []int
 	var before trail.ID
 	for range n {
@@ -215,7 +209,7 @@ func pages(t *testing.T, s Store, n int) {
 }
 
 // rows compares what comes back with what was written.
-func rows(t *testing.T, s Store) {
+func rows(t *testing.T, s trail.Store) {
 	b := Events(20, 1)
 	x, err := s.Event(t.Context(), b.Events[0].ID)
 	if err != nil {
@@ -240,6 +234,10 @@ func rows(t *testing.T, s Store) {
 	o, err := s.Object(t.Context(), Hash(20))
 	if err != nil || o.Size != 20_000 || len(o.Holes) != 1 || o.Holes[0] != (trail.Hole{At: 1, Size: 2}) {
 		t.Errorf("%+v, %v", o, err)
+	}
+	var kept []trail.Hash
+	if err := s.Objects(t.Context(), func(h [32]byte, _ uint64) error { kept = append(kept, h); return nil }); err != nil || len(kept) != 50 || kept[1] != Hash(1) {
+		t.Errorf("objects %v, %v", kept, err)
 	}
 	var seen []int
 	err = s.Sightings(t.Context(), Hash(20), 100, func(x *trail.Full) bool {
