@@ -95,6 +95,8 @@ func (x *ftpReader) command(text []byte) bool {
 		x.logins.begin("USER", argument)
 	case line.Is(verb, "PASS"):
 		c = ftpPass
+	case line.Is(verb, "AUTH"):
+		x.s.turns()
 	case line.Is(verb, "RETR"):
 		c = ftpGet
 	case line.Is(verb, "STOR"), line.Is(verb, "STOU"), line.Is(verb, "APPE"):

@@ -100,6 +100,8 @@ func (x *imapReader) command(c *imap.Command) {
 			user = nil
 		}
 		x.logins.begin(imap.LOGIN.String(), imap.Unquote(user))
+	case imap.STARTTLS:
+		x.s.turns()
 	case imap.AUTHENTICATE:
 		x.logins.exchange(c.Argument)
 	case imap.APPEND, imap.REPLACE:

@@ -50,6 +50,8 @@ func (x *pop3Reader) command(c *pop3.Command) {
 	case pop3.APOP:
 		user, _ := line.Word(c.Argument, line.Blanks)
 		x.logins.begin(pop3.APOP.String(), user)
+	case pop3.STLS:
+		x.s.turns()
 	case pop3.AUTH:
 		if len(c.Argument) > 0 {
 			x.logins.exchange(c.Argument)

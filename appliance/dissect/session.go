@@ -68,6 +68,7 @@ type Session struct {
 	ended     [2]bool
 	stopped   bool
 	brief     bool
+	turning   bool   // the client has asked for TLS
 	datagrams int    // that were looked at, and 1; 0: it is no session of UDP
 	word      string // for a protocol that package sniff does not know
 	midway    bool   // its beginning is missing
@@ -133,6 +134,9 @@ func (s *Session) Midway() { s.midway = s.contents != nil }
 // read hands octets to the reader.
 func (s *Session) read(dir proto.Direction, p []byte) {
 	if len(p) > 0 && s.reader != nil {
+		if s.turning && dir == proto.ClientToOrigin {
+			s.turn(p[0])
+		}
 		s.check(dir, s.reader.data(dir, p))
 	}
 }

@@ -58,6 +58,8 @@ func (x *smtpReader) command(c *smtp.Command) {
 		}
 	case smtp.RSET, smtp.EHLO, smtp.HELO, smtp.LHLO:
 		x.drop(Cut)
+	case smtp.STARTTLS:
+		x.s.turns()
 	case smtp.AUTH:
 		x.logins.exchange(c.Argument)
 	}

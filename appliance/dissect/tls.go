@@ -26,6 +26,19 @@ type tlsReader struct {
 
 func newTLS(s *Session) *tlsReader { return &tlsReader{s: s} }
 
+// turns notes that the client asks for TLS within its dialogue: what it says next is a hello,
+// unless the server refuses, or somebody has taken TLS off.
+func (s *Session) turns() { s.turning = s.contents != nil }
+
+// turn ends the dialogue if the client's next octet begins a hello.
+func (s *Session) turn(next byte) {
+	const handshake = 22
+	if s.turning = false; next == handshake {
+		s.reader.close(Cut)
+		s.reader = newTLS(s)
+	}
+}
+
 func (x *tlsReader) data(dir proto.Direction, p []byte) Cause {
 	switch {
 	case x.told:

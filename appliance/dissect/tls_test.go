@@ -108,6 +108,29 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestTurn: the handshake of a dialogue that turns to TLS is told. Where TLS was taken off, or
+// refused, the dialogue goes on.
+func TestTurn(t *testing.T) {
+	cert := certificate(t, "mx.example.test")
+	hello := shake(t, &tls.Config{ServerName: "mx.example.test", InsecureSkipVerify: true}, &tls.Config{Certificates: []tls.Certificate{cert}})
+	for _, tt := range []struct{ greeting, command, reply, login, granted string }{
+		{"220 x ESMTP\r\n", "STARTTLS\r\n", "220 go\r\n", "AUTH PLAIN AGJvYgBwdw==\r\n", "235 ok\r\n"},
+		{"* OK\r\n", "a STARTTLS\r\n", "a OK go\r\n", "b LOGIN bob pw\r\n", "b OK\r\n"},
+		{"+OK\r\n", "STLS\r\n", "+OK go\r\n", "AUTH PLAIN AGJvYgBwdw==\r\n", "+OK\r\n"},
+		{"220 x FTP\r\n", "AUTH TLS\r\n", "234 go\r\n", "USER bob\r\n", "230 ok\r\n"},
+	} {
+		begin := []step{down(tt.greeting), up(tt.command), down(tt.reply)}
+		for _, piece := range []int{0, 1, 100} {
+			if got := play(piece, append(begin, hello...)...); !strings.HasPrefix(got, "tls mx.example.test ") || !strings.HasSuffix(got, "\nstop encrypted\n") || strings.Count(got, "\n") != 2 {
+				t.Errorf("%q in pieces of %d:\n%s", tt.command, piece, got)
+			}
+		}
+		if got := play(0, append(begin, up(tt.login), down(tt.granted))...); !strings.Contains(got, " bob granted\nstop ended\n") {
+			t.Errorf("%q and cleartext:\n%s", tt.command, got)
+		}
+	}
+}
+
 // FuzzTLS: whatever a server says, nothing breaks.
 func FuzzTLS(f *testing.F) {
 	cert := certificate(f, "a.example.test")
