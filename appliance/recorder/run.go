@@ -16,6 +16,7 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/clearspan/clearspan/appliance/privilege"
+	"github.com/clearspan/clearspan/appliance/recorder/alert"
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
@@ -35,6 +36,7 @@ type Config struct {
 	User       string   // whom the process becomes; "": as [privilege.FindUser] says
 	Volume     volume.Options
 	Inspect    inspect.Options
+	Alerts     []string // addresses of receivers, see [alert.Parse]
 	Log        *slog.Logger
 }
 
@@ -43,6 +45,7 @@ type Recorder struct {
 	cfg     Config
 	lock    *os.File
 	archive *Archive
+	alerts  *alert.Queue
 	seal    *sealer // nil: not open, or closed
 	volumes *volume.Writer
 	sources []source.Source
@@ -83,6 +86,7 @@ type SourceStatus struct {
 
 const (
 	volumeDir  = "packets"
+	alertDir   = "alerts"
 	statusName = "status.json"
 	lockName   = "lock"
 )
@@ -117,6 +121,17 @@ func New(c Config) (r *Recorder, err error) {
 	}
 	if r.seal, err = openSealer(c.Directory, r.archive); err != nil {
 		return r, fmt.Errorf("seal: %w", err)
+	}
+	var receivers []alert.Receiver
+	for _, address := range c.Alerts {
+		to, err := alert.Parse(address)
+		if err != nil {
+			return r, err
+		}
+		receivers = append(receivers, to)
+	}
+	if r.alerts, err = alert.Open(filepath.Join(c.Directory, alertDir), receivers, c.Log); err != nil {
+		return r, err
 	}
 	return r, r.openSources()
 }
@@ -164,7 +179,7 @@ func (r *Recorder) Confine() (*privilege.Left, error) {
 			keep = []cap.Value{cap.DAC_OVERRIDE}
 		}
 	}
-	return privilege.Confine(privilege.Rights{User: u, Keep: keep, Writes: own, Moves: true, Reads: []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"}})
+	return privilege.Confine(privilege.Rights{User: u, Keep: keep, Writes: own, Moves: true, Reads: []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/usr/share/ca-certificates"}})
 }
 
 // Close closes a recorder that does not run.
@@ -223,6 +238,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 			stop()
 		}
 	})
+	var telling sync.WaitGroup
+	tell, told := context.WithCancel(context.Background())
+	telling.Go(func() { r.alerts.Run(tell) })
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
@@ -240,6 +258,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 	running.Wait()
 	closed := r.volumes.Close()
 	analysis.Wait()
+	told()
+	telling.Wait()
 	r.report(counts, 0)
 	for i, err := range failed {
 		if errors.Is(err, context.Canceled) {
@@ -310,7 +330,7 @@ func (r *Recorder) analyse() (err error) {
 	a := analyst.New(analyst.Config{
 		Source: "recorder", Content: r.archive.content, Examine: examiner(ctx, x, r.archive.content),
 		Resume: &analyst.Resume{Cursor: cursor, Open: open},
-	}, counted{r.archive.Trail, &summary})
+	}, counted{telling{r.archive.Trail, r.alerts}, &summary})
 	packets := volume.NewReader(filepath.Join(r.cfg.Directory, volumeDir), r.volumes, volume.Mark(cursor.From))
 	defer packets.Close()
 	flushed := time.Now()

@@ -63,3 +63,24 @@ func TestRunWithBrokenAppliance(t *testing.T) {
 		}
 	}
 }
+
+// TestRecorder runs what `make demo-recorder` shows.
+func TestRecorder(t *testing.T) {
+	netlab.ForTest(t)
+	if err := lab.MissingPrograms("demo"); err != nil {
+		needs.Missing(t, err)
+	}
+	binary := filepath.Join(t.TempDir(), "clearspan")
+	if err := errors.Join(lab.DependOnSources(), lab.Compile(binary, false)); err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	if err := RunRecorder(t.Context(), Options{Binary: binary, Keep: t.TempDir(), Out: &told}); err != nil {
+		t.Fatalf("%v\n%s", err, told.String())
+	}
+	for _, want := range []string{"顧客名簿.csv", "FOUND", "was changed", "9 comparisons, no difference"} {
+		if !strings.Contains(told.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, told.String())
+		}
+	}
+}

@@ -149,6 +149,8 @@ var areas = []struct{ title, folders, text string }{
 
 // remedies explain messages at the levels ERROR and WARN.
 var remedies = map[string]string{
+	"alert waits, it is sent again":                    "The server of mail, or the address of HTTP, does not take an alert, see `err`. It waits on the disk for three days.",
+	"alert lost":                                       "Nobody is told of a finding. It is in the trail: `clearspan recorder search 'finding:*'`.",
 	"content cannot be kept":                           "Objects have rows, but no octets. Make room on the disk of the directory, or check its rights.",
 	"packets cannot be written":                        "Frames are lost until writing works again; `clearspan recorder status` counts them. Make room on the disk of the directory.",
 	"source ended":                                     "The recorder ends with its source, see `err`: the interface may be gone. Start it again.",

@@ -22,6 +22,7 @@ func main() {
 
 func command() *cobra.Command {
 	var o demo.Options
+	var recorder bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Send HTTPS and mail through clearspan and show what a recorder reads (needs root)",
@@ -44,12 +45,16 @@ Needs root, and the packages of hack/packages.sh demo.`,
 				return err
 			}
 			o.Out = cmd.OutOrStdout()
+			if recorder {
+				return demo.RunRecorder(ctx, o)
+			}
 			return demo.Run(ctx, o)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Binary, "clearspan", "bin/clearspan", "`FILE` of the clearspan that is shown; make build writes it")
 	f.StringVar(&o.Keep, "keep", "demo-out", "`DIR` for the capture")
+	f.BoolVar(&recorder, "recorder", false, "clearspan recorder behind the mirror port: files, an alert, evidence")
 	f.BoolVar(&o.Wire, "wire", false, "as a bump in the wire, in place of a gateway")
 	return cmd
 }
