@@ -1,14 +1,19 @@
 package recorder_test
 
 import (
+	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
+	"github.com/miekg/dns"
 
 	"github.com/clearspan/clearspan/appliance/recorder/rowstest"
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
+	"github.com/clearspan/clearspan/decrypt/proto"
 )
 
 // datagram returns a frame with one.
@@ -52,4 +57,32 @@ func TestWho(t *testing.T) {
 	if w.Address.String() != "192.0.2.9" || w.Host != "yamada-pc" || w.MAC != "02:00:00:00:00:07" || w.Source != "dhcp" || w.To.Sub(w.From) != time.Hour {
 		t.Errorf("%+v", w)
 	}
+}
+
+// TestLookupByHTTPS: what DNS over HTTPS says is told like any lookup.
+func TestLookupByHTTPS(t *testing.T) {
+	m := new(dns.Msg)
+	m.SetQuestion("www.example.test.", dns.TypeA)
+	m.Response = true
+	for i := range 40 { // longer than what tells the type of an object
+		rr, err := dns.NewRR(fmt.Sprintf("www.example.test. 60 IN A 192.0.2.%d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Answer = append(m.Answer, rr)
+	}
+	body, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := rowstest.Row{Name: "doh", Talks: []rowstest.Talk{{Steps: []rowstest.Step{
+		{From: proto.ClientToOrigin, Octets: []byte("GET /dns-query?dns=AAAB HTTP/1.1\r\nHost: dns.test\r\n\r\n")},
+		{From: proto.OriginToClient, Octets: fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/dns-message\r\nContent-Length: %d\r\n\r\n%s", len(body), body)},
+	}}}}
+	for _, e := range read(t, rowstest.Render{}.Frames(&row)).Events {
+		if e.Kind == trail.Lookup && e.Host == "www.example.test" && strings.HasPrefix(e.Answers, "192.0.2.0 192.0.2.1 ") && e.Protocol == "http" {
+			return
+		}
+	}
+	t.Error("the lookup is not told")
 }

@@ -22,6 +22,19 @@ func (s *session) lookup(l *dissect.Lookup) {
 	s.done(e)
 }
 
+// lookupType is the type of bodies that are messages of DNS (RFC 8484).
+const lookupType = "application/dns-message"
+
+// readLookup makes an event of a response of DNS that an answer of the web holds.
+func (w *writer) readLookup(size uint64) {
+	if w.Type != lookupType || size != uint64(len(w.first)) {
+		return
+	}
+	if l, ok := dissect.ReadLookup(w.first); ok && l.Answered {
+		w.s.lookup(&l)
+	}
+}
+
 // codes are the words for codes of responses (RFC 6895, Section 2.3).
 var codes = [...]string{"", "formerr", "servfail", "nxdomain", "notimp", "refused"}
 

@@ -105,7 +105,7 @@ func (k *sink) Begin(d *object.Description) object.Writer {
 		keep, d.Name, d.RawName = true, "", "" // the name is that of the whole
 	}
 	limit := sniffed
-	if received && k.e.part.AnswerText() || !received && k.e.part.Text() {
+	if d.Type == lookupType || received && k.e.part.AnswerText() || !received && k.e.part.Text() {
 		limit = readText
 	}
 	o := k.s.a.cfg.Content.New(keep || k.e.shared != nil)
@@ -156,6 +156,7 @@ func (w *writer) Close(how object.Ending) {
 		return
 	}
 	ended := w.object.End()
+	w.readLookup(ended.Size)
 	w.Hash, w.Size, w.Ending = ended.Hash, ended.Size, how.String()
 	if ended.Cut {
 		w.Ending = object.Cut.String()
