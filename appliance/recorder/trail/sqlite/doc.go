@@ -12,6 +12,9 @@
 // cursor. All are synchronous. If the process dies between them, the cursor still stands in
 // front of the batch, whose rows are then written again. They have the same keys.
 //
+// An open day has few indexes, since they make writing slower. The others are built when rows
+// of a later day come.
+//
 // # Search
 //
 // Text is found by tokens ([trail.Tokens]) in an index of SQLite's FTS5 that keeps no text. A

@@ -37,6 +37,9 @@ create index if not exists party_address on party(address);
 create index if not exists sighting_name on sighting(name);
 `
 
+// lastClosed is the last one of them.
+const lastClosed = "sighting_name"
+
 const mainSchema = `
 create table object(hash blob primary key, size integer, type text, first integer, last integer, stored integer, holes blob, more integer) without rowid;
 create table pending(hash blob, work text, why text, at integer, primary key(hash, work)) without rowid;

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/appliance/recorder/trail/trailtest"
@@ -33,10 +34,34 @@ func TestDays(t *testing.T) {
 	if err != nil || len(days) != 2 || days[0] != "2026-11-02" {
 		t.Fatalf("%v, %v", days, err)
 	}
-	for _, d := range days {
-		if err := s.Finish(t.Context(), d); err != nil {
-			t.Error(err)
+	finished := func(date string) (n int) {
+		t.Helper()
+		db, done, err := s.day(date, false)
+		if err != nil {
+			t.Fatal(err)
 		}
+		defer done()
+		if err := db.QueryRow("select count(*) from sqlite_master where name in ('event_host', ?)", lastClosed).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if a, b := finished(days[1]), finished(days[0]); a != 2 || b != 0 {
+		t.Errorf("%d indexes of the first day, which is over, and %d of the second", a, b)
+	}
+	if err := s.Write(t.Context(), trailtest.Events(0, 300)); err != nil { // late
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	today := time.Now().UTC().Format(dayLayout) > days[0]
+	if n := finished(days[0]); today && n != 2 {
+		t.Errorf("%d indexes of a day that was over at the end", n)
 	}
 	if err := s.Forget("2026-11-02"); err != nil {
 		t.Error(err)

@@ -24,6 +24,9 @@ type Store struct {
 	main *sql.DB
 	days map[string]*day // open ones, by date
 	turn uint64
+
+	touched map[string]bool // days that were written to, and not finished since
+	newest  string          // of them
 }
 
 // day is the file of a day.
@@ -45,7 +48,7 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the trail: %w", err)
 	}
-	s := &Store{dir: dir, days: make(map[string]*day)}
+	s := &Store{dir: dir, days: make(map[string]*day), touched: make(map[string]bool)}
 	var err error
 	if s.main, err = s.open(mainName, mainSchema); err != nil {
 		return nil, fmt.Errorf("open the trail: %w", err)
@@ -171,20 +174,6 @@ func (s *Store) Days() ([]string, error) {
 	return dates, nil
 }
 
-// Finish builds the indexes of a day that is over. It may take a while.
-func (s *Store) Finish(ctx context.Context, date string) error {
-	db, done, err := s.day(date, false)
-	if err != nil || db == nil {
-		return err
-	}
-	defer done()
-	if _, err := db.ExecContext(ctx, closedSchema); err != nil {
-		return err
-	}
-	_, err = db.ExecContext(ctx, "pragma wal_checkpoint(truncate); insert into words(words) values('optimize'); pragma optimize")
-	return err
-}
-
 // Forget removes a day.
 func (s *Store) Forget(date string) error {
 	if _, err := time.Parse(dayLayout, date); err != nil {
@@ -205,10 +194,11 @@ func (s *Store) Forget(date string) error {
 	return failed
 }
 
-// Close closes the files.
+// Close finishes the days that are over, and closes the files.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.finishBefore(context.Background(), time.Now().UTC().Format(dayLayout))
 	failed := s.main.Close()
 	for _, d := range s.days {
 		failed = errors.Join(failed, d.db.Close())

@@ -19,8 +19,13 @@ func (s *Store) Write(ctx context.Context, b *trail.Batch) error {
 		if err := s.writeDay(ctx, date, part); err != nil {
 			return err
 		}
+		s.wrote(date)
 	}
-	return s.writeMain(ctx, b)
+	if err := s.writeMain(ctx, b); err != nil {
+		return err
+	}
+	s.past(ctx)
+	return nil
 }
 
 // Cursor implements [trail.Writer].

@@ -1,0 +1,53 @@
+package sqlite
+
+import "context"
+
+// Finish builds the indexes of a day that is over. It may take a while, in which nothing is
+// written. The store does it by itself when rows of a later day come, and when it is closed.
+func (s *Store) Finish(ctx context.Context, date string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.finish(ctx, date)
+}
+
+func (s *Store) finish(ctx context.Context, date string) error {
+	db, done, err := s.dayLocked(date, false)
+	if err != nil || db == nil {
+		return err
+	}
+	defer func() { s.mu.Unlock(); done(); s.mu.Lock() }()
+	n := 0
+	if err := db.QueryRowContext(ctx, "select count(*) from sqlite_master where name=?", lastClosed).Scan(&n); err != nil || n > 0 {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, closedSchema); err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "pragma wal_checkpoint(truncate); insert into words(words) values('optimize'); pragma optimize")
+	return err
+}
+
+// wrote notes a day that was written to.
+func (s *Store) wrote(date string) { s.touched[date] = true }
+
+// past finishes the days in front of the newest one, when that is another one.
+func (s *Store) past(ctx context.Context) {
+	newest := s.newest
+	for date := range s.touched {
+		newest = max(newest, date)
+	}
+	if newest != s.newest {
+		s.newest = newest
+		s.finishBefore(ctx, newest)
+	}
+}
+
+// finishBefore finishes days that were written to. Their rows are there without it, too, so
+// that a failure only means slower answers; it is tried again later.
+func (s *Store) finishBefore(ctx context.Context, before string) {
+	for date := range s.touched {
+		if date < before && s.finish(ctx, date) == nil {
+			delete(s.touched, date)
+		}
+	}
+}
