@@ -33,7 +33,9 @@ type half struct {
 	held  int       // octets in early
 	since time.Time // when the first of early came
 	acked uint32
-	heard bool // acked is known
+	heard bool   // acked is known
+	vain  uint32 // up to there the other end claims to have octets, for which it was waited in vain
+	tired bool   // vain is known
 	fin   uint32
 	ends  bool // fin is known
 	ended bool // told
@@ -83,7 +85,7 @@ func (c *conversation) payload(dir proto.Direction, e early) {
 // directions takes them in the order in which they were said.
 func (c *conversation) behind(dir proto.Direction, ack uint32) bool {
 	o := &c.half[dir.Opposite()]
-	return len(o.early) > 0 && after(o.next, o.early[0].seq) > 0 && after(o.next, ack) > 0
+	return o.began && after(o.next, ack) > 0 && !(o.tired && after(o.vain, ack) <= 0)
 }
 
 // tell tells octets that are next: those that were captured, and a gap for the rest.
@@ -134,7 +136,7 @@ func (c *conversation) keep(dir proto.Direction, e early) {
 	}
 	h.held += len(e.octets)
 	c.table.held += len(e.octets)
-	for len(h.early) > 0 && (h.held > maxEarly || c.table.held > c.table.maxHeld || c.lost(h)) {
+	for len(h.early) > 0 && (h.held > maxEarly || c.table.held > c.table.maxHeld || c.lost(dir)) {
 		c.skip(dir)
 	}
 }
@@ -159,70 +161,13 @@ func (c *conversation) compare(h *half, i int, e *early) {
 	}
 }
 
-// lost reports whether the octets in front of those that wait will not come any more: the
-// other end has them, and they were not captured. Segments of both directions may be
-// captured in another order, hence some patience.
-func (c *conversation) lost(h *half) bool {
-	return h.heard && after(h.early[0].seq, h.acked) >= 0 && (len(h.early) >= patientParts || c.turns >= patientTurns || c.table.now.Sub(h.since) > patientFor)
-}
-
-// skip tells the gap in front of what waits, and what waits. If that was sent behind a gap of
-// the other end, it tells that one instead.
-func (c *conversation) skip(dir proto.Direction) {
-	h, o := &c.half[dir], &c.half[dir.Opposite()]
-	if c.behind(dir, h.early[0].ack) && (!c.behind(dir.Opposite(), o.early[0].ack) || o.early[0].order < h.early[0].order) {
-		dir, h = dir.Opposite(), o
-	}
-	if n := after(h.next, h.early[0].seq); n > 0 {
-		h.next = h.early[0].seq
-		c.gap(dir, n)
-	}
-	if !c.drain(dir) {
-		c.first(dir) // both ends have gaps that the other's octets are behind
-	}
-}
-
-// drain tells what waits and is next, of both directions in the order in which it came. It
-// reports whether there was anything.
-func (c *conversation) drain(dir proto.Direction) (told bool) {
-	for ; ; told = true {
-		h, o := &c.half[dir], &c.half[dir.Opposite()]
-		mine := len(h.early) > 0 && after(h.next, h.early[0].seq) <= 0 && !c.behind(dir, h.early[0].ack)
-		theirs := len(o.early) > 0 && after(o.next, o.early[0].seq) <= 0 && !c.behind(dir.Opposite(), o.early[0].ack)
-		switch {
-		case theirs && (!mine || o.early[0].order < h.early[0].order):
-			c.first(dir.Opposite())
-		case mine:
-			c.first(dir)
-		default:
-			return told
-		}
-	}
-}
-
-// first tells the first segment that waits of a direction.
-func (c *conversation) first(dir proto.Direction) {
-	h := &c.half[dir]
-	e := h.early[0]
-	h.early[0].octets = nil
-	if h.early = h.early[1:]; len(h.early) == 0 {
-		h.early = nil
-	}
-	h.held -= len(e.octets)
-	c.table.held -= len(e.octets)
-	h.since = c.table.now
-	if known := after(e.seq, h.next); known < e.length {
-		c.tell(dir, e.octets[min(known, len(e.octets)):], e.length-known)
-	}
-}
-
 // acknowledged notes that the other end has the octets of dir up to ack.
 func (c *conversation) acknowledged(dir proto.Direction, ack uint32) {
 	h := &c.half[dir]
 	if !h.heard || after(h.acked, ack) > 0 {
 		h.heard, h.acked = true, ack
 	}
-	for len(h.early) > 0 && c.lost(h) {
+	for len(h.early) > 0 && c.lost(dir) {
 		c.skip(dir)
 	}
 }

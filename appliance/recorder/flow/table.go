@@ -3,6 +3,7 @@ package flow
 import (
 	"bytes"
 	"container/list"
+	"github.com/clearspan/clearspan/decrypt/proto"
 	"time"
 )
 
@@ -148,6 +149,9 @@ func (t *Table) find(k *packet, at time.Time) *conversation {
 	case k.transport == UDP:
 	case k.flags&(flagSYN|flagACK) == flagSYN:
 		c.syn = k.seq
+	case k.flags&flagSYN != 0 && k.flags&flagACK != 0: // the SYN may still come, from another port of a monitor
+		c.syn = k.ack - 1
+		c.half[proto.ClientToOrigin].began, c.half[proto.ClientToOrigin].next = true, k.ack
 	default:
 		c.Flags |= Midstream
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Variation is a way in which the same frames reach a recorder otherwise.
@@ -26,6 +27,9 @@ func (v *Variation) Frames(row *Row) []Frame {
 // Fits reports whether a row can be had in this way. Addresses within a dialogue are of
 // IPv4.
 func (v *Variation) Fits(row *Row) bool {
+	if v.Name == "without handshakes" && strings.HasPrefix(row.Name, "ftp ") {
+		return false // which end of a data connection is the client shows in its handshake
+	}
 	return !v.Render.Client.Is6() || !strings.HasPrefix(row.Name, "ftp ") || strings.HasSuffix(row.Name, " epsv")
 }
 
@@ -39,6 +43,8 @@ func Variations() []Variation {
 		{Name: "out of order", Change: Disorder},
 		{Name: "twice", Change: Twice},
 		{Name: "sent again", Change: Again},
+		{Name: "without handshakes", Change: Headless},
+		{Name: "answers first", Change: Reply},
 		{Name: "vlan", Change: func(f []Frame) []Frame { return Tag(f, 0x8100, 7) }},
 		{Name: "vlan in vlan", Change: func(f []Frame) []Frame { return Tag(Tag(f, 0x8100, 7), 0x88a8, 9) }},
 		{Name: "vxlan", Change: VXLAN},
@@ -137,4 +143,28 @@ func together(rows []Row, r Render) (frames []Frame) {
 	}
 	slices.SortStableFunc(frames, func(a, b Frame) int { return a.At.Compare(b.At) })
 	return frames
+}
+
+// Headless leaves out the frames with which connections of IPv4 begin.
+func Headless(frames []Frame) (out []Frame) {
+	for _, f := range frames {
+		tcp := 14 + int(f.Octets[14]&15)*4
+		if f.Octets[tcp+13]&2 == 0 { // SYN
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Reply returns frames as a monitor sees them that gets each direction from a port of its
+// own, and that of the server a little earlier.
+func Reply(frames []Frame) []Frame {
+	out := slices.Clone(frames)
+	for i := range out {
+		if string(out[i].Octets[6:12]) != string(frames[0].Octets[6:12]) {
+			out[i].At = out[i].At.Add(-120 * time.Microsecond)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Frame) int { return a.At.Compare(b.At) })
+	return out
 }
