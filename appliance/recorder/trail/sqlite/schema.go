@@ -29,12 +29,12 @@ create index finding_event on finding(event);
 
 // closedSchema has the indexes of a day that is over: they are cheaper to build at once.
 const closedSchema = `
-create index if not exists event_host on event(host, at);
+create index if not exists event_host on event(host collate nocase, at);
 create index if not exists event_server on event(server, at);
 create index if not exists event_session on event(session);
-create index if not exists finding_detector on finding(detector);
-create index if not exists party_address on party(address);
-create index if not exists sighting_name on sighting(name);
+create index if not exists finding_detector on finding(detector collate nocase);
+create index if not exists party_address on party(address collate nocase);
+create index if not exists sighting_name on sighting(name collate nocase);
 `
 
 // lastClosed is the last one of them.

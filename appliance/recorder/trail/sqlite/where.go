@@ -85,7 +85,7 @@ func (w *where) term(e *query.Expr) string {
 	case trail.FieldSession:
 		return w.identifier("e.session", e.Texts, 16)
 	case trail.FieldObject:
-		return "exists(select 1 from sighting x where x.event=e.id and " + w.identifier("x.hash", e.Texts, 32) + ")"
+		return "e.id in (select x.event from sighting x where " + w.identifier("x.hash", e.Texts, 32) + ")"
 	case trail.FieldText:
 		return w.bodies(e)
 	case trail.FieldDirection, trail.FieldSent, trail.FieldReceived:
@@ -94,6 +94,13 @@ func (w *where) term(e *query.Expr) string {
 	c := columns[e.Field.ID]
 	if c.table == "" {
 		return w.compare("e."+c.name, e)
+	}
+	if c.table == "finding" || c.table == "party" { // few rows match, and an index finds them
+		condition := w.compare("x."+c.name, e)
+		if c.where != "" {
+			condition = c.where + " and " + condition
+		}
+		return "e.id in (select x.event from " + c.table + " x where " + condition + ")"
 	}
 	link := "x.event=e.id"
 	if c.table == "session" {

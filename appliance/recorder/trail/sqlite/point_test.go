@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
+	"github.com/clearspan/clearspan/appliance/recorder/trail/trailtest"
+)
+
+// TestPoint: questions for one value go by an index, on a day that is over.
+func TestPoint(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	if err := s.Write(t.Context(), trailtest.Events(0, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	db, done, err := s.day("2026-11-01", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	for text, index := range map[string]string{
+		"object:" + trailtest.Hash(7).String(): "sighting_hash",
+		"finding:my-number":                    "finding_detector",
+		"host:h3.example.com":                  "event_host",
+		"to:cc20@example.test":                 "party_address",
+		"session:" + strings.Repeat("12", 16):  "event_session",
+		"id:" + strings.Repeat("12", 16):       "sqlite_autoindex_event_1",
+	} {
+		q, err := trail.Language.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w where
+		condition := w.condition(q.Expr())
+		var plan []string
+		err = each(t.Context(), db, "explain query plan "+selectEvents+"where "+condition+" order by e.id desc limit 100", w.args, func(rows *sql.Rows) error {
+			var a, b, c int
+			var line string
+			err := rows.Scan(&a, &b, &c, &line)
+			plan = append(plan, line)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.Join(plan, "\n"); !strings.Contains(all, index) {
+			t.Errorf("%s does not go by %s:\n%s", text, index, all)
+		}
+	}
+}
