@@ -76,11 +76,14 @@ func (a *Archive) writer() analyst.Output {
 // Content returns the octets that are kept.
 func (a *Archive) Content() *content.Store { return a.content }
 
+// ErrNotKept says that an object has rows, but no octets.
+var ErrNotKept = errors.New("its octets are not kept")
+
 // Extract writes the octets of an object into a file, which must not be there.
 func (a *Archive) Extract(h trail.Hash, file string) error {
 	r, err := a.content.Open(h)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the octets of %s are not kept", h)
+		return fmt.Errorf("%s: %w", h, ErrNotKept)
 	}
 	if err != nil {
 		return err

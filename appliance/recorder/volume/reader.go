@@ -20,7 +20,8 @@ type Reader struct {
 	whole  bool
 	blocks *blocks
 	links  []uint16
-	last   Mark // behind the last frame
+	last   Mark              // behind the last frame
+	skip   func(uint64) bool // nil: none
 }
 
 // NewReader returns a reader from a mark on. With a writer, [Reader.Next] waits for more.
@@ -132,7 +133,7 @@ func (r *Reader) open() error {
 		return err
 	}
 	for _, v := range list {
-		if v.number < r.number {
+		if v.number < r.number || r.skip != nil && r.skip(v.number) {
 			continue
 		}
 		if v.number > r.number {
@@ -186,3 +187,6 @@ func (r *Reader) Close() error {
 	}
 	return r.file.Close()
 }
+
+// Skip has the reader pass over volumes.
+func (r *Reader) Skip(skip func(number uint64) bool) { r.skip = skip }
