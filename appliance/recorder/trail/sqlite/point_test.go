@@ -51,3 +51,34 @@ func TestPoint(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkPoint asks for one value over 90 days of 1,440 events each.
+func BenchmarkPoint(b *testing.B) {
+	s := open(b)
+	const days, batch = 90, 1440
+	for n := range days {
+		if err := s.Write(b.Context(), trailtest.Events(n*batch, batch)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{
+		"session": "session:" + trailtest.ID(trailtest.Begin, 1<<63).String(),
+		"object":  "object:" + trailtest.Hash(99).String(), // there is none
+		"host":    "host:nowhere.example.com",
+		"words":   "nowhere",
+		"client":  "client:10.1.9.9",
+		"newest":  "",
+	} {
+		q, err := trail.Language.Parse(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := s.Events(b.Context(), trail.Question{Query: q}, func(*trail.Full) bool { return true }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
