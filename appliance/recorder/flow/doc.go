@@ -5,13 +5,15 @@
 // A [Table] is fed the frames of one capture. It tells a [Handler] of each session, and the
 // [Stream] that it returns of octets, gaps and ends, as package dissect wants them. Octets
 // that come in order pass as they are, without a copy. Those that come early are copied and
-// wait for the others.
+// wait for the others. So do those that acknowledge octets of the other end that have not
+// come: monitors with a port for each direction deliver some answers before their requests.
 //
 // # Gaps
 //
 // Octets that the capture does not have are a gap, which is told as soon as they will
 // not come any more: when the other end has acknowledged them and more has come behind them
-// for a while, when too many octets wait, or when the session ends. A frame that was cut by
+// for a while, when too many octets wait, or when the session ends. What one end alone claims
+// to have makes no gap, since it may be a lie. A frame that was cut by
 // the capture leaves a gap, too.
 //
 // # Ends
