@@ -72,7 +72,12 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	defer func() { err = errors.Join(err, r.Close()) }()
 	store := r.content
 	o.Output = outputs{o.Output, r.writer()}
-	a := analyst.New(analyst.Config{Source: "import", Content: store, Keep: func(d trail.Direction) bool { return o.Directory != "" || d == trail.Sent }, Examine: examiner(ctx, x, store)}, counted{o.Output, &summary})
+	cfg := analyst.Config{Source: "import", Content: store, Examine: examiner(ctx, x, store)}
+	if o.Directory == "" { // only what is looked through is kept until then
+		cfg.Keep = func(d trail.Direction) bool { return d == trail.Sent }
+		cfg.Wanted = examined
+	}
+	a := analyst.New(cfg, counted{o.Output, &summary})
 	defer func() { summary.Tally = a.Tally() }()
 	var damaged error
 	for _, name := range files {
@@ -96,22 +101,39 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 // maxExamined bounds the objects that are looked through, in octets.
 const maxExamined = 256 << 20
 
+// message is the type of whole mail messages. Their parts are objects of their own.
+const message = "message/rfc822"
+
+// examined reports whether an object is looked through, by its first octets.
+func examined(s *trail.Sighting, first []byte) bool {
+	return s.Type != message && extract.Readable(first, extract.Hint{Name: s.Name, Type: s.Type})
+}
+
 // examiner returns what looks through objects that are sent.
 func examiner(ctx context.Context, x *inspect.Inspector, store *content.Store) func(*trail.Event, *trail.Sighting, *trail.Batch) {
 	return func(event *trail.Event, s *trail.Sighting, b *trail.Batch) {
-		if s.Direction != trail.Sent || s.Size == 0 || s.Size > maxExamined || s.Type == "message/rfc822" {
-			return // the parts of a message are objects of their own
+		if s.Direction != trail.Sent || s.Size == 0 || s.Size > maxExamined || s.Type == message {
+			return
 		}
 		r, err := store.Open(s.Hash)
 		if err != nil {
 			return
 		}
 		defer r.Close()
-		p, err := io.ReadAll(io.LimitReader(r, maxExamined))
-		if err != nil {
+		head := make([]byte, extract.Beginning)
+		n, _ := io.ReadFull(r, head)
+		if !examined(s, head[:n]) {
 			return
 		}
-		e, _ := examine(ctx, x, bytes.NewReader(p), int64(len(p)), extract.Hint{Name: s.Name, Type: s.Type})
+		at, ok := r.(io.ReaderAt)
+		if !ok { // it is compressed
+			p, err := io.ReadAll(io.MultiReader(bytes.NewReader(head[:n]), io.LimitReader(r, maxExamined)))
+			if err != nil {
+				return
+			}
+			at = bytes.NewReader(p)
+		}
+		e, _ := examine(ctx, x, at, int64(s.Size), extract.Hint{Name: s.Name, Type: s.Type})
 		e.rows(event, s, b)
 		if text := e.text.String(); text != "" {
 			b.Texts = append(b.Texts, trail.Text{Hash: s.Hash, At: event.At, Text: text})

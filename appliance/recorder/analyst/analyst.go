@@ -21,6 +21,8 @@ type Config struct {
 	Content *content.Store // required
 	// Keep tells whether the octets of objects of a direction are kept; nil: of all.
 	Keep func(trail.Direction) bool
+	// Wanted tells by its first octets whether an object that is to be kept is; nil: all are.
+	Wanted func(s *trail.Sighting, first []byte) bool
 	// Examine is called for each object that has ended. It may add rows of what is in it; nil:
 	// nobody wants to know.
 	Examine func(e *trail.Event, s *trail.Sighting, b *trail.Batch)

@@ -112,7 +112,7 @@ func (k *sink) Begin(d *object.Description) object.Writer {
 	if !keep && k.e.shared != nil {
 		o.Brief() // its octets may come out of order
 	}
-	return &writer{limit: limit, sink: k, object: o, sighting: sighting{
+	return &writer{limit: limit, sink: k, object: o, needed: k.e.shared != nil || k.e.part.Piece(received), sighting: sighting{
 		Sighting: trail.Sighting{
 			At: k.s.now(), Direction: direction, Name: bound(d.Name), RawName: bound(strings.ToValidUTF8(d.RawName, "\ufffd")), Type: bound(d.Type), Part: d.Part, Field: bound(d.Field),
 		},
@@ -127,6 +127,7 @@ type writer struct {
 	object *content.Object
 	first  []byte // the beginning
 	limit  int    // of it
+	needed bool   // it is kept whatever it is
 }
 
 // sniffed is how many octets tell the type of an object, and readText how many are read of
@@ -137,6 +138,9 @@ const (
 )
 
 func (w *writer) Write(p []byte) {
+	if w.object.Size() == 0 && !w.needed && w.s.a.cfg.Wanted != nil && !w.s.a.cfg.Wanted(&w.Sighting, p) {
+		w.object.Forget()
+	}
 	if n := len(w.first); n < w.limit && uint64(n) == w.object.Size() {
 		w.first = append(w.first, p[:min(len(p), w.limit-n)]...)
 	}

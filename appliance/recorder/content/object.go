@@ -49,6 +49,9 @@ func (s *Store) New(keep bool) *Object {
 	return o
 }
 
+// Forget has the object hashed only. It is called before the first octet.
+func (o *Object) Forget() { o.keep = false }
+
 // Brief has the object kept only until its end. One that is not kept at all is hashed as its
 // octets come: they must come in order. Call it before the first octet.
 func (o *Object) Brief() { o.brief = true }

@@ -79,8 +79,20 @@ func within(place, inner string) string {
 	return place + ", " + inner
 }
 
-// beginning is how many octets tell what a file is.
-const beginning = 4096
+// Beginning is how many octets tell what a file is.
+const Beginning = 4096
+
+// Readable reports whether text may be found in a file with these first octets. They may be
+// less than [Beginning].
+func Readable(first []byte, hint Hint) bool {
+	f := &found{head: first[:min(len(first), Beginning)], hint: hint}
+	for _, form := range forms {
+		if form.is(f) {
+			return true
+		}
+	}
+	return false
+}
 
 // file reads a file. A panic of a library is an error of the file.
 func (x *extraction) file(r *io.SectionReader, hint Hint, place string, depth int) (err error) {
@@ -95,7 +107,7 @@ func (x *extraction) file(r *io.SectionReader, hint Hint, place string, depth in
 	if err := x.ctx.Err(); err != nil {
 		return err
 	}
-	head := make([]byte, beginning)
+	head := make([]byte, Beginning)
 	n, err := r.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err

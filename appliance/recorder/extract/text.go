@@ -63,7 +63,7 @@ func decoded(charset string, p []byte) []byte {
 		return fromUTF16(p[2:], binary.LittleEndian)
 	case bytes.HasPrefix(p, []byte("\xfe\xff")):
 		return fromUTF16(p[2:], binary.BigEndian)
-	case bytes.IndexByte(p[:min(len(p), beginning)], 0) >= 0 && wide(p[:min(len(p), beginning)]):
+	case bytes.IndexByte(p[:min(len(p), Beginning)], 0) >= 0 && wide(p[:min(len(p), Beginning)]):
 		if p[0] == 0 {
 			return fromUTF16(p, binary.BigEndian)
 		}
