@@ -88,7 +88,12 @@ type decoder struct {
 	stop    func()
 	ended   bool
 	in, out uint64
+	raw     []byte // what came in, until something comes out
+	plain   bool   // nothing of the coding was there: octets pass as they are
 }
+
+// maxRaw bounds the octets that a decoder takes before it makes something of them.
+const maxRaw = 64 << 10
 
 func newDecoder(open func(io.Reader) (io.Reader, error), next stage) *decoder {
 	d := &decoder{next: next}
@@ -140,6 +145,9 @@ func (d *decoder) run(open func(io.Reader) (io.Reader, error), yield func(struct
 		c.Close()
 	}
 	switch {
+	case d.out == 0 && !d.over && len(d.raw) > 0 && len(d.raw) <= maxRaw && err != io.EOF && !errors.Is(err, errStopped) && !d.ended:
+		d.plain = true // the sender states a coding that is not there
+		d.next.write(d.raw)
 	case err == io.EOF, err != nil && err.Error() == trailing:
 		d.end(Complete)
 	case errors.Is(err, io.ErrUnexpectedEOF) && d.over:
@@ -165,13 +173,29 @@ func (d *decoder) write(p []byte) {
 	if d.ended {
 		return
 	}
+	if d.plain {
+		d.next.write(p)
+		return
+	}
+	if d.out == 0 && len(d.raw) <= maxRaw {
+		d.raw = append(d.raw, p[:min(len(p), maxRaw+1)]...)
+		if len(d.raw) > maxRaw || len(p) > maxRaw {
+			d.raw = d.raw[:0:0] // so much is no beginning
+		}
+	}
 	d.fed = p
 	d.resume()
-	d.fed = nil
+	if d.fed = nil; d.out > 0 {
+		d.raw = nil
+	}
 }
 
 // hole ends it: what is behind a hole cannot be decoded.
-func (d *decoder) hole(uint64) {
+func (d *decoder) hole(n uint64) {
+	if d.plain {
+		d.next.hole(n)
+		return
+	}
 	d.end(Cut)
 	d.stop()
 }
@@ -179,7 +203,7 @@ func (d *decoder) hole(uint64) {
 // close has the reader see the end. If the octets were cut, so is what it made of them.
 func (d *decoder) close(e Ending) {
 	d.over, d.least = true, e
-	if !d.ended {
+	if !d.ended && !d.plain {
 		d.resume()
 	}
 	d.end(e)

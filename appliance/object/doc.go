@@ -9,7 +9,7 @@
 //
 // # Bounds
 //
-// A header has at most 64 KiB. Parts are read to a depth of 20, 1,000 of one message. A
+// A header has at most 1 MiB. Parts are read to a depth of 20, 1,000 of one message. A
 // content coding may make at most 200 octets of one beyond the first MiB, and 4 GiB in all.
 // What exceeds a bound ends as [Broken].
 //

@@ -12,6 +12,7 @@ type entity struct {
 	kind        string // Content-Type
 	disposition string
 	transfer    string // Content-Transfer-Encoding
+	ranged      string // Content-Range
 	name        string // from elsewhere
 }
 
@@ -35,7 +36,7 @@ func (p place) below(parent, n int) place {
 // entity returns the stage that takes the octets of an entity.
 func (r *reading) entity(h *entity, at place) stage {
 	kind, parameters := name.Field(h.kind)
-	d := &Description{Parent: at.parent, Part: at.path, Type: kind, Charset: strings.ToLower(parameters["charset"])}
+	d := &Description{Parent: at.parent, Part: at.path, Type: kind, Charset: strings.ToLower(parameters["charset"]), Range: h.ranged}
 	disposition, values := name.Field(h.disposition)
 	d.Field = name.Text(values["name"])
 	d.names(h, values, parameters)
@@ -70,15 +71,8 @@ func (r *reading) body(d *Description, kind string, parameters name.Parameters, 
 	switch {
 	case kind == "message/rfc822" || kind == "message/global":
 		return newMail(r, d, at)
-	case strings.HasPrefix(kind, "multipart/") && parameters["boundary"] != "" && len(parameters["boundary"]) <= maxBoundary:
-		// The parts are the objects. The whole is none in mail: it is in the message.
-		parent := 0
-		if at.inMail {
-			parent = at.parent
-		}
-		m := newMultipart(r, parameters["boundary"], parent, at)
-		m.related = kind == "multipart/related"
-		return m
+	case strings.HasPrefix(kind, "multipart/"):
+		return r.multipart(kind, parameters, at)
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
 		o := r.object(d)
 		return both{o, newJSON(r, d.Number, at)}
@@ -93,6 +87,25 @@ func (r *reading) body(d *Description, kind string, parameters name.Parameters, 
 		return both{o, newUU(r, d.Number, at)}
 	}
 	return r.object(d)
+}
+
+// multipart returns the stage of a message in parts. The parts are the objects. The whole is
+// none in mail: it is in the message.
+func (r *reading) multipart(kind string, parameters name.Parameters, at place) stage {
+	parent := 0
+	if at.inMail {
+		parent = at.parent
+	}
+	open := func(boundary string) stage {
+		m := newMultipart(r, boundary, parent, at)
+		m.related = kind == "multipart/related"
+		m.digest = kind == "multipart/digest"
+		return m
+	}
+	if boundary, _ := parameters.Value("boundary"); boundary != "" && len(boundary) <= maxBoundary {
+		return open(boundary)
+	}
+	return &boundaryFinder{open: open, none: func() stage { return r.object(&Description{Parent: at.parent, Part: at.path, Type: kind}) }}
 }
 
 // object begins an object.

@@ -25,6 +25,9 @@ func (h *headerReader) add(p []byte) (rest []byte, whole, over bool) {
 		empty := i == 0 || i == 1 && line[0] == '\r' || bytes.HasSuffix(line, []byte("\n")) || bytes.HasSuffix(line, []byte("\n\r"))
 		if empty {
 			rest = h.octets[i+1:]
+			if i > maxHeader { // whatever pieces it came in
+				return nil, false, true
+			}
 			h.octets = line
 			return rest, true, false
 		}
@@ -65,6 +68,8 @@ func entityOf(section []byte) (h entity) {
 			first(&h.disposition, value)
 		case "content-transfer-encoding":
 			first(&h.transfer, value)
+		case "content-range":
+			first(&h.ranged, value)
 		}
 	})
 	return h

@@ -22,6 +22,7 @@ type multipart struct {
 	header    headerReader
 	part      stage // nil: none is open
 	related   bool  // a text in JSON may name the part behind it
+	digest    bool  // parts are mail messages, unless they say otherwise
 }
 
 type multipartState uint8
@@ -31,7 +32,7 @@ const (
 	delimiterLine                // behind the boundary of what may be a delimiter
 	partHeader
 	partBody
-	epilogue
+	overflow // there are too many parts
 )
 
 func newMultipart(r *reading, boundary string, parent int, at place) *multipart {
@@ -62,12 +63,17 @@ func (m *multipart) write(p []byte) {
 			case whole:
 				p = rest
 				m.begin(entityOf(m.header.octets))
-			case over:
-				m.state = epilogue
+			case over: // it is no header: all of it is content of a part without one
+				octets := m.header.octets
+				m.header = headerReader{}
+				m.begin(entity{})
+				m.write(octets)
+				return
 			default:
 				return
 			}
-		case epilogue:
+		case overflow:
+			m.pass(p)
 			return
 		}
 	}
@@ -78,6 +84,9 @@ func (m *multipart) begin(h entity) {
 	m.number++
 	m.r.parts++
 	m.content(partBody)
+	if m.digest && h.kind == "" {
+		h.kind = "message/rfc822"
+	}
 	if m.related && h.name == "" {
 		h.name, m.r.told = m.r.told, ""
 	}
@@ -108,8 +117,9 @@ func (m *multipart) line(p []byte) []byte {
 		case c == '\n' && !dashed:
 			m.end()
 			m.header, m.state = headerReader{}, partHeader
-			if m.r.parts >= maxParts {
-				m.state = epilogue
+			if m.r.parts >= maxParts { // what is left is one object
+				m.number++
+				m.part, m.state = m.r.object(&Description{Parent: m.parent, Part: m.at.below(m.parent, m.number).path}), overflow
 			}
 			return p[i+1:]
 		case c == '-' && first, !dashed && (c == ' ' || c == '\t' || c == '\r') && len(m.held)-m.tail < maxTail:
@@ -207,6 +217,8 @@ func (m *multipart) end() {
 // hole goes on in the part that is open, or looks for the next delimiter.
 func (m *multipart) hole(n uint64) {
 	switch m.state {
+	case overflow:
+		m.part.hole(n)
 	case partBody:
 		m.release()
 		m.part.hole(n)
@@ -223,8 +235,13 @@ func (m *multipart) close(e Ending) {
 	if m.part == nil {
 		return
 	}
-	if m.state == delimiterLine {
+	switch m.state {
+	case delimiterLine:
 		m.end()
+		return
+	case overflow:
+		m.part.close(Broken)
+		m.part = nil
 		return
 	}
 	m.release()

@@ -34,6 +34,7 @@ type Description struct {
 	Field    string  // name of the form's field
 	Header   *Header // of a mail message
 	Attached bool    // the sender calls it an attachment or a file
+	Range    string  // Content-Range of a part: it is a piece of a file (RFC 9110, Section 14.6)
 }
 
 // Header has the fields of a mail message that people look at, decoded.
@@ -70,7 +71,7 @@ var endings = [...]string{"complete", "cut", "broken"}
 func (e Ending) String() string { return endings[e] }
 
 const (
-	maxHeader = 64 << 10
+	maxHeader = 1 << 20
 	maxDepth  = 20
 	maxParts  = 1000
 )

@@ -1,6 +1,9 @@
 package object
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // transferred returns the stage that takes off a transfer encoding of mail.
 func (r *reading) transferred(encoding string, next stage) stage {
@@ -22,8 +25,9 @@ type base64Stage struct {
 	bits  uint32
 	count int // sextets in bits
 	out   []byte
-	lost  bool // there was a hole, whose length is not known exactly
-	url   bool // - and _ stand for + and / (RFC 4648, Section 5)
+	lost  bool   // there was a hole, whose length is not known exactly
+	gone  uint64 // characters that are lost, and those behind them up to the end of the line
+	url   bool   // - and _ stand for + and / (RFC 4648, Section 5)
 }
 
 var sextets = func() (t [256]byte) {
@@ -37,6 +41,11 @@ var sextets = func() (t [256]byte) {
 }()
 
 func (b *base64Stage) write(p []byte) {
+	if b.gone > 0 {
+		if p = b.resync(p); len(p) == 0 {
+			return
+		}
+	}
 	out := b.out[:0]
 	bits, count := b.bits, b.count
 	for _, c := range p {
@@ -79,15 +88,35 @@ func flushSextets(out []byte, bits uint32, count int) []byte {
 	return out
 }
 
-// hole is of lines of the usual 76 characters and a line end: 57 octets.
+// hole goes on behind the next line end: groups of four characters begin there.
 func (b *base64Stage) hole(n uint64) {
+	b.gone += n + uint64(b.count)
 	b.bits, b.count, b.lost = 0, 0, true
-	b.next.hole(n / 78 * 57)
+}
+
+// maxResync is how many characters are passed over. What has no line ends goes on anywhere.
+const maxResync = 1000
+
+// resync passes over the rest of a line behind a hole, and tells of the hole. Lines have 76
+// characters and a line end for 57 octets.
+func (b *base64Stage) resync(p []byte) []byte {
+	n := bytes.IndexByte(p, '\n') + 1
+	if n == 0 && b.gone < maxResync {
+		b.gone += uint64(len(p))
+		return nil
+	}
+	b.gone += uint64(n)
+	b.next.hole((b.gone*57 + 77) / 78)
+	b.gone = 0
+	return p[n:]
 }
 
 func (b *base64Stage) close(e Ending) {
 	if out := flushSextets(nil, b.bits, b.count); len(out) > 0 {
 		b.next.write(out)
+	}
+	if b.gone > 0 {
+		b.next.hole((b.gone*57 + 77) / 78)
 	}
 	if b.lost {
 		e = max(e, Cut)

@@ -194,7 +194,7 @@ func read(ctx context.Context, a *analyst.Analyst, name string, progress func(st
 		if err != nil {
 			return fmt.Errorf("%s: frame %d: %w", name, n, err)
 		}
-		if err := a.Add(ctx, flow.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link}); err != nil {
+		if err := a.Add(ctx, flow.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link, Comment: f.Note}); err != nil {
 			return err
 		}
 		if n%progressEvery == 0 {

@@ -182,7 +182,29 @@ func (s *Reader) packet(kind uint32, body []byte) (CapturedFrame, error) {
 		return CapturedFrame{}, errors.New("packet is longer than its block")
 	}
 	f.Octets = body[fixed : fixed+int(size)]
+	if kind == blockEnhanced {
+		f.Note = s.note(body[min(fixed+(int(size)+3)&^3, len(body)):])
+	}
 	return f, nil
+}
+
+// optionComment is the option of a packet that has a comment.
+const optionComment = 1
+
+// note returns the first comment in the options of a packet.
+func (s *Reader) note(options []byte) string {
+	for len(options) >= 4 {
+		code, size := s.order.Uint16(options), int(s.order.Uint16(options[2:]))
+		padded := 4 + (size+3)&^3
+		if code == 0 || padded > len(options) {
+			break
+		}
+		if code == optionComment {
+			return string(options[4 : 4+size])
+		}
+		options = options[padded:]
+	}
+	return ""
 }
 
 // time converts a timestamp; one far beyond any capture is taken back to where

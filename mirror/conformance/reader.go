@@ -16,6 +16,7 @@ type CapturedFrame struct {
 	Wire   int       // how many there were on the wire
 	At     time.Time // zero if the capture does not say
 	Link   uint16    // link type; 1 is Ethernet
+	Note   string    // comment on the frame, in pcapng
 }
 
 // maxRecord bounds the size of a packet record and of a pcapng block, in octets.
@@ -122,7 +123,7 @@ func (s *Reader) nextRecord() (CapturedFrame, error) {
 	if err != nil {
 		return CapturedFrame{}, fmt.Errorf("read packet record: %w", err)
 	}
-	return CapturedFrame{octets, int(min(wire, maxRecord)), at, s.link}, nil
+	return CapturedFrame{octets, int(min(wire, maxRecord)), at, s.link, ""}, nil
 }
 
 // next returns the next n octets, valid until it is called again.

@@ -187,19 +187,32 @@ func (p *Part) Named(name string) {
 	}
 }
 
+// Validator returns what tells two versions of a file apart, by the fields of an answer.
+func Validator(get func(string) string) string {
+	if tag := get("etag"); tag != "" {
+		return tag
+	}
+	return get("last-modified")
+}
+
+// Ranged returns what an answer, or a part of one, is that has a Content-Range; nil if that
+// cannot be read.
+func Ranged(host, target, validator, contentRangeField string) *Part {
+	at, end, total, ok := contentRange(contentRangeField)
+	if !ok {
+		return nil
+	}
+	return &Part{way: ranged, key: key{host, target, validator + " " + strconv.FormatUint(total, 10), true}, at: at, size: end - at + 1, total: total}
+}
+
 // Answer reads the head of the answer to a request. p is what the request was; what it
 // returns replaces it.
 func Answer(p *Part, method, host, target string, status int, get func(string) string) *Part {
 	if status == 206 && method == "GET" {
-		at, end, total, ok := contentRange(get("content-range"))
-		if !ok {
-			return p
+		if one := Ranged(host, target, Validator(get), get("content-range")); one != nil {
+			return one
 		}
-		id := get("etag")
-		if id == "" {
-			id = get("last-modified")
-		}
-		return &Part{way: ranged, key: key{host, target, id + " " + strconv.FormatUint(total, 10), true}, at: at, size: end - at + 1, total: total}
+		return p // its parts have a range each
 	}
 	if p == nil {
 		return nil

@@ -19,6 +19,7 @@ type event struct {
 	messages  int // that have not ended
 	waits     bool
 	part      *join.Part // what it is to a file that comes in parts; nil: nothing
+	validator string     // of the answer, if it has parts of a file
 	texts     [2][]byte  // beginnings of contents, as far as they are needed
 	over      bool
 	text      bool    // of WebSocket
@@ -30,7 +31,8 @@ type event struct {
 // sighting is one under way, or ended.
 type sighting struct {
 	trail.Sighting
-	number, parent int // of the object in its content; 0: none
+	number, parent int    // of the object in its content; 0: none
+	ranged         string // Content-Range: it is a piece
 	dir            proto.Direction
 }
 
@@ -104,6 +106,11 @@ func (k *sink) Begin(d *object.Description) object.Writer {
 		k.e.part.Named(d.Name)
 		keep, d.Name, d.RawName = true, "", "" // the name is that of the whole
 	}
+	if d.Range != "" && received {
+		keep, d.Name, d.RawName = true, "", ""
+	} else {
+		d.Range = ""
+	}
 	limit := sniffed
 	if d.Type == lookupType || received && k.e.part.AnswerText() || !received && k.e.part.Text() {
 		limit = readText
@@ -112,11 +119,11 @@ func (k *sink) Begin(d *object.Description) object.Writer {
 	if !keep && k.e.shared != nil {
 		o.Brief() // its octets may come out of order
 	}
-	return &writer{limit: limit, sink: k, object: o, needed: k.e.shared != nil || k.e.part.Piece(received), sighting: sighting{
+	return &writer{limit: limit, sink: k, object: o, needed: k.e.shared != nil || d.Range != "" || k.e.part.Piece(received), sighting: sighting{
 		Sighting: trail.Sighting{
 			At: k.s.now(), Direction: direction, Name: bound(d.Name), RawName: bound(strings.ToValidUTF8(d.RawName, "\ufffd")), Type: bound(d.Type), Part: d.Part, Field: bound(d.Field),
 		},
-		number: d.Number, parent: d.Parent, dir: k.dir,
+		number: d.Number, parent: d.Parent, dir: k.dir, ranged: d.Range,
 	}}
 }
 

@@ -17,11 +17,26 @@ import (
 // join tells the table of parts of an event that is over. Files that are complete by it are
 // added to it.
 func (a *Analyst) join(e *event) {
+	a.joinRanges(e)
 	if e.part == nil {
 		return
 	}
 	for _, j := range a.parts.End(e.part, a.now, e.contents(proto.ClientToOrigin), e.contents(proto.OriginToClient)) {
 		a.put(e, &j)
+	}
+}
+
+// joinRanges tells of the pieces in an answer that has several (RFC 9110, Section 14.6).
+func (a *Analyst) joinRanges(e *event) {
+	for i := range len(e.sightings) {
+		x := &e.sightings[i]
+		if x.ranged == "" {
+			continue
+		}
+		p := join.Ranged(e.Host, target(e.URI), e.validator, x.ranged)
+		for _, j := range a.parts.End(p, a.now, nil, &join.Contents{Handle: x.Hash, Owner: e.Event, Size: x.Size}) {
+			a.put(e, &j)
+		}
 	}
 }
 

@@ -62,6 +62,9 @@ func (s *session) answer(r *dissect.Answer) {
 		c.Name = urlName(e.URI)
 	}
 	e.about[proto.OriginToClient] = c
+	if r.Status == 206 {
+		e.validator = join.Validator(func(name string) string { return string(r.Fields.Get(name)) })
+	}
 	e.part = join.Answer(e.part, e.Method, e.Host, target(e.URI), r.Status, func(name string) string { return string(r.Fields.Get(name)) })
 }
 

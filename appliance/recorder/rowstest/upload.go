@@ -69,7 +69,15 @@ func uploadRows() []Row {
 		fetched = append(fetched, talk(say(up, fmt.Sprintf("GET /big.iso HTTP/1.1\r\nHost: dl.example.test\r\nRange: bytes=%d-%d\r\n\r\n", at, end-1)),
 			answer("206 Partial Content", fmt.Sprintf("Content-Type: application/octet-stream\r\nETag: \"v1\"\r\nContent-Range: bytes %d-%d/%d\r\n", at, end-1, len(ranges)), string(ranges[at:end]))))
 	}
+	several := Octets("several ranges", 90_000)
+	var parts2 []byte
+	for _, at := range []int{60_000, 0, 30_000} {
+		parts2 = fmt.Appendf(parts2, "\r\n--THIS\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes %d-%d/%d\r\n\r\n%s", at, at+29_999, len(several), several[at:at+30_000])
+	}
+	parts2 = append(parts2, "\r\n--THIS--\r\n"...)
 	return []Row{
+		{Name: "several ranges in one answer", Talks: []Talk{talk(say(up, "GET /pub/some.iso HTTP/1.1\r\nHost: dl.example.test\r\nRange: bytes=60000-,0-29999,30000-59999\r\n\r\n"),
+			answer("206 Partial Content", "Content-Type: multipart/byteranges; boundary=THIS\r\nETag: \"v2\"\r\n", string(parts2)))}, Files: []File{{Name: "some.iso", Octets: several, Received: true}}},
 		{Name: "resumable upload", Talks: google, Files: []File{{Name: japaneseName, Octets: resumed}}},
 		{Name: "tus", Talks: []Talk{tusTalk}, Files: []File{{Name: japaneseName, Octets: tus}}},
 		{Name: "s3 multipart", Talks: s3, Files: []File{{Name: "見積.zip", Octets: parts}}},

@@ -125,7 +125,7 @@ func frames(ctx context.Context, in io.Reader, take func(volume.Frame)) error {
 		if err != nil {
 			return err
 		}
-		take(volume.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link})
+		take(volume.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link, Comment: f.Note})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/appliance/recorder/trail/trailtest"
+	"github.com/clearspan/clearspan/hack/tempo"
 )
 
 // killDir names the directory in which a child of TestKill writes.
@@ -29,7 +30,7 @@ func TestKill(t *testing.T) {
 	}
 	t.Parallel()
 	dir := t.TempDir()
-	for round := range 6 {
+	for round := range tempo.Of(2, 6) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKill$")
 		cmd.Env = append(os.Environ(), killDir+"="+dir)
 		out, err := cmd.StdoutPipe()
@@ -41,7 +42,7 @@ func TestKill(t *testing.T) {
 		}
 		acknowledged := 0
 		lines := bufio.NewScanner(out)
-		for more := 1 + rand.IntN(20); more > 0 && lines.Scan(); more-- {
+		for more := 1 + rand.IntN(tempo.Of(4, 20)); more > 0 && lines.Scan(); more-- {
 			acknowledged, _ = strconv.Atoi(lines.Text())
 		}
 		time.Sleep(rand.N(10 * time.Millisecond)) // into the middle of a batch

@@ -60,7 +60,7 @@ func Open(dir string) (*Store, error) {
 func (s *Store) open(name, schema string) (*sql.DB, error) {
 	path := filepath.Join(s.dir, name+extension)
 	_, missing := os.Stat(path)
-	db, err := sql.Open("sqlite", "file:"+escape(path)+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)&_pragma=case_sensitive_like(0)")
+	db, err := sql.Open("sqlite", "file:"+escape(path)+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)&_pragma=case_sensitive_like(0)")
 	if err != nil {
 		return nil, err
 	}
@@ -79,24 +79,33 @@ func escape(path string) string {
 	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 }
 
-// prepare makes the tables of a new file, and refuses those of another version.
-func prepare(db *sql.DB, schema string) error {
+// isReady reports whether the tables are there.
+func isReady(db interface {
+	QueryRow(string, ...any) *sql.Row
+}) (bool, error) {
 	var version int
 	if err := db.QueryRow("pragma user_version").Scan(&version); err != nil {
+		return false, err
+	}
+	if version != 0 && version != schemaVersion {
+		return false, fmt.Errorf("the tables have version %d, this program knows %d", version, schemaVersion)
+	}
+	return version == schemaVersion, nil
+}
+
+// prepare makes the tables of a new file, and refuses those of another version.
+func prepare(db *sql.DB, schema string) error {
+	if ready, err := isReady(db); ready || err != nil {
 		return err
 	}
-	switch version {
-	case schemaVersion:
-		return nil
-	case 0:
-	default:
-		return fmt.Errorf("the tables have version %d, this program knows %d", version, schemaVersion)
-	}
-	tx, err := db.Begin()
+	tx, err := db.Begin() // no other process makes them meanwhile
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
+	if ready, err := isReady(tx); ready || err != nil {
+		return err
+	}
 	if _, err := tx.Exec(schema); err != nil {
 		return err
 	}
