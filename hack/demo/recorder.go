@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/encoding/japanese"
@@ -89,8 +90,26 @@ type evidence struct {
 	root      string // PEM file of the authority of the origins
 	box       string
 	kept      string // directory of the recorder
-	log       bytes.Buffer
+	log       logText
 	files     []sentFile
+}
+
+// logText is what the recorder writes meanwhile.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // sentFile is one that a client sent or received.
@@ -164,7 +183,7 @@ intake:
 origin:
   roots: ["@ROOT@"]
 mirror:
-  - {name: ` + sinkName + `, kind: interface, interface: ` + lab.MirrorInterface + `}
+  - {name: ` + sinkName + `, kind: interface, interface: ` + lab.MirrorInterface + `, full: block}
 audit: {file: sessions.jsonl}
 admin: {listen: 127.0.0.1:8090}
 `
