@@ -205,6 +205,7 @@ func (r *Recorder) Close() (failed error) {
 const (
 	flushEvery = 200 * time.Millisecond // packets to the file
 	batchEvery = time.Second            // rows to the trail
+	quiet      = 2 * time.Second        // without packets: what is missing does not come
 )
 
 // Run records until the context ends, and analyses what is left then.
@@ -351,7 +352,7 @@ func (r *Recorder) analyse() (err error) {
 		return r.retain(volume.Mark(c.From))
 	}
 	reached := time.Now() // the newest packet
-	dirty := false
+	dirty, settled, came := false, true, reached
 	for {
 		f, at, err := packets.Next(ctx, flushEvery)
 		if errors.Is(err, io.EOF) {
@@ -362,8 +363,12 @@ func (r *Recorder) analyse() (err error) {
 		}
 		if f.Octets == nil {
 			reached = time.Now()
+			if !settled && reached.Sub(came) >= quiet {
+				a.Settle()
+				settled, dirty = true, true
+			}
 		} else {
-			dirty = true
+			dirty, settled, came = true, false, time.Now()
 			if err := a.AddAt(ctx, flow.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link, Comment: f.Comment}, uint64(at)); err != nil {
 				return err
 			}

@@ -81,6 +81,9 @@ func (a *Analyst) Add(ctx context.Context, f flow.Frame) error {
 	return nil
 }
 
+// Settle tells of what waited for octets that were not captured, see [flow.Table.Settle].
+func (a *Analyst) Settle() { a.table.Settle() }
+
 // Flush hands out all rows that there are, with a cursor.
 func (a *Analyst) Flush(ctx context.Context, cursor []byte) error {
 	for _, j := range a.parts.Quiet(a.now) {

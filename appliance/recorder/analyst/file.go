@@ -14,7 +14,12 @@ import (
 type files struct {
 	expects map[netip.AddrPort]*transfer
 	order   []netip.AddrPort
+	// Sessions that may be data connections, by the address to which they go.
+	unclaimed map[flowServer]*session
 }
+
+// flowServer is the end of a session that did not open it.
+type flowServer = netip.AddrPort
 
 const (
 	maxExpected  = 10_000
@@ -28,6 +33,8 @@ type transfer struct {
 	list    bool   // it is no file
 	dir     proto.Direction
 	opened  bool // the data connection
+	carrier *session
+	held    early // octets that came before the command
 	closed  bool
 	replied bool
 }
@@ -60,15 +67,25 @@ func (f *files) expected(s *flow.Session) *transfer {
 // channel notes a data connection that a control connection announces.
 func (s *session) channel(c *dissect.Channel) {
 	t := &transfer{control: s}
-	s.next = t
-	if c.Active {
-		s.a.files.expect(netip.AddrPortFrom(c.Address.Unmap(), c.Port), t)
-		return
+	if before := s.next; before != nil && before.event == nil && len(before.held.pieces) > 0 {
+		before.nameless() // its command was lost
 	}
-	// Behind address translation, the server may tell an address that is only its own.
-	s.a.files.expect(netip.AddrPortFrom(s.flow.Server.Addr(), c.Port), t)
-	if a := c.Address.Unmap(); a.IsValid() && a != s.flow.Server.Addr() {
-		s.a.files.expect(netip.AddrPortFrom(a, c.Port), t)
+	s.next = t
+	told := c.Address.Unmap()
+	to := []netip.AddrPort{netip.AddrPortFrom(told, c.Port)}
+	if !c.Active { // behind address translation, the server may tell an address that is only its own
+		to = append(to, netip.AddrPortFrom(s.flow.Server.Addr(), c.Port))
+	}
+	for _, a := range to {
+		if u := s.a.files.unclaimed[a]; u != nil && u != s {
+			t.claim(u)
+			return
+		}
+	}
+	for _, a := range to {
+		if a.Addr().IsValid() {
+			s.a.files.expect(a, t)
+		}
 	}
 }
 
@@ -90,6 +107,7 @@ func (s *session) command(c *dissect.Command) {
 	e.URI = "ftp://" + s.flow.Server.Addr().String() + "/" + text(c.Name)
 	e.about[c.Direction].Name = text(c.Name)
 	t.event = e
+	t.release()
 	if len(s.transfers) >= maxTransfers {
 		s.transfers[0].finish()
 		s.transfers = s.transfers[1:]
@@ -111,30 +129,59 @@ func (s *session) transferred(x *dissect.Transfer) {
 	}
 }
 
-// open returns the event of the file. If its name came too late, the file has none.
-func (t *transfer) open(s *session, dir proto.Direction) *event {
-	if t.event == nil {
-		t.dir = dir
-		t.event = s.event(trail.File)
-		t.event.Protocol = "ftp"
+// hold keeps octets until the command says whose they are. If there are too many, or no
+// command comes, the file has no name.
+func (t *transfer) hold(s *session, dir proto.Direction, p []byte, gap uint64) (held bool) {
+	if t.event != nil || t.list {
+		return false
 	}
-	return t.event
+	t.carrier = s
+	if t.held.add(dir, p, gap) {
+		return true
+	}
+	t.nameless()
+	return false
+}
+
+// nameless begins an event for a file of which nothing is known.
+func (t *transfer) nameless() {
+	t.dir = proto.OriginToClient
+	if len(t.held.pieces) > 0 {
+		t.dir = t.held.pieces[0].dir
+	}
+	t.event = t.carrier.event(trail.File)
+	t.event.Protocol = "ftp"
+	t.release()
+}
+
+// release hands out what was held, now that the event is known.
+func (t *transfer) release() {
+	held := t.held.pieces
+	t.held = early{}
+	for _, x := range held {
+		if x.gap > 0 {
+			t.gap(t.carrier, x.dir, x.gap)
+		} else {
+			t.data(t.carrier, x.dir, x.p)
+		}
+	}
+	if t.closed && t.carrier != nil {
+		t.shut(t.carrier)
+	}
 }
 
 // data takes octets of the file. On the data connection, either end may be the client.
 func (t *transfer) data(s *session, dir proto.Direction, p []byte) {
-	if !t.list {
-		e := t.open(s, dir)
-		e.stream(s, t.dir).Write(p)
-		e.count(t.dir, uint64(len(p)))
+	if !t.hold(s, dir, p, 0) && !t.list {
+		t.event.stream(s, t.dir).Write(p)
+		t.event.count(t.dir, uint64(len(p)))
 	}
 }
 
 func (t *transfer) gap(s *session, dir proto.Direction, n uint64) {
-	if !t.list {
-		e := t.open(s, dir)
-		e.stream(s, t.dir).Hole(n)
-		e.count(t.dir, n)
+	if !t.hold(s, dir, nil, n) && !t.list {
+		t.event.stream(s, t.dir).Hole(n)
+		t.event.count(t.dir, n)
 	}
 }
 
@@ -149,10 +196,18 @@ func (e *event) count(dir proto.Direction, n uint64) {
 
 // close ends the file with its data connection.
 func (t *transfer) close(s *session) {
-	t.closed = true
-	if t.event == nil {
+	t.closed, t.carrier = true, s
+	if t.event == nil && !t.list && t.control.closed && len(t.held.pieces) > 0 {
+		t.nameless()
 		return
 	}
+	if t.event != nil {
+		t.shut(s)
+	}
+}
+
+// shut ends the file: its data connection has ended, and its event is known.
+func (t *transfer) shut(s *session) {
 	complete := s.flow.Flags&(flow.Reset|flow.Idle) == 0
 	if !complete {
 		t.event.Outcome = dissect.Cut.String()

@@ -18,6 +18,7 @@ type session struct {
 	flow      *flow.Session
 	dissector *dissect.Session
 	file      *transfer // whose octets it carries; nil: a dialogue
+	early     *early    // nil: it is known what it is, or not kept
 	stop      string
 	seq       uint64
 	mark      uint64 // of the first frame
@@ -44,6 +45,7 @@ func newSession(a *Analyst, f *flow.Session) *session {
 	if f.Flags&flow.Midstream != 0 {
 		s.dissector.Midway()
 	}
+	s.wait()
 	return s
 }
 
@@ -53,6 +55,7 @@ func (s *session) Data(dir proto.Direction, p []byte) {
 		s.file.data(s, dir, p)
 		return
 	}
+	s.keepEarly(dir, p, 0)
 	s.dissector.Data(dir, p)
 }
 
@@ -62,6 +65,7 @@ func (s *session) Gap(dir proto.Direction, n uint64) {
 		s.file.gap(s, dir, n)
 		return
 	}
+	s.keepEarly(dir, nil, n)
 	s.dissector.Gap(dir, n)
 }
 
@@ -74,6 +78,7 @@ func (s *session) End(dir proto.Direction) {
 
 // Close says that the session is over.
 func (s *session) Close() {
+	s.unwait()
 	if s.file != nil {
 		s.file.close(s)
 	} else {
@@ -87,6 +92,9 @@ func (s *session) Close() {
 		if t.closed {
 			t.finish()
 		}
+	}
+	if t := s.next; t != nil && t.closed && t.event == nil && len(t.held.pieces) > 0 {
+		t.nameless() // no command came
 	}
 	s.letters, s.transfers = nil, nil
 	s.a.batch.Sessions = append(s.a.batch.Sessions, s.session(false))

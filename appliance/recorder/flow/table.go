@@ -220,6 +220,21 @@ func (t *Table) expire() {
 	}
 }
 
+// Settle tells what waits for octets that did not come, with the gaps in front of it. It is for
+// times in which no frames come: what is missing then does not come either.
+func (t *Table) Settle() {
+	for e := t.silent[streams].Front(); e != nil; {
+		c := e.Value.(*conversation)
+		e = e.Next() // c may be closed
+		if len(c.half[0].early) == 0 && len(c.half[1].early) == 0 && c.half[0].ends == c.half[0].ended && c.half[1].ends == c.half[1].ended {
+			continue
+		}
+		if c.flush(); c.half[0].ended && c.half[1].ended {
+			t.close(c)
+		}
+	}
+}
+
 // Close closes all sessions. The table takes no more frames.
 func (t *Table) Close() {
 	for class := range t.silent {

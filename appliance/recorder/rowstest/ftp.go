@@ -1,6 +1,9 @@
 package rowstest
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 func ftpRows() []Row {
 	row := func(name, verb string, setup []Step, data Talk, file File) Row {
@@ -21,7 +24,15 @@ func ftpRows() []Row {
 	port := func(n uint16) []Step {
 		return []Step{say(up, fmt.Sprintf("PORT 10,1,2,3,%d,%d\r\n", n>>8, n&255)), say(down, "200 ok\r\n")}
 	}
+	// The data connection is seen before the line that announces it.
+	first := row("ftp data connection seen first", "RETR", []Step{say(up, "PASV\r\n"), say(down, fmt.Sprintf("227 Entering Passive Mode (203,0,113,80,%d,%d)\r\n", 50126>>8, 50126&255))},
+		Talk{Server: 50126}, File{Name: "first.bin", Octets: Octets("ftp 5", 80_000), Received: true})
+	control := first.Talks[0]
+	control.Steps = slices.DeleteFunc(control.Steps, func(s Step) bool { return s.Then != nil })
+	all := first.Files[0].Octets
+	first.Talks = []Talk{{Server: 50126, Steps: []Step{{From: down, Octets: all[:5000]}, {From: down, Then: &control}, {From: down, Octets: all[5000:]}}}}
 	return []Row{
+		first,
 		row("ftp retr by pasv", "RETR", pasv, Talk{Server: 50123}, File{Name: japaneseName, Octets: Octets("ftp 1", 80_000), Received: true}),
 		row("ftp stor by epsv", "STOR", epsv, Talk{Server: 50124}, File{Name: "plan.dwg", Octets: Octets("ftp 2", 80_000)}),
 		row("ftp retr by port", "RETR", port(45001), Talk{Server: 45001, Client: 20, Active: true}, File{Name: "a b.txt", Octets: Octets("ftp 3", 80_000), Received: true}),
