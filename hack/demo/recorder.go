@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -275,8 +276,7 @@ func (s *evidence) download(ctx context.Context, out *story) error {
 	return nil
 }
 
-// upload has curl send a list of people in a form. nginx does not want it, which matters to
-// nobody here: it was sent.
+// upload has curl send a list of people.
 func (s *evidence) upload(ctx context.Context, out *story) error {
 	const name = "顧客名簿.csv"
 	rows := "氏名,住所,電話,個人番号\n"
@@ -295,11 +295,11 @@ func (s *evidence) upload(ctx context.Context, out *story) error {
 	if err := os.WriteFile(file, list, 0o644); err != nil {
 		return err
 	}
-	args := slices.Concat(lab.Resolve(webName, lab.OriginV4), []string{"--http1.1", "--form", "comment=quarter", "--form", "upload=@" + file, "--output", filepath.Join(s.box, "answer"), "https://" + webName + "/hello.html"})
+	args := slices.Concat(lab.Resolve(webName, lab.OriginV4), []string{"--http1.1", "--fail", "--upload-file", file, "https://" + webName + "/upload/" + url.PathEscape(name)})
 	if _, err := lab.Curl(ctx, s.gateway.Client, s.ca, args...); err != nil {
 		return err
 	}
-	s.add(out, name, list, "sent", "curl --form upload=@"+name)
+	s.add(out, name, list, "sent", "curl --upload-file "+name)
 	return nil
 }
 
