@@ -24,23 +24,12 @@ func isText(f *found) bool {
 	for _, c := range f.head {
 		switch {
 		case c == 0:
-			return wide(f.head)
+			return wide(f.head) != nil
 		case c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != 0x1b, c == 0x7f:
 			odd++
 		}
 	}
 	return odd*100 <= len(f.head)
-}
-
-// wide reports whether octets are UTF-16 without a mark: every other octet is often zero.
-func wide(p []byte) bool {
-	var zeros [2]int
-	for i, c := range p {
-		if c == 0 {
-			zeros[i&1]++
-		}
-	}
-	return max(zeros[0], zeros[1]) > len(p)/3 && min(zeros[0], zeros[1]) < len(p)/50+1
 }
 
 // text reads plain text.
@@ -49,7 +38,7 @@ func (f *found) text() error {
 	if err != nil {
 		return err
 	}
-	f.emit(f.place, decoded(f.hint.Charset, p))
+	f.emit(f.place, unescaped(decoded(f.hint.Charset, p)))
 	return nil
 }
 
@@ -63,13 +52,13 @@ func decoded(charset string, p []byte) []byte {
 		return fromUTF16(p[2:], binary.LittleEndian)
 	case bytes.HasPrefix(p, []byte("\xfe\xff")):
 		return fromUTF16(p[2:], binary.BigEndian)
-	case bytes.IndexByte(p[:min(len(p), Beginning)], 0) >= 0 && wide(p[:min(len(p), Beginning)]):
-		if p[0] == 0 {
-			return fromUTF16(p, binary.BigEndian)
-		}
-		return fromUTF16(p, binary.LittleEndian)
-	case bytes.IndexByte(p, 0x1b) < 0 && utf8.Valid(p):
+	case bytes.IndexByte(p, 0x1b) < 0 && bytes.IndexByte(p, 0) < 0 && utf8.Valid(p):
 		return p
+	}
+	if head := p[:min(len(p), Beginning)]; bytes.IndexByte(head, 0) >= 0 {
+		if order := wide(head); order != nil {
+			return fromUTF16(p, order)
+		}
 	}
 	return []byte(name.Decode(charset, p))
 }

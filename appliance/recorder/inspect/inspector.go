@@ -121,6 +121,7 @@ type reading struct {
 	order   []*tally
 	rows    rows
 	lines   lines
+	row     row
 }
 
 // span is where something is in the text.
@@ -132,7 +133,7 @@ func (r *reading) reset(x *Inspector) {
 		r.near[c] = r.near[c][:0]
 	}
 	r.tallies, r.order = make(map[string]*tally), nil
-	r.rows, r.lines = rows{}, lines{}
+	r.rows, r.lines, r.row = rows{}, lines{}, row{}
 }
 
 // found notes a value of a detector.

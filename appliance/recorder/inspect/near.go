@@ -87,85 +87,6 @@ func (r *reading) within(c class, s span, octets int) bool {
 	return low < len(list) && list[low].from <= s.to+octets
 }
 
-// delimiters are what stands between the columns of a table.
-const delimiters = ",\t;|"
-
-// line returns the line around s, bounded.
-func (r *reading) line(s span) span {
-	from := max(s.from-maxLine, 0)
-	if i := bytes.LastIndexByte(r.text[from:s.from], '\n'); i >= 0 {
-		from += i + 1
-	}
-	to := min(s.to+maxLine, len(r.text))
-	if i := bytes.IndexByte(r.text[s.to:to], '\n'); i >= 0 {
-		to = s.to + i
-	}
-	return span{from, to}
-}
-
-// columns counts the delimiters of each kind in front of s, in its line.
-func (r *reading) columns(s span) (count [len(delimiters)]int, first int) {
-	l := r.line(s)
-	for _, c := range r.text[l.from:s.from] {
-		if i := bytes.IndexByte([]byte(delimiters), c); i >= 0 {
-			count[i]++
-		}
-	}
-	return count, l.from
-}
-
-// heads are the headings of a class that were looked at.
-type head struct {
-	line  int // where its line begins
-	kind  int // of delimiter
-	index int
-}
-
-// rows are what is known of tables: their headings, by class.
-type rows struct {
-	heads  [classes][]head
-	done   [classes]bool
-	people map[int]has // by the beginning of the line
-}
-
-// maxHeads bounds the headings of a class.
-const maxHeads = 1000
-
-// headed reports whether a word of a class is the heading of the column in which s is.
-func (r *reading) headed(c class, s span) bool {
-	if !r.rows.done[c] {
-		r.rows.done[c] = true
-		for _, w := range r.near[c] {
-			if len(r.rows.heads[c]) >= maxHeads {
-				break
-			}
-			count, line := r.columns(w)
-			l := r.line(w)
-			for kind, n := range count {
-				if bytes.IndexByte(r.text[l.from:l.to], delimiters[kind]) >= 0 {
-					r.rows.heads[c] = append(r.rows.heads[c], head{line, kind, n})
-				}
-			}
-		}
-	}
-	if len(r.rows.heads[c]) == 0 {
-		return false
-	}
-	count, line := r.columns(s)
-	for _, h := range r.rows.heads[c] {
-		if h.line < line && count[h.kind] == h.index && (h.index > 0 || r.inTable(s, h.kind)) {
-			return true
-		}
-	}
-	return false
-}
-
-// inTable reports whether the line of s has a delimiter.
-func (r *reading) inTable(s span, kind int) bool {
-	l := r.line(s)
-	return bytes.IndexByte(r.text[l.from:l.to], delimiters[kind]) >= 0
-}
-
 // lines finds the numbers of lines, in order of their places.
 type lines struct{ at, number int }
 
@@ -178,7 +99,7 @@ func (r *reading) place(at int) Place {
 	r.lines.at = at
 	p := Place{Line: r.lines.number + 1}
 	count, _ := r.columns(span{at, at})
-	if l := r.line(span{at, at}); count[0]+count[1] > 0 || bytes.IndexByte(r.text[at:l.to], '\t') >= 0 {
+	if l := r.line(span{at, at}); count[0]+count[1] > 0 || bytes.IndexByte(r.text[at:max(at, l.to)], '\t') >= 0 {
 		p.Column = max(count[0], count[1]) + 1
 	}
 	return p

@@ -3,7 +3,9 @@ package inspect
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -40,13 +42,14 @@ func (r *reading) people() {
 		}
 	}
 	count, first := 0, -1
-	for line, h := range r.rows.people {
+	for _, line := range slices.Sorted(maps.Keys(r.rows.people)) {
+		h := r.rows.people[line]
 		if h&hasName == 0 && r.nameColumn(line) {
 			h |= hasName
 		}
 		if bits.OnesCount8(uint8(h)) >= 2 {
 			count++
-			if first < 0 || line < first {
+			if first < 0 {
 				first = line
 			}
 		}
@@ -92,28 +95,19 @@ func (r *reading) nameColumn(line int) bool {
 			continue
 		}
 		row := r.line(span{line, line})
-		cells := bytes.Split(r.text[row.from:row.to], []byte{delimiters[h.kind]})
-		if h.index < len(cells) && len(cells) > 1 && len(bytes.TrimSpace(cells[h.index])) >= 2 {
+		if !h.heads(r.row.all) {
+			continue
+		}
+		cell := r.text[row.from:row.to]
+		for range h.index {
+			cell = cell[bytes.IndexByte(cell, delimiters[h.kind])+1:]
+		}
+		if i := bytes.IndexByte(cell, delimiters[h.kind]); i >= 0 {
+			cell = cell[:i]
+		}
+		if len(bytes.TrimSpace(cell)) >= 2 {
 			return true
 		}
 	}
 	return false
-}
-
-// firstPage is how far a mark counts wherever it stands, in octets.
-const firstPage = 2000
-
-// marks judges marks of confidentiality: those on the first page, and those that have a line
-// of their own, as headers and footers do.
-func (r *reading) marks() {
-	for _, s := range r.near[mark] {
-		l := r.line(s)
-		alone := len(bytes.TrimSpace(r.text[l.from:l.to])) <= s.to-s.from+24
-		switch {
-		case alone:
-			r.found("label", s, r.value(s), 85)
-		case s.from < firstPage:
-			r.found("label", s, r.value(s), 60)
-		}
-	}
 }
