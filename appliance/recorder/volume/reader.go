@@ -166,17 +166,52 @@ func (r *Reader) use(whole bool) error {
 // turn goes to the next volume, at the end of one that is complete.
 func (r *Reader) turn() (moved bool, err error) {
 	if !r.whole {
-		// It may have become complete: then all that is in it can be read first.
-		if _, err := os.Stat(path(r.dir, r.number) + complete); err != nil {
-			return false, nil
-		}
-		r.whole = true
-		return true, nil
+		return r.grown()
 	}
 	r.file.Close()
 	r.file = nil
 	r.number, r.from = r.number+1, 0
 	r.last = markAt(r.number, 0)
+	return true, r.open()
+}
+
+// grown looks whether a volume that was not complete is now: then all that is in it can be
+// read first. If its name is gone, nothing more comes either. The writer removes a volume of
+// which it could write nothing, and the next has its number: that one is read instead.
+func (r *Reader) grown() (moved bool, err error) {
+	mine, err := r.file.Stat()
+	if err != nil {
+		return false, err
+	}
+	base := path(r.dir, r.number)
+	now, err := os.Stat(base + complete)
+	if err != nil {
+		now, err = os.Stat(base + partial)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return r.vanished(mine.Size())
+		case err != nil || os.SameFile(mine, now):
+			return false, err
+		}
+	}
+	if os.SameFile(mine, now) {
+		r.whole = true
+		return true, nil
+	}
+	r.file.Close()
+	r.file, r.from = nil, 0
+	return true, r.open()
+}
+
+// vanished reports what a volume of some size is whose name is gone: complete if it has
+// something, because retention removes only such ones, and otherwise to be begun again.
+func (r *Reader) vanished(size int64) (moved bool, err error) {
+	if size > 0 {
+		r.whole = true
+		return true, nil
+	}
+	r.file.Close()
+	r.file = nil
 	return true, r.open()
 }
 

@@ -2,8 +2,6 @@ package volume
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -62,6 +60,8 @@ type Writer struct {
 	summary Summary
 	opened  time.Time
 	counts  Counts
+	missed  uint64    // frames dropped while no volume was open
+	waiting []Summary // of volumes that could not be completed yet, in order
 	failing bool
 	grown   chan struct{} // closed when more is there
 	closed  bool
@@ -133,7 +133,8 @@ func (w *Writer) begin() bool {
 	}
 	w.number++
 	w.file, w.flushed, w.links, w.sum, w.opened = f, 0, nil, sha256.New(), time.Now()
-	w.summary = Summary{Number: w.number}
+	w.summary = Summary{Number: w.number, Dropped: w.missed}
+	w.missed = 0
 	w.buffer = append(w.buffer[:0], header()...)
 	return true
 }
@@ -200,75 +201,12 @@ func (w *Writer) flush() bool {
 	return true
 }
 
-// lose drops the frames of the buffer, and ends the volume without them.
-func (w *Writer) lose() {
-	frames, octets := uint64(0), uint64(0)
-	for p := w.buffer; len(p) >= 8; {
-		size := le.Uint32(p[4:])
-		if le.Uint32(p) == blockPacket {
-			frames++
-			octets += uint64(le.Uint32(p[20:]))
-		}
-		p = p[size:]
-	}
-	w.counts.Stored -= frames
-	w.counts.StoredOctets -= octets
-	w.summary.Frames -= frames
-	w.drop(frames, octets)
-	w.buffer = w.buffer[:0]
-	w.file.Truncate(w.flushed)
-	if w.flushed == 0 {
-		w.file.Close()
-		os.Remove(path(w.dir, w.number) + partial)
-		w.file = nil
-		w.number--
-		return
-	}
-	w.finish()
-}
-
-// drop counts frames that are not stored.
-func (w *Writer) drop(frames, octets uint64) {
-	w.counts.Dropped += frames
-	w.counts.DroppedOctets += octets
-	w.summary.Dropped += frames
-}
-
 // fail tells of the first of several failures.
 func (w *Writer) fail(err error) {
 	if !w.failing && w.o.Log != nil {
 		w.o.Log(err)
 	}
 	w.failing = true
-}
-
-// finish completes the volume that is open.
-func (w *Writer) finish() {
-	if !w.flush() {
-		return
-	}
-	s := w.summary
-	s.Size, s.SHA256 = w.flushed, hex.EncodeToString(w.sum.Sum(nil))
-	err := errors.Join(w.file.Sync(), w.file.Close())
-	w.file = nil
-	if err = errors.Join(err, seal(w.dir, &s)); err != nil {
-		w.fail(err)
-	}
-	close(w.grown)
-	w.grown = make(chan struct{})
-}
-
-// seal writes the summary of a volume, and gives it its name.
-func seal(dir string, s *Summary) error {
-	text, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	base := path(dir, s.Number)
-	if err := os.WriteFile(base+summary, append(text, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(base+partial, base+complete)
 }
 
 // Flush has all frames that were added be in the file.
@@ -279,6 +217,7 @@ func (w *Writer) Flush() {
 	if w.file != nil && time.Since(w.opened) >= w.o.Age && w.summary.Frames > 0 {
 		w.finish()
 	}
+	w.complete()
 }
 
 // Counts returns what was stored and dropped since the writer was opened.
@@ -305,9 +244,10 @@ func (w *Writer) Close() error {
 	if w.file != nil {
 		w.finish()
 	}
+	w.complete()
 	w.closed = true
 	close(w.grown)
-	if w.failing {
+	if w.failing || len(w.waiting) > 0 {
 		return errors.New("the last packets could not be written")
 	}
 	return nil

@@ -1,0 +1,92 @@
+package volume
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"os"
+)
+
+// lose drops the frames of the buffer, and ends the volume without them. One of which nothing
+// could be written is removed, and the next has its number.
+func (w *Writer) lose() {
+	frames, octets := uint64(0), uint64(0)
+	for p := w.buffer; len(p) >= 8; {
+		size := le.Uint32(p[4:])
+		if le.Uint32(p) == blockPacket {
+			frames++
+			octets += uint64(le.Uint32(p[20:]))
+		}
+		p = p[size:]
+	}
+	w.counts.Stored -= frames
+	w.counts.StoredOctets -= octets
+	w.summary.Frames -= frames
+	w.drop(frames, octets)
+	w.buffer = w.buffer[:0]
+	w.file.Truncate(w.flushed)
+	if w.flushed == 0 {
+		w.file.Close()
+		os.Remove(path(w.dir, w.number) + partial)
+		w.file = nil
+		w.number--
+		w.missed = w.summary.Dropped
+		return
+	}
+	w.finish()
+}
+
+// drop counts frames that are not stored: in the volume that is open, or else in the next.
+func (w *Writer) drop(frames, octets uint64) {
+	w.counts.Dropped += frames
+	w.counts.DroppedOctets += octets
+	if w.file == nil {
+		w.missed += frames
+		return
+	}
+	w.summary.Dropped += frames
+}
+
+// finish completes the volume that is open.
+func (w *Writer) finish() {
+	if !w.flush() {
+		return
+	}
+	s := w.summary
+	s.Size, s.SHA256 = w.flushed, hex.EncodeToString(w.sum.Sum(nil))
+	err := errors.Join(w.file.Sync(), w.file.Close())
+	w.file = nil
+	if err != nil {
+		w.fail(err)
+	}
+	w.waiting = append(w.waiting, s)
+	w.complete()
+}
+
+// complete gives the volumes that wait for it their summaries and names, in order: readers
+// and the chain of evidence take them so.
+func (w *Writer) complete() {
+	for len(w.waiting) > 0 {
+		if err := seal(w.dir, &w.waiting[0]); err != nil {
+			w.fail(err)
+			return
+		}
+		w.waiting = w.waiting[1:]
+		w.failing = false
+		close(w.grown)
+		w.grown = make(chan struct{})
+	}
+}
+
+// seal writes the summary of a volume, and gives it its name.
+func seal(dir string, s *Summary) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	base := path(dir, s.Number)
+	if err := os.WriteFile(base+summary, append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(base+partial, base+complete)
+}
