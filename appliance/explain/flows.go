@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/clearspan/clearspan/mirror/conformance"
+	"github.com/clearspan/clearspan/mirror/capfile"
 )
 
 const (
@@ -62,7 +62,7 @@ type flows struct {
 // read calls tell for every connection of a capture, pcap or pcapng, whenever its
 // client has said more, until that is enough, and with last when no more will come.
 func read(r io.Reader, tell func(f *flow, last bool) bool) (frames int, err error) {
-	source, err := conformance.NewLinkReader(r)
+	source, err := capfile.NewReader(r)
 	if err != nil {
 		return 0, err
 	}
@@ -94,13 +94,13 @@ func read(r io.Reader, tell func(f *flow, last bool) bool) (frames int, err erro
 func unreadable(frames map[uint16]int, all int) error {
 	var errs []error
 	for _, link := range slices.Sorted(maps.Keys(frames)) {
-		errs = append(errs, fmt.Errorf("%s of %d not read: link type %s", count(frames[link], "frame"), all, conformance.LinkName(link)))
+		errs = append(errs, fmt.Errorf("%s of %d not read: link type %s", count(frames[link], "frame"), all, capfile.LinkName(link)))
 	}
 	return errors.Join(errs...)
 }
 
 // packet takes one frame.
-func (fs *flows) packet(captured conformance.CapturedFrame) {
+func (fs *flows) packet(captured capfile.Frame) {
 	tcp, ok := innermost(captured.Link, captured.Octets)
 	if !ok {
 		return

@@ -61,7 +61,7 @@ func TestRun(t *testing.T) {
 		{"in two files", []string{first, second}, false, 8, nil, ""},
 		{"half of it", []string{first}, false, 4, []string{"end"}, ""},
 		{"half of it, of a running capture", []string{first}, true, 4, nil, ""},
-		{"torn", []string{torn}, false, 7, nil, "torn.pcap: behind frame 7: read packet record: unexpected EOF"},
+		{"torn", []string{torn}, false, 7, nil, "torn.pcap: behind frame 7: read packet record at octet "},
 		{"not there", []string{"nonesuch0"}, false, 0, nil, "nonesuch0 is neither a file nor an interface"},
 		{"interface among files", []string{whole, "lo"}, false, 0, nil, "lo is neither a file"},
 		{"directory", []string{t.TempDir()}, false, 0, nil, "is a directory"},

@@ -14,7 +14,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/appliance/recorder/inspect"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
-	"github.com/clearspan/clearspan/mirror/conformance"
+	"github.com/clearspan/clearspan/mirror/capfile"
 )
 
 // ImportOptions are those of [Import].
@@ -182,7 +182,7 @@ func read(ctx context.Context, a *analyst.Analyst, name string, progress func(st
 		defer f.Close()
 		in = f
 	}
-	r, err := conformance.NewLinkReader(in)
+	r, err := capfile.NewReader(in)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -194,7 +194,7 @@ func read(ctx context.Context, a *analyst.Analyst, name string, progress func(st
 		if err != nil {
 			return fmt.Errorf("%s: frame %d: %w", name, n, err)
 		}
-		if err := a.Add(ctx, flow.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link, Comment: f.Note}); err != nil {
+		if err := a.Add(ctx, flow.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link, Comment: f.Comment}); err != nil {
 			return err
 		}
 		if n%progressEvery == 0 {

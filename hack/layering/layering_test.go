@@ -55,7 +55,7 @@ var bans = []ban{
 	{
 		from:   "mirror",
 		to:     []string{"."}, // anything with a dot in its first element: not the standard library
-		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/capture", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/vxlan", "mirror/mirrortest"},
+		except: []string{"mirror/afpacket", "mirror/internal/link", "mirror/internal/linktest", "mirror/port", "mirror/capfile", "mirror/capture", "mirror/xdp", "mirror/pcapng", "mirror/pcapip", "mirror/vxlan", "mirror/mirrortest"},
 		reason: "the synthesizer is standard library only; each sink brings its own dependency",
 	},
 	{
@@ -83,7 +83,7 @@ var bans = []ban{
 	{
 		from:   "mirror/conformance",
 		to:     []string{module},
-		allow:  []string{module + "/mirror/internal/dissector"}, // a table of tshark's, which judges
+		allow:  []string{module + "/mirror/capfile", module + "/mirror/internal/dissector"}, // files; a table of tshark's, which judges
 		reason: "it judges our frames as it does a peer's, with code of its own",
 	},
 	{
@@ -235,7 +235,7 @@ var bans = []ban{
 	{
 		from:   "appliance/explain",
 		to:     []string{module + "/mirror", module + "/certs", module + "/appliance"},
-		allow:  []string{module + "/mirror/conformance"}, // the one reader of captures
+		allow:  []string{module + "/mirror/capfile"}, // the one reader of captures
 		reason: "it tells what a policy does; it does nothing itself",
 	},
 	{

@@ -5,10 +5,10 @@
 // A [Checker] takes Ethernet frames in the order of the capture and follows the TCP
 // conversations in them. It checks them against a fixed list of rules, [Rules]. Its
 // [Report] has a line for each rule: the number of checks and faults, the first
-// faults, and their effect on recorders. [Reader] reads captures, pcap and pcapng.
+// faults, and their effect on recorders.
 //
-// The feed may be from any program. The package imports the standard library only,
-// and not package mirror: it judges the frames of that package with code of its own.
+// The feed may be from any program. The package does not import package mirror: it
+// judges the frames of that package with code of its own.
 //
 // Memory is bounded for any input. The checker follows [Options.Conversations] at a
 // time. For a new one it gives up the one that was quiet for longest. The faults

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/recorder/volume"
+	"github.com/clearspan/clearspan/mirror/capfile"
 	"github.com/clearspan/clearspan/mirror/capture"
-	"github.com/clearspan/clearspan/mirror/conformance"
 )
 
 // Source is one of frames.
@@ -116,7 +116,7 @@ func (f *feed) read(ctx context.Context, take func(volume.Frame)) error {
 
 // frames reads a capture to its end.
 func frames(ctx context.Context, in io.Reader, take func(volume.Frame)) error {
-	r, err := conformance.NewLinkReader(in)
+	r, err := capfile.NewReader(in)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func frames(ctx context.Context, in io.Reader, take func(volume.Frame)) error {
 		if err != nil {
 			return err
 		}
-		take(volume.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link, Comment: f.Note})
+		take(volume.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link, Comment: f.Comment})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

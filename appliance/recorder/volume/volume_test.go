@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clearspan/clearspan/mirror/conformance"
+	"github.com/clearspan/clearspan/mirror/capfile"
 )
 
 // frame returns frame n.
@@ -132,7 +132,7 @@ func TestFollow(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	other, err := conformance.NewLinkReader(f) // another reader of pcapng
+	other, err := capfile.NewReader(f) // another reader of pcapng
 	if err != nil {
 		t.Fatal(err)
 	}

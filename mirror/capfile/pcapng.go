@@ -1,4 +1,4 @@
-package conformance
+package capfile
 
 import (
 	"encoding/binary"
@@ -36,14 +36,15 @@ type ngInterface struct {
 }
 
 // nextBlock reads blocks up to the next one that holds a frame.
-func (s *Reader) nextBlock() (CapturedFrame, error) {
+func (s *Reader) nextBlock() (Frame, error) {
 	for {
 		if _, err := s.r.Peek(1); errors.Is(err, io.EOF) {
-			return CapturedFrame{}, io.EOF
+			return Frame{}, io.EOF
 		}
+		from := s.read
 		kind, body, err := s.block()
 		if err != nil {
-			return CapturedFrame{}, fmt.Errorf("read pcapng block: %w", err)
+			return Frame{}, fmt.Errorf("read pcapng block at octet %d: %w", from, err)
 		}
 		switch kind {
 		case blockSection:
@@ -51,13 +52,13 @@ func (s *Reader) nextBlock() (CapturedFrame, error) {
 		case blockInterface:
 			err = s.addInterface(body)
 		case blockEnhanced, blockPacket, blockSimple:
-			var f CapturedFrame
+			var f Frame
 			if f, err = s.packet(kind, body); err == nil {
 				return f, nil
 			}
 		}
 		if err != nil {
-			return CapturedFrame{}, fmt.Errorf("read pcapng block: %w", err)
+			return Frame{}, fmt.Errorf("read pcapng block at octet %d: %w", from, err)
 		}
 	}
 }
@@ -147,13 +148,13 @@ func resolution(v byte) uint64 {
 }
 
 // packet reads the frame in a block.
-func (s *Reader) packet(kind uint32, body []byte) (CapturedFrame, error) {
+func (s *Reader) packet(kind uint32, body []byte) (Frame, error) {
 	fixed := 20
 	if kind == blockSimple {
 		fixed = 4
 	}
 	if len(body) < fixed {
-		return CapturedFrame{}, errors.New("packet block is incomplete")
+		return Frame{}, errors.New("packet block is incomplete")
 	}
 	number, wire, size := uint32(0), s.order.Uint32(body), uint32(len(body)-4)
 	if kind != blockSimple {
@@ -163,13 +164,10 @@ func (s *Reader) packet(kind uint32, body []byte) (CapturedFrame, error) {
 		number = uint32(s.order.Uint16(body))
 	}
 	if int64(number) >= int64(len(s.ng.interfaces)) {
-		return CapturedFrame{}, fmt.Errorf("packet of interface %d, which is not described", number)
+		return Frame{}, fmt.Errorf("packet of interface %d, which is not described", number)
 	}
 	i := s.ng.interfaces[number]
-	if err := s.permit(i.link); err != nil {
-		return CapturedFrame{}, err
-	}
-	f := CapturedFrame{Wire: int(min(wire, maxRecord)), Link: i.link}
+	f := Frame{Wire: int(min(wire, maxRecord)), Link: i.link, Interface: number}
 	if kind == blockSimple {
 		size = min(size, wire)
 		if i.snap != 0 {
@@ -179,11 +177,11 @@ func (s *Reader) packet(kind uint32, body []byte) (CapturedFrame, error) {
 		f.At = i.time(uint64(s.order.Uint32(body[4:]))<<32 | uint64(s.order.Uint32(body[8:])))
 	}
 	if int64(size) > int64(len(body)-fixed) {
-		return CapturedFrame{}, errors.New("packet is longer than its block")
+		return Frame{}, errors.New("packet is longer than its block")
 	}
 	f.Octets = body[fixed : fixed+int(size)]
-	if kind == blockEnhanced {
-		f.Note = s.note(body[min(fixed+(int(size)+3)&^3, len(body)):])
+	if kind != blockSimple {
+		f.Comment = s.comment(body[min(fixed+(int(size)+3)&^3, len(body)):])
 	}
 	return f, nil
 }
@@ -191,8 +189,8 @@ func (s *Reader) packet(kind uint32, body []byte) (CapturedFrame, error) {
 // optionComment is the option of a packet that has a comment.
 const optionComment = 1
 
-// note returns the first comment in the options of a packet.
-func (s *Reader) note(options []byte) string {
+// comment returns the first comment in the options of a packet.
+func (s *Reader) comment(options []byte) string {
 	for len(options) >= 4 {
 		code, size := s.order.Uint16(options), int(s.order.Uint16(options[2:]))
 		padded := 4 + (size+3)&^3
