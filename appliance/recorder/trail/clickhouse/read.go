@@ -2,13 +2,11 @@ package clickhouse
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 
-	"github.com/clearspan/clearspan/appliance/query"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 )
 
@@ -18,7 +16,7 @@ const page = 500
 // Events implements [trail.Reader].
 func (s *Store) Events(ctx context.Context, q trail.Question, f func(*trail.Full) bool) error {
 	expr := q.Query.Expr()
-	from, to := limits(expr)
+	from, to := trail.Times(expr)
 	if !q.From.IsZero() {
 		from = max(from, q.From.UnixNano())
 	}
@@ -123,24 +121,6 @@ func (s *Store) within(ctx context.Context, w *walk, days where, f func(*trail.F
 	return false, nil
 }
 
-// limits returns the times that a query allows at most, in nanoseconds.
-func limits(e *query.Expr) (from, to int64) {
-	from, to = math.MinInt64, math.MaxInt64
-	if e == nil {
-		return from, to
-	}
-	switch {
-	case e.Op == query.All:
-		for _, s := range e.Sub {
-			a, b := limits(s)
-			from, to = max(from, a), min(to, b)
-		}
-	case e.Op == query.Term && e.Field != nil && e.Field.ID == trail.FieldAt && len(e.Ranges) == 1:
-		from, to = e.Ranges[0].From, e.Ranges[0].To
-	}
-	return from, to
-}
-
 // Event implements [trail.Reader].
 func (s *Store) Event(ctx context.Context, id trail.ID) (*trail.Full, error) {
 	list, err := s.full(ctx, []trail.ID{id}, nil)
@@ -234,7 +214,7 @@ func (s *Store) objects(ctx context.Context, hashes []string) (map[trail.Hash]tr
 		return found, nil
 	}
 	err := s.ask(ctx, "select hash,stored,holes,size,type,first,more from object where hash in ("+strings.Join(hashes, ",")+")", func(a *answer) {
-		o := trail.Object{Hash: a.hash(), Stored: a.u64(), Holes: holes([]byte(a.text())), Size: a.u64(), Type: a.text(), First: a.time(), More: a.u64()}
+		o := trail.Object{Hash: a.hash(), Stored: a.u64(), Holes: trail.UnpackHoles([]byte(a.text())), Size: a.u64(), Type: a.text(), First: a.time(), More: a.u64()}
 		if old, ok := found[o.Hash]; ok {
 			o = merge(old, o)
 		}
@@ -252,20 +232,4 @@ func merge(a, b trail.Object) trail.Object {
 		a.Holes, a.More = b.Holes, b.More
 	}
 	return a
-}
-
-func holes(p []byte) (list []trail.Hole) {
-	for len(p) > 0 {
-		at, n := binary.Uvarint(p)
-		if n <= 0 {
-			return list
-		}
-		size, m := binary.Uvarint(p[n:])
-		if m <= 0 {
-			return list
-		}
-		list = append(list, trail.Hole{At: at, Size: size})
-		p = p[n+m:]
-	}
-	return list
 }

@@ -122,11 +122,7 @@ func objects(b *trail.Batch) (r rows) {
 		x := &b.Objects[i]
 		r.fixed(x.Hash[:])
 		r.u64(x.Stored)
-		holes := []byte{}
-		for _, h := range x.Holes {
-			holes = binary.AppendUvarint(binary.AppendUvarint(holes, h.At), h.Size)
-		}
-		r.texts(string(holes))
+		r.texts(string(trail.PackHoles(x.Holes)))
 		first := int64(0)
 		if !x.First.IsZero() {
 			first = x.First.UnixNano()

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -46,24 +45,10 @@ func number(n int64) string { return "toInt64(" + strconv.FormatInt(n, 10) + ")"
 func (w where) days() string { return fmt.Sprintf("day>=%d and day<=%d", w.from, w.to) }
 
 // condition writes a query as a condition on table event.
-func (w where) condition(e *query.Expr) string {
-	if e == nil {
-		return "1"
-	}
-	switch e.Op {
-	case query.All, query.Either:
-		parts := make([]string, len(e.Sub))
-		for i, s := range e.Sub {
-			parts[i] = w.condition(s)
-		}
-		by := " and "
-		if e.Op == query.Either {
-			by = " or "
-		}
-		return "(" + strings.Join(parts, by) + ")"
-	case query.Not:
-		return "not (" + w.condition(e.Sub[0]) + ")"
-	}
+func (w where) condition(e *query.Expr) string { return trail.Condition(e, w.either) }
+
+// either writes a term, with or without a field.
+func (w where) either(e *query.Expr) string {
 	if e.Field == nil {
 		return w.loose(e)
 	}
@@ -126,7 +111,7 @@ func compare(column string, e *query.Expr) string {
 }
 
 func network(column string, n query.Net) string {
-	low, high := bounds(n.Prefix)
+	low, high := trail.Bounds(n.Prefix)
 	s := "(" + column + ">=" + fixed(low[:]) + " and " + column + "<=" + fixed(high[:])
 	if n.Port != 0 {
 		port := "cport"
@@ -150,29 +135,6 @@ func span(column string, r query.Range) string {
 	return "(" + column + ">=" + number(r.From) + " and " + column + "<=" + number(r.To) + ")"
 }
 
-// bounds returns the first and the last address of a prefix.
-func bounds(p netip.Prefix) (low, high [16]byte) {
-	bits := p.Bits()
-	if p.Addr().Is4() {
-		bits += 96
-	}
-	low = p.Addr().As16()
-	for i := range low {
-		rest := byte(0xff)
-		switch {
-		case i*8+8 <= bits:
-			rest = 0
-		case i*8 < bits:
-			rest >>= bits - i*8
-		}
-		low[i] &^= rest
-		high[i] = low[i] | rest
-	}
-	return low, high
-}
-
-var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
 // match compares a column with a pattern, without regard to case.
 func match(column string, p query.Pattern) string {
 	lower := "lowerUTF8(" + column + ")"
@@ -184,27 +146,17 @@ func match(column string, p query.Pattern) string {
 	case len(p.Parts) == 2 && p.Parts[0] == "" && p.Parts[1] == "":
 		return column + "<>''"
 	}
-	parts := make([]string, len(p.Parts))
-	for i, part := range p.Parts {
-		parts[i] = likeEscape.Replace(part)
-	}
-	pattern := strings.Join(parts, "%")
-	if p.Inside {
-		pattern = "%" + pattern + "%"
-	}
-	return lower + " like " + text(pattern)
+	return lower + " like " + text(trail.Like(p))
 }
 
 // identifier compares a column of octets with hexadecimal digits, whole or their beginning.
 func identifier(column string, texts []query.Pattern, size int) string {
 	var parts []string
 	for _, p := range texts {
-		prefix := p.Parts[0]
-		low, err := hex.DecodeString(prefix + strings.Repeat("0", max(2*size-len(prefix), 0)))
-		if err != nil || len(low) != size {
+		low, high, ok := trail.Beginning(p.Parts[0], size)
+		if !ok {
 			continue
 		}
-		high, _ := hex.DecodeString(prefix + strings.Repeat("f", 2*size-len(prefix)))
 		parts = append(parts, "("+column+">="+fixed(low)+" and "+column+"<="+fixed(high)+")")
 	}
 	return anyOf(parts)

@@ -12,7 +12,7 @@ import (
 // Events implements [trail.Reader].
 func (s *Store) Events(ctx context.Context, q trail.Question, f func(*trail.Full) bool) error {
 	expr := q.Query.Expr()
-	from, to := span(expr)
+	from, to := trail.Times(expr)
 	if !q.From.IsZero() {
 		from = max(from, q.From.UnixNano())
 	}
@@ -261,7 +261,7 @@ func (s *Store) Object(ctx context.Context, h trail.Hash) (*trail.Object, error)
 	if err == sql.ErrNoRows {
 		return nil, trail.ErrNone
 	}
-	o.Size, o.First, o.Stored, o.More, o.Holes = uint64(size), fromNano(first), uint64(stored), uint64(more), unpackHoles(holes)
+	o.Size, o.First, o.Stored, o.More, o.Holes = uint64(size), fromNano(first), uint64(stored), uint64(more), trail.UnpackHoles(holes)
 	return o, err
 }
 

@@ -1,10 +1,8 @@
 package sqlite
 
 import (
-	"encoding/hex"
 	"fmt"
 	"math"
-	"net/netip"
 	"strings"
 
 	"github.com/clearspan/clearspan/appliance/query"
@@ -39,24 +37,10 @@ type where struct {
 }
 
 // condition writes a query as a condition on table event, which is called e.
-func (w *where) condition(e *query.Expr) string {
-	if e == nil {
-		return "1"
-	}
-	switch e.Op {
-	case query.All, query.Either:
-		parts := make([]string, len(e.Sub))
-		for i, s := range e.Sub {
-			parts[i] = w.condition(s)
-		}
-		by := " and "
-		if e.Op == query.Either {
-			by = " or "
-		}
-		return "(" + strings.Join(parts, by) + ")"
-	case query.Not:
-		return "not " + w.condition(e.Sub[0])
-	}
+func (w *where) condition(e *query.Expr) string { return trail.Condition(e, w.either) }
+
+// either writes a term, with or without a field.
+func (w *where) either(e *query.Expr) string {
 	if e.Field == nil {
 		return w.loose(e)
 	}
@@ -119,8 +103,8 @@ func (w *where) compare(column string, e *query.Expr) string {
 		parts = append(parts, w.text(column, p))
 	}
 	for _, n := range e.Nets {
-		low, high := bounds(n.Prefix)
-		s := column + " between " + w.arg(low) + " and " + w.arg(high)
+		low, high := trail.Bounds(n.Prefix)
+		s := column + " between " + w.arg(low[:]) + " and " + w.arg(high[:])
 		if n.Port != 0 {
 			port := "e.cport"
 			if strings.HasSuffix(column, "server") {
@@ -145,24 +129,6 @@ func (w *where) compare(column string, e *query.Expr) string {
 	return anyOf(parts)
 }
 
-// bounds returns the first and the last address of a prefix, as they are stored.
-func bounds(p netip.Prefix) (low, high []byte) {
-	first := p.Masked().Addr()
-	bits := p.Bits()
-	if first.Is4() {
-		bits += 96
-	}
-	a := first.As16()
-	low = a[:]
-	b := a
-	for i := bits; i < 128; i++ {
-		b[i/8] |= 1 << (7 - i%8)
-	}
-	return low, b[:]
-}
-
-var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
 // text compares a column with a pattern, without regard to case.
 func (w *where) text(column string, p query.Pattern) string {
 	switch {
@@ -171,33 +137,18 @@ func (w *where) text(column string, p query.Pattern) string {
 	case len(p.Parts) == 2 && p.Parts[0] == "" && p.Parts[1] == "":
 		return "(" + column + " is not null and " + column + "<>'')"
 	}
-	var b strings.Builder
-	if p.Inside {
-		b.WriteByte('%')
-	}
-	for i, part := range p.Parts {
-		if i > 0 {
-			b.WriteByte('%')
-		}
-		b.WriteString(likeEscape.Replace(part))
-	}
-	if p.Inside {
-		b.WriteByte('%')
-	}
-	return column + " like " + w.arg(b.String()) + ` escape '\'`
+	return column + " like " + w.arg(trail.Like(p)) + ` escape '\'`
 }
 
 // identifier compares a column of octets with hexadecimal digits, whole or their beginning.
 func (w *where) identifier(column string, texts []query.Pattern, size int) string {
 	var parts []string
 	for _, p := range texts {
-		prefix := p.Parts[0]
-		low, err := hex.DecodeString(prefix + strings.Repeat("0", max(2*size-len(prefix), 0)))
-		if err != nil || len(low) != size {
+		low, high, ok := trail.Beginning(p.Parts[0], size)
+		if !ok {
 			continue
 		}
-		high, _ := hex.DecodeString(prefix + strings.Repeat("f", 2*size-len(prefix)))
-		parts = append(parts, column+" between "+w.arg(low)+" and "+w.arg(high))
+		parts = append(parts, column+" between "+w.arg(low[:])+" and "+w.arg(high[:]))
 	}
 	return anyOf(parts)
 }
@@ -250,8 +201,8 @@ func (w *where) loose(e *query.Expr) string {
 		}
 	}
 	for _, n := range e.Nets {
-		low, high := bounds(n.Prefix)
-		parts = append(parts, "e.client between "+w.arg(low)+" and "+w.arg(high), "e.server between "+w.arg(low)+" and "+w.arg(high))
+		low, high := trail.Bounds(n.Prefix)
+		parts = append(parts, "e.client between "+w.arg(low[:])+" and "+w.arg(high[:]), "e.server between "+w.arg(low[:])+" and "+w.arg(high[:]))
 	}
 	return anyOf(parts)
 }
@@ -269,22 +220,4 @@ func (w *where) bodies(e *query.Expr) string {
 			"e.n in (select rowid from words where words match "+w.arg(f)+")")
 	}
 	return anyOf(parts)
-}
-
-// span returns the times that a query allows at most, in nanoseconds.
-func span(e *query.Expr) (from, to int64) {
-	from, to = math.MinInt64, math.MaxInt64
-	if e == nil {
-		return from, to
-	}
-	switch {
-	case e.Op == query.All:
-		for _, s := range e.Sub {
-			a, b := span(s)
-			from, to = max(from, a), min(to, b)
-		}
-	case e.Op == query.Term && e.Field != nil && e.Field.ID == trail.FieldAt && len(e.Ranges) == 1:
-		from, to = e.Ranges[0].From, e.Ranges[0].To
-	}
-	return from, to
 }

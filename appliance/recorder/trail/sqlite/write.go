@@ -287,7 +287,7 @@ func (s *Store) writeMain(ctx context.Context, b *trail.Batch) error {
 	}
 	for i := range b.Objects {
 		x := &b.Objects[i]
-		w.exec(insertObject, x.Hash[:], int64(x.Size), x.Type, nano(x.First), nano(x.First), int64(x.Stored), packHoles(x.Holes), int64(x.More))
+		w.exec(insertObject, x.Hash[:], int64(x.Size), x.Type, nano(x.First), nano(x.First), int64(x.Stored), trail.PackHoles(x.Holes), int64(x.More))
 	}
 	for i := range b.Pending {
 		x := &b.Pending[i]
@@ -297,29 +297,4 @@ func (s *Store) writeMain(ctx context.Context, b *trail.Batch) error {
 		w.exec(insertCursor, b.Cursor)
 	}
 	return w.commit()
-}
-
-// packHoles writes holes as pairs of variable-length numbers.
-func packHoles(holes []trail.Hole) []byte {
-	p := []byte{}
-	for _, h := range holes {
-		p = binary.AppendUvarint(binary.AppendUvarint(p, h.At), h.Size)
-	}
-	return p
-}
-
-func unpackHoles(p []byte) (holes []trail.Hole) {
-	for len(p) > 0 {
-		at, n := binary.Uvarint(p)
-		if n <= 0 {
-			return holes
-		}
-		size, m := binary.Uvarint(p[n:])
-		if m <= 0 {
-			return holes
-		}
-		holes = append(holes, trail.Hole{At: at, Size: size})
-		p = p[n+m:]
-	}
-	return holes
 }
