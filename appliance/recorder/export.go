@@ -270,10 +270,15 @@ func (x *exporter) copy(ctx context.Context, f io.Writer, wanted map[ends][]peri
 	}
 	r := volume.NewReader(dir, nil, 0)
 	defer r.Close()
+	var damaged error
 	for r.Skip(func(n uint64) bool { return skip[n] }); ; {
 		frame, _, err := r.Next(ctx, 0)
+		if errors.Is(err, volume.ErrDamaged) {
+			damaged = errors.Join(damaged, err)
+			continue
+		}
 		if errors.Is(err, io.EOF) {
-			return w.Flush()
+			return errors.Join(damaged, w.Flush())
 		}
 		if err != nil {
 			return err

@@ -2,10 +2,8 @@ package recorder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,9 +15,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/appliance/recorder/alert"
-	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
-	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/appliance/recorder/inspect"
 	"github.com/clearspan/clearspan/appliance/recorder/source"
 	"github.com/clearspan/clearspan/appliance/recorder/volume"
@@ -53,35 +49,6 @@ type Recorder struct {
 
 	mu     sync.Mutex
 	status Status
-}
-
-// Status is what a recorder does, as status.json in its directory has it.
-type Status struct {
-	Time      time.Time      `json:"time"`
-	Started   time.Time      `json:"started"`
-	PID       int            `json:"pid"`    // 0: it has ended
-	Frames    uint64         `json:"frames"` // that the sources handed over
-	Stored    uint64         `json:"stored"`
-	Refused   uint64         `json:"refused"` // by the file system
-	Dropped   uint64         `json:"dropped"` // by the kernel
-	Analysed  uint64         `json:"analysed"`
-	Lag       float64        `json:"lag_seconds"` // of the analysis behind the newest packet
-	Sessions  uint64         `json:"sessions"`
-	Events    uint64         `json:"events"`
-	Objects   uint64         `json:"objects"`
-	Findings  uint64         `json:"findings"`
-	Volumes   int            `json:"volumes"`
-	Packets   int64          `json:"packets_octets"`
-	Sources   []SourceStatus `json:"sources"`
-	Waiting   int            `json:"trail_waiting"` // batches that the server of the trail has not got yet
-	LastError string         `json:"last_error,omitempty"`
-}
-
-// SourceStatus is of one source.
-type SourceStatus struct {
-	Name    string `json:"name"`
-	Frames  uint64 `json:"frames"`
-	Dropped uint64 `json:"dropped"`
 }
 
 const (
@@ -225,8 +192,11 @@ func (r *Recorder) Run(ctx context.Context) error {
 				mu.Unlock()
 				r.volumes.Add(f)
 			})
-			if failed[i] != nil && ctx.Err() == nil {
-				r.cfg.Log.Error("source ended", "source", s.Name(), "err", failed[i])
+			switch {
+			case ctx.Err() != nil:
+				failed[i] = nil // it was ended
+			case failed[i] != nil:
+				failed[i] = fmt.Errorf("source %s ended: %w", s.Name(), failed[i])
 				stop()
 			}
 		})
@@ -234,8 +204,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 	var analysis sync.WaitGroup
 	var analysed error
 	analysis.Go(func() {
-		if analysed = r.analyse(); analysed != nil {
-			r.cfg.Log.Error("analysis ended", "err", analysed)
+		if analysed = r.analyse(ctx); analysed != nil {
+			analysed = fmt.Errorf("analysis: %w", analysed)
 			stop()
 		}
 	})
@@ -262,172 +232,5 @@ func (r *Recorder) Run(ctx context.Context) error {
 	told()
 	telling.Wait()
 	r.report(counts, 0)
-	for i, err := range failed {
-		if errors.Is(err, context.Canceled) {
-			failed[i] = nil
-		}
-	}
 	return errors.Join(append(failed, closed, analysed)...)
-}
-
-// report writes the status file.
-func (r *Recorder) report(counts []SourceStatus, pid int) {
-	c := r.volumes.Counts()
-	r.mu.Lock()
-	s := &r.status
-	s.Time, s.Started, s.PID = time.Now().UTC(), r.started.UTC(), pid
-	s.Stored, s.Refused, s.Frames, s.Dropped, s.Sources = c.Stored, c.Dropped, 0, 0, nil
-	s.Waiting, s.LastError = waiting(r.archive.Trail)
-	for i, one := range counts {
-		one.Dropped = r.sources[i].Dropped()
-		s.Frames += one.Frames
-		s.Dropped += one.Dropped
-		s.Sources = append(s.Sources, one)
-	}
-	text, err := json.MarshalIndent(s, "", "  ")
-	r.mu.Unlock()
-	name := filepath.Join(r.cfg.Directory, statusName)
-	if err == nil {
-		err = os.WriteFile(name+".tmp", append(text, '\n'), 0o600)
-	}
-	if err == nil {
-		err = os.Rename(name+".tmp", name)
-	}
-	if err != nil {
-		r.cfg.Log.Debug("status cannot be written", "err", err)
-	}
-}
-
-// ReadStatus reads the status of the recorder of a directory.
-func ReadStatus(dir string) (s Status, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, statusName))
-	if err != nil {
-		return s, err
-	}
-	return s, json.Unmarshal(text, &s)
-}
-
-// analyse reads the packets behind the capture, to the end of the last volume.
-func (r *Recorder) analyse() (err error) {
-	// What is there is analysed also when the recorder is to end: the context is another one.
-	ctx := context.Background()
-	x, err := inspect.New(r.cfg.Inspect)
-	if err != nil {
-		return err
-	}
-	text, err := r.archive.Trail.Cursor(ctx)
-	if err != nil {
-		return err
-	}
-	cursor, err := analyst.ParseCursor(text)
-	if err != nil {
-		return err
-	}
-	open, err := r.archive.Trail.OpenSessions(ctx)
-	if err != nil {
-		return err
-	}
-	var summary ImportSummary
-	a := analyst.New(analyst.Config{
-		Source: "recorder", Content: r.archive.content, Examine: examiner(ctx, x, r.archive.content),
-		Resume: &analyst.Resume{Cursor: cursor, Open: open},
-	}, counted{telling{r.archive.Trail, r.alerts}, &summary})
-	packets := volume.NewReader(filepath.Join(r.cfg.Directory, volumeDir), r.volumes, volume.Mark(cursor.From))
-	defer packets.Close()
-	flushed := time.Now()
-	flush := func() error {
-		flushed = time.Now()
-		c := a.Cursor(uint64(packets.Mark()))
-		if err := a.Flush(ctx, c.Bytes()); err != nil {
-			return err
-		}
-		if err := r.seal.volumes(); err != nil {
-			return fmt.Errorf("seal: %w", err)
-		}
-		if time.Since(r.seal.signed) >= signEvery {
-			if err := r.seal.sign(ctx); err != nil {
-				return fmt.Errorf("seal: %w", err)
-			}
-		}
-		return r.retain(volume.Mark(c.From))
-	}
-	reached := time.Now() // the newest packet
-	dirty, settled, came := false, true, reached
-	for {
-		f, at, err := packets.Next(ctx, flushEvery)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if f.Octets == nil {
-			reached = time.Now()
-			if !settled && reached.Sub(came) >= quiet {
-				a.Settle()
-				settled, dirty = true, true
-			}
-		} else {
-			dirty, settled, came = true, false, time.Now()
-			if err := a.AddAt(ctx, flow.Frame{Octets: f.Octets, Wire: f.Wire, At: f.At, Link: f.Link, Comment: f.Comment}, uint64(at)); err != nil {
-				return err
-			}
-		}
-		if time.Since(flushed) >= batchEvery && dirty {
-			if err := flush(); err != nil {
-				return err
-			}
-			dirty = false
-			r.progress(a, &summary, time.Since(reached))
-		}
-	}
-	if err := flush(); err != nil {
-		return err
-	}
-	r.progress(a, &summary, 0)
-	return nil
-}
-
-// progress notes how far the analysis has come.
-func (r *Recorder) progress(a *analyst.Analyst, s *ImportSummary, lag time.Duration) {
-	t := a.Tally()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.status.Analysed, r.status.Sessions = t.Frames, t.Sessions
-	r.status.Events, r.status.Objects, r.status.Findings = s.Events, s.Objects, s.Findings
-	if r.status.Lag = lag.Seconds(); lag < batchEvery+flushEvery {
-		r.status.Lag = 0
-	}
-}
-
-// retain removes the oldest volumes that are not needed any more, if there are too many.
-func (r *Recorder) retain(needed volume.Mark) error {
-	dir := filepath.Join(r.cfg.Directory, volumeDir)
-	list, err := volume.List(dir)
-	if err != nil {
-		return err
-	}
-	total := int64(0)
-	for _, v := range list {
-		total += v.Size
-	}
-	kept := len(list)
-	for _, v := range list {
-		if total <= r.cfg.Packets || v.Number >= needed.Number() {
-			break
-		}
-		if err := volume.Remove(dir, v.Number); err != nil {
-			return err
-		}
-		if err := r.seal.removed(v); err != nil {
-			return fmt.Errorf("seal: %w", err)
-		}
-		r.cfg.Log.Info("packets removed, there are newer ones", "volume", v.Number, "first", v.First, "last", v.Last)
-		total -= v.Size
-		kept--
-	}
-	r.mu.Lock()
-	r.status.Volumes, r.status.Packets = kept, total
-	r.mu.Unlock()
-	return nil
 }

@@ -78,15 +78,33 @@ func (w *Writer) complete() {
 	}
 }
 
-// seal writes the summary of a volume, and gives it its name.
+// seal writes the summary of a volume, and gives it its name. Both are there for good when it
+// returns.
 func seal(dir string, s *Summary) error {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
 	base := path(dir, s.Number)
-	if err := os.WriteFile(base+summary, append(text, '\n'), 0o600); err != nil {
+	if err := writeSynced(base+summary, append(text, '\n')); err != nil {
 		return err
 	}
-	return os.Rename(base+partial, base+complete)
+	if err := os.Rename(base+partial, base+complete); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// writeSynced writes a file whose octets are on the disk when it returns.
+func writeSynced(name string, p []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(p)
+	return errors.Join(err, f.Sync(), f.Close())
 }

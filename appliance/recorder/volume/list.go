@@ -124,7 +124,11 @@ type block struct {
 
 // at returns the time of a packet.
 func (k *block) at() time.Time {
-	return time.Unix(0, int64(uint64(le.Uint32(k.octets[12:]))<<32|uint64(le.Uint32(k.octets[16:]))))
+	n := int64(uint64(le.Uint32(k.octets[12:]))<<32 | uint64(le.Uint32(k.octets[16:])))
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n)
 }
 
 // blocks reads blocks from an offset on.

@@ -24,6 +24,10 @@ type Reader struct {
 	skip   func(uint64) bool // nil: none
 }
 
+// ErrDamaged says that a complete volume cannot be read on at some octet. The reader goes on
+// with the next volume.
+var ErrDamaged = errors.New("the volume is damaged")
+
 // NewReader returns a reader from a mark on. With a writer, [Reader.Next] waits for more.
 func NewReader(dir string, w *Writer, from Mark) *Reader {
 	return &Reader{dir: dir, w: w, number: from.Number(), from: from.Offset(), last: from}
@@ -81,6 +85,10 @@ func (r *Reader) try() (Frame, Mark, error) {
 		}
 		k, err := r.blocks.next()
 		switch {
+		case errors.Is(err, errTorn) && r.whole:
+			damaged := fmt.Errorf("volume %d, octet %d: %w", r.number, r.blocks.offset, ErrDamaged)
+			r.leave()
+			return Frame{}, 0, damaged
 		case errors.Is(err, io.EOF), errors.Is(err, errTorn):
 			moved, err := r.turn()
 			if err != nil {
@@ -168,11 +176,16 @@ func (r *Reader) turn() (moved bool, err error) {
 	if !r.whole {
 		return r.grown()
 	}
+	r.leave()
+	return true, r.open()
+}
+
+// leave leaves a volume for the next one.
+func (r *Reader) leave() {
 	r.file.Close()
 	r.file = nil
 	r.number, r.from = r.number+1, 0
 	r.last = markAt(r.number, 0)
-	return true, r.open()
 }
 
 // grown looks whether a volume that was not complete is now: then all that is in it can be

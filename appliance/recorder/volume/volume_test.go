@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/mirror/capfile"
+
+	"github.com/clearspan/clearspan/hack/needs"
 )
 
 // frame returns frame n.
@@ -208,7 +210,7 @@ func TestRefused(t *testing.T) {
 func TestFull(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m", "none", dir).CombinedOutput(); err != nil {
-		t.Skipf("mount: %s", out)
+		needs.Missing(t, "mount: ", string(out))
 	}
 	t.Cleanup(func() { exec.Command("umount", dir).Run() })
 	w := open(t, dir, Options{})
@@ -271,5 +273,53 @@ func BenchmarkWriter(b *testing.B) {
 	b.SetBytes(int64(len(f.Octets)))
 	for b.Loop() {
 		w.Add(f)
+	}
+}
+
+// TestDamaged: a volume that was changed is told, and the next one is read.
+func TestDamaged(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir, Options{Size: 1 << 20})
+	for i := range 3000 {
+		w.Add(frame(i))
+	}
+	w.Close()
+	p, err := os.ReadFile(File(dir, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p[len(header())+len(interfaceBlock(1))+5] ^= 0x40 // the length of the first packet
+	if err := os.WriteFile(File(dir, 1), p, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := NewReader(dir, nil, 0)
+	defer r.Close()
+	damaged, frames := 0, 0
+	for {
+		_, _, err := r.Next(t.Context(), 0)
+		if errors.Is(err, ErrDamaged) {
+			damaged++
+			continue
+		}
+		if err != nil {
+			break
+		}
+		frames++
+	}
+	if damaged != 1 || frames == 0 || frames == 3000 {
+		t.Errorf("told %d times, %d frames", damaged, frames)
+	}
+}
+
+// TestNoTime: a frame whose capture had no times has none.
+func TestNoTime(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir, Options{})
+	w.Add(Frame{Octets: make([]byte, 60), Link: 1})
+	w.Close()
+	r := NewReader(dir, nil, 0)
+	defer r.Close()
+	if f, _, err := r.Next(t.Context(), 0); err != nil || !f.At.IsZero() {
+		t.Errorf("%v, %v", f.At, err)
 	}
 }

@@ -156,7 +156,10 @@ func (w *Writer) append(f *Frame) {
 	p = le.AppendUint32(p, blockPacket)
 	p = le.AppendUint32(p, uint32(size))
 	p = le.AppendUint32(p, uint32(i))
-	at := uint64(f.At.UnixNano())
+	at := uint64(0) // no time
+	if !f.At.IsZero() {
+		at = uint64(f.At.UnixNano())
+	}
 	p = le.AppendUint32(p, uint32(at>>32))
 	p = le.AppendUint32(p, uint32(at))
 	p = le.AppendUint32(p, uint32(len(f.Octets)))
