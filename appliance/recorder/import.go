@@ -135,7 +135,12 @@ func examiner(ctx context.Context, x *inspect.Inspector, store *content.Store) f
 		}
 		e, _ := examine(ctx, x, at, int64(s.Size), extract.Hint{Name: s.Name, Type: s.Type})
 		e.rows(event, s, b)
-		if text := e.text.String(); text != "" {
+		text := e.text.String()
+		switch {
+		case text == "":
+		case b.TextOctets() > trail.MaxTexts:
+			b.Pending = append(b.Pending, trail.Pending{Hash: s.Hash, Work: "text", Why: "too much at once", At: event.At})
+		default:
 			b.Texts = append(b.Texts, trail.Text{Hash: s.Hash, At: event.At, Text: text})
 		}
 	}

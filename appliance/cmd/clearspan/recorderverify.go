@@ -81,7 +81,11 @@ func showVerified(w io.Writer, v *recorder.Verified) error {
 	for _, f := range v.Faults {
 		fmt.Fprintf(w, "FAULT    %s\n", visible(f))
 	}
-	fmt.Fprintf(w, "chain    %d links, %d of them signed, the last signature at %s\n", v.Links, v.Signed, v.SignedAt.Local().Format(time.DateTime))
+	signed := "nothing is signed"
+	if v.Signed > 0 {
+		signed = fmt.Sprintf("%d of them signed, the last signature at %s", v.Signed, v.SignedAt.Local().Format(time.DateTime))
+	}
+	fmt.Fprintf(w, "chain    %d links, %s\n", v.Links, signed)
 	fmt.Fprintf(w, "head     %s\n", v.Head)
 	fmt.Fprintf(w, "good     %d volumes, %d events; %d objects were read\n", v.Volumes, v.Events, v.Objects)
 	if v.Removed > 0 {

@@ -51,6 +51,7 @@ type Analyst struct {
 	hosts hosts
 	now   time.Time
 	mark  uint64 // of the frame that is read
+	texts int    // octets of the texts in the batch
 }
 
 // New returns an analyst that has read nothing.
@@ -75,7 +76,7 @@ func (a *Analyst) Add(ctx context.Context, f flow.Frame) error {
 		a.now = f.At
 	}
 	a.table.Add(f)
-	if a.batch.Rows() >= a.cfg.Rows {
+	if a.batch.Rows() >= a.cfg.Rows || a.texts >= trail.MaxTexts {
 		return a.Flush(ctx, nil)
 	}
 	return nil
@@ -106,6 +107,7 @@ func (a *Analyst) Flush(ctx context.Context, cursor []byte) error {
 		return err
 	}
 	a.batch.Reset()
+	a.texts = 0
 	return nil
 }
 

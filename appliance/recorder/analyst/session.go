@@ -174,6 +174,7 @@ func (a *Analyst) done(e *event) {
 			a.cfg.Examine(&e.Event, &e.sightings[i].Sighting, &a.batch)
 		}
 	}
+	a.texts = a.batch.TextOctets()
 	a.batch.Objects = append(a.batch.Objects, e.objects...)
 	a.batch.Events = append(a.batch.Events, e.Event)
 }

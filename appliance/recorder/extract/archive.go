@@ -14,7 +14,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/nwaples/rardecode/v2"
-	"github.com/ulikunitz/xz"
 
 	"github.com/clearspan/clearspan/appliance/object/name"
 )
@@ -236,12 +235,6 @@ func (f *found) gzip() error {
 
 func (f *found) bzip2() error {
 	return f.single("", func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil })
-}
-
-func (f *found) xz() error {
-	return f.single("", func(r io.Reader) (io.Reader, error) {
-		return xz.ReaderConfig{DictCap: 64 << 20}.NewReader(r)
-	})
 }
 
 func (f *found) zstd() error {

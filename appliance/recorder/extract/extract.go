@@ -30,6 +30,7 @@ const (
 	Encrypted Note = "encrypted-container" // it cannot be read without a password
 	Bounded   Note = "bounded"             // a limit was reached: not all was read
 	Damaged   Note = "damaged"             // not all could be read
+	Unread    Note = "unread"              // a form whose text is not read
 )
 
 // Handler takes what is found.
@@ -159,10 +160,17 @@ func init() {
 		{begins("\x28\xb5\x2f\xfd"), (*found).zstd},
 		{isTar, (*found).tar},
 		{begins("{\\rtf"), (*found).rtf},
+		{begins("%PDF-"), (*found).unread},
 		{isMail, (*found).mail},
 		{isHTML, (*found).html},
 		{isText, (*found).text},
 	}
+}
+
+// unread tells of a file whose form is known, and whose text is not read.
+func (f *found) unread() error {
+	f.h.Note(f.place, Unread, f.hint.Name)
+	return nil
 }
 
 // emit hands out text, as far as the limit goes.

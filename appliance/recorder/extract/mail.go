@@ -67,7 +67,11 @@ func (p *letterPart) Write(b []byte) { (&limited{&p.kept}).Write(b) }
 func (p *letterPart) Hole(uint64)    {}
 
 func (p *letterPart) Close(object.Ending) {
-	if p.err != nil || p.depth+1 > p.left.Depth {
+	if p.err != nil {
+		return
+	}
+	if p.depth+1 > p.left.Depth {
+		p.h.Note(p.place, Bounded, p.d.Name)
 		return
 	}
 	place := "part " + p.d.Part

@@ -105,7 +105,12 @@ func TestOperator(t *testing.T) {
 	if got, want := look(t, o, text), "projects x1 80 red ****** @1\npart x2 80 px-**** @2\nregistered-data x1 90"; !strings.HasPrefix(got, "projects x1 80") || !strings.Contains(got, "part x2 80 ") {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	if got := look(t, o, "id,ACME-98765\n"); !strings.Contains(got, "registered-data x1 90") {
+	for _, text := range []string{"id,ACME-98765\n", "id, acme 98765 ,x\n", "the word ACME-98765 within a sentence"} {
+		if got := look(t, o, text); !strings.Contains(got, "registered-data x1 90") {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+	if got := look(t, Options{Dictionaries: []Dictionary{{Name: "d", Words: []string{"falcon"}, Score: 40}}}, "a falcon"); got != "d x1 40 fa***n @1\n" {
 		t.Error(got)
 	}
 	passage := "noise before. " + secret[120:420] + " and noise behind, of any kind"

@@ -26,6 +26,7 @@ type Inspector struct {
 type owner struct {
 	class      class
 	dictionary string // "": a class
+	score      int    // of a dictionary
 	bounded    bool   // a word of ASCII: letters next to it make another word
 }
 
@@ -74,7 +75,7 @@ func New(o Options) (*Inspector, error) {
 			return nil, fmt.Errorf("dictionary %q has no name or no words", d.Name)
 		}
 		for _, w := range d.Words {
-			add(w, owner{class: classes, dictionary: d.Name})
+			add(w, owner{class: classes, dictionary: d.Name, score: cmp.Or(d.Score, 80)})
 		}
 	}
 	var err error

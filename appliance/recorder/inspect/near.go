@@ -34,7 +34,7 @@ func (r *reading) word(pattern int, s span) {
 			continue
 		}
 		if o.dictionary != "" {
-			r.found(o.dictionary, s, r.value(s), 80)
+			r.found(o.dictionary, s, r.value(s), o.score)
 		} else if len(r.near[o.class]) < maxPlaces {
 			r.near[o.class] = append(r.near[o.class], s)
 		}

@@ -83,11 +83,17 @@ func (g *Registry) find(r *reading) {
 	}
 }
 
-// findCells looks at each cell: what is between delimiters, and the ends of lines.
+// findCells looks at each cell, and at each word: what is between delimiters, and ends of
+// lines, with blanks among them or not.
 func (g *Registry) findCells(r *reading) {
+	g.findBetween(r, delimiters+"\n")
+	g.findBetween(r, delimiters+"\n ")
+}
+
+func (g *Registry) findBetween(r *reading, ends string) {
 	from := 0
 	for at := 0; at <= len(r.text); at++ {
-		if at < len(r.text) && r.text[at] != '\n' && !strings.ContainsRune(delimiters+" ", rune(r.text[at])) {
+		if at < len(r.text) && strings.IndexByte(ends, r.text[at]) < 0 {
 			continue
 		}
 		if s := (span{from, at}); at-from <= maxCell && at-from >= 4 {

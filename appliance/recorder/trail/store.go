@@ -33,6 +33,17 @@ func (b *Batch) Rows() int {
 	return len(b.Sessions) + len(b.Events) + len(b.Objects) + len(b.Sightings) + len(b.Findings) + len(b.Texts) + len(b.Who) + len(b.Pending)
 }
 
+// MaxTexts is how many octets of texts a batch has, about. What comes beyond is put off.
+const MaxTexts = 64 << 20
+
+// TextOctets returns how many octets of texts there are.
+func (b *Batch) TextOctets() (n int) {
+	for i := range b.Texts {
+		n += len(b.Texts[i].Text)
+	}
+	return n
+}
+
 // Reset empties the batch. It keeps the memory.
 func (b *Batch) Reset() {
 	*b = Batch{Sessions: b.Sessions[:0], Events: b.Events[:0], Objects: b.Objects[:0], Sightings: b.Sightings[:0],
