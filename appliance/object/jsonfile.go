@@ -60,7 +60,7 @@ func unescaped(e []byte) []byte {
 	case 'u':
 		r := rune(0)
 		for _, c := range e[2:] {
-			r = r<<4 | rune(hexDigit(c)&15)
+			r = r<<4 | rune(name.HexDigit(c)&15)
 		}
 		return utf8.AppendRune(nil, r)
 	}

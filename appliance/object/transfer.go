@@ -3,6 +3,8 @@ package object
 import (
 	"bytes"
 	"strings"
+
+	"github.com/clearspan/clearspan/appliance/object/name"
 )
 
 // transferred returns the stage that takes off a transfer encoding of mail.
@@ -178,28 +180,16 @@ func (q *quotedStage) escape(out []byte, c byte) []byte {
 		return out // in front of the line end
 	}
 	q.held = append(q.held, c)
-	if len(q.held) < 3 && hexDigit(c) < 16 {
+	if len(q.held) < 3 && name.HexDigit(c) < 16 {
 		return out
 	}
-	if len(q.held) == 3 && hexDigit(c) < 16 {
-		out = append(out, hexDigit(q.held[1])<<4|hexDigit(c))
+	if len(q.held) == 3 && name.HexDigit(c) < 16 {
+		out = append(out, name.HexDigit(q.held[1])<<4|name.HexDigit(c))
 	} else {
 		out = append(out, q.held...) // no escape after all
 	}
 	q.held = q.held[:0]
 	return out
-}
-
-func hexDigit(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 16
 }
 
 func (q *quotedStage) hole(n uint64) {

@@ -1,5 +1,7 @@
 package object
 
+import "github.com/clearspan/clearspan/appliance/object/name"
+
 // formFields reads a form whose fields are in one line (application/x-www-form-urlencoded,
 // WHATWG URL, Section 5): it passes the fields on as the members of an object in JSON.
 type formFields struct {
@@ -19,7 +21,7 @@ func (f *formFields) write(p []byte) {
 	for _, c := range p {
 		switch {
 		case len(f.escape) == 2:
-			out = quotedOctet(out, hexDigit(f.escape[1])<<4|hexDigit(c)&15)
+			out = quotedOctet(out, name.HexDigit(f.escape[1])<<4|name.HexDigit(c)&15)
 			f.escape = f.escape[:0]
 		case len(f.escape) == 1 || c == '%':
 			f.escape = append(f.escape, c)

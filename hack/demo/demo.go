@@ -36,24 +36,9 @@ type Options struct {
 // what was sent; otherwise it names the directory that holds the capture.
 // Cancelling ctx ends it early; it is cleaned up in any case.
 func Run(ctx context.Context, o Options) (err error) {
-	if o.Out == nil {
-		o.Out = io.Discard
-	}
-	if o.Keep == "" {
-		o.Keep = "demo-out"
-	}
-	if o.Keep, err = filepath.Abs(o.Keep); err != nil {
-		return err
-	}
-	if _, err := os.Stat(o.Binary); err != nil {
-		return fmt.Errorf("find appliance: %w", err)
-	}
-	if err := lab.MissingPrograms("demo"); err != nil {
-		return err
-	}
-	network, err := netlab.New(prefix)
+	network, err := o.open()
 	if err != nil {
-		return fmt.Errorf("make network: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, network.Close()) }()
 	if err := os.MkdirAll(o.Keep, 0o755); err != nil {
@@ -72,6 +57,33 @@ func Run(ctx context.Context, o Options) (err error) {
 	out.say("\nThe capture is %s. %d comparisons, no difference, %.1f s.\n",
 		filepath.Join(o.Keep, captureName), out.compared, time.Since(out.start()).Seconds())
 	return nil
+}
+
+// open completes the options, and makes an empty network.
+func (o *Options) open() (_ *netlab.Lab, err error) {
+	if o.Out == nil {
+		o.Out = io.Discard
+	}
+	if o.Keep == "" {
+		o.Keep = "demo-out"
+	}
+	if o.Keep, err = filepath.Abs(o.Keep); err != nil {
+		return nil, err
+	}
+	if o.Binary, err = filepath.Abs(o.Binary); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(o.Binary); err != nil {
+		return nil, fmt.Errorf("find appliance: %w", err)
+	}
+	if err := lab.MissingPrograms("demo"); err != nil {
+		return nil, err
+	}
+	network, err := netlab.New(prefix)
+	if err != nil {
+		return nil, fmt.Errorf("make network: %w", err)
+	}
+	return network, nil
 }
 
 // play sets the stage, sends the traffic and compares.

@@ -95,8 +95,8 @@ func unquote(s string) []byte {
 		switch c := s[i]; {
 		case c == '_':
 			p = append(p, ' ')
-		case c == '=' && i+2 < len(s) && digit(s[i+1]) < 16 && digit(s[i+2]) < 16:
-			p = append(p, digit(s[i+1])<<4|digit(s[i+2]))
+		case c == '=' && i+2 < len(s) && HexDigit(s[i+1]) < 16 && HexDigit(s[i+2]) < 16:
+			p = append(p, HexDigit(s[i+1])<<4|HexDigit(s[i+2]))
 			i += 2
 		default:
 			p = append(p, c)
@@ -105,8 +105,8 @@ func unquote(s string) []byte {
 	return p
 }
 
-// digit returns the value of a hexadecimal digit, 16 for others.
-func digit(c byte) byte {
+// HexDigit returns the value of a hexadecimal digit, 16 for others.
+func HexDigit(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':
 		return c - '0'
@@ -122,8 +122,8 @@ func digit(c byte) byte {
 func Percent(s string) []byte {
 	p := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) && digit(s[i+1]) < 16 && digit(s[i+2]) < 16 {
-			p = append(p, digit(s[i+1])<<4|digit(s[i+2]))
+		if s[i] == '%' && i+2 < len(s) && HexDigit(s[i+1]) < 16 && HexDigit(s[i+2]) < 16 {
+			p = append(p, HexDigit(s[i+1])<<4|HexDigit(s[i+2]))
 			i += 2
 			continue
 		}
