@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
@@ -39,15 +40,15 @@ type SourceStatus struct {
 }
 
 // report writes the status file.
-func (r *Recorder) report(counts []SourceStatus, pid int) {
+func (r *Recorder) report(frames []atomic.Uint64, pid int) {
 	c := r.volumes.Counts()
 	r.mu.Lock()
 	s := &r.status
 	s.Time, s.Started, s.PID = time.Now().UTC(), r.started.UTC(), pid
 	s.Stored, s.Refused, s.Frames, s.Dropped, s.Sources = c.Stored, c.Dropped, 0, 0, nil
 	s.Waiting, s.LastError = waiting(r.archive.Trail)
-	for i, one := range counts {
-		one.Dropped = r.sources[i].Dropped()
+	for i, source := range r.sources {
+		one := SourceStatus{Name: source.Name(), Frames: frames[i].Load(), Dropped: source.Dropped()}
 		s.Frames += one.Frames
 		s.Dropped += one.Dropped
 		s.Sources = append(s.Sources, one)

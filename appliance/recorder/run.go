@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -177,19 +178,15 @@ const (
 
 // Run records until the context ends, and analyses what is left then.
 func (r *Recorder) Run(ctx context.Context) error {
-	counts := make([]SourceStatus, len(r.sources))
-	var mu sync.Mutex // over counts
+	frames := make([]atomic.Uint64, len(r.sources))
 	var running sync.WaitGroup
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	failed := make([]error, len(r.sources))
 	for i, s := range r.sources {
-		counts[i].Name = s.Name()
 		running.Go(func() {
 			failed[i] = s.Run(ctx, func(f volume.Frame) {
-				mu.Lock()
-				counts[i].Frames++
-				mu.Unlock()
+				frames[i].Add(1)
 				r.volumes.Add(f)
 			})
 			switch {
@@ -220,9 +217,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 		case <-tick.C:
 			r.volumes.Flush()
 			if n%5 == 0 {
-				mu.Lock()
-				r.report(counts, os.Getpid())
-				mu.Unlock()
+				r.report(frames, os.Getpid())
 			}
 		}
 	}
@@ -231,6 +226,6 @@ func (r *Recorder) Run(ctx context.Context) error {
 	analysis.Wait()
 	told()
 	telling.Wait()
-	r.report(counts, 0)
+	r.report(frames, 0)
 	return errors.Join(append(failed, closed, analysed)...)
 }
