@@ -54,7 +54,7 @@ func (r *Recorder) analyse(stopping context.Context) error {
 	w.analyst = analyst.New(analyst.Config{
 		Source: "recorder", Content: r.archive.content, Examine: examiner(ctx, x, r.archive.content),
 		Resume: &analyst.Resume{Cursor: cursor, Open: open},
-	}, counted{telling{r.archive.Trail, r.alerts}, &w.summary})
+	}, counted{telling{r.archive.Trail, r.judge, r.alerts}, &w.summary})
 	w.packets = volume.NewReader(filepath.Join(r.cfg.Directory, volumeDir), r.volumes, volume.Mark(cursor.From))
 	defer w.packets.Close()
 	for {

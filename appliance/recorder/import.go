@@ -13,6 +13,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/extract"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/appliance/recorder/inspect"
+	"github.com/clearspan/clearspan/appliance/recorder/judge"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/mirror/capfile"
 )
@@ -22,6 +23,9 @@ type ImportOptions struct {
 	Output    analyst.Output // takes what was found; nil: nobody
 	Directory string         // where trail and contents are kept; "": nowhere
 	Trail     string         // as in [Config]
+	Inspect   inspect.Options
+	Inside    []string     // as in [Config]
+	Rules     []judge.Rule // findings have the name of the first that names them
 	Progress  func(name string, octets uint64)
 }
 
@@ -61,7 +65,11 @@ func (c counted) Write(ctx context.Context, b *trail.Batch) error {
 // Import reads captures in their order, as if they were one. Standard input is "-". A
 // capture that is damaged counts up to the damage, of which the error tells.
 func Import(ctx context.Context, files []string, o ImportOptions) (summary ImportSummary, err error) {
-	x, err := inspect.New(inspect.Options{})
+	x, err := inspect.New(o.Inspect)
+	if err != nil {
+		return summary, err
+	}
+	j, err := judge.New(judge.Config{Inside: o.Inside, Rules: o.Rules, Detectors: Detectors(o.Inspect)})
 	if err != nil {
 		return summary, err
 	}
@@ -77,7 +85,7 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 		cfg.Keep = func(d trail.Direction) bool { return d == trail.Sent }
 		cfg.Wanted = examined
 	}
-	a := analyst.New(cfg, counted{o.Output, &summary})
+	a := analyst.New(cfg, counted{telling{o.Output, j, nil}, &summary})
 	defer func() { summary.Tally = a.Tally() }()
 	var damaged error
 	for _, name := range files {

@@ -41,7 +41,11 @@ func (l *Listing) Full(x *trail.Full) error {
 }
 
 func (l *Listing) finding(f *trail.Finding) {
-	fmt.Fprintf(l.w, "FOUND     %s x%d %s in %s %s\n", f.Detector, f.Count, shown(f.Sample), f.Hash, shown(f.Place))
+	fmt.Fprintf(l.w, "FOUND     %s x%d %s in %s %s", f.Detector, f.Count, shown(f.Sample), f.Hash, shown(f.Place))
+	if f.Rule != "" {
+		fmt.Fprintf(l.w, ", rule %s", shown(f.Rule))
+	}
+	fmt.Fprintln(l.w)
 }
 
 // Write writes a batch.

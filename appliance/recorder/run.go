@@ -18,6 +18,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/alert"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/inspect"
+	"github.com/clearspan/clearspan/appliance/recorder/judge"
 	"github.com/clearspan/clearspan/appliance/recorder/source"
 	"github.com/clearspan/clearspan/appliance/recorder/volume"
 )
@@ -33,7 +34,9 @@ type Config struct {
 	User       string   // whom the process becomes; "": as [privilege.FindUser] says
 	Volume     volume.Options
 	Inspect    inspect.Options
-	Alerts     []string // addresses of receivers, see [alert.Parse]
+	Inside     []string     // networks and domains of mail, see [judge.Config]
+	Rules      []judge.Rule // which findings are told; empty: see [judge.Judge.Judge]
+	Alerts     []string     // receivers, see [alert.Parse]
 	Log        *slog.Logger
 }
 
@@ -43,6 +46,7 @@ type Recorder struct {
 	lock    *os.File
 	archive *Archive
 	alerts  *alert.Queue
+	judge   *judge.Judge
 	seal    *sealer // nil: not open, or closed
 	volumes *volume.Writer
 	sources []source.Source
@@ -90,18 +94,28 @@ func New(c Config) (r *Recorder, err error) {
 	if r.seal, err = openSealer(c.Directory, r.archive); err != nil {
 		return r, fmt.Errorf("seal: %w", err)
 	}
-	var receivers []alert.Receiver
-	for _, address := range c.Alerts {
-		to, err := alert.Parse(address)
-		if err != nil {
-			return r, err
-		}
-		receivers = append(receivers, to)
-	}
-	if r.alerts, err = alert.Open(filepath.Join(c.Directory, alertDir), receivers, c.Log); err != nil {
+	if err := r.openAlerts(); err != nil {
 		return r, err
 	}
 	return r, r.openSources()
+}
+
+// openAlerts opens what tells of findings.
+func (r *Recorder) openAlerts() (err error) {
+	var receivers []alert.Receiver
+	var names []string
+	for _, address := range r.cfg.Alerts {
+		to, err := alert.Parse(address)
+		if err != nil {
+			return err
+		}
+		receivers, names = append(receivers, to), append(names, to.Name())
+	}
+	r.judge, err = judge.New(judge.Config{Inside: r.cfg.Inside, Rules: r.cfg.Rules, Detectors: Detectors(r.cfg.Inspect), Receivers: names})
+	if err == nil {
+		r.alerts, err = alert.Open(filepath.Join(r.cfg.Directory, alertDir), receivers, r.cfg.Log)
+	}
+	return err
 }
 
 func (r *Recorder) openSources() error {

@@ -36,6 +36,7 @@ const trailUsage = "the trail is in the ClickHouse server at `URL`, or at the on
 func recorderImportCommand() *cobra.Command {
 	var asJSON bool
 	var dir, where string
+	var rules ruleFlags
 	cmd := &cobra.Command{
 		Use:   "import FILE...|-",
 		Short: "Read captures, and tell what was sent and received in them",
@@ -49,6 +50,9 @@ finds it there.
 "object" is a file, whose SHA-256 that is, and one with "finding" is personal or
 confidential data.
 
+` + ruleHelp + ` The name of the first
+rule that names a finding stands in its line.
+
 Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read to its end.`,
 		Example: `  clearspan recorder import mirror.pcap
   clearspan recorder import --json a.pcapng b.pcapng | jq -r 'select(.object) | .object + "  " + .name'
@@ -58,10 +62,14 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 			if where != "" && dir == "" {
 				return badConfig(errors.New("--trail is without --directory"))
 			}
+			read, err := rules.read()
+			if err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
-			o := recorder.ImportOptions{Directory: dir, Trail: where, Output: recorder.NewListing(cmd.OutOrStdout())}
+			o := recorder.ImportOptions{Directory: dir, Trail: where, Inside: rules.inside, Rules: read, Output: recorder.NewListing(cmd.OutOrStdout())}
 			if asJSON {
 				o.Output = recorder.NewJSONLines(cmd.OutOrStdout())
 			}
@@ -77,6 +85,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	cmd.Flags().StringVar(&dir, "directory", "", "keep trail and contents in `DIR`")
+	rules.add(cmd.Flags())
 	cmd.Flags().StringVar(&where, "trail", "", trailUsage)
 	return cmd
 }

@@ -20,6 +20,7 @@ import (
 func recorderRunCommand() *cobra.Command {
 	var c recorder.Config
 	var packets, level string
+	var rules ruleFlags
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Record what comes from interfaces, feeds and directories",
@@ -35,6 +36,8 @@ directories once everything is open. SIGTERM ends it, when all packets are analy
 An alert is sent when a client sends personal or confidential data: by mail, or as JSON
 in a POST. The first one of a kind and client is sent at once, others together after
 10 minutes. What is not taken is sent again for three days.
+
+` + ruleHelp + `
 
 Captures in a directory are read when they have not changed for 2 seconds, and
 renamed to NAME.done.
@@ -53,6 +56,10 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 				return badConfig(fmt.Errorf("--packets: %w", err))
 			}
 			c.Packets = int64(size)
+			if c.Rules, err = rules.read(); err != nil {
+				return err
+			}
+			c.Inside = rules.inside
 			if c.Log, err = newLogger(level); err != nil {
 				return badConfig(err)
 			}
@@ -68,10 +75,11 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	f.StringArrayVar(&c.Interfaces, "interface", nil, "capture the frames of `IF` (may be repeated)")
 	f.StringArrayVar(&c.Feeds, "connect", nil, "read the pcap-over-IP feed at `ADDR:PORT` (may be repeated)")
 	f.StringArrayVar(&c.Incoming, "incoming", nil, "read the captures that are put into `DIR` (may be repeated)")
-	f.StringArrayVar(&c.Alerts, "alert", nil, "tell `ADDRESS` of findings: smtp://HOST:PORT/?to=ADDR or https://... (may be repeated)")
+	f.StringArrayVar(&c.Alerts, "alert", nil, "tell `[NAME=]ADDRESS` of findings: smtp://HOST:PORT/?to=ADDR or https://... (may be repeated)")
 	f.StringVar(&packets, "packets", "10GiB", "keep so many octets of packets at most: `SIZE`")
 	f.StringVar(&c.User, "user", "", "become `USER`, if started as root")
 	f.StringVar(&level, "log", "info", "log `LEVEL`: debug, info, warn or error")
+	rules.add(f)
 	cmd.MarkFlagRequired("directory")
 	return cmd
 }

@@ -1,13 +1,15 @@
 // Package alert tells people of findings: by mail (SMTP, RFC 5321) and by HTTP. What is told
 // waits on disk until it was taken, for three days.
 //
-// The first finding of a kind of a client is told at once. Further ones of the same kind and
-// client are gathered for ten minutes, and told together. An alert says who sent what where,
+// The first finding of a kind of a client is told at once. Further ones of the same kind, rule
+// and client are gathered for ten minutes, and told together. An alert says who sent what where,
 // with a masked sample. It has no personal data beyond that.
 package alert
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +26,7 @@ import (
 // Finding is what is to be told.
 type Finding struct {
 	At       time.Time `json:"at"`
+	Rule     string    `json:"rule,omitempty"` // that says so; "": there are no rules
 	Detector string    `json:"finding"`
 	Count    uint64    `json:"count"`
 	Score    int       `json:"score"`
@@ -58,6 +61,9 @@ func (a *Alert) Text() string {
 	for i := range a.Findings {
 		f := &a.Findings[i]
 		fmt.Fprintf(&b, "%s  %s, %d times, score %d, such as %s\n", f.At.Local().Format(time.DateTime), f.Detector, f.Count, f.Score, f.Sample)
+		if f.Rule != "" {
+			fmt.Fprintf(&b, "  rule    %s\n", f.Rule)
+		}
 		fmt.Fprintf(&b, "  file    %s, %s\n  from    %s to %s\n  by      %s\n  object  %s\n  event   %s\n\n", f.File, f.Place, f.Client, f.Server, f.What, f.Object, f.Event)
 	}
 	if a.More > 0 {
@@ -68,6 +74,7 @@ func (a *Alert) Text() string {
 
 // Receiver takes alerts.
 type Receiver interface {
+	// Name is what rules call it. No other has it.
 	Name() string
 	// Send returns when the alert was taken.
 	Send(ctx context.Context, a *Alert) error
@@ -90,7 +97,7 @@ type Queue struct {
 	gather    time.Duration
 
 	mu     sync.Mutex
-	groups map[string]*group // by detector and client
+	groups map[string]*group // by detector, rule and client
 	seq    uint64
 	lost   uint64
 	wake   chan struct{}
@@ -98,6 +105,7 @@ type Queue struct {
 
 // group is what was told of a kind and client, and what is gathered.
 type group struct {
+	to      []string // receivers
 	since   time.Time
 	pending *Alert
 }
@@ -105,7 +113,12 @@ type group struct {
 // Open opens the queue in a directory, which is made if it is not there.
 func Open(dir string, receivers []Receiver, log *slog.Logger) (*Queue, error) {
 	q := &Queue{dir: dir, receivers: receivers, log: log, gather: gather, groups: make(map[string]*group), wake: make(chan struct{}, 1), seq: uint64(time.Now().UnixNano())}
-	for i := range receivers {
+	names := make(map[string]bool)
+	for i, r := range receivers {
+		if names[r.Name()] {
+			return nil, fmt.Errorf("two receivers of alerts are called %s, put NAME= in front of an address", r.Name())
+		}
+		names[r.Name()] = true
 		if err := os.MkdirAll(q.folder(i), 0o700); err != nil {
 			return nil, fmt.Errorf("queue of alerts: %w", err)
 		}
@@ -113,20 +126,24 @@ func Open(dir string, receivers []Receiver, log *slog.Logger) (*Queue, error) {
 	return q, nil
 }
 
-func (q *Queue) folder(i int) string { return filepath.Join(q.dir, fmt.Sprint(i)) }
+// folder returns where alerts of a receiver wait. It has its name: others may come and go.
+func (q *Queue) folder(i int) string {
+	name := sha256.Sum256([]byte(q.receivers[i].Name()))
+	return filepath.Join(q.dir, hex.EncodeToString(name[:8]))
+}
 
-// Add takes a finding.
-func (q *Queue) Add(f Finding) {
+// Add takes a finding for the receivers of these names; none: for all.
+func (q *Queue) Add(f Finding, to []string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	key := f.Detector + "\x00" + hostOf(f.Client)
+	key := f.Detector + "\x00" + f.Rule + "\x00" + hostOf(f.Client)
 	g := q.groups[key]
 	switch {
 	case g == nil:
 		if len(q.groups) < maxGroups {
-			q.groups[key] = &group{since: time.Now()}
+			q.groups[key] = &group{to: to, since: time.Now()}
 		}
-		q.put(&Alert{Findings: []Finding{f}})
+		q.put(&Alert{Findings: []Finding{f}}, to)
 	case g.pending == nil:
 		g.pending = &Alert{Findings: []Finding{f}}
 	case len(g.pending.Findings) < listed:
@@ -144,14 +161,17 @@ func hostOf(address string) string {
 	return address
 }
 
-// put writes an alert for each receiver.
-func (q *Queue) put(a *Alert) {
+// put writes an alert for each of the receivers; none: for all.
+func (q *Queue) put(a *Alert, to []string) {
 	text, err := json.Marshal(a)
 	if err != nil {
 		return
 	}
 	q.seq++
-	for i := range q.receivers {
+	for i, r := range q.receivers {
+		if len(to) > 0 && !slices.Contains(to, r.Name()) {
+			continue
+		}
 		list, err := os.ReadDir(q.folder(i))
 		if err == nil && len(list) >= maxQueue {
 			err = errors.New("too many alerts wait")
@@ -186,7 +206,7 @@ func (q *Queue) due(now time.Time, all bool) {
 			delete(q.groups, key)
 			continue
 		}
-		q.put(g.pending)
+		q.put(g.pending, g.to)
 		g.pending, g.since = nil, now
 	}
 }

@@ -78,9 +78,9 @@ func TestQueue(t *testing.T) {
 	}
 	stop := start(t, q)
 	for i := range 30 {
-		q.Add(finding("my-number", fmt.Sprintf("10.0.0.1:%d", i)))
+		q.Add(finding("my-number", fmt.Sprintf("10.0.0.1:%d", i)), nil)
 	}
-	q.Add(finding("card", "10.0.0.1:5"))
+	q.Add(finding("card", "10.0.0.1:5"), nil)
 	stop()
 	to.refuse = false
 	again, err := Open(dir, []Receiver{to}, log)
@@ -93,7 +93,7 @@ func TestQueue(t *testing.T) {
 	if got := to.taken(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%q", got)
 	}
-	await(t, "alerts are left", func() bool { list, _ := os.ReadDir(filepath.Join(dir, "0")); return len(list) == 0 })
+	await(t, "alerts are left", func() bool { list, _ := os.ReadDir(again.folder(0)); return len(list) == 0 })
 }
 
 // TestHook: what is posted is signed, and an answer that is no success is an error.

@@ -32,7 +32,34 @@ import (
 // be signed by an authority of the system, or one of the PEM file in ca=FILE.
 //
 // http is taken for loopback addresses only.
+//
+// NAME= may stand in front, with letters, digits, - and _. A receiver without a name is called
+// like the host that its address has.
 func Parse(address string) (Receiver, error) {
+	name, rest, found := strings.Cut(address, "=")
+	if !found || strings.ContainsFunc(name, notOfName) {
+		return parse(address)
+	}
+	r, err := parse(rest)
+	if err != nil || name == "" {
+		return r, err
+	}
+	return called{r, name}, nil
+}
+
+func notOfName(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')
+}
+
+// called is a receiver with a name.
+type called struct {
+	Receiver
+	name string
+}
+
+func (c called) Name() string { return c.name }
+
+func parse(address string) (Receiver, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, err

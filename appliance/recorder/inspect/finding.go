@@ -11,6 +11,33 @@ type Finding struct {
 	Place    Place  // of the first value
 }
 
+// builtin are the detectors that need no options.
+var builtin = []string{
+	"my-number", "licence", "passport", "residence-card", "bank-account", "insurance", "pension", "card", "person", "label",
+	"phone", "e-mail", "address", "postal-code", "birth-date",
+}
+
+// Names of what a [Registry] finds.
+const (
+	registeredData     = "registered-data"
+	registeredDocument = "registered-document"
+)
+
+// Detectors returns the names of all that is looked for.
+func (o Options) Detectors() []string {
+	list := append([]string(nil), builtin...)
+	for _, d := range o.Dictionaries {
+		list = append(list, d.Name)
+	}
+	for _, p := range o.Patterns {
+		list = append(list, p.Name)
+	}
+	if o.Registry != nil {
+		list = append(list, registeredData, registeredDocument)
+	}
+	return list
+}
+
 // Place is where something is in a text.
 type Place struct {
 	Line   int // from 1

@@ -78,7 +78,7 @@ func (g *Registry) find(r *reading) {
 	})
 	for name, n := range hits {
 		if n >= least {
-			r.found("registered-document", span{first[name], first[name]}, name, 90)
+			r.found(registeredDocument, span{first[name], first[name]}, name, 90)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func (g *Registry) findBetween(r *reading, ends string) {
 		if s := (span{from, at}); at-from <= maxCell && at-from >= 4 {
 			if n := normal(r.value(s)); utf8.RuneCountInString(n) >= 4 {
 				if _, ok := g.cells[g.hash(n)]; ok {
-					r.found("registered-data", s, r.value(s), 90)
+					r.found(registeredData, s, r.value(s), 90)
 				}
 			}
 		}
