@@ -16,6 +16,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/facts"
 	"github.com/clearspan/clearspan/appliance/query"
+	"github.com/clearspan/clearspan/appliance/syslog"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -44,9 +45,9 @@ func samples() []audit.Entry {
 }
 
 // encoded returns the messages of entries.
-func encoded(t testing.TB, f Format, syslog bool, entries []audit.Entry) (list []string) {
+func encoded(t testing.TB, f Format, framed bool, entries []audit.Entry) (list []string) {
 	t.Helper()
-	e := newEncoder(f, syslog, "box.example", "1.0")
+	e := newEncoder(f, framed, "box.example", "1.0")
 	for _, entry := range entries {
 		entry.Time = audit.Time{Time: time.Date(2026, 12, 1, 9, 30, 0, 123456789, time.UTC)}
 		line, err := json.Marshal(entry)
@@ -166,7 +167,7 @@ func FuzzCEF(f *testing.F) {
 				}
 				return r
 			}, said)
-			if len(want) <= text && keys[key] != want {
+			if len(want) <= syslog.Text && keys[key] != want {
 				t.Fatalf("%s is %q, want %q: %s", key, keys[key], want, message)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/audit"
 	"github.com/clearspan/clearspan/appliance/query"
+	"github.com/clearspan/clearspan/appliance/syslog"
 )
 
 // facility is "log audit" (RFC 5424, Section 6.2.1).
@@ -35,23 +36,8 @@ type encoder struct {
 	buf     []byte
 }
 
-func newEncoder(f Format, syslog bool, hostname, version string) encoder {
-	return encoder{format: f, syslog: syslog, host: headerWord(hostname, 255), version: version}
-}
-
-// headerWord returns s as a field of a header: printable US-ASCII without blanks, at most n
-// octets, or the nil value (RFC 5424, Section 6).
-func headerWord(s string, n int) string {
-	word := make([]byte, 0, n)
-	for _, c := range []byte(s) {
-		if c > ' ' && c < 0x7f && len(word) < n {
-			word = append(word, c)
-		}
-	}
-	if len(word) == 0 {
-		return "-"
-	}
-	return string(word)
+func newEncoder(f Format, framed bool, hostname, version string) encoder {
+	return encoder{format: f, syslog: framed, host: syslog.Word(hostname, 255), version: version}
 }
 
 // encode returns the message of a line of the log, and whether q matches the entry. The

@@ -182,7 +182,7 @@ var bans = []ban{
 	{
 		from:   "appliance/recorder",
 		to:     []string{module + "/decrypt", module + "/certs", module + "/appliance"},
-		allow:  []string{module + "/decrypt/proto", module + "/decrypt/sniff", module + "/decrypt/clienthello", module + "/appliance/recorder", module + "/appliance/dissect", module + "/appliance/object", module + "/appliance/query", module + "/appliance/privilege"},
+		allow:  []string{module + "/decrypt/proto", module + "/decrypt/sniff", module + "/decrypt/clienthello", module + "/appliance/recorder", module + "/appliance/dissect", module + "/appliance/object", module + "/appliance/query", module + "/appliance/privilege", module + "/appliance/syslog"},
 		reason: "it records what was captured, by whatever box: it knows no engine and no part of ours",
 	},
 	{

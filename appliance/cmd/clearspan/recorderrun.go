@@ -33,8 +33,8 @@ recorded, "recorder status" says how it goes.
 Interfaces need CAP_NET_RAW. The process gives up root and all rights but its
 directories once everything is open. SIGTERM ends it, when all packets are analysed.
 
-An alert is sent when a client sends personal or confidential data: by mail, or as JSON
-in a POST. The first one of a kind and client is sent at once, others together after
+An alert is sent when a client sends personal or confidential data: by mail, as JSON
+in a POST, or by syslog. The first one of a kind and client is sent at once, others together after
 10 minutes. What is not taken is sent again for three days.
 
 ` + ruleHelp + `
@@ -75,7 +75,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	f.StringArrayVar(&c.Interfaces, "interface", nil, "capture the frames of `IF` (may be repeated)")
 	f.StringArrayVar(&c.Feeds, "connect", nil, "read the pcap-over-IP feed at `ADDR:PORT` (may be repeated)")
 	f.StringArrayVar(&c.Incoming, "incoming", nil, "read the captures that are put into `DIR` (may be repeated)")
-	f.StringArrayVar(&c.Alerts, "alert", nil, "tell `[NAME=]ADDRESS` of findings: smtp://HOST:PORT/?to=ADDR or https://... (may be repeated)")
+	f.StringArrayVar(&c.Alerts, "alert", nil, "tell `[NAME=]ADDRESS` of findings: smtp://HOST/?to=ADDR, https://... or syslog+tls://HOST (may be repeated)")
 	f.StringVar(&packets, "packets", "10GiB", "keep so many octets of packets at most: `SIZE`")
 	f.StringVar(&c.User, "user", "", "become `USER`, if started as root")
 	f.StringVar(&level, "log", "info", "log `LEVEL`: debug, info, warn or error")

@@ -1,5 +1,5 @@
-// Package alert tells people of findings: by mail (SMTP, RFC 5321) and by HTTP. What is told
-// waits on disk until it was taken, for three days.
+// Package alert tells people of findings: by mail (SMTP, RFC 5321), by HTTP and by syslog
+// (RFC 5424). What is told waits on disk until it was taken, for three days.
 //
 // The first finding of a kind of a client is told at once. Further ones of the same kind, rule
 // and client are gathered for ten minutes, and told together. An alert says who sent what where,

@@ -146,7 +146,7 @@ func TestMessage(t *testing.T) {
 
 // TestParse: addresses that are refused.
 func TestParse(t *testing.T) {
-	for _, bad := range []string{"", "ftp://x/", "smtp://x/", "smtp://x/?to=a", "smtp://x/?to=a@b%0d%0ac", "http://example.test/", "https://user:secret@x/", "https://x/?secret-file=/nosuch", "smtp:///?to=a@b"} {
+	for _, bad := range []string{"", "ftp://x/", "smtp://x/", "smtp://x/?to=a", "smtp://x/?to=a@b%0d%0ac", "http://example.test/", "https://user:secret@x/", "https://x/?secret-file=/nosuch", "smtp:///?to=a@b", "syslog+tls://", "syslog+tcp://x/?ca=y", "syslog+tls://x/?ca=/nosuch", "siem=syslog+tls:x"} {
 		if r, err := Parse(bad); err == nil {
 			t.Errorf("%s is taken: %v", bad, r)
 		} else if strings.Contains(err.Error(), "secret@") {

@@ -27,9 +27,11 @@ import (
 //	smtp://HOST:PORT/?to=ADDR,ADDR&from=ADDR   mail; STARTTLS if the server offers it
 //	smtps://HOST:PORT/?to=ADDR                 mail over TLS, or not at all
 //	https://HOST/PATH?secret-file=FILE         POST of JSON, signed by HMAC-SHA256 in X-Signature-256
+//	syslog+tls://HOST:PORT                     syslog (RFC 5424) with a body of CEF; also syslog+tcp, syslog+udp
 //
-// The certificate of a mail server must be valid for its name, or the one in name=NAME, and
-// be signed by an authority of the system, or one of the PEM file in ca=FILE.
+// The certificate of a server of mail or syslog must be valid for its name, or the one in
+// name=NAME, and be signed by an authority of the system, or one of the PEM file in ca=FILE.
+// certificate=FILE and key=FILE are what syslog+tls shows of itself.
 //
 // http is taken for loopback addresses only.
 //
@@ -72,8 +74,10 @@ func parse(address string) (Receiver, error) {
 		return parseMail(u)
 	case "http", "https":
 		return parseHook(u)
+	case "syslog+tls", "syslog+tcp", "syslog+udp":
+		return parseSyslog(u)
 	}
-	return nil, fmt.Errorf("%s: want smtp, smtps or https", address)
+	return nil, fmt.Errorf("%s: want smtp, smtps, https, or syslog+tls", address)
 }
 
 // letters sends alerts by SMTP.
@@ -93,14 +97,9 @@ func parseMail(u *url.URL) (Receiver, error) {
 	if m.name == "" {
 		m.name = m.host
 	}
-	if file := q.Get("ca"); file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		if m.roots = x509.NewCertPool(); !m.roots.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s has no certificate", file)
-		}
+	var err error
+	if m.roots, err = authorities(q.Get("ca")); err != nil {
+		return nil, err
 	}
 	for a := range strings.SplitSeq(u.Query().Get("to"), ",") {
 		if a = strings.TrimSpace(a); a != "" {
