@@ -1,0 +1,94 @@
+package recorder_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/clearspan/clearspan/appliance/recorder"
+	"github.com/clearspan/clearspan/appliance/recorder/rowstest"
+)
+
+var update = flag.Bool("update", false, "write the golden files again")
+
+// goldenFile has what is found in each row.
+const goldenFile = "testdata/rows.golden"
+
+// importedFile returns the facts that import prints of a capture.
+func importedFile(t testing.TB, file string) []string {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := recorder.Import(t.Context(), []string{file}, recorder.ImportOptions{Output: recorder.NewJSONLines(&b)}); err != nil {
+		t.Fatal(err)
+	}
+	return factsOf(t, b.Bytes())
+}
+
+func factsOf(t testing.TB, lines []byte) []string {
+	t.Helper()
+	list, err := rowstest.Facts(lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// captured writes frames to a file, and returns its name.
+func captured(t testing.TB, frames []rowstest.Frame) string {
+	t.Helper()
+	var b bytes.Buffer
+	file := filepath.Join(t.TempDir(), "frames.pcap")
+	if err := rowstest.Write(&b, frames); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// golden is what the file says.
+var golden = sync.OnceValues(func() (rowstest.Golden, error) { return rowstest.ReadGolden(goldenFile) })
+
+// goldenOf returns the facts of rows.
+func goldenOf(t testing.TB, rows []rowstest.Row) []string {
+	t.Helper()
+	g, err := golden()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := g.Of(rows)
+	if err != nil {
+		t.Fatalf("%v: run the tests with -update", err)
+	}
+	return list
+}
+
+// TestGolden: each row gives the events, objects and findings that it has always given.
+func TestGolden(t *testing.T) {
+	rows := rowstest.Rows()
+	if *update {
+		g := make(rowstest.Golden)
+		for _, row := range rows {
+			g[row.Name] = importedFile(t, captured(t, rowstest.Render{}.Frames(&row)))
+		}
+		if err := g.Write(goldenFile); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range rows {
+		t.Run(row.Name, func(t *testing.T) {
+			got := importedFile(t, captured(t, rowstest.Render{}.Frames(&row)))
+			if d := rowstest.Differences(got, goldenOf(t, []rowstest.Row{row})); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+	g, err := golden()
+	if err != nil || len(g) != len(rows) {
+		t.Errorf("%s has %d rows, want %d: %v", goldenFile, len(g), len(rows), err)
+	}
+}
