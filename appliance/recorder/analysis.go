@@ -54,7 +54,7 @@ func (r *Recorder) analyse(stopping context.Context) error {
 	w.analyst = analyst.New(analyst.Config{
 		Source: "recorder", Content: r.archive.content, Examine: examiner(ctx, x, r.archive.content),
 		Resume: &analyst.Resume{Cursor: cursor, Open: open},
-	}, counted{telling{r.archive.Trail, r.judge, r.alerts}, &w.summary})
+	}, counted{telling{r.archive.writer(), r.judge, r.alerts}, &w.summary})
 	w.packets = volume.NewReader(filepath.Join(r.cfg.Directory, volumeDir), r.volumes, volume.Mark(cursor.From))
 	defer w.packets.Close()
 	for {
@@ -68,6 +68,11 @@ func (r *Recorder) analyse(stopping context.Context) error {
 			return nil
 		case errors.Is(err, volume.ErrDamaged):
 			r.cfg.Log.Error("volume is damaged, the rest of it is not analysed", "err", err)
+			continue
+		case errors.Is(err, volume.ErrLocked):
+			if err := w.locked(err, volume.Mark(cursor.To)); err != nil {
+				return err
+			}
 			continue
 		case err != nil:
 			return err
@@ -140,6 +145,8 @@ func (w *analysis) flush(ctx context.Context) error {
 		return err
 	}
 	if number := w.packets.Mark().Number(); number != w.volume {
+		w.volumes.Forget(w.packets.Mark())
+		w.archive.content.Expire()
 		if err := w.seal.volumes(); err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
@@ -163,9 +170,12 @@ func (r *Recorder) retain(needed volume.Mark) error {
 	if err != nil {
 		return err
 	}
-	total := int64(0)
+	total, unread := int64(0), 0
 	for _, v := range list {
 		total += v.Size
+		if v.Unread {
+			unread++
+		}
 	}
 	kept := len(list)
 	for _, v := range list {
@@ -181,9 +191,12 @@ func (r *Recorder) retain(needed volume.Mark) error {
 		r.cfg.Log.Info("packets removed, there are newer ones", "volume", v.Number, "first", v.First, "last", v.Last)
 		total -= v.Size
 		kept--
+		if v.Unread {
+			unread--
+		}
 	}
 	r.mu.Lock()
-	r.status.Volumes, r.status.Packets = kept, total
+	r.status.Volumes, r.status.Packets, r.status.Unread = kept, total, unread
 	r.mu.Unlock()
 	return nil
 }

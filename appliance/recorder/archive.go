@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"filippo.io/age"
+
+	"github.com/clearspan/clearspan/appliance/recorder/agefile"
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
@@ -21,6 +24,9 @@ type Archive struct {
 	Trail   trail.Store   // nil: nothing is kept
 	days    *sqlite.Store // the trail, if its rows have numbers by which they are sealed
 	content *content.Store
+
+	identities []age.Identity
+	list       *objectList // of what is encrypted; nil: it is only read
 }
 
 const (
@@ -49,6 +55,11 @@ func openArchive(dir, where string, o content.Options) (*Archive, error) {
 		c, err := content.Open("", o)
 		return &Archive{content: c}, err
 	}
+	list, err := newObjectList(filepath.Join(dir, sealDir, listDir))
+	if err != nil {
+		return nil, err
+	}
+	o.Sealed = list.note
 	c, err := content.Open(filepath.Join(dir, contentDir), o)
 	if err != nil {
 		return nil, err
@@ -57,7 +68,9 @@ func openArchive(dir, where string, o content.Options) (*Archive, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	return archiveOf(t, c), nil
+	a := archiveOf(t, c)
+	a.list = list
+	return a, nil
 }
 
 func archiveOf(t trail.Store, c *content.Store) *Archive {
@@ -70,7 +83,20 @@ func (a *Archive) writer() analyst.Output {
 	if a.Trail == nil {
 		return nil
 	}
-	return a.Trail
+	if a.list == nil {
+		return a.Trail
+	}
+	return listed{a.Trail, a.list}
+}
+
+// Unlock has the archive read what is encrypted, with the identities in a file of age-keygen;
+// "": none.
+func (a *Archive) Unlock(file string) (err error) {
+	if file != "" {
+		a.identities, err = agefile.Identities(file)
+		a.content.Identify(a.identities)
+	}
+	return err
 }
 
 // Content returns the octets that are kept.

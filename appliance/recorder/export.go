@@ -270,10 +270,11 @@ func (x *exporter) copy(ctx context.Context, f io.Writer, wanted map[ends][]peri
 	}
 	r := volume.NewReader(dir, nil, 0)
 	defer r.Close()
+	r.Identify(x.a.identities)
 	var damaged error
 	for r.Skip(func(n uint64) bool { return skip[n] }); ; {
 		frame, _, err := r.Next(ctx, 0)
-		if errors.Is(err, volume.ErrDamaged) {
+		if errors.Is(err, volume.ErrDamaged) || errors.Is(err, volume.ErrLocked) {
 			damaged = errors.Join(damaged, err)
 			continue
 		}

@@ -27,6 +27,7 @@ type ImportOptions struct {
 	Inside    []string     // as in [Config]
 	Rules     []judge.Rule // findings have the name of the first that names them
 	Progress  func(name string, octets uint64)
+	Encrypt   Encryption // of the contents that are kept
 }
 
 // ImportSummary says how much was read, and what was in it.
@@ -73,7 +74,11 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	if err != nil {
 		return summary, err
 	}
-	r, err := openArchive(o.Directory, o.Trail, content.Options{})
+	_, contents, err := o.Encrypt.recipients()
+	if err != nil {
+		return summary, err
+	}
+	r, err := openArchive(o.Directory, o.Trail, content.Options{Recipients: contents})
 	if err != nil {
 		return summary, err
 	}

@@ -26,6 +26,7 @@ type Status struct {
 	Objects   uint64         `json:"objects"`
 	Findings  uint64         `json:"findings"`
 	Volumes   int            `json:"volumes"`
+	Unread    int            `json:"unread_volumes"` // that are encrypted, and were not analysed
 	Packets   int64          `json:"packets_octets"`
 	Sources   []SourceStatus `json:"sources"`
 	Waiting   int            `json:"trail_waiting"` // batches that the server of the trail has not got yet

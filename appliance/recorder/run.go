@@ -33,6 +33,7 @@ type Config struct {
 	Packets    int64    // octets of packets that are kept at most; default 10 GiB
 	User       string   // whom the process becomes; "": as [privilege.FindUser] says
 	Volume     volume.Options
+	Encrypt    Encryption
 	Inspect    inspect.Options
 	Inside     []string     // networks and domains of mail, see [judge.Config]
 	Rules      []judge.Rule // which findings are told; empty: see [judge.Judge.Judge]
@@ -83,7 +84,12 @@ func New(c Config) (r *Recorder, err error) {
 	if err := unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return r, fmt.Errorf("%s is in use by another recorder", c.Directory)
 	}
-	kept := content.Options{Log: func(err error) { c.Log.Error("content cannot be kept", "err", err) }}
+	packets, contents, err := c.Encrypt.recipients()
+	if err != nil {
+		return r, err
+	}
+	c.Volume.Recipients = packets
+	kept := content.Options{Recipients: contents, Log: func(err error) { c.Log.Error("content cannot be kept", "err", err) }}
 	if r.archive, err = openArchive(c.Directory, c.Trail, kept); err != nil {
 		return r, err
 	}

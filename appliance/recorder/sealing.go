@@ -24,12 +24,13 @@ type sealer struct {
 	chain   *seal.Chain
 	rows    map[string]int64 // the last event of each day that is in the chain
 	volume  uint64           // the last volume
+	list    *objectList
 	signed  time.Time
 }
 
 // openSealer opens the chain of the directory of a recorder.
 func openSealer(dir string, a *Archive) (*sealer, error) {
-	s := &sealer{dir: dir, archive: a, rows: make(map[string]int64), signed: time.Now()}
+	s := &sealer{dir: dir, archive: a, rows: make(map[string]int64), signed: time.Now(), list: a.list}
 	var err error
 	if s.chain, err = seal.Open(filepath.Join(dir, sealDir)); err != nil {
 		return nil, err
@@ -42,6 +43,8 @@ func openSealer(dir string, a *Archive) (*sealer, error) {
 				s.rows[l.Name] = max(s.rows[l.Name], l.To)
 			case seal.Volume:
 				s.volume = max(s.volume, uint64(l.From))
+			case seal.Objects:
+				s.list.linked = max(s.list.linked, l.From)
 			}
 		})
 	}
@@ -65,7 +68,7 @@ func (s *sealer) volumes() error {
 			continue
 		}
 		err := s.chain.Append(seal.Link{
-			Kind: seal.Volume, Name: filepath.Base(volume.File("", v.Number)), From: int64(v.Number), Size: v.Size, Dropped: v.Dropped, SHA256: v.SHA256,
+			Kind: seal.Volume, Name: v.Name(), From: int64(v.Number), Size: v.Size, Dropped: v.Dropped, SHA256: v.SHA256,
 		})
 		if err != nil {
 			return err
@@ -77,7 +80,7 @@ func (s *sealer) volumes() error {
 
 // removed notes a volume that went by retention.
 func (s *sealer) removed(v volume.Summary) error {
-	return s.chain.Append(seal.Link{Kind: seal.Removed, Name: filepath.Base(volume.File("", v.Number)), From: int64(v.Number), Size: v.Size, SHA256: v.SHA256})
+	return s.chain.Append(seal.Link{Kind: seal.Removed, Name: v.Name(), From: int64(v.Number), Size: v.Size, SHA256: v.SHA256})
 }
 
 // maxNumber is beyond the numbers of events.
@@ -91,6 +94,16 @@ func (s *sealer) sign(ctx context.Context) error {
 	}
 	if err := s.volumes(); err != nil {
 		return err
+	}
+	lists, err := s.list.end()
+	if err != nil {
+		return err
+	}
+	for _, l := range lists {
+		if err := s.chain.Append(l); err != nil {
+			return err
+		}
+		s.list.linked = l.From
 	}
 	return s.chain.Sign()
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/seal"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/appliance/recorder/volume"
@@ -28,6 +29,7 @@ type Verified struct {
 	Volumes  int       `json:"volumes"`
 	Events   int64     `json:"events"`
 	Objects  int       `json:"objects"`
+	Locked   int       `json:"locked"` // objects that are encrypted: only their files were compared
 	Removed  int       `json:"removed"`
 	Dropped  uint64    `json:"dropped"` // frames that could not be stored
 	Unsealed int64     `json:"unsealed_events"`
@@ -45,6 +47,8 @@ type verification struct {
 	archive  *Archive
 	volumes  map[uint64]seal.Link
 	rows     map[string]int64
+	files    map[trail.Hash]string // of objects that are encrypted: the SHA-256 of their files
+	list     int64                 // the last one that is in a link
 	progress func(what string)
 }
 
@@ -56,7 +60,14 @@ func Verify(ctx context.Context, dir, where string, key ed25519.PublicKey, progr
 		return nil, err
 	}
 	defer a.Close()
-	v := &verification{ctx: ctx, dir: dir, archive: a, volumes: make(map[uint64]seal.Link), rows: make(map[string]int64), progress: progress}
+	return a.Verify(ctx, dir, key, progress)
+}
+
+// Verify is [Verify] of an archive in a directory. What is encrypted is compared as it is, and
+// also what is in it, if it can be opened, see [Archive.Unlock].
+func (a *Archive) Verify(ctx context.Context, dir string, key ed25519.PublicKey, progress func(string)) (*Verified, error) {
+	var err error
+	v := &verification{ctx: ctx, dir: dir, archive: a, volumes: make(map[uint64]seal.Link), rows: make(map[string]int64), files: make(map[trail.Hash]string), progress: progress}
 	if key == nil {
 		v.OwnKey = true
 		if key, err = seal.PublicKey(seal.OwnKey(filepath.Join(dir, sealDir))); err != nil {
@@ -74,7 +85,7 @@ func Verify(ctx context.Context, dir, where string, key ed25519.PublicKey, progr
 	}
 	v.Links, v.Signed, v.SignedAt, v.Head = r.Links, r.Signed, r.SignedAt, r.Head
 	v.Faults = append(r.Faults, v.Faults...)
-	for _, f := range []func() error{v.packets, v.unsealed, v.objects} {
+	for _, f := range []func() error{v.packets, v.unsealed, v.lastList, v.objects} {
 		if err := f(); err != nil {
 			return nil, err
 		}
@@ -103,6 +114,8 @@ func (v *verification) link(l seal.Link) error {
 	case seal.Removed:
 		delete(v.volumes, uint64(l.From))
 		v.Removed++
+	case seal.Objects:
+		return v.objectList(l)
 	case seal.Rows:
 		v.say("events of " + l.Name)
 		if l.From != v.rows[l.Name]+1 {
@@ -229,8 +242,13 @@ func (v *verification) objects() error {
 		if v.Objects%100 == 0 {
 			v.say("content " + name[:8])
 		}
+		if err := v.sealedFile(h); err != nil {
+			return err
+		}
 		sum, got, err := v.hash(func() (io.ReadCloser, error) { return v.archive.content.Open(h) })
 		switch {
+		case errors.Is(err, content.ErrLocked):
+			v.Locked++
 		case errors.Is(err, fs.ErrNotExist):
 			v.fault("content: %s is missing", name)
 		case err != nil && v.ctx.Err() == nil:

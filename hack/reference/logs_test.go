@@ -149,16 +149,17 @@ var areas = []struct{ title, folders, text string }{
 
 // remedies explain messages at the levels ERROR and WARN.
 var remedies = map[string]string{
-	"alert waits, it is sent again":                     "The server of mail, or the address of HTTP, does not take an alert, see `err`. It waits on the disk for three days.",
-	"alert lost":                                        "Nobody is told of a finding. It is in the trail: `clearspan recorder search 'finding:*'`.",
-	"content cannot be kept":                            "Objects have rows, but no octets. Make room on the disk of the directory, or check its rights.",
-	"packets cannot be written":                         "Frames are lost until writing works again; `clearspan recorder status` counts them. Make room on the disk of the directory.",
-	"rows cannot be written, the analysis waits":        "The trail, the content or the seal takes nothing. Make room on the disk. Packets are kept meanwhile, and nothing is lost.",
-	"volume is damaged, the rest of it is not analysed": "The disk has changed packets, or somebody has. `clearspan recorder verify` names the volume.",
-	"feed ended, connecting again":                      "The other end of a pcap-over-IP feed closed, or does not answer. Its frames are not recorded meanwhile.",
-	"directory cannot be read":                          "Captures in it wait. Check its rights.",
-	"capture cannot be read to its end":                 "The part that could be read counts. The file is renamed to `NAME.failed`.",
-	"capture cannot be renamed, it will be read again":  "Check the rights of the directory. The same capture gives the same events.",
+	"alert waits, it is sent again":                                        "The server of mail, or the address of HTTP, does not take an alert, see `err`. It waits on the disk for three days.",
+	"alert lost":                                                           "Nobody is told of a finding. It is in the trail: `clearspan recorder search 'finding:*'`.",
+	"content cannot be kept":                                               "Objects have rows, but no octets. Make room on the disk of the directory, or check its rights.",
+	"packets cannot be written":                                            "Frames are lost until writing works again; `clearspan recorder status` counts them. Make room on the disk of the directory.",
+	"rows cannot be written, the analysis waits":                           "The trail, the content or the seal takes nothing. Make room on the disk. Packets are kept meanwhile, and nothing is lost.",
+	"volume is damaged, the rest of it is not analysed":                    "The disk has changed packets, or somebody has. `clearspan recorder verify` names the volume.",
+	"packets are not analysed, their key was lost with the process before": "The recorder encrypts, and was killed before it had analysed all. `status` counts such volumes. Import them with the identity.",
+	"feed ended, connecting again":                                         "The other end of a pcap-over-IP feed closed, or does not answer. Its frames are not recorded meanwhile.",
+	"directory cannot be read":                                             "Captures in it wait. Check its rights.",
+	"capture cannot be read to its end":                                    "The part that could be read counts. The file is renamed to `NAME.failed`.",
+	"capture cannot be renamed, it will be read again":                     "Check the rights of the directory. The same capture gives the same events.",
 
 	"worker ended unasked":                  "A worker crashed, was killed, or stopped to work; its sessions are lost. Another one takes its place. `stack` has what it wrote: report it.",
 	"worker not replaced":                   "The worker that was to take the place of a dead one did not start, see `err`. The keeper tries again.",

@@ -33,10 +33,17 @@ The recorder reads any cleartext capture, of this program or of another one.`,
 // trailUsage explains the flag of commands that open a recorder's directory.
 const trailUsage = "the trail is in the ClickHouse server at `URL`, or at the one in a file"
 
+// encryptUsage and identityUsage explain the flags of what is encrypted.
+const (
+	encryptUsage  = "encrypt packets and contents to `AGE1...`, a recipient of age (may be repeated)"
+	identityUsage = "read what is encrypted with the identities in `FILE`, as age-keygen writes it"
+)
+
 func recorderImportCommand() *cobra.Command {
 	var asJSON bool
 	var dir, where string
 	var rules ruleFlags
+	var to []string
 	cmd := &cobra.Command{
 		Use:   "import FILE...|-",
 		Short: "Read captures, and tell what was sent and received in them",
@@ -59,8 +66,8 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
   nc 127.0.0.1 57012 | clearspan recorder import -`,
 		Args: takesSome("FILE or -"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if where != "" && dir == "" {
-				return badConfig(errors.New("--trail is without --directory"))
+			if (where != "" || to != nil) && dir == "" {
+				return badConfig(errors.New("--trail and --encrypt-to need --directory"))
 			}
 			read, err := rules.read()
 			if err != nil {
@@ -69,7 +76,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
-			o := recorder.ImportOptions{Directory: dir, Trail: where, Inside: rules.inside, Rules: read, Output: recorder.NewListing(cmd.OutOrStdout())}
+			o := recorder.ImportOptions{Directory: dir, Trail: where, Inside: rules.inside, Rules: read, Encrypt: recorder.Encryption{To: to}, Output: recorder.NewListing(cmd.OutOrStdout())}
 			if asJSON {
 				o.Output = recorder.NewJSONLines(cmd.OutOrStdout())
 			}
@@ -87,6 +94,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 	cmd.Flags().StringVar(&dir, "directory", "", "keep trail and contents in `DIR`")
 	rules.add(cmd.Flags())
 	cmd.Flags().StringVar(&where, "trail", "", trailUsage)
+	cmd.Flags().StringArrayVar(&to, "encrypt-to", nil, encryptUsage)
 	return cmd
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 func recorderExportCommand() *cobra.Command {
-	var dir, where, format, out string
+	var dir, where, format, out, identity string
 	cmd := &cobra.Command{
 		Use:   "export [QUERY]",
 		Short: "Hand out what was recorded: files, mail, packets, rows",
@@ -44,6 +44,9 @@ Exit status: 0 written, 1 bad command line, 2 it could not be written.`,
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
 			return withArchive(dir, where, func(a *recorder.Archive) error {
+				if err := a.Unlock(identity); err != nil {
+					return badConfig(err)
+				}
 				e, err := recorder.Export(ctx, dir, a, trail.Question{Query: q}, format, out)
 				fmt.Fprintln(cmd.ErrOrStderr(), e)
 				return err
@@ -55,6 +58,7 @@ Exit status: 0 written, 1 bad command line, 2 it could not be written.`,
 	f.StringVar(&where, "trail", "", trailUsage)
 	f.StringVar(&format, "format", "files", "`FORMAT`: files, eml, pcapng, csv or json")
 	f.StringVar(&out, "out", "", "write to `PATH`, which must be new")
+	f.StringVarP(&identity, "identity", "i", "", identityUsage)
 	cmd.MarkFlagRequired("directory")
 	return cmd
 }

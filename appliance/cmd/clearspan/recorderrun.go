@@ -77,6 +77,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	f.StringArrayVar(&c.Incoming, "incoming", nil, "read the captures that are put into `DIR` (may be repeated)")
 	f.StringArrayVar(&c.Alerts, "alert", nil, "tell `[NAME=]ADDRESS` of findings: smtp://HOST/?to=ADDR, https://... or syslog+tls://HOST (may be repeated)")
 	f.StringVar(&packets, "packets", "10GiB", "keep so many octets of packets at most: `SIZE`")
+	f.StringArrayVar(&c.Encrypt.To, "encrypt-to", nil, encryptUsage)
 	f.StringVar(&c.User, "user", "", "become `USER`, if started as root")
 	f.StringVar(&level, "log", "info", "log `LEVEL`: debug, info, warn or error")
 	rules.add(f)
@@ -160,6 +161,9 @@ func showRecorder(w io.Writer, s *recorder.Status, asJSON bool) error {
 	fmt.Fprintf(w, "analysis   %d frames, %.1f s behind the newest\n", s.Analysed, s.Lag)
 	fmt.Fprintf(w, "found      %d sessions, %d events, %d files and bodies, %d findings\n", s.Sessions, s.Events, s.Objects, s.Findings)
 	fmt.Fprintf(w, "packets    %d MiB in %d volumes\n", s.Packets>>20, s.Volumes)
+	if s.Unread > 0 {
+		fmt.Fprintf(w, "unread     %d volumes are encrypted, and were not analysed before their key was lost\n", s.Unread)
+	}
 	if s.Waiting > 0 {
 		fmt.Fprintf(w, "trail      %d batches wait for the server: %s\n", s.Waiting, visible(s.LastError))
 	}

@@ -87,19 +87,22 @@ func withArchive(dir, where string, f func(*recorder.Archive) error) error {
 }
 
 func recorderShowCommand() *cobra.Command {
-	var dir, where, out string
+	var dir, where, out, identity string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show an event, a session or an object",
 		Long: `Show everything about an event or a session, by its identifier of 32 digits, or about
 an object, by its SHA-256: in which events it was seen. --out writes the octets of the
-object into a file.`,
+object into a file. If the recorder encrypts, that needs --identity.`,
 		Example: `  clearspan recorder show --directory rec 18e42ecac3976350a0011d8ea1c48ca8
   clearspan recorder show --directory rec --out report.pdf 64c9c27b052088aaa115c0138fd230dd695aa6c9563cd6a1f1e6c09c0bbca80b`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withArchive(dir, where, func(a *recorder.Archive) error {
+				if err := a.Unlock(identity); err != nil {
+					return badConfig(err)
+				}
 				return show(cmd.Context(), a, args[0], out, fullWriterTo(cmd.OutOrStdout(), asJSON), cmd.OutOrStdout())
 			})
 		},
@@ -108,6 +111,7 @@ object into a file.`,
 	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
 	f.StringVar(&where, "trail", "", trailUsage)
 	f.StringVar(&out, "out", "", "write the octets of the object into `FILE`")
+	f.StringVarP(&identity, "identity", "i", "", identityUsage)
 	f.BoolVar(&asJSON, "json", false, "one JSON object a line")
 	cmd.MarkFlagRequired("directory")
 	return cmd

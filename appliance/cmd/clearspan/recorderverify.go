@@ -18,7 +18,7 @@ import (
 )
 
 func recorderVerifyCommand() *cobra.Command {
-	var key, where string
+	var key, where, identity string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify DIR",
@@ -45,18 +45,24 @@ Exit status: 0 nothing was changed, 1 something was, 2 it could not be verified.
 					return err
 				}
 			}
-			return verify(ctx, cmd, args[0], where, public, asJSON)
+			return withArchive(args[0], where, func(a *recorder.Archive) error {
+				if err := a.Unlock(identity); err != nil {
+					return badConfig(err)
+				}
+				return verify(ctx, cmd, a, args[0], public, asJSON)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "the public key, a PEM `FILE`")
 	cmd.Flags().StringVar(&where, "trail", "", trailUsage)
+	cmd.Flags().StringVarP(&identity, "identity", "i", "", identityUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	return cmd
 }
 
-func verify(ctx context.Context, cmd *cobra.Command, dir, where string, key ed25519.PublicKey, asJSON bool) error {
+func verify(ctx context.Context, cmd *cobra.Command, a *recorder.Archive, dir string, key ed25519.PublicKey, asJSON bool) error {
 	p := importProgress(cmd.ErrOrStderr())
-	v, err := recorder.Verify(ctx, dir, where, key, func(what string) {
+	v, err := a.Verify(ctx, dir, key, func(what string) {
 		if now := time.Now(); p.terminal && now.Sub(p.last) >= time.Second/4 {
 			p.last = now
 			fmt.Fprintf(p.w, "\r\x1b[K%s", visible(what))
@@ -88,6 +94,9 @@ func showVerified(w io.Writer, v *recorder.Verified) error {
 	fmt.Fprintf(w, "chain    %d links, %s\n", v.Links, signed)
 	fmt.Fprintf(w, "head     %s\n", v.Head)
 	fmt.Fprintf(w, "good     %d volumes, %d events; %d objects were read\n", v.Volumes, v.Events, v.Objects)
+	if v.Locked > 0 {
+		fmt.Fprintf(w, "locked   %d objects are encrypted: only their files were compared\n", v.Locked)
+	}
 	if v.Removed > 0 {
 		fmt.Fprintf(w, "removed  %d volumes, by retention\n", v.Removed)
 	}

@@ -71,29 +71,59 @@ func (o *Object) scatter() {
 
 // unpack makes a compressed spool file one that is not.
 func (o *Object) unpack() error {
-	if !o.spool.packed {
+	if !o.spool.packed && o.spool.sealing == nil {
 		return nil
 	}
-	o.spool.packed = false
 	raw := o.store.spoolFile()
 	from, err := os.Open(o.spool.path)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	to, err := os.OpenFile(raw, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	in := io.Reader(from)
+	if o.spool.sealing != nil {
+		if in, err = o.cleartext(from); err != nil {
+			return err
+		}
+	}
+	if o.spool.packed {
+		d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		in = d
+	}
+	to := &spool{path: raw}
+	buf := make([]byte, piece)
+	for at := int64(0); ; {
+		n, err := io.ReadFull(in, buf)
+		if err2 := o.store.place(to, buf[:n], at); err2 != nil {
+			err = err2
+		}
+		if at += int64(n); err == nil {
+			continue
+		}
+		o.drop()
+		o.spool = *to
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = nil
+		}
 		return err
 	}
-	d, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1))
-	if err != nil {
-		return errors.Join(err, to.Close())
+}
+
+// place writes octets at a place of a file whose octets come out of order.
+func (s *Store) place(x *spool, p []byte, at int64) (err error) {
+	if !s.encrypts() {
+		return writeAt(x.path, p, at)
 	}
-	defer d.Close()
-	_, err = io.Copy(to, d)
-	o.spool.remove()
-	o.spool.path = raw
-	return errors.Join(err, to.Close())
+	if x.scratch == nil {
+		if x.scratch, err = newScratch(); err != nil {
+			return err
+		}
+	}
+	return x.scratch.writeAt(x.path, p, at)
 }
 
 // write writes octets at an offset.
@@ -116,7 +146,7 @@ func (a *apart) write(o *Object, at uint64, p []byte) {
 	if o.spool.path == "" {
 		o.spool.path = o.store.spoolFile()
 	}
-	if err := writeAt(o.spool.path, p, int64(at)); err != nil {
+	if err := o.store.place(&o.spool, p, int64(at)); err != nil {
 		o.fail(err)
 	}
 }
@@ -169,6 +199,9 @@ func (a *apart) end(o *Object) {
 
 // rehash hashes the spool file. What is not in it reads as zeros.
 func (o *Object) rehash() error {
+	if o.store.encrypts() {
+		return o.reseal()
+	}
 	if o.spool.path == "" {
 		o.zero(o.size, func([]byte) {})
 		return nil

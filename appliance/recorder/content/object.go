@@ -110,7 +110,7 @@ func (o *Object) Hole(n uint64) {
 	if o.keep {
 		o.flush() // which tells whether the file is compressed
 	}
-	if o.keep && !o.spool.packed {
+	if o.keep && !o.spool.packed && !o.store.encrypts() {
 		o.size += n
 		o.zero(n, func([]byte) {})
 		return
@@ -148,7 +148,7 @@ func (o *Object) note(h Hole) {
 // Abort gives the object up.
 func (o *Object) Abort() {
 	o.release()
-	o.spool.remove()
+	o.drop()
 }
 
 // End ends the object. It is kept when End returns, but see [Store.Sync].
@@ -163,7 +163,7 @@ func (o *Object) End() Ended {
 	}
 	o.release()
 	if o.brief {
-		o.spool.remove()
+		o.drop()
 	}
 	return o.ended
 }
@@ -188,5 +188,5 @@ func (o *Object) fail(err error) {
 	}
 	o.keep, o.ended.Err = false, err
 	o.release()
-	o.spool.remove()
+	o.drop()
 }

@@ -12,7 +12,9 @@ import (
 type spool struct {
 	path    string // "": none
 	packed  bool
-	written int64 // octets in a compressed file
+	written int64    // octets in a compressed file
+	scratch *scratch // set if the file is encrypted, and octets come out of order
+	sealing *sealing // set once something of an object that is encrypted is in the file
 }
 
 // remove removes the file.
@@ -35,20 +37,67 @@ func (o *Object) flush() {
 	}
 	p := *o.buf
 	at := int64(o.size) - int64(len(p))
-	if o.spool.path == "" {
-		o.spool.path = o.store.spoolFile()
-		o.spool.packed = at == 0 && !o.brief && o.store.shrinks(p[:min(len(p), sample)])
-	}
-	if o.spool.packed {
-		p = o.store.encoder.EncodeAll(p, nil)
+	o.begin(p, at)
+	var err error
+	switch {
+	case o.store.encrypts():
+		err = o.seal(o.pack(p), false)
+	case o.spool.packed:
+		p = o.pack(p)
 		at = o.spool.written
 		o.spool.written += int64(len(p))
+		fallthrough
+	default:
+		err = writeAt(o.spool.path, p, at)
 	}
-	err := writeAt(o.spool.path, p, at)
 	o.release()
 	if err != nil {
 		o.fail(err)
 	}
+}
+
+// begin begins the spool file, if there is none, of which p comes first.
+func (o *Object) begin(p []byte, at int64) {
+	if o.spool.path == "" {
+		o.spool.path = o.store.spoolFile()
+		o.spool.packed = len(p) > 0 && at == 0 && !o.brief && o.store.shrinks(p[:min(len(p), sample)])
+	}
+}
+
+// pack compresses octets, if those of the file are.
+func (o *Object) pack(p []byte) []byte {
+	if !o.spool.packed || len(p) == 0 {
+		return p
+	}
+	return o.store.encoder.EncodeAll(p, nil)
+}
+
+// last writes what is in memory, and completes the spool file.
+func (o *Object) last() error {
+	if o.store.encrypts() {
+		var p []byte
+		if o.buf != nil {
+			p = *o.buf
+		}
+		o.begin(p, int64(o.size)-int64(len(p)))
+		err := o.seal(o.pack(p), true)
+		o.release()
+		return err
+	}
+	o.flush()
+	if o.ended.Err != nil {
+		return o.ended.Err
+	}
+	if o.spool.path == "" { // no octet, or holes only
+		o.spool.path = o.store.spoolFile()
+		if err := writeAt(o.spool.path, nil, 0); err != nil {
+			return err
+		}
+	}
+	if o.spool.packed {
+		return nil
+	}
+	return os.Truncate(o.spool.path, int64(o.size)) // a hole at the end
 }
 
 // sample is how many octets tell whether compression is worth it.
@@ -69,36 +118,43 @@ func writeAt(path string, p []byte, at int64) error {
 
 // settle gives the object its name. The hash is known.
 func (o *Object) settle() {
-	if path, packed, err := o.store.Path(o.ended.Hash); err == nil {
-		o.spool.remove()
-		o.ended.Stored = o.stored(path, packed)
+	there, err := o.store.find(o.ended.Hash)
+	if err == nil && o.store.readable(&there, o.ended.Hash) {
+		o.drop()
+		o.ended.Stored = stored(there.path)
 		return
 	}
-	path := o.store.file(o.ended.Hash)
-	if err := o.name(path); err != nil {
+	made, err := o.name(o.store.file(o.ended.Hash))
+	if err != nil {
 		o.fail(err)
 		return
 	}
-	o.ended.Stored = o.stored(path, o.spool.packed)
+	if there.path != "" && there.path != made {
+		os.Remove(there.path)
+	}
+	o.ended.Stored = stored(made)
 	o.store.refusal.Store(nil)
 }
 
-// name completes the spool file and renames it.
-func (o *Object) name(path string) error {
-	o.flush()
-	if o.ended.Err != nil {
-		return o.ended.Err
+// drop removes the spool file.
+func (o *Object) drop() {
+	if x := o.spool.sealing; x != nil {
+		o.store.held.Add(-int64(len(x.stream.Take())))
+		o.spool.sealing = nil
 	}
-	if o.spool.path == "" { // no octet, or holes only
-		o.spool.path = o.store.spoolFile()
-		if err := writeAt(o.spool.path, nil, 0); err != nil {
-			return err
-		}
+	o.spool.remove()
+}
+
+// name completes the spool file and renames it.
+func (o *Object) name(path string) (string, error) {
+	if err := o.last(); err != nil {
+		return "", err
 	}
 	if o.spool.packed {
 		path += compressed
-	} else if err := os.Truncate(o.spool.path, int64(o.size)); err != nil { // a hole at the end
-		return err
+	}
+	if o.store.encrypts() {
+		path += locked
 	}
 	err := os.Rename(o.spool.path, path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -106,14 +162,25 @@ func (o *Object) name(path string) error {
 			err = os.Rename(o.spool.path, path)
 		}
 	}
-	return err
+	if err == nil && o.store.encrypts() {
+		o.sealed()
+	}
+	return path, err
+}
+
+// sealed tells of an encrypted file that has its name.
+func (o *Object) sealed() {
+	x := o.spool.sealing
+	o.store.held.Add(-int64(len(x.stream.Take())))
+	o.spool.sealing = nil
+	o.store.keys.add(o.ended.Hash, x.key)
+	if tell := o.store.options.Sealed; tell != nil {
+		tell(o.ended.Hash, [32]byte(x.sum.Sum(nil)))
+	}
 }
 
 // stored returns the size of a file.
-func (o *Object) stored(path string, packed bool) uint64 {
-	if packed && filepath.Ext(path) != compressed {
-		path += compressed
-	}
+func stored(path string) uint64 {
 	i, err := os.Lstat(path)
 	if err != nil {
 		return 0

@@ -11,14 +11,23 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
+
+	"github.com/clearspan/clearspan/appliance/recorder/agefile"
 )
 
 // Options are those of a store. The zero value is usable.
 type Options struct {
 	Memory int64  // octets that objects under way hold; default 256 MiB
 	Size   uint64 // octets of one object at most; default 16 GiB
+	// Recipients can read the objects, and nobody else; nil: anybody. For an hour, the store
+	// can, too.
+	Recipients []age.Recipient
+	// Sealed is told of the files of objects that are encrypted: the SHA-256 of the object, and
+	// of the file. An object may get another file. Nil: nobody.
+	Sealed func(object, file [32]byte)
 	// Log is told of the first of several objects that cannot be kept; nil: nobody.
 	Log func(error)
 }
@@ -35,7 +44,10 @@ type Store struct {
 	buffers   sync.Pool     // of *[]byte with piece octets
 	encoder   *zstd.Encoder
 	failed    atomic.Uint64
-	refusal   atomic.Pointer[error] // the last one; nil again when an object is kept
+	keys      keyring
+
+	identities []age.Identity
+	refusal    atomic.Pointer[error] // the last one; nil again when an object is kept
 }
 
 // piece is how many octets are written, and compressed, at once.
@@ -44,6 +56,7 @@ const piece = 256 << 10
 const (
 	spoolDir   = "spool"
 	compressed = ".zst"
+	locked     = ".age"
 )
 
 // Open opens the store in a directory, which it makes if it is not there. The empty
@@ -123,20 +136,38 @@ func (s *Store) Sync() error {
 	return unix.Syncfs(int(d.Fd()))
 }
 
-// Path returns the file of an object, and whether it is compressed. The error is
+// File returns the file of an object, and whether it is encrypted. The error is
 // [fs.ErrNotExist] if the object is not kept.
-func (s *Store) Path(hash [32]byte) (path string, packed bool, err error) {
+func (s *Store) File(hash [32]byte) (path string, encrypted bool, err error) {
+	f, err := s.find(hash)
+	return f.path, f.locked, err
+}
+
+// file is one of an object.
+type file struct {
+	path           string
+	packed, locked bool
+}
+
+// find finds the file of an object.
+func (s *Store) find(hash [32]byte) (f file, err error) {
 	if s.dir == "" {
-		return "", false, fs.ErrNotExist
+		return f, fs.ErrNotExist
 	}
-	path = s.file(hash)
-	if _, err = os.Lstat(path); err == nil {
-		return path, false, nil
+	base := s.file(hash)
+	for _, f := range []file{{base, false, false}, {base + compressed, true, false}, {base + locked, false, true}, {base + compressed + locked, true, true}} {
+		if _, err2 := os.Lstat(f.path); err2 == nil {
+			return f, nil
+		} else if err == nil {
+			err = err2
+		}
 	}
-	if _, err2 := os.Lstat(path + compressed); err2 == nil {
-		return path + compressed, true, nil
-	}
-	return "", false, err
+	return f, err
+}
+
+// readable reports whether the store can read a file that it has.
+func (s *Store) readable(f *file, hash [32]byte) bool {
+	return !f.locked || s.keys.get(hash) != nil
 }
 
 // file returns the name of an object's file that is not compressed.
@@ -145,17 +176,34 @@ func (s *Store) file(hash [32]byte) string {
 	return filepath.Join(s.dir, name[:2], name)
 }
 
-// Open returns the octets of an object.
+// ErrLocked says that an object is encrypted, and that no identity opens it.
+var ErrLocked = agefile.ErrLocked
+
+// Open returns the octets of an object; [ErrLocked] if it is encrypted, and cannot be read.
 func (s *Store) Open(hash [32]byte) (io.ReadCloser, error) {
-	path, packed, err := s.Path(hash)
+	found, err := s.find(hash)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(path)
-	if err != nil || !packed {
-		return f, err
+	f, err := os.Open(found.path)
+	if err != nil {
+		return nil, err
 	}
-	d, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(16<<20))
+	in := io.Reader(f)
+	if found.locked {
+		c, err := s.unlock(f, hash)
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if !found.packed {
+			return c, nil
+		}
+		in = buffered(c)
+	}
+	if !found.packed {
+		return f, nil
+	}
+	d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(16<<20))
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -175,12 +223,12 @@ func (u *unpacked) Close() error {
 
 // Remove removes an object. It is no error if it is not there.
 func (s *Store) Remove(hash [32]byte) error {
-	path, _, err := s.Path(hash)
+	f, err := s.find(hash)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return os.Remove(path)
+	return os.Remove(f.path)
 }

@@ -34,6 +34,7 @@ import (
 const (
 	Volume    = "volume"    // a file of packets
 	Rows      = "rows"      // rows of a day of the trail, From to To
+	Objects   = "objects"   // a list of the files of objects that are encrypted
 	Removed   = "removed"   // something that was there, and went by retention
 	Signature = "signature" // of all lines before
 )
@@ -276,7 +277,7 @@ func Verify(dir string, key ed25519.PublicKey, f func(Link)) (r Result, err erro
 			fault("link %d does not follow the one before: one of the two was changed", l.Seq)
 		}
 		switch {
-		case l.Kind != Signature && (l.Signature != "" || l.Kind != Volume && l.Kind != Rows && l.Kind != Removed):
+		case l.Kind != Signature && (l.Signature != "" || l.Kind != Volume && l.Kind != Rows && l.Kind != Removed && l.Kind != Objects):
 			fault("link %d is of a kind that there is not", l.Seq)
 		case l.Kind == Signature:
 			sig, err := base64.StdEncoding.Strict().DecodeString(l.Signature)

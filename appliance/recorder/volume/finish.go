@@ -7,11 +7,11 @@ import (
 	"os"
 )
 
-// lose drops the frames of the buffer, and ends the volume without them. One of which nothing
+// lose drops the frames of the buffer that could not be written, and ends the volume without them. One of which nothing
 // could be written is removed, and the next has its number.
 func (w *Writer) lose() {
 	frames, octets := uint64(0), uint64(0)
-	for p := w.buffer; len(p) >= 8; {
+	for p := w.buffer; len(p) >= 8 && w.sealed == nil; { // else they are in its tail
 		size := le.Uint32(p[4:])
 		if le.Uint32(p) == blockPacket {
 			frames++
@@ -19,21 +19,31 @@ func (w *Writer) lose() {
 		}
 		p = p[size:]
 	}
-	w.counts.Stored -= frames
-	w.counts.StoredOctets -= octets
-	w.summary.Frames -= frames
-	w.drop(frames, octets)
+	w.unstore(frames, octets)
 	w.buffer = w.buffer[:0]
-	w.file.Truncate(w.flushed)
+	if w.sealed != nil {
+		w.loseTail()
+	} else {
+		w.file.Truncate(w.flushed)
+	}
 	if w.flushed == 0 {
 		w.file.Close()
-		os.Remove(path(w.dir, w.number) + partial)
-		w.file = nil
+		os.Remove(w.summary.path(w.dir) + partial)
+		delete(w.keys, w.number)
+		w.file, w.sealed = nil, nil
 		w.number--
 		w.missed = w.summary.Dropped
 		return
 	}
 	w.finish()
+}
+
+// unstore counts frames as dropped that were counted as stored.
+func (w *Writer) unstore(frames, octets uint64) {
+	w.counts.Stored -= frames
+	w.counts.StoredOctets -= octets
+	w.summary.Frames -= frames
+	w.drop(frames, octets)
 }
 
 // drop counts frames that are not stored: in the volume that is open, or else in the next.
@@ -52,10 +62,13 @@ func (w *Writer) finish() {
 	if !w.flush() {
 		return
 	}
+	if w.sealed != nil {
+		w.endSealed()
+	}
 	s := w.summary
 	s.Size, s.SHA256 = w.flushed, hex.EncodeToString(w.sum.Sum(nil))
 	err := errors.Join(w.file.Sync(), w.file.Close())
-	w.file = nil
+	w.file, w.sealed = nil, nil
 	if err != nil {
 		w.fail(err)
 	}
@@ -85,11 +98,10 @@ func seal(dir string, s *Summary) error {
 	if err != nil {
 		return err
 	}
-	base := path(dir, s.Number)
-	if err := writeSynced(base+summary, append(text, '\n')); err != nil {
+	if err := writeSynced(path(dir, s.Number)+summary, append(text, '\n')); err != nil {
 		return err
 	}
-	if err := os.Rename(base+partial, base+complete); err != nil {
+	if err := os.Rename(s.path(dir)+partial, s.path(dir)); err != nil {
 		return err
 	}
 	d, err := os.Open(dir)

@@ -9,14 +9,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
 
 // named is a volume by its name.
 type named struct {
-	number uint64
-	whole  bool
+	number    uint64
+	whole     bool
+	encrypted bool
 }
 
 // numbers returns the volumes of a directory, in order.
@@ -26,8 +28,8 @@ func numbers(dir string) (list []named, err error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if n, whole, ok := numberOf(e.Name()); ok {
-			list = append(list, named{n, whole})
+		if v, ok := numberOf(e.Name()); ok {
+			list = append(list, v)
 		}
 	}
 	slices.SortFunc(list, func(a, b named) int { return cmp.Compare(a.number, b.number) })
@@ -44,7 +46,7 @@ func List(dir string) (list []Summary, err error) {
 		if !v.whole {
 			continue
 		}
-		s := Summary{Number: v.number}
+		s := Summary{Number: v.number, Encrypted: v.encrypted}
 		text, err := os.ReadFile(path(dir, v.number) + summary)
 		if err == nil {
 			err = json.Unmarshal(text, &s)
@@ -52,18 +54,55 @@ func List(dir string) (list []Summary, err error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return list, err
 		}
+		s.Number, s.Encrypted = v.number, v.encrypted
 		list = append(list, s)
 	}
 	return list, nil
 }
 
+// Name returns the name of the file of a complete volume.
+func (s *Summary) Name() string { return filepath.Base(s.path("")) }
+
+// path returns the file of a complete volume.
+func (s *Summary) path(dir string) string {
+	if s.Encrypted {
+		return path(dir, s.Number) + complete + locked
+	}
+	return path(dir, s.Number) + complete
+}
+
 // File returns the file of a complete volume.
-func File(dir string, number uint64) string { return path(dir, number) + complete }
+func File(dir string, number uint64) string {
+	s := Summary{Number: number, Encrypted: true}
+	if _, err := os.Lstat(s.path(dir)); err != nil {
+		s.Encrypted = false
+	}
+	return s.path(dir)
+}
+
+// Unread notes that a complete volume was not analysed, and cannot be without an identity.
+func Unread(dir string, number uint64) error {
+	list, err := List(dir)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if s.Number != number || s.Unread {
+			continue
+		}
+		s.Unread = true
+		text, err := json.Marshal(&s)
+		if err != nil {
+			return err
+		}
+		return writeSynced(path(dir, number)+summary, append(text, '\n'))
+	}
+	return nil
+}
 
 // Remove removes a complete volume.
 func Remove(dir string, number uint64) error {
-	base := path(dir, number)
-	return errors.Join(os.Remove(base+complete), ignoreMissing(os.Remove(base+summary)))
+	return errors.Join(os.Remove(File(dir, number)), ignoreMissing(os.Remove(path(dir, number)+summary)))
 }
 
 func ignoreMissing(err error) error {
@@ -75,7 +114,7 @@ func ignoreMissing(err error) error {
 
 // recoverVolume completes a volume whose writer died: what is torn at its end is cut off.
 func recoverVolume(dir string, number uint64) error {
-	name := path(dir, number) + partial
+	name := path(dir, number) + complete + partial
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
 		return err

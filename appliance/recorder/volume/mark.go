@@ -25,23 +25,25 @@ func (m Mark) Offset() int64 { return int64(m & (1<<offsetBits - 1)) }
 
 const (
 	complete = ".pcapng"
-	partial  = ".pcapng.part"
+	partial  = ".part"
 	summary  = ".json"
+	locked   = ".age"
 )
 
 // path returns the file of a volume without its extension.
 func path(dir string, number uint64) string { return filepath.Join(dir, fmt.Sprintf("%010d", number)) }
 
-// numberOf returns the number in the name of a volume.
-func numberOf(name string) (number uint64, whole, ok bool) {
-	rest, whole := strings.CutSuffix(name, complete)
-	if !whole {
-		if rest, ok = strings.CutSuffix(name, partial); !ok {
-			return 0, false, false
-		}
+// numberOf reads the name of a volume.
+func numberOf(name string) (v named, ok bool) {
+	rest, part := strings.CutSuffix(name, partial)
+	rest, v.encrypted = strings.CutSuffix(rest, locked)
+	if rest, ok = strings.CutSuffix(rest, complete); !ok {
+		return v, false
 	}
+	v.whole = !part
 	number, err := strconv.ParseUint(rest, 10, 24)
-	return number, whole, err == nil
+	v.number = number
+	return v, err == nil
 }
 
 // Blocks of pcapng, as this package writes them: little-endian, one interface with

@@ -7,7 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
+
+	"filippo.io/age"
+
+	"github.com/clearspan/clearspan/appliance/recorder/agefile"
 )
 
 // Reader reads frames in order, from a mark on. It is not safe for concurrent use.
@@ -22,16 +27,26 @@ type Reader struct {
 	links  []uint16
 	last   Mark              // behind the last frame
 	skip   func(uint64) bool // nil: none
+
+	identities []age.Identity
+	encrypted  bool // the volume
 }
 
 // ErrDamaged says that a complete volume cannot be read on at some octet. The reader goes on
 // with the next volume.
 var ErrDamaged = errors.New("the volume is damaged")
 
+// ErrLocked says that a volume is encrypted, and neither the writer nor an identity opens it.
+// The reader goes on with the next volume.
+var ErrLocked = agefile.ErrLocked
+
 // NewReader returns a reader from a mark on. With a writer, [Reader.Next] waits for more.
 func NewReader(dir string, w *Writer, from Mark) *Reader {
 	return &Reader{dir: dir, w: w, number: from.Number(), from: from.Offset(), last: from}
 }
+
+// Number returns the number of the volume that is read, or comes next.
+func (r *Reader) Number() uint64 { return r.number }
 
 // Mark returns the place behind the last frame.
 func (r *Reader) Mark() Mark { return r.last }
@@ -85,10 +100,11 @@ func (r *Reader) try() (Frame, Mark, error) {
 		}
 		k, err := r.blocks.next()
 		switch {
-		case errors.Is(err, errTorn) && r.whole:
-			damaged := fmt.Errorf("volume %d, octet %d: %w", r.number, r.blocks.offset, ErrDamaged)
-			r.leave()
-			return Frame{}, 0, damaged
+		case errors.Is(err, agefile.ErrDamaged), errors.Is(err, errTorn) && r.whole:
+			if err = r.damaged(err); err != nil {
+				return Frame{}, 0, err
+			}
+			continue
 		case errors.Is(err, io.EOF), errors.Is(err, errTorn):
 			moved, err := r.turn()
 			if err != nil {
@@ -147,28 +163,49 @@ func (r *Reader) open() error {
 		if v.number > r.number {
 			r.number, r.from = v.number, 0
 		}
-		return r.use(v.whole)
+		return r.use(v)
 	}
 	return io.EOF
 }
 
 // use opens the file of the volume.
-func (r *Reader) use(whole bool) error {
-	name := path(r.dir, r.number) + partial
-	if whole {
-		name = path(r.dir, r.number) + complete
+func (r *Reader) use(v named) error {
+	s := Summary{Number: r.number, Encrypted: v.encrypted}
+	name := s.path(r.dir)
+	if !v.whole {
+		name += partial
 	}
 	f, err := os.Open(name)
-	if errors.Is(err, fs.ErrNotExist) && !whole { // it has become complete meanwhile
-		whole = true
-		f, err = os.Open(path(r.dir, r.number) + complete)
+	if errors.Is(err, fs.ErrNotExist) && !v.whole { // it has become complete meanwhile
+		v.whole = true
+		f, err = os.Open(s.path(r.dir))
 	}
 	if err != nil {
 		return err
 	}
-	r.file, r.whole, r.links = f, whole, nil
-	r.blocks = newBlocks(f, 0)
+	var in io.ReaderAt = f
+	if v.encrypted {
+		if in, err = r.unlock(f); err != nil {
+			f.Close()
+			err = fmt.Errorf("volume %d: %w", r.number, err)
+			r.leave()
+			return err
+		}
+	}
+	r.file, r.whole, r.encrypted, r.links = f, v.whole, v.encrypted, nil
+	r.blocks = newBlocks(in, 0)
 	return nil
+}
+
+// damaged leaves a volume that cannot be read on. A block that is torn in one that is encrypted
+// is no damage: all its octets are those that the writer wrote, which died.
+func (r *Reader) damaged(why error) error {
+	err := fmt.Errorf("volume %d, octet %d: %w", r.number, r.blocks.offset, ErrDamaged)
+	if r.encrypted && errors.Is(why, errTorn) {
+		err = nil
+	}
+	r.leave()
+	return err
 }
 
 // turn goes to the next volume, at the end of one that is complete.
@@ -182,8 +219,10 @@ func (r *Reader) turn() (moved bool, err error) {
 
 // leave leaves a volume for the next one.
 func (r *Reader) leave() {
-	r.file.Close()
-	r.file = nil
+	if r.file != nil {
+		r.file.Close()
+		r.file = nil
+	}
 	r.number, r.from = r.number+1, 0
 	r.last = markAt(r.number, 0)
 }
@@ -196,10 +235,10 @@ func (r *Reader) grown() (moved bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	base := path(r.dir, r.number)
-	now, err := os.Stat(base + complete)
+	whole := strings.TrimSuffix(r.file.Name(), partial)
+	now, err := os.Stat(whole)
 	if err != nil {
-		now, err = os.Stat(base + partial)
+		now, err = os.Stat(whole + partial)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return r.vanished(mine.Size())
@@ -235,6 +274,9 @@ func (r *Reader) Close() error {
 	}
 	return r.file.Close()
 }
+
+// Identify has the reader open volumes that are encrypted to one of the identities.
+func (r *Reader) Identify(with []age.Identity) { r.identities = with }
 
 // Skip has the reader pass over volumes.
 func (r *Reader) Skip(skip func(number uint64) bool) { r.skip = skip }

@@ -3,7 +3,9 @@ package volume
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -154,13 +156,13 @@ func TestTorn(t *testing.T) {
 		w.Add(frame(i))
 	}
 	w.Flush()
-	file, err := os.ReadFile(path(from, 1) + partial)
+	file, err := os.ReadFile(path(from, 1) + complete + partial)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for size := len(file) % 5; size <= len(file); size += 5 { // every octet takes too long on a slow disk
 		dir := t.TempDir()
-		if err := os.WriteFile(path(dir, 1)+partial, file[:size], 0o600); err != nil {
+		if err := os.WriteFile(path(dir, 1)+complete+partial, file[:size], 0o600); err != nil {
 			t.Fatal(err)
 		}
 		w, err := Open(dir, Options{})
@@ -250,7 +252,7 @@ func FuzzReader(f *testing.F) {
 	f.Add(seed)
 	f.Fuzz(func(t *testing.T, p []byte) {
 		dir := t.TempDir()
-		os.WriteFile(path(dir, 1)+partial, p, 0o600)
+		os.WriteFile(path(dir, 1)+complete+partial, p, 0o600)
 		w, err := Open(dir, Options{})
 		if err != nil {
 			return
@@ -322,4 +324,15 @@ func TestNoTime(t *testing.T) {
 	if f, _, err := r.Next(t.Context(), 0); err != nil || !f.At.IsZero() {
 		t.Errorf("%v, %v", f.At, err)
 	}
+}
+
+// sumOf returns the SHA-256 of a file.
+func sumOf(t testing.TB, file string) string {
+	t.Helper()
+	p, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(p)
+	return hex.EncodeToString(sum[:])
 }

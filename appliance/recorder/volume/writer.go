@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"filippo.io/age"
 )
 
 // Options say when a volume is complete. The zero value is usable.
@@ -16,6 +18,10 @@ type Options struct {
 	Size int64         // octets; default 256 MiB, at most 1 TiB
 	Age  time.Duration // default 1 h
 	Log  func(error)   // told when the file system begins to say no; nil: nobody
+
+	// Recipients can read the volumes, and nobody else; nil: anybody. Until [Writer.Forget],
+	// readers of the writer can, too.
+	Recipients []age.Recipient
 }
 
 // Frame is one frame that was captured. Its octets are borrowed.
@@ -43,6 +49,9 @@ type Summary struct {
 	Dropped uint64    `json:"dropped"` // frames that could not be written while it was open
 	SHA256  string    `json:"sha256"`
 	Cut     bool      `json:"cut,omitempty"` // the process died while it was written
+
+	Encrypted bool `json:"encrypted,omitempty"` // how many frames one has that was cut is not known
+	Unread    bool `json:"unread,omitempty"`    // not all of it was analysed when its key was lost
 }
 
 // Writer appends frames. It is safe for concurrent use.
@@ -60,8 +69,10 @@ type Writer struct {
 	summary Summary
 	opened  time.Time
 	counts  Counts
-	missed  uint64    // frames dropped while no volume was open
-	waiting []Summary // of volumes that could not be completed yet, in order
+	missed  uint64             // frames dropped while no volume was open
+	waiting []Summary          // of volumes that could not be completed yet, in order
+	sealed  *sealed            // the volume that is open, if it is encrypted
+	keys    map[uint64]*sealed // of volumes that readers may not have read yet
 	failing bool
 	grown   chan struct{} // closed when more is there
 	closed  bool
@@ -82,14 +93,18 @@ func Open(dir string, o Options) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the volumes: %w", err)
 	}
-	w := &Writer{dir: dir, o: o, grown: make(chan struct{})}
+	w := &Writer{dir: dir, o: o, keys: make(map[uint64]*sealed), grown: make(chan struct{})}
 	list, err := numbers(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open the volumes: %w", err)
 	}
 	for _, v := range list {
 		if !v.whole {
-			if err := recoverVolume(dir, v.number); err != nil {
+			mend := recoverVolume
+			if v.encrypted {
+				mend = recoverSealed
+			}
+			if err := mend(dir, v.number); err != nil {
 				return nil, fmt.Errorf("volume %d: %w", v.number, err)
 			}
 		}
@@ -126,14 +141,27 @@ func (w *Writer) Add(f Frame) {
 
 // begin begins a volume.
 func (w *Writer) begin() bool {
-	f, err := os.OpenFile(path(w.dir, w.number+1)+partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	next := Summary{Number: w.number + 1, Encrypted: w.o.Recipients != nil}
+	var key *sealed
+	if next.Encrypted {
+		var err error
+		if key, err = w.newSealed(); err != nil {
+			w.fail(err)
+			return false
+		}
+	}
+	f, err := os.OpenFile(next.path(w.dir)+partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		w.fail(err)
 		return false
 	}
 	w.number++
+	if w.sealed = key; key != nil {
+		w.keys[w.number] = key
+	}
 	w.file, w.flushed, w.links, w.sum, w.opened = f, 0, nil, sha256.New(), time.Now()
-	w.summary = Summary{Number: w.number, Dropped: w.missed}
+	w.summary = next
+	w.summary.Dropped = w.missed
 	w.missed = 0
 	w.buffer = append(w.buffer[:0], header()...)
 	return true
@@ -181,6 +209,9 @@ func (w *Writer) append(f *Frame) {
 	w.summary.Last = f.At
 	w.counts.Stored++
 	w.counts.StoredOctets += uint64(len(f.Octets))
+	if s := w.sealed; s != nil {
+		s.tail = append(s.tail, tailFrame{s.clear + int64(len(w.buffer)), uint64(len(f.Octets))})
+	}
 }
 
 // flush writes the buffer. If that fails, the file is cut where it was whole, and what was in
@@ -189,19 +220,29 @@ func (w *Writer) flush() bool {
 	if w.file == nil || len(w.buffer) == 0 {
 		return w.file != nil
 	}
-	_, err := w.file.WriteAt(w.buffer, w.flushed)
-	if err != nil {
+	if err := w.put(); err != nil {
 		w.fail(err)
 		w.lose()
 		return false
 	}
-	w.sum.Write(w.buffer)
-	w.flushed += int64(len(w.buffer))
 	w.buffer = w.buffer[:0]
 	w.failing = false
 	close(w.grown)
 	w.grown = make(chan struct{})
 	return true
+}
+
+// put writes the buffer to the file.
+func (w *Writer) put() error {
+	if w.sealed != nil {
+		return w.putSealed()
+	}
+	if _, err := w.file.WriteAt(w.buffer, w.flushed); err != nil {
+		return err
+	}
+	w.sum.Write(w.buffer)
+	w.flushed += int64(len(w.buffer))
+	return nil
 }
 
 // fail tells of the first of several failures.
@@ -216,6 +257,9 @@ func (w *Writer) fail(err error) {
 func (w *Writer) Flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if s := w.sealed; s != nil && !s.waiting.IsZero() && time.Since(s.waiting) >= maxWaiting {
+		w.fillUp()
+	}
 	w.flush()
 	if w.file != nil && time.Since(w.opened) >= w.o.Age && w.summary.Frames > 0 {
 		w.finish()
