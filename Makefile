@@ -23,7 +23,7 @@ PACKAGES := $(shell echo $$(($$(nproc) * 3 / 2)))
 # Tests that measure times run one after the other, when all others are done.
 ALONE := ./appliance/e2e/alone ./appliance/intake/wire
 
-.PHONY: release release-check help build dev build-pkcs11 build-bench build-demo demo demo-wire demo-recorder test quick test-one test-thorough format lint vet staticcheck generate docs drift bench profile packages packages-demo packages-bench fuzz clean
+.PHONY: release release-check help build dev build-pkcs11 build-bench build-demo demo demo-wire demo-recorder test quick test-one test-thorough format lint vet staticcheck generate docs drift bench profile packages packages-demo packages-record packages-bench fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,7 +47,7 @@ build-demo:
 demo: packages-demo build build-demo ## HTTPS and mail through clearspan, read by a recorder, in network namespaces
 	bin/demo --clearspan $(BIN)
 
-demo-recorder: packages-demo build build-demo ## files through clearspan, recorded, told of, and proven
+demo-recorder: packages-record build build-demo ## files through clearspan and past it, recorded, told of, and proven
 	bin/demo --clearspan $(BIN) --recorder
 
 demo-wire: packages-demo build build-demo ## the same by a bump in the wire
@@ -130,6 +130,7 @@ fuzz: ## every fuzz target for 20 s
 
 packages: ; @hack/packages.sh test
 packages-demo: ; @hack/packages.sh demo
+packages-record: ; @hack/packages.sh record
 packages-bench: ; @hack/packages.sh test bench
 
 clean: ## remove what was built

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages of lab/packages.txt, whose programs the lab runs:
-# hack/packages.sh [--list] [demo|test|bench ...]. Default: test, which includes
-# demo. Does nothing if all are there. Starts no service.
+# hack/packages.sh [--list] [demo|record|test|bench ...]. Default: test, which
+# includes demo and record. Does nothing if all are there. Starts no service.
 set -eu
 
 list=no
@@ -12,8 +12,9 @@ purposes=
 for purpose; do
 	case $purpose in
 	demo | bench) purposes="$purposes $purpose" ;;
-	test) purposes="$purposes demo test" ;;
-	*) echo "usage: $0 [--list] [demo|test|bench ...]" >&2; exit 2 ;;
+	record) purposes="$purposes demo record" ;;
+	test) purposes="$purposes demo record test" ;;
+	*) echo "usage: $0 [--list] [demo|record|test|bench ...]" >&2; exit 2 ;;
 	esac
 done
 

@@ -36,7 +36,7 @@ type Options struct {
 // what was sent; otherwise it names the directory that holds the capture.
 // Cancelling ctx ends it early; it is cleaned up in any case.
 func Run(ctx context.Context, o Options) (err error) {
-	network, err := o.open()
+	network, err := o.open("demo")
 	if err != nil {
 		return err
 	}
@@ -59,8 +59,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// open completes the options, and makes an empty network.
-func (o *Options) open() (_ *netlab.Lab, err error) {
+// open completes the options, and makes an empty network. purpose is that of the packages
+// whose programs run in it.
+func (o *Options) open(purpose string) (_ *netlab.Lab, err error) {
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
@@ -76,7 +77,7 @@ func (o *Options) open() (_ *netlab.Lab, err error) {
 	if _, err := os.Stat(o.Binary); err != nil {
 		return nil, fmt.Errorf("find appliance: %w", err)
 	}
-	if err := lab.MissingPrograms("demo"); err != nil {
+	if err := lab.MissingPrograms(purpose); err != nil {
 		return nil, err
 	}
 	network, err := netlab.New(prefix)

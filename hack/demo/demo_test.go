@@ -67,7 +67,7 @@ func TestRunWithBrokenAppliance(t *testing.T) {
 // TestRecorder runs what `make demo-recorder` shows.
 func TestRecorder(t *testing.T) {
 	netlab.ForTest(t)
-	if err := lab.MissingPrograms("demo"); err != nil {
+	if err := lab.MissingPrograms("record"); err != nil {
 		needs.Missing(t, err)
 	}
 	binary := filepath.Join(t.TempDir(), "clearspan")
@@ -78,7 +78,7 @@ func TestRecorder(t *testing.T) {
 	if err := RunRecorder(t.Context(), Options{Binary: binary, Keep: t.TempDir(), Out: &told}); err != nil {
 		t.Fatalf("%v\n%s", err, told.String())
 	}
-	for _, want := range []string{"顧客名簿.csv", "FOUND", "was changed", "9 comparisons, no difference"} {
+	for _, want := range []string{"顧客名簿.csv", "Chromium, a form", "smbclient put", "FOUND", "was changed", "17 comparisons, no difference"} {
 		if !strings.Contains(told.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, told.String())
 		}

@@ -17,6 +17,7 @@ import (
 
 const (
 	privacyUser = "privacy"
+	mailSender  = "alice"
 	officeV4    = "192.0.3.1" // of the recorder, in the network of the privacy office's mail server
 	mailV4      = "192.0.3.2"
 )
@@ -26,6 +27,7 @@ type evidence struct {
 	gateway   *lab.Gateway
 	web       *lab.Web
 	ftp       *lab.FTP
+	samba     *lab.Samba
 	boxes     *lab.Mailboxes
 	appliance *lab.Appliance
 	recorder  *netlab.Cmd
@@ -64,13 +66,13 @@ type sentFile struct {
 	by   string // what the story says
 }
 
-func setEvidence(network *netlab.Lab, o Options) (*evidence, error) {
+func setEvidence(ctx context.Context, network *netlab.Lab, o Options) (*evidence, error) {
 	g, err := lab.NewGateway(network)
 	if err != nil {
 		return nil, fmt.Errorf("make network: %w", err)
 	}
 	dirs := make(map[string]string)
-	for _, name := range []string{"pki", "nginx", "mail", "postfix", "ftp", "box"} {
+	for _, name := range []string{"pki", "nginx", "mail", "postfix", "dovecot", "ftp", "samba", "box"} {
 		if dirs[name], err = network.Dir(name); err != nil {
 			return nil, err
 		}
@@ -83,6 +85,9 @@ func setEvidence(network *netlab.Lab, o Options) (*evidence, error) {
 	if err := network.Link(office[0], office[1], netlab.LinkOptions{}); err != nil {
 		return nil, err
 	}
+	if err := g.AddSwitch(ctx); err != nil {
+		return nil, err
+	}
 	pki, err := lab.NewPKI(dirs["pki"])
 	if err != nil {
 		return nil, err
@@ -92,16 +97,26 @@ func setEvidence(network *netlab.Lab, o Options) (*evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.web, err = lab.StartNginx(g.Origin, dirs["nginx"], lab.Sites(certificate)); err != nil {
+	sites := lab.Sites(certificate)
+	for i := range sites {
+		sites[i].Forms = true
+	}
+	if s.web, err = lab.StartNginx(g.Origin, dirs["nginx"], sites); err != nil {
 		return nil, err
 	}
 	if err := writePages(s.web.Root); err != nil {
 		return nil, err
 	}
-	if s.boxes, err = lab.NewMailboxes(dirs["mail"], domain, map[string]string{mailUser: "secret", privacyUser: "secret"}); err != nil {
+	if s.boxes, err = lab.NewMailboxes(dirs["mail"], domain, map[string]string{mailSender: "secret", mailUser: "secret", privacyUser: "secret"}); err != nil {
 		return nil, err
 	}
 	if _, err := lab.StartPostfix(g.Origin, dirs["postfix"], certificate, s.boxes); err != nil {
+		return nil, err
+	}
+	if _, err := lab.StartDovecot(g.Origin, dirs["dovecot"], certificate, s.boxes); err != nil {
+		return nil, err
+	}
+	if s.samba, err = lab.StartSamba(g.Origin, dirs["samba"]); err != nil {
 		return nil, err
 	}
 	if s.ftp, err = lab.StartVsftpd(g.Origin, dirs["ftp"], certificate, lab.FTPPort, false); err != nil {
@@ -134,7 +149,7 @@ admin: {listen: 127.0.0.1:8090}
 
 // startRecorder starts the recorder, and waits until it records.
 func (s *evidence) startRecorder() error {
-	s.recorder = s.gateway.Recorder.Command(context.Background(), s.binary, "recorder", "run", "--directory", s.kept, "--interface", lab.RecorderInterface,
+	s.recorder = s.gateway.Recorder.Command(context.Background(), s.binary, "recorder", "run", "--directory", s.kept, "--interface", lab.RecorderInterface, "--interface", lab.SpanInterface,
 		"--alert", fmt.Sprintf("smtp://%s:25/?to=%s@%s&from=recorder@%s&name=%s&ca=%s", mailV4, privacyUser, domain, domain, mailName, s.root))
 	s.recorder.Stdout, s.recorder.Stderr = &s.log, &s.log
 	if err := s.recorder.Start(); err != nil {

@@ -19,7 +19,7 @@ import (
 // has all files, the privacy office has an alert in its mailbox, and a bit that is flipped
 // afterwards is found. Options are as for [Run].
 func RunRecorder(ctx context.Context, o Options) (err error) {
-	network, err := o.open()
+	network, err := o.open("record")
 	if err != nil {
 		return err
 	}
@@ -28,8 +28,8 @@ func RunRecorder(ctx context.Context, o Options) (err error) {
 	defer cancel()
 	out := &story{w: o.Out}
 	out.start()
-	out.say("client -- clearspan -- origin; a recorder on the mirror port: clearspan recorder run\n\n")
-	s, err := setEvidence(network, o)
+	out.say("client -- clearspan -- origin, and client -- switch -- origin\na recorder on the mirror port of the one and the SPAN port of the other: clearspan recorder run\n\n")
+	s, err := setEvidence(ctx, network, o)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,13 @@ func RunRecorder(ctx context.Context, o Options) (err error) {
 // play sends the traffic, and looks at what was recorded.
 func (s *evidence) play(ctx context.Context, out *story) error {
 	out.say("Sent and received through clearspan; the clients trust its CA only:\n")
-	for _, f := range []func(context.Context, *story) error{s.download, s.upload, s.sendMail, s.putFile} {
+	for _, f := range []func(context.Context, *story) error{s.download, s.upload, s.browse, s.sendMail, s.keepMail, s.putFile} {
+		if err := f(ctx, out); err != nil {
+			return err
+		}
+	}
+	out.say("\nPast clearspan, without TLS, over the switch:\n")
+	for _, f := range []func(context.Context, *story) error{s.passLFTP, s.passSamba, s.passMail} {
 		if err := f(ctx, out); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/url"
@@ -67,27 +66,6 @@ func (s *evidence) upload(ctx context.Context, out *story) error {
 	return nil
 }
 
-// sendMail has swaks send a file, its name in ISO-2022-JP.
-func (s *evidence) sendMail(ctx context.Context, out *story) error {
-	const name = "見積書.bin"
-	content := bytes.Repeat([]byte("\x00\x01estimate\xff"), 3000)
-	encoded, err := japanese.ISO2022JP.NewEncoder().String(name)
-	if err != nil {
-		return err
-	}
-	data := fmt.Sprintf("From: alice@%[1]s\nTo: bob@%[1]s\nSubject: estimate\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nSee below.\n--b\n"+
-		"Content-Type: application/octet-stream; name=\"=?ISO-2022-JP?B?%[2]s?=\"\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment\n\n%[3]s\n--b--\n",
-		domain, base64Of([]byte(encoded)), base64Lines(content))
-	for _, port := range []int{lab.SMTPSPort, lab.SubmissionPort} {
-		m := lab.Mail{Server: lab.OriginV4, Port: port, From: "alice@" + domain, To: mailUser + "@" + domain, Name: mailName, CA: s.ca, Data: data}
-		if _, err := lab.Swaks(ctx, s.gateway.Client, m); err != nil {
-			return err
-		}
-	}
-	s.add(out, name, content, "sent", "swaks, by TLS and by STARTTLS, with "+name)
-	return nil
-}
-
 // putFile has curl put a file by FTP, over TLS.
 func (s *evidence) putFile(ctx context.Context, out *story) error {
 	content := bytes.Repeat([]byte("drawing\x00\x7f"), 20_000)
@@ -103,15 +81,32 @@ func (s *evidence) putFile(ctx context.Context, out *story) error {
 	return nil
 }
 
-func base64Of(p []byte) string { return base64.StdEncoding.EncodeToString(p) }
+// formPage has a browser send a file of a form.
+const formPage = `<!DOCTYPE html><meta charset="utf-8"><title>form</title>
+<script>
+const form = new FormData();
+form.append("comment", "四半期");
+form.append("upload", new File(["%[1]s".repeat(%[2]d)], "%[3]s", {type: "text/csv"}));
+const request = new XMLHttpRequest();
+request.open("POST", "/form/", false);
+request.send(form);
+document.title = "answer " + request.status;
+</script>
+`
 
-// base64Lines returns base64 in lines.
-func base64Lines(p []byte) string {
-	var b strings.Builder
-	for s := base64Of(p); s != ""; {
-		n := min(76, len(s))
-		b.WriteString(s[:n] + "\n")
-		s = s[n:]
+// browse has Chromium send a form.
+func (s *evidence) browse(ctx context.Context, out *story) error {
+	const name, line, lines = "取引先一覧_極秘.csv", "0123456789abcdef,", 2000
+	if err := os.WriteFile(filepath.Join(s.web.Root, "form.html"), fmt.Appendf(nil, formPage, line, lines, name), 0o644); err != nil {
+		return err
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	page, err := lab.Chromium(ctx, s.gateway.Client, filepath.Join(s.box, "chromium"), s.ca, webName, lab.OriginV4, "https://"+webName+"/form.html")
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(page, "answer 204") {
+		return fmt.Errorf("the browser had no answer to its form:\n%s", page)
+	}
+	s.add(out, name, bytes.Repeat([]byte(line), lines), "sent", "Chromium, a form with "+name)
+	return nil
 }

@@ -26,6 +26,7 @@ type Site struct {
 
 	PriorKnowledge bool   // HTTP/2 without TLS, and nothing else
 	MaxBody        string // of requests, as nginx spells sizes: longer ones are answered 413, and the connection is closed a second later; may be empty
+	Forms          bool   // read what is posted below /form/ to its end, and answer 204
 	Echo           bool   // answer every request with its method, host and target, a blank between
 	AltSvc         string // alternative services that are announced (RFC 7838), such as h3=":443"
 }
@@ -66,6 +67,9 @@ func StartNginx(ns *netlab.Namespace, dir string, sites []Site) (*Web, error) {
 	}
 	var servers strings.Builder
 	var ports []int
+	if slices.ContainsFunc(sites, func(s Site) bool { return s.Forms }) {
+		servers.WriteString(strings.ReplaceAll(nginxForms, "@DIR@", dir))
+	}
 	for _, s := range sites {
 		servers.WriteString(s.config())
 		if !slices.Contains(ports, s.Port) {
@@ -126,9 +130,20 @@ func (s Site) config() string {
 	if s.Echo {
 		b.WriteString("    return 200 \"$request_method $host $request_uri\";\n")
 	}
+	if s.Forms {
+		b.WriteString("    location /form/ { proxy_pass http://forms; }\n")
+	}
 	b.WriteString("    location /upload/ { dav_methods PUT DELETE; create_full_put_path on; }\n  }\n")
 	return b.String()
 }
+
+// nginxForms takes forms. What is in front of it has read them to the end.
+const nginxForms = `  upstream forms { server unix:@DIR@/forms; }
+  server {
+    listen unix:@DIR@/forms;
+    return 204;
+  }
+`
 
 // nginxDescriptors is how many connections and files nginx may have: as many as
 // there can be, up to what 50,000 sessions take.

@@ -15,7 +15,7 @@ var packagesText string
 // Package is a Debian package that the lab runs programs of.
 type Package struct {
 	Name    string
-	For     string // "demo", "test" (needs those of demo, too) or "bench"
+	For     string // "demo", "record" (needs those of demo, too), "test" (needs both) or "bench"
 	Program string // its presence proves the package: a name in PATH, or a path; "" for none
 	Way     string // "": installed; "unpack" or "backports": see packages.txt
 }
@@ -44,7 +44,13 @@ func parsePackages(text string) (list []Package) {
 
 // wantedFor tells whether a purpose needs the package.
 func (p Package) wantedFor(purpose string) bool {
-	return p.For == purpose || purpose == "test" && p.For == "demo"
+	switch purpose {
+	case "test":
+		return p.For == "demo" || p.For == "record" || p.For == "test"
+	case "record":
+		return p.For == "demo" || p.For == "record"
+	}
+	return p.For == purpose
 }
 
 // programOf returns the program that proves a package.

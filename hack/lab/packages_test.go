@@ -16,7 +16,7 @@ func TestPackages(t *testing.T) {
 			t.Errorf("%s is listed twice", p.Name)
 		}
 		seen[p.Name] = true
-		if !slices.Contains([]string{"demo", "test", "bench"}, p.For) {
+		if !slices.Contains([]string{"demo", "record", "test", "bench"}, p.For) {
 			t.Errorf("%s: purpose %q", p.Name, p.For)
 		}
 		if !slices.Contains([]string{"", "unpack", "backports"}, p.Way) {
@@ -26,7 +26,7 @@ func TestPackages(t *testing.T) {
 			t.Errorf("%s is unpacked, and its program is %q", p.Name, p.Program)
 		}
 	}
-	for purpose, program := range map[string]string{"demo": "nginx-light", "test": "exim4-daemon-light", "bench": "haproxy"} {
+	for purpose, program := range map[string]string{"demo": "nginx-light", "record": "samba", "test": "exim4-daemon-light", "bench": "haproxy"} {
 		if !seen[program] {
 			t.Errorf("%s is not listed for %s: the parser is broken", program, purpose)
 		}
@@ -35,7 +35,7 @@ func TestPackages(t *testing.T) {
 
 // TestScriptReadsList: the script takes the same packages for a purpose as the lab.
 func TestScriptReadsList(t *testing.T) {
-	for _, purpose := range []string{"demo", "test", "bench"} {
+	for _, purpose := range []string{"demo", "record", "test", "bench"} {
 		var want []string
 		for _, p := range Packages {
 			if p.wantedFor(purpose) {

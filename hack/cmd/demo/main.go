@@ -31,7 +31,8 @@ with curl and send mail with swaks through clearspan, some of it through a virus
 scanner and an inline device, and compare what the recorder on the mirror port
 saw with what was sent. Everything but the capture is removed at the end.
 
-Needs root, and the packages of hack/packages.sh demo.`,
+Needs root, and the packages of hack/packages.sh demo, with --recorder those of
+hack/packages.sh record.`,
 		Example: `  demo
   demo --wire --keep DIR`,
 		Args:              cobra.NoArgs,
