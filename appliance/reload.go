@@ -22,6 +22,7 @@ var fixed = map[string]func(*config.Config) any{
 	"audit":         func(c *config.Config) any { return &c.Audit },
 	"admin":         func(c *config.Config) any { return &c.Admin },
 	"services":      func(c *config.Config) any { return &c.Services },
+	"recorder":      func(c *config.Config) any { return &c.Recorder },
 	"limits.memory": func(c *config.Config) any { return &c.Limits.Memory },
 }
 

@@ -52,6 +52,7 @@ type Config struct {
 	Mirrors []Mirror
 	// Services are what decrypted sessions may go through, by choice of rules.
 	Services []Service
+	Recorder *Recorder // nil: this box has none
 	Audit    Audit
 	Admin    admin.Options
 	Limits   Limits
@@ -134,6 +135,10 @@ func (r *reader) config(root *node, state string) *Config {
 	c.Origin = r.origin(t.get("origin"))
 	c.Mirrors = r.mirrors(t.get("mirror"), c.State)
 	c.Services = r.services(t.get("services"))
+	c.Recorder = r.recorder(t.get("recorder"), c.Mirrors, c.State)
+	if own := c.Recorder.Engine(); own != nil {
+		c.Mirrors = append(c.Mirrors, own.mirror(c.State))
+	}
 	c.Policy = r.policy(t.get("policy"), c.Mirrors, c.Intakes, c.Services)
 	c.Block = r.block(t.get("block"))
 	c.Audit = r.audit(t.get("audit"), c.State)

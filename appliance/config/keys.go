@@ -93,7 +93,7 @@ const (
 // Keys returns the description of every key, in the order of the reference. Tables
 // come before the keys that they hold.
 func Keys() []Key {
-	return slices.Concat(topKeys, intakeKeys, authorityKeys, connectionKeys, originKeys(), policyKeys, ruleKeys, learnKeys, blockKeys, mirrorKeys, serviceKeys, operationKeys)
+	return slices.Concat(topKeys, intakeKeys, authorityKeys, connectionKeys, originKeys(), policyKeys, ruleKeys, learnKeys, blockKeys, mirrorKeys, serviceKeys, recorderKeys, operationKeys)
 }
 
 // Name returns the last part of the path: the key as a file has it.

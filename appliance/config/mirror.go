@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/clearspan/clearspan/appliance/recorder/engine"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/pcapip"
@@ -21,6 +22,10 @@ const (
 	PCAPNG     Kind = "pcapng"       // rotating files
 	PCAPOverIP Kind = "pcap-over-ip" // a TCP server that recorders connect to
 	VXLAN      Kind = "vxlan"        // frames in VXLAN to a remote recorder
+
+	// OwnRecorder is the recorder of this box. It is a source of section recorder, not of
+	// section mirror.
+	OwnRecorder Kind = "recorder"
 )
 
 // PortMode is how the origin's port appears on a mirror.
@@ -73,6 +78,7 @@ type Mirror struct {
 	Files  pcapng.Config // of kind pcapng
 	Live   pcapip.Config // of kind pcap-over-ip
 	Remote vxlan.Config  // of kind vxlan
+	Engine engine.Config // of kind recorder
 
 	// Interfaces are the interfaces to send on, each session on one of them. Kind
 	// interface only, required.

@@ -31,8 +31,8 @@ type delivery struct {
 	tally        tally                // of what any goroutine may read
 }
 
-// conversation is a [mirror.Conversation], or an [http2.Session] that makes
-// several of one session.
+// conversation is a [mirror.Conversation], an [http2.Session] that makes several of one
+// session, or an [engine.Conversation] that makes none.
 type conversation interface {
 	Data(dir mirror.Direction, p []byte)
 	End(dir mirror.Direction)
@@ -95,7 +95,7 @@ func (d *delivery) data(s *decrypt.Session, dir decrypt.Direction, content decry
 // known, the conversation opens at once, else with the first octets that tell it.
 func (d *delivery) await(s *decrypt.Session, content decrypt.Content) {
 	d.due, d.noted = true, content
-	if protocol := protocolOf(s, content); protocol != "" {
+	if protocol := protocolOf(s, content); protocol != "" || d.sink.engine != nil {
 		d.start(s, content, protocol)
 	}
 }
@@ -104,7 +104,7 @@ func (d *delivery) await(s *decrypt.Session, content decrypt.Content) {
 // protocol or never will.
 func (d *delivery) begin(s *decrypt.Session, dir decrypt.Direction, content decrypt.Content, p []byte) {
 	d.due, d.noted = true, content
-	if protocol := protocolOf(s, content); protocol != "" && len(d.opening.pieces) == 0 {
+	if protocol := protocolOf(s, content); (protocol != "" || d.sink.engine != nil) && len(d.opening.pieces) == 0 {
 		d.start(s, content, protocol)
 		d.show(s, dir, content, p)
 		return
@@ -134,7 +134,7 @@ func (d *delivery) release(s *decrypt.Session) {
 func (d *delivery) show(s *decrypt.Session, dir decrypt.Direction, content decrypt.Content, p []byte) {
 	if content != d.noted {
 		d.noted = content
-		if c, ok := d.conversation.(*mirror.Conversation); ok {
+		if c, ok := d.conversation.(interface{ Note(string) }); ok {
 			d.tell(s)
 			c.Note(note(s, content, d.flow))
 		}
@@ -159,6 +159,12 @@ func (d *delivery) start(s *decrypt.Session, content decrypt.Content, protocol s
 		ClientMAC: s.Link.ClientMAC,
 		OriginMAC: s.Link.OriginMAC,
 		VLAN:      s.Link.VLAN,
+	}
+	if d.sink.engine != nil {
+		d.flow, d.noted = flow, content
+		opts.Note = note(s, content, flow)
+		d.conversation = d.sink.engine.Begin(s.ID, s.Start, flow, opts)
+		return
 	}
 	transcode := protocol == "h2" && d.sink.streams != nil
 	if !transcode { // streams have ports of their own

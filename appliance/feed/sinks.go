@@ -17,6 +17,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/feed/http2"
 	"github.com/clearspan/clearspan/appliance/keeper/role"
 	"github.com/clearspan/clearspan/appliance/peer"
+	"github.com/clearspan/clearspan/appliance/recorder/engine"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/pcapip"
@@ -115,9 +116,10 @@ type sink struct {
 	yield   func()  // takes no more readers; may be nil
 	content [4]bool // by decrypt.Content
 	options mirror.Options
-	streams *http2.Ports // of HTTP/2 streams; nil: HTTP/2 is shown as it is
-	pairs   *pairs       // of open conversations
-	metrics Metrics      // may be nil
+	streams *http2.Ports   // of HTTP/2 streams; nil: HTTP/2 is shown as it is
+	pairs   *pairs         // of open conversations
+	engine  *engine.Sender // the recorder of this box, which is shown no frames; nil: another mirror
+	metrics Metrics        // may be nil
 
 	named   func(addr netip.Addr, name string) // tells the mirror what an origin is called; may be nil
 	secrets func(lines []byte) error           // gives the mirror TLS secrets; may be nil
@@ -149,6 +151,8 @@ var openers = map[config.Kind]func(*sink, config.Mirror, *slog.Logger) error{
 	config.PCAPNG:     (*sink).openPCAPNG,
 	config.PCAPOverIP: (*sink).openPCAPOverIP,
 	config.VXLAN:      (*sink).openVXLAN,
+
+	config.OwnRecorder: (*sink).openRecorder,
 }
 
 func newSink(name string) *sink {
@@ -242,6 +246,15 @@ func (k *sink) openVXLAN(m config.Mirror, log *slog.Logger) error {
 	}
 	k.ports, k.close = mirror.Balance{s}, s.Close
 	k.status = func() status { return remoteStatus(m.Remote.Remote.String(), s.Stats()) }
+	return nil
+}
+
+func (k *sink) openRecorder(m config.Mirror, log *slog.Logger) error {
+	cfg := m.Engine
+	cfg.Logger = log
+	k.engine = engine.NewSender(cfg)
+	k.close = k.engine.Close
+	k.status = func() status { return recorderStatus(k.engine.Stats()) }
 	return nil
 }
 

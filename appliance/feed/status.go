@@ -7,6 +7,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/admin"
 	"github.com/clearspan/clearspan/appliance/health"
+	"github.com/clearspan/clearspan/appliance/recorder/engine"
 	"github.com/clearspan/clearspan/mirror"
 	"github.com/clearspan/clearspan/mirror/pcapip"
 	"github.com/clearspan/clearspan/mirror/pcapng"
@@ -115,6 +116,17 @@ func fileStatus(stats pcapng.Stats) status {
 
 func liveStatus(stats pcapip.Stats) status {
 	return status{frames: stats.Frames, queued: stats.Queued, readers: stats.Readers} // nobody need read
+}
+
+func recorderStatus(stats engine.Stats) status {
+	s := status{frames: stats.Records, queued: stats.Queued, readers: -1}
+	if !stats.Up {
+		s.Reading = health.Reading{State: health.Down, Why: "the recorder does not answer", Do: "Look at the log of the recorder. What is said meanwhile waits in the buffer, and is counted as lost beyond it."}
+		if stats.Why == nil {
+			s.Reading.Why = "not connected yet"
+		}
+	}
+	return s
 }
 
 func remoteStatus(remote string, stats vxlan.Stats) status {

@@ -155,7 +155,7 @@ func (w *analysis) flush(ctx context.Context) error {
 		}
 		w.volume = number
 	}
-	if time.Since(w.seal.signed) >= signEvery {
+	if time.Since(w.seal.signed) >= w.cfg.Sign {
 		if err := w.seal.sign(ctx); err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -28,16 +29,19 @@ type Config struct {
 	Directory  string
 	Trail      string // URL of a ClickHouse server, or a file that has it; "": in Directory
 	Interfaces []string
-	Feeds      []string // addresses of pcap-over-IP servers
-	Incoming   []string // directories into which captures are put
-	Packets    int64    // octets of packets that are kept at most; default 10 GiB
-	User       string   // whom the process becomes; "": as [privilege.FindUser] says
+	Feeds      []string     // addresses of pcap-over-IP servers
+	Incoming   []string     // directories into which captures are put
+	Engine     net.Listener // at which engines connect, see package engine; nil: none does
+	Packets    int64        // octets of packets that are kept at most; default 10 GiB
+	User       string       // whom the process becomes; "": as [privilege.FindUser] says
 	Volume     volume.Options
 	Encrypt    Encryption
 	Inspect    inspect.Options
-	Inside     []string     // networks and domains of mail, see [judge.Config]
-	Rules      []judge.Rule // which findings are told; empty: see [judge.Judge.Judge]
-	Alerts     []string     // receivers, see [alert.Parse]
+	Inside     []string      // networks and domains of mail, see [judge.Config]
+	Rules      []judge.Rule  // which findings are told; empty: see [judge.Judge.Judge]
+	Alerts     []string      // receivers, see [alert.Parse]
+	Sign       time.Duration // between signatures of the chain of evidence; default 1 h
+	Wait       bool          // for another recorder of the directory, which ends
 	Log        *slog.Logger
 }
 
@@ -69,6 +73,9 @@ func New(c Config) (r *Recorder, err error) {
 	if c.Packets <= 0 {
 		c.Packets = 10 << 30
 	}
+	if c.Sign <= 0 {
+		c.Sign = signEvery
+	}
 	if err := os.MkdirAll(c.Directory, 0o700); err != nil {
 		return nil, err
 	}
@@ -81,8 +88,8 @@ func New(c Config) (r *Recorder, err error) {
 	if r.lock, err = os.OpenFile(filepath.Join(c.Directory, lockName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return r, err
 	}
-	if err := unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return r, fmt.Errorf("%s is in use by another recorder", c.Directory)
+	if err := r.take(); err != nil {
+		return r, err
 	}
 	packets, contents, err := c.Encrypt.recipients()
 	if err != nil {
@@ -124,6 +131,22 @@ func (r *Recorder) openAlerts() (err error) {
 	return err
 }
 
+// waitFor is how long a recorder waits for another one of its directory.
+const waitFor = time.Minute
+
+// take has the directory be this recorder's alone.
+func (r *Recorder) take() error {
+	for until := time.Now().Add(waitFor); ; time.Sleep(waitFor / 600) {
+		err := unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if !r.cfg.Wait || time.Now().After(until) {
+			return fmt.Errorf("%s is in use by another recorder", r.cfg.Directory)
+		}
+	}
+}
+
 func (r *Recorder) openSources() error {
 	for _, name := range r.cfg.Interfaces {
 		s, err := source.Interface(name)
@@ -141,6 +164,9 @@ func (r *Recorder) openSources() error {
 			return err
 		}
 		r.sources = append(r.sources, s)
+	}
+	if r.cfg.Engine != nil {
+		r.sources = append(r.sources, source.Engine("engine", r.cfg.Engine, r.volumes.Flush, r.cfg.Log))
 	}
 	if len(r.sources) == 0 {
 		return errors.New("there is no source")

@@ -19,7 +19,7 @@ import (
 
 func recorderRunCommand() *cobra.Command {
 	var c recorder.Config
-	var packets, level string
+	var packets, level, file string
 	var rules ruleFlags
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -48,6 +48,12 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
   clearspan recorder run --directory rec --incoming captures`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file != "" {
+				return runFile(cmd, file, level)
+			}
+			if c.Directory == "" {
+				return badConfig(errors.New("want --directory, or -c with a file that has a section recorder"))
+			}
 			if len(c.Interfaces)+len(c.Feeds)+len(c.Incoming) == 0 {
 				return badConfig(errors.New("there is no source: --interface, --connect or --incoming"))
 			}
@@ -79,10 +85,31 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	f.StringVar(&packets, "packets", "10GiB", "keep so many octets of packets at most: `SIZE`")
 	f.StringArrayVar(&c.Encrypt.To, "encrypt-to", nil, encryptUsage)
 	f.StringVar(&c.User, "user", "", "become `USER`, if started as root")
+	f.StringVarP(&file, "config", "c", "", "what section recorder of the configuration `FILE` says, in place of flags")
 	f.StringVar(&level, "log", "info", "log `LEVEL`: debug, info, warn or error")
 	rules.add(f)
-	cmd.MarkFlagRequired("directory")
 	return cmd
+}
+
+// runFile runs the recorder of a configuration file.
+func runFile(cmd *cobra.Command, file, level string) error {
+	for _, name := range []string{"directory", "trail", "interface", "connect", "incoming", "alert", "packets", "user"} {
+		if cmd.Flags().Changed(name) {
+			return badConfig(fmt.Errorf("-c and --%s exclude each other: write the value into the file", name))
+		}
+	}
+	cfg, err := config.Load(file)
+	if err != nil {
+		return badConfig(err)
+	}
+	log, err := newLogger(level)
+	if err != nil {
+		return badConfig(err)
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends at once
+	return runSection(ctx, cfg, nil, log, false)
 }
 
 // runRecorder opens a recorder, gives up what it does not need, and runs it.

@@ -17,6 +17,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/keeper/role"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/appliance/privilege/rights"
+	"github.com/clearspan/clearspan/appliance/recording"
 	"github.com/clearspan/clearspan/appliance/screen"
 )
 
@@ -28,6 +29,9 @@ func roleCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "role NAME", Hidden: true, Args: takes("NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if args[0] == recording.RoleName {
+				return attendedRecorder()
+			}
 			f, ok := roles[args[0]]
 			if !ok {
 				return badConfig(fmt.Errorf("unknown role %q", args[0]))

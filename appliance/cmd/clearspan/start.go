@@ -15,6 +15,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/keeper/role"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/appliance/privilege/rights"
+	"github.com/clearspan/clearspan/appliance/recording"
 )
 
 // start is what a run was asked for on its command line. The keeper hands it to workers.
@@ -26,7 +27,8 @@ type start struct {
 	Drain   time.Duration `json:"drain"`            // or asConfigured
 	Screen  bool          `json:"screen,omitempty"` // people look at standard error
 
-	mover *mover // of the keeper; nil if there is a file
+	mover *mover       // of the keeper; nil if there is a file
+	log   *slog.Logger // of the keeper
 }
 
 // asConfigured stands for a drain that the command line does not name.
@@ -68,6 +70,9 @@ func (s *start) plan(text []byte) (*keeper.Plan, error) {
 	}
 	p := appliance.NewPlan(cfg, text)
 	p.Resources = append([]keeper.Resource{stateLock(cfg.State)}, p.Resources...)
+	if r := recording.Companion(cfg, recording.Options{File: absolute(s.File), Text: text, Level: s.Level}, s.log); r != nil {
+		p.Resources = append(p.Resources, *r)
+	}
 	p.Remedy = func(err error) error { return remedy(s.File, cfg, err) }
 	return p, nil
 }
@@ -85,6 +90,7 @@ func run(s *start, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	s.log = log
 	read := s.read
 	if s.File == "" {
 		s.mover = &mover{quick: s.Quick, log: log}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/object/join"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
+	"github.com/clearspan/clearspan/appliance/recorder/engine"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 )
@@ -44,6 +45,7 @@ type Analyst struct {
 	cfg   Config
 	out   Output
 	table *flow.Table
+	own   *engine.Table // of sessions that came as records
 	batch trail.Batch
 	open  map[*session]bool // true: something of it is in the batch, or has changed
 	files files
@@ -60,7 +62,7 @@ func New(c Config, out Output) *Analyst {
 		c.Rows = 20_000
 	}
 	a := &Analyst{cfg: c, out: out, open: make(map[*session]bool)}
-	a.table = flow.New(c.Flow, a)
+	a.table, a.own = flow.New(c.Flow, a), engine.NewTable(a)
 	return a
 }
 
@@ -75,7 +77,9 @@ func (a *Analyst) Add(ctx context.Context, f flow.Frame) error {
 	if f.At.After(a.now) {
 		a.now = f.At
 	}
-	a.table.Add(f)
+	if f.Link != engine.LinkType || !a.own.Add(f.Octets, f.At, f.Comment) {
+		a.table.Add(f)
+	}
 	if a.batch.Rows() >= a.cfg.Rows || a.texts >= trail.MaxTexts {
 		return a.Flush(ctx, nil)
 	}
@@ -114,14 +118,20 @@ func (a *Analyst) Flush(ctx context.Context, cursor []byte) error {
 // Close ends all sessions, and hands out what is left.
 func (a *Analyst) Close(ctx context.Context) error {
 	a.table.Close()
+	a.own.Close()
 	for _, j := range a.parts.Close() {
 		a.abandoned(&j)
 	}
 	return a.Flush(ctx, nil)
 }
 
-// Tally returns the counts of frames.
-func (a *Analyst) Tally() flow.Tally { return a.table.Tally() }
+// Tally returns the counts of frames. A record of an engine counts as one.
+func (a *Analyst) Tally() flow.Tally {
+	t := a.table.Tally()
+	t.Frames += a.own.Records()
+	t.Sessions += a.own.Sessions()
+	return t
+}
 
 // Open begins a session. It implements [flow.Handler].
 func (a *Analyst) Open(f *flow.Session) flow.Stream {

@@ -1,0 +1,150 @@
+package config
+
+import "github.com/clearspan/clearspan/mirror"
+
+// Kinds of a source and of an alert of the recorder.
+var (
+	onlySourceInterface = []string{string(SourceInterface)}
+	onlySourceFeed      = []string{string(SourceFeed)}
+	onlySourceDirectory = []string{string(SourceDirectory)}
+	onlySourceEngine    = []string{string(SourceEngine)}
+	onlyAlertMail       = []string{string(AlertMail)}
+	onlyAlertWebhook    = []string{string(AlertWebhook)}
+)
+
+var recorderKeys = []Key{
+	{
+		Path: "recorder", Type: TypeTable, Absent: "no recorder",
+		Doc: "The recorder: it keeps who sent what, when, where to and how. `clearspan run` starts it beside the workers. `clearspan recorder run -c FILE` runs it alone.",
+	},
+	{
+		Path: "recorder.directory", Type: TypePath, Default: "recorder", Example: "/srv/recorder",
+		Doc: "The directory for packets, contents and the trail. A relative path starts at STATE.",
+	},
+	{
+		Path: "recorder.source", Type: TypeTables, Required: true, Example: "[{name: own, kind: engine}]",
+		Doc: "Where the recorder has sessions from.",
+	},
+	{
+		Path: "recorder.source[].name", Type: TypeName, Required: true, Example: "own",
+		Doc: "The name of the source. Names are unique among sources and mirrors.",
+	},
+	{
+		Path: "recorder.source[].kind", Type: TypeWord, Required: true, Words: []Choice{
+			{string(SourceInterface), "Frames on a network interface: a SPAN port, or the mirror port of any product."},
+			{string(SourceFeed), "A live capture over TCP (pcap-over-IP)."},
+			{string(SourceDirectory), "Captures that others put into a directory."},
+			{string(SourceEngine), "The sessions of clearspan itself, without frames. Only in `clearspan run`. In rules it counts as a mirror of that name."},
+		},
+		Doc: "What the source is.",
+	},
+	{
+		Path: "recorder.source[].interface", Type: TypeInterface, Required: true, Of: onlySourceInterface, Example: "span0",
+		Doc: "The network interface.",
+	},
+	{
+		Path: "recorder.source[].connect", Type: TypeHostPort, Required: true, Of: onlySourceFeed, Example: "192.0.2.5:57012",
+		Doc: "The server to connect to.",
+	},
+	{
+		Path: "recorder.source[].directory", Type: TypePath, Required: true, Of: onlySourceDirectory, Example: "incoming",
+		Doc: "The directory. A capture is read when it has not changed for 2 seconds, and renamed to `NAME.done`.",
+	},
+	{
+		Path: "recorder.source[].content", Type: TypeWord, List: true, Of: onlySourceEngine, Default: "[decrypted, plain]", Example: "[decrypted]", Words: []Choice{
+			{"decrypted", "The cleartext of decrypted sessions."},
+			{"plain", "Sessions that never were encrypted."},
+			{"tunneled", "TLS sessions that pass unopened."},
+		},
+		Doc: "The classes of content that are recorded.",
+	},
+	{
+		Path: "recorder.source[].full", Type: TypeWord, Of: onlySourceEngine, Default: string(mirror.Block), Example: string(mirror.Drop), Words: []Choice{
+			{string(mirror.Drop), "Octets are lost and counted. Sessions go on."},
+			{string(mirror.Block), "Sessions wait for up to 5 seconds. After that, octets are lost and counted until the recorder takes some again."},
+		},
+		Doc: "The reaction if the recorder does not take what waits for it.",
+	},
+	{
+		Path: "recorder.source[].buffer", Type: TypeSize, Of: onlySourceEngine, Min: "1MiB", Max: "1GiB", Default: "32MiB", Example: "256MiB",
+		Doc: "The memory for octets that wait for the recorder, also while it is started again.",
+	},
+	{
+		Path: "recorder.retain", Type: TypeTable,
+		Doc: "How much is kept. The oldest goes first.",
+	},
+	{
+		Path: "recorder.retain.packets", Type: TypeTable,
+		Doc: "How many packets are kept.",
+	},
+	{
+		Path: "recorder.retain.packets.size", Type: TypeSize, Min: "1MiB", Default: "10GiB", Example: "500GiB",
+		Doc: "The octets of packets that are kept at most.",
+	},
+	{
+		Path: "recorder.alert", Type: TypeTables, Absent: "nobody is told", Example: "[{name: siem, kind: webhook, url: \"https://siem.example.test/hook\"}]",
+		Doc: "Who is told when a client sends personal or confidential data. The first finding of a kind and client is told at once, further ones together after 10 minutes. What is not taken is sent again for three days.",
+	},
+	{
+		Path: "recorder.alert[].name", Type: TypeName, Required: true, Example: "privacy-office",
+		Doc: "The name of the alert. Names are unique among alerts.",
+	},
+	{
+		Path: "recorder.alert[].kind", Type: TypeWord, Required: true, Words: []Choice{
+			{string(AlertMail), "Mail by SMTP."},
+			{string(AlertWebhook), "JSON in a POST request."},
+		},
+		Doc: "How the alert is sent.",
+	},
+	{
+		Path: "recorder.alert[].server", Type: TypeHostPort, Required: true, Of: onlyAlertMail, Example: "mail.example.test:587",
+		Doc: "The mail server. STARTTLS is used if the server offers it. With `tls:` in front, such as `tls:mail.example.test:465`, all of it is TLS.",
+	},
+	{
+		Path: "recorder.alert[].to", Type: TypeText, List: true, Required: true, Of: onlyAlertMail, Example: "[privacy@example.test]",
+		Doc: "The recipients.",
+	},
+	{
+		Path: "recorder.alert[].from", Type: TypeText, Of: onlyAlertMail, Absent: "`clearspan` at the domain of the first recipient", Example: "recorder@example.test",
+		Doc: "The sender.",
+	},
+	{
+		Path: "recorder.alert[].ca", Type: TypeFile, Of: onlyAlertMail, Absent: "the roots of the system", Example: "mail-ca.pem",
+		Doc: "The authorities that the certificate of the server may come from (PEM).",
+	},
+	{
+		Path: "recorder.alert[].server_name", Type: TypeHost, Of: onlyAlertMail, Absent: "the host of `server`", Example: "mail.example.test",
+		Doc: "The name in the certificate of the server.",
+	},
+	{
+		Path: "recorder.alert[].url", Type: TypeURL, Required: true, Of: onlyAlertWebhook, Example: "https://siem.example.test/hook",
+		Doc: "Where alerts are posted. `http` is for addresses of this machine only.",
+	},
+	{
+		Path: "recorder.alert[].secret_file", Type: TypeFile, Of: onlyAlertWebhook, Absent: "alerts are not signed", Example: "hook.secret",
+		Doc: "A file with the secret, of at least 16 octets, by which alerts are signed (HMAC-SHA256, in the header `X-Signature-256`).",
+	},
+	{
+		Path: "recorder.seal", Type: TypeTable,
+		Doc: "The chain of evidence.",
+	},
+	{
+		Path: "recorder.seal.every", Type: TypeDuration, Min: "1m", Max: "24h", Default: "1h", Example: "10m",
+		Doc: "How often the chain is signed. It is also signed when the recorder ends.",
+	},
+	{
+		Path: "recorder.trail", Type: TypeTable,
+		Doc: "Where the trail is kept.",
+	},
+	{
+		Path: "recorder.trail.store", Type: TypeWord, Default: "sqlite", Words: []Choice{
+			{"sqlite", "Files of SQLite in the directory, one a day."},
+			{"clickhouse", "A ClickHouse server."},
+		},
+		Doc: "The kind of store.",
+	},
+	{
+		Path: "recorder.trail.url", Type: TypeURL, Absent: "none", Example: "http://127.0.0.1:8123/?database=trail",
+		Doc: "The HTTP interface of the ClickHouse server, or a file that has the URL. A URL with a password belongs into a file. Only with `store: clickhouse`, which needs it.",
+	},
+}

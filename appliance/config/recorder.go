@@ -1,0 +1,308 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/clearspan/clearspan/appliance/recorder/engine"
+	"github.com/clearspan/clearspan/decrypt"
+	"github.com/clearspan/clearspan/mirror"
+)
+
+// Recorder is what the recorder of this box, or one on its own, has to do.
+type Recorder struct {
+	Directory string // default recorder, below the state directory
+	Sources   []Source
+	Retain    Retain
+	Alerts    []Alert
+	Seal      Seal
+	// ClickHouse is the URL of the server that has the trail, or a file that has it. Default:
+	// none, the trail is in the directory.
+	ClickHouse string
+}
+
+// Retain is how much is kept of each class.
+type Retain struct {
+	Packets Bound // default 10 GiB
+}
+
+// Bound is how much of a class is kept.
+type Bound struct {
+	Size uint64 // octets; 0: any number
+}
+
+// Seal is how the chain of evidence is signed.
+type Seal struct {
+	Every time.Duration // default 1 h
+}
+
+// SourceKind is where a recorder has sessions from.
+type SourceKind string
+
+const (
+	SourceInterface SourceKind = "interface"    // frames on a network interface
+	SourceFeed      SourceKind = "pcap-over-ip" // a live capture over TCP
+	SourceDirectory SourceKind = "directory"    // captures that others put there
+	SourceEngine    SourceKind = "engine"       // the sessions of the box itself
+)
+
+// Source is one place from which a recorder has sessions. Of the options by kind, those of its
+// own kind count.
+type Source struct {
+	Name      string // unique among sources and mirrors
+	Kind      SourceKind
+	Interface string   // of kind interface
+	Connect   string   // of kind pcap-over-ip: HOST:PORT
+	Directory string   // of kind directory
+	Content   []string // of kind engine, as of a [Mirror]
+	Full      mirror.Overflow
+	Buffer    uint64 // octets that wait for the recorder, of kind engine
+}
+
+// Alert is whom a recorder tells of findings.
+type Alert struct {
+	Name    string // unique among alerts
+	Address string // as package recorder/alert reads it
+}
+
+// AlertKind is how an alert is sent.
+type AlertKind string
+
+const (
+	AlertMail    AlertKind = "smtp"
+	AlertWebhook AlertKind = "webhook"
+)
+
+// Engine returns the source that has the sessions of the box itself; nil if there is none.
+func (r *Recorder) Engine() *Source {
+	if r == nil {
+		return nil
+	}
+	for i := range r.Sources {
+		if r.Sources[i].Kind == SourceEngine {
+			return &r.Sources[i]
+		}
+	}
+	return nil
+}
+
+// mirror returns the source as a mirror: what the engine shows it.
+func (s *Source) mirror(state string) Mirror {
+	return Mirror{
+		Name: s.Name, Kind: OwnRecorder, Content: s.Content, Ports: KeepPorts, STARTTLS: KeepSTARTTLS, HTTP2: KeepHTTP2,
+		Engine: engine.Config{Socket: RecorderSocket(state), Full: s.Full, Buffer: s.Buffer},
+	}
+}
+
+// RecorderSocket is where the recorder of a box takes what its workers say.
+func RecorderSocket(state string) string { return filepath.Join(state, "recorder.sock") }
+
+// recorder reads n; nil if it is absent. Relative paths of what is written start at state.
+func (r *reader) recorder(n *node, mirrors []Mirror, state string) *Recorder {
+	if n == nil {
+		return nil
+	}
+	t := r.table(n, "recorder")
+	c := &Recorder{}
+	c.Directory = value(t, "directory", filepath.Join(state, "recorder"), parsePath(state))
+	c.Sources = r.sources(t, mirrors)
+	retain := r.table(t.get("retain"), "retain")
+	packets := r.table(retain.get("packets"), "packets")
+	packets.fill("recorder.retain.packets", "", &c.Retain.Packets)
+	packets.close()
+	retain.close()
+	c.Alerts = r.alerts(t.get("alert"))
+	seal := r.table(t.get("seal"), "seal")
+	seal.fill("recorder.seal", "", &c.Seal)
+	seal.close()
+	c.ClickHouse = r.trail(t.get("trail"))
+	t.close()
+	return c
+}
+
+// sources reads the list.
+func (r *reader) sources(t *table, mirrors []Mirror) (list []Source) {
+	if !t.has("source") {
+		t.missing("source", "")
+	}
+	names := make(map[string]int)
+	engine := 0
+	for _, item := range r.list(t.get("source"), "source") {
+		s := r.source(item, names)
+		for _, m := range mirrors {
+			if s.Name != "" && m.Name == s.Name {
+				r.fail(item.place(), "name: a mirror is called %s, too", s.Name)
+			}
+		}
+		if s.Name == allMirrors || s.Name == noMirror {
+			r.fail(item.place(), "name: %q has a meaning of its own in rules", s.Name)
+		}
+		if s.Kind == SourceEngine {
+			if engine++; engine == 2 {
+				r.fail(item.place(), "kind: there is one engine, which is a source already")
+			}
+		}
+		list = append(list, s)
+	}
+	if t.has("source") && len(list) == 0 {
+		r.fail(t.place("source"), "source: list is empty")
+	}
+	return list
+}
+
+func (r *reader) source(n *node, names map[string]int) (s Source) {
+	t := r.table(n, "source")
+	s.Name = unique(t, "source", names)
+	s.Kind = required(t, "kind", oneOf(SourceInterface, SourceFeed, SourceDirectory, SourceEngine))
+	const path = "recorder.source[]"
+	switch s.Kind {
+	case "":
+		t.accept(keysOf(path, "", false)...)
+		t.accept(keysOf(path, "", true)...)
+		t.close()
+		return s
+	case SourceDirectory:
+		s.Directory = required(t, "directory", parsePath(r.dir))
+	case SourceEngine:
+		s.Content = values(t, "content", classes(decrypt.Decrypted, decrypt.Plain), oneOf(classes(decrypt.Decrypted, decrypt.Plain, decrypt.Tunneled)...))
+	}
+	t.fill(path, string(s.Kind), &s)
+	t.foreign("kind "+string(s.Kind), keysOf(path, string(s.Kind), false)...)
+	t.close()
+	return s
+}
+
+// alerts reads the list.
+func (r *reader) alerts(n *node) (list []Alert) {
+	names := make(map[string]int)
+	for _, item := range r.list(n, "alert") {
+		t := r.table(item, "alert")
+		a := Alert{Name: unique(t, "alert", names)}
+		kind := required(t, "kind", oneOf(AlertMail, AlertWebhook))
+		const path = "recorder.alert[]"
+		switch kind {
+		case AlertMail:
+			a.Address = r.mailAlert(t)
+		case AlertWebhook:
+			a.Address = r.webhook(t)
+		default:
+			t.accept(keysOf(path, "", false)...)
+			t.accept(keysOf(path, "", true)...)
+		}
+		if kind != "" {
+			t.foreign("kind "+string(kind), keysOf(path, string(kind), false)...)
+		}
+		t.close()
+		list = append(list, a)
+	}
+	return list
+}
+
+// implicitTLS begins the address of a server that speaks TLS from the first octet on.
+const implicitTLS = "tls:"
+
+// mailAlert reads an alert by SMTP.
+func (r *reader) mailAlert(t *table) string {
+	u := url.URL{Scheme: "smtp", Path: "/"}
+	u.Host = required(t, "server", func(s string) (string, error) {
+		s, tls := strings.CutPrefix(s, implicitTLS)
+		if tls {
+			u.Scheme = "smtps"
+		}
+		return parseHostPort(s)
+	})
+	if !t.has("to") {
+		t.missing("to", "")
+	}
+	q := url.Values{"to": {strings.Join(values(t, "to", nil, parseMailbox), ",")}}
+	if from := value(t, "from", "", parseMailbox); from != "" {
+		q.Set("from", from)
+	}
+	if ca := value(t, "ca", "", parseFile(r.dir)); ca != "" {
+		q.Set("ca", ca)
+	}
+	if name := value(t, "server_name", "", parseHost); name != "" {
+		q.Set("name", name)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// webhook reads an alert by HTTP.
+func (r *reader) webhook(t *table) string {
+	u := required(t, "url", parseHookURL)
+	secret := value(t, "secret_file", "", parseFile(r.dir))
+	if u == nil {
+		return ""
+	}
+	if secret != "" {
+		q := u.Query()
+		q.Set("secret-file", secret)
+		u.RawQuery = q.Encode()
+	}
+	return u.String()
+}
+
+// trail reads where the trail is.
+func (r *reader) trail(n *node) string {
+	t := r.table(n, "trail")
+	const sqlite, clickHouse = "sqlite", "clickhouse"
+	store := value(t, "store", sqlite, oneOf(sqlite, clickHouse))
+	server := value(t, "url", "", parseTrailURL(r.dir))
+	switch {
+	case store == clickHouse && !t.has("url"):
+		t.missing("url", ": it says where the ClickHouse server is")
+	case store == sqlite && t.has("url"):
+		r.fail(t.place("url"), "url does not apply to store %s", sqlite)
+	}
+	t.close()
+	return server
+}
+
+// parseMailbox accepts an address of mail (RFC 5321).
+func parseMailbox(s string) (string, error) {
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || local == "" || domain == "" || strings.ContainsAny(s, "\r\n<>, ") {
+		return "", fmt.Errorf("want an address such as privacy@example.test, not %q", s)
+	}
+	return s, nil
+}
+
+// parseHookURL accepts what a webhook may be: HTTPS, or HTTP on this machine.
+func parseHookURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("want a URL such as https://siem.example.test/hook, not %q", s)
+	case u.User != nil:
+		return nil, errors.New("want no password in the URL: use secret_file")
+	case u.Scheme == "http":
+		if ip, err := netip.ParseAddr(u.Hostname()); u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback()) {
+			return nil, errors.New("want https: http is for this machine only")
+		}
+	}
+	return u, nil
+}
+
+// parseTrailURL accepts the URL of a ClickHouse server, or a file that has it.
+func parseTrailURL(dir string) func(string) (string, error) {
+	file := parseFile(dir)
+	return func(s string) (string, error) {
+		if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+			u, err := url.Parse(s)
+			if err != nil || u.Host == "" {
+				return "", errors.New("want a URL such as http://clickhouse.example.test:8123")
+			}
+			if _, secret := u.User.Password(); secret {
+				return "", errors.New("want no password here: write the URL into a file, and name that")
+			}
+			return s, nil
+		}
+		return file(s)
+	}
+}

@@ -1,0 +1,104 @@
+// Package recording turns the section recorder of a configuration into a recorder, and into the
+// process that a keeper has beside its workers.
+package recording
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/keeper"
+	"github.com/clearspan/clearspan/appliance/recorder"
+)
+
+// RoleName is the name of the process, as in `clearspan role NAME`.
+const RoleName = "recorder"
+
+// Config returns what the section says. engine is where workers connect; nil: there are none, and
+// a source of kind engine is an error.
+func Config(cfg *config.Config, engine net.Listener, log *slog.Logger) (recorder.Config, error) {
+	r := cfg.Recorder
+	if r == nil {
+		return recorder.Config{}, fmt.Errorf("the configuration has no section recorder")
+	}
+	c := recorder.Config{
+		Directory: r.Directory, Trail: r.ClickHouse, Packets: int64(r.Retain.Packets.Size), Sign: r.Seal.Every,
+		User: cfg.User, Log: log,
+	}
+	for _, s := range r.Sources {
+		switch s.Kind {
+		case config.SourceInterface:
+			c.Interfaces = append(c.Interfaces, s.Interface)
+		case config.SourceFeed:
+			c.Feeds = append(c.Feeds, s.Connect)
+		case config.SourceDirectory:
+			c.Incoming = append(c.Incoming, s.Directory)
+		case config.SourceEngine:
+			if engine == nil {
+				return c, fmt.Errorf("source %s: kind engine is for clearspan run", s.Name)
+			}
+			c.Engine = engine
+		}
+	}
+	for _, a := range r.Alerts {
+		c.Alerts = append(c.Alerts, a.Address)
+	}
+	return c, nil
+}
+
+// Options are what the process is told.
+type Options struct {
+	File  string `json:"file,omitempty"` // of the configuration
+	Text  []byte `json:"text"`
+	Level string `json:"level"` // of the log
+}
+
+// Companion returns the resource of the process; nil if the configuration has no recorder. o.Text
+// is what cfg was read from.
+func Companion(cfg *config.Config, o Options, log *slog.Logger) *keeper.Resource {
+	if cfg.Recorder == nil {
+		return nil
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		panic(err) // texts
+	}
+	about, err := json.Marshal(cfg.Recorder)
+	if err != nil {
+		panic(err) // texts and numbers
+	}
+	h := fnv.New64a()
+	h.Write(about)
+	h.Write([]byte(cfg.User))
+	r := keeper.Companion{
+		Name: RoleName, Key: fmt.Sprintf("recorder %s %016x", cfg.State, h.Sum64()),
+		Socket:  config.RecorderSocket(cfg.State),
+		Program: "/proc/self/exe", Arguments: []string{"role", RoleName},
+		Options: text, Logger: log,
+	}.Resource()
+	return &r
+}
+
+// Inherited returns what the process was given: its options, the socket at which workers connect,
+// and a file that ends when the process is to end.
+func Inherited() (o Options, l net.Listener, life *os.File, err error) {
+	options := os.NewFile(keeper.CompanionOptions, "options")
+	defer options.Close()
+	text, err := keeper.CompanionText(options)
+	if err != nil {
+		return o, nil, nil, fmt.Errorf("options of the keeper: %w", err)
+	}
+	if err := json.Unmarshal(text, &o); err != nil {
+		return o, nil, nil, fmt.Errorf("options of the keeper: %w", err)
+	}
+	socket := os.NewFile(keeper.CompanionSocket, "socket")
+	defer socket.Close()
+	if l, err = net.FileListener(socket); err != nil {
+		return o, nil, nil, fmt.Errorf("socket of the keeper: %w", err)
+	}
+	return o, l, os.NewFile(keeper.CompanionLife, "life"), nil
+}
