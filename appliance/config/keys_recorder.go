@@ -36,7 +36,7 @@ var recorderKeys = []Key{
 			{string(SourceDirectory), "Captures that others put into a directory."},
 			{string(SourceEngine), "The sessions of clearspan itself, without frames. Only in `clearspan run`. In rules it counts as a mirror of that name."},
 		},
-		Doc: "What the source is.",
+		Doc: "The kind of the source.",
 	},
 	{
 		Path: "recorder.source[].interface", Type: TypeInterface, Required: true, Of: onlySourceInterface, Example: "span0",
@@ -83,7 +83,7 @@ var recorderKeys = []Key{
 	},
 	{
 		Path: "recorder.alert", Type: TypeTables, Absent: "nobody is told", Example: "[{name: siem, kind: webhook, url: \"https://siem.example.test/hook\"}]",
-		Doc: "Who is told when a client sends personal or confidential data. The first finding of a kind and client is told at once, further ones together after 10 minutes. What is not taken is sent again for three days.",
+		Doc: "The people and systems that are told when a client sends personal or confidential data. The first finding of a kind and client is told at once, further ones together after 10 minutes. Alerts that are not taken are sent again for three days.",
 	},
 	{
 		Path: "recorder.alert[].name", Type: TypeName, Required: true, Example: "privacy-office",
@@ -137,14 +137,14 @@ var recorderKeys = []Key{
 		Doc: "Where the trail is kept.",
 	},
 	{
-		Path: "recorder.trail.store", Type: TypeWord, Default: "sqlite", Words: []Choice{
+		Path: "recorder.trail.store", Type: TypeWord, Default: "sqlite", Example: "clickhouse", Words: []Choice{
 			{"sqlite", "Files of SQLite in the directory, one a day."},
 			{"clickhouse", "A ClickHouse server."},
 		},
 		Doc: "The kind of store.",
 	},
 	{
-		Path: "recorder.trail.url", Type: TypeURL, Absent: "none", Example: "http://127.0.0.1:8123/?database=trail",
-		Doc: "The HTTP interface of the ClickHouse server, or a file that has the URL. A URL with a password belongs into a file. Only with `store: clickhouse`, which needs it.",
+		Path: "recorder.trail.url", Type: TypeURL, Default: defaultClickHouse, Example: "http://192.0.2.9:8123/?database=trail", Beside: "recorder.trail.store",
+		Doc: "The HTTP interface of the ClickHouse server, or a file that has the URL. A URL with a password belongs into a file. Only with `store: clickhouse`.",
 	},
 }

@@ -132,6 +132,13 @@ func world(path, kind string) *sheet {
 		}
 		root.set(list, items)
 	}
+	if all || section(path) == "recorder" {
+		source, r := &sheet{}, &sheet{}
+		source.set("name", "own")
+		source.set("kind", "engine")
+		r.set("source", []*sheet{source})
+		root.set("recorder", r)
+	}
 	if !all {
 		return root
 	}
@@ -211,7 +218,7 @@ func probed(t *testing.T, f func(t *testing.T, k *Key, kind string)) {
 		if k.Type == TypeTable || k.Type == TypeTables && k.Example == "" {
 			continue
 		}
-		if table := k.Table(); strings.HasSuffix(table, "hops[]") || strings.HasSuffix(table, "certificates[]") || strings.HasSuffix(table, "outputs[]") || strings.HasPrefix(k.Path, "policy.lists") {
+		if table := k.Table(); strings.HasSuffix(table, "hops[]") || strings.HasSuffix(table, "certificates[]") || strings.HasSuffix(table, "outputs[]") || strings.HasSuffix(table, "source[]") || strings.HasSuffix(table, "alert[]") || strings.HasPrefix(k.Path, "policy.lists") {
 			continue // as a whole
 		}
 		of := kinds(section(k.Path))
@@ -262,7 +269,7 @@ func TestKeysAreThoseOfTheReader(t *testing.T) {
 	root := whole() // with all tables
 	for _, k := range Keys() {
 		switch {
-		case k.Path == "services[].hops" || k.Path == "intake[].certificates" || k.Path == "audit.outputs" || k.Path == "policy.rules[].time[].from":
+		case k.Path == "services[].hops" || k.Path == "intake[].certificates" || k.Path == "audit.outputs" || k.Path == "recorder.alert" || k.Path == "policy.rules[].time[].from":
 			put(t, root, &k, k.kind(), k.Example)
 		case k.Type == TypeTable && k.Name() != "NAME":
 			if at := holder(root, &k, k.kind()); at.values[k.Name()] == nil {

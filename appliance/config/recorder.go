@@ -248,17 +248,19 @@ func (r *reader) webhook(t *table) string {
 	return u.String()
 }
 
+const defaultClickHouse = "http://127.0.0.1:8123"
+
 // trail reads where the trail is.
 func (r *reader) trail(n *node) string {
 	t := r.table(n, "trail")
 	const sqlite, clickHouse = "sqlite", "clickhouse"
 	store := value(t, "store", sqlite, oneOf(sqlite, clickHouse))
-	server := value(t, "url", "", parseTrailURL(r.dir))
-	switch {
-	case store == clickHouse && !t.has("url"):
-		t.missing("url", ": it says where the ClickHouse server is")
-	case store == sqlite && t.has("url"):
-		r.fail(t.place("url"), "url does not apply to store %s", sqlite)
+	server := value(t, "url", defaultClickHouse, parseTrailURL(r.dir))
+	if store == sqlite {
+		if t.has("url") {
+			r.fail(t.place("url"), "url does not apply to store %s", sqlite)
+		}
+		server = ""
 	}
 	t.close()
 	return server

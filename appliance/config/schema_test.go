@@ -179,7 +179,7 @@ func TestSchemaRefuses(t *testing.T) {
 }
 
 // block is a line that begins an item, or sets a key, behind a comment sign.
-var block = regexp.MustCompile(`^( *)# ( *- [a-z_]+: .*| +(?:- )?[a-z_{]+: .*| +- \{.*|[a-z_]+:)$`)
+var block = regexp.MustCompile(`^( *)# ( *- [a-z_]+: .*| +(?:- )?[a-z_{]+: .*| +- \{.*| *[a-z_]+:)$`)
 
 // TestExampleShowsEveryKey: the annotated file has every key, some behind a comment
 // sign; and its items behind comment signs conform to the schema.

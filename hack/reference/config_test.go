@@ -30,6 +30,7 @@ var parts = []part{
 	{"Answers to blocked sessions", "block", "", ""},
 	{"Mirrors", "mirror", "", "kind"},
 	{"Services", "services", "", "kind"},
+	{"Recorder", "recorder", "", "kind"},
 	{"Audit log", "audit", "", ""},
 	{"Administration", "admin", "", ""},
 	{"Limits", "limits", "", ""},

@@ -109,3 +109,6 @@ func nanoseconds(at time.Time) int64 {
 	}
 	return at.UnixNano()
 }
+
+// Time returns when the session began, which its name begins with.
+func (id ID) Time() time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(id[:]))) }
