@@ -83,7 +83,7 @@ var recorderKeys = []Key{
 	},
 	{
 		Path: "recorder.alert", Type: TypeTables, Absent: "nobody is told", Example: "[{name: siem, kind: webhook, url: \"https://siem.example.test/hook\"}]",
-		Doc: "The people and systems that are told when a client sends personal or confidential data. The first finding of a kind and client is told at once, further ones together after 10 minutes. Alerts that are not taken are sent again for three days.",
+		Doc: "The people and systems that are told of findings. The first of a kind and client is told at once, further ones together after 10 minutes. Alerts that are not taken are sent again for three days.",
 	},
 	{
 		Path: "recorder.alert[].name", Type: TypeName, Required: true, Example: "privacy-office",
@@ -123,6 +123,70 @@ var recorderKeys = []Key{
 	{
 		Path: "recorder.alert[].secret_file", Type: TypeFile, Of: onlyAlertWebhook, Absent: "alerts are not signed", Example: "hook.secret",
 		Doc: "A file with the secret, of at least 16 octets, by which alerts are signed (HMAC-SHA256, in the header `X-Signature-256`).",
+	},
+	{
+		Path: "recorder.inside", Type: TypeText, List: true, Absent: "nothing is inside", Example: `[10.0.0.0/8, "@example.test"]`,
+		Doc: "The networks, and the domains of mail, that are inside. Rules with `to: outside` or `to: inside` need it.",
+	},
+	{
+		Path: "recorder.inspect", Type: TypeTable,
+		Doc: "The search for personal and confidential data in what is sent.",
+	},
+	{
+		Path: "recorder.inspect.rules", Type: TypeTables, Absent: "findings of 70 points that clients send are told to all alerts, but less than ten people, and data of contact", Example: "[{name: numbers, when: {my-number: 1}}]",
+		Doc: "The findings that are told. A finding that no rule names is kept, and told to nobody.",
+	},
+	{
+		Path: "recorder.inspect.rules[].name", Type: TypeName, Required: true, Example: "numbers-out",
+		Doc: "The name of the rule in findings. Names are unique among these rules.",
+	},
+	{
+		Path: "recorder.inspect.rules[].sent", Type: TypeBool, Default: "false", Example: "true",
+		Doc: "The rule looks only at what clients send.",
+	},
+	{
+		Path: "recorder.inspect.rules[].received", Type: TypeBool, Default: "false", Example: "true",
+		Doc: "The rule looks only at what clients receive.",
+	},
+	{
+		Path: "recorder.inspect.rules[].client", Type: TypeText, List: true, Absent: "all clients", Example: "[10.2.0.0/16]",
+		Doc: "The networks or addresses of clients.",
+	},
+	{
+		Path: "recorder.inspect.rules[].user", Type: TypeText, List: true, Absent: "all users", Example: `["*@sales.example.test"]`,
+		Doc: "The names of users. `*` stands for any characters.",
+	},
+	{
+		Path: "recorder.inspect.rules[].to", Type: TypeText, List: true, Absent: "everywhere", Example: "[outside]",
+		Doc: "The destinations: `outside`, `inside`, networks, hosts such as `*.example.com`, or recipients such as `@example.com`. One that holds is enough.",
+	},
+	{
+		Path: "recorder.inspect.rules[].size", Type: TypeSize, Default: "0", Words: []Choice{{"0", "Any size."}}, Example: "10MiB", Min: "1",
+		Doc: "The octets of all files of the event together, at least.",
+	},
+	{
+		Path: "recorder.inspect.rules[].when", Type: TypeTable,
+		Doc: "The detectors, with the least number of values that each must have found. All are needed.",
+	},
+	{
+		Path: "recorder.inspect.rules[].when.NAME", Type: TypeNumber, Min: "1", Max: "1000000000", Absent: "none", Example: "1",
+		Doc: "The least number of values of the detector NAME, such as `my-number`.",
+	},
+	{
+		Path: "recorder.inspect.rules[].or", Type: TypeTable,
+		Doc: "Detectors that are enough in place of `when`.",
+	},
+	{
+		Path: "recorder.inspect.rules[].or.NAME", Type: TypeNumber, Min: "1", Max: "1000000000", Absent: "none", Example: "100",
+		Doc: "The least number of values of the detector NAME.",
+	},
+	{
+		Path: "recorder.inspect.rules[].score", Type: TypeNumber, Min: "1", Max: "100", Words: []Choice{{"0", "70, and 50 for data of contact."}}, Default: "0", Example: "90",
+		Doc: "The score that a finding needs.",
+	},
+	{
+		Path: "recorder.inspect.rules[].alert", Type: TypeReference, List: true, Absent: "nobody: the rule is only noted", Example: "[privacy-office]",
+		Doc: "The alerts that are told.",
 	},
 	{
 		Path: "recorder.seal", Type: TypeTable,

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/recorder/engine"
+	"github.com/clearspan/clearspan/appliance/recorder/inspect"
+	"github.com/clearspan/clearspan/appliance/recorder/judge"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
 )
@@ -18,12 +20,15 @@ import (
 type Recorder struct {
 	Directory string // default recorder, below the state directory
 	Sources   []Source
+	Inside    []string // networks, and domains of mail such as @example.test
+	Rules     []judge.Rule
 	Retain    Retain
 	Alerts    []Alert
 	Seal      Seal
 	// ClickHouse is the URL of the server that has the trail, or a file that has it. Default:
 	// none, the trail is in the directory.
 	ClickHouse string
+	Files      []string // that the section names, to be read
 }
 
 // Retain is how much is kept of each class.
@@ -116,11 +121,30 @@ func (r *reader) recorder(n *node, mirrors []Mirror, state string) *Recorder {
 	packets.fill("recorder.retain.packets", "", &c.Retain.Packets)
 	packets.close()
 	retain.close()
-	c.Alerts = r.alerts(t.get("alert"))
+	c.Alerts = r.alerts(t.get("alert"), &c.Files)
+	c.Inside = values(t, "inside", nil, parseText)
+	found := r.table(t.get("inspect"), "inspect")
+	receivers := make([]string, len(c.Alerts))
+	for i, a := range c.Alerts {
+		receivers[i] = a.Name
+	}
+	c.Rules = r.findingRules(found.get("rules"), receivers)
+	found.close()
+	_, err := judge.New(judge.Config{Inside: c.Inside, Rules: c.Rules, Detectors: detectors(), Receivers: receivers})
+	if err != nil && len(r.errs) == 0 {
+		key := "inside"
+		if t.has("inspect") {
+			key = "inspect"
+		}
+		r.fail(t.place(key), "%v", err)
+	}
 	seal := r.table(t.get("seal"), "seal")
 	seal.fill("recorder.seal", "", &c.Seal)
 	seal.close()
 	c.ClickHouse = r.trail(t.get("trail"))
+	if filepath.IsAbs(c.ClickHouse) {
+		c.Files = append(c.Files, c.ClickHouse)
+	}
 	t.close()
 	return c
 }
@@ -177,8 +201,8 @@ func (r *reader) source(n *node, names map[string]int) (s Source) {
 	return s
 }
 
-// alerts reads the list.
-func (r *reader) alerts(n *node) (list []Alert) {
+// alerts reads the list, and adds to files what it names.
+func (r *reader) alerts(n *node, files *[]string) (list []Alert) {
 	names := make(map[string]int)
 	for _, item := range r.list(n, "alert") {
 		t := r.table(item, "alert")
@@ -187,9 +211,9 @@ func (r *reader) alerts(n *node) (list []Alert) {
 		const path = "recorder.alert[]"
 		switch kind {
 		case AlertMail:
-			a.Address = r.mailAlert(t)
+			a.Address = r.mailAlert(t, files)
 		case AlertWebhook:
-			a.Address = r.webhook(t)
+			a.Address = r.webhook(t, files)
 		default:
 			t.accept(keysOf(path, "", false)...)
 			t.accept(keysOf(path, "", true)...)
@@ -203,11 +227,42 @@ func (r *reader) alerts(n *node) (list []Alert) {
 	return list
 }
 
+// findingRules reads the rules of findings.
+func (r *reader) findingRules(n *node, receivers []string) (list []judge.Rule) {
+	names := make(map[string]int)
+	for _, item := range r.list(n, "rules") {
+		t := r.table(item, "rules")
+		rule := judge.Rule{Name: unique(t, "rule", names)}
+		rule.Alert = values(t, "alert", nil, among("alert", receivers))
+		rule.When, rule.Or = r.counts(t, "when"), r.counts(t, "or")
+		t.fill("recorder.inspect.rules[]", "", &rule)
+		t.close()
+		list = append(list, rule)
+	}
+	return list
+}
+
+// counts reads a table from detectors to least counts; nil if it is absent.
+func (r *reader) counts(t *table, key string) map[string]uint64 {
+	if !t.has(key) {
+		return nil
+	}
+	entries := r.table(t.get(key), key)
+	list := make(map[string]uint64, len(entries.pairs))
+	for _, p := range entries.pairs {
+		list[p.key] = required(entries, p.key, number(1, 1_000_000_000))
+	}
+	return list
+}
+
+// detectors are the names that rules may have.
+func detectors() []string { return append(inspect.Options{}.Detectors(), "encrypted-container") }
+
 // implicitTLS begins the address of a server that speaks TLS from the first octet on.
 const implicitTLS = "tls:"
 
 // mailAlert reads an alert by SMTP.
-func (r *reader) mailAlert(t *table) string {
+func (r *reader) mailAlert(t *table, files *[]string) string {
 	u := url.URL{Scheme: "smtp", Path: "/"}
 	u.Host = required(t, "server", func(s string) (string, error) {
 		s, tls := strings.CutPrefix(s, implicitTLS)
@@ -225,6 +280,7 @@ func (r *reader) mailAlert(t *table) string {
 	}
 	if ca := value(t, "ca", "", parseFile(r.dir)); ca != "" {
 		q.Set("ca", ca)
+		*files = append(*files, ca)
 	}
 	if name := value(t, "server_name", "", parseHost); name != "" {
 		q.Set("name", name)
@@ -234,7 +290,7 @@ func (r *reader) mailAlert(t *table) string {
 }
 
 // webhook reads an alert by HTTP.
-func (r *reader) webhook(t *table) string {
+func (r *reader) webhook(t *table, files *[]string) string {
 	u := required(t, "url", parseHookURL)
 	secret := value(t, "secret_file", "", parseFile(r.dir))
 	if u == nil {
@@ -243,6 +299,7 @@ func (r *reader) webhook(t *table) string {
 	if secret != "" {
 		q := u.Query()
 		q.Set("secret-file", secret)
+		*files = append(*files, secret)
 		u.RawQuery = q.Encode()
 	}
 	return u.String()

@@ -26,9 +26,10 @@ import (
 // in memory with Options, and the end of a pipe. When that pipe ends, it is to end: in order, but
 // soon. A companion that ends unasked is started again: at once, then after 0.1, 0.5, 2 and 10 s.
 type Companion struct {
-	Name      string // of the resource, and of the process for people
+	Name      string // of the resource, for people
 	Key       string // what it is; unique in a plan
 	Socket    string
+	Title     string // of the program, for people: [Config.Name]
 	Program   string // a path, /proc/self/exe
 	Arguments []string
 	Options   []byte
@@ -168,6 +169,7 @@ func (a *attendance) live() error {
 	}
 	defer life.Close()
 	cmd := exec.Command(a.c.Program, a.c.Arguments...)
+	cmd.Args[0] = a.c.Title
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{a.socket, options, lives}
 	err = cmd.Start()

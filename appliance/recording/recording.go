@@ -12,11 +12,12 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/keeper"
+	"github.com/clearspan/clearspan/appliance/privilege/rights"
 	"github.com/clearspan/clearspan/appliance/recorder"
 )
 
 // RoleName is the name of the process, as in `clearspan role NAME`.
-const RoleName = "recorder"
+var RoleName = rights.Recorder.Name
 
 // Config returns what the section says. engine is where workers connect; nil: there are none, and
 // a source of kind engine is an error.
@@ -44,8 +45,9 @@ func Config(cfg *config.Config, engine net.Listener, log *slog.Logger) (recorder
 			c.Engine = engine
 		}
 	}
+	c.Inside, c.Rules = r.Inside, r.Rules
 	for _, a := range r.Alerts {
-		c.Alerts = append(c.Alerts, a.Address)
+		c.Alerts = append(c.Alerts, a.Name+"="+a.Address)
 	}
 	return c, nil
 }
@@ -76,8 +78,8 @@ func Companion(cfg *config.Config, o Options, log *slog.Logger) *keeper.Resource
 	h.Write([]byte(cfg.User))
 	r := keeper.Companion{
 		Name: RoleName, Key: fmt.Sprintf("recorder %s %016x", cfg.State, h.Sum64()),
-		Socket:  config.RecorderSocket(cfg.State),
-		Program: "/proc/self/exe", Arguments: []string{"role", RoleName},
+		Socket: config.RecorderSocket(cfg.State),
+		Title:  "clearspan", Program: "/proc/self/exe", Arguments: []string{"role", RoleName},
 		Options: text, Logger: log,
 	}.Resource()
 	return &r

@@ -17,29 +17,30 @@ import (
 	"github.com/clearspan/clearspan/appliance/keeper/role"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/appliance/privilege/rights"
-	"github.com/clearspan/clearspan/appliance/recording"
 	"github.com/clearspan/clearspan/appliance/screen"
 )
 
 // roles are the processes that a keeper starts. Their rights are in [rights.Roles].
-var roles = map[string]role.Func{rights.Worker.Name: worker}
+var roles = map[string]func() error{
+	rights.Worker.Name: func() error {
+		if code := role.Main(worker, explainFailure); code != 0 {
+			return &exitError{code, errSilent} // the keeper tells why
+		}
+		return nil
+	},
+	rights.Recorder.Name: attendedRecorder,
+}
 
 // roleCommand is for the keeper alone.
 func roleCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "role NAME", Hidden: true, Args: takes("NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if args[0] == recording.RoleName {
-				return attendedRecorder()
-			}
 			f, ok := roles[args[0]]
 			if !ok {
 				return badConfig(fmt.Errorf("unknown role %q", args[0]))
 			}
-			if code := role.Main(f, explainFailure); code != 0 {
-				return &exitError{code, errSilent} // the keeper tells why
-			}
-			return nil
+			return f()
 		},
 	}
 }

@@ -93,6 +93,9 @@ func files(cfg *config.Config, file string) (reads, writes []string) {
 	for _, s := range cfg.Services {
 		named = append(named, s.Roots...)
 	}
+	if cfg.Recorder != nil {
+		named = append(named, cfg.Recorder.Files...)
+	}
 	for _, o := range cfg.Audit.Outputs {
 		named = append(named, o.CA, o.Certificate, o.Key)
 	}

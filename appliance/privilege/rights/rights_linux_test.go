@@ -51,6 +51,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 		Services: []config.Service{{Kind: config.ICAP, Roots: []string{"system", at("service-roots")}}},
 		Mirrors:  []config.Mirror{{Kind: config.PCAPNG, Files: pcapng.Config{Directory: at("captures")}}},
 		Policy:   config.Policy{Lists: []config.List{{File: at("list")}}},
+		Recorder: &config.Recorder{Files: []string{at("hook-secret")}},
 		Block:    config.Refusal{Options: blockpage.Options{Page: at("page")}},
 		Audit: config.Audit{Options: audit.Options{File: at("trail")}, Outputs: []export.Output{
 			{Network: export.TLS, CA: at("siem-ca"), Certificate: at("siem-certificate"), Key: at("siem-key")},
@@ -58,7 +59,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 		}},
 	}
 	reads, writes := files(cfg, at("file"))
-	for _, name := range []string{"certificate", "key", "untrusted-certificate", "untrusted-key", "passphrase", "roots", "crl", "site-certificate", "site-key", "service-roots", "list", "page", "credentials", "siem-ca", "siem-certificate", "siem-key", "file"} {
+	for _, name := range []string{"certificate", "key", "untrusted-certificate", "untrusted-key", "passphrase", "roots", "crl", "site-certificate", "site-key", "service-roots", "list", "page", "credentials", "siem-ca", "siem-certificate", "siem-key", "hook-secret", "file"} {
 		if !slices.Contains(reads, filepath.Dir(at(name))) {
 			t.Errorf("%s is not read", name)
 		}
@@ -77,7 +78,7 @@ func TestFilesOfTheConfiguration(t *testing.T) {
 			files++
 		}
 	}
-	if known := 23; files != known {
+	if known := 27; files != known {
 		t.Errorf("%d keys name files, this test knows %d: a new one belongs into files and here", files, known)
 	}
 }

@@ -47,10 +47,18 @@ var (
 		Calls:  "those of a server",
 		Grants: []Grant{transparent, redirected, spliced, mirrored, inlined},
 	}
+	// Recorder keeps what sessions say. Package recorder carries this out, for it also runs
+	// without an appliance.
+	Recorder = Role{
+		Name: "recorder", Reads: "cleartext of sessions, frames, captures, documents",
+		User:  "as the worker",
+		Files: "writes `recorder.directory`, and directories of captures; reads certificates and the resolver's files",
+		Calls: "those of a server",
+	}
 )
 
 // Roles lists all roles.
-func Roles() []Role { return []Role{Keeper, Worker} }
+func Roles() []Role { return []Role{Keeper, Worker, Recorder} }
 
 // sysctls and kept are what wires write while they run.
 var (
