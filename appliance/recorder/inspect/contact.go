@@ -28,8 +28,8 @@ func (r *reading) phone(n *number) {
 	if r.within(phoneWord, n.span, 30) || r.headed(phoneWord, n.span) {
 		score += 10
 	}
-	r.rowHas(n.span, hasPhone)
-	r.found("phone", n.span, string(d), min(score, 69)) // one alone is worth no telling
+	r.about(n.span, phones)
+	r.found("phone", n.span, d, min(score, 69)) // one alone is worth no telling
 }
 
 // mobile reports whether 11 digits begin as numbers of mobile and IP telephones.
@@ -55,13 +55,13 @@ func (r *reading) date(n *number) {
 	if year < 1900 || year > 2030 || month < 1 || month > 12 || day < 1 || day > 31 {
 		return
 	}
-	r.birth(n.span)
+	r.birth(n.span, births)
 }
 
 // birth notes a date, if it is one of a birth.
-func (r *reading) birth(s span) {
+func (r *reading) birth(s span, k kind) {
 	if r.within(birthWord, s, 60) || r.headed(birthWord, s) {
-		r.rowHas(s, hasBirth)
+		r.about(s, k)
 		r.found("birth-date", s, r.value(s), 60)
 	}
 }
@@ -101,10 +101,10 @@ func (r *reading) addresses() {
 			continue
 		}
 		s := span{from, to}
-		r.rowHas(s, hasEmail)
+		r.about(s, mails)
 		r.found("e-mail", s, r.value(s), 50)
 	}
-	r.places()
+	r.addressesOfPlaces()
 	r.japaneseDates()
 }
 
@@ -122,8 +122,8 @@ func local(c byte) bool { return alphanumeric(c) || bytes.IndexByte([]byte("._%+
 // municipality are the characters that end the name of one.
 var municipality = [][]byte{[]byte("市"), []byte("区"), []byte("町"), []byte("村"), []byte("郡")}
 
-// places finds addresses of places: a prefecture, with a municipality behind it.
-func (r *reading) places() {
+// addressesOfPlaces finds addresses of places: a prefecture, with a municipality behind it.
+func (r *reading) addressesOfPlaces() {
 	for _, p := range r.near[prefecture] {
 		rest := r.text[p.to:min(p.to+30, len(r.text))]
 		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
@@ -132,7 +132,7 @@ func (r *reading) places() {
 		for _, m := range municipality {
 			if i := bytes.Index(rest, m); i > 0 {
 				s := span{p.from, p.to + i + len(m)}
-				r.rowHas(s, hasAddress)
+				r.about(s, places)
 				r.found("address", s, r.value(s), 50)
 				break
 			}
@@ -142,14 +142,8 @@ func (r *reading) places() {
 
 // japaneseDates finds 昭和55年1月2日 and 1980年1月2日.
 func (r *reading) japaneseDates() {
-	year := []byte("年")
-	for at := 0; ; {
-		i := bytes.Index(r.text[at:], year)
-		if i < 0 {
-			return
-		}
-		i += at
-		at = i + len(year)
+	for _, year := range r.near[yearSign] {
+		i, at := year.from, year.to
 		from, to := i, at
 		for from > 0 && i-from < 4 && '0' <= r.text[from-1] && r.text[from-1] <= '9' {
 			from--
@@ -162,7 +156,7 @@ func (r *reading) japaneseDates() {
 		}
 		if bytes.Contains(r.text[at:to], []byte("月")) && bytes.Contains(r.text[at:to], []byte("日")) {
 			to = at + bytes.Index(r.text[at:to], []byte("日")) + 3
-			r.birth(span{from, to})
+			r.birth(span{from, to}, japaneseBirths)
 		}
 	}
 }

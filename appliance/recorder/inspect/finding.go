@@ -55,6 +55,7 @@ type tally struct {
 	Finding
 	at   int // of the first value, in octets
 	seen map[uint64]bool
+	last uint64 // of those
 }
 
 // mask hides a value: the first four letters or digits stay, and the last two, but never more

@@ -1,6 +1,9 @@
 package inspect
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // maxText bounds the text that is looked at, in octets.
 const maxText = 64 << 20
@@ -10,30 +13,39 @@ const maxText = 64 << 20
 // where they are.
 func fold(dst, p []byte) []byte {
 	p = p[:min(len(p), maxText)]
+	begin := len(dst)
+	dst = slices.Grow(dst, len(p))[:begin+len(p)] // nothing gets longer
+	n := begin
 	for i := 0; i < len(p); {
 		c := p[i]
-		switch {
-		case c < utf8.RuneSelf:
-			if 'A' <= c && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			dst = append(dst, c)
+		dst[n] = small[c]
+		if c != 0xe2 && c != 0xe3 && c != 0xef {
 			i++
-		case c != 0xe2 && c != 0xe3 && c != 0xef:
-			dst = append(dst, c)
-			i++
-		default:
-			r, n := utf8.DecodeRune(p[i:])
-			if a := ascii(r); a != 0 {
-				dst = append(dst, a)
-			} else {
-				dst = append(dst, p[i:i+n]...)
-			}
-			i += n
+			n++
+			continue
+		}
+		r, size := utf8.DecodeRune(p[i:])
+		if a := ascii(r); a != 0 {
+			dst[n] = a
+			n++
+		} else {
+			n += copy(dst[n:], p[i:i+size])
+		}
+		i += size
+	}
+	return dst[:n]
+}
+
+// small are octets with ASCII letters made small.
+var small = func() (t [256]byte) {
+	for c := range t {
+		t[c] = byte(c)
+		if 'A' <= c && c <= 'Z' {
+			t[c] += 'a' - 'A'
 		}
 	}
-	return dst
-}
+	return t
+}()
 
 // ascii returns the ASCII character that r is a form of, 0 for none.
 func ascii(r rune) byte {

@@ -102,7 +102,7 @@ func (x *Inspector) Text(text []byte) []Finding {
 	r.words()
 	r.numbers()
 	r.addresses()
-	r.people()
+	r.countPeople()
 	r.marks()
 	for i := range x.patterns {
 		x.patterns[i].find(r)
@@ -118,9 +118,11 @@ type reading struct {
 	x       *Inspector
 	text    []byte // folded
 	near    [classes][]span
+	last    [classes]int // the word of each that was found last, see behind
 	tallies map[string]*tally
 	order   []*tally
 	rows    rows
+	people  [kinds][]int // where data about people begin
 	lines   lines
 	row     row
 }
@@ -133,24 +135,31 @@ func (r *reading) reset(x *Inspector) {
 	for c := range r.near {
 		r.near[c] = r.near[c][:0]
 	}
+	for k := range r.people {
+		if r.people[k] = r.people[k][:0]; cap(r.people[k]) > maxKept {
+			r.people[k] = nil
+		}
+	}
+	r.last = [classes]int{}
 	r.tallies, r.order = make(map[string]*tally), nil
 	r.rows, r.lines, r.row = rows{}, lines{}, row{}
 }
 
-// found notes a value of a detector.
-func (r *reading) found(detector string, at span, value string, score int) {
+// found notes a value of a detector. It borrows the value.
+func (r *reading) found(detector string, at span, value []byte, score int) {
 	t := r.tallies[detector]
 	if t == nil {
-		t = &tally{Finding: Finding{Detector: detector, Sample: mask(value)}, at: at.from, seen: make(map[uint64]bool)}
+		t = &tally{Finding: Finding{Detector: detector, Sample: mask(string(value))}, at: at.from, seen: make(map[uint64]bool)}
 		r.tallies[detector] = t
 		r.order = append(r.order, t)
 	}
 	t.Score = max(t.Score, score)
 	if at.from < t.at {
-		t.at, t.Sample = at.from, mask(value)
+		t.at, t.Sample = at.from, mask(string(value))
 	}
-	if len(t.seen) < maxValues {
-		t.seen[maphash.String(r.x.seed, value)] = true
+	if h := maphash.Bytes(r.x.seed, value); len(t.seen) < maxValues && h != t.last {
+		t.seen[h] = true
+		t.last = h
 	}
 	t.Count = len(t.seen)
 }

@@ -1,6 +1,10 @@
 package inspect
 
-import "bytes"
+import (
+	"bytes"
+	"cmp"
+	"slices"
+)
 
 const (
 	maxPlaces = 100_000 // of the words of a class
@@ -74,17 +78,34 @@ func (r *reading) context(s span, list ...class) context {
 // within reports whether a word of a class is so many octets from s.
 func (r *reading) within(c class, s span, octets int) bool {
 	list := r.near[c]
-	// The first word that ends behind the beginning of the reach.
-	low, high := 0, len(list)
-	for low < high {
-		mid := (low + high) / 2
-		if list[mid].to < s.from-octets {
-			low = mid + 1
-		} else {
-			high = mid
+	if len(list) == 0 {
+		return false
+	}
+	low := r.behind(c, s.from-octets)
+	return low < len(list) && list[low].from <= s.to+octets
+}
+
+// steps is how far from the last one a word is looked for, before it is searched for.
+const steps = 8
+
+// behind returns the first word of a class that ends at an octet or behind it. Most questions
+// go through the text from its beginning to its end.
+func (r *reading) behind(c class, at int) int {
+	list, low := r.near[c], r.last[c]
+	for n := 0; n < steps; n++ {
+		switch {
+		case low > 0 && list[low-1].to >= at:
+			low--
+		case low < len(list) && list[low].to < at:
+			low++
+		default:
+			r.last[c] = low
+			return low
 		}
 	}
-	return low < len(list) && list[low].from <= s.to+octets
+	low, _ = slices.BinarySearchFunc(list, at, func(w span, at int) int { return cmp.Compare(w.to, at) })
+	r.last[c] = low
+	return low
 }
 
 // lines finds the numbers of lines, in order of their places.

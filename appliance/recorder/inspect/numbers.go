@@ -89,8 +89,8 @@ func (r *reading) run(from int, n *number) (end int, ok bool) {
 	return end, ok
 }
 
-// value returns the digits as a text for what was found.
-func (r *reading) value(s span) string { return string(r.text[s.from:s.to]) }
+// value returns the text of what was found. It is borrowed.
+func (r *reading) value(s span) []byte { return r.text[s.from:s.to] }
 
 // letters returns how many small letters touch the number in front and behind.
 func (r *reading) letters(n *number) (front, behind int) {
@@ -221,7 +221,7 @@ func (r *reading) seven(n *number) {
 			return
 		}
 		if r.within(postalWord, n.span, 12) || r.headed(postalWord, n.span) {
-			r.rowHas(n.span, hasAddress)
+			r.about(n.span, postalCodes)
 			r.found("postal-code", n.span, r.value(n.span), 50)
 		}
 	}
@@ -232,7 +232,7 @@ func (r *reading) postal(n *number) {
 	if n.sign != '-' || !r.within(postalWord, n.span, 12) && !r.headed(postalWord, n.span) && !r.within(prefecture, n.span, 6) {
 		return
 	}
-	r.rowHas(n.span, hasAddress)
+	r.about(n.span, postalCodes)
 	r.found("postal-code", n.span, r.value(n.span), 50)
 }
 

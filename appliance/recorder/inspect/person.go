@@ -3,9 +3,7 @@ package inspect
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"math/bits"
-	"slices"
 	"unicode/utf8"
 )
 
@@ -20,40 +18,90 @@ const (
 	hasBirth
 )
 
-// maxRows bounds the rows that are looked at for people.
-const maxRows = 2_000_000
+// kind is what finds data about people. Each goes through the text once, from its beginning to
+// its end.
+type kind uint8
 
-// rowHas notes that the line of s has a kind of data.
-func (r *reading) rowHas(s span, h has) {
-	line := r.line(s).from
-	if r.rows.people == nil {
-		r.rows.people = make(map[int]has)
-	}
-	if _, there := r.rows.people[line]; there || len(r.rows.people) < maxRows {
-		r.rows.people[line] |= h
+const (
+	names kind = iota
+	places
+	postalCodes
+	phones
+	mails
+	births
+	japaneseBirths
+
+	kinds
+)
+
+// data are what the kinds find.
+var data = [kinds]has{hasName, hasAddress, hasAddress, hasPhone, hasEmail, hasBirth, hasBirth}
+
+// maxData bounds the data of a kind that are looked at for people, and maxKept what a reading
+// keeps for the next text.
+const (
+	maxData = 1_000_000
+	maxKept = 64 << 10
+)
+
+// about notes that there is data of a kind about a person.
+func (r *reading) about(s span, k kind) {
+	if len(r.people[k]) < maxData {
+		r.people[k] = append(r.people[k], s.from)
 	}
 }
 
-// people counts the rows with at least two kinds of data about a person.
-func (r *reading) people() {
+// person is the row of a text that is looked at.
+type person struct {
+	span
+	has has
+}
+
+// personRows calls f with each line that has data about a person, in order.
+func (r *reading) personRows(f func(person)) {
+	var next [kinds]int
+	row := person{span: span{0, -1}}
+	for {
+		at, which := len(r.text)+1, kinds
+		for k := range kinds {
+			if list := r.people[k]; next[k] < len(list) && list[next[k]] < at {
+				at, which = list[next[k]], k
+			}
+		}
+		if row.has != 0 && (which == kinds || at > row.to || at == row.to && r.cut(at)) {
+			f(row)
+			row.has = 0
+		}
+		if which == kinds {
+			return
+		}
+		if row.has == 0 {
+			row.span = r.line(span{at, at})
+		}
+		row.has |= data[which]
+		next[which]++
+	}
+}
+
+// countPeople counts the rows with at least two kinds of data about a person.
+func (r *reading) countPeople() {
 	for _, s := range r.near[surname] {
 		if r.named(s) {
-			r.rowHas(s, hasName)
+			r.about(s, names)
 		}
 	}
 	count, first := 0, -1
-	for _, line := range slices.Sorted(maps.Keys(r.rows.people)) {
-		h := r.rows.people[line]
-		if h&hasName == 0 && r.nameColumn(line) {
-			h |= hasName
+	r.personRows(func(row person) {
+		if row.has&hasName == 0 && r.nameColumn(row.from) {
+			row.has |= hasName
 		}
-		if bits.OnesCount8(uint8(h)) >= 2 {
-			count++
-			if first < 0 {
-				first = line
-			}
+		if bits.OnesCount8(uint8(row.has)) < 2 {
+			return
 		}
-	}
+		if count++; first < 0 {
+			first = row.from
+		}
+	})
 	if count == 0 {
 		return
 	}

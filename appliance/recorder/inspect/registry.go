@@ -78,7 +78,7 @@ func (g *Registry) find(r *reading) {
 	})
 	for name, n := range hits {
 		if n >= least {
-			r.found(registeredDocument, span{first[name], first[name]}, name, 90)
+			r.found(registeredDocument, span{first[name], first[name]}, []byte(name), 90)
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (g *Registry) findBetween(r *reading, ends string) {
 			continue
 		}
 		if s := (span{from, at}); at-from <= maxCell && at-from >= 4 {
-			if n := normal(r.value(s)); utf8.RuneCountInString(n) >= 4 {
+			if n := normal(string(r.value(s))); utf8.RuneCountInString(n) >= 4 {
 				if _, ok := g.cells[g.hash(n)]; ok {
 					r.found(registeredData, s, r.value(s), 90)
 				}

@@ -72,9 +72,8 @@ func (r *reading) columns(s span) (count counts, first int) {
 
 // rows are what is known of tables: their headings, by class.
 type rows struct {
-	heads  [classes][]head
-	done   [classes]bool
-	people map[int]has // by the beginning of the line
+	heads [classes][]head
+	done  [classes]bool
 }
 
 // head is the heading of a column.
