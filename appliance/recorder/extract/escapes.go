@@ -9,7 +9,8 @@ import (
 )
 
 // unescaped returns a text with the characters that JSON and XML write as numbers. Many
-// programs write all beyond ASCII so. Signs that mean something to these forms stay.
+// programs write all beyond ASCII so. Ends of lines within texts of JSON become such. Other
+// signs that mean something to these forms stay.
 func unescaped(p []byte) []byte {
 	head := bytes.TrimSpace(p[:min(len(p), 256)])
 	switch {
@@ -17,7 +18,7 @@ func unescaped(p []byte) []byte {
 		return p
 	case head[0] == '<' && bytes.Contains(p, []byte("&#")):
 		return []byte(html.UnescapeString(string(p)))
-	case (head[0] == '{' || head[0] == '[' || head[0] == '"') && bytes.Contains(p, []byte(`\u`)):
+	case (head[0] == '{' || head[0] == '[' || head[0] == '"') && (bytes.Contains(p, []byte(`\u`)) || bytes.Contains(p, []byte(`\n`))):
 		return unescapedJSON(p)
 	}
 	return p
@@ -32,6 +33,11 @@ func unescapedJSON(p []byte) []byte {
 			i++
 			continue
 		}
+		if c := whites[p[i+1]]; c != 0 {
+			out = append(out, c)
+			i += 2
+			continue
+		}
 		c, n := unit(p[i:])
 		if utf16.IsSurrogate(c) {
 			low, m := unit(p[i+n:])
@@ -39,7 +45,7 @@ func unescapedJSON(p []byte) []byte {
 				c, n = pair, n+m
 			}
 		}
-		if n == 0 || c < ' ' || c == '"' || c == '\\' {
+		if n == 0 || c < ' ' && c != '\n' && c != '\t' && c != '\r' || c == '"' || c == '\\' {
 			out = append(out, p[i], p[i+1])
 			i += 2
 			continue
@@ -49,6 +55,9 @@ func unescapedJSON(p []byte) []byte {
 	}
 	return out
 }
+
+// whites are escapes of white space.
+var whites = [256]byte{'n': '\n', 'r': '\r', 't': '\t'}
 
 // unit reads \u and four digits: a unit of UTF-16, and how many octets it takes; 0: it is none.
 func unit(p []byte) (rune, int) {

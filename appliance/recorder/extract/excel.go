@@ -137,7 +137,8 @@ func (d *document) sheet(name, place string, shared []string) error {
 type sheet struct {
 	shared []string
 	out    bytes.Buffer
-	at     int // column of the next cell
+	at     int // column that is written
+	next   int // column of the next cell
 	kind   string
 	value  strings.Builder
 	open   bool
@@ -148,10 +149,15 @@ func (s *sheet) token(token xml.Token) {
 	case xml.StartElement:
 		switch t.Name.Local {
 		case "c":
-			if c := column(attribute(t, "r")); c < maxColumns {
+			c := s.next // a cell need not say where it is
+			if r := attribute(t, "r"); r != "" {
+				c = column(r)
+			}
+			if c < maxColumns {
 				for ; s.at < c; s.at++ {
 					s.out.WriteByte('\t')
 				}
+				s.next = c + 1
 			}
 			s.kind = attribute(t, "t")
 			s.value.Reset()
@@ -170,7 +176,7 @@ func (s *sheet) token(token xml.Token) {
 			s.cell()
 		case "row":
 			s.out.WriteByte('\n')
-			s.at = 0
+			s.at, s.next = 0, 0
 		}
 	case xml.CharData:
 		if s.open && s.value.Len() < 1<<20 {

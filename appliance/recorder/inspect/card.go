@@ -32,6 +32,9 @@ func (r *reading) card(n *number) {
 	if !grouped && len(n.groups) != 1 || !luhn(d) || same(d) || testCards[string(d)] || !issued(d) {
 		return
 	}
+	if n.sign == ' ' && r.amidCodes(n.span) {
+		grouped = false
+	}
 	score := 55 // one in ten of any numbers with that beginning has a good check digit
 	if grouped {
 		score += 20
@@ -40,6 +43,22 @@ func (r *reading) card(n *number) {
 		score += 30
 	}
 	r.found("card", n.span, r.value(n.span), min(score, 100))
+}
+
+// amidCodes reports whether a number stands among others of four hexadecimal digits, as code
+// points do in a table.
+func (r *reading) amidCodes(s span) bool {
+	front, behind := r.text[max(s.from-5, 0):s.from], r.text[s.to:min(s.to+5, len(r.text))]
+	return len(front) == 5 && front[4] == ' ' && hexadecimal(front[:4]) || len(behind) == 5 && behind[0] == ' ' && hexadecimal(behind[1:])
+}
+
+func hexadecimal(p []byte) bool {
+	for _, c := range p {
+		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
+			return false
+		}
+	}
+	return true
 }
 
 // issued reports whether an issuer has numbers of this beginning and length.

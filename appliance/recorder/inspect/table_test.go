@@ -38,6 +38,9 @@ func TestInnocent(t *testing.T) {
 		"last line of a paragraph": "The interface to the library is considered to be\nconfidential.\n",
 		"comment of a program":     "package x\n\n// Internal use only.\nvar y int\n",
 		"word of a sentence":       "* passwd cannot change the full name of the user, see below,\n" + strings.Repeat("2001-02-03, Some One, <one@example.org>, a change\n", 9),
+		"option of a program":      "--confidential-compute\n",
+		"remark of a program":      strings.Repeat("x = 1\n", 9) + "\nB<FOR INTERNAL USE ONLY>\n" + strings.Repeat("x = 2\n", 9),
+		"table of code points":     "524c 525e 5261 525c 84af 527d 5282 5281 5290 5293\n5182 7F54",
 		"row without the column":   "id,surname,full name\nx <one@example.org>\ny, <two@example.org>\n",
 	} {
 		x, _ := New(Options{})
@@ -51,6 +54,8 @@ func TestInnocent(t *testing.T) {
 		"header":  "Confidential\nQuarterly figures\n",
 		"footer":  "the figures of the year.\n\nACME Corp. - Strictly Confidential\n",
 		"heading": "# Confidential\n\nText\n",
+		"in XML":  "<?xml version='1.0'?><document><title>Confidential</title>\n<text>x</text></document>",
+		"pages":   strings.Repeat(strings.Repeat("text\n", 50)+"\nInternal use only\n", 3) + strings.Repeat("text\n", 50),
 		"ours":    "本文はここまで。\n社外秘\n",
 	} {
 		if got := look(t, Options{}, text); !strings.Contains(got, " 85 ") {
