@@ -18,6 +18,7 @@ import (
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
 
+	"github.com/clearspan/clearspan/appliance/recorder/engine"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/appliance/recorder/volume"
@@ -210,12 +211,12 @@ const slack = time.Second
 func (x *exporter) packets(ctx context.Context, q trail.Question) error {
 	wanted := make(map[ends][]period)
 	first, last := time.Time{}, time.Time{}
-	seen := make(map[trail.ID]bool)
+	words := make(map[trail.ID]string) // protocols of the sessions
 	err := x.each(ctx, q, func(full *trail.Full) error {
-		if seen[full.Event.Session] {
+		if _, seen := words[full.Event.Session]; seen {
 			return nil
 		}
-		seen[full.Event.Session] = true
+		words[full.Event.Session] = ""
 		s, err := x.a.Trail.Session(ctx, full.Event.Session)
 		if errors.Is(err, trail.ErrNone) {
 			return nil
@@ -223,6 +224,7 @@ func (x *exporter) packets(ctx context.Context, q trail.Question) error {
 		if err != nil {
 			return err
 		}
+		words[s.ID] = s.Protocol
 		transport := flow.TCP
 		if s.Transport == flow.UDP.String() {
 			transport = flow.UDP
@@ -248,11 +250,11 @@ func (x *exporter) packets(ctx context.Context, q trail.Question) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(x.copy(ctx, f, wanted, first, last), f.Close())
+	return errors.Join(x.copy(ctx, f, wanted, words, first, last), f.Close())
 }
 
 // copy copies the frames of sessions.
-func (x *exporter) copy(ctx context.Context, f io.Writer, wanted map[ends][]period, first, last time.Time) error {
+func (x *exporter) copy(ctx context.Context, f io.Writer, wanted map[ends][]period, words map[trail.ID]string, first, last time.Time) error {
 	w, err := pcapgo.NewNgWriter(f, layers.LinkTypeEthernet)
 	if err != nil {
 		return err
@@ -271,6 +273,7 @@ func (x *exporter) copy(ctx context.Context, f io.Writer, wanted map[ends][]peri
 	r := volume.NewReader(dir, nil, 0)
 	defer r.Close()
 	r.Identify(x.a.identities)
+	records := newRendering(w, words)
 	var damaged error
 	for r.Skip(func(n uint64) bool { return skip[n] }); ; {
 		frame, _, err := r.Next(ctx, 0)
@@ -279,13 +282,21 @@ func (x *exporter) copy(ctx context.Context, f io.Writer, wanted map[ends][]peri
 			continue
 		}
 		if errors.Is(err, io.EOF) {
-			return errors.Join(damaged, w.Flush())
+			err := records.close()
+			x.Frames += records.frames
+			return errors.Join(damaged, err, w.Flush())
 		}
 		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if frame.Link == engine.LinkType {
+			if err := records.add(&frame); err != nil {
+				return err
+			}
+			continue
 		}
 		if !within(wanted, &frame) {
 			continue
@@ -294,7 +305,11 @@ func (x *exporter) copy(ctx context.Context, f io.Writer, wanted map[ends][]peri
 		if frame.Link != 1 {
 			continue // of another kind of link than the file
 		}
-		if err := w.WritePacket(info, frame.Octets); err != nil {
+		o := pcapgo.NgPacketOptions{}
+		if frame.Comment != "" {
+			o.Comments = []string{frame.Comment}
+		}
+		if err := w.WritePacketWithOptions(info, frame.Octets, o); err != nil {
 			return err
 		}
 		x.Frames++
