@@ -24,6 +24,7 @@ type ImportOptions struct {
 	Directory string         // where trail and contents are kept; "": nowhere
 	Trail     string         // as in [Config]
 	Inspect   inspect.Options
+	Received  bool         // as in [Config]
 	Inside    []string     // as in [Config]
 	Rules     []judge.Rule // findings have the name of the first that names them
 	Progress  func(name string, octets uint64)
@@ -85,9 +86,9 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	defer func() { err = errors.Join(err, r.Close()) }()
 	store := r.content
 	o.Output = outputs{o.Output, r.writer()}
-	cfg := analyst.Config{Source: "import", Content: store, Examine: examiner(ctx, x, store)}
+	cfg := analyst.Config{Source: "import", Content: store, Examine: examiner(ctx, x, store, o.Received)}
 	if o.Directory == "" { // only what is looked through is kept until then
-		cfg.Keep = func(d trail.Direction) bool { return d == trail.Sent }
+		cfg.Keep = func(d trail.Direction) bool { return d == trail.Sent || o.Received }
 		cfg.Wanted = examined
 	}
 	a := analyst.New(cfg, counted{telling{o.Output, j, nil}, &summary})
@@ -122,10 +123,11 @@ func examined(s *trail.Sighting, first []byte) bool {
 	return s.Type != message && extract.Readable(first, extract.Hint{Name: s.Name, Type: s.Type})
 }
 
-// examiner returns what looks through objects that are sent.
-func examiner(ctx context.Context, x *inspect.Inspector, store *content.Store) func(*trail.Event, *trail.Sighting, *trail.Batch) {
+// examiner returns what looks through objects that are sent, and those that are received as
+// well, if that is asked for.
+func examiner(ctx context.Context, x *inspect.Inspector, store *content.Store, received bool) func(*trail.Event, *trail.Sighting, *trail.Batch) {
 	return func(event *trail.Event, s *trail.Sighting, b *trail.Batch) {
-		if s.Direction != trail.Sent || s.Size == 0 || s.Size > maxExamined || s.Type == message {
+		if s.Direction != trail.Sent && !received || s.Size == 0 || s.Size > maxExamined || s.Type == message {
 			return
 		}
 		r, err := store.Open(s.Hash)

@@ -37,6 +37,7 @@ type Config struct {
 	Volume     volume.Options
 	Encrypt    Encryption
 	Inspect    inspect.Options
+	Received   bool          // inspect what clients receive, too
 	Inside     []string      // networks and domains of mail, see [judge.Config]
 	Rules      []judge.Rule  // which findings are told; empty: see [judge.Judge.Judge]
 	Alerts     []string      // receivers, see [alert.Parse]

@@ -40,9 +40,10 @@ const (
 )
 
 func recorderImportCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, received bool
 	var dir, where string
 	var rules ruleFlags
+	var lists listFlags
 	var to []string
 	cmd := &cobra.Command{
 		Use:   "import FILE...|-",
@@ -76,7 +77,11 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
-			o := recorder.ImportOptions{Directory: dir, Trail: where, Inside: rules.inside, Rules: read, Encrypt: recorder.Encryption{To: to}, Output: recorder.NewListing(cmd.OutOrStdout())}
+			inspect, err := lists.load(ctx)
+			if err != nil {
+				return err
+			}
+			o := recorder.ImportOptions{Directory: dir, Trail: where, Inspect: inspect, Received: received, Inside: rules.inside, Rules: read, Encrypt: recorder.Encryption{To: to}, Output: recorder.NewListing(cmd.OutOrStdout())}
 			if asJSON {
 				o.Output = recorder.NewJSONLines(cmd.OutOrStdout())
 			}
@@ -93,6 +98,8 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
 	cmd.Flags().StringVar(&dir, "directory", "", "keep trail and contents in `DIR`")
 	rules.add(cmd.Flags())
+	lists.add(cmd.Flags())
+	cmd.Flags().BoolVar(&received, "received", false, receivedUsage)
 	cmd.Flags().StringVar(&where, "trail", "", trailUsage)
 	cmd.Flags().StringArrayVar(&to, "encrypt-to", nil, encryptUsage)
 	return cmd

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,38 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/clearspan/clearspan/appliance/config"
+	"github.com/clearspan/clearspan/appliance/recorder"
+	"github.com/clearspan/clearspan/appliance/recorder/inspect"
 	"github.com/clearspan/clearspan/appliance/recorder/judge"
 )
+
+// listFlags are the flags of commands that look for what an operator names.
+type listFlags struct {
+	dictionaries, registered []string
+}
+
+func (l *listFlags) add(f *pflag.FlagSet) {
+	f.StringArrayVar(&l.dictionaries, "dictionary", nil, "look for the words in a file, one a line: `NAME=FILE` (may be repeated)")
+	f.StringArrayVar(&l.registered, "registered", nil, "look for the cells of a table (.csv, .tsv), or for passages of documents: `NAME=FILE` or directory (may be repeated)")
+}
+
+// load reads the files.
+func (l *listFlags) load(ctx context.Context) (inspect.Options, error) {
+	var lists recorder.Lists
+	for flag, of := range map[string]struct {
+		from []string
+		to   *[]recorder.List
+	}{"--dictionary": {l.dictionaries, &lists.Dictionaries}, "--registered": {l.registered, &lists.Registered}} {
+		for _, text := range of.from {
+			name, file, ok := strings.Cut(text, "=")
+			if !ok || name == "" || file == "" {
+				return inspect.Options{}, badConfig(fmt.Errorf("%s %s: want NAME=FILE", flag, text))
+			}
+			*of.to = append(*of.to, recorder.List{Name: name, File: file})
+		}
+	}
+	return lists.Load(ctx)
+}
 
 // ruleFlags are the flags of commands that judge findings.
 type ruleFlags struct {
@@ -23,6 +54,9 @@ func (r *ruleFlags) add(f *pflag.FlagSet) {
 	f.StringArrayVar(&r.inside, "inside", nil, "`NETWORK` or @DOMAIN of mail that is inside (may be repeated)")
 	f.StringArrayVar(&r.rules, "rule", nil, "say which findings are told: `RULE` (may be repeated)")
 }
+
+// receivedUsage explains the flag of commands that look for personal data.
+const receivedUsage = "look for personal and confidential data in what clients receive, too"
 
 // ruleHelp explains rules. It is a part of long help texts.
 const ruleHelp = `A rule says which findings are told, such as

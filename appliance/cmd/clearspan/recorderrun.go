@@ -21,6 +21,7 @@ func recorderRunCommand() *cobra.Command {
 	var c recorder.Config
 	var packets, level, file string
 	var rules ruleFlags
+	var lists listFlags
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Record what comes from interfaces, feeds and directories",
@@ -72,6 +73,9 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends at once
+			if c.Inspect, err = lists.load(ctx); err != nil {
+				return err
+			}
 			return runRecorder(ctx, c)
 		},
 	}
@@ -88,6 +92,8 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	f.StringVarP(&file, "config", "c", "", "what section recorder of the configuration `FILE` says, in place of flags")
 	f.StringVar(&level, "log", "info", "log `LEVEL`: debug, info, warn or error")
 	rules.add(f)
+	lists.add(f)
+	f.BoolVar(&c.Received, "received", false, receivedUsage)
 	return cmd
 }
 

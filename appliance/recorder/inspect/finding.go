@@ -17,12 +17,6 @@ var builtin = []string{
 	"phone", "e-mail", "address", "postal-code", "birth-date",
 }
 
-// Names of what a [Registry] finds.
-const (
-	registeredData     = "registered-data"
-	registeredDocument = "registered-document"
-)
-
 // Detectors returns the names of all that is looked for.
 func (o Options) Detectors() []string {
 	list := append([]string(nil), builtin...)
@@ -33,7 +27,7 @@ func (o Options) Detectors() []string {
 		list = append(list, p.Name)
 	}
 	if o.Registry != nil {
-		list = append(list, registeredData, registeredDocument)
+		list = append(list, o.Registry.Names()...)
 	}
 	return list
 }

@@ -95,29 +95,43 @@ func TestOperator(t *testing.T) {
 	g := NewRegistry([]byte("salt"))
 	g.AddCell("customers", "Ａｃｍｅ-98765")
 	secret := strings.Repeat("The turbine blade is cast from alloy seven at nine hundred degrees and rests for two hours before it is ground; ", 3) + "each lot has a number, which the foreman enters by hand into the red book that lies in the office of the hall."
-	g.AddDocument("recipe", []byte(secret))
+	g.AddDocument("recipes", "alloy seven", []byte(secret))
 	o := Options{
 		Dictionaries: []Dictionary{{Name: "projects", Words: []string{"プロジェクト暁", "Red Falcon"}}},
 		Patterns:     []Pattern{{Name: "part", RE: `\bPX-\d{4}\b`, Near: []string{"図面"}}},
 		Registry:     g,
 	}
 	text := "For ＲＥＤ falcon.\n図面 px-1234 and PX-1235\nid,acme 98765\n"
-	if got, want := look(t, o, text), "projects x1 80 red ****** @1\npart x2 80 px-**** @2\nregistered-data x1 90"; !strings.HasPrefix(got, "projects x1 80") || !strings.Contains(got, "part x2 80 ") {
+	if got, want := look(t, o, text), "projects x1 80 red ****** @1\npart x2 80 px-**** @2\ncustomers x1 90"; !strings.HasPrefix(got, "projects x1 80") || !strings.Contains(got, "part x2 80 ") {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 	for _, text := range []string{"id,ACME-98765\n", "id, acme 98765 ,x\n", "the word ACME-98765 within a sentence"} {
-		if got := look(t, o, text); !strings.Contains(got, "registered-data x1 90") {
+		if got := look(t, o, text); !strings.Contains(got, "customers x1 90") {
 			t.Errorf("%s: %s", text, got)
 		}
 	}
 	if got := look(t, Options{Dictionaries: []Dictionary{{Name: "d", Words: []string{"falcon"}, Score: 40}}}, "a falcon"); got != "d x1 40 fa***n @1\n" {
 		t.Error(got)
 	}
+	for _, tt := range []struct {
+		p    Pattern
+		text string
+		want string
+	}{
+		{Pattern{Name: "p", RE: `(ab|cd)+XY\d`, Count: 2}, "abxy1", "p x1 50 "},
+		{Pattern{Name: "p", RE: `(?:q|XY)\d`, Count: 2}, "q1 xy2", "p x2 80 "},
+		{Pattern{Name: "p", RE: `x{2,3}\d`, Near: []string{"plan"}, Reach: 5}, "plan xx1", "p x1 80 "},
+		{Pattern{Name: "p", RE: `x{0,3}\d`, Near: []string{"plan"}, Reach: 5, Score: 95}, "plan" + strings.Repeat(" ", 40) + "xx1", ""},
+	} {
+		if got := look(t, Options{Patterns: []Pattern{tt.p}}, tt.text); !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
+			t.Errorf("%+v: %q", tt.p, got)
+		}
+	}
 	passage := "noise before. " + secret[120:420] + " and noise behind, of any kind"
-	if got := look(t, o, passage); !strings.Contains(got, "registered-document x1 90 reci**") && !strings.Contains(got, "registered-document") {
+	if got := look(t, o, passage); !strings.Contains(got, "recipes x1 90 all** ****n") {
 		t.Error(got)
 	}
-	if got := look(t, o, "The turbine blade is cast elsewhere, and nothing of the recipe is told here at all."); strings.Contains(got, "registered") {
+	if got := look(t, o, "The turbine blade is cast elsewhere, and nothing of the recipe is told here at all."); strings.Contains(got, "recipes") {
 		t.Error(got)
 	}
 	for _, bad := range []Options{{Patterns: []Pattern{{Name: "x", RE: "("}}}, {Patterns: []Pattern{{Name: "x", RE: "a*"}}}, {Dictionaries: []Dictionary{{Name: "x"}}}} {
