@@ -7,21 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/gopacket/gopacket"
-	"github.com/gopacket/gopacket/layers"
-	"github.com/gopacket/gopacket/pcapgo"
-
-	"github.com/clearspan/clearspan/appliance/recorder/engine"
-	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
-	"github.com/clearspan/clearspan/appliance/recorder/volume"
 )
 
 // Formats are those of [Export].
@@ -188,60 +179,23 @@ func (x *exporter) table(ctx context.Context, q trail.Question, out io.Writer) e
 	return errors.Join(err, w.Error())
 }
 
-// ends are those of a session, in any order.
-type ends struct {
-	a, b      netip.AddrPort
-	transport flow.Transport
-}
-
-func endsOf(a, b netip.AddrPort, t flow.Transport) ends {
-	if a.Compare(b) > 0 {
-		a, b = b, a
-	}
-	return ends{a, b, t}
-}
-
-// span is when a session was.
-type period struct{ from, to time.Time }
-
-// slack is added to both ends of a session: what belongs to it may be captured a bit off.
-const slack = time.Second
-
 // packets writes the frames of the sessions of events, as they were captured.
 func (x *exporter) packets(ctx context.Context, q trail.Question) error {
-	wanted := make(map[ends][]period)
-	first, last := time.Time{}, time.Time{}
-	words := make(map[trail.ID]string) // protocols of the sessions
+	w := newWanted()
+	seen := make(map[trail.ID]bool)
 	err := x.each(ctx, q, func(full *trail.Full) error {
-		if _, seen := words[full.Event.Session]; seen {
+		if seen[full.Event.Session] {
 			return nil
 		}
-		words[full.Event.Session] = ""
+		seen[full.Event.Session] = true
 		s, err := x.a.Trail.Session(ctx, full.Event.Session)
 		if errors.Is(err, trail.ErrNone) {
 			return nil
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			w.add(s)
 		}
-		words[s.ID] = s.Protocol
-		transport := flow.TCP
-		if s.Transport == flow.UDP.String() {
-			transport = flow.UDP
-		}
-		p := period{s.Start.Add(-slack), s.End.Add(slack)}
-		if s.Open {
-			p.to = time.Now()
-		}
-		key := endsOf(s.Client, s.Server, transport)
-		wanted[key] = append(wanted[key], p)
-		if first.IsZero() || p.from.Before(first) {
-			first = p.from
-		}
-		if p.to.After(last) {
-			last = p.to
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -250,82 +204,6 @@ func (x *exporter) packets(ctx context.Context, q trail.Question) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(x.copy(ctx, f, wanted, words, first, last), f.Close())
-}
-
-// copy copies the frames of sessions.
-func (x *exporter) copy(ctx context.Context, f io.Writer, wanted map[ends][]period, words map[trail.ID]string, first, last time.Time) error {
-	w, err := pcapgo.NewNgWriter(f, layers.LinkTypeEthernet)
-	if err != nil {
-		return err
-	}
-	dir := filepath.Join(x.dir, volumeDir)
-	list, err := volume.List(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	skip := make(map[uint64]bool)
-	for _, v := range list {
-		if !v.Last.IsZero() && (v.Last.Before(first) || v.First.After(last)) {
-			skip[v.Number] = true
-		}
-	}
-	r := volume.NewReader(dir, nil, 0)
-	defer r.Close()
-	r.Identify(x.a.identities)
-	records := newRendering(w, words)
-	var damaged error
-	for r.Skip(func(n uint64) bool { return skip[n] }); ; {
-		frame, _, err := r.Next(ctx, 0)
-		if errors.Is(err, volume.ErrDamaged) || errors.Is(err, volume.ErrLocked) {
-			damaged = errors.Join(damaged, err)
-			continue
-		}
-		if errors.Is(err, io.EOF) {
-			err := records.close()
-			x.Frames += records.frames
-			return errors.Join(damaged, err, w.Flush())
-		}
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if frame.Link == engine.LinkType {
-			if err := records.add(&frame); err != nil {
-				return err
-			}
-			continue
-		}
-		if !within(wanted, &frame) {
-			continue
-		}
-		info := gopacket.CaptureInfo{Timestamp: frame.At, CaptureLength: len(frame.Octets), Length: max(frame.Wire, len(frame.Octets))}
-		if frame.Link != 1 {
-			continue // of another kind of link than the file
-		}
-		o := pcapgo.NgPacketOptions{}
-		if frame.Comment != "" {
-			o.Comments = []string{frame.Comment}
-		}
-		if err := w.WritePacketWithOptions(info, frame.Octets, o); err != nil {
-			return err
-		}
-		x.Frames++
-	}
-}
-
-// within reports whether a frame belongs to a session.
-func within(wanted map[ends][]period, f *volume.Frame) bool {
-	client, server, transport, ok := flow.Ends(f.Link, f.Octets)
-	if !ok {
-		return false
-	}
-	for _, p := range wanted[endsOf(client, server, transport)] {
-		if !f.At.Before(p.from) && !f.At.After(p.to) {
-			return true
-		}
-	}
-	return false
+	x.Frames, err = x.a.copy(ctx, x.dir, f, w)
+	return errors.Join(err, f.Close())
 }

@@ -172,6 +172,8 @@ func (v *verification) packets() error {
 			v.fault("packets: %v", err)
 		case size != l.Size || sum != l.SHA256:
 			v.fault("packets: %s was changed", filepath.Base(file))
+		case volume.CheckIndex(dir, &one) != nil:
+			v.fault("packets: the index of %s was changed", filepath.Base(file))
 		default:
 			v.Volumes++
 		}

@@ -126,6 +126,15 @@ func Parse(p []byte) (r Record, err error) {
 	return r, nil
 }
 
+// SessionOf returns the session that a record is of, and false if it is none or says that a
+// sender is gone.
+func SessionOf(p []byte) (id flow.ID, ok bool) {
+	if len(p) < headSize || string(p[:len(magic)]) != magic || Kind(p[len(magic)]) == Gone {
+		return id, false
+	}
+	return flow.ID(p[len(magic)+1 : headSize]), true
+}
+
 func end(p []byte) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16([16]byte(p[:16])).Unmap(), le.Uint16(p[16:]))
 }

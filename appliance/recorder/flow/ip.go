@@ -18,6 +18,9 @@ func (d *decoder) ipv4(p []byte, cut int) verdict {
 	length = min(length, len(p)+cut)
 	body := p[size:min(length, len(p))]
 	if part := big.Uint16(p[6:]); part&0x3fff != 0 {
+		if d.alone {
+			return fragment
+		}
 		k := fragmentKey{id: uint32(big.Uint16(p[4:])), protocol: p[9]}
 		copy(k.src[:], p[12:16])
 		copy(k.dst[:], p[16:20])
@@ -62,6 +65,9 @@ func (d *decoder) ipv6(p []byte, cut int) verdict {
 		case 44:
 			if len(body) < 8 || len(body) != length {
 				return broken
+			}
+			if d.alone {
+				return fragment
 			}
 			k := fragmentKey{id: big.Uint32(body[4:]), protocol: body[0], v6: true}
 			copy(k.src[:], src)

@@ -35,6 +35,7 @@ type decoder struct {
 	fragments fragments
 	packet    packet
 	depth     int
+	alone     bool // fragments are not put together
 }
 
 // frame unwraps a frame whose octets on the wire are wire.

@@ -6,6 +6,14 @@
 // lies NUMBER.json with its counts and its SHA-256, see [Summary]. [Reader] follows behind,
 // also while the newest one grows. A [Mark] is a place in all of them.
 //
+// # Index
+//
+// NUMBER.index says in which pages of 4 KiB the packets of each session begin, and when the
+// first and the last of them were. It has about 0.2 % of the octets of its volume. A reader
+// that is told which sessions are wanted, see [Reader.Want], reads those pages only. An index that is missing,
+// damaged or of another volume is not used: the volume is read whole. The addresses in it are
+// not encrypted, as those in the trail are not.
+//
 // # Crash
 //
 // What was written is there. The last block may be torn: it is cut off when a writer opens

@@ -20,6 +20,7 @@ func (w *Writer) lose() {
 		p = p[size:]
 	}
 	w.unstore(frames, octets)
+	w.index = nil
 	w.buffer = w.buffer[:0]
 	if w.sealed != nil {
 		w.loseTail()
@@ -67,6 +68,7 @@ func (w *Writer) finish() {
 	}
 	s := w.summary
 	s.Size, s.SHA256 = w.flushed, hex.EncodeToString(w.sum.Sum(nil))
+	w.writeIndex(&s)
 	err := errors.Join(w.file.Sync(), w.file.Close())
 	w.file, w.sealed = nil, nil
 	if err != nil {

@@ -46,18 +46,24 @@ func List(dir string) (list []Summary, err error) {
 		if !v.whole {
 			continue
 		}
-		s := Summary{Number: v.number, Encrypted: v.encrypted}
-		text, err := os.ReadFile(path(dir, v.number) + summary)
-		if err == nil {
-			err = json.Unmarshal(text, &s)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s, err := readSummary(dir, v)
+		if err != nil {
 			return list, err
 		}
-		s.Number, s.Encrypted = v.number, v.encrypted
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// readSummary reads what is known of a complete volume.
+func readSummary(dir string, v named) (Summary, error) {
+	s := Summary{}
+	text, err := os.ReadFile(path(dir, v.number) + summary)
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	s.Number, s.Encrypted = v.number, v.encrypted
+	return s, ignoreMissing(err)
 }
 
 // Name returns the name of the file of a complete volume.
@@ -102,7 +108,8 @@ func Unread(dir string, number uint64) error {
 
 // Remove removes a complete volume.
 func Remove(dir string, number uint64) error {
-	return errors.Join(os.Remove(File(dir, number)), ignoreMissing(os.Remove(path(dir, number)+summary)))
+	base := path(dir, number)
+	return errors.Join(os.Remove(File(dir, number)), ignoreMissing(os.Remove(base+summary)), ignoreMissing(os.Remove(base+indexName)))
 }
 
 func ignoreMissing(err error) error {
@@ -121,23 +128,11 @@ func recoverVolume(dir string, number uint64) error {
 	}
 	defer f.Close()
 	s := Summary{Number: number, Cut: true}
-	b := newBlocks(f, 0)
-	for {
-		k, err := b.next()
-		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if k.kind == blockPacket {
-			if s.Last = k.at(); s.Frames == 0 {
-				s.First = s.Last
-			}
-			s.Frames++
-		}
+	x, end, err := indexOf(f, &s)
+	if err != nil && !errors.Is(err, errTorn) {
+		return err
 	}
-	if s.Size = b.offset; s.Size == 0 {
+	if s.Size = end; s.Size == 0 {
 		return os.Remove(name)
 	}
 	if err := f.Truncate(s.Size); err != nil {
@@ -151,6 +146,7 @@ func recoverVolume(dir string, number uint64) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
+	storeIndex(dir, x, &s)
 	return seal(dir, &s)
 }
 
@@ -176,6 +172,8 @@ type blocks struct {
 	offset int64 // of the next block
 	buffer []byte
 	from   int64 // where buffer is in the file
+	ahead  int   // octets that are read at once; 0: the most
+	read   int64 // octets that were
 }
 
 func newBlocks(r io.ReaderAt, offset int64) *blocks { return &blocks{r: r, offset: offset} }
@@ -189,9 +187,14 @@ func (b *blocks) view(n int) ([]byte, error) {
 	if cap(b.buffer) < bufferSize+maxBlock {
 		b.buffer = make([]byte, bufferSize+maxBlock)
 	}
+	want := cap(b.buffer)
+	if b.ahead > 0 {
+		want = min(want, max(n, b.ahead))
+	}
 	b.from = b.offset
-	got, err := b.r.ReadAt(b.buffer[:cap(b.buffer)], b.offset)
+	got, err := b.r.ReadAt(b.buffer[:want], b.offset)
 	b.buffer = b.buffer[:got]
+	b.read += int64(got)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}

@@ -27,6 +27,9 @@ type Reader struct {
 	links  []uint16
 	last   Mark              // behind the last frame
 	skip   func(uint64) bool // nil: none
+	want   func(*Indexed) bool
+	picked *picked // nil: the volume is read whole
+	octets int64   // read from volumes before this one
 
 	identities []age.Identity
 	encrypted  bool // the volume
@@ -98,8 +101,11 @@ func (r *Reader) try() (Frame, Mark, error) {
 				return Frame{}, 0, err
 			}
 		}
-		k, err := r.blocks.next()
+		k, err := r.next()
 		switch {
+		case r.picked != nil && err != nil && !errors.Is(err, io.EOF):
+			r.unpick()
+			continue
 		case errors.Is(err, agefile.ErrDamaged), errors.Is(err, errTorn) && r.whole:
 			if err = r.damaged(err); err != nil {
 				return Frame{}, 0, err
@@ -119,6 +125,9 @@ func (r *Reader) try() (Frame, Mark, error) {
 		}
 		switch k.kind {
 		case blockInterface:
+			if r.picked != nil {
+				continue
+			}
 			r.links = append(r.links, le.Uint16(k.octets[8:]))
 		case blockPacket:
 			if k.offset < r.from {
@@ -194,6 +203,7 @@ func (r *Reader) use(v named) error {
 	}
 	r.file, r.whole, r.encrypted, r.links = f, v.whole, v.encrypted, nil
 	r.blocks = newBlocks(in, 0)
+	r.pick()
 	return nil
 }
 
@@ -220,6 +230,7 @@ func (r *Reader) turn() (moved bool, err error) {
 // leave leaves a volume for the next one.
 func (r *Reader) leave() {
 	if r.file != nil {
+		r.octets += r.blocks.read
 		r.file.Close()
 		r.file = nil
 	}

@@ -154,7 +154,7 @@ func (w *Writer) loseTail() {
 		octets += f.octets
 	}
 	w.unstore(uint64(len(s.tail)), octets)
-	s.tail, s.failed, w.summary.Cut = nil, true, true
+	s.tail, s.failed, w.summary.Cut, w.index = nil, true, true, nil
 }
 
 // Forget forgets the keys of volumes in front of a mark: they can be read only by who has an

@@ -67,6 +67,7 @@ type Writer struct {
 	links   []uint16
 	sum     hash.Hash
 	summary Summary
+	index   *index // of the volume that is open; nil: it is built from the file
 	opened  time.Time
 	counts  Counts
 	missed  uint64             // frames dropped while no volume was open
@@ -115,6 +116,7 @@ func Open(dir string, o Options) (*Writer, error) {
 
 // Add appends a frame. If it cannot be stored, it is counted as dropped.
 func (w *Writer) Add(f Frame) {
+	key, ok := keyOf(f.Link, f.Octets)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -133,7 +135,10 @@ func (w *Writer) Add(f Frame) {
 		w.drop(1, uint64(len(f.Octets)))
 		return
 	}
-	w.append(&f)
+	at := w.append(&f)
+	if w.index != nil {
+		w.index.add(key, ok, at, f.At)
+	}
 	if len(w.buffer) >= bufferSize {
 		w.flush()
 	}
@@ -160,15 +165,15 @@ func (w *Writer) begin() bool {
 		w.keys[w.number] = key
 	}
 	w.file, w.flushed, w.links, w.sum, w.opened = f, 0, nil, sha256.New(), time.Now()
-	w.summary = next
+	w.summary, w.index = next, newIndex()
 	w.summary.Dropped = w.missed
 	w.missed = 0
 	w.buffer = append(w.buffer[:0], header()...)
 	return true
 }
 
-// append writes a frame to the buffer.
-func (w *Writer) append(f *Frame) {
+// append writes a frame to the buffer, and returns where it is in the cleartext.
+func (w *Writer) append(f *Frame) (at int64) {
 	i := slices.Index(w.links, f.Link)
 	if i < 0 {
 		i = len(w.links)
@@ -181,15 +186,19 @@ func (w *Writer) append(f *Frame) {
 		size += 4 + len(f.Comment) + (-len(f.Comment) & 3) + 4
 	}
 	p := w.buffer
+	if at = w.flushed; w.sealed != nil {
+		at = w.sealed.clear
+	}
+	at += int64(len(p))
 	p = le.AppendUint32(p, blockPacket)
 	p = le.AppendUint32(p, uint32(size))
 	p = le.AppendUint32(p, uint32(i))
-	at := uint64(0) // no time
+	since := uint64(0) // no time
 	if !f.At.IsZero() {
-		at = uint64(f.At.UnixNano())
+		since = uint64(f.At.UnixNano())
 	}
-	p = le.AppendUint32(p, uint32(at>>32))
-	p = le.AppendUint32(p, uint32(at))
+	p = le.AppendUint32(p, uint32(since>>32))
+	p = le.AppendUint32(p, uint32(since))
 	p = le.AppendUint32(p, uint32(len(f.Octets)))
 	p = le.AppendUint32(p, uint32(max(f.Wire, len(f.Octets))))
 	p = append(p, f.Octets...)
@@ -202,16 +211,14 @@ func (w *Writer) append(f *Frame) {
 		p = le.AppendUint32(p, 0)
 	}
 	w.buffer = le.AppendUint32(p, uint32(size))
-	if w.summary.Frames == 0 {
-		w.summary.First = f.At
-	}
+	w.summary.First, w.summary.Last = widened(w.summary.First, w.summary.Last, f.At)
 	w.summary.Frames++
-	w.summary.Last = f.At
 	w.counts.Stored++
 	w.counts.StoredOctets += uint64(len(f.Octets))
 	if s := w.sealed; s != nil {
 		s.tail = append(s.tail, tailFrame{s.clear + int64(len(w.buffer)), uint64(len(f.Octets))})
 	}
+	return at
 }
 
 // flush writes the buffer. If that fails, the file is cut where it was whole, and what was in
