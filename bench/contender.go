@@ -48,6 +48,8 @@ const (
 	oursAgainst  = "other clearspan"
 	oursMirror   = "clearspan + mirror port"
 	oursFiles    = "clearspan + pcapng"
+	oursRecorder = "clearspan + recorder"            // the worker alone
+	oursRecorded = "clearspan + recorder + analysis" // with the analysis
 	otherMirror  = "other clearspan + mirror port"
 	otherFiles   = "other clearspan + pcapng"
 	oursWire     = "clearspan wire"
@@ -73,6 +75,7 @@ const (
 // What is configured of mirrors, as YAML.
 const (
 	mirrorYAML = "mirror:\n  - {name: recorder, kind: interface, interface: " + lab.MirrorInterface + "}\n"
+	recordYAML = "recorder:\n  source: [{name: own, kind: engine}]\n  retain: {packets: {size: 512MiB}}\n"
 	filesYAML  = "mirror:\n  - {name: files, kind: pcapng, directory: pcap, rotate: {size: 256MiB, keep: 2}}\n"
 )
 
@@ -107,6 +110,8 @@ func (b *bed) contenders(ctx context.Context) (list []*contender, skipped []stri
 		{contender{name: splitMirror, peer: true, forges: true}, "sslsplit", b.sslsplit(true)},
 		{contender{name: oursFiles, forges: true}, b.Binary, b.clearspan(b.Binary, filesYAML)},
 		{contender{name: otherFiles, forges: true}, b.Against, b.clearspan(b.Against, filesYAML)},
+		{contender{name: oursRecorder, forges: true}, b.Binary, b.clearspan(b.Binary, recordYAML)},
+		{contender{name: oursRecorded, forges: true}, b.Binary, b.whole(b.Binary, recordYAML)},
 		{contender{name: split, peer: true, forges: true}, "sslsplit", b.sslsplit(false)},
 		{contender{name: oursTick, forges: true, tickets: true}, b.Binary, b.clearspan(b.Binary, withTickets)},
 		{contender{name: haproxyTick, peer: true, tickets: true}, "haproxy", b.haproxy(true)},
@@ -158,6 +163,17 @@ func (b *bed) clearspan(binary, more string) start {
 			return 0, err
 		}
 		return cmp.Or(a.Worker(), a.Pid()), nil // versions before the keeper are one process
+	}
+}
+
+// whole is clearspan, but all processes count.
+func (b *bed) whole(binary, more string) start {
+	return func(_ context.Context, dir string, port int) (int, error) {
+		a, err := b.appliance(dir, port, binary, more)
+		if err != nil {
+			return 0, err
+		}
+		return a.Pid(), nil
 	}
 }
 
