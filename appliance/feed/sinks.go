@@ -252,7 +252,10 @@ func (k *sink) openVXLAN(m config.Mirror, log *slog.Logger) error {
 func (k *sink) openRecorder(m config.Mirror, log *slog.Logger) error {
 	cfg := m.Engine
 	cfg.Logger = log
-	k.engine = engine.NewSender(cfg)
+	var err error
+	if k.engine, err = engine.NewSender(cfg); err != nil {
+		return err
+	}
 	k.close = k.engine.Close
 	k.status = func() status { return recorderStatus(k.engine.Stats()) }
 	return nil

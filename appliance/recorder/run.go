@@ -29,11 +29,11 @@ type Config struct {
 	Directory  string
 	Trail      string // URL of a ClickHouse server, or a file that has it; "": in Directory
 	Interfaces []string
-	Feeds      []string     // addresses of pcap-over-IP servers
-	Incoming   []string     // directories into which captures are put
-	Engine     net.Listener // at which engines connect, see package engine; nil: none does
-	Packets    int64        // octets of packets that are kept at most; default 10 GiB
-	User       string       // whom the process becomes; "": as [privilege.FindUser] says
+	Feeds      []string          // addresses of pcap-over-IP servers
+	Incoming   []string          // directories into which captures are put
+	Engine     *net.UnixListener // at which engines connect, see package engine; nil: none does
+	Packets    int64             // octets of packets that are kept at most; default 10 GiB
+	User       string            // whom the process becomes; "": as [privilege.FindUser] says
 	Volume     volume.Options
 	Encrypt    Encryption
 	Inspect    inspect.Options

@@ -4,6 +4,7 @@ package recording
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -21,7 +22,7 @@ var RoleName = rights.Recorder.Name
 
 // Config returns what the section says. engine is where workers connect; nil: there are none, and
 // a source of kind engine is an error.
-func Config(cfg *config.Config, engine net.Listener, log *slog.Logger) (recorder.Config, error) {
+func Config(cfg *config.Config, engine *net.UnixListener, log *slog.Logger) (recorder.Config, error) {
 	r := cfg.Recorder
 	if r == nil {
 		return recorder.Config{}, fmt.Errorf("the configuration has no section recorder")
@@ -87,7 +88,7 @@ func Companion(cfg *config.Config, o Options, log *slog.Logger) *keeper.Resource
 
 // Inherited returns what the process was given: its options, the socket at which workers connect,
 // and a file that ends when the process is to end.
-func Inherited() (o Options, l net.Listener, life *os.File, err error) {
+func Inherited() (o Options, l *net.UnixListener, life *os.File, err error) {
 	options := os.NewFile(keeper.CompanionOptions, "options")
 	defer options.Close()
 	text, err := keeper.CompanionText(options)
@@ -99,8 +100,14 @@ func Inherited() (o Options, l net.Listener, life *os.File, err error) {
 	}
 	socket := os.NewFile(keeper.CompanionSocket, "socket")
 	defer socket.Close()
-	if l, err = net.FileListener(socket); err != nil {
+	any, err := net.FileListener(socket)
+	if err != nil {
 		return o, nil, nil, fmt.Errorf("socket of the keeper: %w", err)
+	}
+	l, ok := any.(*net.UnixListener)
+	if !ok {
+		any.Close()
+		return o, nil, nil, errors.New("socket of the keeper is no Unix socket")
 	}
 	return o, l, os.NewFile(keeper.CompanionLife, "life"), nil
 }

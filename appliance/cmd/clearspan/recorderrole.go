@@ -42,7 +42,7 @@ func attendedRecorder() error {
 
 // runSection runs the recorder of a configuration. wait says that another one may still be there,
 // which ends.
-func runSection(ctx context.Context, cfg *config.Config, engine net.Listener, log *slog.Logger, wait bool) error {
+func runSection(ctx context.Context, cfg *config.Config, engine *net.UnixListener, log *slog.Logger, wait bool) error {
 	c, err := recording.Config(cfg, engine, log)
 	if err != nil {
 		return badConfig(err)

@@ -13,9 +13,10 @@
 //
 // # Sender
 //
-// A [Sender] has a buffer, and sends its records over a Unix socket. The receiver says how much
-// it has stored. What it has not stored is sent again on the next connection: the death of a
-// recorder loses nothing, as long as the buffer has room.
+// A [Sender] has a buffer in memory that it shares with the receiver, and a Unix socket: over it,
+// the sender says how much is in the buffer, and the receiver how much it has stored. What it has
+// not stored stays, and is read again by the next receiver: the death of a recorder loses
+// nothing, as long as the buffer has room.
 //
 //	octets of a session = recorded + lost
 package engine

@@ -6,12 +6,14 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/decrypt/proto"
@@ -109,7 +111,7 @@ func serve(t *testing.T, socket string, s *store) (stop func()) {
 			mu.Unlock()
 			serving.Go(func() {
 				defer c.Close()
-				if err := s.receiver().Serve(c); err != nil {
+				if err := s.receiver().Serve(c.(*net.UnixConn)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -132,7 +134,10 @@ func TestDeaths(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	s := &store{}
 	stop := serve(t, socket, s)
-	sender := NewSender(Config{Socket: socket, Buffer: 4 << 20})
+	sender, err := NewSender(Config{Socket: socket, Buffer: 4 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
 	const sessions = 8
 	var want [sessions][2][]byte
 	var running sync.WaitGroup
@@ -189,7 +194,10 @@ func TestDeaths(t *testing.T) {
 // are a gap for one that comes later.
 func TestNobodyThere(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
-	sender := NewSender(Config{Socket: socket, Buffer: 1 << 20, Full: mirror.Drop})
+	sender, err := NewSender(Config{Socket: socket, Buffer: 1 << 20, Full: mirror.Drop})
+	if err != nil {
+		t.Fatal(err)
+	}
 	lost := uint64(0)
 	c := sender.Begin("a", began, mirror.Flow{Client: client, Origin: server}, mirror.Options{Lost: func(_ mirror.Direction, n uint64, reason string) {
 		lost += n
@@ -280,37 +288,92 @@ func FuzzTable(f *testing.F) {
 	})
 }
 
-// FuzzReceiver: whatever a sender says, a receiver ends, and takes only records.
-func FuzzReceiver(f *testing.F) {
+// FuzzTake: whatever a sender has in its buffer, a receiver takes only records.
+func FuzzTake(f *testing.F) {
 	open := Record{Kind: Open, Session: flow.ID{1}, Client: client, Server: server}
-	head := append([]byte(magic), make([]byte, 8)...)
 	frame := append([]byte{0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, open.Append(nil)...)
 	frame[0] = byte(len(frame) - 4)
-	f.Add(append(bytes.Clone(head), frame...))
-	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
-	f.Fuzz(func(t *testing.T, p []byte) {
-		here, there := net.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			r := Receiver{Flush: func() {}, Take: func(p []byte, _ time.Time, _ string) {
-				if _, err := Parse(p); err != nil {
-					t.Error(err)
-				}
-			}}
-			r.Serve(here)
-			here.Close()
-		}()
-		go func() {
-			var b [512]byte
-			for {
-				if _, err := there.Read(b[:]); err != nil {
-					return
-				}
+	f.Add(frame, uint16(len(frame)), uint16(0))
+	f.Add(append(bytes.Clone(frame), frame...), uint16(2*len(frame)), uint16(65500))
+	f.Fuzz(func(t *testing.T, p []byte, to, at uint16) {
+		r := &ring{octets: make([]byte, 64<<10)}
+		r.put(uint64(at), p)
+		taken := 0
+		c := &connection{ring: r, taken: uint64(at), stored: uint64(at), Receiver: &Receiver{Flush: func() {}, Take: func(p []byte, _ time.Time, _ string) {
+			taken += len(p)
+			if _, err := Parse(p); err != nil {
+				t.Error(err)
 			}
-		}()
-		there.Write(p)
-		there.Close()
-		<-done
+		}}}
+		c.take(uint64(at)+uint64(to), make([]byte, 4+maxFrame))
+		if taken > int(to) {
+			t.Errorf("%d octets taken of %d", taken, to)
+		}
 	})
+}
+
+// TestHostileSender: what is no sender ends, and is told.
+func TestHostileSender(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	unsealed, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unsealed.Close()
+	if err := unsealed.Truncate(minBuffer); err != nil {
+		t.Fatal(err)
+	}
+	good, err := newRing(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer good.close()
+	hello := le.AppendUint64(le.AppendUint64([]byte(magic), 1), 0)
+	for _, tt := range []struct {
+		name  string
+		hello []byte
+		file  *os.File // nil: none
+		then  []byte
+	}{
+		{"no descriptor", hello, nil, nil},
+		{"a file that may be cut", hello, unsealed, nil},
+		{"other words", []byte("GET / HTTP/1.1\r\n\r\n"), good.file, nil},
+		{"more than there is room for", hello, good.file, le.AppendUint64(nil, minBuffer+1)},
+		{"no records", hello, good.file, le.AppendUint64(nil, 4096)},
+	} {
+		conn, err := net.DialUnix("unix", nil, l.Addr().(*net.UnixAddr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rights []byte
+		if tt.file != nil {
+			rights = unix.UnixRights(int(tt.file.Fd()))
+		}
+		if _, _, err := conn.WriteMsgUnix(tt.hello, rights, nil); err != nil {
+			t.Fatal(err)
+		}
+		there, err := l.AcceptUnix()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.then != nil {
+			conn.Write(tt.then)
+		}
+		taken := 0
+		r := &Receiver{Flush: func() {}, Take: func(p []byte, _ time.Time, _ string) {
+			if one, err := Parse(p); err != nil || one.Kind != Gone {
+				taken++
+			}
+		}}
+		if err := r.Serve(there); err == nil || taken > 0 {
+			t.Errorf("%s: %d records, error %v", tt.name, taken, err)
+		}
+		conn.Close()
+		there.Close()
+	}
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/mirror"
 )
@@ -28,9 +29,9 @@ const (
 	minBuffer     = 1 << 20
 	patience      = 5 * time.Second // of a session that waits for room
 	retryEvery    = 200 * time.Millisecond
-	closeFor      = 5 * time.Second // for what waits when the sender is closed
-	maxWrite      = 256 << 10
-	reserve       = 64 << 10 // of the buffer, for records without octets
+	closeFor      = 5 * time.Second      // for what waits when the sender is closed
+	tellEvery     = 2 * time.Millisecond // how long records wait to be told together
+	reserve       = 64 << 10             // of the buffer, for records without octets
 )
 
 // Sender sends records. It is safe for concurrent use.
@@ -42,9 +43,8 @@ type Sender struct {
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
-	ring    []byte
+	ring    *ring
 	written uint64 // octets that were ever put into the ring
-	sent    uint64 // of those
 	stored  uint64 // of those: what the receiver has
 	room    chan struct{}
 	stuck   bool // a session has waited in vain: others do not, until something is stored
@@ -63,20 +63,24 @@ type Stats struct {
 }
 
 // NewSender returns a sender, which connects by itself, again and again.
-func NewSender(c Config) *Sender {
+func NewSender(c Config) (*Sender, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Buffer == 0 {
 		c.Buffer = defaultBuffer
 	}
+	r, err := newRing(c.Buffer)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Sender{
 		cfg: c, id: rand.Uint64(), wake: make(chan struct{}, 1), done: make(chan struct{}), cancel: cancel,
-		ring: make([]byte, max(c.Buffer, minBuffer)), room: make(chan struct{}),
+		ring: r, room: make(chan struct{}),
 	}
 	go s.run(ctx)
-	return s
+	return s, nil
 }
 
 // Stats returns how the sender does.
@@ -114,8 +118,9 @@ func (s *Sender) put(r *Record, at time.Time, comment string) error {
 	if err := s.await(uint64(size), len(octets) == 0); err != nil {
 		return err
 	}
-	s.copy(head)
-	s.copy(octets)
+	s.ring.put(s.written, head)
+	s.ring.put(s.written+uint64(len(head)), octets)
+	s.written += uint64(size)
 	s.records++
 	select {
 	case s.wake <- struct{}{}:
@@ -126,7 +131,7 @@ func (s *Sender) put(r *Record, at time.Time, comment string) error {
 
 // await waits for room. The lock is held.
 func (s *Sender) await(size uint64, small bool) error {
-	limit := uint64(len(s.ring))
+	limit := uint64(len(s.ring.octets))
 	if !small {
 		limit -= reserve
 	}
@@ -157,15 +162,6 @@ func (s *Sender) await(size uint64, small bool) error {
 	}
 }
 
-// copy appends to the ring, in which there is room. The lock is held.
-func (s *Sender) copy(p []byte) {
-	for len(p) > 0 {
-		n := copy(s.ring[s.written%uint64(len(s.ring)):], p)
-		p = p[n:]
-		s.written += uint64(n)
-	}
-}
-
 // run connects, and sends.
 func (s *Sender) run(ctx context.Context) {
 	defer close(s.done)
@@ -189,41 +185,43 @@ func (s *Sender) run(ctx context.Context) {
 	}
 }
 
-// serve sends over one connection, from what the receiver has not stored on. It returns nil when
-// the sender is closed and everything is stored.
+// serve tells one receiver what there is, from what is not stored on. It returns nil when the
+// sender is closed and everything is stored.
 func (s *Sender) serve(ctx context.Context) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.cfg.Socket)
+	c, err := (&net.Dialer{}).DialContext(ctx, "unix", s.cfg.Socket)
 	if err != nil {
 		return err
 	}
+	conn := c.(*net.UnixConn)
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if _, err := conn.Write(le.AppendUint64([]byte(magic), s.id)); err != nil {
-		return err
-	}
 	s.mu.Lock()
-	s.sent = s.stored
 	base := s.stored
 	s.mu.Unlock()
+	hello := le.AppendUint64(le.AppendUint64([]byte(magic), s.id), base)
+	if _, _, err := conn.WriteMsgUnix(hello, unix.UnixRights(int(s.ring.file.Fd())), nil); err != nil {
+		return err
+	}
 	s.cfg.Logger.Info("recorder connected")
 	failed := make(chan error, 1)
 	go func() {
-		err := s.receipts(conn, base)
+		err := s.receipts(conn)
 		conn.Close() // which ends a write
 		failed <- err
 	}()
-	for {
-		p, over := s.rest()
+	for told := base; ; {
+		s.mu.Lock()
+		written, over := s.written, s.closed && s.stored == s.written
+		s.mu.Unlock()
 		if over {
 			return nil
 		}
-		if len(p) > 0 {
-			if _, err := conn.Write(p); err != nil {
+		if written > told {
+			if _, err := conn.Write(le.AppendUint64(nil, written)); err != nil {
 				return errors.Join(err, <-failed)
 			}
-			s.mu.Lock()
-			s.sent += uint64(len(p))
-			s.mu.Unlock()
+			told = written
+			time.Sleep(tellEvery)
 			continue
 		}
 		select {
@@ -234,26 +232,14 @@ func (s *Sender) serve(ctx context.Context) error {
 	}
 }
 
-// rest returns octets that are to be sent. They stay until they are stored.
-func (s *Sender) rest() (p []byte, over bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.sent == s.written {
-		return nil, s.closed && s.stored == s.written
-	}
-	at := s.sent % uint64(len(s.ring))
-	p = s.ring[at:]
-	return p[:min(uint64(len(p)), s.written-s.sent, maxWrite)], false
-}
-
-// receipts reads what the receiver has stored. base is what it had stored before.
-func (s *Sender) receipts(conn io.Reader, base uint64) error {
+// receipts reads what the receiver has stored.
+func (s *Sender) receipts(conn io.Reader) error {
 	var p [8]byte
 	for {
 		if _, err := io.ReadFull(conn, p[:]); err != nil {
 			return err
 		}
-		n := base + binary.LittleEndian.Uint64(p[:])
+		n := le.Uint64(p[:])
 		s.mu.Lock()
 		if n < s.stored || n > s.written {
 			s.mu.Unlock()
@@ -285,8 +271,9 @@ func (s *Sender) Close() error {
 	}
 	s.cancel()
 	<-s.done
+	err := s.ring.close()
 	if left := s.Stats().Queued; left > 0 {
-		return fmt.Errorf("%d octets for the recorder were not taken", left)
+		err = errors.Join(err, fmt.Errorf("%d octets for the recorder were not taken", left))
 	}
-	return nil
+	return err
 }

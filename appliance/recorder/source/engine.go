@@ -14,13 +14,13 @@ import (
 
 // Engine has the sessions of engines, which connect to a socket. flush has everything stored
 // that was handed out before.
-func Engine(name string, l net.Listener, flush func(), log *slog.Logger) Source {
+func Engine(name string, l *net.UnixListener, flush func(), log *slog.Logger) Source {
 	return &engines{name: name, l: l, flush: flush, log: log}
 }
 
 type engines struct {
 	name  string
-	l     net.Listener
+	l     *net.UnixListener
 	flush func()
 	log   *slog.Logger
 }
@@ -45,7 +45,7 @@ func (e *engines) Run(ctx context.Context, take func(volume.Frame)) error {
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	for {
-		conn, err := e.l.Accept()
+		conn, err := e.l.AcceptUnix()
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
