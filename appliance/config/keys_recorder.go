@@ -189,6 +189,25 @@ var recorderKeys = []Key{
 		Doc: "The alerts that are told.",
 	},
 	{
+		Path: "recorder.encrypt", Type: TypeTable,
+		Doc: "The encryption of packets and contents, as files of age. The trail is not encrypted.",
+	},
+	{
+		Path: "recorder.encrypt.to", Type: TypeText, List: true, Absent: "nothing is encrypted", Example: "[age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]",
+		Doc: "The recipients of age. Only their identities open the files: neither the recorder nor its administrator has them.",
+	},
+	{
+		Path: "recorder.encrypt.what", Type: TypeWord, List: true, Default: "[packets, contents]", Example: "[contents]", Words: []Choice{
+			{"packets", "The volumes of packets."},
+			{"contents", "The files and bodies of events."},
+		},
+		Doc: "The classes that are encrypted.",
+	},
+	{
+		Path: "recorder.api", Type: TypeText, Absent: "nothing is answered", Example: "127.0.0.1:8095",
+		Doc: "The address that answers questions over HTTP: `unix:PATH`, or a loopback address. Requests need a token of `clearspan recorder token add`.",
+	},
+	{
 		Path: "recorder.seal", Type: TypeTable,
 		Doc: "The chain of evidence.",
 	},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/recorder/agefile"
 	"github.com/clearspan/clearspan/appliance/recorder/engine"
 	"github.com/clearspan/clearspan/appliance/recorder/inspect"
 	"github.com/clearspan/clearspan/appliance/recorder/judge"
@@ -25,6 +26,8 @@ type Recorder struct {
 	Retain    Retain
 	Alerts    []Alert
 	Seal      Seal
+	Encrypt   Encrypt
+	API       string // unix:PATH, or a loopback ADDRESS:PORT; "": nothing is answered
 	// ClickHouse is the URL of the server that has the trail, or a file that has it. Default:
 	// none, the trail is in the directory.
 	ClickHouse string
@@ -44,6 +47,12 @@ type Bound struct {
 // Seal is how the chain of evidence is signed.
 type Seal struct {
 	Every time.Duration // default 1 h
+}
+
+// Encrypt is who can read what the recorder keeps.
+type Encrypt struct {
+	To   []string // recipients of age; none: nothing is encrypted
+	What []string // packets, contents
 }
 
 // SourceKind is where a recorder has sessions from.
@@ -141,6 +150,8 @@ func (r *reader) recorder(n *node, mirrors []Mirror, state string) *Recorder {
 	seal := r.table(t.get("seal"), "seal")
 	seal.fill("recorder.seal", "", &c.Seal)
 	seal.close()
+	c.Encrypt = r.encrypt(t.get("encrypt"))
+	c.API = value(t, "api", "", parseLocal(state))
 	c.ClickHouse = r.trail(t.get("trail"))
 	if filepath.IsAbs(c.ClickHouse) {
 		c.Files = append(c.Files, c.ClickHouse)
@@ -303,6 +314,38 @@ func (r *reader) webhook(t *table, files *[]string) string {
 		u.RawQuery = q.Encode()
 	}
 	return u.String()
+}
+
+// encrypt reads who can read what is kept.
+func (r *reader) encrypt(n *node) (e Encrypt) {
+	t := r.table(n, "encrypt")
+	e.To = values(t, "to", nil, parseRecipient)
+	e.What = values(t, "what", []string{"packets", "contents"}, oneOf("packets", "contents"))
+	t.close()
+	return e
+}
+
+// parseRecipient accepts a public key of age.
+func parseRecipient(s string) (string, error) {
+	if _, err := agefile.Recipients([]string{s}); err != nil || !strings.HasPrefix(s, "age1") {
+		return "", fmt.Errorf("want a recipient of age such as age1..., as age-keygen prints it, not %q", s)
+	}
+	return s, nil
+}
+
+// parseLocal accepts an address that only this machine reaches.
+func parseLocal(base string) func(string) (string, error) {
+	return func(s string) (string, error) {
+		if path, ok := strings.CutPrefix(s, "unix:"); ok {
+			path, err := parsePath(base)(path)
+			return "unix:" + path, err
+		}
+		at, err := netip.ParseAddrPort(s)
+		if err != nil || !at.Addr().IsLoopback() {
+			return "", fmt.Errorf("want unix:PATH, or a loopback address such as 127.0.0.1:8095, not %q", s)
+		}
+		return s, nil
+	}
 }
 
 const defaultClickHouse = "http://127.0.0.1:8123"

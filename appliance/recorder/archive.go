@@ -112,7 +112,7 @@ func (a *Archive) Extract(h trail.Hash, file string) error {
 		return fmt.Errorf("%s: %w", h, ErrNotKept)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", h, err)
 	}
 	defer r.Close()
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

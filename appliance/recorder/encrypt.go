@@ -20,6 +20,12 @@ type Encryption struct {
 // Encrypted is what can be encrypted. The trail is not: it is what can be searched.
 var Encrypted = []string{"packets", "contents"}
 
+// Check returns an error if it cannot be done.
+func (e Encryption) Check() error {
+	_, _, err := e.recipients()
+	return err
+}
+
 // recipients returns those of packets and of contents; nil: these are not encrypted.
 func (e Encryption) recipients() (packets, contents []age.Recipient, err error) {
 	if len(e.To) == 0 {

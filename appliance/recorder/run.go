@@ -36,6 +36,7 @@ type Config struct {
 	User       string            // whom the process becomes; "": as [privilege.FindUser] says
 	Volume     volume.Options
 	Encrypt    Encryption
+	API        string // where questions are answered, see package api; who runs the recorder does that
 	Inspect    inspect.Options
 	Received   bool          // inspect what clients receive, too
 	Inside     []string      // networks and domains of mail, see [judge.Config]

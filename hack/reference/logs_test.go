@@ -149,12 +149,14 @@ var areas = []struct{ title, folders, text string }{
 
 // remedies explain messages at the levels ERROR and WARN.
 var remedies = map[string]string{
-	"alert waits, it is sent again":                                        "The server of mail, or the address of HTTP, does not take an alert, see `err`. It waits on the disk for three days.",
-	"alert lost":                                                           "Nobody is told of a finding. It is in the trail: `clearspan recorder search 'finding:*'`.",
-	"content cannot be kept":                                               "Objects have rows, but no octets. Make room on the disk of the directory, or check its rights.",
-	"packets cannot be written":                                            "Frames are lost until writing works again; `clearspan recorder status` counts them. Make room on the disk of the directory.",
-	"rows cannot be written, the analysis waits":                           "The trail, the content or the seal takes nothing. Make room on the disk. Packets are kept meanwhile, and nothing is lost.",
-	"volume is damaged, the rest of it is not analysed":                    "The disk has changed packets, or somebody has. `clearspan recorder verify` names the volume.",
+	"alert waits, it is sent again":                     "The server of mail, or the address of HTTP, does not take an alert, see `err`. It waits on the disk for three days.",
+	"alert lost":                                        "Nobody is told of a finding. It is in the trail: `clearspan recorder search 'finding:*'`.",
+	"content cannot be kept":                            "Objects have rows, but no octets. Make room on the disk of the directory, or check its rights.",
+	"packets cannot be written":                         "Frames are lost until writing works again; `clearspan recorder status` counts them. Make room on the disk of the directory.",
+	"rows cannot be written, the analysis waits":        "The trail, the content or the seal takes nothing. Make room on the disk. Packets are kept meanwhile, and nothing is lost.",
+	"volume is damaged, the rest of it is not analysed": "The disk has changed packets, or somebody has. `clearspan recorder verify` names the volume.",
+	"the API has ended":                                 "Questions over HTTP are not answered. The recorder goes on. The cause stands in `err`.",
+	"a request cannot be answered":                      "A question over HTTP could not be answered. The cause stands in `err`, the client gets status 500.",
 	"packets are not analysed, their key was lost with the process before": "The recorder encrypts, and was killed before it had analysed all. `status` counts such volumes. Import them with the identity.",
 	"feed ended, connecting again":                                         "The other end of a pcap-over-IP feed closed, or does not answer. Its frames are not recorded meanwhile.",
 	"directory cannot be read":                                             "Captures in it wait. Check its rights.",

@@ -26,7 +26,7 @@ themselves, and find personal data in what is sent.
 The recorder reads any cleartext capture, of this program or of another one.`,
 		Example: "  clearspan recorder import mirror.pcap",
 	}
-	cmd.AddCommand(recorderRunCommand(), recorderStatusCommand(), recorderVerifyCommand(), recorderExportCommand(), recorderImportCommand(), recorderSearchCommand(), recorderShowCommand(), recorderInspectCommand())
+	cmd.AddCommand(recorderRunCommand(), recorderStatusCommand(), recorderVerifyCommand(), recorderExportCommand(), recorderImportCommand(), recorderSearchCommand(), recorderShowCommand(), recorderInspectCommand(), recorderTokenCommand())
 	return cmd
 }
 
@@ -70,6 +70,10 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 			if (where != "" || to != nil) && dir == "" {
 				return badConfig(errors.New("--trail and --encrypt-to need --directory"))
 			}
+			encrypt := recorder.Encryption{To: to}
+			if err := encrypt.Check(); err != nil {
+				return badConfig(err)
+			}
 			read, err := rules.read()
 			if err != nil {
 				return err
@@ -81,7 +85,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 			if err != nil {
 				return err
 			}
-			o := recorder.ImportOptions{Directory: dir, Trail: where, Inspect: inspect, Received: received, Inside: rules.inside, Rules: read, Encrypt: recorder.Encryption{To: to}, Output: recorder.NewListing(cmd.OutOrStdout())}
+			o := recorder.ImportOptions{Directory: dir, Trail: where, Inspect: inspect, Received: received, Inside: rules.inside, Rules: read, Encrypt: encrypt, Output: recorder.NewListing(cmd.OutOrStdout())}
 			if asJSON {
 				o.Output = recorder.NewJSONLines(cmd.OutOrStdout())
 			}

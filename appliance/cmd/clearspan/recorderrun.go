@@ -63,6 +63,9 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 				return badConfig(fmt.Errorf("--packets: %w", err))
 			}
 			c.Packets = int64(size)
+			if err := c.Encrypt.Check(); err != nil {
+				return badConfig(err)
+			}
 			if c.Rules, err = rules.read(); err != nil {
 				return err
 			}
@@ -88,6 +91,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	f.StringArrayVar(&c.Alerts, "alert", nil, "tell `[NAME=]ADDRESS` of findings: smtp://HOST/?to=ADDR, https://... or syslog+tls://HOST (may be repeated)")
 	f.StringVar(&packets, "packets", "10GiB", "keep so many octets of packets at most: `SIZE`")
 	f.StringArrayVar(&c.Encrypt.To, "encrypt-to", nil, encryptUsage)
+	f.StringVar(&c.API, "api", "", "answer questions over HTTP at `ADDRESS`: unix:PATH, or a loopback ADDR:PORT")
 	f.StringVar(&c.User, "user", "", "become `USER`, if started as root")
 	f.StringVarP(&file, "config", "c", "", "what section recorder of the configuration `FILE` says, in place of flags")
 	f.StringVar(&level, "log", "info", "log `LEVEL`: debug, info, warn or error")
@@ -99,7 +103,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 
 // runFile runs the recorder of a configuration file.
 func runFile(cmd *cobra.Command, file, level string) error {
-	for _, name := range []string{"directory", "trail", "interface", "connect", "incoming", "alert", "packets", "user"} {
+	for _, name := range []string{"directory", "trail", "interface", "connect", "incoming", "alert", "packets", "user", "encrypt-to", "api"} {
 		if cmd.Flags().Changed(name) {
 			return badConfig(fmt.Errorf("-c and --%s exclude each other: write the value into the file", name))
 		}
@@ -127,15 +131,19 @@ func runRecorder(ctx context.Context, c recorder.Config) error {
 	if err != nil {
 		return err
 	}
-	left, err := r.Confine()
+	answering, err := listenAPI(c)
 	if err != nil {
 		return errors.Join(err, r.Close())
+	}
+	left, err := r.Confine()
+	if err != nil {
+		return errors.Join(err, answering.close(), r.Close())
 	}
 	for _, lack := range left.Lacks {
 		c.Log.Warn("privileges kept", "err", lack)
 	}
 	c.Log.Info("recording", "directory", c.Directory, "user", left.User)
-	err = errors.Join(r.Run(ctx), r.Close())
+	err = errors.Join(answering.during(ctx, r.Run), r.Close())
 	if err == nil {
 		c.Log.Info("ended")
 	}
