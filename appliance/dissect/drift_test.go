@@ -115,6 +115,14 @@ func TestMidway(t *testing.T) {
 			answer 1 204
 			end 1 < complete 0
 			stop ended`, []step{midway(), down(strings.Repeat("\x00\x01 content", 100)), up(get), down(noContent)}},
+		{"request before the content of an answer", `request 1 GET /a?b h
+			end 1 > complete 0
+			end 1 < lost 0
+			request 2 GET /a?b h
+			end 2 > complete 0
+			answer 2 204
+			end 2 < complete 0
+			stop gap`, []step{midway(), up(get), down("content\x00\xff"), up(get), down(noContent)}},
 		{"content of a request", `request 1
 			end 1 > lost 0
 			answer 1 204
@@ -156,6 +164,7 @@ func FuzzMidway(f *testing.F) {
 	f.Add([]byte("0 UID 0\x00\n"), []byte("0"), []byte("0"), []byte("0"), byte(0), byte(1), false)
 	f.Add([]byte(get), []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567"), []byte(""), []byte("234567\r\n8;x\r\n45670123\r\n2\r\n45\r\n0\r\n\r\n"), byte(7), byte(1), true)
 	f.Add([]byte("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567"), []byte(""), []byte("\r\n0\r\n\r\n"), []byte(noContent), byte(9), byte(2), false)
+	f.Add([]byte("0 0 HTTP/1.\nTransfer-Encoding: chunked\n\n"), []byte(""), []byte("0"), []byte("HTTP/1."), byte(9), byte(2), false)
 	f.Fuzz(func(t *testing.T, a, b, c, d []byte, lost, cut byte, origin bool) {
 		if len(b) > 512 || len(d) > 512 {
 			return // a protocol may be told from more octets at once

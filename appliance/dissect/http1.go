@@ -3,6 +3,7 @@ package dissect
 import (
 	"github.com/clearspan/clearspan/decrypt/proto"
 	"github.com/clearspan/clearspan/decrypt/proto/http1"
+	"github.com/clearspan/clearspan/decrypt/sniff"
 )
 
 const maxPending = 128 // requests whose answers are not complete
@@ -109,8 +110,8 @@ func (h *http1Reader) headOf(dir proto.Direction, p []byte) (rest []byte, cause 
 	}
 	head, rest, cause := side.section(p)
 	switch {
-	case cause == StopBound && h.deep != nil && h.deep.unsure && dir == proto.OriginToClient:
-		return nil, StopGap // the rest of an answer that came late
+	case dir == proto.OriginToClient && h.late(head, cause):
+		return nil, StopGap
 	case head == nil || cause != reading:
 		return nil, cause
 	case dir == proto.ClientToOrigin:
@@ -120,6 +121,20 @@ func (h *http1Reader) headOf(dir proto.Direction, p []byte) (rest []byte, cause 
 	}
 	side.begun = nil
 	return rest, cause
+}
+
+// late reports whether octets of the server are the rest of an answer to what was asked
+// before the session was read: a whole head, or the beginning of one.
+func (h *http1Reader) late(head []byte, cause Cause) bool {
+	if h.deep == nil || !h.deep.unsure {
+		return false
+	}
+	whole := head != nil
+	if !whole {
+		head = h.sides[proto.OriginToClient].begun
+	}
+	found, more := sniff.Midway(proto.OriginToClient, head)
+	return cause == StopBound || found != sniff.HTTP && (whole || !more)
 }
 
 // section returns a whole head and what is behind it in p; nil as long as it is not

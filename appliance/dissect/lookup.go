@@ -8,6 +8,9 @@ import (
 	"github.com/clearspan/clearspan/decrypt/proto/dns"
 )
 
+// noType is reserved (RFC 6895, Section 3.1): what looks like a question of it is NTP or RIP.
+const noType = "0"
+
 // maxLookups bounds the queries of a session that have no response.
 const maxLookups = 256
 
@@ -50,7 +53,7 @@ func (x *dnsReader) data(dir proto.Direction, p []byte) Cause {
 // message reads one message. It returns false if it is none.
 func (x *dnsReader) message(dir proto.Direction, b []byte) bool {
 	m, ok := dns.Parse(b)
-	if !ok || m.Response != (dir == proto.OriginToClient) {
+	if !ok || m.Type == noType || m.Response != (dir == proto.OriginToClient) {
 		return false
 	}
 	l := Lookup{id: m.ID, Name: m.Name, Type: m.Type}

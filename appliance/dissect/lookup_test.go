@@ -115,3 +115,15 @@ func FuzzDatagrams(f *testing.F) {
 		datagrams(up(string(a)), down(string(b)), up(string(b)), down(string(a)))
 	})
 }
+
+// TestNoLookup: datagrams of NTP and RIP that have the form of a query are none.
+func TestNoLookup(t *testing.T) {
+	for name, p := range map[string]string{
+		"rip": "\x02\x01\x00\x00\x00\x02\x00\x00\xc0\xa8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01",
+		"ntp": "\x1b\x00\x00\x00\x00\x01" + strings.Repeat("\x00", 42),
+	} {
+		if got := datagrams(up(p), up(p)); strings.Contains(got, "lookup") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

@@ -43,6 +43,9 @@ func (s *Session) recognize(dir proto.Direction, p []byte) {
 		}
 		return
 	}
+	if h, ok := s.reader.(*http1Reader); ok && s.midway {
+		h.deep.unsure = true
+	}
 	if found != sniff.HTTP && found != sniff.HTTP2 && found != sniff.SMB && found != sniff.TLS && found != sniff.DNS {
 		order = [2]proto.Direction{proto.OriginToClient, proto.ClientToOrigin} // a greeting comes before the client's first word
 	}
