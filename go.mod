@@ -9,6 +9,8 @@ require (
 	github.com/bodgit/sevenzip v1.6.5
 	github.com/cilium/ebpf v0.22.0
 	github.com/coregx/ahocorasick v0.3.1
+	github.com/digitorus/pkcs7 v0.0.0-20230713084857-e76b763bdc49
+	github.com/digitorus/timestamp v0.0.0-20250524132541-c45532741eea
 	github.com/elastic/go-seccomp-bpf v1.6.0
 	github.com/google/go-cmp v0.7.0
 	github.com/google/gopacket v1.1.19

@@ -216,6 +216,10 @@ var recorderKeys = []Key{
 		Doc: "How often the chain is signed. It is also signed when the recorder ends.",
 	},
 	{
+		Path: "recorder.seal.timestamp", Type: TypeURL, Absent: "no time stamps", Example: "http://tsa.example.test/",
+		Doc: "A time-stamping authority (RFC 3161), which stamps each signature. If it does not answer, it is asked again, and nothing waits.",
+	},
+	{
 		Path: "recorder.trail", Type: TypeTable,
 		Doc: "Where the trail is kept.",
 	},

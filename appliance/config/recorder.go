@@ -46,7 +46,8 @@ type Bound struct {
 
 // Seal is how the chain of evidence is signed.
 type Seal struct {
-	Every time.Duration // default 1 h
+	Every     time.Duration // default 1 h
+	Timestamp string        // URL of an authority (RFC 3161); "": none
 }
 
 // Encrypt is who can read what the recorder keeps.
@@ -148,6 +149,7 @@ func (r *reader) recorder(n *node, mirrors []Mirror, state string) *Recorder {
 		r.fail(t.place(key), "%v", err)
 	}
 	seal := r.table(t.get("seal"), "seal")
+	c.Seal.Timestamp = value(seal, "timestamp", "", parseAuthority)
 	seal.fill("recorder.seal", "", &c.Seal)
 	seal.close()
 	c.Encrypt = r.encrypt(t.get("encrypt"))
@@ -329,6 +331,15 @@ func (r *reader) encrypt(n *node) (e Encrypt) {
 func parseRecipient(s string) (string, error) {
 	if _, err := agefile.Recipients([]string{s}); err != nil || !strings.HasPrefix(s, "age1") {
 		return "", fmt.Errorf("want a recipient of age such as age1..., as age-keygen prints it, not %q", s)
+	}
+	return s, nil
+}
+
+// parseAuthority accepts the URL of a time-stamping authority. Tokens are signed: http will do.
+func parseAuthority(s string) (string, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return "", fmt.Errorf("want a URL such as http://tsa.example.test/, not %q", s)
 	}
 	return s, nil
 }

@@ -155,10 +155,15 @@ func (w *analysis) flush(ctx context.Context) error {
 		}
 		w.volume = number
 	}
+	if err := w.seal.stamped(); err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
 	if time.Since(w.seal.signed) >= w.cfg.Sign {
 		if err := w.seal.sign(ctx); err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
+		links, head := w.seal.chain.Head()
+		w.cfg.Log.Info("chain of evidence signed", "links", links, "head", head)
 	}
 	return nil
 }

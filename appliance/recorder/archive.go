@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,8 @@ type Archive struct {
 	content *content.Store
 
 	identities []age.Identity
-	list       *objectList // of what is encrypted; nil: it is only read
+	roots      *x509.CertPool // of authorities of time stamps; nil: none were given
+	list       *objectList    // of what is encrypted; nil: it is only read
 }
 
 const (
@@ -97,6 +99,23 @@ func (a *Archive) Unlock(file string) (err error) {
 		a.content.Identify(a.identities)
 	}
 	return err
+}
+
+// TrustStamps has [Archive.Verify] take time stamps only from the authorities in a PEM file; "":
+// from any.
+func (a *Archive) TrustStamps(file string) error {
+	if file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	a.roots = x509.NewCertPool()
+	if !a.roots.AppendCertsFromPEM(text) {
+		return fmt.Errorf("%s has no certificate", file)
+	}
+	return nil
 }
 
 // Content returns the octets that are kept.

@@ -29,7 +29,9 @@ type Status struct {
 	Unread    int            `json:"unread_volumes"` // that are encrypted, and were not analysed
 	Packets   int64          `json:"packets_octets"`
 	Sources   []SourceStatus `json:"sources"`
-	Waiting   int            `json:"trail_waiting"` // batches that the server of the trail has not got yet
+	Waiting   int            `json:"trail_waiting"`             // batches that the server of the trail has not got yet
+	Stamped   *time.Time     `json:"timestamped,omitempty"`     // when the authority answered last
+	StampErr  string         `json:"timestamp_error,omitempty"` // why the last signature has no time stamp
 	LastError string         `json:"last_error,omitempty"`
 }
 
@@ -47,6 +49,7 @@ func (r *Recorder) report(frames []atomic.Uint64, pid int) {
 	s := &r.status
 	s.Time, s.Started, s.PID = time.Now().UTC(), r.started.UTC(), pid
 	s.Stored, s.Refused, s.Frames, s.Dropped, s.Sources = c.Stored, c.Dropped, 0, 0, nil
+	s.Stamped, s.StampErr = r.stamps.state()
 	s.Waiting, s.LastError = waiting(r.archive.Trail)
 	for i, source := range r.sources {
 		one := SourceStatus{Name: source.Name(), Frames: frames[i].Load(), Dropped: source.Dropped()}

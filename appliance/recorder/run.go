@@ -43,6 +43,7 @@ type Config struct {
 	Rules      []judge.Rule  // which findings are told; empty: see [judge.Judge.Judge]
 	Alerts     []string      // receivers, see [alert.Parse]
 	Sign       time.Duration // between signatures of the chain of evidence; default 1 h
+	Timestamp  string        // URL of an authority (RFC 3161) that stamps signatures; "": none does
 	Wait       bool          // for another recorder of the directory, which ends
 	Log        *slog.Logger
 }
@@ -55,6 +56,7 @@ type Recorder struct {
 	alerts  *alert.Queue
 	judge   *judge.Judge
 	seal    *sealer // nil: not open, or closed
+	stamps  *stamper
 	volumes *volume.Writer
 	sources []source.Source
 	started time.Time
@@ -109,6 +111,8 @@ func New(c Config) (r *Recorder, err error) {
 	if r.seal, err = openSealer(c.Directory, r.archive); err != nil {
 		return r, fmt.Errorf("seal: %w", err)
 	}
+	r.stamps = newStamper(c.Timestamp, c.Log)
+	r.seal.stamps = r.stamps
 	if err := r.openAlerts(); err != nil {
 		return r, err
 	}

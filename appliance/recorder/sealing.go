@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -25,6 +26,7 @@ type sealer struct {
 	rows    map[string]int64 // the last event of each day that is in the chain
 	volume  uint64           // the last volume
 	list    *objectList
+	stamps  *stamper // nil: nobody is asked
 	signed  time.Time
 }
 
@@ -105,7 +107,25 @@ func (s *sealer) sign(ctx context.Context) error {
 		}
 		s.list.linked = l.From
 	}
-	return s.chain.Sign()
+	before, _ := s.chain.Head()
+	if err := s.chain.Sign(); err != nil {
+		return err
+	}
+	if seq, head := s.chain.Head(); seq != before {
+		s.stamps.want(seq, head)
+	}
+	return nil
+}
+
+// stamped adds the token that has come.
+func (s *sealer) stamped() error {
+	t := s.stamps.take()
+	if t == nil {
+		return nil
+	}
+	return s.chain.Append(seal.Link{
+		Kind: seal.Timestamp, Name: t.authority, From: int64(t.seq), SHA256: t.head, Token: base64.StdEncoding.EncodeToString(t.token),
+	})
 }
 
 // events adds rows that have come. Those of a server have no numbers, and are left out.
@@ -136,5 +156,7 @@ func (s *sealer) events(ctx context.Context) error {
 
 // close signs what has come, and closes the chain.
 func (s *sealer) close(ctx context.Context) error {
-	return errors.Join(s.sign(ctx), s.chain.Close())
+	failed := s.sign(ctx)
+	s.stamps.end()
+	return errors.Join(failed, s.stamped(), s.chain.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,6 +24,10 @@ import (
 type Verified struct {
 	Links    uint64    `json:"links"`
 	Signed   uint64    `json:"signed"` // links that a signature covers
+	Stamps   int       `json:"timestamps"`
+	Stamped  uint64    `json:"timestamped"`    // links that a time stamp covers
+	Stamp    time.Time `json:"timestamped_at"` // of the last of them
+	AnyStamp bool      `json:"any_authority"`  // no authority was given: time stamps prove little
 	SignedAt time.Time `json:"signed_at"`
 	Head     string    `json:"head"`
 	OwnKey   bool      `json:"own_key"` // the key lay beside the chain: it proves little
@@ -48,6 +53,7 @@ type verification struct {
 	volumes  map[uint64]seal.Link
 	rows     map[string]int64
 	files    map[trail.Hash]string // of objects that are encrypted: the SHA-256 of their files
+	roots    *x509.CertPool        // of authorities of time stamps; nil: none were given
 	list     int64                 // the last one that is in a link
 	progress func(what string)
 }
@@ -67,7 +73,7 @@ func Verify(ctx context.Context, dir, where string, key ed25519.PublicKey, progr
 // also what is in it, if it can be opened, see [Archive.Unlock].
 func (a *Archive) Verify(ctx context.Context, dir string, key ed25519.PublicKey, progress func(string)) (*Verified, error) {
 	var err error
-	v := &verification{ctx: ctx, dir: dir, archive: a, volumes: make(map[uint64]seal.Link), rows: make(map[string]int64), files: make(map[trail.Hash]string), progress: progress}
+	v := &verification{Verified: Verified{AnyStamp: a.roots == nil}, roots: a.roots, ctx: ctx, dir: dir, archive: a, volumes: make(map[uint64]seal.Link), rows: make(map[string]int64), files: make(map[trail.Hash]string), progress: progress}
 	if key == nil {
 		v.OwnKey = true
 		if key, err = seal.PublicKey(seal.OwnKey(filepath.Join(dir, sealDir))); err != nil {
@@ -114,6 +120,8 @@ func (v *verification) link(l seal.Link) error {
 	case seal.Removed:
 		delete(v.volumes, uint64(l.From))
 		v.Removed++
+	case seal.Timestamp:
+		v.timestamp(l)
 	case seal.Objects:
 		return v.objectList(l)
 	case seal.Rows:

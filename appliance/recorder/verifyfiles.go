@@ -1,15 +1,41 @@
 package recorder
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/clearspan/clearspan/appliance/recorder/seal"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
+	"github.com/clearspan/clearspan/appliance/recorder/tsa"
 )
+
+// timestamp verifies a token. That it is about a signature was looked at before.
+func (v *verification) timestamp(l seal.Link) {
+	token, err := base64.StdEncoding.DecodeString(l.Token)
+	var hash []byte
+	if err == nil {
+		hash, err = hex.DecodeString(l.SHA256)
+	}
+	if err == nil && len(hash) != 32 {
+		err = errors.New("it is about no hash")
+	}
+	var at time.Time
+	if err == nil {
+		at, err = tsa.Verify(token, [32]byte(hash), v.roots)
+	}
+	if err != nil {
+		v.fault("the time stamp of link %d is not good: %v", l.Seq, err)
+		return
+	}
+	v.Stamps++
+	v.Stamped, v.Stamp = uint64(l.From), at
+}
 
 // objectList compares a list of files with its link.
 func (v *verification) objectList(l seal.Link) error {

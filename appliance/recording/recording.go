@@ -29,7 +29,7 @@ func Config(cfg *config.Config, engine *net.UnixListener, log *slog.Logger) (rec
 	}
 	c := recorder.Config{
 		Directory: r.Directory, Trail: r.ClickHouse, Packets: int64(r.Retain.Packets.Size), Sign: r.Seal.Every,
-		User: cfg.User, Log: log, API: r.API, Encrypt: recorder.Encryption{To: r.Encrypt.To, What: r.Encrypt.What},
+		User: cfg.User, Log: log, API: r.API, Timestamp: r.Seal.Timestamp, Encrypt: recorder.Encryption{To: r.Encrypt.To, What: r.Encrypt.What},
 	}
 	for _, s := range r.Sources {
 		switch s.Kind {

@@ -155,6 +155,7 @@ var remedies = map[string]string{
 	"packets cannot be written":                         "Frames are lost until writing works again; `clearspan recorder status` counts them. Make room on the disk of the directory.",
 	"rows cannot be written, the analysis waits":        "The trail, the content or the seal takes nothing. Make room on the disk. Packets are kept meanwhile, and nothing is lost.",
 	"volume is damaged, the rest of it is not analysed": "The disk has changed packets, or somebody has. `clearspan recorder verify` names the volume.",
+	"no time stamp, asking again":                       "The time-stamping authority does not answer, or answers something else. Signatures stay without a stamp until it does. The cause stands in `err`.",
 	"the API has ended":                                 "Questions over HTTP are not answered. The recorder goes on. The cause stands in `err`.",
 	"a request cannot be answered":                      "A question over HTTP could not be answered. The cause stands in `err`, the client gets status 500.",
 	"packets are not analysed, their key was lost with the process before": "The recorder encrypts, and was killed before it had analysed all. `status` counts such volumes. Import them with the identity.",

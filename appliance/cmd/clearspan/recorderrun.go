@@ -91,6 +91,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	f.StringArrayVar(&c.Alerts, "alert", nil, "tell `[NAME=]ADDRESS` of findings: smtp://HOST/?to=ADDR, https://... or syslog+tls://HOST (may be repeated)")
 	f.StringVar(&packets, "packets", "10GiB", "keep so many octets of packets at most: `SIZE`")
 	f.StringArrayVar(&c.Encrypt.To, "encrypt-to", nil, encryptUsage)
+	f.StringVar(&c.Timestamp, "timestamp", "", "have signatures stamped by the time-stamping authority at `URL` (RFC 3161)")
 	f.StringVar(&c.API, "api", "", "answer questions over HTTP at `ADDRESS`: unix:PATH, or a loopback ADDR:PORT")
 	f.StringVar(&c.User, "user", "", "become `USER`, if started as root")
 	f.StringVarP(&file, "config", "c", "", "what section recorder of the configuration `FILE` says, in place of flags")
@@ -103,7 +104,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 
 // runFile runs the recorder of a configuration file.
 func runFile(cmd *cobra.Command, file, level string) error {
-	for _, name := range []string{"directory", "trail", "interface", "connect", "incoming", "alert", "packets", "user", "encrypt-to", "api"} {
+	for _, name := range []string{"directory", "trail", "interface", "connect", "incoming", "alert", "packets", "user", "encrypt-to", "api", "timestamp"} {
 		if cmd.Flags().Changed(name) {
 			return badConfig(fmt.Errorf("-c and --%s exclude each other: write the value into the file", name))
 		}
@@ -204,6 +205,12 @@ func showRecorder(w io.Writer, s *recorder.Status, asJSON bool) error {
 	fmt.Fprintf(w, "packets    %d MiB in %d volumes\n", s.Packets>>20, s.Volumes)
 	if s.Unread > 0 {
 		fmt.Fprintf(w, "unread     %d volumes are encrypted, and were not analysed before their key was lost\n", s.Unread)
+	}
+	if s.Stamped != nil {
+		fmt.Fprintf(w, "stamped    %s\n", s.Stamped.Local().Format(time.DateTime))
+	}
+	if s.StampErr != "" {
+		fmt.Fprintf(w, "stamped    not now: %s\n", visible(s.StampErr))
 	}
 	if s.Waiting > 0 {
 		fmt.Fprintf(w, "trail      %d batches wait for the server: %s\n", s.Waiting, visible(s.LastError))

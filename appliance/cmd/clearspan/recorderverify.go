@@ -18,7 +18,7 @@ import (
 )
 
 func recorderVerifyCommand() *cobra.Command {
-	var key, where, identity string
+	var key, where, identity, authority string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify DIR",
@@ -31,6 +31,9 @@ are in the chain and are counted.
 The chain is signed every hour and at the end. --key has the public key that was put
 away when the recorder began: DIR/seal/public.pem at that time. Without it, the key
 beside the chain is taken. Whoever can write there could have changed both.
+
+Files that are encrypted are compared as they are. With --identity, what is in them is
+compared, too. Time stamps of an authority are verified with its certificate: --tsa.
 
 Exit status: 0 nothing was changed, 1 something was, 2 it could not be verified.`,
 		Example: `  clearspan recorder verify /var/lib/clearspan/recorder --key recorder-public.pem`,
@@ -49,12 +52,16 @@ Exit status: 0 nothing was changed, 1 something was, 2 it could not be verified.
 				if err := a.Unlock(identity); err != nil {
 					return badConfig(err)
 				}
+				if err := a.TrustStamps(authority); err != nil {
+					return badConfig(err)
+				}
 				return verify(ctx, cmd, a, args[0], public, asJSON)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "the public key, a PEM `FILE`")
 	cmd.Flags().StringVar(&where, "trail", "", trailUsage)
+	cmd.Flags().StringVar(&authority, "tsa", "", "take time stamps only of the authorities in the PEM `FILE`")
 	cmd.Flags().StringVarP(&identity, "identity", "i", "", identityUsage)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
 	return cmd
@@ -93,6 +100,9 @@ func showVerified(w io.Writer, v *recorder.Verified) error {
 	}
 	fmt.Fprintf(w, "chain    %d links, %s\n", v.Links, signed)
 	fmt.Fprintf(w, "head     %s\n", v.Head)
+	if v.Stamps > 0 {
+		fmt.Fprintf(w, "stamps   %d time stamps; %d links were there at %s\n", v.Stamps, v.Stamped, v.Stamp.Local().Format(time.DateTime))
+	}
 	fmt.Fprintf(w, "good     %d volumes, %d events; %d objects were read\n", v.Volumes, v.Events, v.Objects)
 	if v.Locked > 0 {
 		fmt.Fprintf(w, "locked   %d objects are encrypted: only their files were compared\n", v.Locked)
@@ -108,6 +118,9 @@ func showVerified(w io.Writer, v *recorder.Verified) error {
 	}
 	if v.OwnKey {
 		fmt.Fprintln(w, "note     the key lay beside the chain: --key has one that was kept elsewhere")
+	}
+	if v.Stamps > 0 && v.AnyStamp {
+		fmt.Fprintln(w, "note     anybody can have made the time stamps: --tsa has the certificate of the authority")
 	}
 	if len(v.Faults) == 0 {
 		_, err := fmt.Fprintln(w, "OK       nothing was changed")

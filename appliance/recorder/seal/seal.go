@@ -36,6 +36,7 @@ const (
 	Rows      = "rows"      // rows of a day of the trail, From to To
 	Objects   = "objects"   // a list of the files of objects that are encrypted
 	Removed   = "removed"   // something that was there, and went by retention
+	Timestamp = "timestamp" // of a signature, by an authority (RFC 3161)
 	Signature = "signature" // of all lines before
 )
 
@@ -51,6 +52,7 @@ type Link struct {
 	Dropped   uint64    `json:"dropped,omitempty"` // frames that could not be stored meanwhile
 	SHA256    string    `json:"sha256,omitempty"`
 	Signature string    `json:"signature,omitempty"` // base64
+	Token     string    `json:"token,omitempty"`     // of a time stamp: base64
 	Prev      string    `json:"prev"`                // SHA-256 of the line before, without its end
 }
 
@@ -267,6 +269,7 @@ func Verify(dir string, key ed25519.PublicKey, f func(Link)) (r Result, err erro
 		}
 	}
 	prev := ""
+	signatures := make(map[uint64]string) // the hashes of those that are good
 	torn, err := read(file, func(l Link, line []byte, _ int64) error {
 		r.Links++
 		if l.Seq != r.Links {
@@ -277,7 +280,11 @@ func Verify(dir string, key ed25519.PublicKey, f func(Link)) (r Result, err erro
 			fault("link %d does not follow the one before: one of the two was changed", l.Seq)
 		}
 		switch {
-		case l.Kind != Signature && (l.Signature != "" || l.Kind != Volume && l.Kind != Rows && l.Kind != Removed && l.Kind != Objects):
+		case l.Kind == Timestamp:
+			if l.Signature != "" || l.SHA256 == "" || signatures[uint64(l.From)] != l.SHA256 {
+				fault("the time stamp of link %d is about no signature", l.Seq)
+			}
+		case l.Kind != Signature && (l.Signature != "" || l.Token != "" || l.Kind != Volume && l.Kind != Rows && l.Kind != Removed && l.Kind != Objects):
 			fault("link %d is of a kind that there is not", l.Seq)
 		case l.Kind == Signature:
 			sig, err := base64.StdEncoding.Strict().DecodeString(l.Signature)
@@ -285,6 +292,7 @@ func Verify(dir string, key ed25519.PublicKey, f func(Link)) (r Result, err erro
 				fault("the signature of link %d is not good", l.Seq)
 			} else {
 				r.Signed, r.SignedAt = l.Seq, l.At
+				signatures[l.Seq] = hashOf(line)
 			}
 		}
 		if again, err := json.Marshal(l); err != nil || !bytes.Equal(again, line) {
