@@ -52,7 +52,7 @@ func (r *Recorder) analyse(stopping context.Context) error {
 	now := time.Now()
 	w := &analysis{Recorder: r, flushed: now, came: now, reached: now, settled: true}
 	w.analyst = analyst.New(analyst.Config{
-		Source: "recorder", Content: r.archive.content, Examine: examiner(ctx, x, r.archive.content, r.cfg.Received),
+		Source: "recorder", Content: r.archive.content, Examine: newExaminer(ctx, x, r.archive.content, r.cfg.Received, r.cfg.Passwords).examine,
 		Resume: &analyst.Resume{Cursor: cursor, Open: open},
 	}, counted{telling{r.archive.writer(), r.judge, r.alerts}, &w.summary})
 	w.packets = volume.NewReader(filepath.Join(r.cfg.Directory, volumeDir), r.volumes, volume.Mark(cursor.From))

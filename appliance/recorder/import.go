@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
-	"github.com/clearspan/clearspan/appliance/recorder/extract"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/appliance/recorder/inspect"
 	"github.com/clearspan/clearspan/appliance/recorder/judge"
@@ -24,8 +22,9 @@ type ImportOptions struct {
 	Directory string         // where trail and contents are kept; "": nowhere
 	Trail     string         // as in [Config]
 	Inspect   inspect.Options
-	Received  bool         // as in [Config]
-	Inside    []string     // as in [Config]
+	Received  bool // as in [Config], and the following
+	Passwords bool
+	Inside    []string
 	Rules     []judge.Rule // findings have the name of the first that names them
 	Progress  func(name string, octets uint64)
 	Encrypt   Encryption // of the contents that are kept
@@ -86,7 +85,7 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	defer func() { err = errors.Join(err, r.Close()) }()
 	store := r.content
 	o.Output = outputs{o.Output, r.writer()}
-	cfg := analyst.Config{Source: "import", Content: store, Examine: examiner(ctx, x, store, o.Received)}
+	cfg := analyst.Config{Source: "import", Content: store, Examine: newExaminer(ctx, x, store, o.Received, o.Passwords).examine}
 	if o.Directory == "" { // only what is looked through is kept until then
 		cfg.Keep = func(d trail.Direction) bool { return d == trail.Sent || o.Received }
 		cfg.Wanted = examined
@@ -110,55 +109,6 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 		err = errors.Join(err, fmt.Errorf("%d objects could not be kept: %w", n, store.Err()))
 	}
 	return summary, errors.Join(damaged, err)
-}
-
-// maxExamined bounds the objects that are looked through, in octets.
-const maxExamined = 256 << 20
-
-// message is the type of whole mail messages. Their parts are objects of their own.
-const message = "message/rfc822"
-
-// examined reports whether an object is looked through, by its first octets.
-func examined(s *trail.Sighting, first []byte) bool {
-	return s.Type != message && extract.Readable(first, extract.Hint{Name: s.Name, Type: s.Type})
-}
-
-// examiner returns what looks through objects that are sent, and those that are received as
-// well, if that is asked for.
-func examiner(ctx context.Context, x *inspect.Inspector, store *content.Store, received bool) func(*trail.Event, *trail.Sighting, *trail.Batch) {
-	return func(event *trail.Event, s *trail.Sighting, b *trail.Batch) {
-		if s.Direction != trail.Sent && !received || s.Size == 0 || s.Size > maxExamined || s.Type == message {
-			return
-		}
-		r, err := store.Open(s.Hash)
-		if err != nil {
-			return
-		}
-		defer r.Close()
-		head := make([]byte, extract.Beginning)
-		n, _ := io.ReadFull(r, head)
-		if !examined(s, head[:n]) {
-			return
-		}
-		at, ok := r.(io.ReaderAt)
-		if !ok { // it is compressed
-			p, err := io.ReadAll(io.MultiReader(bytes.NewReader(head[:n]), io.LimitReader(r, maxExamined)))
-			if err != nil {
-				return
-			}
-			at = bytes.NewReader(p)
-		}
-		e, _ := examine(ctx, x, at, int64(s.Size), extract.Hint{Name: s.Name, Type: s.Type})
-		e.rows(event, s, b)
-		text := e.text.String()
-		switch {
-		case text == "":
-		case b.TextOctets() > trail.MaxTexts:
-			b.Pending = append(b.Pending, trail.Pending{Hash: s.Hash, Work: "text", Why: "too much at once", At: event.At})
-		default:
-			b.Texts = append(b.Texts, trail.Text{Hash: s.Hash, At: event.At, Text: text})
-		}
-	}
 }
 
 // outputs hands a batch to each output that there is.

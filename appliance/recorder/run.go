@@ -39,6 +39,7 @@ type Config struct {
 	API        string // where questions are answered, see package api; who runs the recorder does that
 	Inspect    inspect.Options
 	Received   bool          // inspect what clients receive, too
+	Passwords  bool          // try the words of mail messages on encrypted zip archives between the same people
 	Inside     []string      // networks and domains of mail, see [judge.Config]
 	Rules      []judge.Rule  // which findings are told; empty: see [judge.Judge.Judge]
 	Alerts     []string      // receivers, see [alert.Parse]

@@ -79,7 +79,7 @@ func (f *found) member(file string, open func() (io.Reader, error)) error {
 		return nil
 	}
 	p := kept.Bytes()
-	f.file(io.NewSectionReader(bytes.NewReader(p), 0, int64(len(p))), Hint{Name: file}, place, f.depth+1)
+	f.file(io.NewSectionReader(bytes.NewReader(p), 0, int64(len(p))), Hint{Name: file, Passwords: f.hint.Passwords}, place, f.depth+1)
 	return nil
 }
 
@@ -118,6 +118,16 @@ func (f *found) zip() error {
 		}
 		if m.Flags&1 != 0 {
 			f.h.Note(within(f.place, file), Encrypted, file)
+			p, err := f.unlock(m)
+			if errors.Is(err, errLimit) || f.ctx.Err() != nil {
+				return f.bounded(err)
+			}
+			if err == nil {
+				err = f.member(file, func() (io.Reader, error) { return bytes.NewReader(p), nil })
+				if err != nil {
+					return f.bounded(err)
+				}
+			}
 			continue
 		}
 		if err := f.member(file, func() (io.Reader, error) { return m.Open() }); err != nil {

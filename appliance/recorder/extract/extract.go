@@ -13,6 +13,9 @@ type Hint struct {
 	Name    string
 	Type    string // media type
 	Charset string
+	// Passwords are tried on the members of encrypted zip archives, in this order. The slice is
+	// owned by the call.
+	Passwords []string
 }
 
 // Limits bound the work for one file. The zero value stands for the defaults.
@@ -67,9 +70,10 @@ func File(ctx context.Context, r io.ReaderAt, size int64, hint Hint, l Limits, h
 
 // extraction is the work for one file.
 type extraction struct {
-	ctx  context.Context
-	left Limits // what may still come
-	h    Handler
+	ctx   context.Context
+	left  Limits // what may still come
+	tries int    // of passwords
+	h     Handler
 }
 
 // within joins places.

@@ -182,9 +182,12 @@ func FuzzFile(f *testing.F) {
 	f.Add([]byte("7z\xbc\xaf\x27\x1c\x00\x04"))
 	f.Add([]byte("Rar!\x1a\x07\x01\x00"))
 	f.Add([]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"))
+	for _, p := range locked(f) {
+		f.Add(p)
+	}
 	f.Fuzz(func(t *testing.T, p []byte) {
 		x := &told{members: make(map[string]int)}
-		if err := File(t.Context(), bytes.NewReader(p), int64(len(p)), Hint{}, Limits{Unpacked: 4 << 20, Text: 1 << 20, Members: 50}, x); err != nil && strings.Contains(err.Error(), "the reader failed") {
+		if err := File(t.Context(), bytes.NewReader(p), int64(len(p)), Hint{Passwords: []string{"other", "Secret-2026"}}, Limits{Unpacked: 4 << 20, Text: 1 << 20, Members: 50}, x); err != nil && strings.Contains(err.Error(), "the reader failed") {
 			t.Log(err)
 		}
 		total := 0

@@ -89,5 +89,5 @@ func (p *letterPart) Close(object.Ending) {
 		}
 	}
 	b := p.kept.Bytes()
-	p.file(io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))), Hint{p.d.Name, p.d.Type, p.d.Charset}, within(p.place, place), p.depth+1)
+	p.file(io.NewSectionReader(bytes.NewReader(b), 0, int64(len(b))), Hint{Name: p.d.Name, Type: p.d.Type, Charset: p.d.Charset, Passwords: p.hint.Passwords}, within(p.place, place), p.depth+1)
 }
