@@ -10,6 +10,7 @@ var (
 	onlySourceEngine    = []string{string(SourceEngine)}
 	onlyAlertMail       = []string{string(AlertMail)}
 	onlyAlertWebhook    = []string{string(AlertWebhook)}
+	onlyAlertSyslog     = []string{string(AlertSyslog)}
 )
 
 var recorderKeys = []Key{
@@ -93,6 +94,7 @@ var recorderKeys = []Key{
 		Path: "recorder.alert[].kind", Type: TypeWord, Required: true, Words: []Choice{
 			{string(AlertMail), "Mail by SMTP."},
 			{string(AlertWebhook), "JSON in a POST request."},
+			{string(AlertSyslog), "Messages of syslog (RFC 5424) with a body of CEF."},
 		},
 		Doc: "How the alert is sent.",
 	},
@@ -117,6 +119,26 @@ var recorderKeys = []Key{
 		Doc: "The name in the certificate of the server.",
 	},
 	{
+		Path: "recorder.alert[].server", Type: TypeHostPort, Required: true, Of: onlyAlertSyslog, Example: "tls:siem.example.test:6514",
+		Doc: "The collector. With `tls:` in front, messages go over TLS, with `udp:` as datagrams, and else over TCP.",
+	},
+	{
+		Path: "recorder.alert[].ca", Type: TypeFile, Of: onlyAlertSyslog, Absent: "the roots of the system", Example: "siem-ca.pem",
+		Doc: "The authorities that the certificate of the collector may come from (PEM). Only over TLS.",
+	},
+	{
+		Path: "recorder.alert[].server_name", Type: TypeHost, Of: onlyAlertSyslog, Absent: "the host of `server`", Example: "siem.example.test",
+		Doc: "The name in the certificate of the collector. Only over TLS.",
+	},
+	{
+		Path: "recorder.alert[].certificate", Type: TypeFile, Of: onlyAlertSyslog, Absent: "none", Example: "box.pem", Beside: "recorder.alert[].key",
+		Doc: "The certificate that the recorder shows to the collector (PEM). Only over TLS.",
+	},
+	{
+		Path: "recorder.alert[].key", Type: TypeFile, Of: onlyAlertSyslog, Absent: "none", Example: "box.key", Beside: "recorder.alert[].certificate",
+		Doc: "The private key of the certificate (PEM).",
+	},
+	{
 		Path: "recorder.alert[].url", Type: TypeURL, Required: true, Of: onlyAlertWebhook, Example: "https://siem.example.test/hook",
 		Doc: "Where alerts are posted. `http` is for addresses of this machine only.",
 	},
@@ -131,6 +153,58 @@ var recorderKeys = []Key{
 	{
 		Path: "recorder.inspect", Type: TypeTable,
 		Doc: "The search for personal and confidential data in what is sent.",
+	},
+	{
+		Path: "recorder.inspect.received", Type: TypeBool, Default: "false", Example: "true",
+		Doc: "The search also covers what clients receive.",
+	},
+	{
+		Path: "recorder.inspect.passwords", Type: TypeBool, Default: "false", Example: "true",
+		Doc: "The words of mail messages are tried on encrypted zip archives between the same people, within an hour. This opens what its sender closed.",
+	},
+	{
+		Path: "recorder.inspect.dictionaries", Type: TypeTable,
+		Doc: "Lists of words and phrases. Each name is that of a finding.",
+	},
+	{
+		Path: "recorder.inspect.dictionaries.NAME", Type: TypeFile, Absent: "none", Example: "projects.txt",
+		Doc: "A file with a word or phrase a line, in any charset. `#` begins a comment.",
+	},
+	{
+		Path: "recorder.inspect.registered", Type: TypeTable,
+		Doc: "Data that are found exactly. Each name is that of a finding. The recorder keeps their hashes in memory, and reads the files at its start.",
+	},
+	{
+		Path: "recorder.inspect.registered.NAME", Type: TypePath, Absent: "none", Example: "customers.csv",
+		Doc: "A table (`.csv` or `.tsv`), whose cells of at least 4 characters are found; the first line has the headings. Or a document, or a directory of documents: any passage of 200 characters is found.",
+	},
+	{
+		Path: "recorder.inspect.patterns", Type: TypeTables, Absent: "none", Example: "[{name: part, pattern: 'PX-[0-9]{4}'}]",
+		Doc: "Regular expressions that are found.",
+	},
+	{
+		Path: "recorder.inspect.patterns[].name", Type: TypeName, Required: true, Example: "part-number",
+		Doc: "The name of the finding.",
+	},
+	{
+		Path: "recorder.inspect.patterns[].pattern", Field: "RE", Type: TypeText, Required: true, Example: `'\bPX-\d{4}\b'`,
+		Doc: "The expression, in the syntax of RE2. Capitals, and full-width letters and digits, make no difference.",
+	},
+	{
+		Path: "recorder.inspect.patterns[].near", Type: TypeText, List: true, Absent: "none is needed", Example: "[drawing, 図面]",
+		Doc: "Words, one of which must be near.",
+	},
+	{
+		Path: "recorder.inspect.patterns[].reach", Type: TypeNumber, Min: "1", Max: "2000", Default: "300", Example: "100",
+		Doc: "How near the words must be, in characters.",
+	},
+	{
+		Path: "recorder.inspect.patterns[].count", Type: TypeNumber, Min: "1", Max: "100000", Default: "1", Example: "5",
+		Doc: "The different values that are needed. With less of them, the score is 50 at most.",
+	},
+	{
+		Path: "recorder.inspect.patterns[].score", Type: TypeNumber, Min: "1", Max: "100", Default: "80", Example: "90",
+		Doc: "The score of the finding.",
 	},
 	{
 		Path: "recorder.inspect.rules", Type: TypeTables, Absent: "findings of 70 points that clients send are told to all alerts, but less than ten people, and data of contact", Example: "[{name: numbers, when: {my-number: 1}}]",

@@ -141,6 +141,10 @@ func world(path, kind string) *sheet {
 			found, rule := &sheet{}, &sheet{}
 			rule.set("name", "numbers")
 			found.set("rules", []*sheet{rule})
+			pattern := &sheet{}
+			pattern.set("name", "part-number")
+			pattern.set("pattern", "'PX-[0-9]'")
+			found.set("patterns", []*sheet{pattern})
 			r.set("inspect", found)
 		}
 		root.set("recorder", r)
@@ -224,7 +228,7 @@ func probed(t *testing.T, f func(t *testing.T, k *Key, kind string)) {
 		if k.Type == TypeTable || k.Type == TypeTables && k.Example == "" {
 			continue
 		}
-		if table := k.Table(); strings.HasSuffix(table, "hops[]") || strings.HasSuffix(table, "certificates[]") || strings.HasSuffix(table, "outputs[]") || strings.HasSuffix(table, "source[]") || strings.HasSuffix(table, "alert[]") || strings.HasPrefix(table, "recorder.inspect.rules[]") || strings.HasPrefix(k.Path, "policy.lists") {
+		if table := k.Table(); strings.HasSuffix(table, "hops[]") || strings.HasSuffix(table, "certificates[]") || strings.HasSuffix(table, "outputs[]") || strings.HasSuffix(table, "source[]") || strings.HasSuffix(table, "alert[]") || strings.HasPrefix(table, "recorder.inspect.rules[]") || strings.HasSuffix(table, "patterns[]") || strings.HasPrefix(k.Path, "policy.lists") {
 			continue // as a whole
 		}
 		of := kinds(section(k.Path))
@@ -308,6 +312,8 @@ func TestKeysAreThoseOfTheReader(t *testing.T) {
 	note("ports", "PORT")
 	note("when", "NAME")
 	note("or", "NAME")
+	note("dictionaries", "NAME")
+	note("registered", "NAME")
 
 	described := make(map[string]map[string]bool)
 	for _, k := range Keys() {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/recorder/agefile"
 	"github.com/clearspan/clearspan/appliance/recorder/engine"
-	"github.com/clearspan/clearspan/appliance/recorder/inspect"
 	"github.com/clearspan/clearspan/appliance/recorder/judge"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
@@ -22,7 +21,7 @@ type Recorder struct {
 	Directory string // default recorder, below the state directory
 	Sources   []Source
 	Inside    []string // networks, and domains of mail such as @example.test
-	Rules     []judge.Rule
+	Inspect   Inspection
 	Retain    Retain
 	Alerts    []Alert
 	Seal      Seal
@@ -91,6 +90,7 @@ type AlertKind string
 const (
 	AlertMail    AlertKind = "smtp"
 	AlertWebhook AlertKind = "webhook"
+	AlertSyslog  AlertKind = "syslog"
 )
 
 // Engine returns the source that has the sessions of the box itself; nil if there is none.
@@ -133,14 +133,12 @@ func (r *reader) recorder(n *node, mirrors []Mirror, state string) *Recorder {
 	retain.close()
 	c.Alerts = r.alerts(t.get("alert"), &c.Files)
 	c.Inside = values(t, "inside", nil, parseText)
-	found := r.table(t.get("inspect"), "inspect")
 	receivers := make([]string, len(c.Alerts))
 	for i, a := range c.Alerts {
 		receivers[i] = a.Name
 	}
-	c.Rules = r.findingRules(found.get("rules"), receivers)
-	found.close()
-	_, err := judge.New(judge.Config{Inside: c.Inside, Rules: c.Rules, Detectors: detectors(), Receivers: receivers})
+	c.Inspect = r.inspection(t.get("inspect"), receivers, &c.Files)
+	_, err := judge.New(judge.Config{Inside: c.Inside, Rules: c.Inspect.Rules, Detectors: c.Inspect.detectors(), Receivers: receivers})
 	if err != nil && len(r.errs) == 0 {
 		key := "inside"
 		if t.has("inspect") {
@@ -220,13 +218,15 @@ func (r *reader) alerts(n *node, files *[]string) (list []Alert) {
 	for _, item := range r.list(n, "alert") {
 		t := r.table(item, "alert")
 		a := Alert{Name: unique(t, "alert", names)}
-		kind := required(t, "kind", oneOf(AlertMail, AlertWebhook))
+		kind := required(t, "kind", oneOf(AlertMail, AlertWebhook, AlertSyslog))
 		const path = "recorder.alert[]"
 		switch kind {
 		case AlertMail:
 			a.Address = r.mailAlert(t, files)
 		case AlertWebhook:
 			a.Address = r.webhook(t, files)
+		case AlertSyslog:
+			a.Address = r.syslogAlert(t, files)
 		default:
 			t.accept(keysOf(path, "", false)...)
 			t.accept(keysOf(path, "", true)...)
@@ -267,9 +267,6 @@ func (r *reader) counts(t *table, key string) map[string]uint64 {
 	}
 	return list
 }
-
-// detectors are the names that rules may have.
-func detectors() []string { return append(inspect.Options{}.Detectors(), "encrypted-container") }
 
 // implicitTLS begins the address of a server that speaks TLS from the first octet on.
 const implicitTLS = "tls:"

@@ -42,6 +42,9 @@ func (c *Config) Warnings() (list []Warning) {
 	if c.Audit.Content.Queries {
 		warn("queries: true: the audit log holds the queries of requests, and with them tokens and passwords", "audit", "queries")
 	}
+	if c.Recorder != nil && c.Recorder.Inspect.Passwords {
+		warn("passwords: true: the recorder opens encrypted archives with what mail messages say: see whether the law and your rules allow that", "recorder", "inspect", "passwords")
+	}
 	if c.Admin.Listen != "" && !loopback(c.Admin.Listen) {
 		warn("admin: other machines read metrics and learned entries without a password", "admin", "listen")
 	}

@@ -134,6 +134,9 @@ func textOf(ctx context.Context, file string) (string, error) {
 
 // register registers a table, a document, or those of a directory.
 func register(ctx context.Context, g *inspect.Registry, l List) error {
+	if err := g.AddName(l.Name); err != nil {
+		return err
+	}
 	return filepath.WalkDir(l.File, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

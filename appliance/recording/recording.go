@@ -3,6 +3,7 @@
 package recording
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,7 +47,18 @@ func Config(cfg *config.Config, engine *net.UnixListener, log *slog.Logger) (rec
 			c.Engine = engine
 		}
 	}
-	c.Inside, c.Rules = r.Inside, r.Rules
+	lists := recorder.Lists{Patterns: r.Inspect.Patterns}
+	for _, f := range r.Inspect.Dictionaries {
+		lists.Dictionaries = append(lists.Dictionaries, recorder.List(f))
+	}
+	for _, f := range r.Inspect.Registered {
+		lists.Registered = append(lists.Registered, recorder.List(f))
+	}
+	var err error
+	if c.Inspect, err = lists.Load(context.Background()); err != nil {
+		return c, err
+	}
+	c.Inside, c.Rules, c.Received, c.Passwords = r.Inside, r.Inspect.Rules, r.Inspect.Received, r.Inspect.Passwords
 	for _, a := range r.Alerts {
 		c.Alerts = append(c.Alerts, a.Name+"="+a.Address)
 	}

@@ -40,7 +40,7 @@ const (
 )
 
 func recorderImportCommand() *cobra.Command {
-	var asJSON, received bool
+	var asJSON, received, passwords bool
 	var dir, where string
 	var rules ruleFlags
 	var lists listFlags
@@ -85,7 +85,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 			if err != nil {
 				return err
 			}
-			o := recorder.ImportOptions{Directory: dir, Trail: where, Inspect: inspect, Received: received, Inside: rules.inside, Rules: read, Encrypt: encrypt, Output: recorder.NewListing(cmd.OutOrStdout())}
+			o := recorder.ImportOptions{Directory: dir, Trail: where, Inspect: inspect, Received: received, Passwords: passwords, Inside: rules.inside, Rules: read, Encrypt: encrypt, Output: recorder.NewListing(cmd.OutOrStdout())}
 			if asJSON {
 				o.Output = recorder.NewJSONLines(cmd.OutOrStdout())
 			}
@@ -104,6 +104,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 	rules.add(cmd.Flags())
 	lists.add(cmd.Flags())
 	cmd.Flags().BoolVar(&received, "received", false, receivedUsage)
+	cmd.Flags().BoolVar(&passwords, "passwords", false, passwordsUsage)
 	cmd.Flags().StringVar(&where, "trail", "", trailUsage)
 	cmd.Flags().StringArrayVar(&to, "encrypt-to", nil, encryptUsage)
 	return cmd

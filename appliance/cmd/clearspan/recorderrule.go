@@ -58,6 +58,9 @@ func (r *ruleFlags) add(f *pflag.FlagSet) {
 // receivedUsage explains the flag of commands that look for personal data.
 const receivedUsage = "look for personal and confidential data in what clients receive, too"
 
+// passwordsUsage explains the same for encrypted archives.
+const passwordsUsage = "try the words of mail messages on encrypted zip archives between the same people, within an hour"
+
 // ruleHelp explains rules. It is a part of long help texts.
 const ruleHelp = `A rule says which findings are told, such as
   {name: numbers-out, to: outside, when: {my-number: 1}, or: {person: 100}, alert: [office]}

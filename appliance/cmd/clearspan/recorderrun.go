@@ -99,6 +99,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	rules.add(f)
 	lists.add(f)
 	f.BoolVar(&c.Received, "received", false, receivedUsage)
+	f.BoolVar(&c.Passwords, "passwords", false, passwordsUsage)
 	return cmd
 }
 

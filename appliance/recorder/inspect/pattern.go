@@ -38,6 +38,12 @@ const weak = 50
 // maxReach bounds how far words may be, in octets.
 const maxReach = 6000
 
+// Check reports what is wrong with a pattern.
+func (p *Pattern) Check() error {
+	_, err := p.compile()
+	return err
+}
+
 // compile compiles a pattern.
 func (p *Pattern) compile() (pattern, error) {
 	re, err := regexp.Compile("(?i:" + p.RE + ")")

@@ -47,6 +47,12 @@ func NewRegistry(salt []byte) *Registry {
 // Names returns the names under which something is registered: they are detectors.
 func (g *Registry) Names() []string { return g.names }
 
+// AddName adds a name, whatever comes under it.
+func (g *Registry) AddName(name string) error {
+	_, err := g.name(name)
+	return err
+}
+
 // name returns the number of a name.
 func (g *Registry) name(name string) (uint16, error) {
 	i := slices.Index(g.names, name)
