@@ -21,6 +21,8 @@ type imapReader struct {
 	following bool       // the server's literal at hand is a message
 	fetches   *fetches   // nil: nobody asks for contents
 	deflated  [2]*deflated
+	spoke     bool // the client has said something
+	mute      bool // and what it said first was lost
 }
 
 func newIMAP(s *Session) *imapReader {
@@ -34,6 +36,11 @@ func newIMAP(s *Session) *imapReader {
 }
 
 func (x *imapReader) data(dir proto.Direction, p []byte) Cause {
+	if dir == proto.ClientToOrigin {
+		if x.spoke = true; x.mute {
+			return StopGap
+		}
+	}
 	if d := x.deflated[dir]; d != nil {
 		return d.data(p)
 	}
@@ -167,6 +174,10 @@ func (x *imapReader) heard(h *imap.Heard[struct{}]) {
 }
 
 func (x *imapReader) gap(dir proto.Direction, n uint64) Cause {
+	if dir == proto.ClientToOrigin && !x.spoke { // it may be that nothing of the client is captured
+		x.mute = true
+		return reading
+	}
 	if d := x.deflated[dir]; d != nil && (!d.known || d.inflater != nil) {
 		return StopGap
 	}

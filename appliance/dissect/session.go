@@ -37,6 +37,8 @@
 //   - SMTP, elsewhere: the reader stops. What is lost may begin a message, and its
 //     text would pass for commands.
 //   - IMAP, in a literal: a message goes on with a hole.
+//   - IMAP, of the client before its first word: the responses are read. It may be that
+//     nothing of the client is captured.
 //   - IMAP elsewhere, POP3 and FTP: the reader stops.
 //   - WebSocket, in a message: it goes on with a hole, unless it is deflated. Elsewhere the
 //     direction is not read on.

@@ -22,9 +22,12 @@ func (c *conversation) skip(dir proto.Direction) {
 	e := &h.early[0]
 	n := 0
 	if c.behind(dir, e.ack) {
-		// The word of one end alone makes no gap: it may be a lie.
+		// The word of one end alone makes no gap where the other one is captured: it may be
+		// a lie.
 		if len(o.early) > 0 {
 			n = min(after(o.next, e.ack), after(o.next, o.early[0].seq))
+		} else if c.Counts[dir.Opposite()].Packets == 0 { // nothing of that end was captured
+			n = after(o.next, e.ack)
 		}
 		c.lose(dir.Opposite(), n)
 	} else {
