@@ -23,7 +23,7 @@ var columns = map[query.ID]column{
 	trail.FieldMethod: {"", "method"}, trail.FieldHost: {"", "host"}, trail.FieldURI: {"", "uri"}, trail.FieldStatus: {"", "status"},
 	trail.FieldAgent: {"", "agent"}, trail.FieldReferrer: {"", "referrer"}, trail.FieldSubject: {"", "subject"},
 	trail.FieldMessageID: {"", "message_id"}, trail.FieldUser: {"", "user"}, trail.FieldOutcome: {"", "outcome"}, trail.FieldAnswers: {"", "answers"},
-	trail.FieldUp: {"", "up"}, trail.FieldDown: {"", "down"}, trail.FieldType: {"", "type"}, trail.FieldFrom: {"", "sender"},
+	trail.FieldUp: {"", "up"}, trail.FieldDown: {"", "down"}, trail.FieldType: {"", "type"},
 	trail.FieldName: {"sighting", "name"}, trail.FieldSize: {"sighting", "size"}, trail.FieldEnding: {"sighting", "ending"},
 	trail.FieldFinding: {"finding", "detector"}, trail.FieldCount: {"finding", "count"}, trail.FieldScore: {"finding", "score"},
 	trail.FieldRule: {"session", "rule"}, trail.FieldAudit: {"session", "audit"}, trail.FieldSNI: {"session", "sni"},
@@ -75,6 +75,8 @@ func (w where) term(e *query.Expr) string {
 		return w.bodies(e)
 	case trail.FieldDirection, trail.FieldSent, trail.FieldReceived:
 		return w.direction(e)
+	case trail.FieldFrom:
+		return "(" + compare("sender", e) + " or arrayExists((a,r)->(r=1 and " + compare("a", e) + "),parties,roles))"
 	case trail.FieldTo:
 		return "arrayExists((a,r)->(r<>1 and " + compare("a", e) + "),parties,roles)"
 	case trail.FieldRcpt:

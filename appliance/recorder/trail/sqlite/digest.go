@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
-	"strings"
 )
 
 // Digest is of the events of a day with numbers from..to, and all that belongs to them.
@@ -18,11 +17,7 @@ type Digest struct {
 }
 
 // digested are the questions about one event whose answers are hashed, in this order.
-var digested = []string{
-	"select role, address from party where event=? order by role, address",
-	"select number, hash, at, direction, name, raw_name, type, part, field, parent, ending, size from sighting where event=? order by number",
-	"select id, hash, at, rule, detector, count, score, sample, place from finding where event=? order by id",
-}
+var digested = []string{selectParties, selectSightings, selectFindings}
 
 // Digest hashes the events of a day whose numbers are in a range. The same rows give the same
 // hash, whatever the file looks like. It returns nil if there is no such day.
@@ -37,24 +32,23 @@ func (s *Store) Digest(ctx context.Context, date string, from, to int64) (*Diges
 	}
 	d := &Digest{}
 	h := sha256.New()
-	var ids [][]byte
-	err = each(ctx, db, "select e.n, "+strings.TrimPrefix(selectEvents, "select ")+"where e.n between ? and ? order by e.n", []any{from, to}, func(rows *sql.Rows) error {
+	var numbers []int64
+	err = each(ctx, db, selectEvents+"where e.n between ? and ? order by e.n", []any{from, to}, func(rows *sql.Rows) error {
 		values, err := row(rows)
 		if err != nil {
 			return err
 		}
 		d.Events++
 		d.Last, _ = values[0].(int64)
-		id, _ := values[1].([]byte)
-		ids = append(ids, id)
-		return hashRow(h, values)
+		numbers = append(numbers, d.Last)
+		return hashRow(h, values[:len(values)-1]) // the rule is the session's, which may come later
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range ids {
+	for _, n := range numbers {
 		for _, text := range digested {
-			err := each(ctx, db, text, []any{id}, func(rows *sql.Rows) error {
+			err := each(ctx, db, text, []any{n}, func(rows *sql.Rows) error {
 				values, err := row(rows)
 				if err != nil {
 					return err

@@ -11,10 +11,11 @@ func (s *Store) Finish(ctx context.Context, date string) error {
 }
 
 func (s *Store) finish(ctx context.Context, date string) error {
-	db, done, err := s.dayLocked(date, false)
-	if err != nil || db == nil {
+	d, done, err := s.dayLocked(date, false)
+	if err != nil || d == nil {
 		return err
 	}
+	db := d.db
 	defer func() { s.mu.Unlock(); done(); s.mu.Lock() }()
 	n := 0
 	if err := db.QueryRowContext(ctx, "select count(*) from sqlite_master where name=?", lastClosed).Scan(&n); err != nil || n > 0 {
@@ -23,8 +24,12 @@ func (s *Store) finish(ctx context.Context, date string) error {
 	if _, err := db.ExecContext(ctx, closedSchema); err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, "pragma wal_checkpoint(truncate); insert into words(words) values('optimize'); pragma optimize")
-	return err
+	for _, text := range []string{"insert into words(words) values('optimize')", "insert into bodies(bodies) values('optimize')", "pragma optimize", "vacuum", "pragma wal_checkpoint(truncate)"} {
+		if _, err := db.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wrote notes a day that was written to.

@@ -23,11 +23,11 @@ func TestPoint(t *testing.T) {
 	defer done()
 	for text, index := range map[string]string{
 		"object:" + trailtest.Hash(7).String(): "sighting_hash",
-		"finding:my-number":                    "finding_detector",
-		"host:h3.example.com":                  "event_host",
+		"host:h3.example.com":                  "words",
+		"client:10.1.1.1":                      "words",
 		"to:cc20@example.test":                 "party_address",
-		"session:" + strings.Repeat("12", 16):  "event_session",
-		"id:" + strings.Repeat("12", 16):       "sqlite_autoindex_event_1",
+		"session:" + strings.Repeat("12", 16):  "event_hi",
+		"id:" + strings.Repeat("12", 16):       "event_hi",
 	} {
 		q, err := trail.Language.Parse(text)
 		if err != nil {
@@ -36,7 +36,7 @@ func TestPoint(t *testing.T) {
 		var w where
 		condition := w.condition(q.Expr())
 		var plan []string
-		err = each(t.Context(), db, "explain query plan "+selectEvents+"where "+condition+" order by e.id desc limit 100", w.args, func(rows *sql.Rows) error {
+		err = each(t.Context(), db, "explain query plan "+selectEvents+"where "+condition+" order by e.hi desc, e.lo desc limit 100", w.args, func(rows *sql.Rows) error {
 			var a, b, c int
 			var line string
 			err := rows.Scan(&a, &b, &c, &line)

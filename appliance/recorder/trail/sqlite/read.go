@@ -30,11 +30,12 @@ func (s *Store) Events(ctx context.Context, q trail.Question, f func(*trail.Full
 	var w where
 	text := w.condition(expr)
 	if q.Before != (trail.ID{}) {
-		text += " and e.id<" + w.arg(q.Before[:])
+		hi, lo := halves(q.Before)
+		text += " and (e.hi,e.lo)<(" + w.arg(hi) + "," + w.arg(lo) + ")"
 	}
-	text += " and e.at>=" + w.arg(from) + " and e.at<=" + w.arg(to)
+	text += " and e.hi>=" + w.arg(from) + " and e.hi<=" + w.arg(to)
 	return s.eachDay(from, to, func(db *sql.DB) (bool, error) {
-		n, more, err := events(ctx, db, "where "+text+" order by e.id desc limit "+fmt.Sprint(left), w.args, s, f)
+		n, more, err := events(ctx, db, "where "+text+" order by e.hi desc, e.lo desc limit "+fmt.Sprint(left), w.args, s, f)
 		left -= n
 		return more && left > 0, err
 	})
@@ -73,8 +74,25 @@ func (s *Store) eachDay(from, to int64, f func(*sql.DB) (bool, error)) error {
 	return failed
 }
 
-const selectEvents = `select e.id, e.session, e.seq, e.at, e.kind, e.protocol, e.client, e.cport, e.server, e.sport, e.method, e.host, e.uri, e.status, e.type,
-	e.agent, e.referrer, e.sender, e.subject, e.message_id, e.user, e.mechanism, e.outcome, e.up, e.down, e.answers from event e `
+// strOf is the string of a number in a column.
+func strOf(column string) string { return "ifnull((select s from str where n=" + column + "),'')" }
+
+// addrOf is the address of a number in a column.
+func addrOf(column string) string { return "(select a from addr where n=" + column + ")" }
+
+// fromEvents is what questions about events select from. Ends are those of the session, if the
+// event has none.
+const (
+	fromEvents = " from event e left join session s on s.n=e.session left join shape k on k.n=e.shape "
+	clientOf   = "ifnull(e.client,s.client)"
+	serverOf   = "ifnull(e.server,s.server)"
+	cportOf    = "ifnull(e.cport,s.cport)"
+	sportOf    = "ifnull(e.sport,s.sport)"
+)
+
+var selectEvents = "select e.n, e.hi, e.lo, s.hi, s.lo, e.seq, " + strOf("k.kind") + ", " + strOf("k.protocol") + ", " + addrOf(clientOf) + ", " + cportOf + ", " + addrOf(serverOf) + ", " + sportOf + ", " +
+	strOf("k.method") + ", " + strOf("e.host") + ", e.uri, k.status, " + strOf("k.type") + ", " + strOf("e.agent") + ", e.referrer, " + strOf("e.sender") + ", e.subject, e.message_id, " +
+	strOf("e.user") + ", " + strOf("k.mechanism") + ", " + strOf("k.outcome") + ", e.up, e.down, e.answers, " + strOf("(select rule from sort where n=s.sort)") + fromEvents
 
 // events calls f with the events of a day that a condition is about.
 func events(ctx context.Context, db *sql.DB, rest string, args []any, s *Store, f func(*trail.Full) bool) (n int, more bool, err error) {
@@ -83,9 +101,12 @@ func events(ctx context.Context, db *sql.DB, rest string, args []any, s *Store, 
 		return 0, false, err
 	}
 	var list []*trail.Full
+	var numbers []int64
 	for rows.Next() {
 		x := &trail.Full{}
-		if err := scanEvent(rows, &x.Event); err != nil {
+		number, err := scanEvent(rows, x)
+		numbers = append(numbers, number)
+		if err != nil {
 			rows.Close()
 			return 0, false, err
 		}
@@ -97,8 +118,8 @@ func events(ctx context.Context, db *sql.DB, rest string, args []any, s *Store, 
 	if err := rows.Err(); err != nil {
 		return 0, false, err
 	}
-	for _, x := range list {
-		if err := s.complete(ctx, db, x); err != nil {
+	for i, x := range list {
+		if err := s.complete(ctx, db, numbers[i], x); err != nil {
 			return n, false, err
 		}
 		if n++; !f(x) {
@@ -108,24 +129,30 @@ func events(ctx context.Context, db *sql.DB, rest string, args []any, s *Store, 
 	return n, true, nil
 }
 
-func scanEvent(rows *sql.Rows, e *trail.Event) error {
-	var id, session, client, server []byte
-	var at, cport, sport, seq, up, down int64
-	err := rows.Scan(&id, &session, &seq, &at, &e.Kind, &e.Protocol, &client, &cport, &server, &sport, &e.Method, &e.Host, &e.URI, &e.Status, &e.Type,
-		&e.Agent, &e.Referrer, &e.Sender, &e.Subject, &e.MessageID, &e.User, &e.Mechanism, &e.Outcome, &up, &down, &e.Answers)
-	if err != nil {
-		return err
-	}
-	copy(e.ID[:], id)
-	copy(e.Session[:], session)
-	e.Seq, e.At, e.Up, e.Down = uint64(seq), fromNano(at), uint64(up), uint64(down)
+// scanEvent reads a row of selectEvents, and returns the number of the event.
+func scanEvent(rows *sql.Rows, x *trail.Full) (n int64, err error) {
+	e := &x.Event
+	var client, server []byte
+	var hi, lo, shi, slo, cport, sport, seq, up, down int64
+	err = rows.Scan(&n, &hi, &lo, &shi, &slo, &seq, &e.Kind, &e.Protocol, &client, &cport, &server, &sport, &e.Method, &e.Host, &e.URI, &e.Status, &e.Type,
+		&e.Agent, &e.Referrer, &e.Sender, &e.Subject, &e.MessageID, &e.User, &e.Mechanism, &e.Outcome, &up, &down, &e.Answers, &x.Rule)
+	e.ID, e.Session = idOf(hi, lo), idOf(shi, slo)
+	e.Seq, e.At, e.Up, e.Down = uint64(seq), fromNano(hi), uint64(up), uint64(down)
 	e.Client, e.Server = fromAddress(client, cport), fromAddress(server, sport)
-	return nil
+	e.URI, e.Referrer = lengthen(e.URI, e.Host), lengthen(e.Referrer, e.Host)
+	return n, err
 }
 
+// What belongs to an event, by its number.
+var (
+	selectParties   = "select role, " + strOf("address") + " from party where event=? order by role, 2"
+	selectSightings = "select number, hash, late, direction, name, raw_name, " + strOf("type") + ", part, " + strOf("field") + ", parent, " + strOf("ending") + ", size from sighting where event=? order by number"
+	selectFindings  = "select id, hash, at, " + strOf("rule") + ", " + strOf("detector") + ", count, score, sample, place from finding where event=? order by id"
+)
+
 // complete adds what belongs to an event.
-func (s *Store) complete(ctx context.Context, db *sql.DB, x *trail.Full) error {
-	err := each(ctx, db, "select role, address from party where event=?", []any{x.ID[:]}, func(rows *sql.Rows) error {
+func (s *Store) complete(ctx context.Context, db *sql.DB, n int64, x *trail.Full) error {
+	err := each(ctx, db, selectParties, []any{n}, func(rows *sql.Rows) error {
 		var p trail.Party
 		x.Parties = append(x.Parties, p)
 		last := &x.Parties[len(x.Parties)-1]
@@ -134,29 +161,16 @@ func (s *Store) complete(ctx context.Context, db *sql.DB, x *trail.Full) error {
 	if err != nil {
 		return err
 	}
-	x.Objects = make(map[trail.Hash]trail.Object)
-	err = each(ctx, db, "select number, hash, at, direction, name, raw_name, type, part, field, parent, ending, size from sighting where event=? order by number", []any{x.ID[:]}, func(rows *sql.Rows) error {
-		v := trail.Sighting{Event: x.ID}
-		var hash, parent []byte
-		var at, size int64
-		if err := rows.Scan(&v.Number, &hash, &at, &v.Direction, &v.Name, &v.RawName, &v.Type, &v.Part, &v.Field, &parent, &v.Ending, &size); err != nil {
-			return err
-		}
-		copy(v.Hash[:], hash)
-		copy(v.Parent[:], parent)
-		v.At, v.Size = fromNano(at), uint64(size)
-		x.Sightings = append(x.Sightings, v)
-		return nil
-	})
-	if err != nil {
+	if err := sightings(ctx, db, n, x); err != nil {
 		return err
 	}
+	x.Objects = make(map[trail.Hash]trail.Object)
 	for _, v := range x.Sightings {
 		if o, err := s.Object(ctx, v.Hash); err == nil {
 			x.Objects[v.Hash] = *o
 		}
 	}
-	err = each(ctx, db, "select id, hash, at, rule, detector, count, score, sample, place from finding where event=?", []any{x.ID[:]}, func(rows *sql.Rows) error {
+	return each(ctx, db, selectFindings, []any{n}, func(rows *sql.Rows) error {
 		v := trail.Finding{Event: x.ID}
 		var id, hash []byte
 		var at, count int64
@@ -169,12 +183,36 @@ func (s *Store) complete(ctx context.Context, db *sql.DB, x *trail.Full) error {
 		x.Findings = append(x.Findings, v)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	err = db.QueryRowContext(ctx, "select rule from session where id=?", x.Session[:]).Scan(&x.Rule)
-	if err == sql.ErrNoRows {
+}
+
+// sightings adds what was seen in an event.
+func sightings(ctx context.Context, db *sql.DB, n int64, x *trail.Full) error {
+	var parents []any // hashes, or numbers of sightings
+	err := each(ctx, db, selectSightings, []any{n}, func(rows *sql.Rows) error {
+		v := trail.Sighting{Event: x.ID}
+		var hash []byte
+		var late, size int64
+		var parent any
+		if err := rows.Scan(&v.Number, &hash, &late, &v.Direction, &v.Name, &v.RawName, &v.Type, &v.Part, &v.Field, &parent, &v.Ending, &size); err != nil {
+			return err
+		}
+		copy(v.Hash[:], hash)
+		hi, _ := halves(x.ID)
+		v.At, v.Size = fromNano(hi+late), uint64(size)
+		x.Sightings, parents = append(x.Sightings, v), append(parents, parent)
 		return nil
+	})
+	for i, parent := range parents {
+		switch p := parent.(type) {
+		case []byte:
+			copy(x.Sightings[i].Parent[:], p)
+		case int64:
+			for j := range x.Sightings {
+				if int64(x.Sightings[j].Number) == p {
+					x.Sightings[i].Parent = x.Sightings[j].Hash
+				}
+			}
+		}
 	}
 	return err
 }
@@ -204,7 +242,8 @@ func (s *Store) Event(ctx context.Context, id trail.ID) (found *trail.Full, err 
 	if db == nil {
 		return nil, trail.ErrNone
 	}
-	_, _, err = events(ctx, db, "where e.id=?", []any{id[:]}, s, func(x *trail.Full) bool { found = x; return false })
+	hi, lo := halves(id)
+	_, _, err = events(ctx, db, "where e.hi=? and e.lo=?", []any{hi, lo}, s, func(x *trail.Full) bool { found = x; return false })
 	if err == nil && found == nil {
 		err = trail.ErrNone
 	}
@@ -224,8 +263,8 @@ func (s *Store) Session(ctx context.Context, id trail.ID) (*trail.Session, error
 	x := &trail.Session{ID: id}
 	var client, server []byte
 	var start, end, cport, sport, up, down, gapUp, gapDown, packets int64
-	err = db.QueryRowContext(ctx, `select at, end, source, client, cport, server, sport, transport, protocol, vlan, tunnel, up, down, gap_up, gap_down, packets,
-		flags, open, stop, sni, alpn, ja4, tls, rule, audit, user from session where id=?`, id[:]).Scan(&start, &end, &x.Source, &client, &cport, &server, &sport,
+	hi, lo := halves(id)
+	err = db.QueryRowContext(ctx, selectSession, hi, lo).Scan(&start, &end, &x.Source, &client, &cport, &server, &sport,
 		&x.Transport, &x.Protocol, &x.VLAN, &x.Tunnel, &up, &down, &gapUp, &gapDown, &packets, &x.Flags, &x.Open, &x.Stop, &x.SNI, &x.ALPN, &x.JA4, &x.TLS, &x.Rule, &x.Audit, &x.User)
 	if err == sql.ErrNoRows {
 		return nil, trail.ErrNone
@@ -233,19 +272,23 @@ func (s *Store) Session(ctx context.Context, id trail.ID) (*trail.Session, error
 	if err != nil {
 		return nil, err
 	}
-	x.Start, x.End, x.Client, x.Server = fromNano(start), fromNano(end), fromAddress(client, cport), fromAddress(server, sport)
+	x.Start, x.End, x.Client, x.Server = fromNano(hi+start), fromNano(hi+end), fromAddress(client, cport), fromAddress(server, sport)
 	x.Up, x.Down, x.GapUp, x.GapDown, x.Packets = uint64(up), uint64(down), uint64(gapUp), uint64(gapDown), uint64(packets)
 	return x, nil
 }
+
+var selectSession = "select late, lasts, " + strOf("o.source") + ", " + addrOf("client") + ", cport, " + addrOf("server") + ", sport, " + strOf("o.transport") + ", " + strOf("o.protocol") + ", o.vlan, " + strOf("o.tunnel") +
+	", up, down, gap_up, gap_down, packets, o.flags, open, " + strOf("o.stop") + ", " + strOf("sni") + ", " + strOf("o.alpn") + ", " + strOf("ja4") + ", " + strOf("o.tls") + ", " + strOf("o.rule") + ", audit, " + strOf("user") +
+	" from session join sort o on o.n=sort where hi=? and lo=?"
 
 // OpenSessions implements [trail.Reader].
 func (s *Store) OpenSessions(ctx context.Context) (open map[trail.ID]bool, err error) {
 	open = make(map[trail.ID]bool)
 	err = s.eachDay(-1<<63, 1<<63-1, func(db *sql.DB) (bool, error) {
-		return true, each(ctx, db, "select id from session where open", nil, func(rows *sql.Rows) error {
-			var id []byte
-			err := rows.Scan(&id)
-			open[trail.ID(id)] = true
+		return true, each(ctx, db, "select hi, lo from session where open", nil, func(rows *sql.Rows) error {
+			var hi, lo int64
+			err := rows.Scan(&hi, &lo)
+			open[idOf(hi, lo)] = true
 			return err
 		})
 	})
@@ -257,7 +300,7 @@ func (s *Store) Object(ctx context.Context, h trail.Hash) (*trail.Object, error)
 	o := &trail.Object{Hash: h}
 	var size, first, stored, more int64
 	var holes []byte
-	err := s.main.QueryRowContext(ctx, "select size, type, first, stored, holes, more from object where hash=?", h[:]).Scan(&size, &o.Type, &first, &stored, &holes, &more)
+	err := s.main.QueryRowContext(ctx, "select size, "+strOf("type")+", first, stored, holes, more from object where hash=?", h[:]).Scan(&size, &o.Type, &first, &stored, &holes, &more)
 	if err == sql.ErrNoRows {
 		return nil, trail.ErrNone
 	}
@@ -269,7 +312,7 @@ func (s *Store) Object(ctx context.Context, h trail.Hash) (*trail.Object, error)
 func (s *Store) Sightings(ctx context.Context, h trail.Hash, limit int, f func(*trail.Full) bool) error {
 	left := min(max(limit, 1), trail.MaxPage)
 	return s.eachDay(-1<<63, 1<<63-1, func(db *sql.DB) (bool, error) {
-		n, more, err := events(ctx, db, "where e.id in (select event from sighting where hash=?) order by e.id desc limit "+fmt.Sprint(left), []any{h[:]}, s, f)
+		n, more, err := events(ctx, db, "where e.n in (select event from sighting where substr(hash,1,6)=? and hash=?) order by e.hi desc, e.lo desc limit "+fmt.Sprint(left), []any{h[:hashBegin], h[:]}, s, f)
 		left -= n
 		return more && left > 0, err
 	})

@@ -1,47 +1,64 @@
 package sqlite
 
 // schemaVersion is that of the tables below, in PRAGMA user_version.
-const schemaVersion = 1
+const schemaVersion = 2
 
-// daySchema has the tables of a day. Addresses have 16 octets, IPv4 as in IPv6, so that a
-// prefix is a range. Times are nanoseconds since 1970.
+// daySchema has the tables of a day. Strings that come again are numbers of table str, whose h is
+// a hash of the string in lower case; addresses are numbers of addr. 0 is the empty one. Names of events and sessions
+// are two numbers: nanoseconds since 1970, and the rest, in the order of names. Other times are
+// nanoseconds behind that of the name. SQLite keeps small numbers in few octets, and 0 in none.
+//
+// The index words has what is read in an event, and its keys, see [keys]: its lists take a third
+// of what an index of a table does.
+//
+// A uri or referrer that begins with http:// or https:// and the host is kept as "h" or "s" and
+// what follows, others behind "-". A session without a source is one whose row is not there: it
+// may be in another day.
 const daySchema = `
-create table session(id blob primary key, at integer, end integer, source text, client blob, cport integer, server blob, sport integer,
-	transport text, protocol text, vlan integer, tunnel text, up integer, down integer, gap_up integer, gap_down integer, packets integer,
-	flags integer, open integer, stop text, sni text, alpn text, ja4 text, tls text, rule text, audit text, user text) without rowid;
-create table event(n integer primary key, id blob unique, session blob, seq integer, at integer, kind text, protocol text,
-	client blob, cport integer, server blob, sport integer, method text, host text, uri text, status integer, type text, agent text, referrer text,
-	sender text, subject text, message_id text, user text, mechanism text, outcome text, up integer, down integer, answers text);
-create table party(event blob, role integer, address text, primary key(event, role, address)) without rowid;
-create table sighting(event blob, number integer, hash blob, at integer, direction integer, name text, raw_name text, type text, part text, field text,
-	parent blob, ending text, size integer, primary key(event, number)) without rowid;
-create table finding(id blob primary key, event blob, hash blob, at integer, rule text, detector text, count integer, score integer, sample text, place text) without rowid;
+create table str(n integer primary key, h integer, s text);
+create table addr(n integer primary key, a blob unique);
+create table sort(n integer primary key, source integer, transport integer, protocol integer, vlan integer, tunnel integer, flags integer, stop integer, alpn integer, tls integer, rule integer,
+	unique(source, transport, protocol, vlan, tunnel, flags, stop, alpn, tls, rule));
+create table session(n integer primary key, hi integer, lo integer, sort integer, late integer, lasts integer, client integer, cport integer, server integer, sport integer,
+	up integer, down integer, gap_up integer, gap_down integer, packets integer, open integer, sni integer, ja4 integer, audit text, user integer);
+create table shape(n integer primary key, kind integer, protocol integer, method integer, status integer, type integer, mechanism integer, outcome integer,
+	unique(kind, protocol, method, status, type, mechanism, outcome));
+create table event(n integer primary key, hi integer, lo integer, session integer, seq integer, shape integer,
+	client integer, cport integer, server integer, sport integer, host integer, uri text, agent integer, referrer text,
+	sender integer, subject text, message_id text, user integer, up integer, down integer, answers text);
+create table party(event integer, role integer, address integer, primary key(event, role, address)) without rowid;
+create table sighting(event integer, number integer, hash blob, late integer, direction integer, name text, raw_name text, type integer, part text, field integer,
+	parent, ending integer, size integer, primary key(event, number)) without rowid;
+create table finding(id blob primary key, event integer, hash blob, at integer, rule integer, detector integer, count integer, score integer, sample text, place text) without rowid;
 create table who(address blob, at integer, until integer, mac text, host text, user text, source text, primary key(address, at, source)) without rowid;
-create table body(n integer primary key, hash blob unique);
-create virtual table words using fts5(tokens, content='', detail=full, tokenize="unicode61 remove_diacritics 0");
-create virtual table bodies using fts5(tokens, content='', detail=full, tokenize="unicode61 remove_diacritics 0");
+create table body(n integer primary key, hash blob);
+create virtual table words using fts5(tokens, content='', columnsize=0, detail=full, tokenize="unicode61 remove_diacritics 0");
+create virtual table bodies using fts5(tokens, content='', columnsize=0, detail=full, tokenize="unicode61 remove_diacritics 0");
+create index str_h on str(h);
+create index body_hash on body(substr(hash,1,6));
 create index session_open on session(open) where open;
-create index event_at on event(at);
-create index event_client on event(client, at);
-create index sighting_hash on sighting(hash);
+create index event_hi on event(hi);
+create index session_hi on session(hi);
+create index sighting_hash on sighting(substr(hash,1,6));
 create index finding_event on finding(event);
 `
 
 // closedSchema has the indexes of a day that is over: they are cheaper to build at once.
 const closedSchema = `
-create index if not exists event_host on event(host collate nocase, at);
-create index if not exists event_server on event(server, at);
-create index if not exists event_session on event(session);
-create index if not exists finding_detector on finding(detector collate nocase);
-create index if not exists party_address on party(address collate nocase);
-create index if not exists sighting_name on sighting(name collate nocase);
+create index if not exists finding_detector on finding(detector);
+create index if not exists party_address on party(address);
 `
 
 // lastClosed is the last one of them.
-const lastClosed = "sighting_name"
+const lastClosed = "party_address"
 
 const mainSchema = `
-create table object(hash blob primary key, size integer, type text, first integer, last integer, stored integer, holes blob, more integer) without rowid;
+create table str(n integer primary key, h integer, s text);
+create index str_h on str(h);
+create table object(hash blob primary key, size integer, type integer, first integer, last integer, stored integer, holes blob, more integer) without rowid;
 create table pending(hash blob, work text, why text, at integer, primary key(hash, work)) without rowid;
 create table cursor(one integer primary key check(one = 1), value blob);
 `
+
+// hashBegin are the octets of a hash in indexes.
+const hashBegin = 6

@@ -41,7 +41,7 @@ func TestDays(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer done()
-		if err := db.QueryRow("select count(*) from sqlite_master where name in ('event_host', ?)", lastClosed).Scan(&n); err != nil {
+		if err := db.QueryRow("select count(*) from sqlite_master where name in ('finding_detector', ?)", lastClosed).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n

@@ -20,10 +20,11 @@ import (
 type Store struct {
 	dir string
 
-	mu   sync.Mutex // over what follows, and all writing
-	main *sql.DB
-	days map[string]*day // open ones, by date
-	turn uint64
+	mu    sync.Mutex // over what follows, and all writing
+	main  *sql.DB
+	known *numbers        // of main, of the writer
+	days  map[string]*day // open ones, by date
+	turn  uint64
 
 	touched map[string]bool // days that were written to, and not finished since
 	newest  string          // of them
@@ -31,9 +32,10 @@ type Store struct {
 
 // day is the file of a day.
 type day struct {
-	db   *sql.DB
-	used uint64 // turn of the last use
-	busy int    // users
+	db    *sql.DB
+	known *numbers // of the writer
+	used  uint64   // turn of the last use
+	busy  int      // users
 }
 
 const (
@@ -48,7 +50,7 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the trail: %w", err)
 	}
-	s := &Store{dir: dir, days: make(map[string]*day), touched: make(map[string]bool)}
+	s := &Store{dir: dir, known: newNumbers(), days: make(map[string]*day), touched: make(map[string]bool)}
 	var err error
 	if s.main, err = s.open(mainName, mainSchema); err != nil {
 		return nil, fmt.Errorf("open the trail: %w", err)
@@ -120,11 +122,15 @@ func prepare(db *sql.DB, schema string) error {
 func (s *Store) day(date string, make bool) (db *sql.DB, done func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.dayLocked(date, make)
+	d, done, err := s.dayLocked(date, make)
+	if d == nil {
+		return nil, done, err
+	}
+	return d.db, done, err
 }
 
-func (s *Store) dayLocked(date string, make bool) (db *sql.DB, done func(), err error) {
-	d := s.days[date]
+func (s *Store) dayLocked(date string, make bool) (d *day, done func(), err error) {
+	d = s.days[date]
 	if d == nil {
 		if _, err := os.Stat(filepath.Join(s.dir, date+extension)); errors.Is(err, fs.ErrNotExist) && !make {
 			return nil, func() {}, nil
@@ -134,13 +140,13 @@ func (s *Store) dayLocked(date string, make bool) (db *sql.DB, done func(), err 
 		if err != nil {
 			return nil, nil, err
 		}
-		d = &day{db: db}
+		d = &day{db: db, known: newNumbers()}
 		s.days[date] = d
 	}
 	s.turn++
 	d.used = s.turn
 	d.busy++
-	return d.db, func() {
+	return d, func() {
 		s.mu.Lock()
 		d.busy--
 		s.mu.Unlock()

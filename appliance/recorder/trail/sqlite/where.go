@@ -14,22 +14,39 @@ import (
 type column struct {
 	table string // "": event
 	name  string
+	how   keeping
 	where string // a condition beside
 }
 
+// keeping is how a column has its values.
+type keeping uint8
+
+const (
+	plain    keeping = iota
+	interned         // numbers of table str
+	counted          // numbers of table addr
+	shortURI
+)
+
 var columns = map[query.ID]column{
-	trail.FieldAt: {name: "at"}, trail.FieldKind: {name: "kind"}, trail.FieldProtocol: {name: "protocol"},
-	trail.FieldClient: {name: "client"}, trail.FieldServer: {name: "server"}, trail.FieldPort: {name: "sport"},
-	trail.FieldMethod: {name: "method"}, trail.FieldHost: {name: "host"}, trail.FieldURI: {name: "uri"}, trail.FieldStatus: {name: "status"},
-	trail.FieldAgent: {name: "agent"}, trail.FieldReferrer: {name: "referrer"}, trail.FieldSubject: {name: "subject"},
-	trail.FieldMessageID: {name: "message_id"}, trail.FieldUser: {name: "user"}, trail.FieldOutcome: {name: "outcome"}, trail.FieldAnswers: {name: "answers"},
-	trail.FieldUp: {name: "up"}, trail.FieldDown: {name: "down"}, trail.FieldType: {name: "type"}, trail.FieldFrom: {name: "sender"},
-	trail.FieldTo: {"party", "address", "x.role<>1"}, trail.FieldRcpt: {"party", "address", "x.role=0"},
-	trail.FieldName: {"sighting", "name", ""}, trail.FieldSize: {"sighting", "size", ""}, trail.FieldEnding: {"sighting", "ending", ""},
-	trail.FieldFinding: {"finding", "detector", ""}, trail.FieldCount: {"finding", "count", ""}, trail.FieldScore: {"finding", "score", ""},
-	trail.FieldRule: {"session", "rule", ""}, trail.FieldAudit: {"session", "audit", ""}, trail.FieldSNI: {"session", "sni", ""},
-	trail.FieldALPN: {"session", "alpn", ""}, trail.FieldJA4: {"session", "ja4", ""}, trail.FieldVLAN: {"session", "vlan", ""}, trail.FieldSource: {"session", "source", ""},
+	trail.FieldAt: {name: "hi"}, trail.FieldKind: {"shape", "kind", interned, ""}, trail.FieldProtocol: {"shape", "protocol", interned, ""},
+	trail.FieldClient: {name: "client", how: counted}, trail.FieldServer: {name: "server", how: counted}, trail.FieldPort: {name: "sport", how: counted},
+	trail.FieldMethod: {"shape", "method", interned, ""}, trail.FieldHost: {name: "host", how: interned}, trail.FieldURI: {name: "uri", how: shortURI}, trail.FieldStatus: {"shape", "status", plain, ""},
+	trail.FieldAgent: {name: "agent", how: interned}, trail.FieldReferrer: {name: "referrer", how: shortURI}, trail.FieldSubject: {name: "subject"},
+	trail.FieldMessageID: {name: "message_id"}, trail.FieldUser: {name: "user", how: interned}, trail.FieldOutcome: {"shape", "outcome", interned, ""}, trail.FieldAnswers: {name: "answers"},
+	trail.FieldUp: {name: "up"}, trail.FieldDown: {name: "down"}, trail.FieldType: {"shape", "type", interned, ""},
+	trail.FieldTo: {"party", "address", interned, "x.role<>1"}, trail.FieldRcpt: {"party", "address", interned, "x.role=0"},
+	trail.FieldName: {"sighting", "name", plain, ""}, trail.FieldSize: {"sighting", "size", plain, ""}, trail.FieldEnding: {"sighting", "ending", interned, ""},
+	trail.FieldFinding: {"finding", "detector", interned, ""}, trail.FieldCount: {"finding", "count", plain, ""}, trail.FieldScore: {"finding", "score", plain, ""},
+	trail.FieldRule: {"sort", "rule", interned, ""}, trail.FieldAudit: {"session", "audit", plain, ""}, trail.FieldSNI: {"session", "sni", interned, ""},
+	trail.FieldALPN: {"sort", "alpn", interned, ""}, trail.FieldJA4: {"session", "ja4", interned, ""}, trail.FieldVLAN: {"sort", "vlan", plain, ""}, trail.FieldSource: {"sort", "source", interned, ""},
 }
+
+// sender and header are where the senders of a mail are.
+var (
+	sender = column{name: "sender", how: interned}
+	header = column{"party", "address", interned, "x.role=1"}
+)
 
 // where is a condition on events, with its arguments.
 type where struct {
@@ -65,54 +82,62 @@ func anyOf(parts []string) string {
 func (w *where) term(e *query.Expr) string {
 	switch e.Field.ID {
 	case trail.FieldID:
-		return w.identifier("e.id", e.Texts, 16)
+		return w.names("e", e.Texts)
 	case trail.FieldSession:
-		return w.identifier("e.session", e.Texts, 16)
+		return "e.n in (select y.n from session x join event y on y.hi between x.hi and " + ending + " and y.session=x.n where " + w.names("x", e.Texts) + ")"
 	case trail.FieldObject:
-		return "e.id in (select x.event from sighting x where " + w.identifier("x.hash", e.Texts, 32) + ")"
+		return "e.n in (select x.event from sighting x where " + w.hashes("x.hash", e.Texts) + ")"
 	case trail.FieldText:
 		return w.bodies(e)
+	case trail.FieldFrom:
+		return "(" + w.column(sender, e) + " or " + w.column(header, e) + ")"
 	case trail.FieldDirection, trail.FieldSent, trail.FieldReceived:
 		return w.direction(e)
 	}
-	c := columns[e.Field.ID]
-	if c.table == "" {
-		return w.compare("e."+c.name, e)
+	return w.column(columns[e.Field.ID], e)
+}
+
+// ofEnds are columns that an event has, or else its session.
+var ofEnds = map[string]string{"client": clientOf, "server": serverOf, "sport": sportOf}
+
+// ending is when the last event of session x may have been: two hours behind its last packet,
+// when what waited for further parts is given up. That of a session of another day is not known.
+const ending = "(x.hi+ifnull(x.lasts, 1<<60)+7200000000000)"
+
+// column compares a column with the values of a term.
+func (w *where) column(c column, e *query.Expr) string {
+	switch {
+	case c.how == counted:
+		return w.compare(ofEnds[c.name], c.how, e)
+	case c.table == "":
+		return w.compare("e."+c.name, c.how, e)
 	}
-	if c.table == "finding" || c.table == "party" { // few rows match, and an index finds them
-		condition := w.compare("x."+c.name, e)
-		if c.where != "" {
-			condition = c.where + " and " + condition
-		}
-		return "e.id in (select x.event from " + c.table + " x where " + condition + ")"
-	}
-	link := "x.event=e.id"
-	if c.table == "session" {
-		link = "x.id=e.session"
-	}
+	beside := ""
 	if c.where != "" {
-		link += " and " + c.where
+		beside = c.where + " and "
 	}
-	return "exists(select 1 from " + c.table + " x where " + link + " and " + w.compare("x."+c.name, e) + ")"
+	condition := w.compare("x."+c.name, c.how, e)
+	switch c.table {
+	case "finding", "party": // few rows match, and an index finds them
+		return "e.n in (select x.event from " + c.table + " x where " + beside + condition + ")"
+	case "shape":
+		return "e.shape in (select x.n from shape x where " + condition + ")"
+	case "sort":
+		return "s.sort in (select x.n from sort x where " + condition + ")"
+	case "session":
+		return "exists(select 1 from session x where x.n=e.session and " + beside + condition + ")"
+	}
+	return "exists(select 1 from " + c.table + " x where x.event=e.n and " + beside + condition + ")"
 }
 
 // compare compares a column with the values of a term.
-func (w *where) compare(column string, e *query.Expr) string {
+func (w *where) compare(column string, how keeping, e *query.Expr) string {
 	var parts []string
 	for _, p := range e.Texts {
-		parts = append(parts, w.text(column, p))
+		parts = append(parts, w.text(column, how, p))
 	}
 	for _, n := range e.Nets {
-		low, high := trail.Bounds(n.Prefix)
-		s := column + " between " + w.arg(low[:]) + " and " + w.arg(high[:])
-		if n.Port != 0 {
-			port := "e.cport"
-			if strings.HasSuffix(column, "server") {
-				port = "e.sport"
-			}
-			s = "(" + s + " and " + port + "=" + w.arg(int64(n.Port)) + ")"
-		}
-		parts = append(parts, s)
+		parts = append(parts, w.net(column, n))
 	}
 	for _, r := range e.Ranges {
 		switch {
@@ -129,26 +154,91 @@ func (w *where) compare(column string, e *query.Expr) string {
 	return anyOf(parts)
 }
 
+// net compares a column of addresses with a prefix. One address is looked up in the index.
+func (w *where) net(column string, n query.Net) string {
+	first := n.Prefix.Masked().Addr()
+	low, high := trail.Bounds(n.Prefix)
+	from, to := low[:], high[:]
+	if first.Is4() {
+		from, to = low[12:], high[12:]
+	}
+	s := fmt.Sprintf("%s in (select n from addr where a between %s and %s and length(a)=%d)", column, w.arg(from), w.arg(to), len(from))
+	server := column == serverOf
+	if n.Prefix.IsSingleIP() {
+		which := byte('c')
+		if server {
+			which = 's'
+		}
+		s = "(" + s + " and " + w.matching(addressKey(which, first)) + ")"
+	}
+	if n.Port != 0 {
+		port := cportOf
+		if server {
+			port = sportOf
+		}
+		s = "(" + s + " and " + port + "=" + w.arg(int64(n.Port)) + ")"
+	}
+	return s
+}
+
+// matching is true for events that have a token.
+func (w *where) matching(token string) string {
+	return "e.n in (select rowid from words where words match " + w.arg(`"`+token+`"`) + ")"
+}
+
 // text compares a column with a pattern, without regard to case.
-func (w *where) text(column string, p query.Pattern) string {
+func (w *where) text(column string, how keeping, p query.Pattern) string {
+	equal := len(p.Parts) == 1 && !p.Inside
+	anything := len(p.Parts) == 2 && p.Parts[0] == "" && p.Parts[1] == ""
 	switch {
-	case len(p.Parts) == 1 && !p.Inside:
-		return column + "=" + w.arg(p.Parts[0]) + " collate nocase"
-	case len(p.Parts) == 2 && p.Parts[0] == "" && p.Parts[1] == "":
+	case how == interned && anything:
+		return column + "<>0"
+	case column == "e.host" && equal && p.Parts[0] != "":
+		return "(e.host in (select n from str where h=" + w.arg(lowerHash(p.Parts[0])) + " and s=" + w.arg(p.Parts[0]) + " collate nocase) and " + w.matching(hostKey(p.Parts[0])) + ")"
+	case how == interned && equal:
+		return column + " in (select n from str where h=" + w.arg(lowerHash(p.Parts[0])) + " and s=" + w.arg(p.Parts[0]) + " collate nocase)"
+	case how == interned:
+		return column + " in (select n from str where s like " + w.arg(trail.Like(p)) + ` escape '\')`
+	case anything:
 		return "(" + column + " is not null and " + column + "<>'')"
+	case how == shortURI:
+		column = longURI(column)
+	}
+	if equal {
+		return column + "=" + w.arg(p.Parts[0]) + " collate nocase"
 	}
 	return column + " like " + w.arg(trail.Like(p)) + ` escape '\'`
 }
 
-// identifier compares a column of octets with hexadecimal digits, whole or their beginning.
-func (w *where) identifier(column string, texts []query.Pattern, size int) string {
+// names compares the name of a row with hexadecimal digits, whole or their beginning.
+func (w *where) names(table string, texts []query.Pattern) string {
 	var parts []string
 	for _, p := range texts {
-		low, high, ok := trail.Beginning(p.Parts[0], size)
+		low, high, ok := trail.Beginning(p.Parts[0], 16)
 		if !ok {
 			continue
 		}
-		parts = append(parts, column+" between "+w.arg(low[:])+" and "+w.arg(high[:]))
+		fromHi, fromLo := halves(trail.ID(low))
+		toHi, toLo := halves(trail.ID(high))
+		name := "(" + table + ".hi," + table + ".lo)"
+		if fromHi == toHi && fromLo == toLo {
+			parts = append(parts, "("+table+".hi="+w.arg(fromHi)+" and "+table+".lo="+w.arg(fromLo)+")")
+			continue
+		}
+		parts = append(parts, "("+name+">=("+w.arg(fromHi)+","+w.arg(fromLo)+") and "+name+"<=("+w.arg(toHi)+","+w.arg(toLo)+"))")
+	}
+	return anyOf(parts)
+}
+
+// hashes compares a column of hashes with hexadecimal digits, whole or their beginning.
+func (w *where) hashes(column string, texts []query.Pattern) string {
+	var parts []string
+	for _, p := range texts {
+		low, high, ok := trail.Beginning(p.Parts[0], 32)
+		if !ok {
+			continue
+		}
+		parts = append(parts, "(substr("+column+",1,6) between "+w.arg(low[:hashBegin])+" and "+w.arg(high[:hashBegin])+" and "+column+" between "+w.arg(low)+" and "+w.arg(high)+")")
 	}
 	return anyOf(parts)
 }
@@ -167,7 +257,7 @@ func (w *where) direction(e *query.Expr) string {
 		if word == "false" {
 			exists = "not exists"
 		}
-		parts = append(parts, fmt.Sprintf("%s(select 1 from sighting x where x.event=e.id and x.direction=%d)", exists, want))
+		parts = append(parts, fmt.Sprintf("%s(select 1 from sighting x where x.event=e.n and x.direction=%d)", exists, want))
 	}
 	return anyOf(parts)
 }
@@ -201,8 +291,8 @@ func (w *where) loose(e *query.Expr) string {
 		}
 	}
 	for _, n := range e.Nets {
-		low, high := trail.Bounds(n.Prefix)
-		parts = append(parts, "e.client between "+w.arg(low[:])+" and "+w.arg(high[:]), "e.server between "+w.arg(low[:])+" and "+w.arg(high[:]))
+		n.Port = 0
+		parts = append(parts, w.net(clientOf, n), w.net(serverOf, n))
 	}
 	return anyOf(parts)
 }
@@ -216,7 +306,7 @@ func (w *where) bodies(e *query.Expr) string {
 			continue
 		}
 		parts = append(parts,
-			"e.id in (select x.event from sighting x where x.hash in (select hash from body where n in (select rowid from bodies where bodies match "+w.arg(f)+")))",
+			"e.n in (select x.event from body y join sighting x on substr(x.hash,1,6)=substr(y.hash,1,6) and x.hash=y.hash where y.n in (select rowid from bodies where bodies match "+w.arg(f)+"))",
 			"e.n in (select rowid from words where words match "+w.arg(f)+")")
 	}
 	return anyOf(parts)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -112,34 +113,37 @@ func fromAddress(b []byte, port int64) netip.AddrPort {
 	return netip.AddrPortFrom(a.Unmap(), uint16(port))
 }
 
-// writer is a transaction, with its statements.
+// writer is a transaction on a day, with its statements.
 type writer struct {
 	ctx   context.Context
 	tx    *sql.Tx
 	ready map[string]*sql.Stmt
+	known *numbers
 	err   error
 }
 
-// exec runs a statement; it does nothing behind an error.
-func (w *writer) exec(text string, args ...any) (n int64) {
-	if w.err != nil {
-		return 0
-	}
+// exec runs a statement; it does nothing behind an error. It returns how many rows there are
+// more or changed, and the number of the last new one.
+func (w *writer) exec(text string, args ...any) (rows, number int64) {
 	st := w.statement(text)
-	if st == nil {
-		return 0
+	if w.err != nil {
+		return 0, 0
 	}
 	r, err := st.ExecContext(w.ctx, args...)
 	if w.err = err; err != nil {
-		return 0
+		return 0, 0
 	}
-	n, _ = r.RowsAffected()
-	return n
+	rows, _ = r.RowsAffected()
+	number, _ = r.LastInsertId()
+	return rows, number
 }
 
 func (w *writer) statement(text string) *sql.Stmt {
+	if w.err != nil {
+		return nil
+	}
 	st := w.ready[text]
-	if st == nil && w.err == nil {
+	if st == nil {
 		if st, w.err = w.tx.PrepareContext(w.ctx, text); w.err != nil {
 			return nil
 		}
@@ -148,34 +152,9 @@ func (w *writer) statement(text string) *sql.Stmt {
 	return st
 }
 
-// number returns the number of a row by its key, which is made if it is not there.
-func (w *writer) number(look, insert string, key []byte) (n int64, isNew bool) {
-	st := w.statement(look)
-	if w.err != nil {
-		return 0, false
-	}
-	err := st.QueryRowContext(w.ctx, key).Scan(&n)
-	if err == nil {
-		return n, false
-	}
-	if err != sql.ErrNoRows {
-		w.err = err
-		return 0, false
-	}
-	if st = w.statement(insert); w.err != nil {
-		return 0, false
-	}
-	r, err := st.ExecContext(w.ctx, key)
-	if w.err = err; err != nil {
-		return 0, false
-	}
-	n, w.err = r.LastInsertId()
-	return n, true
-}
-
 func begin(ctx context.Context, db *sql.DB) (*writer, error) {
 	tx, err := db.BeginTx(ctx, nil)
-	return &writer{ctx: ctx, tx: tx, ready: make(map[string]*sql.Stmt)}, err
+	return &writer{ctx: ctx, tx: tx, ready: make(map[string]*sql.Stmt), known: newNumbers()}, err
 }
 
 // commit ends the transaction: none of it is there behind an error.
@@ -188,63 +167,185 @@ func (w *writer) commit() error {
 }
 
 const (
-	insertSession = `insert or replace into session values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
-	updateEvent   = `update event set session=?, seq=?, at=?, kind=?, protocol=?, client=?, cport=?, server=?, sport=?, method=?, host=?, uri=?, status=?, type=?,
-		agent=?, referrer=?, sender=?, subject=?, message_id=?, user=?, mechanism=?, outcome=?, up=?, down=?, answers=? where n=?`
+	updateSession = `update session set sort=?, late=?, lasts=?, client=?, cport=?, server=?, sport=?, up=?, down=?, gap_up=?, gap_down=?, packets=?, open=?, sni=?, ja4=?, audit=?, user=?
+		where n=?`
+	insertSession = `insert into session(sort, late, lasts, client, cport, server, sport, up, down, gap_up, gap_down, packets, open, sni, ja4, audit, user, hi, lo)
+		values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	updateEvent = `update event set session=?, seq=?, shape=?, client=?, cport=?, server=?, sport=?, host=?, uri=?, agent=?, referrer=?, sender=?, subject=?, message_id=?,
+		user=?, up=?, down=?, answers=? where hi=? and lo=?`
+	insertEvent = `insert into event(session, seq, shape, client, cport, server, sport, host, uri, agent, referrer, sender, subject, message_id, user, up, down, answers, hi, lo)
+		values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	lookShape      = "select n from shape where kind=? and protocol=? and method=? and status=? and type=? and mechanism=? and outcome=?"
+	insertShape    = "insert into shape(kind, protocol, method, status, type, mechanism, outcome) values(?,?,?,?,?,?,?)"
+	lookSort       = "select n from sort where source=? and transport=? and protocol=? and vlan=? and tunnel=? and flags=? and stop=? and alpn=? and tls=? and rule=?"
+	insertSort     = "insert into sort(source, transport, protocol, vlan, tunnel, flags, stop, alpn, tls, rule) values(?,?,?,?,?,?,?,?,?,?)"
+	lookSession    = "select n from session where hi=? and lo=?"
+	lookEvent      = "select n from event where hi=? and lo=?"
 	insertParty    = `insert or ignore into party values(?,?,?)`
 	insertSighting = `insert or replace into sighting values(?,?,?,?,?,?,?,?,?,?,?,?,?)`
 	insertFinding  = `insert or replace into finding values(?,?,?,?,?,?,?,?,?,?)`
 	insertWho      = `insert or replace into who values(?,?,?,?,?,?,?)`
 	insertWords    = `insert into words(rowid, tokens) values(?,?)`
 	insertBody     = `insert into bodies(rowid, tokens) values(?,?)`
-	lookEvent      = `select n from event where id=?`
-	newEvent       = `insert into event(id) values(?)`
-	lookBody       = `select n from body where hash=?`
+	lookBody       = `select n from body where substr(hash,1,6)=? and hash=?`
 	newBody        = `insert into body(hash) values(?)`
 )
 
 // writeDay writes the rows of a day.
 func (s *Store) writeDay(ctx context.Context, date string, b *trail.Batch) error {
-	db, done, err := s.dayLocked(date, true)
+	d, done, err := s.dayLocked(date, true)
 	if err != nil {
 		return err
 	}
 	defer func() { s.mu.Unlock(); done(); s.mu.Lock() }()
-	w, err := begin(ctx, db)
+	w, err := begin(ctx, d.db)
 	if err != nil {
 		return err
 	}
+	w.known = d.known
 	for i := range b.Sessions {
-		x := &b.Sessions[i]
-		w.exec(insertSession, x.ID[:], nano(x.Start), nano(x.End), x.Source, address(x.Client.Addr()), x.Client.Port(), address(x.Server.Addr()), x.Server.Port(),
-			x.Transport, x.Protocol, x.VLAN, x.Tunnel, int64(x.Up), int64(x.Down), int64(x.GapUp), int64(x.GapDown), int64(x.Packets), x.Flags, x.Open, x.Stop,
-			x.SNI, x.ALPN, x.JA4, x.TLS, x.Rule, x.Audit, x.User)
+		w.sessionRow(&b.Sessions[i])
 	}
-	names := make(map[trail.ID][]string)
+	with := make(map[trail.ID][]*trail.Sighting) // of the events
 	for i := range b.Sightings {
-		x := &b.Sightings[i]
-		w.exec(insertSighting, x.Event[:], x.Number, x.Hash[:], nano(x.At), x.Direction, x.Name, x.RawName, x.Type, x.Part, x.Field, hashOrNil(x.Parent), x.Ending, int64(x.Size))
-		if x.Name != "" {
-			names[x.Event] = append(names[x.Event], x.Name)
-		}
+		with[b.Sightings[i].Event] = append(with[b.Sightings[i].Event], &b.Sightings[i])
 	}
 	for i := range b.Events {
-		w.event(&b.Events[i], names[b.Events[i].ID])
+		x := &b.Events[i]
+		w.event(x, with[x.ID])
+		delete(with, x.ID)
+	}
+	for id, list := range with { // of events that are there already
+		w.sightings(w.eventNumber(id), id, list)
 	}
 	for i := range b.Findings {
 		x := &b.Findings[i]
-		w.exec(insertFinding, x.ID[:], x.Event[:], x.Hash[:], nano(x.At), x.Rule, x.Detector, int64(x.Count), x.Score, x.Sample, x.Place)
+		w.exec(insertFinding, x.ID[:], w.eventNumber(x.Event), x.Hash[:], nano(x.At), w.str(x.Rule), w.str(x.Detector), int64(x.Count), x.Score, x.Sample, x.Place)
 	}
 	for i := range b.Texts {
-		if n, isNew := w.number(lookBody, newBody, b.Texts[i].Hash[:]); isNew {
-			w.exec(insertBody, n, trail.TokenText(b.Texts[i].Text))
-		}
+		w.text(&b.Texts[i])
 	}
 	for i := range b.Who {
 		x := &b.Who[i]
 		w.exec(insertWho, address(x.Address), nano(x.From), nano(x.To), x.MAC, x.Host, x.User, x.Source)
 	}
-	return w.commit()
+	err = w.commit()
+	if err != nil {
+		d.known.forget()
+	}
+	return err
+}
+
+// text indexes what can be read in an object, unless it is indexed.
+func (w *writer) text(x *trail.Text) {
+	if w.look(lookBody, x.Hash[:hashBegin], x.Hash[:]) != 0 || w.err != nil {
+		return
+	}
+	if _, n := w.exec(newBody, x.Hash[:]); w.err == nil {
+		w.exec(insertBody, n, trail.TokenText(x.Text))
+	}
+}
+
+// sessionRow writes a session.
+func (w *writer) sessionRow(x *trail.Session) {
+	hi, lo := halves(x.ID)
+	sort := w.combination(w.known.sorts, lookSort, insertSort, w.str(x.Source), w.str(x.Transport), w.str(x.Protocol), int64(x.VLAN), w.str(x.Tunnel), int64(x.Flags), w.str(x.Stop),
+		w.str(x.ALPN), w.str(x.TLS), w.str(x.Rule))
+	args := []any{sort, nano(x.Start) - hi, nano(x.End) - hi, w.addr(x.Client.Addr()), x.Client.Port(), w.addr(x.Server.Addr()), x.Server.Port(),
+		int64(x.Up), int64(x.Down), int64(x.GapUp), int64(x.GapDown), int64(x.Packets), x.Open, w.str(x.SNI), w.str(x.JA4), x.Audit, w.str(x.User)}
+	k := w.known.sessions[x.ID]
+	if k.n == 0 {
+		k.n = w.look(lookSession, hi, lo)
+	}
+	if k.n == 0 {
+		_, k.n = w.exec(insertSession, append(args, hi, lo)...)
+	} else {
+		w.exec(updateSession, append(args, k.n)...)
+	}
+	bound(w.known.sessions)
+	w.known.sessions[x.ID] = knownSession{k.n, x.Client, x.Server}
+}
+
+// event writes an event with what was seen in it, and indexes its words when it is new.
+func (w *writer) event(x *trail.Event, list []*trail.Sighting) {
+	hi, lo := halves(x.ID)
+	session := w.session(x.Session)
+	shape := w.combination(w.known.shapes, lookShape, insertShape, w.str(x.Kind), w.str(x.Protocol), w.str(x.Method), int64(x.Status), w.str(x.Type), w.str(x.Mechanism), w.str(x.Outcome))
+	var client, cport, server, sport any
+	if session.client != x.Client || session.server != x.Server {
+		client, cport, server, sport = w.addr(x.Client.Addr()), x.Client.Port(), w.addr(x.Server.Addr()), x.Server.Port()
+	}
+	args := []any{session.n, int64(x.Seq), shape, client, cport, server, sport, w.str(x.Host), shorten(x.URI, x.Host), w.str(x.Agent), shorten(x.Referrer, x.Host),
+		w.str(x.Sender), x.Subject, x.MessageID, w.str(x.User), int64(x.Up), int64(x.Down), x.Answers, hi, lo}
+	n := w.eventNumber(x.ID)
+	isNew := n == 0
+	if isNew {
+		_, n = w.exec(insertEvent, args...)
+	} else {
+		w.exec(updateEvent, args...)
+	}
+	w.sightings(n, x.ID, list)
+	for _, p := range x.Parties {
+		w.exec(insertParty, n, p.Role, w.str(strings.ToLower(p.Address)))
+	}
+	if isNew {
+		w.exec(insertWords, n, keys(x)+trail.TokenText(indexed(x, list)...))
+	}
+}
+
+// indexed returns what the index of words has of an event.
+func indexed(x *trail.Event, list []*trail.Sighting) []string {
+	_, uri, ok := strings.Cut(x.URI, "://")
+	if !ok {
+		uri = x.URI
+	}
+	texts := []string{uri, x.Subject, x.Sender, x.User}
+	if !strings.Contains(x.URI, x.Host) {
+		texts = append(texts, x.Host)
+	}
+	for _, p := range x.Parties {
+		if p.Address != x.Sender {
+			texts = append(texts, p.Address)
+		}
+	}
+	for _, v := range list {
+		if v.Name != "" && !strings.Contains(x.URI, v.Name) {
+			texts = append(texts, v.Name)
+		}
+	}
+	return texts
+}
+
+// eventNumber returns the number of an event, 0 if it is not there.
+func (w *writer) eventNumber(id trail.ID) int64 {
+	hi, lo := halves(id)
+	return w.look(lookEvent, hi, lo)
+}
+
+// look returns a number, 0 if there is none.
+func (w *writer) look(text string, args ...any) (n int64) {
+	st := w.statement(text)
+	if w.err != nil {
+		return 0
+	}
+	if err := st.QueryRowContext(w.ctx, args...).Scan(&n); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		w.err = err
+	}
+	return n
+}
+
+// sightings writes what was seen in an event.
+func (w *writer) sightings(n int64, id trail.ID, list []*trail.Sighting) {
+	hi, _ := halves(id)
+	for _, x := range list {
+		var parent any = hashOrNil(x.Parent)
+		for _, other := range list {
+			if other != x && other.Hash == x.Parent {
+				parent = other.Number
+			}
+		}
+		w.exec(insertSighting, n, x.Number, x.Hash[:], nano(x.At)-hi, x.Direction, x.Name, x.RawName, w.str(x.Type), x.Part, w.str(x.Field), parent, w.str(x.Ending), int64(x.Size))
+	}
 }
 
 func hashOrNil(h trail.Hash) []byte {
@@ -252,21 +353,6 @@ func hashOrNil(h trail.Hash) []byte {
 		return nil
 	}
 	return h[:]
-}
-
-// event writes an event, and indexes its words when it is new.
-func (w *writer) event(x *trail.Event, names []string) {
-	n, isNew := w.number(lookEvent, newEvent, x.ID[:])
-	w.exec(updateEvent, x.Session[:], int64(x.Seq), nano(x.At), x.Kind, x.Protocol, address(x.Client.Addr()), x.Client.Port(), address(x.Server.Addr()), x.Server.Port(),
-		x.Method, x.Host, x.URI, x.Status, x.Type, x.Agent, x.Referrer, x.Sender, x.Subject, x.MessageID, x.User, x.Mechanism, x.Outcome, int64(x.Up), int64(x.Down), x.Answers, n)
-	texts := append([]string{x.Host, x.URI, x.Subject, x.Sender, x.User}, names...)
-	for _, p := range x.Parties {
-		w.exec(insertParty, x.ID[:], p.Role, strings.ToLower(p.Address))
-		texts = append(texts, p.Address)
-	}
-	if isNew {
-		w.exec(insertWords, n, trail.TokenText(texts...))
-	}
 }
 
 const (
@@ -285,9 +371,10 @@ func (s *Store) writeMain(ctx context.Context, b *trail.Batch) error {
 	if err != nil {
 		return err
 	}
+	w.known = s.known
 	for i := range b.Objects {
 		x := &b.Objects[i]
-		w.exec(insertObject, x.Hash[:], int64(x.Size), x.Type, nano(x.First), nano(x.First), int64(x.Stored), trail.PackHoles(x.Holes), int64(x.More))
+		w.exec(insertObject, x.Hash[:], int64(x.Size), w.str(x.Type), nano(x.First), nano(x.First), int64(x.Stored), trail.PackHoles(x.Holes), int64(x.More))
 	}
 	for i := range b.Pending {
 		x := &b.Pending[i]
@@ -296,5 +383,8 @@ func (s *Store) writeMain(ctx context.Context, b *trail.Batch) error {
 	if b.Cursor != nil {
 		w.exec(insertCursor, b.Cursor)
 	}
-	return w.commit()
+	if err = w.commit(); err != nil {
+		s.known.forget()
+	}
+	return err
 }

@@ -51,7 +51,7 @@ func Events(from, n int) *trail.Batch {
 		if i%10 == 0 {
 			e.Kind, e.Protocol, e.Method, e.URI, e.Host = trail.Mail, "smtp", "send", "", ""
 			e.Sender, e.Subject, e.MessageID = "yamada@example.co.jp", fmt.Sprintf("見積書 %d 送付", i), fmt.Sprintf("<%d@x>", i)
-			e.Parties = []trail.Party{{Role: trail.Recipient, Address: "Bob@example.test"}, {Role: trail.From, Address: "yamada@example.co.jp"}, {Role: trail.CC, Address: fmt.Sprintf("cc%d@example.test", i)}}
+			e.Parties = []trail.Party{{Role: trail.Recipient, Address: "Bob@example.test"}, {Role: trail.From, Address: "Taro.Yamada@example.co.jp"}, {Role: trail.CC, Address: fmt.Sprintf("cc%d@example.test", i)}}
 			v.Direction, v.Name = trail.Sent, "顧客名簿.xlsx"
 			b.Findings = append(b.Findings, trail.Finding{ID: ID(at, uint64(i)|1<<62), Event: e.ID, Hash: v.Hash, At: at, Detector: "my-number", Count: uint64(i), Score: 90, Sample: "1234-****-**18", Place: "sheet 1"})
 			b.Texts = append(b.Texts, trail.Text{Hash: v.Hash, At: at, Text: fmt.Sprintf("これは極秘の資料です。Project Falcon number%d", i)})
@@ -130,6 +130,7 @@ func queries(t *testing.T, s trail.Store, n int) {
 		{"-kind:mail status:200", func(i int) bool { return i%10 != 0 && i%5 == 0 }},
 		{"kind:mail or status:201", func(i int) bool { return i%10 == 0 || i%5 == 1 }},
 		{"from:yamada@*", func(i int) bool { return i%10 == 0 }},
+		{"from:taro.yamada@example.co.jp", func(i int) bool { return i%10 == 0 }},
 		{"to:cc20@example.test", func(i int) bool { return i == 20 }},
 		{"rcpt:bob@example.test", func(i int) bool { return i%10 == 0 }},
 		{"rcpt:cc20@example.test", func(int) bool { return false }},
