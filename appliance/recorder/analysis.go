@@ -45,6 +45,7 @@ func (r *Recorder) analyse(stopping context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.needed.set(cursor)
 	open, err := r.archive.Trail.OpenSessions(ctx)
 	if err != nil {
 		return err
@@ -53,8 +54,9 @@ func (r *Recorder) analyse(stopping context.Context) error {
 	w := &analysis{Recorder: r, flushed: now, came: now, reached: now, settled: true}
 	w.analyst = analyst.New(analyst.Config{
 		Source: "recorder", Content: r.archive.content, Examine: newExaminer(ctx, x, r.archive.content, r.cfg.Received, r.cfg.Passwords).examine,
+		Keep:   r.level.keeps,
 		Resume: &analyst.Resume{Cursor: cursor, Open: open},
-	}, counted{telling{r.archive.writer(), r.judge, r.alerts}, &w.summary})
+	}, counted{telling{r.archive.writer(&r.level), r.judge, r.alerts}, &w.summary})
 	w.packets = volume.NewReader(filepath.Join(r.cfg.Directory, volumeDir), r.volumes, volume.Mark(cursor.From))
 	defer w.packets.Close()
 	for {
@@ -150,58 +152,19 @@ func (w *analysis) flush(ctx context.Context) error {
 		if err := w.seal.volumes(); err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
-		if err := w.retain(volume.Mark(c.From)); err != nil {
-			return err
-		}
 		w.volume = number
+		w.wakeKeeper()
 	}
 	if err := w.seal.stamped(); err != nil {
 		return fmt.Errorf("seal: %w", err)
 	}
+	w.needed.set(c)
 	if time.Since(w.seal.signed) >= w.cfg.Sign {
 		if err := w.seal.sign(ctx); err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
-		links, head := w.seal.chain.Head()
+		links, head := w.seal.head()
 		w.cfg.Log.Info("chain of evidence signed", "links", links, "head", head)
 	}
-	return nil
-}
-
-// retain removes the oldest volumes that are not needed any more, if there are too many.
-func (r *Recorder) retain(needed volume.Mark) error {
-	dir := filepath.Join(r.cfg.Directory, volumeDir)
-	list, err := volume.List(dir)
-	if err != nil {
-		return err
-	}
-	total, unread := int64(0), 0
-	for _, v := range list {
-		total += v.Size
-		if v.Unread {
-			unread++
-		}
-	}
-	kept := len(list)
-	for _, v := range list {
-		if total <= r.cfg.Packets || v.Number >= needed.Number() {
-			break
-		}
-		if err := volume.Remove(dir, v.Number); err != nil {
-			return err
-		}
-		if err := r.seal.removed(v); err != nil {
-			return fmt.Errorf("seal: %w", err)
-		}
-		r.cfg.Log.Info("packets removed, there are newer ones", "volume", v.Number, "first", v.First, "last", v.Last)
-		total -= v.Size
-		kept--
-		if v.Unread {
-			unread--
-		}
-	}
-	r.mu.Lock()
-	r.status.Volumes, r.status.Packets, r.status.Unread = kept, total, unread
-	r.mu.Unlock()
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/agefile"
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/content"
+	"github.com/clearspan/clearspan/appliance/recorder/retain"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/appliance/recorder/trail/sqlite"
 )
@@ -29,10 +30,12 @@ type Archive struct {
 	identities []age.Identity
 	roots      *x509.CertPool // of authorities of time stamps; nil: none were given
 	list       *objectList    // of what is encrypted; nil: it is only read
+	index      *retain.Index  // of objects; nil: it is only read
 }
 
 const (
 	contentDir = "content"
+	indexName  = "retain.db"
 )
 
 // OpenArchive opens the archive that a recorder has made. where is that of [Config].Trail.
@@ -72,6 +75,9 @@ func openArchive(dir, where string, o content.Options) (*Archive, error) {
 	}
 	a := archiveOf(t, c)
 	a.list = list
+	if a.index, err = retain.Open(filepath.Join(dir, indexName)); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
 	return a, nil
 }
 
@@ -80,15 +86,16 @@ func archiveOf(t trail.Store, c *content.Store) *Archive {
 	return &Archive{Trail: t, days: days, content: c}
 }
 
-// writer returns what keeps rows; nil: nothing is kept.
-func (a *Archive) writer() analyst.Output {
+// writer returns what keeps rows, unless a disk is too full; nil: nothing is kept.
+func (a *Archive) writer(level *diskLevel) analyst.Output {
 	if a.Trail == nil {
 		return nil
 	}
+	k := keeping{a, level}
 	if a.list == nil {
-		return a.Trail
+		return k
 	}
-	return listed{a.Trail, a.list}
+	return listed{k, a.list}
 }
 
 // Unlock has the archive read what is encrypted, with the identities in a file of age-keygen;
@@ -181,6 +188,9 @@ func (a *Archive) Close() error {
 	var failed error
 	if a.Trail != nil {
 		failed = a.Trail.Close()
+	}
+	if a.index != nil {
+		failed = errors.Join(failed, a.index.Close())
 	}
 	return errors.Join(failed, a.content.Close())
 }

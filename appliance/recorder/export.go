@@ -62,16 +62,23 @@ type exporter struct {
 	out string
 }
 
-// each calls f with all events, page by page.
+// each calls f with all events, and counts them.
 func (x *exporter) each(ctx context.Context, q trail.Question, f func(*trail.Full) error) error {
+	return eachEvent(ctx, x.a.Trail, q, func(full *trail.Full) error {
+		x.Events++
+		return f(full)
+	})
+}
+
+// eachEvent calls f with all events that a question asks for, page by page.
+func eachEvent(ctx context.Context, t trail.Reader, q trail.Question, f func(*trail.Full) error) error {
 	q.Limit = trail.MaxPage
 	for {
 		n := 0
 		var failed error
-		err := x.a.Trail.Events(ctx, q, func(full *trail.Full) bool {
+		err := t.Events(ctx, q, func(full *trail.Full) bool {
 			n++
 			q.Before = full.ID
-			x.Events++
 			failed = f(full)
 			return failed == nil
 		})

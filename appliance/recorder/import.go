@@ -78,13 +78,23 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	if err != nil {
 		return summary, err
 	}
+	if o.Directory != "" {
+		if err := os.MkdirAll(o.Directory, 0o700); err != nil {
+			return summary, err
+		}
+		lock, err := lockDirectory(o.Directory, false)
+		if err != nil {
+			return summary, err
+		}
+		defer lock.Close()
+	}
 	r, err := openArchive(o.Directory, o.Trail, content.Options{Recipients: contents})
 	if err != nil {
 		return summary, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	store := r.content
-	o.Output = outputs{o.Output, r.writer()}
+	o.Output = outputs{o.Output, r.writer(nil)}
 	cfg := analyst.Config{Source: "import", Content: store, Examine: newExaminer(ctx, x, store, o.Received, o.Passwords).examine}
 	if o.Directory == "" { // only what is looked through is kept until then
 		cfg.Keep = func(d trail.Direction) bool { return d == trail.Sent || o.Received }

@@ -29,6 +29,8 @@ type Status struct {
 	Unread    int            `json:"unread_volumes"` // that are encrypted, and were not analysed
 	Packets   int64          `json:"packets_octets"`
 	Sources   []SourceStatus `json:"sources"`
+	Kept      []KeptStatus   `json:"kept"`
+	Disk      DiskStatus     `json:"disk"`
 	Waiting   int            `json:"trail_waiting"`             // batches that the server of the trail has not got yet
 	Stamped   *time.Time     `json:"timestamped,omitempty"`     // when the authority answered last
 	StampErr  string         `json:"timestamp_error,omitempty"` // why the last signature has no time stamp

@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/clearspan/clearspan/appliance/privilege"
@@ -20,6 +20,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/content"
 	"github.com/clearspan/clearspan/appliance/recorder/inspect"
 	"github.com/clearspan/clearspan/appliance/recorder/judge"
+	"github.com/clearspan/clearspan/appliance/recorder/retain"
 	"github.com/clearspan/clearspan/appliance/recorder/source"
 	"github.com/clearspan/clearspan/appliance/recorder/volume"
 )
@@ -32,8 +33,9 @@ type Config struct {
 	Feeds      []string          // addresses of pcap-over-IP servers
 	Incoming   []string          // directories into which captures are put
 	Engine     *net.UnixListener // at which engines connect, see package engine; nil: none does
-	Packets    int64             // octets of packets that are kept at most; default 10 GiB
-	User       string            // whom the process becomes; "": as [privilege.FindUser] says
+	Packets    int64             // default of Retain.Packets.Size; 0: 10 GiB
+	Retain     retain.Policy
+	User       string // whom the process becomes; "": as [privilege.FindUser] says
 	Volume     volume.Options
 	Encrypt    Encryption
 	API        string // where questions are answered, see package api; who runs the recorder does that
@@ -61,6 +63,9 @@ type Recorder struct {
 	volumes *volume.Writer
 	sources []source.Source
 	started time.Time
+	level   diskLevel
+	needed  reach
+	wake    chan struct{} // there is something to remove, maybe
 
 	mu     sync.Mutex
 	status Status
@@ -70,13 +75,12 @@ const (
 	volumeDir  = "packets"
 	alertDir   = "alerts"
 	statusName = "status.json"
-	lockName   = "lock"
 )
 
 // New opens a recorder: its directory and its sources.
 func New(c Config) (r *Recorder, err error) {
-	if c.Packets <= 0 {
-		c.Packets = 10 << 30
+	if c.Retain.Packets.Size <= 0 {
+		c.Retain.Packets.Size = cmp.Or(max(c.Packets, 0), 10<<30)
 	}
 	if c.Sign <= 0 {
 		c.Sign = signEvery
@@ -84,16 +88,13 @@ func New(c Config) (r *Recorder, err error) {
 	if err := os.MkdirAll(c.Directory, 0o700); err != nil {
 		return nil, err
 	}
-	r = &Recorder{cfg: c, started: time.Now()}
+	r = &Recorder{cfg: c, started: time.Now(), wake: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	if r.lock, err = os.OpenFile(filepath.Join(c.Directory, lockName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return r, err
-	}
-	if err := r.take(); err != nil {
+	if r.lock, err = lockDirectory(c.Directory, c.Wait); err != nil {
 		return r, err
 	}
 	packets, contents, err := c.Encrypt.recipients()
@@ -136,49 +137,6 @@ func (r *Recorder) openAlerts() (err error) {
 		r.alerts, err = alert.Open(filepath.Join(r.cfg.Directory, alertDir), receivers, r.cfg.Log)
 	}
 	return err
-}
-
-// waitFor is how long a recorder waits for another one of its directory.
-const waitFor = time.Minute
-
-// take has the directory be this recorder's alone.
-func (r *Recorder) take() error {
-	for until := time.Now().Add(waitFor); ; time.Sleep(waitFor / 600) {
-		err := unix.Flock(int(r.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return nil
-		}
-		if !r.cfg.Wait || time.Now().After(until) {
-			return fmt.Errorf("%s is in use by another recorder", r.cfg.Directory)
-		}
-	}
-}
-
-func (r *Recorder) openSources() error {
-	for _, name := range r.cfg.Interfaces {
-		s, err := source.Interface(name)
-		if err != nil {
-			return err
-		}
-		r.sources = append(r.sources, s)
-	}
-	for _, address := range r.cfg.Feeds {
-		r.sources = append(r.sources, source.Feed(address, r.cfg.Log))
-	}
-	for _, dir := range r.cfg.Incoming {
-		s, err := source.Directory(dir, r.cfg.Log)
-		if err != nil {
-			return err
-		}
-		r.sources = append(r.sources, s)
-	}
-	if r.cfg.Engine != nil {
-		r.sources = append(r.sources, source.Engine("engine", r.cfg.Engine, r.volumes.Flush, r.cfg.Log))
-	}
-	if len(r.sources) == 0 {
-		return errors.New("there is no source")
-	}
-	return nil
 }
 
 // Confine gives up, for good, all rights that an open recorder does not need. Its directory,
@@ -259,6 +217,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 			stop()
 		}
 	})
+	running.Go(func() { r.keep(ctx) })
 	var telling sync.WaitGroup
 	tell, told := context.WithCancel(context.Background())
 	telling.Go(func() { r.alerts.Run(tell) })
@@ -270,6 +229,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 		case <-tick.C:
 			r.volumes.Flush()
 			if n%5 == 0 {
+				r.watchDisk()
 				r.report(frames, os.Getpid())
 			}
 		}
@@ -279,6 +239,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 	analysis.Wait()
 	told()
 	telling.Wait()
+	if _, err := (&keeper{Recorder: r}).volumesToKeep(time.Now(), 0, 0); err != nil {
+		r.cfg.Log.Debug("packets cannot be counted", "err", err)
+	}
 	r.report(frames, 0)
 	return errors.Join(append(failed, closed, analysed)...)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/clearspan/clearspan/appliance/recorder/seal"
@@ -18,8 +19,9 @@ const (
 	signEvery = time.Hour
 )
 
-// sealer adds to the chain what has come since.
+// sealer adds to the chain what has come since. It is safe for concurrent use.
 type sealer struct {
+	mu      sync.Mutex
 	dir     string
 	archive *Archive
 	chain   *seal.Chain
@@ -27,6 +29,7 @@ type sealer struct {
 	volume  uint64           // the last volume
 	list    *objectList
 	stamps  *stamper // nil: nobody is asked
+	gone    int      // the last list of objects that were removed
 	signed  time.Time
 }
 
@@ -47,6 +50,9 @@ func openSealer(dir string, a *Archive) (*sealer, error) {
 				s.volume = max(s.volume, uint64(l.From))
 			case seal.Objects:
 				s.list.linked = max(s.list.linked, l.From)
+			case seal.Removed:
+				delete(s.rows, l.Name) // rows that come late have numbers from 1 again
+				s.gone = max(s.gone, goneNumber(l.Name))
 			}
 		})
 	}
@@ -58,6 +64,12 @@ func openSealer(dir string, a *Archive) (*sealer, error) {
 
 // volumes adds volumes that are complete.
 func (s *sealer) volumes() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addVolumes()
+}
+
+func (s *sealer) addVolumes() error {
 	list, err := volume.List(filepath.Join(s.dir, volumeDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -80,21 +92,18 @@ func (s *sealer) volumes() error {
 	return nil
 }
 
-// removed notes a volume that went by retention.
-func (s *sealer) removed(v volume.Summary) error {
-	return s.chain.Append(seal.Link{Kind: seal.Removed, Name: v.Name(), From: int64(v.Number), Size: v.Size, SHA256: v.SHA256})
-}
-
 // maxNumber is beyond the numbers of events.
 const maxNumber = 1<<63 - 1
 
 // sign adds rows that have come, and signs. Rows are written before.
 func (s *sealer) sign(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.signed = time.Now()
 	if err := s.events(ctx); err != nil {
 		return err
 	}
-	if err := s.volumes(); err != nil {
+	if err := s.addVolumes(); err != nil {
 		return err
 	}
 	lists, err := s.list.end()
@@ -119,6 +128,8 @@ func (s *sealer) sign(ctx context.Context) error {
 
 // stamped adds the token that has come.
 func (s *sealer) stamped() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	t := s.stamps.take()
 	if t == nil {
 		return nil
@@ -126,6 +137,13 @@ func (s *sealer) stamped() error {
 	return s.chain.Append(seal.Link{
 		Kind: seal.Timestamp, Name: t.authority, From: int64(t.seq), SHA256: t.head, Token: base64.StdEncoding.EncodeToString(t.token),
 	})
+}
+
+// head returns the head of the chain.
+func (s *sealer) head() (links uint64, hash string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.chain.Head()
 }
 
 // events adds rows that have come. Those of a server have no numbers, and are left out.

@@ -3,7 +3,6 @@ package recorder
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -34,8 +33,10 @@ type Verified struct {
 	Volumes  int       `json:"volumes"`
 	Events   int64     `json:"events"`
 	Objects  int       `json:"objects"`
-	Locked   int       `json:"locked"` // objects that are encrypted: only their files were compared
-	Removed  int       `json:"removed"`
+	Locked   int       `json:"locked"`  // objects that are encrypted: only their files were compared
+	Removed  int       `json:"removed"` // volumes that went by retention
+	Days     int       `json:"removed_days"`
+	Gone     int       `json:"removed_objects"`
 	Dropped  uint64    `json:"dropped"` // frames that could not be stored
 	Unsealed int64     `json:"unsealed_events"`
 	Faults   []string  `json:"faults"`
@@ -55,6 +56,7 @@ type verification struct {
 	files    map[trail.Hash]string // of objects that are encrypted: the SHA-256 of their files
 	roots    *x509.CertPool        // of authorities of time stamps; nil: none were given
 	list     int64                 // the last one that is in a link
+	went     removals
 	progress func(what string)
 }
 
@@ -80,6 +82,10 @@ func (a *Archive) Verify(ctx context.Context, dir string, key ed25519.PublicKey,
 			return nil, err
 		}
 	}
+	if v.went, err = readRemovals(filepath.Join(dir, sealDir), key); err != nil {
+		return nil, err
+	}
+	v.Faults = v.went.faults
 	var failed error
 	r, err := seal.Verify(filepath.Join(dir, sealDir), key, func(l seal.Link) {
 		if failed == nil {
@@ -91,7 +97,11 @@ func (a *Archive) Verify(ctx context.Context, dir string, key ed25519.PublicKey,
 	}
 	v.Links, v.Signed, v.SignedAt, v.Head = r.Links, r.Signed, r.SignedAt, r.Head
 	v.Faults = append(r.Faults, v.Faults...)
-	for _, f := range []func() error{v.packets, v.unsealed, v.lastList, v.objects} {
+	if err := v.openIndex(); err != nil {
+		return nil, err
+	}
+	defer v.closeIndex()
+	for _, f := range []func() error{v.packets, v.unsealed, v.lastList, v.contents} {
 		if err := f(); err != nil {
 			return nil, err
 		}
@@ -118,8 +128,7 @@ func (v *verification) link(l seal.Link) error {
 	case seal.Volume:
 		v.volumes[uint64(l.From)] = l
 	case seal.Removed:
-		delete(v.volumes, uint64(l.From))
-		v.Removed++
+		v.forget(l)
 	case seal.Timestamp:
 		v.timestamp(l)
 	case seal.Objects:
@@ -130,6 +139,9 @@ func (v *verification) link(l seal.Link) error {
 			v.fault("events of %s: link %d begins at event %d, event %d was the last one", l.Name, l.Seq, l.From, v.rows[l.Name])
 		}
 		v.rows[l.Name] = l.To
+		if l.Seq < v.went.days[l.Name] {
+			return nil // they went later
+		}
 		if v.archive.days == nil {
 			v.fault("events of %s: %d were sealed, but the trail is in a server", l.Name, l.Size)
 			return nil
@@ -166,6 +178,9 @@ func (v *verification) packets() error {
 	for _, one := range list {
 		file := volume.File(dir, one.Number)
 		l, sealed := v.volumes[one.Number]
+		if gone, is := v.went.gone[one.Number]; !sealed && is && gone == one.SHA256 {
+			continue // it is about to be removed
+		}
 		if !sealed {
 			v.fault("packets: %s is in no link: it was added, or its recorder died", filepath.Base(file))
 			continue
@@ -192,31 +207,6 @@ func (v *verification) packets() error {
 	return nil
 }
 
-// hash hashes what can be read.
-func (v *verification) hash(open func() (io.ReadCloser, error)) (sum string, size int64, err error) {
-	r, err := open()
-	if err != nil {
-		return "", 0, err
-	}
-	defer r.Close()
-	h := sha256.New()
-	size, err = io.Copy(h, &interrupted{v.ctx, r})
-	return hex.EncodeToString(h.Sum(nil)), size, err
-}
-
-// interrupted ends reading with a context.
-type interrupted struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (i *interrupted) Read(p []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return i.r.Read(p)
-}
-
 // unsealed counts events that came behind the last link.
 func (v *verification) unsealed() error {
 	if v.archive.days == nil {
@@ -241,8 +231,8 @@ func (v *verification) unsealed() error {
 	return nil
 }
 
-// objects compares the octets of objects with their names.
-func (v *verification) objects() error {
+// contents compares the octets of objects with their names.
+func (v *verification) contents() error {
 	return v.archive.Trail.Objects(v.ctx, func(h [32]byte, size uint64) error {
 		if err := v.ctx.Err(); err != nil {
 			return err
@@ -260,7 +250,7 @@ func (v *verification) objects() error {
 		case errors.Is(err, content.ErrLocked):
 			v.Locked++
 		case errors.Is(err, fs.ErrNotExist):
-			v.fault("content: %s is missing", name)
+			return v.missing(h)
 		case err != nil && v.ctx.Err() == nil:
 			v.fault("content: %s cannot be read: %v", name, err)
 		case err == nil && (sum != name || uint64(got) != size):

@@ -1,6 +1,8 @@
 package recorder
 
 import (
+	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -91,4 +93,29 @@ func (v *verification) sealedFile(h trail.Hash) error {
 		v.fault("content: the file of %s was changed", h)
 	}
 	return nil
+}
+
+// hash hashes what can be read.
+func (v *verification) hash(open func() (io.ReadCloser, error)) (sum string, size int64, err error) {
+	r, err := open()
+	if err != nil {
+		return "", 0, err
+	}
+	defer r.Close()
+	h := sha256.New()
+	size, err = io.Copy(h, &interrupted{v.ctx, r})
+	return hex.EncodeToString(h.Sum(nil)), size, err
+}
+
+// interrupted ends reading with a context.
+type interrupted struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i *interrupted) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(p)
 }

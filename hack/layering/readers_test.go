@@ -64,8 +64,9 @@ var marks = []mark{
 		text: regexp.MustCompile(`(?i)^(MAIL|RCPT|BDAT)( FROM| TO)?:?$`),
 		home: "decrypt/proto/smtp",
 		except: map[string]string{
-			"decrypt/sniff":            "it tells servers of mail by the commands that they name",
-			"appliance/recorder/trail": "its rows have such words for kinds of events and of recipients",
+			"decrypt/sniff":             "it tells servers of mail by the commands that they name",
+			"appliance/recorder/retain": "a class of what is kept has the name",
+			"appliance/recorder/trail":  "its rows have such words for kinds of events and of recipients",
 		},
 	},
 	{

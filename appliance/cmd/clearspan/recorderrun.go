@@ -22,6 +22,7 @@ func recorderRunCommand() *cobra.Command {
 	var packets, level, file string
 	var rules ruleFlags
 	var lists listFlags
+	var kept []string
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Record what comes from interfaces, feeds and directories",
@@ -39,6 +40,8 @@ in a POST, or by syslog. The first one of a kind and client is sent at once, oth
 10 minutes. What is not taken is sent again for three days.
 
 ` + ruleHelp + `
+
+` + retainHelp + `
 
 Captures in a directory are read when they have not changed for 2 seconds, and
 renamed to NAME.done.
@@ -63,6 +66,9 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 				return badConfig(fmt.Errorf("--packets: %w", err))
 			}
 			c.Packets = int64(size)
+			if c.Retain, err = readRetain(kept); err != nil {
+				return err
+			}
 			if err := c.Encrypt.Check(); err != nil {
 				return badConfig(err)
 			}
@@ -90,6 +96,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	f.StringArrayVar(&c.Incoming, "incoming", nil, "read the captures that are put into `DIR` (may be repeated)")
 	f.StringArrayVar(&c.Alerts, "alert", nil, "tell `[NAME=]ADDRESS` of findings: smtp://HOST/?to=ADDR, https://... or syslog+tls://HOST (may be repeated)")
 	f.StringVar(&packets, "packets", "10GiB", "keep so many octets of packets at most: `SIZE`")
+	f.StringArrayVar(&kept, "retain", nil, "keep a class so long, and so much of it: `BOUND` is CLASS=AGE,SIZE (may be repeated)")
 	f.StringArrayVar(&c.Encrypt.To, "encrypt-to", nil, encryptUsage)
 	f.StringVar(&c.Timestamp, "timestamp", "", "have signatures stamped by the time-stamping authority at `URL` (RFC 3161)")
 	f.StringVar(&c.API, "api", "", "answer questions over HTTP at `ADDRESS`: unix:PATH, or a loopback ADDR:PORT")
@@ -105,7 +112,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 
 // runFile runs the recorder of a configuration file.
 func runFile(cmd *cobra.Command, file, level string) error {
-	for _, name := range []string{"directory", "trail", "interface", "connect", "incoming", "alert", "packets", "user", "encrypt-to", "api", "timestamp"} {
+	for _, name := range []string{"directory", "trail", "interface", "connect", "incoming", "alert", "packets", "retain", "user", "encrypt-to", "api", "timestamp"} {
 		if cmd.Flags().Changed(name) {
 			return badConfig(fmt.Errorf("-c and --%s exclude each other: write the value into the file", name))
 		}
@@ -159,12 +166,13 @@ func recorderStatusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show what a recorder does",
 		Long: `Show what a recorder does: how many frames came, were stored, dropped and analysed,
-how late the analysis is, and how many octets of packets are kept.
+how late the analysis is, what is kept of each class, and for how many days the disk
+is enough at the rate of the last 24 hours.
 
 Frames that came = stored + refused by the file system. Frames that the kernel had no room
 for are counted beside.
 
-Exit status: 0 it records, 1 it has ended or loses frames, 2 there is no recorder.`,
+Exit status: 0 it records, 1 it has ended, loses frames or the disk is too full, 2 there is no recorder.`,
 		Example: "  clearspan recorder status --directory rec",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -175,7 +183,7 @@ Exit status: 0 it records, 1 it has ended or loses frames, 2 there is no recorde
 			if err := showRecorder(cmd.OutOrStdout(), &s, asJSON); err != nil {
 				return err
 			}
-			if s.PID == 0 || time.Since(s.Time) > 10*time.Second || s.Refused+s.Dropped > 0 {
+			if s.PID == 0 || time.Since(s.Time) > 10*time.Second || s.Refused+s.Dropped > 0 || s.Disk.Stopped != "" {
 				return &exitError{exitConfig, errSilent}
 			}
 			return nil
@@ -207,6 +215,7 @@ func showRecorder(w io.Writer, s *recorder.Status, asJSON bool) error {
 	if s.Unread > 0 {
 		fmt.Fprintf(w, "unread     %d volumes are encrypted, and were not analysed before their key was lost\n", s.Unread)
 	}
+	showKept(w, s)
 	if s.Stamped != nil {
 		fmt.Fprintf(w, "stamped    %s\n", s.Stamped.Local().Format(time.DateTime))
 	}

@@ -25,7 +25,7 @@ func recorderVerifyCommand() *cobra.Command {
 		Short: "Tell whether anything was changed, taken away or added behind the recorder's back",
 		Long: `Compare the directory of a recorder with its chain of evidence: each volume of packets,
 each event with all that belongs to it, each object. What was changed, is missing or was
-added is named. Frames that could not be stored, and volumes that went by retention,
+added is named. Frames that could not be stored, and what went by retention,
 are in the chain and are counted.
 
 The chain is signed every hour and at the end. --key has the public key that was put
@@ -107,8 +107,8 @@ func showVerified(w io.Writer, v *recorder.Verified) error {
 	if v.Locked > 0 {
 		fmt.Fprintf(w, "locked   %d objects are encrypted: only their files were compared\n", v.Locked)
 	}
-	if v.Removed > 0 {
-		fmt.Fprintf(w, "removed  %d volumes, by retention\n", v.Removed)
+	if v.Removed+v.Days+v.Gone > 0 {
+		fmt.Fprintf(w, "removed  %d volumes, %d days, %d objects, by retention\n", v.Removed, v.Days, v.Gone)
 	}
 	if v.Dropped > 0 {
 		fmt.Fprintf(w, "dropped  %d frames could not be stored\n", v.Dropped)

@@ -234,7 +234,7 @@ func TestOpening(t *testing.T) {
 	if got := files(t, again); len(got) != 1 || string(read(t, again, kept.Hash)) != "whole" {
 		t.Errorf("%q", got)
 	}
-	if err := errors.Join(again.Sync(), again.Remove(kept.Hash), again.Remove(kept.Hash)); err != nil {
+	if err := errors.Join(again.Sync(), remove(again, kept.Hash), remove(again, kept.Hash)); err != nil {
 		t.Error(err)
 	}
 	if got := files(t, again); len(got) != 0 {
@@ -303,5 +303,35 @@ func BenchmarkObject(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func remove(s *Store, hash [32]byte) error {
+	gone, err := s.Remove(hash)
+	if err == nil && !gone {
+		err = errors.New("it stays")
+	}
+	return err
+}
+
+// TestAgain: an object that came again stays for a while, even if somebody takes it for old.
+func TestAgain(t *testing.T) {
+	s := open(t, Options{})
+	var e Ended
+	for range 2 {
+		o := s.New(true)
+		o.Write([]byte("again"))
+		e = o.End()
+	}
+	if gone, err := s.Remove(e.Hash); err != nil || gone {
+		t.Fatalf("removed %v, %v", gone, err)
+	}
+	s.again.turned = s.again.turned.Add(-graceTime)
+	if gone, err := s.Remove(e.Hash); err != nil || gone {
+		t.Fatalf("removed soon: %v, %v", gone, err)
+	}
+	s.again.turned = s.again.turned.Add(-graceTime)
+	if err := remove(s, e.Hash); err != nil {
+		t.Fatal(err)
 	}
 }

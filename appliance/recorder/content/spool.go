@@ -118,8 +118,8 @@ func writeAt(path string, p []byte, at int64) error {
 
 // settle gives the object its name. The hash is known.
 func (o *Object) settle() {
-	there, err := o.store.find(o.ended.Hash)
-	if err == nil && o.store.readable(&there, o.ended.Hash) {
+	there, is := o.store.kept(o.ended.Hash)
+	if is && o.store.readable(&there, o.ended.Hash) {
 		o.drop()
 		o.ended.Stored = stored(there.path)
 		return
@@ -129,7 +129,7 @@ func (o *Object) settle() {
 		o.fail(err)
 		return
 	}
-	if there.path != "" && there.path != made {
+	if is && there.path != made {
 		os.Remove(there.path)
 	}
 	o.ended.Stored = stored(made)

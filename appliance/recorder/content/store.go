@@ -45,6 +45,7 @@ type Store struct {
 	encoder   *zstd.Encoder
 	failed    atomic.Uint64
 	keys      keyring
+	again     again
 
 	identities []age.Identity
 	refusal    atomic.Pointer[error] // the last one; nil again when an object is kept
@@ -219,16 +220,4 @@ type unpacked struct {
 func (u *unpacked) Close() error {
 	u.Decoder.Close()
 	return u.f.Close()
-}
-
-// Remove removes an object. It is no error if it is not there.
-func (s *Store) Remove(hash [32]byte) error {
-	f, err := s.find(hash)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return os.Remove(f.path)
 }

@@ -27,6 +27,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -37,8 +38,13 @@ const (
 	Objects   = "objects"   // a list of the files of objects that are encrypted
 	Removed   = "removed"   // something that was there, and went by retention
 	Timestamp = "timestamp" // of a signature, by an authority (RFC 3161)
+	Stopped   = "stopped"   // the disk was too full for what Name says
+	Resumed   = "resumed"   // it has room again
 	Signature = "signature" // of all lines before
 )
+
+// kinds are those of links that are no signature.
+var kinds = []string{Volume, Rows, Objects, Removed, Stopped, Resumed}
 
 // Link is a line of the chain.
 type Link struct {
@@ -284,7 +290,7 @@ func Verify(dir string, key ed25519.PublicKey, f func(Link)) (r Result, err erro
 			if l.Signature != "" || l.SHA256 == "" || signatures[uint64(l.From)] != l.SHA256 {
 				fault("the time stamp of link %d is about no signature", l.Seq)
 			}
-		case l.Kind != Signature && (l.Signature != "" || l.Token != "" || l.Kind != Volume && l.Kind != Rows && l.Kind != Removed && l.Kind != Objects):
+		case l.Kind != Signature && (l.Signature != "" || l.Token != "" || !slices.Contains(kinds, l.Kind)):
 			fault("link %d is of a kind that there is not", l.Seq)
 		case l.Kind == Signature:
 			sig, err := base64.StdEncoding.Strict().DecodeString(l.Signature)

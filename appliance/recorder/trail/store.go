@@ -98,5 +98,24 @@ type Store interface {
 	Reader
 	// Objects calls f with the objects whose octets are kept.
 	Objects(ctx context.Context, f func(hash [32]byte, size uint64) error) error
+	// Sizes returns the days that have rows, the oldest first.
+	Sizes(ctx context.Context) ([]Day, error)
+	// Forget removes the rows of a day. It is no error if there are none.
+	Forget(ctx context.Context, date string) error
 	Close() error
+}
+
+// Day is the rows of the events that began on a day (UTC).
+type Day struct {
+	Date string // such as 2026-11-02
+	Size int64  // octets on the disk
+}
+
+// DayLayout is how a date is written, see package time.
+const DayLayout = "2006-01-02"
+
+// Start returns when the day begins; the zero time if the date is none.
+func (d Day) Start() time.Time {
+	t, _ := time.Parse(DayLayout, d.Date)
+	return t
 }

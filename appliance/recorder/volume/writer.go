@@ -76,6 +76,7 @@ type Writer struct {
 	keys    map[uint64]*sealed // of volumes that readers may not have read yet
 	failing bool
 	grown   chan struct{} // closed when more is there
+	paused  bool          // frames are dropped
 	closed  bool
 }
 
@@ -120,6 +121,10 @@ func (w *Writer) Add(f Frame) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
+		return
+	}
+	if w.paused {
+		w.drop(1, uint64(len(f.Octets)))
 		return
 	}
 	if len(f.Octets) > maxBlock/2 {
@@ -272,6 +277,13 @@ func (w *Writer) Flush() {
 		w.finish()
 	}
 	w.complete()
+}
+
+// Pause has frames be dropped, and counted, until it is called with false.
+func (w *Writer) Pause(paused bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.paused = paused
 }
 
 // Counts returns what was stored and dropped since the writer was opened.

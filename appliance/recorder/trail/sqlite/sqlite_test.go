@@ -63,7 +63,7 @@ func TestDays(t *testing.T) {
 	if n := finished(days[0]); today && n != 2 {
 		t.Errorf("%d indexes of a day that was over at the end", n)
 	}
-	if err := s.Forget("2026-11-02"); err != nil {
+	if err := s.Forget(t.Context(), "2026-11-02"); err != nil {
 		t.Error(err)
 	}
 	n := 0
@@ -71,7 +71,7 @@ func TestDays(t *testing.T) {
 	if n != 120 {
 		t.Errorf("%d events, want those of the first day", n)
 	}
-	if err := s.Forget("../main"); err == nil {
+	if err := s.Forget(t.Context(), "../main"); err == nil {
 		t.Error("a name that is no date is removed")
 	}
 	left, _ := os.ReadDir(s.dir)

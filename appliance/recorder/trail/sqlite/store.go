@@ -14,6 +14,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
+
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
 )
 
 // Store is a trail in a directory.
@@ -41,7 +43,7 @@ type day struct {
 const (
 	extension = ".db"
 	mainName  = "main"
-	dayLayout = "2006-01-02"
+	dayLayout = trail.DayLayout
 	maxOpen   = 32 // days
 )
 
@@ -187,26 +189,6 @@ func (s *Store) Days() ([]string, error) {
 	slices.Sort(dates)
 	slices.Reverse(dates)
 	return dates, nil
-}
-
-// Forget removes a day.
-func (s *Store) Forget(date string) error {
-	if _, err := time.Parse(dayLayout, date); err != nil {
-		return fmt.Errorf("%q is no date", date)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if d := s.days[date]; d != nil {
-		d.db.Close()
-		delete(s.days, date)
-	}
-	var failed error
-	for _, end := range []string{"-wal", "-shm", ""} {
-		if err := os.Remove(filepath.Join(s.dir, date+extension+end)); !errors.Is(err, fs.ErrNotExist) {
-			failed = errors.Join(failed, err)
-		}
-	}
-	return failed
 }
 
 // Close finishes the days that are over, and closes the files.

@@ -86,6 +86,27 @@ func Run(t *testing.T, s trail.Store) {
 	t.Run("queries", func(t *testing.T) { queries(t, s, n) })
 	t.Run("pages", func(t *testing.T) { pages(t, s, n) })
 	t.Run("rows", func(t *testing.T) { rows(t, s) })
+	t.Run("forget", func(t *testing.T) { forget(t, s) })
+}
+
+// forget forgets the first of two days.
+func forget(t *testing.T, s trail.Store) {
+	days, err := s.Sizes(t.Context())
+	if err != nil || len(days) != 2 || days[0].Date != "2026-11-01" || days[1].Date != "2026-11-02" || days[0].Size <= 0 {
+		t.Fatalf("%v, %v", days, err)
+	}
+	if err := s.Forget(t.Context(), "2026-11-01"); err != nil {
+		t.Fatal(err)
+	}
+	if list := ask(t, s, "", trail.Question{}); len(list) != 180 || slices.Min(list) != 120 {
+		t.Errorf("%d events are left: %v", len(list), list)
+	}
+	if days, err := s.Sizes(t.Context()); err != nil || len(days) != 1 {
+		t.Errorf("%v, %v", days, err)
+	}
+	if err := s.Forget(t.Context(), "2026-11-01"); err != nil {
+		t.Errorf("a day that is not there: %v", err)
+	}
 }
 
 // ask returns the numbers of the events that match.
