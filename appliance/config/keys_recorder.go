@@ -176,7 +176,7 @@ var recorderKeys = []Key{
 	},
 	{
 		Path: "recorder.inspect.registered.NAME", Type: TypePath, Absent: "none", Example: "customers.csv",
-		Doc: "A table (`.csv` or `.tsv`), whose cells of at least 4 characters are found; the first line has the headings. Or a document, or a directory of documents: any passage of 200 characters is found.",
+		Doc: "A table (`.csv`, `.tsv`) with a line of headings: cells of at least 4 characters are found. Or a document, or a directory: any passage of 200 characters. Or what `clearspan recorder register` wrote.",
 	},
 	{
 		Path: "recorder.inspect.patterns", Type: TypeTables, Absent: "none", Example: "[{name: part, pattern: 'PX-[0-9]{4}'}]",

@@ -31,7 +31,7 @@ type List struct {
 	// File of a dictionary has a word or phrase a line; # begins a comment. What is registered
 	// is the cells of a table, whose name ends in .csv or .tsv and whose first line has the
 	// headings; or else a document in any form that package extract reads; or all documents in
-	// a directory.
+	// a directory; or what [Register] has written.
 	File string
 }
 
@@ -72,15 +72,70 @@ func (l *Lists) Load(ctx context.Context) (o inspect.Options, err error) {
 	if len(l.Registered) == 0 {
 		return o, nil
 	}
-	salt := make([]byte, 16)
-	rand.Read(salt)
-	o.Registry = inspect.NewRegistry(salt)
+	g := newRegistry()
 	for _, x := range l.Registered {
-		if err := register(ctx, o.Registry, x); err != nil {
+		saved, err := loadSaved(x)
+		if err == nil && saved == nil {
+			err = register(ctx, g, x)
+		}
+		if err != nil {
 			return o, fmt.Errorf("registered %s: %w", x.Name, err)
 		}
+		if saved != nil {
+			o.Registered = append(o.Registered, saved)
+		}
+	}
+	if len(g.Names()) > 0 {
+		o.Registered = append(o.Registered, g)
 	}
 	return o, nil
+}
+
+// newRegistry returns a registry with a key of its own.
+func newRegistry() *inspect.Registry {
+	salt := make([]byte, 16)
+	rand.Read(salt)
+	return inspect.NewRegistry(salt)
+}
+
+// loadSaved reads a file that [Register] has written; nil: it is another one.
+func loadSaved(l List) (*inspect.Registry, error) {
+	f, err := os.Open(l.File)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	begin := make([]byte, len(inspect.SavedMagic))
+	if _, err := io.ReadFull(f, begin); err != nil || string(begin) != inspect.SavedMagic {
+		return nil, nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return inspect.Load(l.Name, f)
+}
+
+// Register writes the hashes of tables and documents to a file, which may be registered in
+// their place. It says how much is in it.
+func Register(ctx context.Context, file string, sources []string) (what string, err error) {
+	g := newRegistry()
+	for _, s := range sources {
+		if err := register(ctx, g, List{Name: "registered", File: s}); err != nil {
+			return "", err
+		}
+	}
+	f, err := os.OpenFile(file+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return "", err
+	}
+	err = errors.Join(g.Save(f), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(file+".tmp", file)
+	}
+	if err != nil {
+		os.Remove(file + ".tmp")
+	}
+	return g.String(), err
 }
 
 // wordsOf reads a dictionary.

@@ -26,8 +26,8 @@ func (o Options) Detectors() []string {
 	for _, p := range o.Patterns {
 		list = append(list, p.Name)
 	}
-	if o.Registry != nil {
-		list = append(list, o.Registry.Names()...)
+	for _, g := range o.Registered {
+		list = append(list, g.Names()...)
 	}
 	return list
 }

@@ -99,7 +99,7 @@ func TestOperator(t *testing.T) {
 	o := Options{
 		Dictionaries: []Dictionary{{Name: "projects", Words: []string{"プロジェクト暁", "Red Falcon"}}},
 		Patterns:     []Pattern{{Name: "part", RE: `\bPX-\d{4}\b`, Near: []string{"図面"}}},
-		Registry:     g,
+		Registered:   []*Registry{g},
 	}
 	text := "For ＲＥＤ falcon.\n図面 px-1234 and PX-1235\nid,acme 98765\n"
 	if got, want := look(t, o, text), "projects x1 80 red ****** @1\npart x2 80 px-**** @2\ncustomers x1 90"; !strings.HasPrefix(got, "projects x1 80") || !strings.Contains(got, "part x2 80 ") {

@@ -13,13 +13,13 @@ import (
 // Inspector looks for all that it was made for. It does not change; any number of goroutines
 // may use it.
 type Inspector struct {
-	automaton *ahocorasick.Automaton
-	owners    [][]owner // of each pattern of the automaton
-	longest   int       // pattern, in octets
-	patterns  []pattern
-	registry  *Registry
-	seed      maphash.Seed
-	pool      sync.Pool // of *reading
+	automaton  *ahocorasick.Automaton
+	owners     [][]owner // of each pattern of the automaton
+	longest    int       // pattern, in octets
+	patterns   []pattern
+	registered []*Registry
+	seed       maphash.Seed
+	pool       sync.Pool // of *reading
 }
 
 // owner is what a word belongs to: a class, or a dictionary.
@@ -34,7 +34,7 @@ type owner struct {
 type Options struct {
 	Dictionaries []Dictionary
 	Patterns     []Pattern
-	Registry     *Registry // nil: nothing is registered
+	Registered   []*Registry
 }
 
 // Dictionary is a list of words, any of which is a finding.
@@ -46,7 +46,7 @@ type Dictionary struct {
 
 // New returns an inspector.
 func New(o Options) (*Inspector, error) {
-	x := &Inspector{registry: o.Registry, seed: maphash.MakeSeed()}
+	x := &Inspector{registered: o.Registered, seed: maphash.MakeSeed()}
 	numbers := make(map[string]int)
 	b := ahocorasick.NewBuilder()
 	add := func(word string, by owner) {
@@ -107,8 +107,8 @@ func (x *Inspector) Text(text []byte) []Finding {
 	for i := range x.patterns {
 		x.patterns[i].find(r)
 	}
-	if x.registry != nil {
-		x.registry.find(r)
+	for _, g := range x.registered {
+		g.find(r)
 	}
 	return r.findings()
 }

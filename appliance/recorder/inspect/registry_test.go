@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -40,7 +41,7 @@ func TestCells(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	x, err := New(Options{Registry: g})
+	x, err := New(Options{Registered: []*Registry{g}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestPassages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	x, err := New(Options{Registry: g})
+	x, err := New(Options{Registered: []*Registry{g}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func BenchmarkRegistry(b *testing.B) {
 		g.AddCell("customers", fmt.Sprintf("C%08d", i*7))
 	}
 	g.AddDocument("plans", "plan", []byte(strings.Repeat("The quick brown fox jumps over it. ", 1000)))
-	x, err := New(Options{Registry: g})
+	x, err := New(Options{Registered: []*Registry{g}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func FuzzRegistry(f *testing.F) {
 		if err := g.AddDocument("documents", "title", []byte(value+before+behind)); err != nil {
 			t.Fatal(err)
 		}
-		x, err := New(Options{Registry: g})
+		x, err := New(Options{Registered: []*Registry{g}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,6 +151,64 @@ func FuzzRegistry(f *testing.F) {
 		}
 		if want := g.cells.n > 0 && !strings.ContainsAny(string(fold(nil, []byte(value))), delimiters+"\r\n"); want && !found {
 			t.Errorf("%q is not found", value)
+		}
+	})
+}
+
+// TestSaved: a registry that was saved finds the same, under another name. One that is
+// damaged anywhere is refused.
+func TestSaved(t *testing.T) {
+	g := NewRegistry([]byte("salt"))
+	text := strings.Repeat("The turbine blade is cast from alloy seven and rests for two hours; ", 9)
+	for i := range 300 {
+		if err := g.AddCell("a", fmt.Sprintf("C%08d", i*7)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := g.AddDocument("b", "plan of the blade", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := g.Save(&b); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(b.Bytes(), []byte("c00000007")) || bytes.Contains(b.Bytes(), []byte("turbine")) {
+		t.Error("values are in the file")
+	}
+	again, err := Load("name", bytes.NewReader(b.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := New(Options{Registered: []*Registry{again}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := x.Text([]byte("a,C00000007\nC00000014\nC00000015\n" + text)); len(got) != 1 || got[0].Detector != "name" || got[0].Count != 3 {
+		t.Errorf("%+v", got)
+	}
+	for i := 0; i < b.Len(); i += 1 + i/50 {
+		bad := bytes.Clone(b.Bytes())
+		bad[i] ^= 1
+		if _, err := Load("name", bytes.NewReader(bad)); err == nil {
+			t.Fatalf("octet %d is another one, and nobody sees it", i)
+		}
+		if _, err := Load("name", bytes.NewReader(b.Bytes()[:i])); err == nil {
+			t.Fatalf("%d octets are taken", i)
+		}
+	}
+}
+
+// FuzzSaved: no file makes the reader fail.
+func FuzzSaved(f *testing.F) {
+	g := NewRegistry([]byte("salt"))
+	g.AddCell("a", "value")
+	var b bytes.Buffer
+	g.Save(&b)
+	f.Add(b.Bytes())
+	f.Add([]byte(SavedMagic + "\x00\x00\x00\x02{}"))
+	f.Fuzz(func(t *testing.T, p []byte) {
+		if g, err := Load("name", bytes.NewReader(p)); err == nil {
+			g.find(&reading{text: p, tallies: make(map[string]*tally), x: shared})
 		}
 	})
 }
