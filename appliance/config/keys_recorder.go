@@ -44,6 +44,18 @@ var recorderKeys = []Key{
 		Doc: "The network interface.",
 	},
 	{
+		Path: "recorder.source[].rings", Type: TypeNumber, Of: onlySourceInterface, Min: "1", Max: "64", Default: "1", Example: "2",
+		Doc: "The number of threads that read the interface. They share its frames: both directions of a session come to the same one.",
+	},
+	{
+		Path: "recorder.source[].ring", Type: TypeSize, Of: onlySourceInterface, Min: "1MiB", Max: "32GiB", Default: "64MiB", Example: "512MiB",
+		Doc: "The memory of each thread for frames that wait, in whole MiB. If it is full, the kernel drops frames and counts them.",
+	},
+	{
+		Path: "recorder.source[].filter", Type: TypeText, Of: onlySourceInterface, Absent: "all frames are taken", Example: "not port 9999",
+		Doc: "The frames that are taken, as a filter of tcpdump. Hosts and ports are numbers. Frames that it keeps away are counted.",
+	},
+	{
 		Path: "recorder.source[].connect", Type: TypeHostPort, Required: true, Of: onlySourceFeed, Example: "192.0.2.5:57012",
 		Doc: "The server to connect to.",
 	},

@@ -12,6 +12,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/agefile"
 	"github.com/clearspan/clearspan/appliance/recorder/engine"
 	"github.com/clearspan/clearspan/appliance/recorder/judge"
+	"github.com/clearspan/clearspan/appliance/recorder/source/filter"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
 )
@@ -70,7 +71,10 @@ const (
 type Source struct {
 	Name      string // unique among sources and mirrors
 	Kind      SourceKind
-	Interface string   // of kind interface
+	Interface string   // of kind interface, as the following
+	Rings     uint64   // that share its frames
+	Ring      uint64   // octets of each
+	Filter    string   // as package recorder/source/filter has it; "": none
 	Connect   string   // of kind pcap-over-ip: HOST:PORT
 	Directory string   // of kind directory
 	Content   []string // of kind engine, as of a [Mirror]
@@ -201,6 +205,8 @@ func (r *reader) source(n *node, names map[string]int) (s Source) {
 		t.accept(keysOf(path, "", true)...)
 		t.close()
 		return s
+	case SourceInterface:
+		s.Filter = value(t, "filter", "", parseFilter)
 	case SourceDirectory:
 		s.Directory = required(t, "directory", parsePath(r.dir))
 	case SourceEngine:
@@ -210,6 +216,12 @@ func (r *reader) source(n *node, names map[string]int) (s Source) {
 	t.foreign("kind "+string(s.Kind), keysOf(path, string(s.Kind), false)...)
 	t.close()
 	return s
+}
+
+// parseFilter accepts what the kernel can filter by.
+func parseFilter(s string) (string, error) {
+	_, err := filter.Compile(s)
+	return s, err
 }
 
 // alerts reads the list, and adds to files what it names.

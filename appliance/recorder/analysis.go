@@ -63,6 +63,9 @@ func (r *Recorder) analyse(stopping context.Context) error {
 		f, at, err := w.packets.Next(ctx, flushEvery)
 		switch {
 		case errors.Is(err, io.EOF):
+			if r.ended.Load() { // what is missing does not come
+				w.analyst.Settle()
+			}
 			if err := w.persist(stopping, func() error { return w.flush(ctx) }); err != nil {
 				return err
 			}

@@ -7,8 +7,8 @@ import (
 )
 
 func (r *Recorder) openSources() error {
-	for _, name := range r.cfg.Interfaces {
-		s, err := source.Interface(name)
+	for _, port := range r.cfg.Interfaces {
+		s, err := source.Interface(port)
 		if err != nil {
 			return err
 		}
@@ -19,6 +19,13 @@ func (r *Recorder) openSources() error {
 	}
 	for _, dir := range r.cfg.Incoming {
 		s, err := source.Directory(dir, r.cfg.Log)
+		if err != nil {
+			return err
+		}
+		r.sources = append(r.sources, s)
+	}
+	if r.cfg.Input != nil {
+		s, err := source.Pipe(r.cfg.Input.Name(), r.cfg.Input)
 		if err != nil {
 			return err
 		}

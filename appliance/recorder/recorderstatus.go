@@ -42,6 +42,8 @@ type SourceStatus struct {
 	Name    string `json:"name"`
 	Frames  uint64 `json:"frames"`
 	Dropped uint64 `json:"dropped"`
+	// Filtered were kept away by the filter of an interface.
+	Filtered uint64 `json:"filtered,omitempty"`
 }
 
 // report writes the status file.
@@ -54,7 +56,7 @@ func (r *Recorder) report(frames []atomic.Uint64, pid int) {
 	s.Stamped, s.StampErr = r.stamps.state()
 	s.Waiting, s.LastError = waiting(r.archive.Trail)
 	for i, source := range r.sources {
-		one := SourceStatus{Name: source.Name(), Frames: frames[i].Load(), Dropped: source.Dropped()}
+		one := SourceStatus{Name: source.Name(), Frames: frames[i].Load(), Dropped: source.Dropped(), Filtered: source.Filtered()}
 		s.Frames += one.Frames
 		s.Dropped += one.Dropped
 		s.Sources = append(s.Sources, one)

@@ -29,9 +29,10 @@ import (
 type Config struct {
 	Directory  string
 	Trail      string // URL of a ClickHouse server, or a file that has it; "": in Directory
-	Interfaces []string
+	Interfaces []source.Port
 	Feeds      []string          // addresses of pcap-over-IP servers
 	Incoming   []string          // directories into which captures are put
+	Input      *os.File          // a capture that another program writes, see [source.Pipe]; nil: none
 	Engine     *net.UnixListener // at which engines connect, see package engine; nil: none does
 	Packets    int64             // default of Retain.Packets.Size; 0: 10 GiB
 	Retain     retain.Policy
@@ -66,6 +67,7 @@ type Recorder struct {
 	level   diskLevel
 	needed  reach
 	wake    chan struct{} // there is something to remove, maybe
+	ended   atomic.Bool   // all sources have, by themselves
 
 	mu     sync.Mutex
 	status Status
@@ -187,13 +189,15 @@ const (
 	quiet      = 2 * time.Second        // without packets: what is missing does not come
 )
 
-// Run records until the context ends, and analyses what is left then.
+// Run records until the context ends, or no source has more, and analyses what is left then.
 func (r *Recorder) Run(ctx context.Context) error {
 	frames := make([]atomic.Uint64, len(r.sources))
 	var running sync.WaitGroup
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	failed := make([]error, len(r.sources))
+	var left atomic.Int64 // sources
+	left.Store(int64(len(r.sources)))
 	for i, s := range r.sources {
 		running.Go(func() {
 			failed[i] = s.Run(ctx, func(f volume.Frame) {
@@ -205,6 +209,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 				failed[i] = nil // it was ended
 			case failed[i] != nil:
 				failed[i] = fmt.Errorf("source %s ended: %w", s.Name(), failed[i])
+				stop()
+			case left.Add(-1) == 0:
+				r.ended.Store(true)
 				stop()
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/recorder"
 	"github.com/clearspan/clearspan/appliance/recorder/rowstest"
+	"github.com/clearspan/clearspan/appliance/recorder/source"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/hack/netlab"
 )
@@ -161,16 +163,40 @@ func TestSources(t *testing.T) {
 		r, c := opened(t, recorder.Config{Feeds: []string{serve(t, capture)}})
 		compare(t, record(t, r, c, want, func() {}))
 	})
-	t.Run("interface", func(t *testing.T) {
+	t.Run("pipe", func(t *testing.T) {
 		t.Parallel()
-		p := cable(t)
-		var r *recorder.Recorder
-		var c recorder.Config
-		if err := p.far.Do(func() error { r, c = opened(t, recorder.Config{Interfaces: []string{"far0"}}); return nil }); err != nil {
+		in, out, err := os.Pipe()
+		if err != nil {
 			t.Fatal(err)
 		}
-		compare(t, record(t, r, c, want, func() { p.send(t, frames) }))
+		r, c := opened(t, recorder.Config{Input: in})
+		go func() {
+			out.Write(capture)
+			out.Close()
+		}()
+		if err := r.Run(t.Context()); err != nil { // it ends with the pipe
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, kept(t, c.Directory))
 	})
+	for name, port := range map[string]source.Port{
+		"interface": {}, "rings": {Rings: 2, Ring: 16 << 20, Filter: "not port 9999"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := cable(t)
+			var r *recorder.Recorder
+			var c recorder.Config
+			port.Name = "far0"
+			if err := p.far.Do(func() error { r, c = opened(t, recorder.Config{Interfaces: []source.Port{port}}); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			compare(t, record(t, r, c, want, func() { p.send(t, frames) }))
+		})
+	}
 }
 
 // port is a cable between the ports near0 and far0, each in a namespace of its own.
@@ -226,5 +252,25 @@ func (p port) send(t *testing.T, frames []rowstest.Frame) {
 			time.Sleep(100 * time.Millisecond)
 			sent = 0
 		}
+	}
+}
+
+// TestDroppedAddsUp: frames for which a ring had no room count until the source is closed.
+func TestDroppedAddsUp(t *testing.T) {
+	t.Parallel()
+	p := cable(t)
+	var s source.Source
+	if err := p.far.Do(func() (err error) {
+		s, err = source.Interface(source.Port{Name: "far0", Ring: 1 << 20})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	frames := slices.Repeat([]rowstest.Frame{{Octets: make([]byte, 1400)}}, 2000)
+	p.send(t, frames)
+	n := s.Dropped()
+	if again := s.Dropped(); n == 0 || again != n {
+		t.Errorf("%d dropped, then %d", n, again)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/recorder"
 	"github.com/clearspan/clearspan/appliance/recorder/rowstest"
+	"github.com/clearspan/clearspan/appliance/recorder/source"
 	"github.com/clearspan/clearspan/hack/lab"
 	"github.com/clearspan/clearspan/hack/needs"
 	"github.com/clearspan/clearspan/hack/netlab"
@@ -171,7 +172,7 @@ func TestSSLsplit(t *testing.T) {
 	s, p := split(t)
 	var r *recorder.Recorder
 	var c recorder.Config
-	if err := p.far.Do(func() error { r, c = opened(t, recorder.Config{Interfaces: []string{"far0"}}); return nil }); err != nil {
+	if err := p.far.Do(func() error { r, c = opened(t, recorder.Config{Interfaces: []source.Port{{Name: "far0"}}}); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	got := record(t, r, c, want, func() {

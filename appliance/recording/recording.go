@@ -16,6 +16,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/keeper"
 	"github.com/clearspan/clearspan/appliance/privilege/rights"
 	"github.com/clearspan/clearspan/appliance/recorder"
+	"github.com/clearspan/clearspan/appliance/recorder/source"
 )
 
 // RoleName is the name of the process, as in `clearspan role NAME`.
@@ -35,7 +36,7 @@ func Config(cfg *config.Config, engine *net.UnixListener, log *slog.Logger) (rec
 	for _, s := range r.Sources {
 		switch s.Kind {
 		case config.SourceInterface:
-			c.Interfaces = append(c.Interfaces, s.Interface)
+			c.Interfaces = append(c.Interfaces, source.Port{Name: s.Interface, Rings: int(s.Rings), Ring: int64(s.Ring), Filter: s.Filter})
 		case config.SourceFeed:
 			c.Feeds = append(c.Feeds, s.Connect)
 		case config.SourceDirectory:

@@ -12,51 +12,73 @@ import (
 )
 
 const (
-	blockSize  = 1 << 20
-	blockCount = 64
-	retire     = 100 // milliseconds until a block that is not full is handed over
+	blockSize = 1 << 20
+	retire    = 100 // milliseconds until a block that is not full is handed over
 )
 
+// DefaultRing is the size of a ring, in octets.
+const DefaultRing = 64 << 20
+
+// Options are those of a source. The zero value is usable.
+type Options struct {
+	Ring   int               // octets, in whole MiB; default [DefaultRing]
+	Filter []unix.SockFilter // what is read; nil: all. It runs in the kernel
+}
+
 // Source is a ring of frames between the kernel and us (PACKET_RX_RING, version
-// 3), 64 MiB. It is not safe for concurrent use.
+// 3). It is not safe for concurrent use, but for Dropped and Filtered.
 type Source struct {
-	fd   int
-	ring []byte
-	next int    // block to be read
-	loop bool   // the loopback interface, which shows each frame as sent and as received
-	back []byte // a frame with its tag put back
+	fd     int
+	ring   []byte
+	blocks int
+	next   int    // block to be read
+	loop   bool   // the loopback interface, which shows each frame as sent and as received
+	back   []byte // a frame with its tag put back
+	filter []unix.SockFilter
+	count  *counter // of what the filter keeps away; nil: there is no filter
 }
 
 // Open starts to read an Ethernet interface of the present network namespace and
 // switches promiscuous mode on until Close.
 func Open(name string) (*Source, error) {
-	ifi, err := net.InterfaceByName(name)
+	list, err := OpenGroup(name, 1, Options{})
 	if err != nil {
-		return nil, fmt.Errorf("open interface %s: %w", name, err)
+		return nil, err
 	}
+	return list[0], nil
+}
+
+func open(ifi *net.Interface, o *Options) (*Source, error) {
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open packet socket: %w", err)
 	}
-	s := &Source{fd: fd, loop: ifi.Flags&net.FlagLoopback != 0}
+	s := &Source{fd: fd, loop: ifi.Flags&net.FlagLoopback != 0, blocks: max(o.Ring/blockSize, 1)}
+	if o.Ring == 0 {
+		s.blocks = DefaultRing / blockSize
+	}
+	s.filter = o.Filter
 	if err := s.setUp(ifi.Index); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("read interface %s: %w", name, err)
+		return nil, fmt.Errorf("read interface %s: %w", ifi.Name, err)
 	}
 	return s, nil
 }
 
 func (s *Source) setUp(index int) error {
+	if err := attach(s.fd, nothing); err != nil {
+		return err
+	}
 	if err := unix.SetsockoptInt(s.fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return fmt.Errorf("choose version of ring: %w", err)
 	}
-	request := unix.TpacketReq3{Block_size: blockSize, Block_nr: blockCount,
-		Frame_size: 1 << 11, Frame_nr: blockSize / (1 << 11) * blockCount, Retire_blk_tov: retire}
+	request := unix.TpacketReq3{Block_size: blockSize, Block_nr: uint32(s.blocks),
+		Frame_size: 1 << 11, Frame_nr: blockSize / (1 << 11) * uint32(s.blocks), Retire_blk_tov: retire}
 	if err := unix.SetsockoptTpacketReq3(s.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &request); err != nil {
 		return fmt.Errorf("make ring: %w", err)
 	}
 	var err error
-	if s.ring, err = unix.Mmap(s.fd, 0, blockSize*blockCount, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
+	if s.ring, err = unix.Mmap(s.fd, 0, blockSize*s.blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); err != nil {
 		return fmt.Errorf("map ring: %w", err)
 	}
 	all := uint16(unix.ETH_P_ALL)
@@ -93,7 +115,7 @@ func (s *Source) Run(ctx context.Context, f func(frame []byte, wire int, at time
 		}
 		s.block(block, v1, f)
 		atomic.StoreUint32(&v1.Block_status, unix.TP_STATUS_KERNEL)
-		s.next = (s.next + 1) % blockCount
+		s.next = (s.next + 1) % s.blocks
 	}
 	return nil
 }
@@ -142,6 +164,9 @@ func (s *Source) Dropped() (uint64, error) {
 
 // Close gives the ring back. Run must have returned.
 func (s *Source) Close() error {
+	if s.count != nil {
+		unix.Close(s.count.fd)
+	}
 	if s.ring != nil {
 		_ = unix.Munmap(s.ring)
 		s.ring = nil

@@ -128,7 +128,7 @@ func TestDroppedIsCounted(t *testing.T) {
 	for i := range frames {
 		frames[i] = mirror.Frame{Header: make([]byte, 54), Payload: make([]byte, 1400)}
 	}
-	for range blockSize * blockCount / 1400 / len(frames) * 5 / 4 {
+	for range DefaultRing / 1400 / len(frames) * 5 / 4 {
 		if _, err := sink.Send(frames); err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ func recorderRunCommand() *cobra.Command {
 	var c recorder.Config
 	var packets, level, file string
 	var rules ruleFlags
+	var sources portFlags
 	var lists listFlags
 	var kept []string
 	cmd := &cobra.Command{
@@ -44,7 +45,12 @@ in a POST, or by syslog. The first one of a kind and client is sent at once, oth
 ` + retainHelp + `
 
 Captures in a directory are read when they have not changed for 2 seconds, and
-renamed to NAME.done.
+renamed to NAME.done. With --incoming - it records the capture that another program
+writes to it, and ends with that.
+
+--rings has several threads read each interface, --ring gives them more memory for
+bursts, and --filter keeps frames away, such as those of a backup. Filters are those of
+tcpdump, with numbers for hosts and ports: "not port 9999", "net 10.0.0.0/8 and tcp".
 
 Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 		Example: `  clearspan recorder run --directory /var/lib/clearspan/recorder --interface mirror0
@@ -58,7 +64,10 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 			if c.Directory == "" {
 				return badConfig(errors.New("want --directory, or -c with a file that has a section recorder"))
 			}
-			if len(c.Interfaces)+len(c.Feeds)+len(c.Incoming) == 0 {
+			if err := sources.apply(&c, cmd.InOrStdin()); err != nil {
+				return badConfig(err)
+			}
+			if len(c.Interfaces)+len(c.Feeds)+len(c.Incoming) == 0 && c.Input == nil {
 				return badConfig(errors.New("there is no source: --interface, --connect or --incoming"))
 			}
 			size, err := config.ParseSize(packets)
@@ -91,9 +100,9 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 	f := cmd.Flags()
 	f.StringVar(&c.Directory, "directory", "", "keep everything in `DIR`")
 	f.StringVar(&c.Trail, "trail", "", trailUsage)
-	f.StringArrayVar(&c.Interfaces, "interface", nil, "capture the frames of `IF` (may be repeated)")
+	sources.add(f)
 	f.StringArrayVar(&c.Feeds, "connect", nil, "read the pcap-over-IP feed at `ADDR:PORT` (may be repeated)")
-	f.StringArrayVar(&c.Incoming, "incoming", nil, "read the captures that are put into `DIR` (may be repeated)")
+	f.StringArrayVar(&c.Incoming, "incoming", nil, "read the captures that are put into `DIR` (may be repeated), or the one from standard input: -")
 	f.StringArrayVar(&c.Alerts, "alert", nil, "tell `[NAME=]ADDRESS` of findings: smtp://HOST/?to=ADDR, https://... or syslog+tls://HOST (may be repeated)")
 	f.StringVar(&packets, "packets", "10GiB", "keep so many octets of packets at most: `SIZE`")
 	f.StringArrayVar(&kept, "retain", nil, "keep a class so long, and so much of it: `BOUND` is CLASS=AGE,SIZE (may be repeated)")
@@ -112,7 +121,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 
 // runFile runs the recorder of a configuration file.
 func runFile(cmd *cobra.Command, file, level string) error {
-	for _, name := range []string{"directory", "trail", "interface", "connect", "incoming", "alert", "packets", "retain", "user", "encrypt-to", "api", "timestamp"} {
+	for _, name := range []string{"directory", "trail", "interface", "rings", "ring", "filter", "connect", "incoming", "alert", "packets", "retain", "user", "encrypt-to", "api", "timestamp"} {
 		if cmd.Flags().Changed(name) {
 			return badConfig(fmt.Errorf("-c and --%s exclude each other: write the value into the file", name))
 		}
@@ -226,7 +235,11 @@ func showRecorder(w io.Writer, s *recorder.Status, asJSON bool) error {
 		fmt.Fprintf(w, "trail      %d batches wait for the server: %s\n", s.Waiting, visible(s.LastError))
 	}
 	for _, one := range s.Sources {
-		fmt.Fprintf(w, "source     %s: %d frames, %d dropped\n", visible(one.Name), one.Frames, one.Dropped)
+		fmt.Fprintf(w, "source     %s: %d frames, %d dropped", visible(one.Name), one.Frames, one.Dropped)
+		if one.Filtered > 0 {
+			fmt.Fprintf(w, ", %d filtered", one.Filtered)
+		}
+		fmt.Fprintln(w)
 	}
 	return nil
 }

@@ -19,14 +19,14 @@ func Engine(name string, l *net.UnixListener, flush func(), log *slog.Logger) So
 }
 
 type engines struct {
+	lossless
 	name  string
 	l     *net.UnixListener
 	flush func()
 	log   *slog.Logger
 }
 
-func (e *engines) Name() string    { return e.name }
-func (e *engines) Dropped() uint64 { return 0 }
+func (e *engines) Name() string { return e.name }
 func (e *engines) Close() error {
 	if err := e.l.Close(); !errors.Is(err, net.ErrClosed) {
 		return err

@@ -19,56 +19,32 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/recorder/volume"
 	"github.com/clearspan/clearspan/mirror/capfile"
-	"github.com/clearspan/clearspan/mirror/capture"
 )
 
 // Source is one of frames.
 type Source interface {
 	Name() string
-	// Run hands out frames until the context ends. They are borrowed.
+	// Run hands out frames until the context ends, or there are no more. They are borrowed. It
+	// may call take from several goroutines at once.
 	Run(ctx context.Context, take func(volume.Frame)) error
-	// Dropped returns how many frames the kernel had no room for.
+	// Dropped returns how many frames the kernel had no room for, and Filtered how many a filter
+	// kept away, since the source was opened.
 	Dropped() uint64
+	Filtered() uint64
 	Close() error
 }
 
-// Interface opens a network interface. That needs CAP_NET_RAW.
-func Interface(name string) (Source, error) {
-	s, err := capture.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	return &ring{name: name, s: s}, nil
-}
+// lossless is a source before which no frame is lost.
+type lossless struct{}
 
-// ring is an interface.
-type ring struct {
-	name string
-	s    *capture.Source
-}
-
-func (r *ring) Name() string { return r.name }
-
-func (r *ring) Run(ctx context.Context, take func(volume.Frame)) error {
-	return r.s.Run(ctx, func(frame []byte, wire int, at time.Time) {
-		take(volume.Frame{Octets: frame, Wire: wire, At: at, Link: 1})
-	})
-}
-
-func (r *ring) Dropped() uint64 {
-	n, err := r.s.Dropped()
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-func (r *ring) Close() error { return r.s.Close() }
+func (lossless) Dropped() uint64  { return 0 }
+func (lossless) Filtered() uint64 { return 0 }
 
 // Feed is a pcap stream over TCP. It is connected again whenever it ends.
 func Feed(address string, log *slog.Logger) Source { return &feed{address: address, log: log} }
 
 type feed struct {
+	lossless
 	address string
 	log     *slog.Logger
 }
@@ -78,9 +54,8 @@ const (
 	retryAfter  = time.Second
 )
 
-func (f *feed) Name() string    { return f.address }
-func (f *feed) Dropped() uint64 { return 0 }
-func (f *feed) Close() error    { return nil }
+func (f *feed) Name() string { return f.address }
+func (f *feed) Close() error { return nil }
 
 func (f *feed) Run(ctx context.Context, take func(volume.Frame)) error {
 	said := ""
@@ -147,6 +122,7 @@ func Directory(dir string, log *slog.Logger) (Source, error) {
 }
 
 type directory struct {
+	lossless
 	dir string
 	log *slog.Logger
 }
@@ -158,9 +134,8 @@ const (
 	badName   = ".failed"
 )
 
-func (d *directory) Name() string    { return d.dir }
-func (d *directory) Dropped() uint64 { return 0 }
-func (d *directory) Close() error    { return nil }
+func (d *directory) Name() string { return d.dir }
+func (d *directory) Close() error { return nil }
 
 func (d *directory) Run(ctx context.Context, take func(volume.Frame)) error {
 	for {
