@@ -1,6 +1,9 @@
 package sqlite
 
-import "context"
+import (
+	"context"
+	"os"
+)
 
 // Finish builds the indexes of a day that is over. It may take a while, in which nothing is
 // written. The store does it by itself when rows of a later day come, and when it is closed.
@@ -17,9 +20,8 @@ func (s *Store) finish(ctx context.Context, date string) error {
 	}
 	db := d.db
 	defer func() { s.mu.Unlock(); done(); s.mu.Lock() }()
-	n := 0
-	if err := db.QueryRowContext(ctx, "select count(*) from sqlite_master where name=?", lastClosed).Scan(&n); err != nil || n > 0 {
-		return err
+	if _, err := os.Stat(s.filterFile(date)); err == nil {
+		return nil
 	}
 	if _, err := db.ExecContext(ctx, closedSchema); err != nil {
 		return err
@@ -29,7 +31,7 @@ func (s *Store) finish(ctx context.Context, date string) error {
 			return err
 		}
 	}
-	return nil
+	return s.buildFilter(ctx, db, date)
 }
 
 // wrote notes a day that was written to.

@@ -67,6 +67,7 @@ func (s *Store) remove(date string) (failed error) {
 		delete(s.days, date)
 	}
 	delete(s.touched, date)
+	failed = s.dropFilter(date)
 	for _, end := range ends {
 		if err := os.Remove(filepath.Join(s.dir, date+extension+end)); !errors.Is(err, fs.ErrNotExist) {
 			failed = errors.Join(failed, err)

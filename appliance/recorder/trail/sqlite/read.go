@@ -34,16 +34,19 @@ func (s *Store) Events(ctx context.Context, q trail.Question, f func(*trail.Full
 		text += " and (e.hi,e.lo)<(" + w.arg(hi) + "," + w.arg(lo) + ")"
 	}
 	text += " and e.hi>=" + w.arg(from) + " and e.hi<=" + w.arg(to)
-	return s.eachDay(from, to, func(db *sql.DB) (bool, error) {
+	return s.eachDay(from, to, func(f *filter) bool { return f.matches(expr) }, func(db *sql.DB) (bool, error) {
 		n, more, err := events(ctx, db, "where "+text+" order by e.hi desc, e.lo desc limit "+fmt.Sprint(left), w.args, s, f)
 		left -= n
 		return more && left > 0, err
 	})
 }
 
-// eachDay calls f with the days that have times of a range, the newest first, until it
-// returns false. A day that cannot be opened is told behind the others.
-func (s *Store) eachDay(from, to int64, f func(*sql.DB) (bool, error)) error {
+// anyDay is for questions to which every day may have an answer.
+func anyDay(*filter) bool { return true }
+
+// eachDay calls f with the days that have times of a range, and may have what is asked for, the
+// newest first, until it returns false. A day that cannot be opened is told behind the others.
+func (s *Store) eachDay(from, to int64, may func(*filter) bool, f func(*sql.DB) (bool, error)) error {
 	dates, err := s.Days()
 	if err != nil {
 		return err
@@ -52,6 +55,9 @@ func (s *Store) eachDay(from, to int64, f func(*sql.DB) (bool, error)) error {
 	for _, date := range dates {
 		begin, _ := time.Parse(dayLayout, date)
 		if begin.UnixNano() > to || begin.AddDate(0, 0, 1).UnixNano() <= from {
+			continue
+		}
+		if !s.mayHave(date, may) {
 			continue
 		}
 		db, done, err := s.day(date, false)
@@ -72,6 +78,12 @@ func (s *Store) eachDay(from, to int64, f func(*sql.DB) (bool, error)) error {
 		}
 	}
 	return failed
+}
+
+func (s *Store) mayHave(date string, may func(*filter) bool) bool {
+	f := s.openFilter(date)
+	defer f.close()
+	return may(f)
 }
 
 // strOf is the string of a number in a column.
@@ -284,7 +296,7 @@ var selectSession = "select late, lasts, " + strOf("o.source") + ", " + addrOf("
 // OpenSessions implements [trail.Reader].
 func (s *Store) OpenSessions(ctx context.Context) (open map[trail.ID]bool, err error) {
 	open = make(map[trail.ID]bool)
-	err = s.eachDay(-1<<63, 1<<63-1, func(db *sql.DB) (bool, error) {
+	err = s.eachDay(-1<<63, 1<<63-1, anyDay, func(db *sql.DB) (bool, error) {
 		return true, each(ctx, db, "select hi, lo from session where open", nil, func(rows *sql.Rows) error {
 			var hi, lo int64
 			err := rows.Scan(&hi, &lo)
@@ -311,7 +323,7 @@ func (s *Store) Object(ctx context.Context, h trail.Hash) (*trail.Object, error)
 // Sightings implements [trail.Reader].
 func (s *Store) Sightings(ctx context.Context, h trail.Hash, limit int, f func(*trail.Full) bool) error {
 	left := min(max(limit, 1), trail.MaxPage)
-	return s.eachDay(-1<<63, 1<<63-1, func(db *sql.DB) (bool, error) {
+	return s.eachDay(-1<<63, 1<<63-1, func(f *filter) bool { return f.may(hashKey(h[:])) }, func(db *sql.DB) (bool, error) {
 		n, more, err := events(ctx, db, "where e.n in (select event from sighting where substr(hash,1,6)=? and hash=?) order by e.hi desc, e.lo desc limit "+fmt.Sprint(left), []any{h[:hashBegin], h[:]}, s, f)
 		left -= n
 		return more && left > 0, err

@@ -198,6 +198,9 @@ func (s *Store) writeDay(ctx context.Context, date string, b *trail.Batch) error
 		return err
 	}
 	defer func() { s.mu.Unlock(); done(); s.mu.Lock() }()
+	if err := s.dropFilter(date); err != nil {
+		return err
+	}
 	w, err := begin(ctx, d.db)
 	if err != nil {
 		return err
@@ -272,7 +275,7 @@ func (w *writer) event(x *trail.Event, list []*trail.Sighting) {
 	session := w.session(x.Session)
 	shape := w.combination(w.known.shapes, lookShape, insertShape, w.str(x.Kind), w.str(x.Protocol), w.str(x.Method), int64(x.Status), w.str(x.Type), w.str(x.Mechanism), w.str(x.Outcome))
 	var client, cport, server, sport any
-	if session.client != x.Client || session.server != x.Server {
+	if session.client != x.Client || session.server != x.Server || !x.Client.IsValid() {
 		client, cport, server, sport = w.addr(x.Client.Addr()), x.Client.Port(), w.addr(x.Server.Addr()), x.Server.Port()
 	}
 	args := []any{session.n, int64(x.Seq), shape, client, cport, server, sport, w.str(x.Host), shorten(x.URI, x.Host), w.str(x.Agent), shorten(x.Referrer, x.Host),
