@@ -88,6 +88,13 @@ type Reader interface {
 	Object(ctx context.Context, h Hash) (*Object, error)  // [ErrNone] if there is none
 	// Sightings calls f with the events in which an object was seen, the newest first.
 	Sightings(ctx context.Context, h Hash, limit int, f func(*Full) bool) error
+	// Top returns the values of a field, of [TopFields], that most of the events have which a
+	// question asks for: the most frequent first, at most limit and [MaxTop]. Of the empty value
+	// there is no count. Of a day that is over, a store may count only the 1,000 most frequent.
+	Top(ctx context.Context, q Question, field query.ID, limit int) ([]Count, error)
+	// Timeline returns how many events of each kind a question asks for, by steps from From on,
+	// in order. Steps without events are left out. See [CheckSteps].
+	Timeline(ctx context.Context, q Question, step time.Duration) ([]Moment, error)
 	// OpenSessions returns the sessions that had not ended when they were written.
 	OpenSessions(ctx context.Context) (map[ID]bool, error)
 }

@@ -26,6 +26,9 @@ func (s *Store) finish(ctx context.Context, date string) error {
 	if _, err := db.ExecContext(ctx, closedSchema); err != nil {
 		return err
 	}
+	if err := rollUp(ctx, db); err != nil {
+		return err
+	}
 	for _, text := range []string{"insert into words(words) values('optimize')", "insert into bodies(bodies) values('optimize')", "pragma optimize", "vacuum", "pragma wal_checkpoint(truncate)"} {
 		if _, err := db.ExecContext(ctx, text); err != nil {
 			return err

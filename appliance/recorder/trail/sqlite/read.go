@@ -47,6 +47,10 @@ func anyDay(*filter) bool { return true }
 // eachDay calls f with the days that have times of a range, and may have what is asked for, the
 // newest first, until it returns false. A day that cannot be opened is told behind the others.
 func (s *Store) eachDay(from, to int64, may func(*filter) bool, f func(*sql.DB) (bool, error)) error {
+	return s.eachDate(from, to, may, func(_ string, db *sql.DB) (bool, error) { return f(db) })
+}
+
+func (s *Store) eachDate(from, to int64, may func(*filter) bool, f func(string, *sql.DB) (bool, error)) error {
 	dates, err := s.Days()
 	if err != nil {
 		return err
@@ -68,7 +72,7 @@ func (s *Store) eachDay(from, to int64, may func(*filter) bool, f func(*sql.DB) 
 		if db == nil {
 			continue
 		}
-		more, err := f(db)
+		more, err := f(date, db)
 		done()
 		if err != nil {
 			return fmt.Errorf("%s: %w", date, err)

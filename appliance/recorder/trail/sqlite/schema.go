@@ -31,6 +31,8 @@ create table sighting(event integer, number integer, hash blob, late integer, di
 	parent, ending integer, size integer, primary key(event, number)) without rowid;
 create table finding(id blob primary key, event integer, hash blob, at integer, rule integer, detector integer, count integer, score integer, sample text, place text) without rowid;
 create table who(address blob, at integer, until integer, mac text, host text, user text, source text, primary key(address, at, source)) without rowid;
+create table hour(hour integer, kind integer, events integer, up integer, down integer, primary key(hour, kind)) without rowid;
+create table top(field integer, value integer, events integer, up integer, down integer, primary key(field, value)) without rowid;
 create table body(n integer primary key, hash blob);
 create virtual table words using fts5(tokens, content='', columnsize=0, detail=full, tokenize="unicode61 remove_diacritics 0");
 create virtual table bodies using fts5(tokens, content='', columnsize=0, detail=full, tokenize="unicode61 remove_diacritics 0");

@@ -85,6 +85,7 @@ func Run(t *testing.T, s trail.Store) {
 	}
 	t.Run("queries", func(t *testing.T) { queries(t, s, n) })
 	t.Run("pages", func(t *testing.T) { pages(t, s, n) })
+	t.Run("counts", func(t *testing.T) { counts(t, s, n) })
 	t.Run("rows", func(t *testing.T) { rows(t, s) })
 	t.Run("forget", func(t *testing.T) { forget(t, s) })
 }
@@ -277,5 +278,67 @@ func rows(t *testing.T, s trail.Store) {
 		if !errors.Is(err, trail.ErrNone) {
 			t.Errorf("a row that is not there: %v", err)
 		}
+	}
+}
+
+// counts compares lists of the most frequent values, and timelines, with a count of all events.
+func counts(t *testing.T, s trail.Store, n int) {
+	b := Events(0, n)
+	for _, tt := range []struct {
+		query, field string
+		from, to     int // minutes
+		value        func(e *trail.Event) string
+		is           func(i int) bool
+	}{
+		{"", "host", 0, n, func(e *trail.Event) string { return e.Host }, func(int) bool { return true }},
+		{"", "client", 0, n, func(e *trail.Event) string { return e.Client.Addr().String() }, func(int) bool { return true }},
+		{"", "server", 120, n, func(e *trail.Event) string { return e.Server.Addr().String() }, func(int) bool { return true }},
+		{"", "kind", 0, 1560, func(e *trail.Event) string { return e.Kind }, func(int) bool { return true }},
+		{"kind:mail", "from", 0, n, func(e *trail.Event) string { return e.Sender }, func(i int) bool { return i%10 == 0 }},
+		{"status:203", "protocol", 30, 200, func(e *trail.Event) string { return e.Protocol }, func(i int) bool { return i%5 == 3 }},
+		{"host:nowhere.example.com", "host", 0, n, nil, func(int) bool { return false }},
+	} {
+		q := trail.Question{From: Begin.Add(time.Duration(tt.from) * time.Minute), To: Begin.Add(time.Duration(tt.to) * time.Minute)}
+		var err error
+		if q.Query, err = trail.Language.Parse(tt.query); err != nil {
+			t.Fatal(err)
+		}
+		want, kinds := make(map[string]trail.Count), make(map[string]trail.Count)
+		for i := range b.Events {
+			e := &b.Events[i]
+			if i < tt.from || i >= tt.to || !tt.is(i) {
+				continue
+			}
+			one := trail.Count{Value: tt.value(e), Events: 1, Up: e.Up, Down: e.Down}
+			if one.Value != "" {
+				sum := want[one.Value]
+				sum.Add(one)
+				want[one.Value] = sum
+			}
+			one.Value = e.Kind
+			at := q.From.Add(e.At.Sub(q.From).Truncate(time.Hour)).String() + e.Kind
+			sum := kinds[at]
+			sum.Add(one)
+			kinds[at] = sum
+		}
+		got, err := s.Top(t.Context(), q, trail.TopFields[tt.field], 5)
+		if err != nil || !slices.Equal(got, trail.Most(want, 5)) {
+			t.Errorf("top of %s in %q: %v, %v\nwant %v", tt.field, tt.query, got, err, trail.Most(want, 5))
+		}
+		line, err := s.Timeline(t.Context(), q, time.Hour)
+		if err != nil || len(line) != len(kinds) {
+			t.Errorf("timeline of %q: %v, %v", tt.query, line, err)
+		}
+		for _, m := range line {
+			if m.Count != kinds[m.At.String()+m.Value] {
+				t.Errorf("timeline of %q at %v: %+v, want %+v", tt.query, m.At, m.Count, kinds[m.At.String()+m.Value])
+			}
+		}
+	}
+	if _, err := s.Top(t.Context(), trail.Question{}, trail.FieldURI, 5); err == nil {
+		t.Error("a list of a field that has none")
+	}
+	if _, err := s.Timeline(t.Context(), trail.Question{From: Begin, To: Begin.AddDate(1, 0, 0)}, time.Second); err == nil {
+		t.Error("a timeline without end")
 	}
 }
