@@ -28,10 +28,14 @@ type recorder struct {
 // foundFile is one that a recorder tells.
 type foundFile struct{ name, hash string }
 
+// someRecipient is one of age. Nobody has its identity.
+const someRecipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
 // recorders are those that are known.
 func recorders(clearspan string) []*recorder {
 	list := []*recorder{
 		{Name: "clearspan", program: clearspan, arguments: "recorder import --json --directory @DIR@/kept @FILE@", found: foundByLines("out", "\"object\"", clearspanFile)},
+		{Name: "clearspan, contents encrypted", program: clearspan, arguments: "recorder import --json --directory @DIR@/kept --encrypt-to " + someRecipient + " @FILE@", found: foundByLines("out", "\"object\"", clearspanFile)},
 		{Name: "clearspan, nothing kept", program: clearspan, arguments: "recorder import --json @FILE@", found: foundByLines("out", "\"object\"", clearspanFile)},
 		{Name: "Suricata, limits lifted", program: "suricata", arguments: "-c @DIR@/configuration -l @DIR@ -r @FILE@ -k none -S /dev/null --runmode single",
 			configure: suricataRecording, found: foundByLines("eve.json", "\"fileinfo\"", suricataFile)},

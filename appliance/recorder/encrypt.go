@@ -59,6 +59,9 @@ func (w *analysis) locked(why error, read volume.Mark) error {
 	if number < read.Number() {
 		return nil
 	}
+	w.mu.Lock()
+	w.status.Unread++
+	w.mu.Unlock()
 	w.cfg.Log.Warn("packets are not analysed, their key was lost with the process before", "err", why)
 	return volume.Unread(filepath.Join(w.cfg.Directory, volumeDir), number)
 }
