@@ -27,6 +27,7 @@ type sealer struct {
 	chain   *seal.Chain
 	rows    map[string]int64 // the last event of each day that is in the chain
 	volume  uint64           // the last volume
+	access  int64            // octets of the log of accesses
 	list    *objectList
 	stamps  *stamper // nil: nobody is asked
 	gone    int      // the last list of objects that were removed
@@ -48,6 +49,8 @@ func openSealer(dir string, a *Archive) (*sealer, error) {
 				s.rows[l.Name] = max(s.rows[l.Name], l.To)
 			case seal.Volume:
 				s.volume = max(s.volume, uint64(l.From))
+			case seal.Access:
+				s.access = max(s.access, l.To)
 			case seal.Objects:
 				s.list.linked = max(s.list.linked, l.From)
 			case seal.Removed:
@@ -104,6 +107,9 @@ func (s *sealer) sign(ctx context.Context) error {
 		return err
 	}
 	if err := s.addVolumes(); err != nil {
+		return err
+	}
+	if err := s.accesses(); err != nil {
 		return err
 	}
 	lists, err := s.list.end()

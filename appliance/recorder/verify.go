@@ -55,6 +55,7 @@ type verification struct {
 	rows     map[string]int64
 	files    map[trail.Hash]string // of objects that are encrypted: the SHA-256 of their files
 	roots    *x509.CertPool        // of authorities of time stamps; nil: none were given
+	access   int64                 // octets of the log of accesses that are in links
 	list     int64                 // the last one that is in a link
 	went     removals
 	progress func(what string)
@@ -129,6 +130,8 @@ func (v *verification) link(l seal.Link) error {
 		v.volumes[uint64(l.From)] = l
 	case seal.Removed:
 		v.forget(l)
+	case seal.Access:
+		v.accessLog(l)
 	case seal.Timestamp:
 		v.timestamp(l)
 	case seal.Objects:

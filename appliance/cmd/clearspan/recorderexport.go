@@ -12,11 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clearspan/clearspan/appliance/recorder"
+	"github.com/clearspan/clearspan/appliance/recorder/api"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 )
 
 func recorderExportCommand() *cobra.Command {
 	var dir, where, format, out, identity string
+	var why accessFlags
 	cmd := &cobra.Command{
 		Use:   "export [QUERY]",
 		Short: "Hand out what was recorded: files, mail, packets, rows",
@@ -47,6 +49,9 @@ Exit status: 0 written, 1 bad command line, 2 it could not be written.`,
 				if err := a.Unlock(identity); err != nil {
 					return badConfig(err)
 				}
+				if err := why.note(dir, api.Investigator, "export", format+" "+strings.Join(args, " ")); err != nil {
+					return err
+				}
 				e, err := recorder.Export(ctx, dir, a, trail.Question{Query: q}, format, out)
 				fmt.Fprintln(cmd.ErrOrStderr(), e)
 				return err
@@ -59,6 +64,7 @@ Exit status: 0 written, 1 bad command line, 2 it could not be written.`,
 	f.StringVar(&format, "format", "files", "`FORMAT`: files, eml, pcapng, csv or json")
 	f.StringVar(&out, "out", "", "write to `PATH`, which must be new")
 	f.StringVarP(&identity, "identity", "i", "", identityUsage)
+	why.add(f)
 	cmd.MarkFlagRequired("directory")
 	return cmd
 }

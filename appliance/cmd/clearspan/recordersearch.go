@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/clearspan/clearspan/appliance/recorder"
+	"github.com/clearspan/clearspan/appliance/recorder/api"
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 )
 
@@ -27,6 +28,7 @@ func recorderSearchCommand() *cobra.Command {
 	var dir, where string
 	var asJSON bool
 	var limit int
+	var why accessFlags
 	var fields strings.Builder
 	for _, f := range trail.Language.Fields() {
 		fmt.Fprintf(&fields, "  %-16s %s\n", f.Name, f.About)
@@ -54,6 +56,9 @@ Fields:
 				return badConfig(err)
 			}
 			return withArchive(dir, where, func(a *recorder.Archive) error {
+				if err := why.note(dir, api.Viewer, "search", strings.Join(args, " ")); err != nil {
+					return err
+				}
 				out, n := fullWriterTo(cmd.OutOrStdout(), asJSON), 0
 				var failed error
 				err := a.Trail.Events(cmd.Context(), trail.Question{Query: q, Limit: limit}, func(x *trail.Full) bool {
@@ -73,6 +78,7 @@ Fields:
 	f.StringVar(&where, "trail", "", trailUsage)
 	f.BoolVar(&asJSON, "json", false, "one JSON object a line")
 	f.IntVar(&limit, "limit", 100, "at most `N` events")
+	why.add(f)
 	cmd.MarkFlagRequired("directory")
 	return cmd
 }
@@ -88,6 +94,7 @@ func withArchive(dir, where string, f func(*recorder.Archive) error) error {
 
 func recorderShowCommand() *cobra.Command {
 	var dir, where, out, identity string
+	var why accessFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
@@ -103,6 +110,13 @@ object into a file. If the recorder encrypts, that needs --identity.`,
 				if err := a.Unlock(identity); err != nil {
 					return badConfig(err)
 				}
+				role := api.Viewer
+				if out != "" {
+					role = api.Investigator
+				}
+				if err := why.note(dir, role, "show", args[0]); err != nil {
+					return err
+				}
 				return show(cmd.Context(), a, args[0], out, fullWriterTo(cmd.OutOrStdout(), asJSON), cmd.OutOrStdout())
 			})
 		},
@@ -112,6 +126,7 @@ object into a file. If the recorder encrypts, that needs --identity.`,
 	f.StringVar(&where, "trail", "", trailUsage)
 	f.StringVar(&out, "out", "", "write the octets of the object into `FILE`")
 	f.StringVarP(&identity, "identity", "i", "", identityUsage)
+	why.add(f)
 	f.BoolVar(&asJSON, "json", false, "one JSON object a line")
 	cmd.MarkFlagRequired("directory")
 	return cmd

@@ -356,6 +356,62 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// TestLogIsSealed: lines of the log are in the chain of evidence; one that is changed is found.
+// A link in its place is not followed.
+func TestLogIsSealed(t *testing.T) {
+	dir := recorded(t)
+	log, err := OpenLog(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := log.Write(Access{Who: "alice", Role: Viewer, What: "x"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	capture := filepath.Join(t.TempDir(), "a.pcap")
+	var b bytes.Buffer
+	if err := errors.Join(rowstest.Write(&b, rowstest.Render{}.Frames(&rows()[0])), os.WriteFile(capture, b.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recorder.Import(t.Context(), []string{capture}, recorder.ImportOptions{Directory: dir}); err != nil { // it signs
+		t.Fatal(err)
+	}
+	verify := func() []string {
+		t.Helper()
+		v, err := recorder.Verify(t.Context(), dir, "", nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Faults
+	}
+	if faults := verify(); len(faults) > 0 {
+		t.Errorf("%q", faults)
+	}
+	name := filepath.Join(dir, recorder.AccessName)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, bytes.Replace(text, []byte("alice"), []byte("carol"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if faults := verify(); len(faults) != 1 || !strings.Contains(faults[0], "log of accesses: lines from octet 0") {
+		t.Errorf("%q", faults)
+	}
+	other := filepath.Join(dir, "other")
+	if err := errors.Join(os.Rename(name, other), os.Symlink(other, name)); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := OpenLog(dir); err == nil {
+		log.Close()
+		t.Error("a link is followed")
+	}
+}
+
 // TestBadRequests: what cannot be read is told in words, and is no fault of the recorder.
 func TestBadRequests(t *testing.T) {
 	b := open(t)

@@ -251,7 +251,7 @@ func (s *server) access(w http.ResponseWriter, q *http.Request) error {
 			return &problem{http.StatusBadRequest, "limit: want 1 to " + strconv.Itoa(trail.MaxPage)}
 		}
 	}
-	lines, err := lastLines(filepath.Join(s.Directory, LogName), limit)
+	lines, err := lastLines(filepath.Join(s.Directory, recorder.AccessName), limit)
 	if err != nil {
 		return err
 	}

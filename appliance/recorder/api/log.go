@@ -4,14 +4,15 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
-)
+	"syscall"
 
-// LogName is the log of accesses in the directory of a recorder, a line of JSON each.
-const LogName = "access.jsonl"
+	"github.com/clearspan/clearspan/appliance/recorder"
+)
 
 // Log is a log of accesses. It is safe for concurrent use.
 type Log struct {
@@ -19,11 +20,22 @@ type Log struct {
 	file *os.File
 }
 
-// OpenLog opens the log in the directory of a recorder.
+// OpenLog opens the log in the directory of a recorder. A new one belongs to the owner of the
+// directory. What stands there in place of a file is not followed.
 func OpenLog(dir string) (*Log, error) {
-	f, err := os.OpenFile(filepath.Join(dir, LogName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	name := filepath.Join(dir, recorder.AccessName)
+	const flags = os.O_WRONLY | os.O_APPEND | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+	f, err := os.OpenFile(name, flags, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if f, err = os.OpenFile(name, flags|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+			own(f, dir)
+		}
+	}
 	if err != nil {
 		return nil, err
+	}
+	if i, err := f.Stat(); err != nil || !i.Mode().IsRegular() {
+		return nil, errors.Join(err, f.Close(), fmt.Errorf("%s is no file", name))
 	}
 	return &Log{file: f}, nil
 }

@@ -157,6 +157,17 @@ func (t *Tokens) Remove(name string) error {
 	return t.write(left)
 }
 
+// own gives a file that root has made to the owner of its directory: the recorder.
+func own(f *os.File, dir string) {
+	i, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return
+	}
+	if s, ok := i.Sys().(*syscall.Stat_t); ok {
+		_ = f.Chown(int(s.Uid), int(s.Gid)) // else the recorder says that it cannot read it
+	}
+}
+
 // write replaces the file. It gets the owner of its directory: the recorder, who reads it.
 func (t *Tokens) write(list []Token) error {
 	text, err := json.MarshalIndent(list, "", "  ")
@@ -169,11 +180,7 @@ func (t *Tokens) write(list []Token) error {
 		return err
 	}
 	_, err = f.Write(append(text, '\n'))
-	if i, err2 := os.Stat(dir); err2 == nil && os.Geteuid() == 0 {
-		if s, ok := i.Sys().(*syscall.Stat_t); ok {
-			err = errors.Join(err, f.Chown(int(s.Uid), int(s.Gid)))
-		}
-	}
+	own(f, dir)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), t.file)
 	}

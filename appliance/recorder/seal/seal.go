@@ -37,6 +37,7 @@ const (
 	Rows      = "rows"      // rows of a day of the trail, From to To
 	Objects   = "objects"   // a list of the files of objects that are encrypted
 	Removed   = "removed"   // something that was there, and went by retention
+	Access    = "access"    // lines of the log of accesses: octets From to To
 	Timestamp = "timestamp" // of a signature, by an authority (RFC 3161)
 	Stopped   = "stopped"   // the disk was too full for what Name says
 	Resumed   = "resumed"   // it has room again
@@ -44,7 +45,7 @@ const (
 )
 
 // kinds are those of links that are no signature.
-var kinds = []string{Volume, Rows, Objects, Removed, Stopped, Resumed}
+var kinds = []string{Volume, Rows, Objects, Removed, Stopped, Resumed, Access}
 
 // Link is a line of the chain.
 type Link struct {
