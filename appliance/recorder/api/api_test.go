@@ -200,6 +200,8 @@ func TestAnswers(t *testing.T) {
 		{"object", "objects/" + object, Viewer},
 		{"sightings", "objects/" + object + "/sightings", Viewer},
 		{"findings", "findings?q=protocol:http", Viewer},
+		{"timeline", "timeline?from=2026-11-02T00:00:00Z&to=2026-11-03T00:00:00Z&step=1h", Viewer},
+		{"top", "top?field=host&from=2026-11-02T00:00:00Z", Viewer},
 		{"text", "objects/" + object + "/text?" + why, Investigator},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -301,7 +303,7 @@ func TestRoles(t *testing.T) {
 			if role == r.Role {
 				want = http.StatusOK
 			}
-			if a, body := b.get(t, token, path+"?"+why); a.StatusCode != want {
+			if a, body := b.get(t, token, path+"?field=host&"+why); a.StatusCode != want {
 				t.Errorf("%s as %s: %s, %.200s", r.Pattern, role, a.Status, body)
 			}
 		}
@@ -420,6 +422,7 @@ func TestBadRequests(t *testing.T) {
 		"events?q=" + url.QueryEscape("nosuch:1"): 400, "events?q=" + url.QueryEscape("(a"): 400, "events?limit=0": 400, "events?limit=10001": 400,
 		"events?from=yesterday": 400, "events?cursor=x": 400, "events/x": 400, "events/" + none[:32]: 404, "objects/../../etc/passwd": 404,
 		"objects/x": 400, "objects/" + none: 404, "objects/" + none + "/sightings": 404, "sessions/" + none[:32]: 404,
+		"timeline?step=x": 400, "timeline?from=2026-01-01T00:00:00Z&to=2026-11-03T00:00:00Z&step=1s": 400, "timeline?step=-1h": 400, "top": 400, "top?field=subject": 400,
 		"findings?q=" + url.QueryEscape("a) or (b"): 400, "nosuch": 404,
 	} {
 		a, body := b.get(t, b.tokens[Viewer], path)

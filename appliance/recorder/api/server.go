@@ -63,6 +63,8 @@ var Routes = []Route{
 	{"objects/{sha}/text", Investigator, true, "the text in an object", (*server).text},
 	{"mails/{file}", Investigator, true, "the mail of an event: ID.eml", (*server).mail},
 	{"findings", Viewer, false, "findings, masked", (*server).findings},
+	{"timeline", Viewer, false, "how many events there were, by steps and kinds", (*server).timeline},
+	{"top", Viewer, false, "the most frequent values of a field", (*server).top},
 	{"status", Viewer, false, "what the recorder does", (*server).status},
 	{"verify", Auditor, false, "compares everything with the chain of evidence: it takes a while", (*server).verify},
 	{"access", Auditor, false, "who looked at what", (*server).access},
