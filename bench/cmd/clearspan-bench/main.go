@@ -25,7 +25,8 @@ func main() {
 func command() *cobra.Command {
 	var o bench.Options
 	var size int64
-	var emission, recording bool
+	var emission, recording, trails bool
+	var events int
 	cmd := &cobra.Command{
 		Use:   "clearspan-bench",
 		Short: "Measure cost and delay of clearspan against other programs (needs root)",
@@ -38,6 +39,9 @@ in less than two minutes on a quiet machine.
 With --emission: measure CPU time per segment shown on a mirror port (a veth
 pair), by every method, without and with tcpdump at the far end.
 
+With --trail: have SQLite and ClickHouse keep the events of an office, and measure
+octets an event, events a second, and how long answers take.
+
 With --recording: count the files that clearspan, Suricata, tshark and tcpflow find
 in captures of which everything is known, and measure what that costs.
 
@@ -46,7 +50,8 @@ Needs root, and the packages of hack/packages.sh test bench.`,
   clearspan-bench --workloads handshakes,idle --only clearspan,HAProxy --rounds 9
   clearspan-bench --against OLD-CLEARSPAN
   clearspan-bench --emission
-  clearspan-bench --recording --size 512`,
+  clearspan-bench --recording --size 512
+  clearspan-bench --trail --events 1000000 --only sqlite`,
 		Args:              cobra.NoArgs,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
@@ -77,6 +82,9 @@ Needs root, and the packages of hack/packages.sh test bench.`,
 			if recording {
 				return bench.Recording(ctx, bench.RecordingOptions{Out: o.Out, Binary: o.Binary, Only: o.Only, Results: o.Results, Rounds: o.Rounds, Size: o.Size})
 			}
+			if trails {
+				return bench.Trail(ctx, bench.TrailOptions{Out: o.Out, Only: o.Only, Rounds: o.Rounds, Events: events})
+			}
 			return bench.Run(ctx, o)
 		},
 	}
@@ -91,6 +99,8 @@ Needs root, and the packages of hack/packages.sh test bench.`,
 	f.StringVar(&o.Against, "against", "", "`FILE` of another clearspan that takes part, to see what a change did")
 	f.BoolVar(&emission, "emission", false, "measure the methods of mirror ports instead")
 	f.BoolVar(&recording, "recording", false, "measure recorders instead")
+	f.BoolVar(&trails, "trail", false, "measure the stores of a recorder's trail instead")
+	f.IntVar(&events, "events", 10_000_000, "with --trail: `N` events, over 90 days")
 	f.StringVar(&o.Results, "results", "", "`DIR` for the figures as JSON")
 	f.StringVar(&o.Profiles, "profiles", "", "`DIR` for CPU profiles of clearspan (pprof)")
 	cmd.AddCommand(&cobra.Command{

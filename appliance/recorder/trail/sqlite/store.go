@@ -44,7 +44,7 @@ const (
 	extension = ".db"
 	mainName  = "main"
 	dayLayout = trail.DayLayout
-	maxOpen   = 32 // days
+	maxOpen   = 100 // days
 )
 
 // Open opens the trail in a directory, which it makes if it is not there.
@@ -64,7 +64,7 @@ func Open(dir string) (*Store, error) {
 func (s *Store) open(name, schema string) (*sql.DB, error) {
 	path := filepath.Join(s.dir, name+extension)
 	_, missing := os.Stat(path)
-	db, err := sql.Open("sqlite", "file:"+escape(path)+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-8192)&_pragma=case_sensitive_like(0)")
+	db, err := sql.Open("sqlite", "file:"+escape(path)+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-2048)&_pragma=case_sensitive_like(0)")
 	if err != nil {
 		return nil, err
 	}
