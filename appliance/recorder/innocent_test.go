@@ -3,6 +3,7 @@ package recorder
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -17,16 +18,22 @@ import (
 // innocent are places of a Debian machine with documents, programs, lists and logs. None of
 // their files has data that somebody must be told of.
 func innocent() []string {
+	root := "/usr/local/go"
+	if program, err := exec.LookPath("go"); err == nil {
+		if program, err = filepath.EvalSymlinks(program); err == nil {
+			root = filepath.Dir(filepath.Dir(program))
+		}
+	}
 	return []string{
 		"/usr/share/doc", "/usr/share/man", "/usr/share/info", "/usr/share/perl", "/usr/lib/python3", "/usr/share/common-licenses", "/usr/share/i18n", "/usr/share/mime",
-		"/etc", "/var/lib/dpkg/info", "/var/lib/apt/lists", "/var/log", "/usr/include", "/usr/lib/node_modules", "/usr/lib/google-cloud-sdk", "/usr/share/vim", "/usr/share/texmf", "/usr/lib/modules", "/usr/lib/postgresql",
-		filepath.Join(os.Getenv("GOROOT"), "src"), filepath.Join(os.Getenv("GOROOT"), "test"), filepath.Join(os.Getenv("HOME"), "go/pkg/mod"),
+		"/etc", "/var/lib/dpkg/info", "/var/lib/apt/lists", "/var/log", "/usr/include", "/usr/lib/node_modules", "/usr/lib/google-cloud-sdk", "/usr/share/vim", "/usr/share/package-lists", "/usr/share/texmf", "/usr/lib/modules", "/usr/lib/postgresql",
+		filepath.Join(root, "src"), filepath.Join(root, "test"), filepath.Join(os.Getenv("HOME"), "go/pkg/mod"),
 	}
 }
 
 // documents returns files below directories, at most so many of each, in an order that does
 // not depend on their places.
-func documents(dirs []string, most int) (list []string) {
+func documents(dirs []string, most int, largest int64) (list []string) {
 	for _, dir := range dirs {
 		var some []string
 		filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -36,7 +43,7 @@ func documents(dirs []string, most int) (list []string) {
 			if d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == "node_modules" && path != dir) {
 				return fs.SkipDir
 			}
-			if i, err := d.Info(); err == nil && i.Mode().IsRegular() && 0 < i.Size() && i.Size() <= 4<<20 {
+			if i, err := d.Info(); err == nil && i.Mode().IsRegular() && 0 < i.Size() && i.Size() <= largest {
 				some = append(some, path)
 			}
 			return nil
@@ -51,7 +58,7 @@ func documents(dirs []string, most int) (list []string) {
 
 // TestInnocentFiles: of 10,000 files that are on a machine anyway, one is told of at most.
 func TestInnocentFiles(t *testing.T) {
-	list := documents(innocent(), tempo.Of(15, 2000))
+	list := documents(innocent(), tempo.Of(15, 2000), int64(tempo.Of(1<<20, 64<<20)))
 	x, err := inspect.New(inspect.Options{})
 	if err != nil {
 		t.Fatal(err)

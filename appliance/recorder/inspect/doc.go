@@ -10,6 +10,15 @@
 // judge what the second one found, by check digits, form and the words around it. A number
 // that any other number could be counts only near its words, or in a column below them.
 //
+// A row has headings if it is at the beginning of a text, or has no rows of the same columns
+// above it. A number that is a cell amid a table belongs to the words of its row and its
+// heading only.
+//
+// # Registered data
+//
+// A [Registry] has hashes of cells and of passages of documents (winnowing). It finds them
+// without having them, and can be saved.
+//
 // # Findings
 //
 // A [Finding] has the number of different values, a score, and the first value masked. Values

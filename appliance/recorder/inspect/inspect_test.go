@@ -43,6 +43,7 @@ func TestDetectors(t *testing.T) {
 		{"my number", "番号\nマイナンバー: 1234-5678-9018 です", "my-number x1 85 1234-****-**18 @2\n"},
 		{"my number full width", "個人番号　１２３４５６７８９０１８", "my-number x1 85 1234******18 @1\n"},
 		{"my number in a column", "氏名,個人番号\n" + strings.Repeat("x,y\n", 500) + "甲,123456789018\n", "my-number x1 95 1234******18 @502,2\n"},
+		{"second table of a text", strings.Repeat("a line of text\n", 400) + "\n氏名\t個人番号\n甲\t123456789018\n", "my-number x1 95 1234******18 @403,2\n"},
 		{"number in another column", "個人番号,値\n" + strings.Repeat("x,y\n", 500) + "甲,123456789018\n", ""},
 		{"number without words", "order 123456789018 and 1234-5678-9018", ""},
 		{"wrong check digit", "マイナンバー 123456789019", ""},

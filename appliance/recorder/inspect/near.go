@@ -63,16 +63,38 @@ const (
 
 // context returns the closest relation to a word of the classes.
 func (r *reading) context(s span, list ...class) context {
-	best := nowhere
 	for _, c := range list {
-		if r.within(c, s, reach) {
-			best = max(best, nearby)
-		}
-		if best < heading && r.headed(c, s) {
-			best = heading
+		if r.headed(c, s) {
+			return heading
 		}
 	}
-	return best
+	for _, c := range list {
+		if r.within(c, s, reach) && (!r.cellAmid(s) || r.inLine(c, s)) {
+			return nearby
+		}
+	}
+	return nowhere
+}
+
+// cellAmid reports whether s is a cell of a row amid a table. What stands in other rows says
+// nothing of it.
+func (r *reading) cellAmid(s span) bool {
+	l := r.line(s)
+	front, behind := bytes.TrimRight(r.text[l.from:s.from], " \""), bytes.TrimLeft(r.text[s.to:max(l.to, s.to)], " \"\r")
+	for kind := range delimiters {
+		d := delimiters[kind]
+		if r.row.all[kind] > 0 && (len(front) == 0 || front[len(front)-1] == d) && (len(behind) == 0 || behind[0] == d) {
+			return r.amid(l.from, d, r.row.all[kind])
+		}
+	}
+	return false
+}
+
+// inLine reports whether a word of a class is in the line of s.
+func (r *reading) inLine(c class, s span) bool {
+	l := r.line(s)
+	low := r.behind(c, l.from)
+	return low < len(r.near[c]) && r.near[c][low].from < l.to
 }
 
 // within reports whether a word of a class is so many octets from s.

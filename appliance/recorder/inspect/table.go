@@ -5,6 +5,9 @@ import "bytes"
 // delimiters are what stands between the columns of a table.
 const delimiters = ",\t;|"
 
+// tabs is the place of the tab among them.
+const tabs = 1
+
 // counts has how many delimiters of each kind there are.
 type counts [len(delimiters)]int
 
@@ -74,6 +77,7 @@ func (r *reading) columns(s span) (count counts, first int) {
 type rows struct {
 	heads [classes][]head
 	done  [classes]bool
+	amid  [classes]int // words in rows that cannot be headings
 }
 
 // head is the heading of a column.
@@ -89,7 +93,10 @@ func (h *head) heads(all counts) bool { return all[h.kind] >= h.least }
 
 const (
 	maxHeads   = 100 // headings of a class
-	headBlanks = 3   // in a cell of a row of headings: one of more is a sentence
+	maxAmid    = 1000
+	firstRows  = 4096 // octets at the beginning of a text: there, any row may have headings
+	rowsAbove  = 3    // with the same columns: behind them, a row is one of data
+	headBlanks = 3    // in a cell of a row of headings: one of more is a sentence
 )
 
 // headed reports whether a word of a class is the heading of the column in which s is.
@@ -118,13 +125,37 @@ func (r *reading) heading(c class, w span) {
 	count, line := r.columns(w)
 	for kind, index := range count {
 		h := head{line, kind, index, r.row.all[kind]}
-		if h.least == 0 || len(r.rows.heads[c]) == maxHeads || r.rows.heading(c, h) {
+		if delimiters[kind] != '\t' && r.row.all[tabs] > 0 {
+			continue // signs within the cells of another table
+		}
+		if h.least == 0 || r.rows.amid[c] == maxAmid || len(r.rows.heads[c]) == maxHeads || r.rows.heading(c, h) {
+			continue
+		}
+		if r.amid(line, delimiters[kind], h.least) {
+			r.rows.amid[c]++
 			continue
 		}
 		if r.headings(r.row.span, delimiters[kind]) {
 			r.rows.heads[c] = append(r.rows.heads[c], h)
 		}
 	}
+}
+
+// amid reports whether the row that begins at an octet is amid a table: there are rows with the
+// same columns above it.
+func (r *reading) amid(line int, delimiter byte, columns int) bool {
+	if line < firstRows {
+		return false
+	}
+	above := r.text[line-firstRows : line-1]
+	for range rowsAbove {
+		i := bytes.LastIndexByte(above, '\n')
+		if i < 0 || bytes.Count(above[i+1:], []byte{delimiter}) != columns {
+			return false
+		}
+		above = above[:i]
+	}
+	return true
 }
 
 // heading reports whether there is one for all rows of another.

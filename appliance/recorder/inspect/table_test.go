@@ -41,6 +41,7 @@ func TestInnocent(t *testing.T) {
 		"option of a program":      "--confidential-compute\n",
 		"remark of a program":      strings.Repeat("x = 1\n", 9) + "\nB<FOR INTERNAL USE ONLY>\n" + strings.Repeat("x = 2\n", 9),
 		"table of code points":     "524c 525e 5261 525c 84af 527d 5282 5281 5290 5293\n5182 7F54",
+		"word in a row of data":    "a name\tof a\tlist\n" + strings.Repeat("a package\t1.0\t123\n", 400) + "x\tpassport\ty\n" + strings.Repeat("q\tcd1234567\tz\n", 9) + "bank account\t1\t2\nq\t1234567\tx\n",
 		"row without the column":   "id,surname,full name\nx <one@example.org>\ny, <two@example.org>\n",
 	} {
 		x, _ := New(Options{})
