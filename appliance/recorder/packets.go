@@ -57,6 +57,9 @@ func (w *wanted) add(s *trail.Session) {
 		transport = flow.UDP
 	}
 	p := period{s.Start.Add(-slack), s.End.Add(slack)}
+	if s.End.Before(s.Start) { // the clock was set back
+		p = period{s.End.Add(-slack), s.Start.Add(slack)}
+	}
 	if s.Open {
 		p.to = time.Now()
 	}

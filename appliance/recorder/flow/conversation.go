@@ -21,6 +21,7 @@ type conversation struct {
 	again  uint32 // sessions of the same ends and the same beginning, before it
 	closed bool
 	place  *list.Element
+	heard  int64 // when something came, as [Table.elapsed]
 }
 
 // Classes of sessions, by how long they may be silent.

@@ -50,7 +50,8 @@ type Table struct {
 	held    int
 	maxHeld int
 	tally   Tally
-	now     time.Time
+	now     time.Time // of the newest frame
+	elapsed int64     // milliseconds since the first one
 }
 
 // key tells sessions apart: both ends, the lower one first, and the virtual network, where
@@ -85,10 +86,7 @@ func New(c Config, h Handler) *Table {
 // Add takes the next frame.
 func (t *Table) Add(f Frame) {
 	t.tally.Frames++
-	if f.At.After(t.now) {
-		t.now = f.At
-		t.expire()
-	}
+	t.tick(f.At)
 	switch t.decoder.frame(f.Link, f.Octets, max(f.Wire, len(f.Octets)), nanoseconds(f.At)) {
 	case fragment:
 		t.tally.Fragments++
@@ -106,7 +104,7 @@ func (t *Table) Add(f Frame) {
 	if c == nil {
 		return
 	}
-	c.Last = f.At
+	c.Last, c.heard = f.At, t.elapsed
 	t.silent[c.class()].MoveToBack(c.place)
 	if f.Comment != "" && len(c.Comments) < maxComments && len(f.Comment) <= maxComment {
 		c.Comments = append(c.Comments, f.Comment)
@@ -138,7 +136,7 @@ func (t *Table) find(k *packet, at time.Time) *conversation {
 	if len(t.open) >= t.cfg.Sessions {
 		t.makeRoom()
 	}
-	c = &conversation{table: t, key: name, client: client(k), again: again}
+	c = &conversation{table: t, key: name, client: client(k), again: again, heard: t.elapsed}
 	c.Session = Session{ID: newID(at, &name, again), Client: c.client.addrPort(), Transport: k.transport, VLAN: k.vlan, Tunnel: k.tunnel.String(), Start: at, Last: at}
 	server := k.to
 	if c.client == k.to {
@@ -208,7 +206,7 @@ func (t *Table) expire() {
 	for class, limit := range [classes]time.Duration{streams: t.cfg.Idle, datagrams: idleUDP, ended: lingering} {
 		for e := t.silent[class].Front(); e != nil; e = t.silent[class].Front() {
 			c := e.Value.(*conversation)
-			if t.now.Sub(c.Last) <= limit {
+			if t.elapsed-c.heard <= limit.Milliseconds() {
 				break
 			}
 			if !c.closed {

@@ -208,20 +208,35 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestFull: a disk that is full loses frames, which are counted. What was there stays.
+// TestFull: a disk that is full loses frames, which are counted. What was there stays, and
+// writing goes on by itself when there is room.
 func TestFull(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m", "none", dir).CombinedOutput(); err != nil {
 		needs.Missing(t, "mount: ", string(out))
 	}
 	t.Cleanup(func() { exec.Command("umount", dir).Run() })
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	w := open(t, dir, Options{})
 	n := 0
+	for ; n < 9_000; n++ {
+		w.Add(frame(n))
+	}
+	full := w.Counts()
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
 	for ; n < 12_000; n++ {
 		w.Add(frame(n))
 	}
 	w.Close()
 	c := w.Counts()
+	if full.Dropped == 0 || c.Stored <= full.Stored {
+		t.Errorf("full: %+v, then %+v", full, c)
+	}
 	if c.Stored+c.Dropped != uint64(n) || c.Dropped == 0 || c.Stored < 3000 {
 		t.Errorf("%+v of %d", c, n)
 	}
