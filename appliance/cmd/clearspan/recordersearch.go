@@ -29,6 +29,7 @@ func recorderSearchCommand() *cobra.Command {
 	var asJSON bool
 	var limit int
 	var why accessFlags
+	var counts countFlags
 	var fields strings.Builder
 	for _, f := range trail.Language.Fields() {
 		fmt.Fprintf(&fields, "  %-16s %s\n", f.Name, f.About)
@@ -48,7 +49,9 @@ Fields:
 ` + strings.TrimRight(fields.String(), "\n"),
 		Example: `  clearspan recorder search --directory rec 'name:report sent:true after:2026-11-01'
   clearspan recorder search --directory rec 'finding:my-number,person count>=10 -user:backup'
-  clearspan recorder search --directory rec --json 'object:64c9c27b'`,
+  clearspan recorder search --directory rec --json 'object:64c9c27b'
+  clearspan recorder search --directory rec --top host 'after:2026-11-01'
+  clearspan recorder search --directory rec --timeline 1h client:10.1.2.3`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, err := trail.Language.Parse(strings.Join(args, " "))
@@ -58,6 +61,9 @@ Fields:
 			return withArchive(dir, where, func(a *recorder.Archive) error {
 				if err := why.note(dir, api.Viewer, "search", strings.Join(args, " ")); err != nil {
 					return err
+				}
+				if counts.asked() {
+					return counts.show(cmd.Context(), a, trail.Question{Query: q, Limit: limit}, cmd.OutOrStdout(), asJSON)
 				}
 				out, n := fullWriterTo(cmd.OutOrStdout(), asJSON), 0
 				var failed error
@@ -77,7 +83,9 @@ Fields:
 	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
 	f.StringVar(&where, "trail", "", trailUsage)
 	f.BoolVar(&asJSON, "json", false, "one JSON object a line")
-	f.IntVar(&limit, "limit", 100, "at most `N` events")
+	f.IntVar(&limit, "limit", 100, "at most `N` events, or values of --top")
+	counts.add(f)
+	cmd.MarkFlagsMutuallyExclusive("top", "timeline")
 	why.add(f)
 	cmd.MarkFlagRequired("directory")
 	return cmd

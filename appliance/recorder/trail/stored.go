@@ -71,6 +71,22 @@ func Times(e *query.Expr) (from, to int64) {
 	return from, to
 }
 
+// OnlyTimes reports whether a query asks for nothing but a range of times, that of [Times].
+func OnlyTimes(e *query.Expr) bool {
+	if e == nil {
+		return true
+	}
+	if e.Op == query.All {
+		for _, s := range e.Sub {
+			if !OnlyTimes(s) {
+				return false
+			}
+		}
+		return true
+	}
+	return e.Op == query.Term && e.Field != nil && e.Field.ID == FieldAt && len(e.Ranges) == 1 && len(e.Texts) == 0
+}
+
 // Condition writes a query as a condition of SQL, of what term writes for each of its terms.
 func Condition(e *query.Expr, term func(*query.Expr) string) string {
 	if e == nil {

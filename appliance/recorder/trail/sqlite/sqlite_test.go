@@ -104,6 +104,33 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// TestVersion: files of another schema are refused, and stay as they are.
+func TestVersion(t *testing.T) {
+	for _, name := range []string{"main", "2026-11-01"} {
+		s := open(t)
+		if err := s.Write(t.Context(), trailtest.Events(0, 10)); err != nil {
+			t.Fatal(err)
+		}
+		db, err := s.open(name, daySchema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec("pragma user_version = 1"); err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+		s.Close()
+		again, err := Open(s.dir)
+		if err == nil {
+			defer again.Close()
+			err = again.Write(t.Context(), trailtest.Events(0, 20))
+		}
+		if err == nil || !strings.Contains(err.Error(), name+".db: the tables have version 1, this program knows") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func BenchmarkWrite(b *testing.B) {
 	s := open(b)
 	n := 0

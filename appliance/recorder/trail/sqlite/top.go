@@ -70,7 +70,7 @@ func (p *span) condition(w *where) string {
 // counted reports whether the counts of a day that is over answer a question.
 func (s *Store) counted(date string, p *span) bool {
 	begin, _ := time.Parse(dayLayout, date)
-	if p.expr != nil || begin.UnixNano() < p.from || begin.AddDate(0, 0, 1).UnixNano()-1 > p.to {
+	if !trail.OnlyTimes(p.expr) || begin.UnixNano() < p.from || begin.AddDate(0, 0, 1).UnixNano()-1 > p.to {
 		return false
 	}
 	f := s.openFilter(date) // which is there if the counts are

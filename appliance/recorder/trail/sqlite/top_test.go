@@ -43,6 +43,27 @@ func TestRolledUp(t *testing.T) {
 			t.Errorf("%v: %d moments, and %d by a count, %v", step, len(a), len(b), err)
 		}
 	}
+	for text, want := range map[string]bool{"": true, "after:2025-12-31": true, "after:2026-01-01T12:00:00": false, "-after:2027-01-01": false, "at:2026-01-01,2026-01-03": false, "kind:mail": false, "after:2025-12-31 kind:mail": false} {
+		q := q
+		if q.Query, err = trail.Language.Parse(text); err != nil {
+			t.Fatal(err)
+		}
+		p := spanOf(&q)
+		if got := s.counted("2026-01-01", &p); got != want {
+			t.Errorf("%q: the counts of the day answer it: %v", text, got)
+		}
+		a, err := s.Top(t.Context(), q, trail.FieldHost, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Query, _ = trail.Language.Parse("(" + text + ") -nosuchword")
+		if text == "" {
+			q.Query = live.Query
+		}
+		if b, err := s.Top(t.Context(), q, trail.FieldHost, 1000); err != nil || !slices.Equal(a, b) {
+			t.Errorf("%q: %d values, and %d by a count, %v", text, len(a), len(b), err)
+		}
+	}
 	rows := 0
 	db, done, err := s.day("2026-01-01", false)
 	if err != nil {
