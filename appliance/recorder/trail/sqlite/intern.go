@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
-	"math"
 	"net/netip"
 	"strings"
 
@@ -168,9 +167,6 @@ func idOf(hi, lo int64) (id trail.ID) {
 	binary.BigEndian.PutUint64(id[8:], uint64(lo)^1<<63)
 	return id
 }
-
-// least is the lo of the least name of a time.
-const least = math.MinInt64
 
 // shorten leaves the host out of a URI.
 func shorten(uri, host string) string {
