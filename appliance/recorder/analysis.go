@@ -11,6 +11,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/flow"
 	"github.com/clearspan/clearspan/appliance/recorder/inspect"
+	"github.com/clearspan/clearspan/appliance/recorder/judge"
 	"github.com/clearspan/clearspan/appliance/recorder/volume"
 )
 
@@ -56,7 +57,7 @@ func (r *Recorder) analyse(stopping context.Context) error {
 		Source: "recorder", Content: r.archive.content, Examine: newExaminer(ctx, x, r.archive.content, r.cfg.Received, r.cfg.Passwords).examine,
 		Keep:   r.level.keeps,
 		Resume: &analyst.Resume{Cursor: cursor, Open: open},
-	}, counted{telling{r.archive.writer(&r.level), r.judge, r.alerts}, &w.summary})
+	}, counted{telling{r.archive.writer(&r.level), r.judge, &judge.Users{}, r.alerts}, &w.summary})
 	w.packets = volume.NewReader(filepath.Join(r.cfg.Directory, volumeDir), r.volumes, volume.Mark(cursor.From))
 	defer w.packets.Close()
 	for {

@@ -100,7 +100,7 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 		cfg.Keep = func(d trail.Direction) bool { return d == trail.Sent || o.Received }
 		cfg.Wanted = examined
 	}
-	a := analyst.New(cfg, counted{telling{o.Output, j, nil}, &summary})
+	a := analyst.New(cfg, counted{telling{o.Output, j, &judge.Users{}, nil}, &summary})
 	defer func() { summary.Tally = a.Tally() }()
 	var damaged error
 	for _, name := range files {

@@ -21,12 +21,13 @@ func Detectors(o inspect.Options) []string { return append(o.Detectors(), string
 type telling struct {
 	analyst.Output
 	judge *judge.Judge
+	users *judge.Users
 	queue *alert.Queue // nil: nobody is told
 }
 
 // Write implements [analyst.Output].
 func (t telling) Write(ctx context.Context, b *trail.Batch) error {
-	list := t.judge.Judge(b)
+	list := t.judge.Judge(b, t.users)
 	if err := t.Output.Write(ctx, b); err != nil || t.queue == nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (d *deed) by(pattern string) bool {
 
 // deeds returns what a batch has of them, in the order of their findings. A finding without
 // an event in the batch is left out: the batch of an event has all that belongs to it.
-func deeds(b *trail.Batch) (list []*deed) {
+func deeds(b *trail.Batch, known *Users) (list []*deed) {
 	type side struct {
 		event     trail.ID
 		direction trail.Direction
@@ -61,7 +61,7 @@ func deeds(b *trail.Batch) (list []*deed) {
 		k := side{f.Event, directions[seen{f.Event, f.Hash}]}
 		d := at[k]
 		if d == nil {
-			d = &deed{event: e, direction: k.direction, size: sizes[k], users: []string{e.User, e.Sender, users[e.Session]}}
+			d = &deed{event: e, direction: k.direction, size: sizes[k], users: []string{e.User, e.Sender, users[e.Session], known.names[e.Client.Addr()]}}
 			at[k] = d
 			list = append(list, d)
 		}

@@ -78,11 +78,13 @@ func worth(f *trail.Finding) bool {
 // Judge notes in the findings of a batch the first rule that names each, and returns what is
 // to be told: a finding once for each rule that has receivers. Without rules, all findings
 // of 70 points that are sent are told to all, but less than ten people, and data of contact.
-func (j *Judge) Judge(b *trail.Batch) (list []Told) {
+// Users learns from the batch.
+func (j *Judge) Judge(b *trail.Batch, users *Users) (list []Told) {
+	users.note(b.Who)
 	if len(b.Findings) == 0 {
 		return nil
 	}
-	for _, d := range deeds(b) {
+	for _, d := range deeds(b, users) {
 		if len(j.rules) == 0 {
 			for _, f := range d.findings {
 				if d.direction == trail.Sent && worth(f) {

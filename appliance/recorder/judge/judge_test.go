@@ -49,7 +49,7 @@ func told(t *testing.T, rules []Rule, b *trail.Batch) (out, noted string) {
 		t.Fatal(err)
 	}
 	var list, names []string
-	for _, x := range j.Judge(b) {
+	for _, x := range j.Judge(b, &Users{}) {
 		list = append(list, fmt.Sprintf("%s/%s>%s", x.Rule, x.Finding.Detector, strings.Join(x.Alert, "+")))
 	}
 	for i := range b.Findings {
@@ -144,5 +144,34 @@ func TestBad(t *testing.T) {
 		if _, err := New(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %s", c, err, want)
 		}
+	}
+}
+
+// TestUsers: a name that a login has told holds for what the client does then.
+func TestUsers(t *testing.T) {
+	j, err := New(Config{Rules: []Rule{{Name: "r", User: []string{"taro@*"}, Alert: []string{"office"}}}, Receivers: []string{"office"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var users Users
+	e := web("192.0.2.1")
+	e.User = ""
+	tell := func() int { return len(j.Judge(batch(e, trail.Sent, 1, found("my-number", 1, 95)), &users)) }
+	if tell() != 0 {
+		t.Error("told of nobody")
+	}
+	j.Judge(&trail.Batch{Who: []trail.Who{{Address: e.Client.Addr(), User: "Taro@EXAMPLE.TEST"}, {Address: netip.MustParseAddr("10.9.9.9"), User: "hanako"}}}, &users)
+	if tell() != 1 {
+		t.Error("the user is not known")
+	}
+	j.Judge(&trail.Batch{Who: []trail.Who{{Address: e.Client.Addr(), User: "hanako"}, {Address: e.Client.Addr(), MAC: "x"}}}, &users)
+	if tell() != 0 {
+		t.Error("the former user is told of")
+	}
+	for i := range maxUsers + 10 {
+		users.note([]trail.Who{{Address: netip.AddrFrom4([4]byte{1, byte(i >> 16), byte(i >> 8), byte(i)}), User: "x"}})
+	}
+	if len(users.names) != maxUsers {
+		t.Errorf("%d addresses", len(users.names))
 	}
 }
