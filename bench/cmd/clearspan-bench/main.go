@@ -25,7 +25,7 @@ func main() {
 func command() *cobra.Command {
 	var o bench.Options
 	var size int64
-	var emission, recording, trails bool
+	var emission, recording, capture, trails bool
 	var events int
 	cmd := &cobra.Command{
 		Use:   "clearspan-bench",
@@ -45,12 +45,16 @@ octets an event, events a second, and how long answers take.
 With --recording: count the files that clearspan, Suricata, tshark and tcpflow find
 in captures of which everything is known, and measure what that costs.
 
+With --capture: have clearspan's recorder, tcpdump and dumpcap write the frames of a
+port to a disk at growing rates, and measure what that costs and how many are lost.
+
 Needs root, and the packages of hack/packages.sh test bench.`,
 		Example: `  clearspan-bench --quick
   clearspan-bench --workloads handshakes,idle --only clearspan,HAProxy --rounds 9
   clearspan-bench --against OLD-CLEARSPAN
   clearspan-bench --emission
   clearspan-bench --recording --size 512
+  clearspan-bench --capture --rounds 3
   clearspan-bench --trail --events 1000000 --only sqlite`,
 		Args:              cobra.NoArgs,
 		SilenceUsage:      true,
@@ -82,6 +86,9 @@ Needs root, and the packages of hack/packages.sh test bench.`,
 			if recording {
 				return bench.Recording(ctx, bench.RecordingOptions{Out: o.Out, Binary: o.Binary, Only: o.Only, Results: o.Results, Rounds: o.Rounds, Size: o.Size})
 			}
+			if capture {
+				return bench.Capture(ctx, bench.CaptureOptions{Out: o.Out, Binary: o.Binary, Self: self, Only: o.Only, Results: o.Results, Rounds: o.Rounds})
+			}
 			if trails {
 				return bench.Trail(ctx, bench.TrailOptions{Out: o.Out, Only: o.Only, Rounds: o.Rounds, Events: events})
 			}
@@ -99,11 +106,20 @@ Needs root, and the packages of hack/packages.sh test bench.`,
 	f.StringVar(&o.Against, "against", "", "`FILE` of another clearspan that takes part, to see what a change did")
 	f.BoolVar(&emission, "emission", false, "measure the methods of mirror ports instead")
 	f.BoolVar(&recording, "recording", false, "measure recorders instead")
+	f.BoolVar(&capture, "capture", false, "measure the capture of recorders instead")
 	f.BoolVar(&trails, "trail", false, "measure the stores of a recorder's trail instead")
 	f.IntVar(&events, "events", 10_000_000, "with --trail: `N` events, over 90 days")
 	f.StringVar(&o.Results, "results", "", "`DIR` for the figures as JSON")
 	f.StringVar(&o.Profiles, "profiles", "", "`DIR` for CPU profiles of clearspan (pprof)")
 	cmd.AddCommand(&cobra.Command{
+		Use:    "capture IF DIR",
+		Short:  "Write the frames of an interface to volumes; a measurement starts it",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return bench.CaptureOnly(args[0], args[1], cmd.OutOrStdout())
+		},
+	}, &cobra.Command{
 		Use:    "floor LISTEN ORIGIN",
 		Short:  "Copy and encrypt octets, for comparison; a measurement starts it",
 		Hidden: true,
