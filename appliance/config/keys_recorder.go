@@ -291,7 +291,7 @@ var recorderKeys = []Key{
 	},
 	{
 		Path: "recorder.api", Type: TypeText, Absent: "nothing is answered", Example: "127.0.0.1:8095",
-		Doc: "The address that answers questions over HTTP: `unix:PATH`, or a loopback address. Requests need a token of `clearspan recorder token add`.",
+		Doc: "The address that answers questions over HTTP: `unix:PATH`, or a loopback address. A relative path starts at `directory`. Requests need a token of `clearspan recorder token add`.",
 	},
 	{
 		Path: "recorder.seal", Type: TypeTable,

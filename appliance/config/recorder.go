@@ -155,7 +155,7 @@ func (r *reader) recorder(n *node, mirrors []Mirror, state string) *Recorder {
 	seal.fill("recorder.seal", "", &c.Seal)
 	seal.close()
 	c.Encrypt = r.encrypt(t.get("encrypt"))
-	c.API = value(t, "api", "", parseLocal(state))
+	c.API = value(t, "api", "", parseLocal(c.Directory))
 	c.ClickHouse = r.trail(t.get("trail"))
 	if filepath.IsAbs(c.ClickHouse) {
 		c.Files = append(c.Files, c.ClickHouse)

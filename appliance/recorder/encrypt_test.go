@@ -185,7 +185,7 @@ func TestKeyLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	runOver(t, recorder.Config{Directory: rec, Incoming: []string{incoming(t, all)}, Encrypt: recorder.Encryption{To: []string{to}}}, 10)
-	if s, err := recorder.ReadStatus(rec); err != nil || s.Unread != 1 || s.Volumes < 2 || s.Events == 0 {
+	if s, err := recorder.ReadStatus(rec); err != nil || s.Unread != 2 || s.Volumes < 2 || s.Events == 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if v, err := unlocked(t, rec, key).Verify(t.Context(), rec, nil, nil); err != nil || len(v.Faults) > 0 {

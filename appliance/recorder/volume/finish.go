@@ -30,6 +30,9 @@ func (w *Writer) lose() {
 	if w.flushed == 0 {
 		w.file.Close()
 		os.Remove(w.summary.path(w.dir) + partial)
+		if w.sealed != nil {
+			w.sealed.removeTail()
+		}
 		delete(w.keys, w.number)
 		w.file, w.sealed = nil, nil
 		w.number--
@@ -95,7 +98,10 @@ func (w *Writer) complete() {
 
 // seal writes the summary of a volume, and gives it its name. Both are there for good when it
 // returns.
-func seal(dir string, s *Summary) error {
+func seal(dir string, s *Summary) error { return sealAs(s.path(dir)+partial, dir, s) }
+
+// sealAs is seal of a file that has another name.
+func sealAs(file, dir string, s *Summary) error {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -103,7 +109,7 @@ func seal(dir string, s *Summary) error {
 	if err := writeSynced(path(dir, s.Number)+summary, append(text, '\n')); err != nil {
 		return err
 	}
-	if err := os.Rename(s.path(dir)+partial, s.path(dir)); err != nil {
+	if err := os.Rename(file, s.path(dir)); err != nil {
 		return err
 	}
 	d, err := os.Open(dir)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"time"
 
 	"github.com/clearspan/clearspan/appliance/recorder/agefile"
 )
@@ -16,14 +15,17 @@ import (
 // be read by age whenever its writer dies, and no chunk is ever sealed twice with different
 // octets.
 type sealed struct {
-	key     *agefile.Key
-	stream  *agefile.Stream // nil: complete
-	header  bool            // it is in the file
-	tail    []tailFrame     // frames that end in no whole chunk
-	clear   int64           // octets of cleartext that were handed over
-	failed  bool            // a write was refused: nothing but the end follows
-	waiting time.Time       // since when octets wait for the rest of a chunk; zero: none
-	out     []byte
+	key      *agefile.Key
+	stream   *agefile.Stream // nil: complete
+	header   bool            // it is in the file
+	tail     []tailFrame     // frames that end in no whole chunk
+	clear    int64           // octets of cleartext that were handed over
+	failed   bool            // a write was refused: nothing but the end follows
+	rest     []byte          // blocks that end in no whole chunk
+	restFrom int64           // where they begin in the cleartext
+	saved    int64           // what of the cleartext was saved in a tail, see saveTail
+	tailFile string          // "": none
+	out      []byte
 
 	// Under the lock of the writer, and read by readers.
 	chunks  uint64 // in the file
@@ -35,9 +37,6 @@ type tailFrame struct {
 	end    int64
 	octets uint64
 }
-
-// maxWaiting is how long octets wait for the rest of a chunk. Then they are filled up.
-const maxWaiting = 30 * time.Second
 
 // blockFill is a block of a type for local use, which readers pass over.
 const blockFill = 0x80000f11
@@ -94,14 +93,9 @@ func (w *Writer) putSealed() error {
 	w.flushed = s.stream.Offset() + int64(len(ending)+agefile.Overhead)
 	s.clear += int64(len(w.buffer))
 	s.chunks, s.pending = s.stream.Chunks(), append(s.pending[:0], s.stream.Pending()...)
+	s.keepRest(w.buffer)
 	for len(s.tail) > 0 && s.tail[0].end <= int64(s.chunks)*agefile.Chunk {
 		s.tail = s.tail[1:]
-	}
-	switch {
-	case len(s.pending) == 0:
-		s.waiting = time.Time{}
-	case s.waiting.IsZero() || end > 0:
-		s.waiting = time.Now()
 	}
 	return nil
 }
@@ -142,7 +136,8 @@ func (w *Writer) endSealed() {
 		}
 	}
 	w.sum.Write(end)
-	s.stream, s.pending, s.out, s.tail = nil, nil, nil, nil
+	s.removeTail()
+	s.stream, s.pending, s.out, s.tail, s.rest = nil, nil, nil, nil, nil
 }
 
 // loseTail drops the frames that are not in whole chunks: their chunk was sealed, but is not
@@ -219,37 +214,42 @@ func (r *Reader) unlock(f *os.File) (io.ReaderAt, error) {
 
 // recoverSealed completes a volume whose writer died. It cannot be read: what is torn is cut
 // off at a whole chunk, and how many frames there are is not known.
-func recoverSealed(dir string, number uint64) error {
+func recoverSealed(dir string, number uint64) (last uint64, err error) {
 	s := Summary{Number: number, Cut: true, Encrypted: true}
 	name := s.path(dir) + partial
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
-		return err
+		return number, err
 	}
 	defer f.Close()
 	i, err := f.Stat()
 	if err != nil {
-		return err
+		return number, err
 	}
 	const chunk = agefile.Chunk + agefile.Overhead
 	head, err := agefile.HeaderSize(f)
 	if err != nil || i.Size() < head+chunk {
-		return os.Remove(name) // no frame is in it
+		_, err := recoverTail(dir, number, 0, number) // no frame is in the other
+		return number, errors.Join(err, os.Remove(name))
 	}
 	s.Last, s.Size = i.ModTime().UTC(), i.Size()
 	if rest := (s.Size - head) % chunk; rest != int64(len(ending)+agefile.Overhead) {
 		s.Size -= rest
 	}
 	if err := f.Truncate(s.Size); err != nil {
-		return err
+		return number, err
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, io.NewSectionReader(f, 0, s.Size)); err != nil {
-		return err
+		return number, err
 	}
 	s.SHA256 = hex.EncodeToString(h.Sum(nil))
 	if err := f.Sync(); err != nil {
-		return err
+		return number, err
 	}
-	return seal(dir, &s)
+	is, err := recoverTail(dir, number, uint64((s.Size-head)/chunk), number+1)
+	if last = number; is {
+		last++
+	}
+	return last, errors.Join(err, seal(dir, &s))
 }

@@ -220,32 +220,48 @@ func TestEncryptedRefused(t *testing.T) {
 	}
 }
 
-// TestFilledUp: frames that have waited long enough for the rest of a chunk are in the file.
-func TestFilledUp(t *testing.T) {
-	dir := t.TempDir()
-	id, o := identity(t)
-	w := open(t, dir, o)
-	for i := range 3 {
-		w.Add(frame(i))
-	}
-	w.Flush()
-	if n, _ := with(t, dir, nil, id); n != 0 {
-		t.Fatalf("%d frames are in no whole chunk", n)
-	}
-	w.mu.Lock()
-	w.sealed.waiting = time.Now().Add(-maxWaiting)
-	w.mu.Unlock()
-	w.Flush()
-	if n, _ := with(t, dir, nil, id); n != 3 {
-		t.Fatalf("%d frames", n)
-	}
-	w.Add(frame(3))
-	w.Close()
-	if n, _ := with(t, dir, nil, id); n != 4 {
-		t.Fatalf("%d frames", n)
-	}
-	if n := byAge(t, id, File(dir, 1), true); n != 4 {
-		t.Errorf("age: %d frames", n)
+// TestTail: a writer that dies loses none of the frames that were flushed, and none comes
+// twice, however many wait for the rest of a chunk.
+func TestTail(t *testing.T) {
+	for _, flushed := range []int{1, 100, 291, 799} {
+		for _, later := range []int{0, 600} {
+			from, dir := t.TempDir(), filepath.Join(t.TempDir(), "v")
+			id, o := identity(t)
+			w := open(t, from, o)
+			for i := range flushed {
+				w.Add(frame(i))
+				if i%37 == 0 {
+					w.Flush()
+				}
+			}
+			w.Flush()
+			for i := range later { // and some that are written, but not flushed
+				w.Add(frame(flushed + i))
+			}
+			w.mu.Lock()
+			w.flush()
+			err := os.CopyFS(dir, os.DirFS(from)) // it dies
+			w.mu.Unlock()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again := open(t, dir, o)
+			n, locked := with(t, dir, nil, id)
+			if n < flushed || n > flushed+later || locked > 0 {
+				t.Errorf("%d flushed, %d more: %d frames are read", flushed, later, n)
+			}
+			again.Add(frame(n))
+			again.Close()
+			if m, _ := with(t, dir, nil, id); m != n+1 {
+				t.Errorf("%d flushed, %d more: %d frames, want %d", flushed, later, m, n+1)
+			}
+			w.Close()
+			for _, dir := range []string{dir, from} {
+				if left, _ := filepath.Glob(filepath.Join(dir, "*tail*")); len(left) > 0 {
+					t.Errorf("%q are left", left)
+				}
+			}
+		}
 	}
 }
 

@@ -101,16 +101,18 @@ func Open(dir string, o Options) (*Writer, error) {
 		return nil, fmt.Errorf("open the volumes: %w", err)
 	}
 	for _, v := range list {
-		if !v.whole {
-			mend := recoverVolume
-			if v.encrypted {
-				mend = recoverSealed
-			}
-			if err := mend(dir, v.number); err != nil {
-				return nil, fmt.Errorf("volume %d: %w", v.number, err)
-			}
+		last := v.number
+		switch {
+		case v.whole:
+		case v.encrypted:
+			last, err = recoverSealed(dir, v.number)
+		default:
+			err = recoverVolume(dir, v.number)
 		}
-		w.number = v.number
+		if err != nil {
+			return nil, fmt.Errorf("volume %d: %w", v.number, err)
+		}
+		w.number = max(w.number, last)
 	}
 	return w, nil
 }
@@ -269,10 +271,8 @@ func (w *Writer) fail(err error) {
 func (w *Writer) Flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s := w.sealed; s != nil && !s.waiting.IsZero() && time.Since(s.waiting) >= maxWaiting {
-		w.fillUp()
-	}
 	w.flush()
+	w.saveTail()
 	if w.file != nil && time.Since(w.opened) >= w.o.Age && w.summary.Frames > 0 {
 		w.finish()
 	}
