@@ -42,6 +42,13 @@ var usual = []string{
 	"uname", "sysinfo", "getrusage", "getrlimit", "prlimit64", "setrlimit",
 }
 
+// outward are those of usual that reach beyond the descriptors that a process has.
+var outward = []string{
+	"connect", "accept", "accept4", "bind", "listen", "socketpair", "open", "openat", "openat2",
+	"mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat", "renameat2", "truncate", "chmod", "fchmodat", "utimensat",
+	"memfd_create",
+}
+
 // families are the sockets that we make: local, IPv4, IPv6, netlink, and those of
 // mirror ports.
 var families = []uint64{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK, unix.AF_PACKET, unix.AF_XDP}
@@ -64,11 +71,15 @@ func policy(r Rights) (*seccomp.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := slices.Clone(usual)
-	if r.Namespaces {
+	names, families := slices.Clone(usual), families
+	if r.Sealed {
+		names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(outward, name) })
+		families = nil
+	}
+	if r.Namespaces && !r.Sealed {
 		names = append(names, "setns")
 	}
-	if r.Programs {
+	if r.Programs && !r.Sealed {
 		names = append(names, "bpf")
 	}
 	allow := seccomp.SyscallGroup{Action: seccomp.ActionAllow, Names: slices.DeleteFunc(names, func(name string) bool {

@@ -36,6 +36,12 @@ func confineFiles(r Rights) error {
 	if v, err := ll.LandlockGetABIVersion(); err != nil || v < 1 {
 		return errNoLandlock
 	}
+	if r.Sealed {
+		if err := landlock.V8.BestEffort().Restrict(); err != nil {
+			return fmt.Errorf("files and signals are not bounded: %w", err)
+		}
+		return nil
+	}
 	writeDir := writeDir
 	if r.Moves {
 		writeDir |= ll.AccessFSRefer

@@ -13,6 +13,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("CLEARSPAN_TEST_CONFINED"); dir != "" {
 		os.Exit(confined(dir))
 	}
+	if os.Getenv("CLEARSPAN_TEST_SEALED") != "" {
+		os.Exit(sealed())
+	}
 	if stage := os.Getenv("CLEARSPAN_TEST_GUARDED"); stage != "" {
 		if err := guarded(stage); err != nil {
 			fmt.Fprintln(os.Stderr, err)

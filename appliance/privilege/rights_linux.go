@@ -26,6 +26,10 @@ type Rights struct {
 	Namespaces bool
 	// Programs lets the process use eBPF.
 	Programs bool
+	// Sealed says that the process needs nothing but the descriptors that it has: it opens no
+	// file, makes no socket and starts no process. Reads, Writes, Namespaces and Programs are
+	// not looked at then.
+	Sealed bool
 	// Foreign says that code of others runs in the process, such as the module of
 	// a PKCS #11 token. What that opens and calls is not known: only capabilities
 	// are bounded then, and the user if one is named.

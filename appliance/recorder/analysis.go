@@ -54,7 +54,7 @@ func (r *Recorder) analyse(stopping context.Context) error {
 	now := time.Now()
 	w := &analysis{Recorder: r, flushed: now, came: now, reached: now, settled: true}
 	w.analyst = analyst.New(analyst.Config{
-		Source: "recorder", Content: r.archive.content, Examine: newExaminer(ctx, x, r.archive.content, r.cfg.Received, r.cfg.Passwords).examine,
+		Source: "recorder", Content: r.archive.content, Examine: newExaminer(ctx, x, r.archive.content, r.archive.documents, r.cfg.Received, r.cfg.Passwords).examine,
 		Keep:   r.level.keeps,
 		Resume: &analyst.Resume{Cursor: cursor, Open: open},
 	}, counted{telling{r.archive.writer(&r.level), r.judge, &judge.Users{}, r.alerts}, &w.summary})

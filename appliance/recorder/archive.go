@@ -31,6 +31,8 @@ type Archive struct {
 	roots      *x509.CertPool // of authorities of time stamps; nil: none were given
 	list       *objectList    // of what is encrypted; nil: it is only read
 	index      *retain.Index  // of objects; nil: it is only read
+	documents  *textReader    // reads text; nil: in this process
+	lent       bool           // another one closes documents
 }
 
 const (
@@ -191,6 +193,9 @@ func (a *Archive) Close() error {
 	}
 	if a.index != nil {
 		failed = errors.Join(failed, a.index.Close())
+	}
+	if !a.lent {
+		failed = errors.Join(failed, a.documents.Close())
 	}
 	return errors.Join(failed, a.content.Close())
 }

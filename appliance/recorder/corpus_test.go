@@ -134,7 +134,7 @@ func TestCorpus(t *testing.T) {
 	told, all := 0, 0
 	one := func(detector, what string, file []byte) {
 		all++
-		e, _ := examine(t.Context(), x, bytes.NewReader(file), int64(len(file)), extract.Hint{})
+		e, _ := (*textReader)(nil).examine(t.Context(), x, bytes.NewReader(file), int64(len(file)), extract.Hint{})
 		for _, f := range e.findings {
 			if f.Detector == detector && f.Score >= inspect.Told {
 				told++

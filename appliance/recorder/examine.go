@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -36,16 +35,11 @@ type examination struct {
 	members   []Member
 	text      strings.Builder // for searches, as far as maxIndexed
 	limited   bool            // not all was read
+	unread    error           // why its text was not read to its end, if that is the process's fault
 }
 
 // maxIndexed bounds the text of one object that can be searched, in octets.
 const maxIndexed = 8 << 20
-
-// examine looks through a file.
-func examine(ctx context.Context, x *inspect.Inspector, r io.ReaderAt, size int64, hint extract.Hint) (*examination, error) {
-	e := &examination{inspector: x, byName: make(map[string]int)}
-	return e, extract.File(ctx, r, size, hint, extract.Limits{}, e)
-}
 
 // Text implements [extract.Handler].
 func (e *examination) Text(place string, text []byte) {
@@ -117,8 +111,15 @@ func (w *memberWriter) Write(p []byte) (int, error) {
 }
 
 func (w *memberWriter) Close() error {
-	w.e.members = append(w.e.members, Member{w.place, trail.Hash(w.sum.Sum(nil)), w.size})
+	w.e.Hashed(w.place, [32]byte(w.sum.Sum(nil)), w.size)
 	return nil
+}
+
+// Hashed implements [extractor.Handler].
+func (e *examination) Hashed(place string, sum [32]byte, size uint64) {
+	if len(e.members) < maxMembers {
+		e.members = append(e.members, Member{place, sum, size})
+	}
 }
 
 // rows adds what was found in the object of a sighting to a batch.

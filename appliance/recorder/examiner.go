@@ -17,6 +17,9 @@ const maxExamined = 256 << 20
 // message is the type of whole mail messages. Their parts are objects of their own.
 const message = "message/rfc822"
 
+// workInspect names an examination that was not done to its end, in the trail.
+const workInspect = "inspect"
+
 // examined reports whether an object is looked through, by its first octets.
 func examined(s *trail.Sighting, first []byte) bool {
 	return s.Type != message && extract.Readable(first, extract.Hint{Name: s.Name, Type: s.Type})
@@ -30,10 +33,11 @@ type examiner struct {
 	store     *content.Store
 	received  bool
 	letters   *letters // nil: passwords are not tried
+	documents *textReader
 }
 
-func newExaminer(ctx context.Context, i *inspect.Inspector, store *content.Store, received, passwords bool) *examiner {
-	x := &examiner{ctx: ctx, inspector: i, store: store, received: received}
+func newExaminer(ctx context.Context, i *inspect.Inspector, store *content.Store, d *textReader, received, passwords bool) *examiner {
+	x := &examiner{ctx: ctx, inspector: i, store: store, documents: d, received: received}
 	if passwords {
 		x.letters = &letters{}
 	}
@@ -64,12 +68,15 @@ func (x *examiner) examine(event *trail.Event, s *trail.Sighting, b *trail.Batch
 		at = bytes.NewReader(p)
 	}
 	hint := extract.Hint{Name: s.Name, Type: s.Type}
-	e, _ := examine(x.ctx, x.inspector, at, int64(s.Size), hint)
+	e, _ := x.documents.examine(x.ctx, x.inspector, at, int64(s.Size), hint)
 	if x.letters != nil && event.Kind == trail.Mail {
 		e = x.correspondence(event, s, b, e, at)
 	}
 	e.rows(event, s, b)
 	e.words(event, s.Hash, b)
+	if e.unread != nil {
+		b.Pending = append(b.Pending, trail.Pending{Hash: s.Hash, Work: workInspect, Why: e.unread.Error(), At: event.At})
+	}
 }
 
 // words adds the text of an object, for searches.

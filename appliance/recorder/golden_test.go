@@ -21,7 +21,7 @@ const goldenFile = "testdata/rows.golden"
 func importedFile(t testing.TB, file string) []string {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := recorder.Import(t.Context(), []string{file}, recorder.ImportOptions{Output: recorder.NewJSONLines(&b)}); err != nil {
+	if _, err := recorder.Import(t.Context(), []string{file}, recorder.ImportOptions{Output: recorder.NewJSONLines(&b), Extractor: recorder.TestExtractor}); err != nil {
 		t.Fatal(err)
 	}
 	return factsOf(t, b.Bytes())

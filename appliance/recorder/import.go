@@ -28,12 +28,14 @@ type ImportOptions struct {
 	Rules     []judge.Rule // findings have the name of the first that names them
 	Progress  func(name string, octets uint64)
 	Encrypt   Encryption // of the contents that are kept
+	Extractor []string   // the command of a process that reads text, see [extractor.Options]; nil: this one does
 }
 
 // ImportSummary says how much was read, and what was in it.
 type ImportSummary struct {
 	flow.Tally
 	Events, Objects, Findings uint64
+	Unread                    uint64 // files whose text was not read to its end: the process that did it was killed or ended
 }
 
 // String returns a line.
@@ -42,7 +44,7 @@ func (s ImportSummary) String() string {
 	for _, n := range []struct {
 		count uint64
 		what  string
-	}{{s.Findings, "findings"}, {s.Broken, "frames broken"}, {s.Tally.Lost, "datagrams without all fragments"}} {
+	}{{s.Findings, "findings"}, {s.Unread, "files not read to their end"}, {s.Broken, "frames broken"}, {s.Tally.Lost, "datagrams without all fragments"}} {
 		if n.count > 0 {
 			text += fmt.Sprintf(", %d %s", n.count, n.what)
 		}
@@ -60,6 +62,11 @@ func (c counted) Write(ctx context.Context, b *trail.Batch) error {
 	c.Events += uint64(len(b.Events))
 	c.Objects += uint64(len(b.Sightings))
 	c.ImportSummary.Findings += uint64(len(b.Findings))
+	for i := range b.Pending {
+		if b.Pending[i].Work == workInspect {
+			c.Unread++
+		}
+	}
 	return c.Output.Write(ctx, b)
 }
 
@@ -94,8 +101,9 @@ func Import(ctx context.Context, files []string, o ImportOptions) (summary Impor
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	store := r.content
+	r.documents = newTextReader(o.Extractor)
 	o.Output = outputs{o.Output, r.writer(nil)}
-	cfg := analyst.Config{Source: "import", Content: store, Examine: newExaminer(ctx, x, store, o.Received, o.Passwords).examine}
+	cfg := analyst.Config{Source: "import", Content: store, Examine: newExaminer(ctx, x, store, r.documents, o.Received, o.Passwords).examine}
 	if o.Directory == "" { // only what is looked through is kept until then
 		cfg.Keep = func(d trail.Direction) bool { return d == trail.Sent || o.Received }
 		cfg.Wanted = examined

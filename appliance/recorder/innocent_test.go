@@ -77,7 +77,7 @@ func TestInnocentFiles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, _ := examine(t.Context(), x, f, i.Size(), extract.Hint{Name: filepath.Base(file)})
+		e, _ := (*textReader)(nil).examine(t.Context(), x, f, i.Size(), extract.Hint{Name: filepath.Base(file)})
 		f.Close()
 		octets += i.Size()
 		b := &trail.Batch{Events: []trail.Event{{}}, Sightings: []trail.Sighting{{}}}

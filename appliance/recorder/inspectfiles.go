@@ -23,15 +23,18 @@ type Inspected struct {
 }
 
 // InspectFiles looks through files for personal and confidential data, and calls f with what
-// is in each. The error is about files that could not be read; the others count.
-func InspectFiles(ctx context.Context, files []string, o inspect.Options, f func(Inspected) error) error {
+// is in each. The text is read in a process of command, see [extractor.Options]; without one, in
+// this process. The error is about files that could not be read; the others count.
+func InspectFiles(ctx context.Context, files []string, o inspect.Options, command []string, f func(Inspected) error) error {
 	x, err := inspect.New(o)
 	if err != nil {
 		return err
 	}
+	d := newTextReader(command)
+	defer d.Close()
 	var failed error
 	for _, file := range files {
-		found, err := inspectFile(ctx, x, file)
+		found, err := inspectFile(ctx, x, d, file)
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -46,7 +49,7 @@ func InspectFiles(ctx context.Context, files []string, o inspect.Options, f func
 	return failed
 }
 
-func inspectFile(ctx context.Context, x *inspect.Inspector, file string) (found Inspected, err error) {
+func inspectFile(ctx context.Context, x *inspect.Inspector, d *textReader, file string) (found Inspected, err error) {
 	found.File = file
 	f, err := os.Open(file)
 	if err != nil {
@@ -65,7 +68,7 @@ func inspectFile(ctx context.Context, x *inspect.Inspector, file string) (found 
 		return found, err
 	}
 	h.Sum(found.Hash[:0])
-	e, err := examine(ctx, x, f, i.Size(), extract.Hint{Name: filepath.Base(file)})
+	e, err := d.examine(ctx, x, f, i.Size(), extract.Hint{Name: filepath.Base(file)})
 	found.Findings, found.Limited = e.findings, e.limited || err != nil
 	return found, ctx.Err()
 }

@@ -88,7 +88,7 @@ func (x *examiner) correspondence(event *trail.Event, s *trail.Sighting, b *trai
 	if _, isLocked := e.byName[string(extract.Encrypted)]; isLocked {
 		if words := l.said(who, event); len(words) > 0 {
 			hint := extract.Hint{Name: s.Name, Type: s.Type, Passwords: words}
-			if open, _ := examine(x.ctx, x.inspector, octets, int64(s.Size), hint); len(open.members) > len(e.members) {
+			if open, _ := x.documents.examine(x.ctx, x.inspector, octets, int64(s.Size), hint); len(open.members) > len(e.members) {
 				return open
 			}
 		}
@@ -117,7 +117,7 @@ func (x *examiner) open(event *trail.Event, who people, words []string, b *trail
 			return false
 		}
 		tried++
-		open, _ := examine(x.ctx, x.inspector, bytes.NewReader(a.octets), int64(len(a.octets)), extract.Hint{Name: a.name, Passwords: slices.Clone(words)})
+		open, _ := x.documents.examine(x.ctx, x.inspector, bytes.NewReader(a.octets), int64(len(a.octets)), extract.Hint{Name: a.name, Passwords: slices.Clone(words)})
 		if len(open.members) <= a.files {
 			return false
 		}

@@ -49,6 +49,7 @@ type Config struct {
 	Sign       time.Duration // between signatures of the chain of evidence; default 1 h
 	Timestamp  string        // URL of an authority (RFC 3161) that stamps signatures; "": none does
 	Wait       bool          // for another recorder of the directory, which ends
+	Extractor  []string      // as in [ImportOptions]
 	Log        *slog.Logger
 }
 
@@ -108,6 +109,9 @@ func New(c Config) (r *Recorder, err error) {
 	if r.archive, err = openArchive(c.Directory, c.Trail, kept); err != nil {
 		return r, err
 	}
+	if r.archive.documents, err = startTextReader(c.Extractor, c.User); err != nil {
+		return r, err
+	}
 	c.Volume.Log = func(err error) { c.Log.Error("packets cannot be written", "err", err) }
 	if r.volumes, err = volume.Open(filepath.Join(c.Directory, volumeDir), c.Volume); err != nil {
 		return r, err
@@ -162,6 +166,10 @@ func (r *Recorder) Confine() (*privilege.Left, error) {
 	}
 	return privilege.Confine(privilege.Rights{User: u, Keep: keep, Writes: own, Moves: true, Reads: []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl", "/usr/share/ca-certificates"}})
 }
+
+// Lend has an archive read text in the process of the recorder, which may have no other. The
+// archive is to be closed before the recorder.
+func (r *Recorder) Lend(a *Archive) { a.documents, a.lent = r.archive.documents, true }
 
 // Close closes a recorder that does not run.
 func (r *Recorder) Close() (failed error) {

@@ -105,8 +105,8 @@ func (a *Archive) Text(ctx context.Context, h trail.Hash, hint extract.Hint) (te
 		}
 		at, size = bytes.NewReader(p), int64(len(p))
 	}
-	t := &textOnly{}
-	err = extract.File(ctx, at, size, hint, extract.Limits{}, t)
+	var t *textOnly
+	err = a.documents.read(ctx, at, size, hint, func() taker { t = &textOnly{}; return t })
 	if ctx.Err() != nil {
 		return "", false, ctx.Err()
 	}
@@ -136,6 +136,9 @@ func (t *textOnly) Member(string) io.WriteCloser { return nil }
 
 // Note notes that there is more.
 func (t *textOnly) Note(string, extract.Note, string) { t.more = true }
+
+// Hashed tells of files of archives, which are no text.
+func (t *textOnly) Hashed(string, [32]byte, uint64) {}
 
 // Label is no text.
 func (t *textOnly) Label(string, string) {}

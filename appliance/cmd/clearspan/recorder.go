@@ -85,7 +85,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 			if err != nil {
 				return err
 			}
-			o := recorder.ImportOptions{Directory: dir, Trail: where, Inspect: inspect, Received: received, Passwords: passwords, Inside: rules.inside, Rules: read, Encrypt: encrypt, Output: recorder.NewListing(cmd.OutOrStdout())}
+			o := recorder.ImportOptions{Directory: dir, Trail: where, Inspect: inspect, Received: received, Passwords: passwords, Inside: rules.inside, Rules: read, Encrypt: encrypt, Extractor: extractorCommand, Output: recorder.NewListing(cmd.OutOrStdout())}
 			if asJSON {
 				o.Output = recorder.NewJSONLines(cmd.OutOrStdout())
 			}

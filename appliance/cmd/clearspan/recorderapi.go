@@ -12,11 +12,12 @@ import (
 // recorderAPI answers questions while a recorder runs. A nil one does not.
 type recorderAPI struct {
 	config   recorder.Config
+	recorder *recorder.Recorder
 	listener net.Listener
 }
 
 // listenAPI listens where a recorder is told to answer; nil: nowhere.
-func listenAPI(c recorder.Config) (*recorderAPI, error) {
+func listenAPI(c recorder.Config, r *recorder.Recorder) (*recorderAPI, error) {
 	if c.API == "" {
 		return nil, nil
 	}
@@ -24,7 +25,7 @@ func listenAPI(c recorder.Config) (*recorderAPI, error) {
 	if err != nil {
 		return nil, badConfig(err)
 	}
-	return &recorderAPI{c, l}, nil
+	return &recorderAPI{c, r, l}, nil
 }
 
 func (a *recorderAPI) close() error {
@@ -60,6 +61,7 @@ func (a *recorderAPI) serve(ctx context.Context) error {
 		return errors.Join(err, a.listener.Close())
 	}
 	defer archive.Close()
+	a.recorder.Lend(archive)
 	accesses, err := api.OpenLog(dir)
 	if err != nil {
 		return errors.Join(err, a.listener.Close())

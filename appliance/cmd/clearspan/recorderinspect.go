@@ -48,7 +48,7 @@ Exit status: 0 all files were read, 1 bad command line, 2 a file could not be re
 			if err != nil {
 				return err
 			}
-			return recorder.InspectFiles(ctx, args, o, func(i recorder.Inspected) error {
+			return recorder.InspectFiles(ctx, args, o, extractorCommand, func(i recorder.Inspected) error {
 				return show(cmd.OutOrStdout(), i, all)
 			})
 		},

@@ -11,8 +11,12 @@ import (
 
 	"github.com/clearspan/clearspan/appliance/config"
 	"github.com/clearspan/clearspan/appliance/keeper/role"
+	"github.com/clearspan/clearspan/appliance/privilege/rights"
 	"github.com/clearspan/clearspan/appliance/recording"
 )
+
+// extractorCommand starts the process that reads the text of files.
+var extractorCommand = []string{"/proc/self/exe", "role", rights.Extractor.Name}
 
 // attendedRecorder is the recorder of a box, which a keeper started. It ends when the keeper says
 // so, or is gone.

@@ -145,11 +145,12 @@ func runRecorder(ctx context.Context, c recorder.Config) error {
 	if err := privilege.Harden(); err != nil {
 		return err
 	}
+	c.Extractor = extractorCommand
 	r, err := recorder.New(c)
 	if err != nil {
 		return err
 	}
-	answering, err := listenAPI(c)
+	answering, err := listenAPI(c, r)
 	if err != nil {
 		return errors.Join(err, r.Close())
 	}

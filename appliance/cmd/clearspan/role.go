@@ -17,10 +17,11 @@ import (
 	"github.com/clearspan/clearspan/appliance/keeper/role"
 	"github.com/clearspan/clearspan/appliance/privilege"
 	"github.com/clearspan/clearspan/appliance/privilege/rights"
+	"github.com/clearspan/clearspan/appliance/recorder/extractor"
 	"github.com/clearspan/clearspan/appliance/screen"
 )
 
-// roles are the processes that a keeper starts. Their rights are in [rights.Roles].
+// roles are the processes that a keeper or a recorder starts. Their rights are in [rights.Roles].
 var roles = map[string]func() error{
 	rights.Worker.Name: func() error {
 		if code := role.Main(worker, explainFailure); code != 0 {
@@ -28,7 +29,8 @@ var roles = map[string]func() error{
 		}
 		return nil
 	},
-	rights.Recorder.Name: attendedRecorder,
+	rights.Recorder.Name:  attendedRecorder,
+	rights.Extractor.Name: extractor.Main,
 }
 
 // roleCommand is for the keeper alone.

@@ -50,15 +50,22 @@ var (
 	// Recorder keeps what sessions say. Package recorder carries this out, for it also runs
 	// without an appliance.
 	Recorder = Role{
-		Name: "recorder", Reads: "cleartext of sessions, frames, captures, documents",
+		Name: "recorder", Reads: "cleartext of sessions, frames, captures",
 		User:  "as the worker",
 		Files: "writes `recorder.directory`, and directories of captures; reads certificates and the resolver's files",
 		Calls: "those of a server",
 	}
+	// Extractor reads text for a recorder. Package extractor carries this out.
+	Extractor = Role{
+		Name: "extractor", Reads: "documents and archives",
+		User:  "as the worker",
+		Files: "none: what it reads is handed over",
+		Calls: "those that use memory and open descriptors: no socket, no file, no program; 512 MiB of memory, 30 s a file",
+	}
 )
 
 // Roles lists all roles.
-func Roles() []Role { return []Role{Keeper, Worker, Recorder} }
+func Roles() []Role { return []Role{Keeper, Worker, Recorder, Extractor} }
 
 // sysctls and kept are what wires write while they run.
 var (
