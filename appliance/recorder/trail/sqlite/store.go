@@ -138,7 +138,7 @@ func (s *Store) dayLocked(date string, make bool) (d *day, done func(), err erro
 			return nil, func() {}, nil
 		}
 		s.closeIdle()
-		db, err := s.open(date, daySchema)
+		db, err := s.open(date, daySchema+viewSchema)
 		if err != nil {
 			return nil, nil, err
 		}
