@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clearspan/clearspan/appliance/recorder/trail"
 	"github.com/clearspan/clearspan/appliance/recorder/trail/trailtest"
 )
 
@@ -74,5 +75,20 @@ func sizes(b *testing.B, dir string, n int) {
 		}
 		rows.Close()
 		db.Close()
+	}
+}
+
+// BenchmarkPage tells what a page of 100 events costs, with all that belongs to them.
+func BenchmarkPage(b *testing.B) {
+	s := open(b)
+	m := trailtest.Mix{Begin: time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC), Events: 20_000, Days: 1}
+	if err := s.Write(b.Context(), m.Batch(0, m.Events)); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		n := 0
+		if err := s.Events(b.Context(), trail.Question{}, func(*trail.Full) bool { n++; return true }); err != nil || n != 100 {
+			b.Fatal(n, err)
+		}
 	}
 }

@@ -134,13 +134,17 @@ func events(ctx context.Context, db *sql.DB, rest string, args []any, s *Store, 
 	if err := rows.Err(); err != nil {
 		return 0, false, err
 	}
-	for i, x := range list {
-		if err := s.complete(ctx, db, numbers[i], x); err != nil {
+	for len(list) > 0 {
+		k := min(len(list), together)
+		if err := s.complete(ctx, db, numbers[:k], list[:k]); err != nil {
 			return n, false, err
 		}
-		if n++; !f(x) {
-			return n, false, nil
+		for _, x := range list[:k] {
+			if n++; !f(x) {
+				return n, false, nil
+			}
 		}
+		numbers, list = numbers[k:], list[k:]
 	}
 	return n, true, nil
 }
@@ -157,80 +161,6 @@ func scanEvent(rows *sql.Rows, x *trail.Full) (n int64, err error) {
 	e.Client, e.Server = fromAddress(client, cport), fromAddress(server, sport)
 	e.URI, e.Referrer = lengthen(e.URI, e.Host), lengthen(e.Referrer, e.Host)
 	return n, err
-}
-
-// What belongs to an event, by its number.
-var (
-	selectParties   = "select role, " + strOf("address") + " from party where event=? order by role, 2"
-	selectSightings = "select number, hash, late, direction, name, raw_name, " + strOf("type") + ", part, " + strOf("field") + ", parent, " + strOf("ending") + ", size from sighting where event=? order by number"
-	selectFindings  = "select id, hash, at, " + strOf("rule") + ", " + strOf("detector") + ", count, score, sample, place from finding where event=? order by id"
-)
-
-// complete adds what belongs to an event.
-func (s *Store) complete(ctx context.Context, db *sql.DB, n int64, x *trail.Full) error {
-	err := each(ctx, db, selectParties, []any{n}, func(rows *sql.Rows) error {
-		var p trail.Party
-		x.Parties = append(x.Parties, p)
-		last := &x.Parties[len(x.Parties)-1]
-		return rows.Scan(&last.Role, &last.Address)
-	})
-	if err != nil {
-		return err
-	}
-	if err := sightings(ctx, db, n, x); err != nil {
-		return err
-	}
-	x.Objects = make(map[trail.Hash]trail.Object)
-	for _, v := range x.Sightings {
-		if o, err := s.Object(ctx, v.Hash); err == nil {
-			x.Objects[v.Hash] = *o
-		}
-	}
-	return each(ctx, db, selectFindings, []any{n}, func(rows *sql.Rows) error {
-		v := trail.Finding{Event: x.ID}
-		var id, hash []byte
-		var at, count int64
-		if err := rows.Scan(&id, &hash, &at, &v.Rule, &v.Detector, &count, &v.Score, &v.Sample, &v.Place); err != nil {
-			return err
-		}
-		copy(v.ID[:], id)
-		copy(v.Hash[:], hash)
-		v.At, v.Count = fromNano(at), uint64(count)
-		x.Findings = append(x.Findings, v)
-		return nil
-	})
-}
-
-// sightings adds what was seen in an event.
-func sightings(ctx context.Context, db *sql.DB, n int64, x *trail.Full) error {
-	var parents []any // hashes, or numbers of sightings
-	err := each(ctx, db, selectSightings, []any{n}, func(rows *sql.Rows) error {
-		v := trail.Sighting{Event: x.ID}
-		var hash []byte
-		var late, size int64
-		var parent any
-		if err := rows.Scan(&v.Number, &hash, &late, &v.Direction, &v.Name, &v.RawName, &v.Type, &v.Part, &v.Field, &parent, &v.Ending, &size); err != nil {
-			return err
-		}
-		copy(v.Hash[:], hash)
-		hi, _ := halves(x.ID)
-		v.At, v.Size = fromNano(hi+late), uint64(size)
-		x.Sightings, parents = append(x.Sightings, v), append(parents, parent)
-		return nil
-	})
-	for i, parent := range parents {
-		switch p := parent.(type) {
-		case []byte:
-			copy(x.Sightings[i].Parent[:], p)
-		case int64:
-			for j := range x.Sightings {
-				if int64(x.Sightings[j].Number) == p {
-					x.Sightings[i].Parent = x.Sightings[j].Hash
-				}
-			}
-		}
-	}
-	return err
 }
 
 // each calls f with the rows of a question.
@@ -313,14 +243,10 @@ func (s *Store) OpenSessions(ctx context.Context) (open map[trail.ID]bool, err e
 
 // Object implements [trail.Reader].
 func (s *Store) Object(ctx context.Context, h trail.Hash) (*trail.Object, error) {
-	o := &trail.Object{Hash: h}
-	var size, first, stored, more int64
-	var holes []byte
-	err := s.main.QueryRowContext(ctx, "select size, "+strOf("type")+", first, stored, holes, more from object where hash=?", h[:]).Scan(&size, &o.Type, &first, &stored, &holes, &more)
+	o, err := scanObject(s.main.QueryRowContext(ctx, "select "+objectColumns+", hash from object where hash=?", h[:]).Scan)
 	if err == sql.ErrNoRows {
 		return nil, trail.ErrNone
 	}
-	o.Size, o.First, o.Stored, o.More, o.Holes = uint64(size), fromNano(first), uint64(stored), uint64(more), trail.UnpackHoles(holes)
 	return o, err
 }
 
