@@ -70,6 +70,11 @@ func (x *exporter) each(ctx context.Context, q trail.Question, f func(*trail.Ful
 	})
 }
 
+// Each calls f with all events that a question asks for, the newest first.
+func (a *Archive) Each(ctx context.Context, q trail.Question, f func(*trail.Full) error) error {
+	return eachEvent(ctx, a.Trail, q, f)
+}
+
 // eachEvent calls f with all events that a question asks for, page by page.
 func eachEvent(ctx context.Context, t trail.Reader, q trail.Question, f func(*trail.Full) error) error {
 	q.Limit = trail.MaxPage

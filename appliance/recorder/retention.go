@@ -2,10 +2,13 @@ package recorder
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/clearspan/clearspan/appliance/recorder/analyst"
 	"github.com/clearspan/clearspan/appliance/recorder/retain"
@@ -70,6 +73,37 @@ type keeper struct {
 	*Recorder
 	removed map[retain.Class]int64 // octets
 	samples []sample
+	held    []period // packets of cases, which were not copied
+}
+
+// holdCases has open cases take what they ask for, before anything is removed.
+func (k *keeper) holdCases(ctx context.Context) error {
+	list, err := Cases(k.cfg.Directory)
+	if err != nil {
+		return err
+	}
+	k.held = nil
+	for i := range list {
+		if list[i].Closed != nil {
+			continue
+		}
+		h, err := k.archive.holding(ctx, k.cfg.Directory, &list[i])
+		if err != nil {
+			return fmt.Errorf("%s: %w", list[i].Name, err)
+		}
+		k.held = append(k.held, h.periods...)
+	}
+	return nil
+}
+
+// holds reports whether a volume has packets of a case.
+func (k *keeper) holds(v *volume.Summary) bool {
+	for _, p := range k.held {
+		if v.Last.IsZero() || !v.Last.Before(p.from.Add(-slack)) && !v.First.After(p.to.Add(slack)) {
+			return true
+		}
+	}
+	return false
 }
 
 // look looks at everything once.
@@ -78,7 +112,18 @@ func (k *keeper) look(ctx context.Context) error {
 		return fmt.Errorf("list the objects: %w", err)
 	}
 	now := time.Now()
+	unlock, err := lockKeeping(k.cfg.Directory, false)
+	if errors.Is(err, unix.EAGAIN) {
+		return nil // a case is opened; the next look is soon
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	open, unread := k.needed.from.Load(), k.needed.to.Load() // before all else: more may be read meanwhile
+	if err := k.holdCases(ctx); err != nil {
+		return fmt.Errorf("cases: %w", err)
+	}
 	kept, err := k.volumesToKeep(now, open, unread)
 	if err != nil {
 		return fmt.Errorf("packets: %w", err)
@@ -136,7 +181,7 @@ func (k *keeper) volumesToKeep(now time.Time, open, unread uint64) (kept KeptSta
 		}
 		old := v.Number < open && (kept.Octets > limit.Size || last.Before(before)) ||
 			v.Number < unread && (kept.Octets > limit.Size+limit.Size/4 || last.Before(before.Add(-patience)))
-		if !old {
+		if !old || k.holds(&v) {
 			if kept.Oldest.IsZero() {
 				kept.Oldest = v.First
 			}

@@ -30,6 +30,7 @@ type sealer struct {
 	access  int64            // octets of the log of accesses
 	list    *objectList
 	stamps  *stamper // nil: nobody is asked
+	held    uint64   // the last line of the chain of cases that is in this one
 	gone    int      // the last list of objects that were removed
 	signed  time.Time
 }
@@ -53,6 +54,8 @@ func openSealer(dir string, a *Archive) (*sealer, error) {
 				s.access = max(s.access, l.To)
 			case seal.Objects:
 				s.list.linked = max(s.list.linked, l.From)
+			case seal.Cases:
+				s.held = uint64(l.To)
 			case seal.Removed:
 				delete(s.rows, l.Name) // rows that come late have numbers from 1 again
 				s.gone = max(s.gone, goneNumber(l.Name))
@@ -122,6 +125,9 @@ func (s *sealer) sign(ctx context.Context) error {
 		}
 		s.list.linked = l.From
 	}
+	if err := s.cases(); err != nil {
+		return err
+	}
 	before, _ := s.chain.Head()
 	if err := s.chain.Sign(); err != nil {
 		return err
@@ -143,6 +149,16 @@ func (s *sealer) stamped() error {
 	return s.chain.Append(seal.Link{
 		Kind: seal.Timestamp, Name: t.authority, From: int64(t.seq), SHA256: t.head, Token: base64.StdEncoding.EncodeToString(t.token),
 	})
+}
+
+// cases adds how far the chain of cases has come: who cuts it off is told of.
+func (s *sealer) cases() error {
+	seq, hash, err := seal.CasesHead(filepath.Join(s.dir, sealDir))
+	if err != nil || seq <= s.held {
+		return err
+	}
+	s.held = seq
+	return s.chain.Append(seal.Link{Kind: seal.Cases, To: int64(seq), SHA256: hash})
 }
 
 // head returns the head of the chain.

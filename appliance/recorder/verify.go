@@ -37,6 +37,7 @@ type Verified struct {
 	Removed  int       `json:"removed"` // volumes that went by retention
 	Days     int       `json:"removed_days"`
 	Gone     int       `json:"removed_objects"`
+	Cases    int       `json:"cases"`
 	Dropped  uint64    `json:"dropped"` // frames that could not be stored
 	Unsealed int64     `json:"unsealed_events"`
 	Faults   []string  `json:"faults"`
@@ -58,6 +59,8 @@ type verification struct {
 	access   int64                 // octets of the log of accesses that are in links
 	list     int64                 // the last one that is in a link
 	went     removals
+	anchors  map[uint64]string // lines of the chain of cases, with their hashes
+	key      ed25519.PublicKey
 	progress func(what string)
 }
 
@@ -83,6 +86,7 @@ func (a *Archive) Verify(ctx context.Context, dir string, key ed25519.PublicKey,
 			return nil, err
 		}
 	}
+	v.key, v.anchors = key, make(map[uint64]string)
 	if v.went, err = readRemovals(filepath.Join(dir, sealDir), key); err != nil {
 		return nil, err
 	}
@@ -102,7 +106,7 @@ func (a *Archive) Verify(ctx context.Context, dir string, key ed25519.PublicKey,
 		return nil, err
 	}
 	defer v.closeIndex()
-	for _, f := range []func() error{v.packets, v.unsealed, v.lastList, v.contents} {
+	for _, f := range []func() error{v.packets, v.unsealed, v.lastList, v.contents, v.cases} {
 		if err := f(); err != nil {
 			return nil, err
 		}
@@ -132,6 +136,8 @@ func (v *verification) link(l seal.Link) error {
 		v.forget(l)
 	case seal.Access:
 		v.accessLog(l)
+	case seal.Cases:
+		v.anchors[uint64(l.To)] = l.SHA256
 	case seal.Timestamp:
 		v.timestamp(l)
 	case seal.Objects:

@@ -26,7 +26,7 @@ themselves, and find personal data in what is sent.
 The recorder reads any cleartext capture, of this program or of another one.`,
 		Example: "  clearspan recorder import mirror.pcap",
 	}
-	cmd.AddCommand(recorderRunCommand(), recorderStatusCommand(), recorderVerifyCommand(), recorderExportCommand(), recorderImportCommand(), recorderSearchCommand(), recorderShowCommand(), recorderInspectCommand(), recorderRegisterCommand(), recorderTokenCommand())
+	cmd.AddCommand(recorderRunCommand(), recorderStatusCommand(), recorderVerifyCommand(), recorderCaseCommand(), recorderAccessCommand(), recorderExportCommand(), recorderImportCommand(), recorderSearchCommand(), recorderShowCommand(), recorderInspectCommand(), recorderRegisterCommand(), recorderTokenCommand())
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/clearspan/clearspan/appliance/recorder"
 	"github.com/clearspan/clearspan/appliance/recorder/api"
 )
 
@@ -26,7 +27,7 @@ func (a *accessFlags) add(f *pflag.FlagSet) {
 // note notes in the log of accesses who looks at what. A directory that cannot be written is a
 // copy, or somebody else's: then there is nothing to note.
 func (a *accessFlags) note(dir string, role api.Role, command, what string) error {
-	log, err := api.OpenLog(dir)
+	log, err := api.OpenLog(recorder.DirectoryOf(dir))
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return nil
 	}

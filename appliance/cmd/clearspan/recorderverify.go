@@ -110,6 +110,9 @@ func showVerified(w io.Writer, v *recorder.Verified) error {
 	if v.Removed+v.Days+v.Gone > 0 {
 		fmt.Fprintf(w, "removed  %d volumes, %d days, %d objects, by retention\n", v.Removed, v.Days, v.Gone)
 	}
+	if v.Cases > 0 {
+		fmt.Fprintf(w, "cases    %d\n", v.Cases)
+	}
 	if v.Dropped > 0 {
 		fmt.Fprintf(w, "dropped  %d frames could not be stored\n", v.Dropped)
 	}

@@ -38,14 +38,21 @@ const (
 	Objects   = "objects"   // a list of the files of objects that are encrypted
 	Removed   = "removed"   // something that was there, and went by retention
 	Access    = "access"    // lines of the log of accesses: octets From to To
+	Cases     = "cases"     // how far the chain of cases has come: line To
 	Timestamp = "timestamp" // of a signature, by an authority (RFC 3161)
 	Stopped   = "stopped"   // the disk was too full for what Name says
 	Resumed   = "resumed"   // it has room again
 	Signature = "signature" // of all lines before
 )
 
+// Kinds of links of the chain of cases, see [Note].
+const (
+	Opened = "opened" // a case
+	Closed = "closed" // a case
+)
+
 // kinds are those of links that are no signature.
-var kinds = []string{Volume, Rows, Objects, Removed, Stopped, Resumed, Access}
+var kinds = []string{Volume, Rows, Objects, Removed, Stopped, Resumed, Access, Cases, Opened, Closed}
 
 // Link is a line of the chain.
 type Link struct {
@@ -58,6 +65,10 @@ type Link struct {
 	Size      int64     `json:"size,omitempty"`
 	Dropped   uint64    `json:"dropped,omitempty"` // frames that could not be stored meanwhile
 	SHA256    string    `json:"sha256,omitempty"`
+	By        string    `json:"by,omitempty"`        // the user
+	Query     string    `json:"query,omitempty"`     // or what was asked for
+	Case      string    `json:"case,omitempty"`      // the name of one
+	Reason    string    `json:"reason,omitempty"`    // in words
 	Signature string    `json:"signature,omitempty"` // base64
 	Token     string    `json:"token,omitempty"`     // of a time stamp: base64
 	Prev      string    `json:"prev"`                // SHA-256 of the line before, without its end
@@ -265,7 +276,11 @@ type Result struct {
 // Verify reads the chain of a directory, and calls f with its links. The error is one of
 // reading; that the chain is broken is in the result.
 func Verify(dir string, key ed25519.PublicKey, f func(Link)) (r Result, err error) {
-	file, err := os.Open(filepath.Join(dir, chainName))
+	return verifyChain(filepath.Join(dir, chainName), key, f)
+}
+
+func verifyChain(name string, key ed25519.PublicKey, f func(Link)) (r Result, err error) {
+	file, err := os.Open(name)
 	if err != nil {
 		return r, err
 	}
