@@ -139,7 +139,7 @@ func TestRetention(t *testing.T) {
 
 	c.Retain.Packets.Age = age
 	untilThen(t, c, func(s *recorder.Status) bool { return len(s.Kept) > 0 && s.Volumes <= 1 })
-	if v = verified(t, dir); v.Removed < before.Volumes-1 || v.Events != before.Events {
+	if v = verified(t, dir); v.Removed < before.Volumes-1 || v.Events < before.Events {
 		t.Errorf("packets: %+v", v)
 	}
 
