@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -213,6 +214,29 @@ func TestReaderEnds(t *testing.T) {
 		t.Errorf("a call that ends: %v", err)
 	}
 	good("the end of a call")
+}
+
+// TestMemory: an archive of 94 octets that asks for memory (7z, LZMA2 with a dictionary of 2 and
+// of 4 GiB) gets none, and the file after it is read.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	x := start(t)
+	for _, text := range []string{
+		"377abcaf271c000429dbc1480e0000000000000030000000000000000a379154010009e7a4bee5a496e7a7980a000104060001090e00070b010001212101260c0a00080a019bba010f00000501110d0061002e0074007800740000000000",
+		"377abcaf271c0004fb9da1f10e0000000000000030000000000000006114cafe010009e7a4bee5a496e7a7980a000104060001090e00070b010001212101280c0a00080a019bba010f00000501110d0061002e0074007800740000000000",
+	} {
+		p, err := hex.DecodeString(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got told
+		if err := x.octets(t.Context(), p, &got); err == nil && !slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, "note") }) {
+			t.Errorf("it was read: %q", got)
+		}
+		if err := x.octets(t.Context(), archive(t), new(told)); err != nil {
+			t.Errorf("the file after it: %v", err)
+		}
+	}
 }
 
 // TestProcessesEnd: nothing is left of an extractor that is closed, or that is gone.
