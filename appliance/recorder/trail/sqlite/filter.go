@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"hash/fnv"
 	"io/fs"
@@ -17,7 +18,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 )
 
-// A filter says of a day that is over which tokens and hashes it cannot have (a Bloom filter:
+// A filter says of a day that is over which tokens, hashes and strings it cannot have (a Bloom filter:
 // one in a hundred that it does not have passes). A question for one of them opens only the files
 // of days that may have it. It lies in DATE.filter, beside the file of the day, and goes when
 // rows come to that day again.
@@ -26,7 +27,7 @@ import (
 
 const (
 	filterExtension = ".filter"
-	filterMagic     = "csbloom\x01"
+	filterMagic     = "csbloom\x02"
 	filterHead      = len(filterMagic) + 8 + 4
 	bitsPerKey      = 10
 	probes          = 7
@@ -37,6 +38,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // hashKey is the key of an object.
 func hashKey(begin []byte) string { return keyMark + "o" + hex.EncodeToString(begin[:hashBegin]) }
+
+// strKey is the key of strings that have numbers: users, addresses of mail, detectors and others.
+func strKey(s string) string { return fmt.Sprintf("%si%08x", keyMark, uint32(lowerHash(s))) }
 
 // probesOf calls f with the bits of a key.
 func probesOf(key string, bits uint64, f func(bit uint64) bool) bool {
@@ -72,7 +76,7 @@ func (s *Store) buildFilter(ctx context.Context, db *sql.DB, date string) error 
 		}
 	}
 	var keys uint64
-	if err := c.QueryRowContext(ctx, "select (select count(*) from temp.terms_of_words)+(select count(*) from temp.terms_of_bodies)+(select count(*) from sighting)").Scan(&keys); err != nil {
+	if err := c.QueryRowContext(ctx, "select (select count(*) from temp.terms_of_words)+(select count(*) from temp.terms_of_bodies)+(select count(*) from sighting)+(select count(*) from str)").Scan(&keys); err != nil {
 		return err
 	}
 	bits := min(max(keys*bitsPerKey, 1024)/8*8, maxFilter)
@@ -81,6 +85,9 @@ func (s *Store) buildFilter(ctx context.Context, db *sql.DB, date string) error 
 		probesOf(key, bits, func(bit uint64) bool { p[bit/8] |= 1 << (bit % 8); return true })
 	}
 	if err := eachValue(ctx, c, from, func(v []byte) { set(string(v)) }); err != nil {
+		return err
+	}
+	if err := eachValue(ctx, c, "select s from str", func(v []byte) { set(strKey(string(v))) }); err != nil {
 		return err
 	}
 	if err := eachValue(ctx, c, "select distinct substr(hash,1,6) from sighting", func(v []byte) {
@@ -225,6 +232,8 @@ func (f *filter) text(field *query.Field, p query.Pattern) bool {
 		return f.tokens(p)
 	case field.ID == trail.FieldHost && whole && !p.Inside:
 		return f.may(hostKey(p.Parts[0]))
+	case field.ID == trail.FieldFrom, columns[field.ID].how == interned:
+		return !whole || p.Inside || p.Parts[0] == "" || f.may(strKey(p.Parts[0]))
 	case field.ID == trail.FieldObject && len(p.Parts[0]) >= 2*hashBegin:
 		begin, err := hex.DecodeString(p.Parts[0][:2*hashBegin])
 		return err == nil && f.may(hashKey(begin))

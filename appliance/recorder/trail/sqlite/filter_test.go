@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ func TestFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	asked := make(map[string]bool)
 	ask := func(text string) (n int) {
 		t.Helper()
 		q, err := trail.Language.Parse(text)
@@ -42,6 +44,7 @@ func TestFilter(t *testing.T) {
 	for _, text := range []string{
 		"host:nosuch.example.com", "nosuchword", `"nosuchword invoice"`, "text:nosuchword", "client:192.0.2.77", "server:192.0.2.77", "192.0.2.77",
 		"object:" + trailtest.Hash(1).String(), "kind:mail host:nosuch.example.com", "nosuch1 or nosuch2",
+		"user:nosuch", "from:nosuch@example.com", "to:nosuch@example.com", "finding:nosuch", "sni:nosuch.example.com",
 	} {
 		if n := ask(text); n > 0 {
 			t.Errorf("%s: %d events", text, n)
@@ -51,6 +54,15 @@ func TestFilter(t *testing.T) {
 		t.Errorf("%d days are open", n)
 	}
 	one := m.Batch(500, 1).Events[0]
+	for _, e := range m.Batch(0, 1000).Events {
+		for field, value := range map[string]string{"user": e.User, "from": e.Sender, "agent": e.Agent, "kind": e.Kind, "method": e.Method} {
+			if value = strings.ToUpper(value); value != "" && !asked[field+value] {
+				if asked[field+value] = true; ask(field+`:"`+value+`"`) == 0 {
+					t.Errorf("%s %q: nothing", field, value)
+				}
+			}
+		}
+	}
 	for _, text := range []string{"host:" + one.Host, "client:" + one.Client.Addr().String(), "server:" + one.Server.Addr().String(), "-nosuchword", "nosuchword or kind:tls", "host:*.com", "invoi*", "client:10.0.0.0/8"} {
 		if ask(text) == 0 {
 			t.Errorf("%s: nothing", text)
@@ -64,7 +76,7 @@ func TestFilter(t *testing.T) {
 		t.Error("a late event is not found")
 	}
 	// What is no filter lets everything pass.
-	for _, text := range []string{"", "csbloom\x01", "csbloom\x01\xff\xff\xff\xff\xff\xff\xff\x7f0000"} {
+	for _, text := range []string{"", "csbloom\x02", "csbloom\x02\xff\xff\xff\xff\xff\xff\xff\x7f0000"} {
 		if err := os.WriteFile(s.filterFile("2026-01-03"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
