@@ -27,7 +27,7 @@ PACKAGES := $(shell echo $$(($$(nproc) * 3 / 2)))
 # Tests that measure times run one after the other, when all others are done.
 ALONE := ./appliance/e2e/alone ./appliance/intake/wire
 
-.PHONY: release release-check help build dev build-pkcs11 build-bench build-demo demo demo-wire demo-recorder test quick test-one test-thorough format lint vet staticcheck generate docs drift bench profile packages packages-demo packages-record packages-bench fuzz clean
+.PHONY: release release-check help build dev build-pkcs11 build-bench build-demo demo demo-wire demo-recorder test quick test-one test-thorough format lint vet staticcheck generate docs drift bench profile packages packages-demo packages-record packages-bench captures fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -83,7 +83,7 @@ release: ## archives, packages, sums and lists of modules for amd64 and arm64, i
 release-check: packages ## build what is released twice, in two places, and compare; lintian
 	hack/release/check.sh
 
-test-thorough: packages-bench release-check ## all tests with long runs, then every fuzz target for a minute; hours
+test-thorough: packages-bench captures release-check ## all tests with long runs, then every fuzz target for a minute; hours
 	@mkdir -p bin
 	CGO_ENABLED=1 CLEARSPAN_ROUNDS=5 $(GATE) -unlimited -events bin/thorough.jsonl -- -race $(TESTFLAGS) $(EVIDENCE) -timeout 3h $$($(GO) list ./... | grep -v /e2e) \
 		-- $(TESTFLAGS) $(EVIDENCE) -timeout 6h ./appliance/e2e \
@@ -134,6 +134,7 @@ fuzz: ## every fuzz target for 20 s
 
 packages: ; @hack/packages.sh test
 packages-demo: ; @hack/packages.sh demo
+captures: ; @hack/captures.sh
 packages-record: ; @hack/packages.sh record
 packages-bench: ; @hack/packages.sh test bench
 
