@@ -27,6 +27,9 @@ PACKAGES := $(shell echo $$(($$(nproc) * 3 / 2)))
 # Tests that measure times run one after the other, when all others are done.
 ALONE := ./appliance/e2e/alone ./appliance/intake/wire
 
+# How many events each store of a trail keeps in make bench.
+EVENTS ?= 10000000
+
 .PHONY: release release-check help build dev build-pkcs11 build-bench build-demo demo demo-wire demo-recorder test quick test-one test-thorough format lint vet staticcheck generate docs drift bench profile packages packages-demo packages-record packages-bench captures fuzz clean
 
 help: ## list the targets
@@ -115,11 +118,12 @@ staticcheck:
 	$(CHECKING) bin/staticcheck ./...
 	cd bench/plot && $(CHECKING) ../../bin/staticcheck ./...
 
-bench: packages-bench build build-bench ## cost and delay against other programs, with plots, then the cost of mirror ports, then recorders; interleaved runs
+bench: packages-bench build build-bench ## cost and delay against other programs, with plots, then the cost of mirror ports, then recorders, then the stores of a trail with EVENTS=N; interleaved runs
 	bin/clearspan-bench --clearspan $(BIN) --results bench/results
 	$(GO) run -C bench/plot . "$$(ls $(CURDIR)/bench/results/*Z.json | tail -n 1)"
 	bin/clearspan-bench --emission --results bench/results
 	bin/clearspan-bench --recording --clearspan $(BIN) --results bench/results
+	bin/clearspan-bench --trail --events $(EVENTS)
 
 # The compiler optimizes for what this profile says is hot. The program that is
 # profiled is built with the profile of before.
