@@ -68,7 +68,8 @@ test: packages drift format vet ## everything the gate asks for; what was slow i
 	CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 $(GATE) -beside 'make -s staticcheck' -- -p $(PACKAGES) -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $$($(GO) list ./... | grep -v $(patsubst ./%,-e '/%$$',$(ALONE))) \
 		-- -p 1 -race $(TESTFLAGS) $(EVIDENCE) -timeout 30m $(ALONE) \
 		-- -C bench/plot -race ./... \
-		-- $(TESTFLAGS) -tags pkcs11 -run Token ./certs/...
+		-- $(TESTFLAGS) -tags pkcs11 -run Token ./certs/... \
+		-- $(TESTFLAGS) ./appliance/recorder/extract/pdf
 
 quick: format ## what needs neither root nor packages, in less than a minute
 	$(GO) vet ./...

@@ -95,6 +95,58 @@ var recorderKeys = []Key{
 		Doc: "The octets of packets that are kept at most.",
 	},
 	{
+		Path: "recorder.retain.packets.age", Type: TypeDuration, Min: "1h", Max: "876000h", Words: []Choice{{"0", "For good."}}, Default: "0", Example: "720h",
+		Doc: "How long packets are kept. A session that stays open keeps its packets up to a day longer.",
+	},
+	{
+		Path: "recorder.retain.received", Type: TypeTable,
+		Doc: "How much is kept of contents that clients receive.",
+	},
+	{
+		Path: "recorder.retain.received.age", Type: TypeDuration, Min: "1h", Max: "876000h", Words: []Choice{{"0", "For good."}}, Default: "0", Example: "2160h",
+		Doc: "How long they are kept.",
+	},
+	{
+		Path: "recorder.retain.received.size", Type: TypeSize, Min: "1MiB", Words: []Choice{{"0", "Any number."}}, Default: "0", Example: "200GiB",
+		Doc: "The octets that are kept at most.",
+	},
+	{
+		Path: "recorder.retain.sent", Type: TypeTable,
+		Doc: "How much is kept of contents that clients send.",
+	},
+	{
+		Path: "recorder.retain.sent.age", Type: TypeDuration, Min: "1h", Max: "876000h", Words: []Choice{{"0", "For good."}}, Default: "0", Example: "26280h",
+		Doc: "How long they are kept.",
+	},
+	{
+		Path: "recorder.retain.sent.size", Type: TypeSize, Min: "1MiB", Words: []Choice{{"0", "Any number."}}, Default: "0", Example: "200GiB",
+		Doc: "The octets that are kept at most.",
+	},
+	{
+		Path: "recorder.retain.mail", Type: TypeTable,
+		Doc: "How much is kept of mail messages, and what is in them.",
+	},
+	{
+		Path: "recorder.retain.mail.age", Type: TypeDuration, Min: "1h", Max: "876000h", Words: []Choice{{"0", "For good."}}, Default: "0", Example: "61320h",
+		Doc: "How long they are kept.",
+	},
+	{
+		Path: "recorder.retain.mail.size", Type: TypeSize, Min: "1MiB", Words: []Choice{{"0", "Any number."}}, Default: "0", Example: "200GiB",
+		Doc: "The octets that are kept at most.",
+	},
+	{
+		Path: "recorder.retain.trail", Type: TypeTable,
+		Doc: "How much is kept of events. Their contents go with them.",
+	},
+	{
+		Path: "recorder.retain.trail.age", Type: TypeDuration, Min: "1h", Max: "876000h", Words: []Choice{{"0", "For good."}}, Default: "0", Example: "61320h",
+		Doc: "How long they are kept.",
+	},
+	{
+		Path: "recorder.retain.trail.size", Type: TypeSize, Min: "1MiB", Words: []Choice{{"0", "Any number."}}, Default: "0", Example: "200GiB",
+		Doc: "The octets that are kept at most.",
+	},
+	{
 		Path: "recorder.alert", Type: TypeTables, Absent: "nobody is told", Example: "[{name: siem, kind: webhook, url: \"https://siem.example.test/hook\"}]",
 		Doc: "The people and systems that are told of findings. The first of a kind and client is told at once, further ones together after 10 minutes. Alerts that are not taken are sent again for three days.",
 	},

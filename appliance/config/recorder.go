@@ -12,6 +12,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/recorder/agefile"
 	"github.com/clearspan/clearspan/appliance/recorder/engine"
 	"github.com/clearspan/clearspan/appliance/recorder/judge"
+	"github.com/clearspan/clearspan/appliance/recorder/retain"
 	"github.com/clearspan/clearspan/appliance/recorder/source/filter"
 	"github.com/clearspan/clearspan/decrypt"
 	"github.com/clearspan/clearspan/mirror"
@@ -36,12 +37,14 @@ type Recorder struct {
 
 // Retain is how much is kept of each class.
 type Retain struct {
-	Packets Bound // default 10 GiB
+	Packets                     Bound // default 10 GiB
+	Received, Sent, Mail, Trail Bound // default: all, for good
 }
 
 // Bound is how much of a class is kept.
 type Bound struct {
-	Size uint64 // octets; 0: any number
+	Age  time.Duration // 0: for good
+	Size uint64        // octets; 0: any number
 }
 
 // Seal is how the chain of evidence is signed.
@@ -130,11 +133,16 @@ func (r *reader) recorder(n *node, mirrors []Mirror, state string) *Recorder {
 	c := &Recorder{}
 	c.Directory = value(t, "directory", filepath.Join(state, "recorder"), parsePath(state))
 	c.Sources = r.sources(t, mirrors)
-	retain := r.table(t.get("retain"), "retain")
-	packets := r.table(retain.get("packets"), "packets")
-	packets.fill("recorder.retain.packets", "", &c.Retain.Packets)
-	packets.close()
-	retain.close()
+	kept := r.table(t.get("retain"), "retain")
+	for class, bound := range map[retain.Class]*Bound{
+		retain.Packets: &c.Retain.Packets, retain.Received: &c.Retain.Received, retain.Sent: &c.Retain.Sent, retain.Mail: &c.Retain.Mail, retain.Trail: &c.Retain.Trail,
+	} {
+		name := string(class)
+		class := r.table(kept.get(name), name)
+		class.fill("recorder.retain."+name, "", bound)
+		class.close()
+	}
+	kept.close()
 	c.Alerts = r.alerts(t.get("alert"), &c.Files)
 	c.Inside = values(t, "inside", nil, parseText)
 	receivers := make([]string, len(c.Alerts))

@@ -16,6 +16,7 @@ import (
 	"github.com/clearspan/clearspan/appliance/keeper"
 	"github.com/clearspan/clearspan/appliance/privilege/rights"
 	"github.com/clearspan/clearspan/appliance/recorder"
+	"github.com/clearspan/clearspan/appliance/recorder/retain"
 	"github.com/clearspan/clearspan/appliance/recorder/source"
 )
 
@@ -30,7 +31,7 @@ func Config(cfg *config.Config, engine *net.UnixListener, log *slog.Logger) (rec
 		return recorder.Config{}, fmt.Errorf("the configuration has no section recorder")
 	}
 	c := recorder.Config{
-		Directory: r.Directory, Trail: r.ClickHouse, Packets: int64(r.Retain.Packets.Size), Sign: r.Seal.Every,
+		Directory: r.Directory, Trail: r.ClickHouse, Retain: policy(&r.Retain), Sign: r.Seal.Every,
 		User: cfg.User, Log: log, API: r.API, Timestamp: r.Seal.Timestamp, Encrypt: recorder.Encryption{To: r.Encrypt.To, What: r.Encrypt.What},
 	}
 	for _, s := range r.Sources {
@@ -64,6 +65,12 @@ func Config(cfg *config.Config, engine *net.UnixListener, log *slog.Logger) (rec
 		c.Alerts = append(c.Alerts, a.Name+"="+a.Address)
 	}
 	return c, nil
+}
+
+// policy returns what is kept.
+func policy(r *config.Retain) retain.Policy {
+	limit := func(b config.Bound) retain.Limit { return retain.Limit{Age: b.Age, Size: int64(b.Size)} }
+	return retain.Policy{Packets: limit(r.Packets), Received: limit(r.Received), Sent: limit(r.Sent), Mail: limit(r.Mail), Trail: limit(r.Trail)}
 }
 
 // Options are what the process is told.

@@ -31,6 +31,9 @@ func (r *Receiver) Serve(conn *net.UnixConn) error {
 	conn.SetReadDeadline(time.Now().Add(helloFor))
 	hello, rights := make([]byte, len(magic)+16), make([]byte, unix.CmsgSpace(4))
 	n, nrights, _, _, err := conn.ReadMsgUnix(hello, rights)
+	if errors.Is(err, net.ErrClosed) {
+		return nil // the receiver ends
+	}
 	if err != nil {
 		return err
 	}

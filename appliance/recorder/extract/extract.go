@@ -164,7 +164,7 @@ func init() {
 		{begins("\x28\xb5\x2f\xfd"), (*found).zstd},
 		{isTar, (*found).tar},
 		{begins("{\\rtf"), (*found).rtf},
-		{begins("%PDF-"), (*found).unread},
+		{begins("%PDF-"), (*found).pdf},
 		{isMail, (*found).mail},
 		{isHTML, (*found).html},
 		{isText, (*found).text},
