@@ -56,6 +56,7 @@ func sections(c *scene) []section {
 		{"services", [2]string{"[]", "\n  - {name: av, kind: icap, url: \"icap://127.0.0.1:1344/av\", mode: [respmod], on_failure: open}"}},
 		{"audit", [2]string{"{file: sessions.jsonl}", "{file: sessions.jsonl, interim: 1m}"}},
 		{"admin", [2]string{"{listen: \"127.0.0.1:8090\"}", "{listen: \"127.0.0.1:8092\"}"}},
+		{"recorder", [2]string{"", "{source: [{name: own, kind: engine}]}"}},
 		{"limits", [2]string{"{sessions: 100000}", "{sessions: 100000, memory: 2GiB}"}},
 	}
 }

@@ -25,10 +25,11 @@ func (a *accessFlags) add(f *pflag.FlagSet) {
 }
 
 // note notes in the log of accesses who looks at what. A directory that cannot be written is a
-// copy, or somebody else's: then there is nothing to note.
+// copy, or somebody else's: that nothing is noted is said.
 func (a *accessFlags) note(dir string, role api.Role, command, what string) error {
 	log, err := api.OpenLog(recorder.DirectoryOf(dir))
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		fmt.Fprintln(os.Stderr, "the directory cannot be written: this access is not in its log")
 		return nil
 	}
 	if err != nil {

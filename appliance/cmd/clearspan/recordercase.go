@@ -29,6 +29,8 @@ query asks for, now and later: rows and packets are copied to DIR/case/NAME, con
 stay. "recorder search", "show" and "export" read that directory, too:
 --directory DIR/case/NAME. Who opens and closes a case, and why, is in the log of
 accesses, see "recorder access".`,
+		Example: `  clearspan recorder case open leak-7 finding:my-number --reason ticket-4711 -d rec
+  clearspan recorder case list -d rec`,
 	}
 	cmd.AddCommand(recorderCaseOpenCommand(), recorderCaseListCommand(), recorderCaseShowCommand(), recorderCaseCloseCommand())
 	return cmd
@@ -49,7 +51,7 @@ func recorderCaseOpenCommand() *cobra.Command {
 removes something. A running recorder adds what comes later.
 
 Exit status: 0 it is held, 1 bad command line, 2 it could not be held.`,
-		Example: `  clearspan recorder case open leak-7 'finding:my-number client:10.1.2.3' --reason 'ticket 4711' -d rec`,
+		Example: `  clearspan recorder case open leak-7 finding:my-number client:10.1.2.3 --reason ticket-4711 -d rec`,
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if reason == "" {
@@ -85,8 +87,11 @@ func recorderCaseListCommand() *cobra.Command {
 	var dir string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List the cases",
+		Use:   "list",
+		Short: "List the cases",
+		Long: `List the cases, open and closed, with their queries and reasons.
+
+Exit status: 0 they are listed, 1 bad command line, 2 they cannot be read.`,
 		Example: "  clearspan recorder case list -d rec",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -123,8 +128,11 @@ func recorderCaseShowCommand() *cobra.Command {
 	var dir string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "show NAME",
-		Short:   "Show a case, and the events that it holds",
+		Use:   "show NAME",
+		Short: "Show a case, and the events that it holds",
+		Long: `Show a case, and the events that it holds. The log of accesses notes that.
+
+Exit status: 0 it is shown, 1 bad command line, 2 there is none, or it cannot be read.`,
 		Example: "  clearspan recorder case show leak-7 -d rec",
 		Args:    takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -157,8 +165,10 @@ func recorderCaseCloseCommand() *cobra.Command {
 		Use:   "close NAME",
 		Short: "Let go what a case holds",
 		Long: `Let go what a case holds: contents are removed when they are too old. The copies of rows
-and packets in DIR/case/NAME stay, and "recorder verify" compares them.`,
-		Example: `  clearspan recorder case close leak-7 --reason 'ticket 4711 is done' -d rec`,
+and packets in DIR/case/NAME stay, and "recorder verify" compares them.
+
+Exit status: 0 it is closed, 1 bad command line, 2 it could not be closed.`,
+		Example: `  clearspan recorder case close leak-7 --reason ticket-4711-is-done -d rec`,
 		Args:    takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if reason == "" {
@@ -182,7 +192,9 @@ func recorderAccessCommand() *cobra.Command {
 		Use:   "access",
 		Short: "List who looked at what",
 		Long: `List who looked at what was recorded, by commands and over HTTP, and who opened and
-closed cases, the oldest first. "recorder verify" tells whether the log was changed.`,
+closed cases, the oldest first. "recorder verify" tells whether the log was changed.
+
+Exit status: 0 it is listed, 1 bad command line, 2 the log cannot be read.`,
 		Example: "  clearspan recorder access -d rec",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -182,7 +182,8 @@ is enough at the rate of the last 24 hours.
 Frames that came = stored + refused by the file system. Frames that the kernel had no room
 for are counted beside.
 
-Exit status: 0 it records, 1 it has ended, loses frames or the disk is too full, 2 there is no recorder.`,
+Exit status: 0 it records, 1 it has ended, loses frames or the disk is too full, 2 there
+is no recorder.`,
 		Example: "  clearspan recorder status --directory rec",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
