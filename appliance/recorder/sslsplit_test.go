@@ -186,7 +186,7 @@ func TestSSLsplit(t *testing.T) {
 		t.Errorf("interface: %s", d)
 	}
 	_ = s.cmd.Stop(20 * time.Second) // a signal ends it
-	if d := rowstest.Differences(importedFile(t, s.capture), want); d != "" {
+	if d := rowstest.Differences(importedFile(t, s.capture, recorder.TestExtractor), want); d != "" {
 		t.Errorf("file: %s", d)
 	}
 	file, err := os.ReadFile(s.capture)
