@@ -166,10 +166,16 @@ func (s *Source) Dropped() (uint64, error) {
 func (s *Source) Close() error {
 	if s.count != nil {
 		unix.Close(s.count.fd)
+		s.count = nil
 	}
 	if s.ring != nil {
 		_ = unix.Munmap(s.ring)
 		s.ring = nil
 	}
-	return unix.Close(s.fd)
+	if s.fd < 0 {
+		return nil // it was closed: the number may be another file's
+	}
+	fd := s.fd
+	s.fd = -1
+	return unix.Close(fd)
 }

@@ -15,16 +15,23 @@ import (
 // Pipe is a capture that another program writes, such as standard input. It ends when that
 // does. It takes the file.
 func Pipe(name string, in *os.File) (Source, error) {
-	if err := unix.SetNonblock(int(in.Fd()), true); err != nil { // so that a read ends with Run
+	// A descriptor of its own, which does not block: a read ends with Run. Two files of one
+	// descriptor would close it twice, and the second time it is another one's.
+	fd, err := unix.FcntlInt(in.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	return &pipe{name: name, in: os.NewFile(in.Fd(), name), file: in}, nil
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return &pipe{name: name, in: os.NewFile(uintptr(fd), name), file: in}, nil
 }
 
 type pipe struct {
 	lossless
 	name     string
-	in, file *os.File
+	in, file *os.File // file is what was given
 }
 
 func (p *pipe) Name() string { return p.name }
@@ -39,8 +46,11 @@ func (p *pipe) Run(ctx context.Context, take func(volume.Frame)) error {
 }
 
 func (p *pipe) Close() error {
-	if err := p.in.Close(); !errors.Is(err, os.ErrClosed) {
-		return err
+	var failed error
+	for _, f := range []*os.File{p.in, p.file} {
+		if err := f.Close(); !errors.Is(err, os.ErrClosed) {
+			failed = errors.Join(failed, err)
+		}
 	}
-	return nil
+	return failed
 }

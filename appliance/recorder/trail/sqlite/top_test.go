@@ -13,8 +13,8 @@ import (
 func TestRolledUp(t *testing.T) {
 	s := open(t)
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	m := trailtest.Mix{Begin: begin, Events: 3000, Days: 3}
-	if err := s.Write(t.Context(), m.Batch(0, 3000)); err != nil {
+	m := trailtest.Mix{Begin: begin, Events: 900, Days: 3}
+	if err := s.Write(t.Context(), m.Batch(0, 900)); err != nil {
 		t.Fatal(err)
 	}
 	q := trail.Question{From: begin, To: begin.AddDate(0, 0, 3)}
