@@ -107,7 +107,7 @@ type captureReport struct {
 	Time     time.Time       `json:"time"`
 	Machine  string          `json:"machine"`
 	Cores    int             `json:"cores"`
-	Figures  []captureFigure `json:"captures"`
+	Figures  []captureFigure `json:"figures"`
 	programs []*capturer
 }
 
@@ -117,6 +117,13 @@ type captureFigure struct {
 	Gbit    float64 `json:"gbit"`
 	Large   bool    `json:"large"` // frames of 64 KiB
 	Taken   []taken `json:"taken"` // by round
+
+	// For the plot.
+	Title string    `json:"title"`
+	Curve string    `json:"curve"`
+	X     int       `json:"x"` // Mbit/s
+	Unit  string    `json:"unit"`
+	Cost  []float64 `json:"cost"` // by round
 }
 
 func newCaptureReport(o CaptureOptions) *captureReport {
@@ -137,11 +144,18 @@ func newCaptureReport(o CaptureOptions) *captureReport {
 func (r *captureReport) add(program string, at load, m taken) {
 	for i := range r.Figures {
 		if f := &r.Figures[i]; f.Program == program && f.Gbit == at.Gbit && f.Large == at.Large {
-			f.Taken = append(f.Taken, m)
+			f.Taken, f.Cost = append(f.Taken, m), append(f.Cost, m.PerGiB)
 			return
 		}
 	}
-	r.Figures = append(r.Figures, captureFigure{program, at.Gbit, at.Large, []taken{m}})
+	f := captureFigure{
+		Program: program, Gbit: at.Gbit, Large: at.Large, Taken: []taken{m},
+		Title: "Mbit/s of 1,514 octets", Curve: "capture", X: int(1000 * at.Gbit), Unit: "CPU s/GiB", Cost: []float64{m.PerGiB},
+	}
+	if at.Large {
+		f.Title, f.Curve = "Mbit/s of 64 KiB", "capture-large"
+	}
+	r.Figures = append(r.Figures, f)
 }
 
 // of returns one figure by round.

@@ -50,6 +50,7 @@ func draw(file, dir string) ([]string, error) {
 	for name, make := range map[string]func(run) (drawing, error){
 		"cost": costs, "objects": curve("objects"), "sessions": curve("sessions"),
 		"newcomers": curve("newcomers"), "idle": curve("idle"), "rules": curve("rules"), "entries": curve("entries"), "mirrors": curve("mirrors"),
+		"capture": curve("capture"), "capture-large": curve("capture-large"),
 	} {
 		d, err := make(r)
 		if err != nil {

@@ -13,6 +13,7 @@ const figures = `{"machine": "m", "figures": [
  {"workload": "bulk", "program": "HAProxy", "unit": "s/GiB", "cost": [2, 3]},
  {"workload": "idle", "program": "HAProxy", "unit": "KiB", "cost": [-1]},
  {"workload": "objects of 1 KiB", "curve": "objects", "x": 1024, "title": "by size", "program": "clearspan", "unit": "s/GiB", "cost": [40]},
+ {"curve": "capture", "x": 500, "title": "by rate", "program": "clearspan", "unit": "s/GiB", "cost": [1, 2]},
  {"workload": "objects of 8 KiB", "curve": "objects", "x": 8192, "title": "by size", "program": "clearspan", "unit": "s/GiB", "cost": [6]}
 ]}`
 
@@ -23,10 +24,10 @@ func TestDraw(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, err := draw(in, dir)
-	if err != nil || len(files) != 4 { // no curve of sessions
+	if err != nil || len(files) != 6 { // no curve of sessions
 		t.Fatalf("files %v, %v", files, err)
 	}
-	for _, name := range []string{"cost", "objects"} {
+	for _, name := range []string{"cost", "objects", "capture"} {
 		svg, err := os.ReadFile(filepath.Join(dir, name+".svg"))
 		if err != nil || !bytes.Contains(svg, []byte("<svg")) || !bytes.Contains(svg, []byte("clearspan")) {
 			t.Errorf("%s.svg: %d octets, %v", name, len(svg), err)
