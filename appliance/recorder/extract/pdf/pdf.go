@@ -1,9 +1,5 @@
-// Package pdf reads the text of PDF documents (ISO 32000). PDFium does it, compiled to
-// WebAssembly: a document that breaks it breaks nothing else, and it has neither files nor
-// network.
-//
-// The module is compiled when the first document comes. That takes some seconds of CPU time, and
-// 340 MB of memory meanwhile. Documents are read one at a time, each in memory of its own.
+//go:build !race
+
 package pdf
 
 import (
@@ -25,16 +21,8 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 )
 
-// ErrLocked says that a document cannot be read without its password.
-var ErrLocked = errors.New("the document is encrypted")
-
-// ErrMissing says that this program has no reader of PDF: it is made with the race detector,
-// by which the start of the reader would take minutes.
-var ErrMissing = errors.New("PDF is not read by a program with the race detector")
-
 // Limits of a document.
 const (
-	MaxPages       = 20_000
 	maxAttachments = 1000
 	maxMemory      = 256 << 20 // of the module, in octets; above that it gets none
 	pageSize       = 64 << 10  // of WebAssembly
@@ -48,10 +36,7 @@ var (
 
 // start compiles the module. mu is held.
 func start() (err error) {
-	switch {
-	case instrumented:
-		return ErrMissing
-	case pool != nil:
+	if pool != nil {
 		return nil
 	}
 	pool, err = webassembly.Init(webassembly.Config{
