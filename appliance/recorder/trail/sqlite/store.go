@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
+	"modernc.org/sqlite" // the driver
 
 	"github.com/clearspan/clearspan/appliance/recorder/trail"
 )
@@ -69,7 +69,11 @@ func (s *Store) open(name, schema string) (*sql.DB, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(4)
-	if err := prepare(db, schema); err != nil {
+	err = prepare(db, schema)
+	for until := time.Now().Add(openFor); isBusy(err) && time.Now().Before(until); err = prepare(db, schema) {
+		time.Sleep(openFor / 500)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
 	if missing != nil {
@@ -77,6 +81,18 @@ func (s *Store) open(name, schema string) (*sql.DB, error) {
 	}
 	return db, nil
 }
+
+// openFor is how long a file is tried to be opened. While another process makes it, it turns to
+// its way of writing (WAL), for which SQLite does not wait.
+const openFor = 10 * time.Second
+
+// isBusy reports whether another process has the file.
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == busy
+}
+
+const busy = 5 // SQLITE_BUSY
 
 // escape writes a path into a URI.
 func escape(path string) string {
