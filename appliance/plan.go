@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"slices"
 
@@ -109,21 +108,9 @@ func feeders(path, name string) keeper.Resource {
 	return keeper.Resource{
 		Name: name, Key: "feeders " + path,
 		Open: func() (keeper.Holding, error) {
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("remove socket of an earlier process: %w", err)
-			}
-			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+			f, err := keeper.ListenUnix(path)
 			if err != nil {
 				return nil, fmt.Errorf("listen for feeds: %w", err)
-			}
-			l.SetUnlinkOnClose(false)
-			defer l.Close()
-			f, err := l.File()
-			if err == nil {
-				err = os.Chmod(path, 0o600)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("hold socket of feeds: %w", err)
 			}
 			return heldFeeders{keeper.Files{f}, path}, nil
 		},

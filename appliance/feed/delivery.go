@@ -95,7 +95,7 @@ func (d *delivery) data(s *decrypt.Session, dir decrypt.Direction, content decry
 // known, the conversation opens at once, else with the first octets that tell it.
 func (d *delivery) await(s *decrypt.Session, content decrypt.Content) {
 	d.due, d.noted = true, content
-	if protocol := protocolOf(s, content); protocol != "" || d.sink.engine != nil {
+	if protocol := protocolOf(s, content); d.sink.ready(protocol) {
 		d.start(s, content, protocol)
 	}
 }
@@ -104,7 +104,7 @@ func (d *delivery) await(s *decrypt.Session, content decrypt.Content) {
 // protocol or never will.
 func (d *delivery) begin(s *decrypt.Session, dir decrypt.Direction, content decrypt.Content, p []byte) {
 	d.due, d.noted = true, content
-	if protocol := protocolOf(s, content); (protocol != "" || d.sink.engine != nil) && len(d.opening.pieces) == 0 {
+	if protocol := protocolOf(s, content); d.sink.ready(protocol) && len(d.opening.pieces) == 0 {
 		d.start(s, content, protocol)
 		d.show(s, dir, content, p)
 		return

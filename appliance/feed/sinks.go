@@ -128,6 +128,10 @@ type sink struct {
 	last    atomic.Int64                       // when there were more than before, nanoseconds since 1970; 0: never
 }
 
+// ready reports whether a conversation can open. What it speaks decides how it is shown in
+// frames, and only there.
+func (k *sink) ready(protocol string) bool { return protocol != "" || k.engine != nil }
+
 // losses are the words for why octets may not reach the sink.
 func (k *sink) losses() []string {
 	words := slices.Concat(mirror.LossReasons, []string{lostConcealed, lostUnselected})

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -51,19 +49,7 @@ func (c Companion) Resource() Resource {
 	return Resource{
 		Name: c.Name, Key: c.Key, Private: true,
 		Open: func() (Holding, error) {
-			if err := os.Remove(c.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("remove socket of an earlier process: %w", err)
-			}
-			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.Socket, Net: "unix"})
-			if err != nil {
-				return nil, fmt.Errorf("listen for %s: %w", c.Name, err)
-			}
-			l.SetUnlinkOnClose(false)
-			defer l.Close()
-			socket, err := l.File()
-			if err == nil {
-				err = os.Chmod(c.Socket, 0o600)
-			}
+			socket, err := ListenUnix(c.Socket)
 			if err != nil {
 				return nil, fmt.Errorf("listen for %s: %w", c.Name, err)
 			}
@@ -127,18 +113,10 @@ func (a *attendance) Close() error {
 // Paths implements [Placed].
 func (a *attendance) Paths() []string { return []string{a.c.Socket} }
 
-// restarts are in front of a start, by how many the process has died before. A life of a minute
-// is no death.
-var restarts = []time.Duration{0, 0, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 10 * time.Second}
-
+// run keeps the process going. A life of a minute is no death.
 func (a *attendance) run() {
 	defer close(a.done)
-	for deaths := 0; ; deaths = min(deaths+1, len(restarts)-1) {
-		select {
-		case <-a.stop:
-			return
-		case <-time.After(restarts[deaths]):
-		}
+	for deaths := 0; ; deaths = min(deaths+1, len(pauses)-1) {
 		began := time.Now()
 		err := a.live()
 		select {
@@ -153,6 +131,11 @@ func (a *attendance) run() {
 			err = errors.New("it ended unasked")
 		}
 		a.c.Logger.Error("companion ended, starting it again", "name", a.c.Name, "err", err)
+		select {
+		case <-a.stop:
+			return
+		case <-time.After(pauses[deaths]):
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +33,6 @@ type Config struct {
 	Incoming   []string          // directories into which captures are put
 	Input      *os.File          // a capture that another program writes, see [source.Pipe]; nil: none
 	Engine     *net.UnixListener // at which engines connect, see package engine; nil: none does
-	Packets    int64             // default of Retain.Packets.Size; 0: 10 GiB
 	Retain     retain.Policy
 	User       string // whom the process becomes; "": as [privilege.FindUser] says
 	Volume     volume.Options
@@ -83,7 +81,7 @@ const (
 // New opens a recorder: its directory and its sources.
 func New(c Config) (r *Recorder, err error) {
 	if c.Retain.Packets.Size <= 0 {
-		c.Retain.Packets.Size = cmp.Or(max(c.Packets, 0), 10<<30)
+		c.Retain.Packets.Size = 10 << 30
 	}
 	if c.Sign <= 0 {
 		c.Sign = signEvery

@@ -100,7 +100,7 @@ Exit status: 0 all was read, 1 bad command line, 2 a capture could not be read t
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
-	cmd.Flags().StringVar(&dir, "directory", "", "keep trail and contents in `DIR`")
+	cmd.Flags().StringVarP(&dir, "directory", "d", "", "keep trail and contents in `DIR`")
 	rules.add(cmd.Flags())
 	lists.add(cmd.Flags())
 	cmd.Flags().BoolVar(&received, "received", false, receivedUsage)

@@ -59,12 +59,11 @@ Exit status: 0 written, 1 bad command line, 2 it could not be written.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
+	directoryFlag(cmd, &dir)
 	f.StringVar(&where, "trail", "", trailUsage)
 	f.StringVar(&format, "format", "files", "`FORMAT`: files, eml, pcapng, csv or json")
-	f.StringVar(&out, "out", "", "write to `PATH`, which must be new")
+	f.StringVarP(&out, "out", "o", "", "write to `PATH`, which must be new")
 	f.StringVarP(&identity, "identity", "i", "", identityUsage)
 	why.add(f)
-	cmd.MarkFlagRequired("directory")
 	return cmd
 }

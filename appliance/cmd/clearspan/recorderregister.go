@@ -40,7 +40,7 @@ Exit status: 0 it was written, 1 bad command line, 2 a file could not be read or
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "write to `FILE`")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "write to `FILE`")
 	cmd.MarkFlagRequired("out")
 	return cmd
 }

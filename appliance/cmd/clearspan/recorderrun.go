@@ -74,9 +74,11 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 			if err != nil {
 				return badConfig(fmt.Errorf("--packets: %w", err))
 			}
-			c.Packets = int64(size)
 			if c.Retain, err = readRetain(kept); err != nil {
 				return err
+			}
+			if c.Retain.Packets.Size == 0 {
+				c.Retain.Packets.Size = int64(size)
 			}
 			if err := c.Encrypt.Check(); err != nil {
 				return badConfig(err)
@@ -98,7 +100,7 @@ Exit status: 0 it was ended, 1 bad command line, 2 it could not go on.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.Directory, "directory", "", "keep everything in `DIR`")
+	f.StringVarP(&c.Directory, "directory", "d", "", "keep everything in `DIR`")
 	f.StringVar(&c.Trail, "trail", "", trailUsage)
 	sources.add(f)
 	f.StringArrayVar(&c.Feeds, "connect", nil, "read the pcap-over-IP feed at `ADDR:PORT` (may be repeated)")
@@ -201,9 +203,8 @@ is no recorder.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
+	directoryFlag(cmd, &dir)
 	f.BoolVar(&asJSON, "json", false, "one JSON object")
-	cmd.MarkFlagRequired("directory")
 	return cmd
 }
 

@@ -80,14 +80,13 @@ Fields:
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
+	directoryFlag(cmd, &dir)
 	f.StringVar(&where, "trail", "", trailUsage)
 	f.BoolVar(&asJSON, "json", false, "one JSON object a line")
 	f.IntVar(&limit, "limit", 100, "at most `N` events, or values of --top")
 	counts.add(f)
 	cmd.MarkFlagsMutuallyExclusive("top", "timeline")
 	why.add(f)
-	cmd.MarkFlagRequired("directory")
 	return cmd
 }
 
@@ -130,13 +129,12 @@ object into a file. If the recorder encrypts, that needs --identity.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
+	directoryFlag(cmd, &dir)
 	f.StringVar(&where, "trail", "", trailUsage)
-	f.StringVar(&out, "out", "", "write the octets of the object into `FILE`")
+	f.StringVarP(&out, "out", "o", "", "write the octets of the object into `FILE`")
 	f.StringVarP(&identity, "identity", "i", "", identityUsage)
 	why.add(f)
 	f.BoolVar(&asJSON, "json", false, "one JSON object a line")
-	cmd.MarkFlagRequired("directory")
 	return cmd
 }
 

@@ -55,10 +55,9 @@ func tokenAddCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&dir, "directory", "", "the recorder's `DIR`")
+	directoryFlag(cmd, &dir)
 	f.StringSliceVar(&roles, "role", nil, "`ROLE`: viewer, investigator or auditor; several with commas")
 	f.IntVar(&days, "days", 90, "it expires after `N` days")
-	cmd.MarkFlagRequired("directory")
 	cmd.MarkFlagRequired("role")
 	return cmd
 }
@@ -90,8 +89,7 @@ func tokenListCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "directory", "", "the recorder's `DIR`")
-	cmd.MarkFlagRequired("directory")
+	directoryFlag(cmd, &dir)
 	return cmd
 }
 
@@ -110,7 +108,6 @@ func tokenRemoveCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&dir, "directory", "", "the recorder's `DIR`")
-	cmd.MarkFlagRequired("directory")
+	directoryFlag(cmd, &dir)
 	return cmd
 }

@@ -250,6 +250,28 @@ func TestSenderGone(t *testing.T) {
 	}
 }
 
+// TestClock: a clock that is set forward or back ends no session that goes on, and one that is
+// silent ends in time behind it.
+func TestClock(t *testing.T) {
+	l := &listener{}
+	table := NewTable(l)
+	add := func(r Record, at time.Time) { table.Add(r.Append(nil), at, "") }
+	one, two := flow.ID{1}, flow.ID{2}
+	add(Record{Kind: Open, Session: one, Sender: 1, Client: client, Server: server}, began)
+	add(Record{Kind: Open, Session: two, Sender: 1, Client: client, Server: server}, began)
+	back := began.AddDate(0, 0, -30)
+	add(Record{Kind: Data, Session: one, Octets: []byte("a")}, back)
+	if l.list[0].Closed || l.list[1].Closed {
+		t.Error("a clock that was set back ended a session")
+	}
+	for h := range 28 { // the second one is silent
+		add(Record{Kind: Data, Session: one, Offset: uint64(1 + h), Octets: []byte("a")}, back.Add(time.Duration(h)*time.Hour))
+	}
+	if l.list[0].Closed || !l.list[1].Closed {
+		t.Errorf("the one that goes on is over: %t, the silent one: %t", l.list[0].Closed, l.list[1].Closed)
+	}
+}
+
 // TestRecords: records are read as they were written.
 func TestRecords(t *testing.T) {
 	for _, r := range []Record{

@@ -89,6 +89,9 @@ func appendEnd(p []byte, a netip.AddrPort) []byte {
 	return le.AppendUint16(append(p, ip[:]...), a.Port())
 }
 
+// least are the octets behind the head by kind; those of Data follow.
+var least = [...]int{Open: 8 + 2*endSize, Data: 9, End: 9, Close: 17, Gone: 8}
+
 var errRecord = errors.New("no record of an engine")
 
 // Parse reads a record. Its octets are those of p.
@@ -99,7 +102,10 @@ func Parse(p []byte) (r Record, err error) {
 	r.Kind = Kind(p[len(magic)])
 	copy(r.Session[:], p[len(magic)+1:])
 	p = p[headSize:]
-	want := map[Kind]int{Open: 8 + 2*endSize, Data: 9, End: 9, Close: 17, Gone: 8}[r.Kind]
+	want := 0
+	if int(r.Kind) < len(least) {
+		want = least[r.Kind]
+	}
 	if want == 0 || len(p) < want || len(p) > want && r.Kind != Data || len(p) > want+MaxOctets {
 		return r, errRecord
 	}

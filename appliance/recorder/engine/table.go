@@ -15,7 +15,7 @@ type Table struct {
 	idle    time.Duration
 	open    map[flow.ID]*session
 	silent  list.List // of *session, the one that was silent for longest first
-	now     time.Time
+	clock   flow.Clock
 	records uint64
 	begun   uint64           // sessions
 	over    map[flow.ID]bool // the last ones that closed: what is sent again is no new session
@@ -30,6 +30,7 @@ type session struct {
 	stream flow.Stream // nil: nobody wants it
 	have   [2]uint64   // octets that were told or lost
 	ended  [2]bool
+	heard  int64 // when something was heard of it, by the clock of the table
 	place  *list.Element
 }
 
@@ -53,8 +54,7 @@ func (t *Table) Add(p []byte, at time.Time, comment string) bool {
 		return false
 	}
 	t.records++
-	if at.After(t.now) {
-		t.now = at
+	if t.clock.Tick(at, t.idle+time.Second) {
 		t.expire()
 	}
 	switch r.Kind {
@@ -69,7 +69,7 @@ func (t *Table) Add(p []byte, at time.Time, comment string) bool {
 	if s == nil {
 		return true // its beginning lies in a volume that is gone, or it is over
 	}
-	s.Last = at
+	s.Last, s.heard = at, t.clock.Elapsed()
 	t.silent.MoveToBack(s.place)
 	s.note(comment)
 	switch r.Kind {
@@ -99,7 +99,7 @@ func (t *Table) begin(r *Record, at time.Time, comment string) {
 		s.Flags |= flow.Idle
 		t.close(s)
 	}
-	s := &session{sender: r.Sender}
+	s := &session{sender: r.Sender, heard: t.clock.Elapsed()}
 	s.Session = flow.Session{ID: r.Session, Client: r.Client, Server: r.Server, Transport: flow.TCP, Start: at, Last: at}
 	s.note(comment)
 	t.begun++
@@ -182,7 +182,7 @@ func (t *Table) close(s *session) {
 func (t *Table) expire() {
 	for e := t.silent.Front(); e != nil; e = t.silent.Front() {
 		s := e.Value.(*session)
-		if t.now.Sub(s.Last) <= t.idle {
+		if t.clock.Elapsed()-s.heard <= t.idle.Milliseconds() {
 			return
 		}
 		s.Flags |= flow.Idle

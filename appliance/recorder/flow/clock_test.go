@@ -44,8 +44,8 @@ func TestClockJumps(t *testing.T) {
 		table.Add(Frame{Octets: question, At: time.Unix(1<<40*int64(i%2), 0), Link: linkEthernet})
 		table.Add(Frame{Octets: question, At: time.Unix(int64(i), 999_999), Link: linkEthernet})
 	}
-	if table.elapsed < 0 || len(table.open) != 1 {
-		t.Errorf("%d ms, %d sessions", table.elapsed, len(table.open))
+	if table.clock.Elapsed() < 0 || len(table.open) != 1 {
+		t.Errorf("%d ms, %d sessions", table.clock.Elapsed(), len(table.open))
 	}
 }
 

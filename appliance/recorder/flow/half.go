@@ -132,7 +132,7 @@ func (c *conversation) keep(dir proto.Direction, e early) {
 	}
 	h.early = slices.Insert(h.early, i, e)
 	if len(h.early) == 1 {
-		h.since = c.table.now
+		h.since = c.table.clock.now
 	}
 	h.held += len(e.octets)
 	c.table.held += len(e.octets)

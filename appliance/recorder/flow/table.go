@@ -50,8 +50,7 @@ type Table struct {
 	held    int
 	maxHeld int
 	tally   Tally
-	now     time.Time // of the newest frame
-	elapsed int64     // milliseconds since the first one
+	clock   Clock
 }
 
 // key tells sessions apart: both ends, the lower one first, and the virtual network, where
@@ -86,7 +85,9 @@ func New(c Config, h Handler) *Table {
 // Add takes the next frame.
 func (t *Table) Add(f Frame) {
 	t.tally.Frames++
-	t.tick(f.At)
+	if t.clock.Tick(f.At, max(t.cfg.Idle, idleUDP, lingering)+time.Second) {
+		t.expire()
+	}
 	switch t.decoder.frame(f.Link, f.Octets, max(f.Wire, len(f.Octets)), nanoseconds(f.At)) {
 	case fragment:
 		t.tally.Fragments++
@@ -104,7 +105,7 @@ func (t *Table) Add(f Frame) {
 	if c == nil {
 		return
 	}
-	c.Last, c.heard = f.At, t.elapsed
+	c.Last, c.heard = f.At, t.clock.Elapsed()
 	t.silent[c.class()].MoveToBack(c.place)
 	if f.Comment != "" && len(c.Comments) < maxComments && len(f.Comment) <= maxComment {
 		c.Comments = append(c.Comments, f.Comment)
@@ -136,7 +137,7 @@ func (t *Table) find(k *packet, at time.Time) *conversation {
 	if len(t.open) >= t.cfg.Sessions {
 		t.makeRoom()
 	}
-	c = &conversation{table: t, key: name, client: client(k), again: again, heard: t.elapsed}
+	c = &conversation{table: t, key: name, client: client(k), again: again, heard: t.clock.Elapsed()}
 	c.Session = Session{ID: newID(at, &name, again), Client: c.client.addrPort(), Transport: k.transport, VLAN: k.vlan, Tunnel: k.tunnel.String(), Start: at, Last: at}
 	server := k.to
 	if c.client == k.to {
@@ -206,7 +207,7 @@ func (t *Table) expire() {
 	for class, limit := range [classes]time.Duration{streams: t.cfg.Idle, datagrams: idleUDP, ended: lingering} {
 		for e := t.silent[class].Front(); e != nil; e = t.silent[class].Front() {
 			c := e.Value.(*conversation)
-			if t.elapsed-c.heard <= limit.Milliseconds() {
+			if t.clock.Elapsed()-c.heard <= limit.Milliseconds() {
 				break
 			}
 			if !c.closed {

@@ -8,7 +8,7 @@ import "github.com/clearspan/clearspan/decrypt/proto"
 func (c *conversation) lost(dir proto.Direction) bool {
 	h := &c.half[dir]
 	gone := h.heard && after(h.early[0].seq, h.acked) >= 0 || c.behind(dir, h.early[0].ack)
-	return gone && (len(h.early) >= patientParts || c.turns >= patientTurns || c.table.now.Sub(h.since) > patientFor)
+	return gone && (len(h.early) >= patientParts || c.turns >= patientTurns || c.table.clock.now.Sub(h.since) > patientFor)
 }
 
 // skip tells the gap in front of what waits, and what waits. If that was sent behind octets of
@@ -80,7 +80,7 @@ func (c *conversation) first(dir proto.Direction) {
 	}
 	h.held -= len(e.octets)
 	c.table.held -= len(e.octets)
-	h.since = c.table.now
+	h.since = c.table.clock.now
 	if known := after(e.seq, h.next); known < e.length {
 		c.tell(dir, e.octets[min(known, len(e.octets)):], e.length-known)
 	}

@@ -66,6 +66,18 @@ type Question struct {
 	Limit    int          // default 100, at most 10,000
 }
 
+// Span returns the first and the last time that a question is about, in nanoseconds since 1970.
+func (q *Question) Span() (from, to int64) {
+	from, to = Times(q.Query.Expr())
+	if !q.From.IsZero() {
+		from = max(from, q.From.UnixNano())
+	}
+	if !q.To.IsZero() {
+		to = min(to, q.To.UnixNano()-1)
+	}
+	return from, to
+}
+
 // MaxPage bounds the events of one answer.
 const MaxPage = 10_000
 

@@ -16,13 +16,7 @@ const page = 500
 // Events implements [trail.Reader].
 func (s *Store) Events(ctx context.Context, q trail.Question, f func(*trail.Full) bool) error {
 	expr := q.Query.Expr()
-	from, to := trail.Times(expr)
-	if !q.From.IsZero() {
-		from = max(from, q.From.UnixNano())
-	}
-	if !q.To.IsZero() {
-		to = min(to, q.To.UnixNano()-1)
-	}
+	from, to := q.Span()
 	left := q.Limit
 	if left <= 0 {
 		left = 100

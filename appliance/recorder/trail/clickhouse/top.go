@@ -20,13 +20,7 @@ var topColumns = map[query.ID]string{
 // asked returns the condition of a question, without a page.
 func (s *Store) asked(q *trail.Question) string {
 	expr := q.Query.Expr()
-	from, to := trail.Times(expr)
-	if !q.From.IsZero() {
-		from = max(from, q.From.UnixNano())
-	}
-	if !q.To.IsZero() {
-		to = min(to, q.To.UnixNano()-1)
-	}
+	from, to := q.Span()
 	w := where{uint32(max(from, 0) / int64(day)), math.MaxUint32}
 	if to < math.MaxInt64-int64(day) {
 		w.to = uint32(max(to, 0) / int64(day))

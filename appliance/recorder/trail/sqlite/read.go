@@ -12,13 +12,7 @@ import (
 // Events implements [trail.Reader].
 func (s *Store) Events(ctx context.Context, q trail.Question, f func(*trail.Full) bool) error {
 	expr := q.Query.Expr()
-	from, to := trail.Times(expr)
-	if !q.From.IsZero() {
-		from = max(from, q.From.UnixNano())
-	}
-	if !q.To.IsZero() {
-		to = min(to, q.To.UnixNano()-1)
-	}
+	from, to := q.Span()
 	if q.Before != (trail.ID{}) {
 		to = min(to, timeOf(q.Before).UnixNano())
 	}

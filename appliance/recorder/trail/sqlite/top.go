@@ -52,13 +52,7 @@ type span struct {
 
 func spanOf(q *trail.Question) span {
 	p := span{expr: q.Query.Expr()}
-	p.from, p.to = trail.Times(p.expr)
-	if !q.From.IsZero() {
-		p.from = max(p.from, q.From.UnixNano())
-	}
-	if !q.To.IsZero() {
-		p.to = min(p.to, q.To.UnixNano()-1)
-	}
+	p.from, p.to = q.Span()
 	return p
 }
 
